@@ -1,0 +1,220 @@
+"""The nouns that every part shares: frozen values, no behaviour beyond their own arithmetic, no torch.
+
+Two of them travel as files: a `Shard` is the JSON that an executor hands to a worker, and what comes back is read
+into `Result` rows and `Trace` arrays. Whoever reads these files (store, verdict, report) needs nothing but this page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Literal
+
+import numpy as np
+
+Setting = float | bool | str
+"""The value of one hyperparameter."""
+
+BatchSize = int | Literal["full"]
+"""Examples a step; "full" means the whole training part, that is, plain gradient descent."""
+
+
+class Outcome(StrEnum):
+    """How a trial ended: a closed set. Only OK has a quality; every other outcome ranks last and is kept."""
+
+    OK = "ok"
+    DIVERGED = "diverged"
+    NONFINITE = "nonfinite"
+    OOM = "oom"
+    ERROR = "error"
+    KILLED = "killed"
+    TIMEOUT = "timeout"
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in words; `{step}` is to be filled with the step at which it did."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Outcome.OK: "The trial reached its horizon.",
+    Outcome.DIVERGED: "The loss blew up at step {step}; the trial ranks last and is kept.",
+    Outcome.NONFINITE: "The first loss was already not finite: look at the data or the model, not at the rate.",
+    Outcome.OOM: "Memory ran out at step {step}.",
+    Outcome.ERROR: "The model or the loss raised an error at step {step}.",
+    Outcome.KILLED: "The worker was killed as often as it was retried.",
+    Outcome.TIMEOUT: "The trial ran past its time limit at step {step}.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """What enters a study: an optimizer of the catalogue, its fixed settings, its search space and its schedule."""
+
+    name: str
+    """Unique within the study, and what people read: "adam", "sgd@1"."""
+    rule: str
+    """The catalogue's name of the optimizer."""
+    centre: float
+    """Centre of the rate grid: the rule's prior."""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    """Hyperparameters other than the rate that differ from the catalogue's defaults."""
+    schedule: str = "constant"
+    batch_size: BatchSize | None = None
+    """None takes the task's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRef:
+    """How a worker finds a task: by its name in the catalogue, in a user's file, or in the memory of its parent."""
+
+    name: str
+    """What people read, and the key in every row: "digits", "digits (equal seconds)"."""
+    source: Literal["catalogue", "file", "memory"]
+    locator: str
+    """The catalogue's name, the absolute path of the file, or the key in memory."""
+    digest: str = ""
+    """SHA-256 of a task file, so that a resumed study notices that the task has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """What a worker found out about a task before any training: all that planner, verdict and report need to know."""
+
+    name: str
+    title: str
+    metric: str
+    """Name of the quality that rates are picked by: "accuracy", "R²", "loss"."""
+    higher_is_better: bool
+    unit: str
+    """"%" for shares, "" for bare numbers. Values are stored raw; a view multiplies shares by 100."""
+    margin: float
+    """The practical margin in the metric's raw units: smaller differences are ties whatever their p-value."""
+    n_train: int
+    n_valid: int
+    n_test: int
+    parameters: int
+    batch_size: int
+    steps: int
+    """The horizon of a trial at the task's own batch size."""
+    luck: tuple[str, ...]
+    """What a seed draws: ("initial weights", "order of the batches", "train/validation/test split")."""
+    source: str
+    """Where the data come from, with the licence: one line."""
+    target: float | None = None
+    """The level that a sound run must reach, on test, in raw units."""
+    loss_name: str = "loss"
+    fleet_obstacle: str = ""
+    """Why this task cannot be trained as a fleet, if it cannot: the reason, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One trial's place in a shard: what differs between the replicas of a fleet."""
+
+    rate: float
+    seed: int
+    stage: Literal["grid", "refine", "extend"] = "grid"
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A fleet's worth of trials of one contender on one task, as handed to a worker."""
+
+    id: str
+    """Unique in the study, safe as a file name, and the same whenever the same study is planned again."""
+    task: TaskRef
+    contender: Contender
+    lanes: tuple[Lane, ...]
+    batch_size: int
+    steps: int
+    evaluate_at: tuple[int, ...]
+    """Steps after which the validation part is evaluated; increasing, the last one is `steps`."""
+    engine: Literal["fleet", "solo"] = "fleet"
+    dtype: Literal["float32", "float64"] = "float32"
+    device: str = "cpu"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Shard:
+        return cls(
+            **{
+                **data,
+                "task": TaskRef(**data["task"]),
+                "contender": Contender(**data["contender"]),
+                "lanes": tuple(Lane(**lane) for lane in data["lanes"]),
+                "evaluate_at": tuple(data["evaluate_at"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One trial's row in the table of results. Losses and metrics are raw; None where the trial has no such value."""
+
+    task: str
+    contender: str
+    rate: float
+    seed: int
+    stage: str
+    batch_size: int
+    steps: int
+    outcome: Outcome
+    outcome_step: int
+    """Steps done: the horizon if OK, otherwise the step at which the trial ended."""
+    train_loss: float | None
+    """Mean training loss between the last two evaluations."""
+    valid_loss: float | None
+    valid_metric: float | None
+    test_loss: float | None
+    test_metric: float | None
+    shard: str
+    lane: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The curves of the trials of one shard. E evaluations, R lanes; NaN after a trial's end."""
+
+    evaluate_at: np.ndarray  # [E], int64: steps
+    train_loss: np.ndarray  # [R, E], float64: mean of the batch losses since the evaluation before
+    valid_loss: np.ndarray  # [R, E]
+    valid_metric: np.ndarray  # [R, E]
+    outcome: tuple[Outcome, ...]  # [R]
+    outcome_step: np.ndarray  # [R], int64
+    test_loss: np.ndarray  # [R], NaN unless OK
+    test_metric: np.ndarray  # [R], NaN unless OK
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """What one step costs when a trial trains alone on one thread: the only time a verdict may speak of."""
+
+    task: str
+    contender: str
+    milliseconds: float
+    """Median over the steps timed, evaluations excluded."""
+    state_bytes_per_parameter: float
+    fleet_milliseconds: Mapping[str, float] = field(default_factory=dict)
+    """For the planner only: number of lanes → milliseconds of one step of such a fleet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How much a replicate runs, and how many replicates there are. The defaults are DESIGN's."""
+
+    seeds: int = 10
+    rates: int = 9
+    """Points of the grid, half a decade apart where there are nine: they span `decades`."""
+    decades: float = 4.0
+    extra_rates: int = 4
+    """Rates that every contender may spend after the grid: on refinement, or on the edge rule."""
+    first_seed: int = 0
+
+
+def field_names(noun: type) -> tuple[str, ...]:
+    """The names of a noun's fields, in order: the columns of a table of such nouns."""
+    return tuple(item.name for item in fields(noun))

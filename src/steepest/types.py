@@ -215,6 +215,62 @@ class Protocol:
     first_seed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """A study as read from its folder: everything that verdict and report look at, apart from the traces."""
+
+    name: str
+    command: str
+    """The command line that runs this study again."""
+    created: str
+    """ISO 8601, UTC."""
+    finished: bool
+    protocol: Protocol
+    reference: str
+    """The contender that all others are also compared with."""
+    tasks: tuple[TaskFacts, ...]
+    contenders: tuple[Contender, ...]
+    results: tuple[Result, ...]
+    times: tuple[StepTime, ...]
+    trials_planned: int
+    seconds: float
+    """Wall time spent so far, over all sittings."""
+    given_up: tuple[str, ...] = ()
+    """What the planner gave up to keep the budget, one sentence each."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hardware: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One contender on one task in the table of a running study."""
+
+    task: str
+    contender: str
+    stage: str
+    """"waiting", "grid", "refine", "extend" or "done"."""
+    done: int
+    planned: int
+    failed: int
+    best_rate: float | None = None
+    best_valid: float | None = None
+    """Mean validation metric at the best rate so far, raw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a running study tells whoever watches it."""
+
+    phase: Literal["describing", "timing", "training", "finished"]
+    trials_done: int
+    trials_planned: int
+    seconds: float
+    seconds_left: float | None
+    rows: tuple[Row, ...] = ()
+    message: str = ""
+    """Something worth a line of its own, such as a worker that was replaced."""
+
+
 def field_names(noun: type) -> tuple[str, ...]:
     """The names of a noun's fields, in order: the columns of a table of such nouns."""
     return tuple(item.name for item in fields(noun))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from steepest.optim.rule import Rule, add_quotient, add_product, add_scaled, choice, lerp, number, rate
+from steepest.optim.rule import Rule, add_product, add_quotient, add_scaled, choice, lerp, number, rate
 
 
 @dataclass(frozen=True)

@@ -166,5 +166,3 @@ def add_product(a: Tensor, x: Tensor, y: Tensor, c: Scalar) -> Tensor:
 def add_quotient(a: Tensor, x: Tensor, y: Tensor, c: Scalar) -> Tensor:
     """a + c·x/y, as `a.addcdiv_(x, y, value=c)`."""
     return torch.addcdiv(a, x, y, value=c) if isinstance(c, float) else a + (c * x) / y
-
-

@@ -1,0 +1,74 @@
+"""Files that are whole or absent: write to a temporary name, fsync, rename, fsync the folder. No pickle anywhere.
+
+Apart from `engine` and `study`, since one writes what the other reads and they must not import each other.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steepest.errors import StudyFolderError
+from steepest.types import Outcome, Trace
+
+_ARRAYS = ("evaluate_at", "train_loss", "valid_loss", "valid_metric", "outcome_step", "test_loss", "test_metric")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Put `content` at `path` so that whoever looks, even after a power cut, sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """As `write_bytes`; NaN and infinities are refused, since they are not JSON."""
+    write_bytes(path, (json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Raises StudyFolderError if the file is missing or is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyFolderError(f"{path} is missing.") from None
+    except (OSError, ValueError) as error:
+        raise StudyFolderError(f"{path} cannot be read: {error}.") from None
+
+
+def write_trace(path: Path, trace: Trace) -> None:
+    """The curves of one shard as .npz; the same trace always gives the same bytes."""
+    buffer = io.BytesIO()
+    arrays = {name: getattr(trace, name) for name in _ARRAYS}
+    np.savez(buffer, outcome=np.array([str(outcome) for outcome in trace.outcome]), **arrays)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_trace(path: Path) -> Trace:
+    """Raises StudyFolderError if the file is missing, torn or of another shape."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            outcome = tuple(Outcome(str(name)) for name in stored["outcome"])
+            return Trace(outcome=outcome, **{name: stored[name] for name in _ARRAYS})
+    except FileNotFoundError:
+        raise StudyFolderError(f"{path} is missing.") from None
+    except Exception as error:  # zipfile, zlib and NumPy each raise their own kinds on a damaged file
+        raise StudyFolderError(f"{path} is damaged: {error}.") from None

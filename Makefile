@@ -1,26 +1,42 @@
-# `make run` and `make test` need nothing but Python 3.11: both build .venv first.
+# `make run` and `make test` need nothing but Python 3.11: whatever comes first builds .venv.
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := .venv/.installed
+INSTALLED := .venv/.installed
 
-.PHONY: run test check bench docs clean
+.PHONY: run test test-browser test-docs check bench docs clean
 
-run: $(STAMP)
-	$(BIN)/steepest run --out runs/first --overwrite
+run: $(INSTALLED)
+	$(BIN)/steepest run
 
-test: $(STAMP)
-	$(BIN)/pytest -n 2
+test: $(INSTALLED)
+	$(BIN)/pytest -n 2 -m "not browser and not docs"
 
-check: $(STAMP)
+test-browser: .venv/.installed-browser
+	$(BIN)/pytest -m browser
+
+test-docs: $(INSTALLED)
+	$(BIN)/pytest -n 2 -m docs
+
+check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-$(STAMP): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "steepest needs Python 3.11 or newer")'
+bench: $(INSTALLED)
+	$(BIN)/python benchmarks/speed.py
+
+docs: $(INSTALLED)
+	$(BIN)/python docs/generate.py
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "steepest needs Python 3.11 or newer.")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+.venv/.installed-browser: $(INSTALLED)
+	$(BIN)/pip install --quiet --editable '.[browser]'
 	touch $@
 
 clean:

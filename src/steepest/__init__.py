@@ -1,0 +1,40 @@
+"""Which optimizer, with which learning rate, for your model on your data, and how sure are we?
+
+    study = steepest.compare(task, optimizers=["momentum", "adam"], budget="5m")
+    print(study.verdict)
+
+Names are loaded when they are first used, so that `import steepest` costs nothing and loads no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steepest.api import Study, compare, open_study
+    from steepest.errors import SteepestError
+    from steepest.tasks.task import Metric, Task
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Metric": "steepest.tasks.task",
+    "SteepestError": "steepest.errors",
+    "Study": "steepest.api",
+    "Task": "steepest.tasks.task",
+    "compare": "steepest.api",
+    "open_study": "steepest.api",
+}
+
+__all__ = ["Metric", "SteepestError", "Study", "Task", "__version__", "compare", "open_study"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'steepest' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

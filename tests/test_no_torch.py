@@ -1,0 +1,41 @@
+"""Whoever only asks for help, or reads a finished study, does not wait for torch."""
+
+import statistics
+import subprocess
+import sys
+import time
+
+import pytest
+
+PROBE = "import sys; {code}; print(sorted(m for m in ('torch', 'sklearn', 'scipy', 'numpy') if m in sys.modules))"
+
+
+def loaded_after(code: str) -> str:
+    run = subprocess.run([sys.executable, "-c", PROBE.format(code=code)], capture_output=True, text=True, check=True)
+    return run.stdout.strip().splitlines()[-1]
+
+
+def test_import_steepest_loads_nothing_heavy():
+    assert loaded_after("import steepest") == "[]"
+
+
+def test_help_loads_nothing_heavy():
+    assert loaded_after("from steepest.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass") == "[]"
+
+
+@pytest.mark.parametrize("module", ["study.run", "verdict.decide", "report.view", "report.text", "report.html"])
+def test_a_finished_study_is_read_without_torch(module):
+    assert "torch" not in loaded_after(f"import steepest.{module}")
+
+
+@pytest.mark.parametrize("arguments", [["-c", "import steepest"], ["-m", "steepest", "--help"]])
+def test_answers_in_three_tenths_of_a_second(arguments):
+    """The best of several, since other tests share the machine; the median would measure them instead."""
+    seconds = []
+    for _ in range(7):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
+        seconds.append(time.perf_counter() - start)
+        if min(seconds) < 0.3:
+            break
+    assert min(seconds) < 0.3, f"best {min(seconds):.2f} s, median {statistics.median(seconds):.2f} s"

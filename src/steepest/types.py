@@ -63,6 +63,12 @@ class Contender:
     schedule: str = "constant"
     batch_size: BatchSize | None = None
     """None takes the task's own."""
+    rates: tuple[float, ...] = ()
+    """Rates to try in place of the grid; then there is neither refinement nor edge rule."""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Contender:
+        return cls(**{**data, "rates": tuple(data.get("rates", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,7 @@ class Shard:
             **{
                 **data,
                 "task": TaskRef(**data["task"]),
-                "contender": Contender(**data["contender"]),
+                "contender": Contender.from_json(data["contender"]),
                 "lanes": tuple(Lane(**lane) for lane in data["lanes"]),
                 "evaluate_at": tuple(data["evaluate_at"]),
             }

@@ -1,0 +1,385 @@
+"""The command line: parse, call, print. Whatever is slow to load is loaded by the command that needs it."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from steepest import __version__
+from steepest.errors import BadInput, Interrupted, SteepestError, StudyFolderError
+
+app = App(
+    name="steepest",
+    help="Which optimizer, with which learning rate, for your model on your data, and how sure are we?",
+    version=__version__,
+    help_format="plaintext",
+    result_action="return_value",
+)
+data = App(name="data", help="The data sets behind the built-in tasks: list, fetch, show.")
+app.command(data)
+
+STUDY = Group("What to compare", sort_key=0)
+EFFORT = Group("How much to run", sort_key=1)
+MACHINE = Group("How to run it", sort_key=2)
+OUTPUT = Group("Where it goes", sort_key=3)
+
+Json = Annotated[bool, Parameter(name="--json", negative="", group=OUTPUT, help="Print JSON instead of words.")]
+Optimizers = Annotated[
+    str | None,
+    Parameter(
+        name=["--optimizers", "-o"],
+        group=STUDY,
+        help="Comma-separated names of `steepest optimizers`; a setting follows a colon: adam:b2=0.99.",
+    ),
+]
+BatchSizes = Annotated[
+    str | None,
+    Parameter(group=STUDY, help='Batch sizes to compare, such as 1,64,full: at equal samples and at equal seconds.'),
+]
+Rates = Annotated[
+    str | None, Parameter(group=STUDY, help="Learning rates to try, such as 0.001,0.01, in place of each optimizer's own.")
+]
+Schedule = Annotated[str, Parameter(group=STUDY, help="How the rate changes over a trial.")]
+Reference = Annotated[
+    str | None, Parameter(group=STUDY, help="The optimizer that all others are compared with, beside the best.")
+]
+Budget = Annotated[str | None, Parameter(group=EFFORT, help="Time to spend, such as 90s, 5m or 1h; plans backwards from it.")]
+Seeds = Annotated[int | None, Parameter(group=EFFORT, help="Replicates of each optimizer's whole tuning (10).")]
+Grid = Annotated[int | None, Parameter(group=EFFORT, help="Learning rates in each optimizer's grid (9).")]
+Workers = Annotated[int | None, Parameter(group=MACHINE, help="Worker processes of one thread each (one a core).")]
+Engine = Annotated[
+    Literal["auto", "fleet", "solo"], Parameter(group=MACHINE, help="Train trials together, or one by one.")
+]
+Dtype = Annotated[Literal["float32", "float64"], Parameter(group=MACHINE, help="Arithmetic of the training.")]
+Device = Annotated[str, Parameter(group=MACHINE, help="A torch device; only cpu is tested.")]
+Out = Annotated[Path | None, Parameter(name=["--out"], group=OUTPUT, help="The study folder (runs/<task>-<time>).")]
+Overwrite = Annotated[bool, Parameter(group=OUTPUT, negative="", help="Replace the study in that folder.")]
+Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], group=OUTPUT, negative="", help="No progress.")]
+StudyFolder = Annotated[Path | None, Parameter(help="A study folder; the newest one in runs/ if left out.")]
+Margin = Annotated[
+    float | None, Parameter(group=STUDY, help="Differences below this are ties, in the metric's own units (0.0025).")
+]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and leave with its exit code: 0, 1 for a failure, 2 for bad input, 130 when interrupted."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        _leave(f"{' '.join(str(error).split())} See steepest --help.", BadInput.exit_code)
+    except SteepestError as error:
+        _leave(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _leave("Interrupted.", Interrupted.exit_code)
+    except BrokenPipeError:  # `steepest optimizers | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _leave(message: str, code: int) -> None:
+    print(f"steepest: {message}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _print_json(value: Any) -> None:
+    print(jsonlib.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+# ---- studies ---------------------------------------------------------------------------------------------------------
+
+
+@app.command
+def run(
+    *tasks: Annotated[str, Parameter(group=STUDY)],
+    optimizers: Optimizers = None,
+    batch_size: BatchSizes = None,
+    rates: Rates = None,
+    schedule: Schedule = "constant",
+    reference: Reference = None,
+    budget: Budget = None,
+    seeds: Seeds = None,
+    grid: Grid = None,
+    workers: Workers = None,
+    engine: Engine = "auto",
+    dtype: Dtype = "float32",
+    device: Device = "cpu",
+    out: Out = None,
+    overwrite: Overwrite = False,
+    margin: Margin = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Train, compare, and give a verdict. Without arguments: the digits task and the methods of the textbooks.
+
+    Parameters
+    ----------
+    tasks
+        Names of `steepest tasks`, or Python files that define `task`.
+    """
+    from steepest import api
+
+    study = api.run_named(
+        tasks or ("digits",),
+        optimizers=optimizers,
+        batch_sizes=batch_size,
+        rates=rates,
+        schedule=schedule,
+        reference=reference,
+        budget=budget,
+        seeds=seeds,
+        grid=grid,
+        workers=workers,
+        engine=engine,
+        dtype=dtype,
+        device=device,
+        out=out,
+        overwrite=overwrite,
+        command=_command_line(),
+        listener=_listener(quiet),
+    )
+    _conclude(study, margin, json)
+
+
+@app.command
+def plan(
+    *tasks: Annotated[str, Parameter(group=STUDY)],
+    optimizers: Optimizers = None,
+    batch_size: BatchSizes = None,
+    rates: Rates = None,
+    schedule: Schedule = "constant",
+    budget: Budget = None,
+    seeds: Seeds = None,
+    grid: Grid = None,
+    workers: Workers = None,
+    engine: Engine = "auto",
+    dtype: Dtype = "float32",
+    device: Device = "cpu",
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """What a run would do, what it would cost, and the smallest difference it could resolve. Trains nothing.
+
+    Parameters
+    ----------
+    tasks
+        Names of `steepest tasks`, or Python files that define `task`.
+    """
+    from steepest import api, pages
+
+    forecast = api.plan_named(
+        tasks or ("digits",),
+        optimizers=optimizers,
+        batch_sizes=batch_size,
+        rates=rates,
+        schedule=schedule,
+        budget=budget,
+        seeds=seeds,
+        grid=grid,
+        workers=workers,
+        engine=engine,
+        dtype=dtype,
+        device=device,
+        command=_command_line(),
+        listener=_listener(quiet),
+    )
+    _print_json(forecast) if json else print(pages.plan(forecast))
+
+
+@app.command
+def resume(folder: StudyFolder = None, *, workers: Workers = None, quiet: Quiet = False, json: Json = False) -> None:
+    """Go on with a study that was interrupted or killed: nothing finished is run again."""
+    from steepest import api
+
+    _conclude(api.resume(_folder(folder), workers=workers, listener=_listener(quiet)), None, json)
+
+
+@app.command
+def verdict(folder: StudyFolder = None, *, margin: Margin = None, json: Json = False) -> None:
+    """What a study concludes, in words: also while it is still running."""
+    from steepest.reading import StudyReader
+
+    study = StudyReader(_folder(folder), margin=margin)
+    _print_json(study.verdict.to_json()) if json else print(study.text())
+
+
+@app.command
+def report(folder: StudyFolder = None, *, out: Out = None, json: Json = False) -> None:
+    """Write the report: one HTML file that opens without a network."""
+    from steepest.reading import StudyReader
+
+    path = StudyReader(_folder(folder)).write_report(out)
+    _print_json({"report": str(path)}) if json else print(path)
+
+
+@app.command
+def export(
+    folder: StudyFolder = None,
+    *,
+    format: Annotated[Literal["csv", "ranking-csv", "json", "latex"], Parameter(group=OUTPUT)] = "csv",
+    out: Annotated[Path | None, Parameter(group=OUTPUT, help="A file; standard output if left out.")] = None,
+) -> None:
+    """Give the study away: every trial as CSV, the ranking as CSV or LaTeX, or everything shown as JSON."""
+    from steepest.files import write_bytes
+    from steepest.reading import StudyReader
+
+    content = StudyReader(_folder(folder)).export(format)
+    if out is None:
+        print(content, end="" if content.endswith("\n") else "\n")
+    else:
+        _writable(lambda: write_bytes(out, content.encode()), out)
+        print(out)
+
+
+@app.command
+def use(
+    folder: StudyFolder = None,
+    *,
+    task: Annotated[str | None, Parameter(help="The task, where a study has several.")] = None,
+    optimizer: Annotated[str | None, Parameter(help="Another contender than the best.")] = None,
+    json: Json = False,
+) -> None:
+    """Print the code that builds the winner, tuned, for your own training."""
+    from steepest import api
+
+    advice = api.open_study(_folder(folder)).advice(task, optimizer)
+    _print_json(advice.to_json()) if json else print(advice.code)
+
+
+# ---- what there is ---------------------------------------------------------------------------------------------------
+
+
+@app.command
+def show(name: str, *, json: Json = False) -> None:
+    """All about one optimizer (formula, defaults, source, how frameworks differ) or one task.
+
+    Parameters
+    ----------
+    name
+        A name of `steepest optimizers` or of `steepest tasks`.
+    """
+    from steepest import api, pages
+
+    kind, page = api.describe(name)
+    if json:
+        _print_json(page)
+    else:
+        print(pages.optimizer(page) if kind == "optimizer" else pages.task(page))
+
+
+@app.command
+def optimizers(*, json: Json = False) -> None:
+    """List the optimizers."""
+    from steepest import api, pages
+
+    rows = api.optimizers()
+    _print_json(rows) if json else print(pages.optimizers(rows))
+
+
+@app.command
+def tasks(*, json: Json = False) -> None:
+    """List the built-in tasks."""
+    from steepest import api, pages
+
+    rows = api.tasks()
+    _print_json(rows) if json else print(pages.tasks(rows))
+
+
+@data.command(name="list")
+def data_list(*, json: Json = False) -> None:
+    """List the data sets, with their licence and whether they are here."""
+    from steepest import pages
+    from steepest.tasks import sources
+
+    rows = [sources.show(name) for name in sources.datasets()]
+    _print_json(rows) if json else print(pages.datasets(rows))
+
+
+@data.command(name="fetch")
+def data_fetch(*names: str, json: Json = False) -> None:
+    """Fetch data sets into the cache: those named, or all."""
+    from steepest.tasks import sources
+
+    wanted = names or tuple(sources.datasets())
+    for name in wanted:
+        sources.fetch(name)
+        if not json:
+            print(f"{name}: here")
+    if json:
+        _print_json([sources.show(name) for name in wanted])
+
+
+@data.command(name="show")
+def data_show(name: str, *, json: Json = False) -> None:
+    """Where a data set comes from, its licence, its size, and whether it is here."""
+    from steepest import pages
+    from steepest.tasks import sources
+
+    page = sources.show(name)
+    _print_json(page) if json else print(pages.dataset(page))
+
+
+@app.command
+def doctor(*, json: Json = False) -> None:
+    """What this machine offers: versions, cores, memory, compiler, data; and what is missing for what."""
+    from steepest import api, pages
+
+    findings = api.doctor()
+    _print_json(findings) if json else print(pages.doctor(findings))
+
+
+# ---- helpers ---------------------------------------------------------------------------------------------------------
+
+
+def _listener(quiet: bool) -> Any:
+    from steepest.report.live import listener
+
+    return listener(quiet=quiet)
+
+
+def _conclude(study: Any, margin: float | None, json: bool) -> None:
+    """The end of a run: the report written, the verdict printed."""
+    study = study.with_margin(margin)
+    path = study.write_report()
+    if json:
+        _print_json(study.verdict.to_json() | {"folder": str(study.folder), "report": str(path)})
+    else:
+        print(study.text())
+        print(f"\nReport: {path}")
+        print(f"Code to paste: steepest use {study.folder}")
+
+
+def _folder(folder: Path | None) -> Path:
+    """The folder given, or the newest study in runs/."""
+    if folder is not None:
+        return folder
+    found = sorted(Path("runs").glob("*/study.json"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise StudyFolderError("There is no study in runs/ yet. Name a study folder, or make one with steepest run.")
+    return found[-1].parent
+
+
+def _writable(write: Any, path: Path) -> None:
+    try:
+        write()
+    except OSError as error:
+        raise StudyFolderError(f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+def _command_line() -> str:
+    """The command as typed, for the report's `how to reproduce`; without the folder, which is new each time."""
+    import shlex
+
+    words = sys.argv[1:]
+    kept = [
+        word
+        for i, word in enumerate(words)
+        if word not in ("--out", "--overwrite", "--quiet", "-q", "--json")
+        and not word.startswith("--out=")
+        and (i == 0 or words[i - 1] != "--out")
+    ]
+    return shlex.join(["steepest", *kept])

@@ -1,0 +1,271 @@
+"""Who does the jobs: worker processes on this machine, or a function in this process. All executors look alike, so a
+study neither knows nor cares where its shards are trained; results travel as files.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing.connection
+import os
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal, Protocol
+
+from steepest.errors import TrialFailed
+
+Job = Mapping[str, Any]
+"""Plain JSON with at least "kind" and "id": see `steepest.study.jobs`."""
+
+Serve = Callable[[Connection, Path], None]
+"""Loops over the jobs that come over the line until it ends, writing results into the study folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What became of a job."""
+
+    kind: Literal["progress", "done", "failed", "retried", "lost"]
+    """"failed": it raised. "retried": its worker died, another one has it. "lost": its workers died too often."""
+    id: str
+    done: float = 0.0
+    """Share of the job that is done; for "progress"."""
+    seconds: float = 0.0
+    """Wall time; for "done"."""
+    error: str = ""
+    """Class of the exception; for "failed"."""
+    message: str = ""
+
+
+class Executor(Protocol):
+    """Takes jobs, reports events. A job's results are the files that it leaves in the study folder."""
+
+    workers: int
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; returns at once."""
+        ...
+
+    def poll(self, timeout: float) -> list[Event]:
+        """What has happened since, waiting up to `timeout` seconds for the first event."""
+        ...
+
+    def close(self) -> None:
+        """Stop everything at once and leave no worker behind. Finished results are safe; a second call does nothing."""
+        ...
+
+
+class FunctionExecutor:
+    """Does each job in this process when polled: for tests, and for platforms without worker processes."""
+
+    workers = 1
+
+    def __init__(self, run_job: Callable[[Job], None]) -> None:
+        self._run_job = run_job
+        self._queue: deque[Job] = deque()
+
+    def submit(self, job: Job) -> None:
+        self._queue.append(job)
+
+    def poll(self, timeout: float) -> list[Event]:
+        if not self._queue:
+            return []
+        job, start = self._queue.popleft(), monotonic()
+        try:
+            self._run_job(job)
+        except Exception as error:  # whatever a model raises is told, as a worker process would tell it
+            return [Event("failed", job["id"], error=type(error).__name__, message=str(error))]
+        return [Event("done", job["id"], seconds=monotonic() - start)]
+
+    def close(self) -> None:
+        self._queue.clear()
+
+
+class LocalProcesses:
+    """Up to `workers` processes of one thread each on this machine, started when there is work for them.
+
+    A worker that dies is replaced, and its job goes to the next one, at most `RETRIES` times. Workers do not hear
+    Ctrl-C, which is the coordinator's to handle, and end by themselves when the coordinator is gone.
+    """
+
+    RETRIES = 3
+
+    def __init__(
+        self,
+        folder: Path,
+        workers: int,
+        serve: Serve | None = None,
+    ) -> None:
+        """`serve` makes forked workers, which see the tasks in this process's memory; by default they start afresh."""
+        self.workers = workers
+        self._folder = folder
+        self._serve = serve
+        self._queue: deque[Job] = deque()
+        self._crew: list[_Worker] = []
+        self._attempts: dict[str, int] = {}
+        self._stillborn = 0  # workers in a row that died before they were ready
+
+    def submit(self, job: Job) -> None:
+        self._queue.append(job)
+
+    def poll(self, timeout: float) -> list[Event]:
+        self._hand_out()
+        events: list[Event] = []
+        ready = multiprocessing.connection.wait([worker.connection for worker in self._crew], timeout)
+        for worker in [worker for worker in self._crew if worker.connection in ready]:
+            events += self._hear(worker)
+        self._hand_out()
+        return events
+
+    def close(self) -> None:
+        self._queue.clear()
+        while self._crew:
+            self._crew.pop().kill()
+
+    def _hand_out(self) -> None:
+        """Give every idle worker a job, and start workers while there are jobs for them."""
+        while self._queue:
+            worker = next((worker for worker in self._crew if worker.job is None), None)
+            if worker is None:
+                if len(self._crew) == self.workers:
+                    return
+                worker = self._start()
+                self._crew.append(worker)
+            worker.job = self._queue.popleft()
+            worker.send(worker.job)
+
+    def _hear(self, worker: _Worker) -> list[Event]:
+        """All that a worker has to say by now; its last word is its end."""
+        events: list[Event] = []
+        try:
+            while worker.connection.poll():
+                events += self._understand(worker, json.loads(worker.connection.recv_bytes()))
+        except (EOFError, OSError):
+            events += self._bury(worker)
+        return events
+
+    def _understand(self, worker: _Worker, message: Mapping[str, Any]) -> list[Event]:
+        match message["event"]:
+            case "ready":
+                worker.was_ready, self._stillborn = True, 0
+                return []
+            case "progress":
+                return [Event("progress", message["id"], done=message["done"])]
+            case "done":
+                worker.job = None
+                return [Event("done", message["id"], seconds=message["seconds"])]
+            case _:
+                worker.job = None
+                return [Event("failed", message["id"], error=message["error"], message=message["message"])]
+
+    def _bury(self, worker: _Worker) -> list[Event]:
+        """Count the loss, and put the job of a dead worker back at the head of the queue."""
+        self._crew.remove(worker)
+        how = worker.kill()
+        if not worker.was_ready:
+            self._stillborn += 1
+            if self._stillborn > self.RETRIES:
+                logs = self._folder / "logs"
+                raise TrialFailed(
+                    f"{self._stillborn} workers in a row ended ({how}) before they were ready: see {logs}."
+                )
+        if worker.job is None:
+            return []
+        name = worker.job["id"]
+        if worker.was_ready:  # otherwise it is no fault of the job
+            self._attempts[name] = attempts = self._attempts.get(name, 0) + 1
+            if attempts > self.RETRIES:
+                return [Event("lost", name, message=f"{attempts} workers ended ({how}) while they had {name}.")]
+        self._queue.appendleft(worker.job)
+        return [Event("retried", name, message=f"A worker ended ({how}); another one takes over {name}.")]
+
+    def _start(self) -> _Worker:
+        (self._folder / "logs").mkdir(parents=True, exist_ok=True)
+        ours, theirs = socket.socketpair()
+        connection = Connection(ours.detach())
+        with theirs:
+            if self._serve is None:
+                return _spawn(theirs, connection, self._folder)
+            return _fork(self._serve, theirs, connection, self._folder, [worker.connection for worker in self._crew])
+
+
+class _Worker:
+    """A process, the line to it, and the job that it has."""
+
+    def __init__(self, pid: int, wait: Callable[[], int], connection: Connection) -> None:
+        self.pid = pid
+        self.connection = connection
+        self.job: Job | None = None
+        self.was_ready = False
+        self._wait = wait
+        """Waits for the end of the process; its exit code, or minus the signal that ended it."""
+
+    def send(self, job: Job) -> None:
+        with suppress(OSError):  # a worker that is dead already is noticed when it is heard
+            self.connection.send_bytes(json.dumps(job).encode())
+
+    def kill(self) -> str:
+        """End the process, and its children, if it has not ended, and say how it did. Files are whole or absent, so
+        nothing gets torn."""
+        for kill in (os.killpg, os.kill):  # the group exists once the process has made itself its leader
+            with suppress(ProcessLookupError):
+                kill(self.pid, signal.SIGKILL)
+        code = self._wait()
+        self.connection.close()
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _spawn(theirs: socket.socket, connection: Connection, folder: Path) -> _Worker:
+    """A fresh interpreter, in a session of its own so that Ctrl-C passes it by."""
+    line = theirs.fileno()
+    with (folder / "logs" / "workers.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "steepest.engine.worker", str(line), str(folder)],
+            pass_fds=(line,),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+    return _Worker(process.pid, process.wait, connection)
+
+
+def _fork(
+    serve: Serve, theirs: socket.socket, connection: Connection, folder: Path, others: list[Connection]
+) -> _Worker:
+    """A copy of this process that does nothing but serve."""
+    with warnings.catch_warnings():
+        # Python warns of locks that other threads hold, such as the one that draws progress; the child needs none.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+    if pid:
+        return _Worker(pid, lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), connection)
+    code = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for line in (connection, *others):  # held open here, they would hide the coordinator's end from other workers
+            line.close()
+        log = os.open(folder / "logs" / f"worker-{os.getpid()}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        serve(Connection(theirs.detach()), folder)
+        code = 0
+    except BaseException:  # nothing may escape into the copy of the caller's code
+        traceback.print_exc()
+    finally:
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)

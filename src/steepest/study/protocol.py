@@ -1,0 +1,112 @@
+"""The law of a study: which trials a contender gets on a task. A generator without I/O: it yields lanes to train and is
+sent their scores, which hold validation values only.
+
+Every seed is a replicate that tunes for itself: each rate is tried on every seed, and each seed later picks its own
+(`steepest.selection.pick`). What is pooled over seeds is only where to look next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+
+from steepest.errors import BadSetting
+from steepest.selection import Edge, Score, edge, pooled_best
+from steepest.types import Contender, Lane, Protocol
+
+Search = Generator[tuple[Lane, ...], Sequence[Score], Edge]
+"""Yields lanes, is sent one score for each, and returns at which edge the best rate still lies: "" or "untuned"."""
+
+
+def grid_search(contender: Contender, protocol: Protocol, higher_is_better: bool) -> Search:
+    """The grid on every seed; then exactly `extra_rates` more rates, the same number for every contender.
+
+    While the pooled best lies at an edge, the grid grows by two points (a decade) beyond it; what is left of the extra
+    rates then refines around the best. A best that is still at the edge in the end makes the contender "untuned".
+    """
+    scores = list((yield on_every_seed("grid", grid(contender.centre, protocol), protocol)))
+    left = protocol.extra_rates
+    while left and (side := edge(scores, higher_is_better)):
+        scores += yield on_every_seed("extend", beyond(scores, side, protocol), protocol)
+        left -= 2
+    if left:
+        best = pooled_best(scores, higher_is_better)
+        scores += yield on_every_seed("refine", around(best, left, protocol), protocol)
+    return edge(scores, higher_is_better)
+
+
+SEARCHES: Mapping[str, Callable[[Contender, Protocol, bool], Search]] = {"grid": grid_search}
+"""What a replicate may run. Whatever it is, it stays calibrated as long as every seed runs all of it."""
+
+
+def trials_of(protocol: Protocol) -> int:
+    """Trials of one contender on one task, whatever happens."""
+    return (protocol.rates + protocol.extra_rates) * protocol.seeds
+
+
+# ---- rates -----------------------------------------------------------------------------------------------------------
+
+
+def grid(centre: float, protocol: Protocol) -> tuple[float, ...]:
+    """`rates` points over `decades` decades around `centre`: by default 9 points, half a decade apart.
+
+    >>> [f"{rate:.3g}" for rate in grid(1e-3, Protocol(rates=5, decades=2))]
+    ['0.0001', '0.000316', '0.001', '0.00316', '0.01']
+    """
+    middle = (protocol.rates - 1) / 2
+    return tuple(_at(centre, (i - middle) * spacing(protocol)) for i in range(protocol.rates))
+
+
+def beyond(scores: Iterable[Score], side: Edge, protocol: Protocol) -> tuple[float, float]:
+    """The next two points of the grid on this side."""
+    rates = [score.rate for score in scores]
+    outermost, sign = (min(rates), -1) if side == "low" else (max(rates), +1)
+    near, far = (_at(outermost, sign * k * spacing(protocol)) for k in (1, 2))
+    return near, far
+
+
+def around(best: float, count: int, protocol: Protocol) -> tuple[float, ...]:
+    """`count` rates that fill the gaps to both neighbours of `best` evenly: 4 at ±1/6 and ±1/3 decade, 2 at ±1/4."""
+    step = spacing(protocol) / (count / 2 + 1)
+    return tuple(_at(best, sign * k * step) for k in range(1, count // 2 + 1) for sign in (-1, +1))
+
+
+def spacing(protocol: Protocol) -> float:
+    """Decades between two points of the grid."""
+    return protocol.decades / (protocol.rates - 1) if protocol.rates > 1 else 0.0
+
+
+def _at(rate: float, decades: float) -> float:
+    """`rate` moved by so many decades, to 12 digits: 0.001 prints as that, and a machine's last bit does not matter."""
+    return float(f"{10 ** (math.log10(rate) + decades):.12g}")
+
+
+def on_every_seed(stage: str, rates: Iterable[float], protocol: Protocol) -> tuple[Lane, ...]:
+    """Replicate by replicate: all rates of the first seed, then of the second, …"""
+    rates = tuple(rates)
+    seeds = range(protocol.first_seed, protocol.first_seed + protocol.seeds)
+    return tuple(Lane(rate, seed, stage) for seed in seeds for rate in rates)  # type: ignore[arg-type]
+
+
+def check_protocol(protocol: Protocol) -> None:
+    """Raise BadSetting where there is no such search."""
+    if protocol.seeds < 1:
+        raise BadSetting(f"A study needs at least 1 seed, not {protocol.seeds}; a verdict needs 2, and 5 to say much.")
+    if protocol.first_seed < 0:
+        raise BadSetting(f"The first seed is {protocol.first_seed}; seeds are numbers from 0.")
+    if protocol.rates < 1:
+        raise BadSetting(f"A study needs at least 1 rate, not {protocol.rates}.")
+    if not 0 < protocol.decades <= 20:
+        raise BadSetting(f"The grid spans {protocol.decades:g} decades; it must span more than 0 and at most 20.")
+    if protocol.extra_rates < 0 or protocol.extra_rates % 2:
+        raise BadSetting(f"{protocol.extra_rates} extra rates cannot be shared out: they come in pairs (0, 2, 4, …).")
+    if protocol.extra_rates and protocol.rates < 3:
+        raise BadSetting(
+            f"A grid of {protocol.rates} has no inside to refine: take at least 3 rates, or no extra rates."
+        )
+
+
+def check_contender(contender: Contender) -> None:
+    """Raise BadSetting where there is no grid around the centre."""
+    if not (math.isfinite(contender.centre) and contender.centre > 0):
+        raise BadSetting(f"{contender.name}: the grid's centre is {contender.centre:g}; a rate must be above 0.")

@@ -1,0 +1,117 @@
+"""The spec of a study, as `study.json` holds it: what was asked, and (once tasks are described and steps are timed) the
+plan that follows from it. Strict: a field that nobody knows is an error, so that a typo cannot silently do nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from steepest.errors import BadSetting, UnknownName
+from steepest.study.protocol import SEARCHES, check_contender, check_protocol
+from steepest.study.surroundings import hardware, versions
+from steepest.types import Contender, Protocol, StepTime, TaskFacts, TaskRef
+
+FORMAT = 1
+"""Of study.json. A higher one was written by a newer version, and is refused."""
+
+
+class Noun(BaseModel):
+    """A frozen value that takes no unknown field, down to the dataclasses inside it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, revalidate_instances="always")
+
+
+class TaskSpec(Noun):
+    """A task of a study: where to find it, and what its trials have in common when batch sizes differ."""
+
+    ref: TaskRef
+    equal: Literal["samples", "seconds"] = "samples"
+    """Every contender sees as many examples, or trains for as long (on its own, as measured), whatever its batch."""
+    epochs: float | None = None
+    """Another horizon than the task's own, in passes over the training part."""
+
+
+class RunPlan(Noun):
+    """All that the trials of one contender on one task have in common."""
+
+    task: str
+    contender: str
+    engine: Literal["fleet", "solo"]
+    batch_size: int
+    steps: int
+    evaluate_at: tuple[int, ...]
+    lanes: int
+    """At most so many trials in one shard of the grid."""
+    extra_lanes: int
+    """The same for refinement and extension, of which there are fewer trials to share out."""
+
+
+class Plan(Noun):
+    """What will be run, recorded once, so that a resumed study cuts the same shards and counts the same trials."""
+
+    protocol: Protocol
+    """What is left of the protocol asked for within the budget."""
+    facts: tuple[TaskFacts, ...]
+    times: tuple[StepTime, ...]
+    runs: tuple[RunPlan, ...]
+    trials: int
+    seconds: float
+    """Forecast of the training, on all workers."""
+    given_up: tuple[str, ...] = ()
+    resolution: float
+    """Smallest difference that can be told from luck, in standard deviations of a replicate."""
+
+
+class StudySpec(Noun):
+    """A study as asked for."""
+
+    format: int = FORMAT
+    name: str
+    command: str
+    created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    tasks: tuple[TaskSpec, ...]
+    contenders: tuple[Contender, ...]
+    reference: str
+    """Name of the contender that all others are also compared with."""
+    protocol: Protocol = Protocol()
+    search: str = "grid"
+    engine: Literal["auto", "fleet", "solo"] = "auto"
+    dtype: Literal["float32", "float64"] = "float32"
+    device: str = "cpu"
+    workers: int = 1
+    """The plan is cut for so many. A resumed study may use another number; its shards stay as they were."""
+    budget_seconds: float | None = None
+    versions: dict[str, str] = Field(default_factory=versions)
+    hardware: dict[str, str] = Field(default_factory=hardware)
+    plan: Plan | None = None
+
+    def check(self) -> StudySpec:
+        """Itself, if a study can be made of it; raises BadSetting or UnknownName otherwise."""
+        check_protocol(self.protocol)
+        for kind, names in (
+            ("task", [task.ref.name for task in self.tasks]),
+            ("contender", [contender.name for contender in self.contenders]),
+        ):
+            if not names:
+                raise BadSetting(f"A study needs at least one {kind}.")
+            if twice := [name for name, count in Counter(names).items() if count > 1]:
+                raise BadSetting(f"The {kind} {twice[0]!r} is named twice; each may enter a study once.")
+        for contender in self.contenders:
+            check_contender(contender)
+        if self.reference not in (names := [contender.name for contender in self.contenders]):
+            raise UnknownName.among("contender", self.reference, names, "The reference must be one of them.")
+        if self.search not in SEARCHES:
+            raise UnknownName.among("search", self.search, SEARCHES)
+        if self.workers < 1:
+            raise BadSetting(f"A study needs at least 1 worker, not {self.workers}.")
+        for task in self.tasks:
+            if task.epochs is not None and not 0 < task.epochs < 1e6:
+                raise BadSetting(f"{task.ref.name}: {task.epochs:g} epochs; a horizon must be above 0 epochs.")
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")

@@ -1,0 +1,59 @@
+"""What a study ran on: versions and hardware, read without importing anything heavy."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = ("steepest", "torch", "numpy", "scipy", "scikit-learn")
+
+
+def versions() -> dict[str, str]:
+    """Package → version, of all that can change a result."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def hardware() -> dict[str, str]:
+    """Processor, cores that this process may use, memory and operating system, in words."""
+    return {
+        "processor": _processor(),
+        "cores": str(cores()),
+        "memory": f"{_memory() / 2**30:.1f} GiB" if _memory() else "unknown",
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+    }
+
+
+def cores() -> int:
+    """Cores that this process may run on: fewer than the machine has, in a container or under a job scheduler."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+
+
+def _memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return 0
+
+
+def boot_id() -> str:
+    """Changes whenever the machine starts: a process number from before then belongs to nobody."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""

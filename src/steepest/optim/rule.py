@@ -8,7 +8,7 @@ that the second never changes from step to step and one compiled graph serves a 
     @dataclass(frozen=True)
     class Adam(Rule):
         lr: float = rate(1e-3)
-        b1: float = number(0.9, low=0, below=1)
+        b1: float = number(0.9, "β₁", "share of m kept each step", low=0, below=1)
         ...
         state: ClassVar = ("m", "v")
 
@@ -60,7 +60,7 @@ class Rule:
 
     @staticmethod
     def coefficients(h: Any, t: int) -> Mapping[str, float]:
-        """The scalars that step `t` = 1, 2, … needs, from the hyperparameters `h`; `h.lr` already holds the schedule."""
+        """The scalars of step `t` = 1, 2, … from the hyperparameters `h`, whose `h.lr` already holds the schedule."""
         raise NotImplementedError
 
     @staticmethod
@@ -70,26 +70,59 @@ class Rule:
 
 
 # ---- hyperparameters -------------------------------------------------------------------------------------------------
+# Each is a field with its default, its letter in the formula and its meaning in words: pages, signatures and error
+# messages are made from these.
+
+
+def number(
+    default: float,
+    symbol: str = "",
+    meaning: str = "",
+    *,
+    low: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> Any:
+    """The field of a number with low ≤ value, above < value and value < below."""
+    limits = {"low": low, "above": above, "below": below}
+    return field(default=default, metadata={"symbol": symbol, "meaning": meaning, **limits})
+
+
+def choice(default: Setting, *options: Setting, meaning: str = "") -> Any:
+    """The field of a hyperparameter with a few named values, such as the form of a bias correction.
+
+    It may shape `coefficients` only: `update` never sees it, so that one graph serves all of its values.
+    """
+    return field(default=default, metadata={"symbol": "", "meaning": meaning, "options": options})
 
 
 def rate(default: float) -> Any:
     """The field of a learning rate: finite and not negative (a schedule may reach zero)."""
-    return number(default, low=0.0)
+    return number(default, "η", "learning rate", low=0)
 
 
-def number(default: float, *, low: float = -math.inf, above: float = -math.inf, below: float = math.inf) -> Any:
-    """The field of a number with low ≤ value, above < value and value < below."""
-    return field(default=default, metadata={"low": low, "above": above, "below": below})
-
-
-def choice(default: Setting, *options: Setting) -> Any:
-    """The field of a hyperparameter with a few named values, such as the form of a bias correction."""
-    return field(default=default, metadata={"options": options})
+def coupled_decay() -> Any:
+    """The field of an L2 penalty as torch has it: λw is added to the gradient before anything else sees it."""
+    return number(0.0, "λ", "coupled weight decay (L2): λw is added to g", low=0)
 
 
 def hyperparameters(rule: type[Rule]) -> dict[str, Setting]:
     """Name and default of every hyperparameter of a rule, the rate first."""
     return {item.name: item.default for item in fields(rule)}  # type: ignore[arg-type]
+
+
+def describe_hyperparameters(rule: type[Rule]) -> list[dict[str, Any]]:
+    """Name, letter, default, allowed values and meaning of every hyperparameter of a rule, in words."""
+    return [
+        {
+            "name": item.name,
+            "symbol": item.metadata.get("symbol", ""),
+            "default": item.default,
+            "allowed": _allowed(item.metadata),
+            "meaning": item.metadata.get("meaning", ""),
+        }
+        for item in fields(rule)  # type: ignore[arg-type]
+    ]
 
 
 def check_settings(rule: type[Rule], settings: Mapping[str, Any]) -> None:
@@ -98,34 +131,37 @@ def check_settings(rule: type[Rule], settings: Mapping[str, Any]) -> None:
     for name, value in settings.items():
         if name not in known:
             raise UnknownName.among(f"hyperparameter of {rule.__name__}", name, known)
-        limits = known[name]
-        if "options" in limits:
-            if value not in limits["options"]:
-                allowed = ", ".join(map(str, limits["options"]))
-                raise BadSetting(f"{rule.__name__}: {name} is {value!r}; it must be one of {allowed}.")
-        elif isinstance(value, bool) or not isinstance(value, int | float):
-            raise BadSetting(f"{rule.__name__}: {name} is {value!r}; it must be a number.")
-        elif not (math.isfinite(value) and limits["low"] <= value and limits["above"] < value < limits["below"]):
-            raise BadSetting(f"{rule.__name__}: {name} is {value:g}; it must be {_range(limits)}.")
+        if not _fits(value, known[name]):
+            shown = f"{value:g}" if type(value) is float else repr(value)
+            raise BadSetting(f"{rule.__name__}: {name} is {shown}; it must be {_allowed(known[name])}.")
 
 
-def _range(limits: Mapping[str, float]) -> str:
-    words = []
-    if limits["low"] > -math.inf:
-        words.append(f"at least {limits['low']:g}")
-    if limits["above"] > -math.inf:
-        words.append(f"above {limits['above']:g}")
-    if limits["below"] < math.inf:
-        words.append(f"below {limits['below']:g}")
-    return " and ".join(words) or "finite"
+def _fits(value: Any, limits: Mapping[str, Any]) -> bool:
+    if "options" in limits:
+        return any(type(value) is type(option) and value == option for option in limits["options"])
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return False
+    low, above, below = (limits.get(key, limit) for key, limit in _UNLIMITED.items())
+    return low <= value and above < value < below
+
+
+_UNLIMITED = {"low": -math.inf, "above": -math.inf, "below": math.inf}
+
+
+def _allowed(limits: Mapping[str, Any]) -> str:
+    if "options" in limits:
+        return "one of " + ", ".join(map(str, limits["options"]))
+    words = {"low": "at least", "above": "above", "below": "below"}
+    bounds = [f"{word} {limits[key]:g}" for key, word in words.items() if math.isfinite(limits.get(key, math.inf))]
+    return "a number " + " and ".join(bounds) if bounds else "a finite number"
 
 
 # ---- what the drivers need -------------------------------------------------------------------------------------------
 
 
 @cache
-def _record(kind: str, names: tuple[str, ...]) -> type[tuple]:
-    return namedtuple(kind, names)  # type: ignore[return-value]
+def _record(kind: str, names: tuple[str, ...]) -> Any:
+    return namedtuple(kind, names)
 
 
 def state_record(rule: type[Rule], values: tuple[Tensor, ...]) -> Any:
@@ -145,7 +181,8 @@ def at_rate(settings: Mapping[str, Setting], lr: float) -> SimpleNamespace:
 
 # ---- tensor primitives, exact ----------------------------------------------------------------------------------------
 # `c` may be a Python float or a tensor that broadcasts. The forms are chosen so that both give the bits of the in-place
-# calls of torch.optim on CPU, which round once where `a + c*b` rounds twice.
+# calls of torch.optim on CPU, which round once where `a + c*b` rounds twice. A float that changes nothing (+ 0, · 1)
+# costs nothing either: that is how a decay or a second ε that is switched off is skipped outside of a compiled graph.
 
 
 def lerp(a: Tensor, b: Tensor, weight: Scalar) -> Tensor:
@@ -153,16 +190,28 @@ def lerp(a: Tensor, b: Tensor, weight: Scalar) -> Tensor:
     return torch.lerp(a, b, weight)
 
 
+def shift(a: Tensor, c: Scalar) -> Tensor:
+    """a + c"""
+    return a if not isinstance(c, Tensor) and c == 0 else a + c
+
+
+def scale(a: Tensor, c: Scalar) -> Tensor:
+    """c·a"""
+    return a if not isinstance(c, Tensor) and c == 1 else c * a
+
+
 def add_scaled(a: Tensor, b: Tensor, c: Scalar) -> Tensor:
     """a + c·b, as `a.add_(b, alpha=c)`."""
-    return torch.add(a, b, alpha=c) if isinstance(c, float) else torch.addcmul(a, b, c)
+    if isinstance(c, Tensor):
+        return torch.addcmul(a, b, c)
+    return a if c == 0 else torch.add(a, b, alpha=c)
 
 
 def add_product(a: Tensor, x: Tensor, y: Tensor, c: Scalar) -> Tensor:
     """a + c·x·y, as `a.addcmul_(x, y, value=c)`."""
-    return torch.addcmul(a, x, y, value=c) if isinstance(c, float) else torch.addcmul(a, c * x, y)
+    return torch.addcmul(a, c * x, y) if isinstance(c, Tensor) else torch.addcmul(a, x, y, value=c)
 
 
 def add_quotient(a: Tensor, x: Tensor, y: Tensor, c: Scalar) -> Tensor:
     """a + c·x/y, as `a.addcdiv_(x, y, value=c)`."""
-    return torch.addcdiv(a, x, y, value=c) if isinstance(c, float) else a + (c * x) / y
+    return a + (c * x) / y if isinstance(c, Tensor) else torch.addcdiv(a, x, y, value=c)

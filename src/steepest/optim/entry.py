@@ -1,0 +1,57 @@
+"""What the catalogue knows about an optimizer: the nouns of its rows. Apart from the table, so that the table can be
+read as a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from steepest.optim.rule import Rule
+from steepest.types import BatchSize, Setting
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where an optimizer was first described."""
+
+    authors: str
+    title: str
+    year: int
+
+
+@dataclass(frozen=True)
+class Departure:
+    """How an optimizer of the same name differs elsewhere, and which settings here make it the same."""
+
+    framework: str
+    """"PyTorch", "Keras", "Optax" or "the article"."""
+    how: str
+    """The difference, as a phrase: "ε stands inside the root"."""
+    settings: Mapping[str, Setting] | None = None
+    """On top of the entry's own settings: {} means that it is the same already, None that no setting makes it so."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An optimizer of the catalogue: a rule in one form, with its search prior and where it comes from."""
+
+    name: str
+    """What people type: "adam"."""
+    title: str
+    """What people read: "Adam"."""
+    rule: type[Rule]
+    centre: float
+    """Centre of the rate grid: the prior of a search over four decades."""
+    rate: float
+    """The rate one gets without asking: the default of the library whose form this is."""
+    summary: str
+    """What it does, in one sentence of words."""
+    formula: str
+    """The update with this entry's settings, in the letters of the rule's code."""
+    paper: Paper
+    departures: tuple[Departure, ...]
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    """Hyperparameters, other than the rate, in which this form differs from the rule's defaults."""
+    batch_size: BatchSize | None = None
+    """Examples a step, where that is what the method is about; None takes the task's own."""

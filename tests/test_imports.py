@@ -20,12 +20,16 @@ MAY = {
     "verdict": BASE | {"selection"},
     "report": BASE | {"verdict"},
     "adapters": BASE | {"optim", "tasks"},
-    "api": BASE | {"files", "selection", "optim", "tasks", "engine", "study", "verdict", "report", "adapters"},
-    "cli": BASE | {"files", "api", "report"},
+    "contenders": BASE | {"optim"},
+    "reading": BASE | {"files", "study", "verdict", "report"},
+    "api": BASE | {"contenders", "optim", "tasks", "engine", "study", "reading", "report", "adapters"},
+    "doctor": BASE | {"tasks", "study"},
+    "pages": BASE,
+    "cli": BASE | {"files", "api", "reading", "pages", "doctor", "tasks", "report"},
     "__init__": {"api", "errors", "tasks"},
     "__main__": {"cli"},
 }
-WITHOUT_TORCH = ("types", "errors", "rng", "files", "selection", "study", "verdict", "report", "cli")
+WITHOUT_TORCH = ("types", "errors", "rng", "files", "selection", "study", "verdict", "report", "reading", "pages", "cli")
 
 
 def house_of(module: str) -> str:

@@ -123,9 +123,9 @@ def run(
     """
     from steepest import api
 
-    study = api.run_named(
+    study = api.compare(
         tasks or ("digits",),
-        optimizers=optimizers,
+        optimizers,
         batch_sizes=batch_size,
         rates=rates,
         schedule=schedule,
@@ -171,9 +171,9 @@ def plan(
     """
     from steepest import api, pages
 
-    forecast = api.plan_named(
+    forecast = api.plan(
         tasks or ("digits",),
-        optimizers=optimizers,
+        optimizers,
         batch_sizes=batch_size,
         rates=rates,
         schedule=schedule,
@@ -326,9 +326,10 @@ def data_show(name: str, *, json: Json = False) -> None:
 @app.command
 def doctor(*, json: Json = False) -> None:
     """What this machine offers: versions, cores, memory, compiler, data; and what is missing for what."""
-    from steepest import api, pages
+    from steepest import pages
+    from steepest.doctor import examine
 
-    findings = api.doctor()
+    findings = examine()
     _print_json(findings) if json else print(pages.doctor(findings))
 
 

@@ -1,0 +1,371 @@
+"""`compare()` and its relatives: wires catalogues, engine, study, verdict and report for a caller, in Python or on the
+command line. The only place that sees the whole house.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from steepest.adapters import torch as drop_in
+from steepest.contenders import DEFAULT, enter
+from steepest.engine.shard import Workshop, run_job
+from steepest.engine.worker import serve
+from steepest.errors import BadSetting, BadTask, UnknownName
+from steepest.optim import catalogue as optimizer_catalogue
+from steepest.reading import StudyReader
+from steepest.report.live import listener as live_listener
+from steepest.study import planner, store
+from steepest.study.executors import Executor, FunctionExecutor, LocalProcesses
+from steepest.study.run import Listener
+from steepest.study.run import forecast as run_forecast
+from steepest.study.run import resume as run_resume
+from steepest.study.run import run as run_study
+from steepest.study.spec import Plan, StudySpec, TaskSpec
+from steepest.study.surroundings import cores
+from steepest.tasks import catalogue as task_catalogue
+from steepest.tasks import load
+from steepest.tasks.task import Task
+from steepest.types import Contender, Protocol, TaskRef
+
+EngineName = Literal["auto", "fleet", "solo"]
+DtypeName = Literal["float32", "float64"]
+
+
+# ---- what a caller gets ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Advice:
+    """An optimizer, tuned: what to use, and how to build it."""
+
+    task: str
+    optimizer: str
+    rule: str
+    rate: float
+    schedule: str
+    settings: Mapping[str, Any]
+    code: str
+    """Code to paste: the stock torch class where it does the same, ours where it does not."""
+
+    def build(self, parameters: Any) -> torch.optim.Optimizer:
+        """The optimizer over a model's parameters, as `torch.optim` builds them."""
+        return drop_in.build(self.rule, parameters, lr=self.rate, **self.settings)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Study(StudyReader):
+    """A study, with what needs torch: the winner as an optimizer."""
+
+    @cached_property
+    def best(self) -> Advice:
+        """The winner of the study's first task; of a tie, the member with the best mean."""
+        return self.advice()
+
+    def advice(self, task: str | None = None, optimizer: str | None = None) -> Advice:
+        """What to use on `task` (the first one) with `optimizer` (the best). Raises UnknownName or BadSetting."""
+        verdicts = {verdict.task.name: verdict for verdict in self.verdict.tasks}
+        name = next(iter(verdicts)) if task is None else task
+        if name not in verdicts:
+            raise UnknownName.among("task in this study", name, verdicts)
+        standings = {standing.contender: standing for standing in verdicts[name].standings}
+        chosen = verdicts[name].best if optimizer is None else optimizer
+        if chosen not in standings:
+            raise UnknownName.among("contender in this study", chosen, standings)
+        rate = standings[chosen].rate
+        if rate is None:
+            raise BadSetting(f"{chosen} has no rate to recommend on {name}: none of its trials came to a sound end.")
+        contender = next(item for item in self.record.contenders if item.name == chosen)
+        return Advice(
+            task=name,
+            optimizer=chosen,
+            rule=contender.rule,
+            rate=rate,
+            schedule=contender.schedule,
+            settings=dict(contender.settings),
+            code=drop_in.code(contender, rate),
+        )
+
+    def __str__(self) -> str:
+        return self.text()
+
+
+# ---- studies ---------------------------------------------------------------------------------------------------------
+
+
+def compare(
+    tasks: Task | str | Path | Sequence[Task | str | Path],
+    optimizers: str | Sequence[Any] | None = None,
+    *,
+    budget: str | float | None = None,
+    seeds: int | None = None,
+    grid: int | None = None,
+    rates: Sequence[float] | str | None = None,
+    batch_sizes: Sequence[int | str] | str | None = None,
+    schedule: str = "constant",
+    reference: str | None = None,
+    workers: int | None = None,
+    engine: EngineName = "auto",
+    dtype: DtypeName = "float32",
+    device: str = "cpu",
+    out: Path | str | None = None,
+    overwrite: bool = False,
+    margin: float | None = None,
+    quiet: bool = False,
+    listener: Listener | None = None,
+    command: str = "",
+) -> Study:
+    """Train every optimizer at every rate on every seed, and return the study with its verdict.
+
+    `tasks`: a Task, the name of a built-in one, a file that defines `task`, or several of these.
+    `optimizers`: names of the catalogue ("adam", "adam:b2=0.99"), rules, `torch.optim` classes or factories; by default
+    the methods of the textbooks. `budget`: "5m", "90s" or seconds; without it the default protocol runs in full.
+    `rates`: try these in place of each optimizer's grid. `batch_sizes`: compare these too, at equal samples and at
+    equal seconds. `reference`: all others are compared with it as well as with the best; "adam" where it takes part.
+    `out`: the study folder, by default a new one in runs/. `margin`: see `StudyReader`.
+
+    Raises BadInput for whatever cannot be run as asked, DataUnavailable, StudyFolderError, and Interrupted on Ctrl-C.
+    """
+    crew, spec = _prepare(
+        tasks, optimizers, budget, seeds, grid, rates, batch_sizes, schedule, reference, workers, engine, dtype, device,
+        command,
+    )  # fmt: skip
+    folder = _new_folder(spec) if out is None else Path(out)
+    executor = crew.executor(folder, spec.workers)
+    try:
+        run_study(spec, folder, executor, listener or live_listener(quiet=quiet), overwrite=overwrite)
+    finally:
+        executor.close()
+    return Study(folder, margin)
+
+
+def plan(
+    tasks: Task | str | Path | Sequence[Task | str | Path],
+    optimizers: str | Sequence[Any] | None = None,
+    *,
+    budget: str | float | None = None,
+    seeds: int | None = None,
+    grid: int | None = None,
+    rates: Sequence[float] | str | None = None,
+    batch_sizes: Sequence[int | str] | str | None = None,
+    schedule: str = "constant",
+    workers: int | None = None,
+    engine: EngineName = "auto",
+    dtype: DtypeName = "float32",
+    device: str = "cpu",
+    quiet: bool = False,
+    listener: Listener | None = None,
+    command: str = "",
+) -> Plan:
+    """What `compare` would do with the same arguments, and for how long. Times some steps, trains nothing."""
+    crew, spec = _prepare(
+        tasks, optimizers, budget, seeds, grid, rates, batch_sizes, schedule, None, workers, engine, dtype, device,
+        command,
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="steepest-plan-") as scratch:
+        folder = Path(scratch)
+        executor = crew.executor(folder, spec.workers)
+        try:
+            return run_forecast(spec, folder, executor, listener or live_listener(quiet=quiet))
+        finally:
+            executor.close()
+
+
+def recommend(task: Task | str | Path, budget: str | float | None = None, **choices: Any) -> Advice:
+    """The best optimizer for a task, tuned: `compare(task, budget=budget, **choices).best`."""
+    return compare(task, budget=budget, **choices).best
+
+
+def resume(
+    folder: Path | str,
+    *,
+    tasks: Sequence[Task] = (),
+    workers: int | None = None,
+    quiet: bool = False,
+    listener: Listener | None = None,
+) -> Study:
+    """Go on with a study that was interrupted or killed. Tasks that lived in memory have to be handed in again."""
+    folder = Path(folder)
+    spec = store.read_spec(folder)
+    crew = _Crew({task.name: task for task in tasks}, {})
+    for task in spec.tasks:
+        if task.ref.source == "memory" and task.ref.locator not in crew.tasks:
+            raise BadTask(
+                f"The task {task.ref.locator!r} of {folder} was an object in memory. Resume in Python: "
+                f"steepest.api.resume({str(folder)!r}, tasks=[task])."
+            )
+    executor = crew.executor(folder, _workers(workers))
+    try:
+        run_resume(folder, executor, listener or live_listener(quiet=quiet))
+    finally:
+        executor.close()
+    return Study(folder)
+
+
+def open_study(folder: Path | str, margin: float | None = None) -> Study:
+    """A study that exists, finished or not."""
+    return Study(folder, margin)
+
+
+# ---- from arguments to a spec ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Crew:
+    """What only this process holds in memory, and so who can train it."""
+
+    tasks: Mapping[str, Task]
+    optimizers: Mapping[str, Any]
+
+    def executor(self, folder: Path, workers: int) -> Executor:
+        """Fresh worker processes; forked ones where something has to be taken along; none where nothing can fork."""
+        if not (self.tasks or self.optimizers):
+            return LocalProcesses(folder, workers)
+        workshop = Workshop(tasks=self.tasks, optimizers=self.optimizers)
+        if hasattr(torch, "set_num_threads") and _can_fork():
+            return LocalProcesses(folder, workers, serve=partial(serve, workshop=workshop))
+        return FunctionExecutor(partial(run_job, folder=folder, workshop=workshop))
+
+
+def _can_fork() -> bool:
+    import sys
+
+    return sys.platform.startswith("linux")
+
+
+def _prepare(
+    tasks: Any,
+    optimizers: Any,
+    budget: str | float | None,
+    seeds: int | None,
+    grid: int | None,
+    rates: Sequence[float] | str | None,
+    batch_sizes: Sequence[int | str] | str | None,
+    schedule: str,
+    reference: str | None,
+    workers: int | None,
+    engine: EngineName,
+    dtype: DtypeName,
+    device: str,
+    command: str,
+) -> tuple[_Crew, StudySpec]:
+    refs, tasks_in_memory = _tasks(tasks)
+    contenders, optimizers_in_memory = enter(DEFAULT if optimizers is None else optimizers, schedule, rates, batch_sizes)
+    names = [contender.name for contender in contenders]
+    spec = StudySpec(
+        name="-".join(ref.name for ref in refs),
+        command=command or "steepest.compare(…), in Python",
+        tasks=tuple(_variants(refs, batch_sizes is not None)),
+        contenders=tuple(contenders),
+        reference=reference or _reference(contenders),
+        protocol=_protocol(seeds, grid),
+        engine=engine,
+        dtype=dtype,
+        device=_device(device),
+        workers=_workers(workers),
+        budget_seconds=None if budget is None else planner.parse_budget(budget),
+    )
+    if reference is not None and reference not in names:
+        raise UnknownName.among("contender", reference, names, "The reference must be one of them.")
+    return _Crew(tasks_in_memory, optimizers_in_memory), spec.check()
+
+
+def _tasks(asked: Any) -> tuple[list[TaskRef], dict[str, Task]]:
+    """References to the tasks asked for, and those that live in memory only."""
+    refs: list[TaskRef] = []
+    memory: dict[str, Task] = {}
+    for item in asked if isinstance(asked, list | tuple) else [asked]:
+        if isinstance(item, Task):
+            refs.append(TaskRef(name=item.name, source="memory", locator=item.name))
+            memory[item.name] = item
+        elif isinstance(item, Path) or str(item).endswith(".py") or "/" in str(item):
+            refs.append(load.reference(Path(item)))
+        elif isinstance(item, str):
+            refs.append(TaskRef(name=task_catalogue.entry(item).name, source="catalogue", locator=item))
+        else:
+            raise BadTask(f"{item!r} is not a task: pass a steepest.Task, a built-in task's name, or a .py file.")
+    return refs, memory
+
+
+def _variants(refs: Sequence[TaskRef], batch_axis: bool) -> list[TaskSpec]:
+    """The tasks of a study; where batch sizes are compared, each at equal samples and again at equal seconds."""
+    specs = [TaskSpec(ref=ref) for ref in refs]
+    if batch_axis:
+        specs += [
+            TaskSpec(ref=TaskRef(f"{ref.name} (equal seconds)", ref.source, ref.locator, ref.digest), equal="seconds")
+            for ref in refs
+        ]
+    return specs
+
+
+def _protocol(seeds: int | None, grid: int | None) -> Protocol:
+    default = Protocol()
+    points = default.rates if grid is None else grid
+    return Protocol(
+        seeds=default.seeds if seeds is None else seeds,
+        rates=points,
+        decades=default.decades,
+        extra_rates=default.extra_rates if points >= 3 else 0,
+    )
+
+
+def _reference(contenders: Sequence[Contender]) -> str:
+    """What people use unless they know better: Adam, where it takes part."""
+    names = [contender.name for contender in contenders]
+    return "adam" if "adam" in names else names[0]
+
+
+def _workers(workers: int | None) -> int:
+    return cores() if workers is None else workers
+
+
+def _device(device: str) -> str:
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise BadSetting(f"The device {device!r} cannot be used: {str(error).splitlines()[0]}") from None
+    return device
+
+
+def _new_folder(spec: StudySpec) -> Path:
+    """runs/<name>-<time>, made unique by a number where two studies start in one second."""
+    stem = f"{spec.name[:60]}-{datetime.now():%Y%m%d-%H%M%S}".replace(" ", "-")
+    folder, number = Path("runs") / stem, 1
+    while folder.exists():
+        number += 1
+        folder = Path("runs") / f"{stem}-{number}"
+    return folder
+
+
+# ---- what there is ---------------------------------------------------------------------------------------------------
+
+
+def describe(name: str) -> tuple[Literal["optimizer", "task"], dict[str, Any]]:
+    """All about the optimizer or the task of this name. Raises UnknownName with the nearest of both."""
+    if name in optimizer_catalogue.names():
+        entry = optimizer_catalogue.entry(name)
+        return "optimizer", optimizer_catalogue.describe(entry) | {"code": drop_in.code(optimizer_catalogue.contender(entry), entry.rate)}
+    if name in task_catalogue.names():
+        return "task", task_catalogue.describe(task_catalogue.entry(name))
+    raise UnknownName.among("optimizer or task", name, [*optimizer_catalogue.names(), *task_catalogue.names()])
+
+
+def optimizers() -> list[dict[str, Any]]:
+    """A row for every optimizer of the catalogue."""
+    return [optimizer_catalogue.describe(entry) for entry in optimizer_catalogue.CATALOGUE]
+
+
+def tasks() -> list[dict[str, Any]]:
+    """A row for every built-in task."""
+    return [task_catalogue.describe(entry) for entry in task_catalogue.CATALOGUE]
+
+

@@ -1,0 +1,66 @@
+"""A study folder as people meet it: its verdict, its report and its exports. Reads only, and needs no torch."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from steepest.errors import StudyFolderError
+from steepest.files import write_bytes
+from steepest.report import export, html, text
+from steepest.report.view import view
+from steepest.study import store
+from steepest.types import StudyRecord, Trace
+from steepest.verdict.decide import decide
+from steepest.verdict.nouns import Verdict
+
+
+class StudyReader:
+    """What a study folder says, read when first asked for. `margin` replaces each metric's own practical margin."""
+
+    def __init__(self, folder: Path | str, margin: float | None = None) -> None:
+        self.folder = Path(folder)
+        self.margin = margin
+
+    @cached_property
+    def record(self) -> StudyRecord:
+        """Spec, plan and results. Raises StudyFolderError."""
+        return store.read(self.folder)
+
+    @cached_property
+    def traces(self) -> dict[str, Trace]:
+        """Shard → curves."""
+        return dict(store.traces(self.folder))
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What the study concludes; `str()` of it is the verdict in words."""
+        return decide(self.record, margin=self.margin, traces=self.traces)
+
+    @cached_property
+    def view(self) -> dict[str, Any]:
+        """All that text and page show: rounded, with units, ready for JSON."""
+        return view(self.record, self.verdict, self.traces)
+
+    def text(self) -> str:
+        """The verdict for a terminal."""
+        return text.text(self.view)
+
+    def export(self, form: str) -> str:
+        """The study as "csv" (a row a trial), "ranking-csv", "json" (the view) or "latex" (the ranking)."""
+        return export.export(form, self.record, self.view)
+
+    def write_report(self, path: Path | None = None) -> Path:
+        """Write the report, by default into the study folder, and say where it is. Raises StudyFolderError."""
+        path = self.folder / "report.html" if path is None else path
+        content = html.html(self.view).encode()
+        try:
+            write_bytes(path, content)
+        except OSError as error:
+            raise StudyFolderError(f"{path} cannot be written: {error.strerror or error}.") from None
+        return path
+
+    def with_margin(self, margin: float | None) -> Self:
+        """The same study, judged with another practical margin."""
+        return type(self)(self.folder, margin)

@@ -1,0 +1,139 @@
+"""From what a user has (NumPy arrays, tensors, lists, frames) to checked tensors: lengths, kinds, no NaN.
+
+Apart from `task`, because these are all the ways in which data can be wrong, each with its sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steepest.errors import BadTask
+
+PARTS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """All examples of a task, held once; parts that do not depend on the seed are ranges of positions."""
+
+    inputs: tuple[Tensor, ...]  # each [N, ...]
+    targets: Tensor  # [N, ...]
+    ranges: Mapping[str, range]  # of each part as given, before anything is drawn from it
+
+
+def pool_of(given: Mapping[str, Any]) -> Pool:
+    """One pool from the parts given, name → (inputs, targets); `inputs` may be a tuple of several arrays.
+
+    The arrays are copied, so that a task stays what it was. Floats become float32, whole-number targets int64.
+    Raises BadTask for whatever cannot be trained on.
+    """
+    parts = {name: _part(name, pair) for name, pair in given.items()}
+    first = next(iter(parts))
+    for name, part in parts.items():
+        _check_alike(first, parts[first], name, part)
+    columns = [torch.cat(column) for column in zip(*parts.values(), strict=True)]
+    ranges, start = {}, 0
+    for name, part in parts.items():
+        ranges[name] = range(start, start + len(part[-1]))
+        start += len(part[-1])
+    return Pool(tuple(columns[:-1]), columns[-1], ranges)
+
+
+def _part(name: str, pair: Any) -> list[Tensor]:
+    """The columns of one part: its inputs, and its targets last."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        what = f"{type(pair).__name__} of {len(pair)}" if isinstance(pair, tuple | list) else type(pair).__name__
+        raise BadTask(f"{name} must be a pair of arrays (inputs, targets); it is a {what}.")
+    inputs, targets = pair
+    several: tuple[Any, ...] = inputs if isinstance(inputs, tuple) else (inputs,)
+    if not several:
+        raise BadTask(f"{name} has no inputs: the tuple of its inputs is empty.")
+    labels = [f"{name} inputs"] if len(several) == 1 else [f"{name} inputs[{i}]" for i in range(len(several))]
+    columns = [_tensor(label, value) for label, value in zip(labels, several, strict=True)]
+    target = _tensor(f"{name} targets", targets)
+    columns.append(target if target.is_floating_point() else target.long())
+    for label, column in zip(labels, columns[:-1], strict=True):
+        if len(column) != len(target):
+            raise BadTask(
+                f"{label} and targets have different lengths, {len(column)} and {len(target)}: "
+                "each example needs its target."
+            )
+    if len(target) == 0:
+        raise BadTask(f"{name} is empty: it needs at least one example.")
+    for label, column in zip([*labels, f"{name} targets"], columns, strict=True):
+        _check_finite(label, column)
+    return columns
+
+
+def _tensor(label: str, value: Any) -> Tensor:
+    """A tensor of its own, on the CPU, without gradient; floats as float32."""
+    if isinstance(value, Tensor):
+        if value.layout is not torch.strided or value.is_complex():
+            raise BadTask(f"{label} are a {value.layout} tensor of {value.dtype}; only dense real numbers can be used.")
+        tensor = value.detach().cpu().clone()
+    else:
+        try:
+            array = np.asarray(value)
+        except Exception as error:  # ragged lists, and whatever a foreign container raises
+            raise BadTask(f"{label} cannot be read as an array: {error}.") from None
+        if array.dtype.kind not in "biuf":
+            raise BadTask(f"{label} are of kind {array.dtype} ({type(value).__name__}); only numbers can be used.")
+        wide = array.dtype.kind == "u" and array.dtype.itemsize > 1  # torch computes with few unsigned types
+        with np.errstate(over="ignore"):  # what overflows float32 is reported below, with its place
+            dtype = np.float32 if array.dtype.kind == "f" else np.int64 if wide else array.dtype.newbyteorder("=")
+            tensor = torch.from_numpy(np.array(array, dtype=dtype, order="C"))
+    if tensor.ndim == 0:
+        raise BadTask(f"{label} are a single number; an array with one row an example is needed.")
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _check_finite(label: str, tensor: Tensor) -> None:
+    if not tensor.is_floating_point() or torch.isfinite(tensor).all():
+        return
+    bad = ~torch.isfinite(tensor)
+    place = tuple(int(i) for i in bad.nonzero()[0])
+    count = int(bad.sum())
+    column = f", column {', '.join(map(str, place[1:]))}" if place[1:] else ""
+    values = "1 value that is" if count == 1 else f"{count} values that are"
+    raise BadTask(
+        f"{label} hold {values} not finite (as float32), the first at row {place[0]}{column}: "
+        f"{tensor[place].item()}. Fill or remove such rows before training."
+    )
+
+
+def _check_alike(first: str, a: list[Tensor], name: str, b: list[Tensor]) -> None:
+    if len(a) != len(b):
+        raise BadTask(f"{first} has {len(a) - 1} inputs and {name} has {len(b) - 1}: all parts must be built alike.")
+    for i, (x, y) in enumerate(zip(a, b, strict=True)):
+        what = "targets" if i == len(a) - 1 else "inputs"
+        if x.shape[1:] != y.shape[1:] or x.is_floating_point() != y.is_floating_point():
+            raise BadTask(
+                f"{first} {what} are {shape_of(x)} and {name} {what} are {shape_of(y)}: all parts must be built alike."
+            )
+
+
+def shape_of(tensor: Tensor) -> str:
+    """For messages: [1078, 64] float32."""
+    return f"[{', '.join(map(str, tensor.shape))}] {str(tensor.dtype).removeprefix('torch.')}"
+
+
+def cut(labels: np.ndarray, counts: Sequence[int], draw: np.random.Generator) -> list[np.ndarray]:
+    """Positions 0 … n−1 drawn into parts of these sizes, each class shared out evenly between the parts.
+
+    Each example gets its place within its own class, (rank + ½) / size of the class, after a shuffle; parts are cut
+    off from the order of these places, so that no part misses its share of a class by more than one example. With a
+    single label this is a plain random split. Positions come out sorted.
+    """
+    shuffled = draw.permutation(len(labels))
+    _, codes, sizes = np.unique(labels[shuffled], return_inverse=True, return_counts=True)
+    by_class = np.argsort(codes, kind="stable")
+    rank = np.empty(len(labels))
+    rank[by_class] = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    order = shuffled[np.argsort((rank + 0.5) / sizes[codes], kind="stable")]
+    return [np.sort(part) for part in np.split(order, np.cumsum(counts)[:-1])]

@@ -1,0 +1,117 @@
+"""Metrics: the quality that a rate is picked by and a contender is judged by, measured on a whole part of the data.
+
+Apart from `task`, because whoever adds a metric touches nothing else. All of them are pure tensor algebra without a
+branch on a tensor's values, so that a fleet can measure all its replicas at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from steepest.errors import BadTask, UnknownName
+
+Loss = Callable[[Any, Tensor], Tensor]
+
+MARGIN = 0.0025
+"""A quarter point: differences below it are not worth a change of optimizer. Of losses, this share of a scale."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A quality measured on a whole part of the data.
+
+    `fn(outputs, targets)` gives a scalar tensor; where the task standardizes its targets, it is given them so.
+    """
+
+    name: str
+    fn: Callable[[Any, Tensor], Tensor]
+    higher_is_better: bool = True
+    unit: str = ""
+    """"%" for shares, which are stored as 0 … 1; "" for bare numbers."""
+    margin: float = 0.0
+    """Practical margin, raw: smaller differences are ties."""
+
+
+def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Share of examples that are classified rightly, 0 … 1.
+
+    Whole-number targets are classes, and outputs [n, C, …] have a score for each; targets below 0 are padding and do
+    not count. Floating targets 0 or 1 are compared with outputs of the same shape, read as logits: above 0 means 1.
+    """
+    if targets.is_floating_point():
+        return ((outputs > 0) == (targets > 0.5)).sum() / targets.numel()
+    counts = targets >= 0
+    return ((outputs.argmax(1) == targets) & counts).sum() / counts.sum()
+
+
+def r2(outputs: Tensor, targets: Tensor) -> Tensor:
+    """R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)²: 1 is perfect, 0 is as good as the mean; the mean over several targets."""
+    residual = ((targets - outputs) ** 2).sum(0)
+    total = ((targets - targets.mean(0)) ** 2).sum(0)
+    return (1 - residual / total).mean()
+
+
+def mse(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean squared error, in squared units of the targets."""
+    return ((outputs - targets) ** 2).mean()
+
+
+def mae(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Mean absolute error, in units of the targets."""
+    return (outputs - targets).abs().mean()
+
+
+NAMED = {
+    "accuracy": Metric("accuracy", accuracy, unit="%", margin=MARGIN),
+    "r2": Metric("R²", r2, margin=MARGIN),
+    "mse": Metric("MSE", mse, higher_is_better=False),
+    "mae": Metric("MAE", mae, higher_is_better=False),
+}
+SAME_SHAPE = (r2, mse, mae)
+"""Metrics that compare outputs with targets one by one: shapes that merely broadcast would give nonsense."""
+
+
+def metric_of(metric: str | Metric | Callable[[Any, Tensor], Tensor], loss: Loss) -> Metric:
+    """The metric meant by a name of `NAMED`, by "loss", by a `Metric` or by a function of which more is better."""
+    match metric:
+        case Metric():
+            return metric
+        case "loss":
+            return Metric("loss", loss, higher_is_better=False)
+        case str():
+            name = {"r²": "r2"}.get(metric.lower(), metric.lower())
+            if name not in NAMED:
+                raise UnknownName.among(
+                    "metric", metric, [*NAMED, "loss"], "A function or a steepest.Metric is taken as well."
+                )
+            return NAMED[name]
+        case type() | torch.nn.Module():
+            raise BadTask(f"metric is {metric!r}; pass a name, a steepest.Metric or a function of outputs and targets.")
+        case _ if callable(metric):
+            return Metric(getattr(metric, "__name__", "metric").replace("<lambda>", "metric"), metric)
+        case _:
+            raise BadTask(f"metric is {metric!r}; pass a name, a steepest.Metric or a function of outputs and targets.")
+
+
+def natural_margin(metric: Metric, targets: Tensor) -> float:
+    """The metric's own margin; of a built-in error, a quarter per cent of what the best constant guess would score.
+
+    So the MSE's margin is that of R², in other units.
+    """
+    y = targets.double()
+    if metric.fn is mse:
+        return MARGIN * float(y.var(0, correction=0).mean())
+    if metric.fn is mae:
+        return MARGIN * float((y - y.median(0).values).abs().mean())
+    return metric.margin
+
+
+def is_cross_entropy(loss: Loss) -> bool:
+    """Whether a loss is one of torch's that take class numbers as targets."""
+    return loss in (F.cross_entropy, F.nll_loss) or isinstance(loss, torch.nn.CrossEntropyLoss | torch.nn.NLLLoss)

@@ -1,119 +1,125 @@
-"""From results to a verdict: winner, tie or undecided, with the reasons and what would change it."""
+"""From results to a verdict: who is best, who ties, who is behind, and what that rests on.
+
+The policy lives here, apart from the methods in `stats` and from the words in `claims`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from steepest.types import Contender, StudyRecord, TaskFacts
+from steepest.errors import BadSetting
+from steepest.rng import generator
+from steepest.types import StudyRecord, Trace
+from steepest.verdict import claims, diagnostics
+from steepest.verdict.curves import stall_level, start_level
+from steepest.verdict.nouns import Claim, Estimate, RatePoint, Standing, Tally, TaskVerdict, Verdict
+from steepest.verdict.pairs import compare_all
+from steepest.verdict.standings import ENOUGH, Evidence, standing, targets
+from steepest.verdict.stats import moments, probability_best
+from steepest.verdict.table import Entrant, entrant
 
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A figure with its 95 % interval; raw units of the task's metric unless said otherwise."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One sentence about results, with the numbers in it and what they were read from."""
-
-    sentence: str
-    numbers: Mapping[str, float | int | str | None]
-    evidence: tuple[str, ...]
-    """Keys of what it rests on: "standing:digits/adam", "pair:digits/adam-sgd"."""
-    kind: Literal["use", "tie", "behind", "rate", "failure", "edge", "time", "weak", "luck", "change"] = "use"
+__all__ = ["Claim", "Estimate", "RatePoint", "Standing", "Tally", "TaskVerdict", "Verdict", "decide"]
 
 
-@dataclass(frozen=True, slots=True)
-class RatePoint:
-    """All trials of one contender at one rate: a point of the rate-sensitivity curve."""
+def decide(
+    study: StudyRecord,
+    *,
+    confidence: float = 0.95,
+    margin: float | None = None,
+    traces: Mapping[str, Trace] | None = None,
+) -> Verdict:
+    """What a study concludes; in a study that still runs, what it looks like so far.
 
-    rate: float
-    stage: str
-    n: int
-    failed: int
-    """Trials that diverged or ended otherwise than ok."""
-    stalled: int
-    """Trials that ended ok but hardly learned: see `decide` for the rule."""
-    valid: Estimate | None
-    """Mean validation metric of the ok trials; None where there is none."""
-    picked: int
-    """Replicates that picked this rate."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One contender on one task."""
-
-    contender: str
-    place: int
-    """1 for the best mean; contenders without a single sound replicate come last."""
-    status: Literal["best", "tie", "behind", "unsure", "failed"]
-    quality: Estimate | None
-    """Mean test metric over replicates, with Student's t interval."""
-    deviation: float | None
-    """Standard deviation over replicates."""
-    behind_best: Estimate | None
-    """How much worse than the best (≥ 0 means worse whatever the metric's direction); Welch's t; None for the best."""
-    p_best: float | None
-    """Holm-adjusted p of that difference."""
-    behind_reference: Estimate | None
-    p_reference: float | None
-    probability_best: float
-    """Share of bootstrap studies in which this contender has the best mean."""
-    rate: float | None
-    """The rate recommended: from the validation curves of all seeds, smoothed."""
-    safe_rates: tuple[float, float] | None
-    """The range around it in which the mean validation metric stays within 5 % of the best."""
-    decades_1pct: float
-    decades_5pct: float
-    untuned: Literal["", "low", "high"]
-    """Not empty when the pooled best rate is still at that edge of what was searched."""
-    replicates: int
-    failed_replicates: int
-    trials: int
-    failed_trials: int
-    milliseconds: float | None
-    seconds: float | None
-    """Of one training run, alone on one thread."""
-    state_bytes_per_parameter: float | None
-    steps_to_target: Mapping[str, float | None]
-    """"95 %" and "99 %" of the reference's improvement → median steps over replicates; None if fewer than half get there."""
-    points: tuple[RatePoint, ...]
-    picks: Mapping[int, float]
-    """Seed → the rate that its replicate picked."""
-    values: Mapping[int, float | None]
-    """Seed → the test metric of that replicate; None if it failed."""
+    confidence: of every interval, and 1 − the share of tasks on which Holm's procedure may err.
+    margin: the practical margin, raw; None takes each task's own.
+    traces: curves by shard id; without them there are no times to target.
+    Tasks without any result yet are left out. Raises BadSetting where confidence or margin make no sense.
+    """
+    if not 0.5 <= confidence < 1:
+        raise BadSetting(f"The confidence is {confidence:g}; it must be at least 0.5 and below 1, such as 0.95.")
+    if margin is not None and not 0 <= margin < math.inf:
+        raise BadSetting(f"The practical margin is {margin:g}; it must be 0 or a positive number.")
+    begun = {row.task for row in study.results}
+    verdicts = tuple(
+        judge(study, index, confidence, margin, traces or {})
+        for index, task in enumerate(study.tasks)
+        if task.name in begun
+    )
+    tallies = tally(study, verdicts) if len(verdicts) > 1 else ()
+    return Verdict(
+        study=study.name,
+        finished=study.finished,
+        tasks=verdicts,
+        contenders=study.contenders,
+        claims=claims.about_study(study, verdicts, tallies, confidence),
+        reproduce=study.command,
+        tallies=tallies,
+        confidence=confidence,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class TaskVerdict:
-    task: TaskFacts
-    best: str
-    reference: str
-    ties: tuple[str, ...]
-    standings: tuple[Standing, ...]
-    claims: tuple[Claim, ...]
-    targets: Mapping[str, float] = field(default_factory=dict)
-    """Name → validation metric level."""
+def judge(
+    study: StudyRecord, index: int, confidence: float, margin: float | None, traces: Mapping[str, Trace]
+) -> TaskVerdict:
+    """The verdict on the study's task of this index."""
+    task = study.tasks[index]
+    entrants: dict[str, Entrant] = {}
+    for contender in study.contenders:
+        rows = [row for row in study.results if row.task == task.name and row.contender == contender.name]
+        if rows:
+            entrants[contender.name] = entrant(contender.name, rows, task.higher_is_better)
+    ranked = ranking(list(entrants.values()))
+    best, reference = ranked[0], entrants.get(study.reference)
+    goodness = {item.contender: item.sign * item.values for item in entrants.values() if len(item.values)}
+    chances = probability_best(list(goodness.values()), generator(0, "bootstrap", index)) if goodness else ()
+    evidence = Evidence(
+        task=task,
+        best=best,
+        reference=reference,
+        confidence=confidence,
+        margin=task.margin if margin is None else margin,
+        pairs=compare_all({name: x for name, x in goodness.items() if len(x) >= ENOUGH}, 1 - confidence),
+        chances=dict(zip(goodness, map(float, chances), strict=True)),
+        stall_level=stall_level(ranked, traces),
+        targets=targets(reference, start_level(ranked, traces)),
+        traces=traces,
+    )
+    times = {time.contender: time for time in study.times if time.task == task.name}
+    standings = tuple(
+        standing(evidence, place, item, times.get(item.contender)) for place, item in enumerate(ranked, start=1)
+    )
+    verdict = TaskVerdict(
+        task=task,
+        best=best.contender,
+        reference=study.reference,
+        ties=tuple(item.contender for item in standings if item.status == "tie"),
+        standings=standings,
+        claims=(),
+        targets={name: best.sign * level for name, level in evidence.targets.items()},
+        margin=evidence.margin,
+    )
+    findings = diagnostics.examine(verdict, evidence, goodness, generator(1, "bootstrap", index))
+    return replace(verdict, claims=claims.about_task(verdict, findings))
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    study: str
-    finished: bool
-    tasks: tuple[TaskVerdict, ...]
-    contenders: tuple[Contender, ...]
-    claims: tuple[Claim, ...]
-    """About the study as a whole: the headline, the luck that intervals cover, what was given up, the cost."""
-    reproduce: str
+def ranking(entrants: Sequence[Entrant]) -> list[Entrant]:
+    """By mean goodness of the sound replicates; those with too few to judge come after, those without any last."""
+
+    def key(item: Entrant) -> tuple[int, float]:
+        x = item.values
+        return (int(len(x) < ENOUGH), -item.sign * moments(x)[0]) if len(x) else (2, 0.0)
+
+    return sorted(entrants, key=key)
 
 
-def decide(study: StudyRecord) -> Verdict:
-    raise NotImplementedError
+def tally(study: StudyRecord, verdicts: Sequence[TaskVerdict]) -> tuple[Tally, ...]:
+    """How often each contender was what, those in front most often first."""
+
+    def count(name: str) -> Tally:
+        found = [item.status for verdict in verdicts for item in verdict.standings if item.contender == name]
+        return Tally(name, *(found.count(each) for each in ("best", "tie", "behind", "unsure", "failed")))
+
+    tallies = [count(contender.name) for contender in study.contenders]
+    return tuple(sorted(tallies, key=lambda each: (-(each.best + each.tie), -each.best, each.behind)))

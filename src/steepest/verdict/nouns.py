@@ -1,0 +1,189 @@
+"""What a verdict is made of: frozen values without behaviour, apart from `decide`, which fills them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal
+
+from steepest.types import Contender, TaskFacts
+
+Status = Literal["best", "tie", "behind", "unsure", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure with its 95 % interval; raw units of the task's metric unless said otherwise.
+
+    A single observation bounds nothing: then low = −inf and high = inf (null in JSON).
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence about results, with the numbers in it and what they were read from."""
+
+    sentence: str
+    numbers: Mapping[str, float | int | str | None]
+    evidence: tuple[str, ...]
+    """Keys of what it rests on: "standing:digits/adam", "pair:digits/adam-sgd", "study"."""
+    kind: Literal["use", "tie", "behind", "rate", "failure", "edge", "time", "weak", "luck", "change"] = "use"
+    part: Literal["headline", "detail"] = "detail"
+    """Headline claims, joined in order, are the paragraph that is read first."""
+
+
+@dataclass(frozen=True, slots=True)
+class RatePoint:
+    """All trials of one contender at one rate: a point of the rate-sensitivity curve."""
+
+    rate: float
+    stage: str
+    n: int
+    failed: int
+    """Trials that diverged or ended otherwise than ok."""
+    stalled: int
+    """Trials that ended ok but hardly learned: see `curves.stall_level` for the rule."""
+    valid: Estimate | None
+    """Mean validation metric of the ok trials, with Student's t interval; None where there is none."""
+    picked: int
+    """Replicates that picked this rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One contender on one task."""
+
+    contender: str
+    place: int
+    """1 for the best mean; then those with too few sound replicates to judge, then those with none."""
+    status: Status
+    """best; tie (with the best: the interval holds 0, or the difference is below the practical margin); behind;
+    unsure (it or the best has fewer than 5 sound replicates); failed (no sound replicate)."""
+    quality: Estimate | None
+    """Mean test metric over replicates, with Student's t interval."""
+    deviation: float | None
+    """Standard deviation over replicates; None below two."""
+    behind_best: Estimate | None
+    """How much worse than the best (positive means worse whatever the metric's direction), by Welch's t at the level
+    at which Holm's procedure judged this pair, so that it holds 0 exactly if p_best > 0.05; n is the smaller sample.
+    None for the best."""
+    p_best: float | None
+    """p of that difference, adjusted by Holm over all pairs of the task's contenders."""
+    behind_reference: Estimate | None
+    p_reference: float | None
+    probability_best: float
+    """Share of bootstrap studies in which this contender has the best mean."""
+    rate: float | None
+    """The rate recommended: from the validation curves of all seeds, smoothed."""
+    safe_rates: tuple[float, float] | None
+    """The range around it in which the mean validation metric stays within 5 % of the best and no trial failed."""
+    decades_1pct: float
+    decades_5pct: float
+    untuned: Literal["", "low", "high"]
+    """Not empty when the pooled best rate is still at that edge of what was searched."""
+    replicates: int
+    """Sound replicates: those whose pick reached the horizon."""
+    failed_replicates: int
+    trials: int
+    failed_trials: int
+    milliseconds: float | None
+    seconds: float | None
+    """Of one training run, alone on one thread."""
+    state_bytes_per_parameter: float | None
+    steps_to_target: Mapping[str, float | None]
+    """"95 %" and "99 %" of the reference's improvement → median steps over replicates; None if fewer than half get
+    there. Empty without curves."""
+    points: tuple[RatePoint, ...]
+    """In order of rate."""
+    picks: Mapping[int, float]
+    """Seed → the rate that its replicate picked."""
+    values: Mapping[int, float | None]
+    """Seed → the test metric of that replicate; None if it failed."""
+    best_of: Mapping[int, float | None] = field(default_factory=dict)
+    """Number of grid rates tried, drawn at random → expected test metric of the one picked on validation; None where
+    all of them may fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskVerdict:
+    task: TaskFacts
+    best: str
+    reference: str
+    ties: tuple[str, ...]
+    standings: tuple[Standing, ...]
+    """In order of place."""
+    claims: tuple[Claim, ...]
+    targets: Mapping[str, float] = field(default_factory=dict)
+    """Name → validation metric level."""
+    margin: float = 0.0
+    """The practical margin that ties were judged by, raw."""
+
+    @property
+    def headline(self) -> str:
+        """The paragraph to read first."""
+        return " ".join(claim.sentence for claim in self.claims if claim.part == "headline")
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One contender over all tasks: on how many it was the best, tied with the best, behind, and so on."""
+
+    contender: str
+    best: int
+    tie: int
+    behind: int
+    unsure: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    study: str
+    finished: bool
+    tasks: tuple[TaskVerdict, ...]
+    contenders: tuple[Contender, ...]
+    claims: tuple[Claim, ...]
+    """About the study as a whole: the tasks together, the luck that intervals cover, what was given up, the cost.
+    What to use is said per task."""
+    reproduce: str
+    tallies: tuple[Tally, ...] = ()
+    """One per contender where there are several tasks."""
+    confidence: float = 0.95
+
+    @property
+    def headline(self) -> str:
+        """The paragraph to read first: the task's own if there is one task, otherwise about all of them."""
+        if len(self.tasks) == 1:
+            return self.tasks[0].headline
+        return " ".join(claim.sentence for claim in self.claims if claim.part == "headline")
+
+    def __str__(self) -> str:
+        paragraphs = [self.headline]
+        if len(self.tasks) > 1:
+            paragraphs += [task.headline for task in self.tasks]
+        for claims in (*(task.claims for task in self.tasks), self.claims):
+            paragraphs += ["\n".join(f"- {claim.sentence}" for claim in claims if claim.part == "detail")]
+        return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as plain JSON values; what is not a finite number becomes null, keys become strings."""
+        return {**plain(self), "headline": self.headline}
+
+
+def plain(value: Any) -> Any:
+    """Any noun as JSON-ready dicts, lists, strings, numbers and None."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value

@@ -1,0 +1,89 @@
+"""How figures read in a sentence: the one place that rounds them for claims.
+
+Accuracy and other shares are told in % and their differences in points; R² to 3 digits; losses and the like to 3
+significant digits; rates as 0.003.
+"""
+
+from __future__ import annotations
+
+import math
+
+from steepest.types import TaskFacts
+from steepest.verdict.nouns import Estimate
+
+
+def quality(value: float, task: TaskFacts) -> str:
+    """A level of the task's metric: "97.4 %", "0.812", "0.0312"."""
+    if task.unit == "%":
+        return f"{100 * value:.1f} %"
+    return f"{value:.3f}" if _is_share(task) else significant(value)
+
+
+def gap(value: float, task: TaskFacts) -> str:
+    """The size of a difference in the task's metric: "0.8 points", "0.012"."""
+    return f"{bare_gap(value, task)} points" if task.unit == "%" else bare_gap(value, task)
+
+
+def bare_gap(value: float, task: TaskFacts) -> str:
+    """The same without its unit, for the ends of a range."""
+    if task.unit == "%":
+        points = abs(100 * value)
+        return f"{points:.1f}" if points >= 0.095 or points == 0 else f"{points:.1g}"
+    return f"{abs(value):.3f}" if _is_share(task) and abs(value) >= 0.0005 else significant(abs(value))
+
+
+def span(estimate: Estimate, task: TaskFacts) -> str:
+    """The interval of a difference whose sign the data settle: "0.3 to 1.3 points"."""
+    ends = sorted((abs(estimate.low), abs(estimate.high)))
+    unit = " points" if task.unit == "%" else ""
+    return f"{bare_gap(ends[0], task)} to {bare_gap(ends[1], task)}{unit}"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """`value` to so many significant digits, without an exponent where that stays readable."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    size = math.floor(math.log10(abs(value)))
+    if not -6 < size < 9:
+        return f"{value:.{digits - 1}e}"
+    places = digits - 1 - size
+    return f"{value:.{places}f}" if places > 0 else f"{round(value, places):,.0f}"
+
+
+def rate(value: float) -> str:
+    """A learning rate to 2 significant digits, trailing zeros dropped: "0.003", "0.1", "3e-07"."""
+    if not 1e-5 <= value < 1e5:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+    text = significant(value, 2)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def duration(seconds: float) -> str:
+    """Wall time in the unit that a person would use: "84 s", "12 min", "3.2 h"."""
+    if seconds < 0.095:
+        return f"{significant(1000 * seconds, 2)} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def factor(ratio: float) -> str:
+    """How many times as much: "1.4", "30"."""
+    return significant(ratio, 2)
+
+
+def names(items: list[str] | tuple[str, ...]) -> str:
+    """A list in words: "adam", "adam and nadam", "adam, nadam and sgd"."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def times(count: int) -> str:
+    """How often: "once", "twice", "5 times"."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _is_share(task: TaskFacts) -> bool:
+    return task.metric.casefold() in ("r²", "r2")

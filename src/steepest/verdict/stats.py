@@ -1,0 +1,249 @@
+"""The statistics of a verdict: pure functions of arrays, with the random generator passed in.
+
+They know nothing of optimizers. A sample holds one value per replicate; each function names its source, and
+docs/statistics.md says why it was chosen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, stats
+from scipy.special import comb
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value between two bounds, which are infinite where the sample bounds nothing."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Mean of one sample minus mean of another, as Welch's t test sees it."""
+
+    value: float
+    error: float
+    """Standard error of the difference; infinite if either sample has one value."""
+    freedom: float
+    """Degrees of freedom, by Welch and Satterthwaite."""
+    p: float
+    """Two-sided p value of the hypothesis that the true means are equal."""
+
+    def interval(self, confidence: float) -> Interval:
+        if self.error == 0:
+            return Interval(self.value, self.value, self.value)
+        if math.isinf(self.error):
+            return Interval(self.value, -math.inf, math.inf)
+        half = float(stats.t.isf((1 - confidence) / 2, self.freedom)) * self.error
+        return Interval(self.value, self.value - half, self.value + half)
+
+
+# ---- one and two samples ---------------------------------------------------------------------------------------------
+
+
+def moments(x: np.ndarray) -> tuple[float, float]:
+    """Mean and unbiased variance of x [n]; exact for a constant sample, where rounding would invent a spread."""
+    if np.ptp(x) == 0:
+        return float(x[0]), 0.0 if len(x) > 1 else math.inf
+    return float(np.mean(x)), float(np.var(x, ddof=1))
+
+
+def mean_interval(x: np.ndarray, confidence: float) -> Interval:
+    """Mean of x [n] with Student's t interval: x̄ ± t(n−1)·s/√n (Student, 1908)."""
+    mean, variance = moments(x)
+    if math.isinf(variance):
+        return Interval(mean, -math.inf, math.inf)
+    half = float(stats.t.isf((1 - confidence) / 2, len(x) - 1)) * math.sqrt(variance / len(x))
+    return Interval(mean, mean - half, mean + half)
+
+
+def welch(a: np.ndarray, b: np.ndarray) -> Difference:
+    """Mean of a [n] minus mean of b [m], the two free to differ in spread (Welch, 1947).
+
+    error² = sₐ²/n + s_b²/m ;  freedom = error⁴ / ((sₐ²/n)²/(n−1) + (s_b²/m)²/(m−1))
+    Agrees with `scipy.stats.ttest_ind(equal_var=False)`; constant samples, which that refuses, are decided exactly.
+    """
+    (mean_a, variance_a), (mean_b, variance_b) = moments(a), moments(b)
+    value, va, vb = mean_a - mean_b, variance_a / len(a), variance_b / len(b)
+    error = math.sqrt(va + vb)
+    if math.isinf(error):
+        return Difference(value, error, 0.0, 1.0)
+    if error == 0:
+        return Difference(value, error, math.inf, 1.0 if value == 0 else 0.0)
+    # Shares instead of variances: squares of tiny variances would underflow.
+    share = va / (va + vb)
+    freedom = 1 / (share**2 / (len(a) - 1) + (1 - share) ** 2 / (len(b) - 1))
+    return Difference(value, error, freedom, float(2 * stats.t.sf(abs(value) / error, freedom)))
+
+
+def bootstrap_t(
+    a: np.ndarray, b: np.ndarray, confidence: float, generator: np.random.Generator, resamples: int = 9999
+) -> Interval:
+    """Mean of a [n] minus mean of b [m] with the bootstrap-t interval (Efron, 1982; Hall, 1988).
+
+    Each resample gives t* = (d* − d)/error*; the quantiles of t* take the place of Student's, so that skewed luck gets
+    a skewed interval. A resample without spread counts as infinitely far out, which can only widen the interval.
+    """
+    d = welch(a, b)
+    if not 0 < d.error < math.inf:
+        return d.interval(confidence)
+    a_star = a[generator.integers(len(a), size=(resamples, len(a)))]  # [resamples, n]
+    b_star = b[generator.integers(len(b), size=(resamples, len(b)))]
+    distance = a_star.mean(axis=1) - b_star.mean(axis=1) - d.value  # [resamples]
+    error = np.sqrt(a_star.var(axis=1, ddof=1) / len(a) + b_star.var(axis=1, ddof=1) / len(b))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = distance / error
+    t = np.sort(t[~np.isnan(t)])
+    tail = (1 - confidence) / 2
+    last = len(t) - 1
+    return Interval(
+        d.value,
+        d.value - float(t[math.ceil((1 - tail) * last)]) * d.error,
+        d.value - float(t[math.floor(tail * last)]) * d.error,
+    )
+
+
+# ---- many comparisons ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """A family of tests after Holm's procedure, each in the order given."""
+
+    p: np.ndarray  # [m]: at most α exactly for the hypotheses rejected at level α
+    level: np.ndarray  # [m]: the unadjusted level at which each was judged
+
+
+def holm(p: np.ndarray, alpha: float) -> Adjusted:
+    """Holm's step-down adjustment of m p values (Holm, 1979): at most a share α of families holds any false rejection.
+
+    The j-th smallest p (j = 0, 1, …) is held against α/(m−j) until one fails; those that remain are judged at that
+    one's level. An interval of confidence 1 − level therefore excludes 0 exactly where the adjusted p is below α.
+    """
+    m = len(p)
+    order = np.argsort(p, kind="stable")
+    adjusted, level = np.empty(m), np.empty(m)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate((m - np.arange(m)) * p[order]))
+    rejected = int(np.sum(adjusted < alpha))
+    step = np.minimum(np.arange(m), rejected)
+    level[order] = alpha / (m - step)
+    return Adjusted(adjusted, level)
+
+
+def probability_best(
+    samples: Sequence[np.ndarray], generator: np.random.Generator, resamples: int = 10_000
+) -> np.ndarray:  # [k]
+    """How often each of k samples has the highest mean when all are resampled (bootstrap; Efron, 1979).
+
+    Resampled means spread too little by √((n−1)/n), which matters at n = 5; they are stretched by that factor. Samples
+    that tie for the highest mean share the resample.
+    """
+    means = np.empty((len(samples), resamples))
+    for row, x in zip(means, samples, strict=True):
+        n, (mean, variance) = len(x), moments(x)
+        if not 0 < variance < math.inf:
+            row[:] = mean
+            continue
+        counts = generator.multinomial(n, np.full(n, 1 / n), size=resamples)  # [resamples, n]
+        row[:] = mean + (counts @ x / n - mean) * math.sqrt(n / (n - 1))
+    highest = means == means.max(axis=0)
+    return (highest / highest.sum(axis=0)).mean(axis=1)
+
+
+# ---- how much a study can see ----------------------------------------------------------------------------------------
+
+
+def power(difference: float, deviations: tuple[float, float], n: int, level: float) -> float:
+    """Chance that Welch's test at `level` finds a true difference with n values a side (noncentral t; Cohen, 1988)."""
+    va, vb = deviations[0] ** 2 / n, deviations[1] ** 2 / n
+    if va + vb == 0:
+        return 1.0 if difference else level
+    share = va / (va + vb)
+    freedom = (n - 1) / (share**2 + (1 - share) ** 2)
+    t = float(stats.t.isf(level / 2, freedom))
+    shift = abs(difference) / math.sqrt(va + vb)
+    # Far out the noncentral t of SciPy loses its footing; the normal curve is exact enough there.
+    if shift > t + 8:
+        return 1.0
+    return float(stats.nct.sf(t, freedom, shift) + stats.nct.cdf(-t, freedom, shift))
+
+
+def smallest_difference(deviations: tuple[float, float], n: int, level: float, chance: float = 0.8) -> float:
+    """The true difference that n values a side find with the given chance; infinite for n < 2, 0 without spread."""
+    if n < 2:
+        return math.inf
+    unit = math.hypot(*deviations) / math.sqrt(n)
+    if unit == 0:
+        return 0.0
+    top = unit * (float(stats.t.isf(level / 2, n - 1)) + 10)
+    found = optimize.root_scalar(lambda d: power(d, deviations, n, level) - chance, bracket=(0, top), xtol=unit * 1e-6)
+    return float(found.root)
+
+
+def replicates_needed(
+    difference: float, deviations: tuple[float, float], level: float, chance: float = 0.8, most: int = 1000
+) -> int | None:
+    """The fewest values a side that find `difference` with the given chance; None if `most` are not enough."""
+    if power(difference, deviations, most, level) < chance:
+        return None
+    few, many = 1, most  # invariant: `few` are too few, `many` are enough
+    while many - few > 1:
+        middle = (few + many) // 2
+        if power(difference, deviations, middle, level) < chance:
+            few = middle
+        else:
+            many = middle
+    return many
+
+
+# ---- tuning ----------------------------------------------------------------------------------------------------------
+
+
+def best_of_k(values: np.ndarray, k: int) -> float | None:
+    """Expected value of the pick when k of n trials, drawn without replacement, are all that was tried.
+
+    `values` [n] come in order of preference, the pick of all n first, failed trials last as NaN. The pick among k is
+    the r-th (r = 0, 1, …) with chance C(n−1−r, k−1)/C(n, k) (the expected-performance curve of Dodge et al., 2019,
+    drawn without replacement as in Tang et al., 2020). None where all k may have failed.
+    """
+    n, sound = len(values), int(np.sum(~np.isnan(values)))
+    if not 1 <= k <= n or n - sound >= k:
+        return None
+    chance = comb(n - 1 - np.arange(sound), k - 1) / comb(n, k)
+    return float(chance @ values[:sound])
+
+
+# ---- time to a target ------------------------------------------------------------------------------------------------
+
+
+def first_crossing(steps: np.ndarray, curve: np.ndarray, level: float) -> float:
+    """The step at which a rising curve [E], evaluated at steps [E], first reaches `level`; inf if it never does.
+
+    Linear between evaluations; NaN, after a trial's end, reaches nothing.
+    """
+    there = np.flatnonzero(curve >= level)
+    if not len(there):
+        return math.inf
+    j = int(there[0])
+    if j == 0 or not curve[j - 1] < level:
+        return float(steps[j])
+    share = (level - curve[j - 1]) / (curve[j] - curve[j - 1])
+    return float(steps[j - 1] + share * (steps[j] - steps[j - 1]))
+
+
+def censored_median(times: Sequence[float]) -> float | None:
+    """The time by which half of the runs are there, the runs that never arrive counted as inf; None if fewer are.
+
+    All runs share one horizon, so that the median of Kaplan and Meier (1958) is this order statistic.
+    """
+    if not times:
+        return None
+    median = sorted(times)[math.ceil(len(times) / 2) - 1]
+    return median if math.isfinite(median) else None

@@ -265,6 +265,13 @@ class Task:
                 targets = (targets - scaling.target_shift) / scaling.target_scale
         return (first, *others), targets
 
+    def place(self, position: int) -> str:
+        """For messages: where an example of the pool stands in what was given, such as "row 17 of train"."""
+        for name, positions in self._pool.ranges.items():
+            if position in positions:
+                return f"row {position - positions.start} of {'data' if self.data is not None else name}"
+        raise IndexError(position)
+
     def _luck(self, model: nn.Module, other: nn.Module) -> tuple[str, ...]:
         """What a seed draws here, from two models of different seeds."""
         luck = []

@@ -1,0 +1,187 @@
+"""Whether a task can be trained at all: one small batch forward and backward, each failure told in one sentence.
+
+Apart from `task`, whose constructor looks at the data only: here the user's model and loss run for the first time.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from steepest.errors import BadTask
+from steepest.tasks.arrays import shape_of
+from steepest.tasks.metrics import SAME_SHAPE, accuracy, is_cross_entropy, r2
+from steepest.tasks.task import Splits, Task
+
+PROBE = 8
+"""Examples in the batch that is tried."""
+
+
+def check(task: Task) -> None:
+    """Raise BadTask if the model, the loss or the metric cannot be used with each other and with the data.
+
+    Costs two models and one step on a few examples. The global random state is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        model = _model(task)
+        splits = task.splits(0)
+        inputs, targets = task.batch(splits, splits.train[: min(PROBE, task.batch_size)])
+        outputs = _outputs(model, inputs)
+        if is_cross_entropy(task.loss):
+            _check_classes(task, splits.targets, outputs)
+        _check_loss(task, model, outputs, targets)
+        _check_metric(task, model, splits)
+
+
+def _model(task: Task) -> nn.Module:
+    with told("model()"):
+        model, twin = task.model(), task.model()
+    if not isinstance(model, nn.Module):
+        raise BadTask(f"model() returned a {type(model).__name__}; it must return a torch.nn.Module.")
+    if any(isinstance(p, nn.UninitializedParameter) for p in model.parameters()):
+        raise BadTask("The model has lazy layers, whose sizes are not known yet; give their input sizes instead.")
+    own, others = dict(model.named_parameters()), dict(twin.named_parameters())
+    if not any(p.requires_grad for p in own.values()):
+        raise BadTask("The model has no trainable parameters, so there is nothing for an optimizer to do.")
+    if any(own[name] is others.get(name) for name in own):
+        raise BadTask(
+            "model() hands out the same parameters at every call; build the layers inside it, since every replica "
+            "needs weights of its own."
+        )
+    a, b = (dict(task.build_model(0).named_parameters()) for _ in range(2))
+    if any(a[name].shape != b[name].shape or not torch.equal(a[name], b[name]) for name in a):
+        raise BadTask(
+            "model() gives other weights each time although torch's generator is seeded; draw them with torch, "
+            "not with random or NumPy, or no trial can be repeated."
+        )
+    if isinstance(task.loss, nn.Module) and any(p.requires_grad for p in task.loss.parameters()):
+        raise BadTask(
+            "The loss has parameters of its own, which no optimizer would train; make them part of the model."
+        )
+    return task.build_model(0).train()
+
+
+def _outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+    shapes = " and ".join(shape_of(x) for x in inputs)
+    hint = "" if any(x.is_floating_point() for x in inputs) else " Its inputs are whole numbers: should they be floats?"
+    with told(f"The model cannot take a batch of inputs {shapes}", hint):
+        outputs = model(*inputs)
+    if not isinstance(outputs, Tensor):
+        raise BadTask(f"The model returned a {type(outputs).__name__}; it must return one tensor of outputs.")
+    return outputs
+
+
+def _check_classes(task: Task, targets: Tensor, outputs: Tensor) -> None:
+    """Cross-entropy takes class numbers 0 … C−1, or C probabilities an example; these are the targets of all parts."""
+    ndim = outputs.ndim
+    if targets.is_floating_point():
+        if targets.ndim == ndim:
+            return
+        raise BadTask(
+            f"The targets are floats {shape_of(targets)}, but cross-entropy takes class numbers; "
+            "pass whole numbers, such as y.astype('int64')."
+        )
+    if ndim < 2 or targets.ndim != ndim - 1:
+        return  # shapes that do not fit are told by the loss itself
+    classes = outputs.shape[1]
+    wrong = (targets < 0) & (targets != -100) | (targets >= classes)  # −100 is torch's mark for padding
+    if wrong.any():
+        row = int(wrong.nonzero()[0][0])
+        raise BadTask(
+            f"The model has {classes} outputs, so labels must be 0 to {classes - 1}, but {int(wrong.sum())} are not; "
+            f"the first is {int(targets[wrong][0])}, {task.place(row)}."
+        )
+
+
+def _check_loss(task: Task, model: nn.Module, outputs: Tensor, targets: Tensor) -> None:
+    shapes = f"outputs {shape_of(outputs)} and targets {shape_of(targets)}"
+    with told(f"The loss cannot be computed from the model's {shapes}"):
+        loss = task.loss(outputs, targets)
+    if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.ndim > 0:
+        what = shape_of(loss) if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        raise BadTask(f"The loss of a batch is {what}, not a scalar tensor; reduce it, for instance with .mean().")
+    if not loss.requires_grad:
+        raise BadTask("The loss has no gradient: something between the parameters and the loss cuts it off.")
+    with told("The gradient of the loss cannot be computed"):
+        gradients = torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad], allow_unused=True)
+    if all(g is None for g in gradients):
+        raise BadTask("The loss does not depend on any parameter of the model.")
+
+
+def _broadcasts(task: Task, outputs: Tensor, targets: Tensor) -> bool:
+    """Whether [B, 1] meets [B] unnoticed: then the loss changes when the stray axis is taken away."""
+    if abs(outputs.ndim - targets.ndim) != 1 or outputs.numel() != targets.numel() or outputs.numel() < 2:
+        return False
+    if not targets.is_floating_point():
+        return False
+    loss = task.loss(outputs, targets)
+    try:
+        straight = task.loss(outputs.reshape(targets.shape), targets)
+    except Exception:  # the loss takes the axis away itself
+        return False
+    return not torch.allclose(straight, loss, rtol=1e-4, equal_nan=True)
+
+
+def _check_metric(task: Task, model: nn.Module, splits: Splits) -> None:
+    """On validation examples, of which there are several even where the batch size is 1."""
+    metric = task.quality
+    with torch.no_grad():
+        inputs, targets = task.batch(splits, splits.valid[:PROBE])
+        outputs = _outputs(model.eval(), inputs)
+        shapes = f"outputs {shape_of(outputs)} and targets {shape_of(targets)}"
+        with told(f"The loss cannot be computed from the model's {shapes}"):
+            broadcasts = _broadcasts(task, outputs, targets)
+        if broadcasts:
+            raise BadTask(
+                f"The loss compares {shapes} by broadcasting, every output with every target; give both one shape, "
+                "for instance with y[:, None], or by squeeze(-1) in the model."
+            )
+        if metric.fn in SAME_SHAPE and outputs.shape != targets.shape:
+            raise BadTask(f"{metric.name} compares outputs with targets one by one, but there are {shapes}.")
+        if metric.fn is accuracy:
+            _check_accuracy(task, outputs, targets, shapes)
+        if metric.fn is r2 and bool(
+            (splits.targets[splits.valid].amax(0) == splits.targets[splits.valid].amin(0)).any()
+        ):
+            raise BadTask("R² is not defined: the targets of the validation part are all the same.")
+        with told(f"The metric {metric.name} cannot be computed from {shapes}"):
+            value: Any = metric.fn(outputs, targets)
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        what = shape_of(value) if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        raise BadTask(f"The metric {metric.name} is {what}; it must be a scalar tensor.")
+
+
+def _check_accuracy(task: Task, outputs: Tensor, targets: Tensor, shapes: str) -> None:
+    probabilities = isinstance(task.loss, nn.BCELoss) or task.loss is nn.functional.binary_cross_entropy
+    if probabilities or (targets.is_floating_point() and is_cross_entropy(task.loss)):
+        raise BadTask(
+            "accuracy reads class numbers or logits, but this loss takes probabilities; use "
+            "binary_cross_entropy_with_logits, or pass a steepest.Metric of your own."
+        )
+    fits = outputs.shape == targets.shape if targets.is_floating_point() else outputs.ndim == targets.ndim + 1
+    if not fits:
+        raise BadTask(
+            f"accuracy needs a score for each class and whole-number labels, or logits and 0/1 targets of one shape; "
+            f"there are {shapes}."
+        )
+
+
+@contextmanager
+def told(what: str, hint: str = "") -> Iterator[None]:
+    """Turn whatever the user's code raises into a BadTask: `what`, the kind of error, its first line, a hint."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what torch only warns of is checked here, with a remedy
+            yield
+    except BadTask:
+        raise
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+        verb = " raised" if what.endswith("()") else ":"
+        raise BadTask(f"{what}{verb} {type(error).__name__}: {first}.{hint}") from error

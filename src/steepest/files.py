@@ -9,6 +9,7 @@ import io
 import json
 import os
 import secrets
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,14 @@ def read_json(path: Path) -> Any:
         raise StudyFolderError(f"{path} is missing.") from None
     except (OSError, ValueError) as error:
         raise StudyFolderError(f"{path} cannot be read: {error}.") from None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file as hexadecimal digits; "" if there is no such file."""
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def write_trace(path: Path, trace: Trace) -> None:

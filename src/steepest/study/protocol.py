@@ -23,7 +23,10 @@ def grid_search(contender: Contender, protocol: Protocol, higher_is_better: bool
 
     While the pooled best lies at an edge, the grid grows by two points (a decade) beyond it; what is left of the extra
     rates then refines around the best. A best that is still at the edge in the end makes the contender "untuned".
+    Rates of the user's own are tried as they are: there is nothing to refine or extend.
     """
+    if contender.rates:
+        return edge((yield on_every_seed("grid", contender.rates, protocol)), higher_is_better)
     scores = list((yield on_every_seed("grid", grid(contender.centre, protocol), protocol)))
     left = protocol.extra_rates
     while left and (side := edge(scores, higher_is_better)):
@@ -39,9 +42,9 @@ SEARCHES: Mapping[str, Callable[[Contender, Protocol, bool], Search]] = {"grid":
 """What a replicate may run. Whatever it is, it stays calibrated as long as every seed runs all of it."""
 
 
-def trials_of(protocol: Protocol) -> int:
+def trials_of(contender: Contender, protocol: Protocol) -> int:
     """Trials of one contender on one task, whatever happens."""
-    return (protocol.rates + protocol.extra_rates) * protocol.seeds
+    return (len(contender.rates) or protocol.rates + protocol.extra_rates) * protocol.seeds
 
 
 # ---- rates -----------------------------------------------------------------------------------------------------------
@@ -107,6 +110,9 @@ def check_protocol(protocol: Protocol) -> None:
 
 
 def check_contender(contender: Contender) -> None:
-    """Raise BadSetting where there is no grid around the centre."""
-    if not (math.isfinite(contender.centre) and contender.centre > 0):
-        raise BadSetting(f"{contender.name}: the grid's centre is {contender.centre:g}; a rate must be above 0.")
+    """Raise BadSetting where a rate is none."""
+    for rate in (contender.centre, *contender.rates):
+        if not (math.isfinite(rate) and 1e-30 < rate < 1e30):
+            raise BadSetting(f"{contender.name}: the rate {rate:g} is not one; it must be above 0 and finite.")
+    if len(set(contender.rates)) < len(contender.rates):
+        raise BadSetting(f"{contender.name}: a rate is named twice; each is tried once on every seed.")

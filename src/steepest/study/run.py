@@ -1,30 +1,172 @@
-"""Drives a study: describe the tasks, time the steps, plan, then let protocol, executor and store do their parts."""
+"""Drives a study: describe the tasks, time the steps, plan, then let protocol, executor and store do their parts.
+
+Whoever calls gives an executor, which is closed in the end. Ctrl-C leaves a folder that `resume` goes on with.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 
-from steepest.study.executors import Executor
+from steepest.errors import BadInput, BadTask, Interrupted
+from steepest.files import file_digest
+from steepest.study.course import Course
+from steepest.study.executors import Event, Executor
+from steepest.study.jobs import failure, train
 from steepest.study.spec import Plan, StudySpec
-from steepest.types import Progress, StudyRecord
+from steepest.study.store import Store, read
+from steepest.study.survey import PATIENCE, survey
+from steepest.study.watch import Listener, Watch
+from steepest.types import Shard, StudyRecord
 
-Listener = Callable[[Progress], None]
-"""Told whatever changes, and a few times a second besides, so that a clock can tick."""
+NOTE_EVERY = 2.0
+"""Seconds of wall time that a killed study may lose count of."""
 
 
 def run(
-    spec: StudySpec, folder: Path, executor: Executor, listener: Listener = lambda _: None, overwrite: bool = False
+    spec: StudySpec,
+    folder: Path,
+    executor: Executor,
+    listener: Listener | None = None,
+    overwrite: bool = False,
 ) -> StudyRecord:
-    """Make the study in a new folder."""
-    raise NotImplementedError
+    """Make a study in a new folder, and return it finished.
+
+    Raises BadInput for a spec, task or budget that nothing can be made of, leaving no folder behind; StudyFolderError
+    for a folder that cannot be used; TrialFailed where the training itself is broken; Interrupted on Ctrl-C.
+    """
+    try:
+        with Store.create(folder, spec.check(), overwrite) as store:
+            try:
+                return _finish(store, executor, listener)
+            except BadInput:
+                if store.spec.plan is None:
+                    executor.close()
+                    store.discard()
+                raise
+    finally:
+        executor.close()
 
 
-def resume(folder: Path, executor: Executor, listener: Listener = lambda _: None) -> StudyRecord:
-    """Go on with the study in `folder`."""
-    raise NotImplementedError
+def resume(folder: Path, executor: Executor, listener: Listener | None = None) -> StudyRecord:
+    """Go on with the study in `folder` and return it finished. What is done is read, never trained again, and the final
+    rows and curves are, bit for bit, those of a study that was never interrupted. Raises as `run` does.
+    """
+    try:
+        with Store.open(folder) as store:
+            for task in store.spec.tasks:
+                if task.ref.source == "file" and task.ref.digest != file_digest(Path(task.ref.locator)):
+                    raise BadTask(
+                        f"{task.ref.locator} has changed since this study began, so its trials could not be compared. "
+                        "Restore the file, or start another study."
+                    )
+            return _finish(store, executor, listener)
+    finally:
+        executor.close()
 
 
-def forecast(spec: StudySpec, folder: Path, executor: Executor, listener: Listener = lambda _: None) -> Plan:
-    """Describe and time, and train nothing."""
-    raise NotImplementedError
+def plan(spec: StudySpec, folder: Path, executor: Executor, listener: Listener | None = None) -> Plan:
+    """What `run` would do and cost: describes the tasks and times the steps in `folder`, and trains nothing."""
+    try:
+        return survey(spec.check(), folder, executor, Watch(listener, spec.asked_trials()))
+    finally:
+        executor.close()
+
+
+def _finish(store: Store, executor: Executor, listener: Listener | None) -> StudyRecord:
+    watch = Watch(listener, store.spec.asked_trials(), store.seconds())
+    try:
+        if store.spec.plan is None:
+            store.save_plan(survey(store.spec, store.folder, executor, watch))
+        _train(store, executor, watch)
+        store.spend(watch.sitting)
+    except KeyboardInterrupt:
+        executor.close()
+        store.spend(watch.sitting)
+        raise Interrupted(
+            f"Stopped with {watch.trials_done} of {watch.trials_planned} trials done, which are kept. "
+            f"Go on with: steepest resume {store.folder}"
+        ) from None
+    watch.tell("finished")
+    return read(store.folder)
+
+
+def _train(store: Store, executor: Executor, watch: Watch) -> None:
+    """Every course to its end, all at once: whichever shard is done, its rows may bring new shards."""
+    courses = _courses(store.spec)
+    crew = _Crew(store, executor, watch)
+    for course in courses:
+        crew.ask(course, course.begin())
+    for sentence in store.repairs:
+        watch.say(sentence)
+    watch.follow(courses, executor.workers, sum(course.planned for course in courses))
+    watch.tell("training")
+    noted = watch.sitting
+    while crew.waiting:
+        for event in executor.poll(PATIENCE):
+            crew.handle(event)
+        if watch.sitting - noted > NOTE_EVERY:
+            noted = watch.sitting
+            store.spend(noted)
+        watch.tell("training")
+    store.finish()
+
+
+def _courses(spec: StudySpec) -> list[Course]:
+    """The longest first, so that no core is left alone with it in the end."""
+    plan = spec.plan
+    assert plan is not None
+    contenders = {contender.name: contender for contender in spec.contenders}
+    facts = {known.name: known for known in plan.facts}
+    times = {(time.task, time.contender): time for time in plan.times}
+    courses = [
+        Course(
+            spec,
+            contenders[run.contender],
+            plan.protocol,
+            run,
+            facts[run.task],
+            times[run.task, run.contender],
+        )
+        for run in plan.runs
+    ]
+    return sorted(courses, key=lambda course: -course.cost)
+
+
+class _Crew:
+    """What is with the executor, and for whom."""
+
+    def __init__(self, store: Store, executor: Executor, watch: Watch) -> None:
+        self.store, self.executor, self.watch = store, executor, watch
+        self.waiting: dict[str, tuple[Course, Shard]] = {}
+
+    def ask(self, course: Course, shards: Iterable[Shard]) -> None:
+        """Have shards trained; those that are done already, and what they lead to, are taken from the store."""
+        shards = list(shards)
+        while shards:
+            shard = shards.pop(0)
+            rows = self.store.recall(shard)
+            if rows is None:
+                self.waiting[shard.id] = course, shard
+                self.executor.submit(train(shard))
+            else:
+                shards += course.take(shard, rows)
+
+    def handle(self, event: Event) -> None:
+        course, shard = self.waiting[event.id]
+        match event.kind:
+            case "progress":
+                course.started(shard)
+                self.watch.underway(shard.id, event.done * course.seconds(shard))
+            case "retried":
+                self.watch.over(shard.id)
+                self.watch.say(event.message)
+            case "failed":
+                raise failure(event, self.store.folder)
+            case "done" | "lost":
+                del self.waiting[shard.id]
+                self.watch.over(shard.id)
+                if event.kind == "lost":
+                    self.watch.say(event.message)
+                rows = self.store.give_up(shard) if event.kind == "lost" else self.store.take_in(shard, event.seconds)
+                self.ask(course, course.take(shard, rows))

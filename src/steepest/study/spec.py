@@ -6,15 +6,19 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from steepest.errors import BadSetting, UnknownName
-from steepest.study.protocol import SEARCHES, check_contender, check_protocol
+from steepest.errors import BadSetting, StudyFolderError, UnknownName
+from steepest.files import read_json
+from steepest.study.database import DATABASE, newer
+from steepest.study.protocol import SEARCHES, check_contender, check_protocol, trials_of
 from steepest.study.surroundings import hardware, versions
 from steepest.types import Contender, Protocol, StepTime, TaskFacts, TaskRef
 
+SPEC = "study.json"
 FORMAT = 1
 """Of study.json. A higher one was written by a newer version, and is refused."""
 
@@ -62,8 +66,8 @@ class Plan(Noun):
     seconds: float
     """Forecast of the training, on all workers."""
     given_up: tuple[str, ...] = ()
-    resolution: float
-    """Smallest difference that can be told from luck, in standard deviations of a replicate."""
+    resolution: float | None
+    """Smallest difference that can be told from luck, in standard deviations of a replicate; None for one seed."""
 
 
 class StudySpec(Noun):
@@ -102,6 +106,10 @@ class StudySpec(Noun):
                 raise BadSetting(f"The {kind} {twice[0]!r} is named twice; each may enter a study once.")
         for contender in self.contenders:
             check_contender(contender)
+        if len({trials_of(contender, self.protocol) for contender in self.contenders}) > 1:
+            raise BadSetting(
+                "Every contender must get the same number of trials: give rates to all of them or to none."
+            )
         if self.reference not in (names := [contender.name for contender in self.contenders]):
             raise UnknownName.among("contender", self.reference, names, "The reference must be one of them.")
         if self.search not in SEARCHES:
@@ -115,3 +123,30 @@ class StudySpec(Noun):
 
     def to_json(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
+
+    def asked_trials(self) -> int:
+        """Trials in all, before a budget takes any."""
+        return len(self.tasks) * sum(trials_of(contender, self.protocol) for contender in self.contenders)
+
+
+def read_spec(folder: Path) -> StudySpec:
+    """What was asked for, and the plan; raises StudyFolderError where there is no study, or not one for us."""
+    path = folder / SPEC
+    if not path.is_file():
+        if (folder / DATABASE).exists():
+            raise StudyFolderError(f"{path} is missing: the folder is damaged. Restore it, or start another study.")
+        raise StudyFolderError(f"{folder} is not a study folder: it has no {SPEC}.")
+    try:
+        stored = read_json(path)
+    except StudyFolderError as error:
+        raise StudyFolderError(f"{error} The folder is damaged; restore the file, or start another study.") from None
+    if isinstance(stored, dict) and isinstance(stored.get("format"), int) and stored["format"] > FORMAT:
+        raise newer(folder)
+    try:
+        return StudySpec.model_validate(stored)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise StudyFolderError(
+            f"{path} is damaged at {where}: {first['msg']}. Restore the file, or start another study."
+        ) from None

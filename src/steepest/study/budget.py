@@ -1,0 +1,210 @@
+"""What a study costs and what it can resolve; and which study fits into a given time.
+
+Costs come from the step times that workers measured. They decide how much is run, never how a trial runs.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import stdtrit
+
+from steepest.errors import BadSetting, BudgetTooSmall
+from steepest.study.planner import (
+    batch_size_of,
+    cut,
+    plan_run,
+    steps_at_equal_samples,
+    steps_at_equal_seconds,
+)
+from steepest.study.protocol import trials_of
+from steepest.study.spec import Plan, RunPlan, StudySpec
+from steepest.types import Contender, Protocol, StepTime, TaskFacts
+
+LEAST_SEEDS = 5
+"""Below this a budget is refused: fewer replicates say next to nothing."""
+LEAST_RATES = (7, 5)
+"""What the grid may shrink to, in this order."""
+
+Times = Mapping[tuple[str, str], StepTime]
+"""By task and contender."""
+
+
+def parse_budget(text: str | float) -> float:
+    """Seconds, from "90s", "5m", "1h", "1h30m" or a bare number of seconds; raises BadSetting."""
+    found = re.fullmatch(
+        r"\s*(?:(?P<h>[\d.]+)\s*h)?\s*(?:(?P<m>[\d.]+)\s*m(?:in)?)?\s*(?:(?P<s>[\d.]+)\s*s?)?\s*", str(text).lower()
+    )
+    try:
+        parts = found.groupdict() if found else {}
+        seconds = sum(float(parts[unit]) * size for unit, size in (("h", 3600), ("m", 60), ("s", 1)) if parts.get(unit))
+    except ValueError:  # such as "1.2.3"
+        seconds = 0.0
+    if not 0 < seconds < 1e9:
+        raise BadSetting(f"The budget {text!r} is not a time; give one above 0, such as 90s, 5m or 1h.")
+    return seconds
+
+
+# ---- plans -----------------------------------------------------------------------------------------------------------
+
+
+def plan_within(
+    spec: StudySpec, facts: Sequence[TaskFacts], times: Times, own_batch: Times, spent: float = 0.0
+) -> Plan:
+    """The largest plan that fits what is left of the budget, or the one asked for where there is no budget.
+
+    First refinement is given up, then rates, then seeds; raises BudgetTooSmall below 5 seeds. `own_batch` holds the
+    times at the task's own batch size, which horizons of equal seconds are measured by.
+    """
+    plan = None
+    for protocol, given_up in ever_smaller(spec):
+        plan = _plan(spec, protocol, given_up, facts, times, own_batch)
+        if spec.budget_seconds is None or spent + plan.seconds <= spec.budget_seconds:
+            return plan
+    assert plan is not None and spec.budget_seconds is not None
+    least = plan.protocol
+    raise BudgetTooSmall(
+        f"The budget is {words(spec.budget_seconds)}; even {least.seeds} seeds of "
+        f"{trials_of(spec.contenders[0], least) // least.seeds} rates need about {words(spent + plan.seconds)}. "
+        f"Give more time, or drop a task or an optimizer."
+    )
+
+
+def ever_smaller(spec: StudySpec) -> Iterator[tuple[Protocol, tuple[str, ...]]]:
+    """The protocol asked for, then ever smaller ones, each with what was given up, in sentences."""
+    asked = protocol = spec.protocol
+    given_up: dict[str, str] = {}
+    yield protocol, ()
+    if not spec.contenders[0].rates:  # rates of the user's own are not ours to drop
+        if asked.extra_rates:
+            protocol = replace(protocol, extra_rates=0)
+            given_up["refinement"] = (
+                f"Refinement and the edge rule ({asked.extra_rates} more rates for every optimizer) were given up."
+            )
+            yield protocol, tuple(given_up.values())
+        for rates in LEAST_RATES:
+            if rates < asked.rates:
+                protocol = replace(protocol, rates=rates)
+                given_up["rates"] = f"The grid has {rates} rates instead of {asked.rates}."
+                yield protocol, tuple(given_up.values())
+    for seeds in range(asked.seeds - 1, LEAST_SEEDS - 1, -1):
+        protocol = replace(protocol, seeds=seeds)
+        given_up["seeds"] = f"There are {seeds} seeds instead of {asked.seeds}."
+        yield protocol, tuple(given_up.values())
+
+
+def _plan(
+    spec: StudySpec,
+    protocol: Protocol,
+    given_up: tuple[str, ...],
+    facts: Sequence[TaskFacts],
+    times: Times,
+    own_batch: Times,
+) -> Plan:
+    runs: list[RunPlan] = []
+    costs: list[list[list[float]]] = []
+    for task, known in zip(spec.tasks, facts, strict=True):
+        for contender in spec.contenders:
+            pair = (known.name, contender.name)
+            batch_size = batch_size_of(contender, known)
+            if task.equal == "seconds":
+                steps = steps_at_equal_seconds(known, own_batch[pair], times[pair])
+            else:
+                steps = steps_at_equal_samples(known, batch_size)
+            run = plan_run(spec, protocol, contender, known, steps, batch_size)
+            runs.append(run)
+            costs.append(stages(run, contender, protocol, known, times[pair]))
+    return Plan(
+        protocol=protocol,
+        facts=tuple(facts),
+        times=tuple(times.values()),
+        runs=tuple(runs),
+        trials=len(spec.tasks) * sum(trials_of(contender, protocol) for contender in spec.contenders),
+        seconds=wall_seconds(costs, spec.workers),
+        given_up=given_up,
+        resolution=resolution(protocol.seeds),
+    )
+
+
+# ---- forecasts -------------------------------------------------------------------------------------------------------
+
+
+def stages(
+    run: RunPlan, contender: Contender, protocol: Protocol, facts: TaskFacts, time: StepTime
+) -> list[list[float]]:
+    """Seconds of each shard, stage after stage: those of the grid, then those of the extra rates."""
+    grid = (len(contender.rates) or protocol.rates) * protocol.seeds
+    extra = 0 if contender.rates else protocol.extra_rates * protocol.seeds
+    return [
+        [shard_seconds(run, facts, time, len(part)) for part in cut(range(trials), most)]
+        for trials, most in ((grid, run.lanes), (extra, run.extra_lanes))
+        if trials
+    ]
+
+
+def shard_seconds(run: RunPlan, facts: TaskFacts, time: StepTime, lanes: int) -> float:
+    """Forecast for one shard: its steps, and its evaluations, a forward pass of which costs a third of a step."""
+    batch = max(run.batch_size, 64)  # below this a step costs mostly overhead, which a pass over a whole part has once
+    passes = max(1.0, facts.n_valid / batch) * len(run.evaluate_at) + max(1.0, facts.n_test / batch)
+    return (run.steps + passes / 3) * step_milliseconds(run, time, lanes) / 1000
+
+
+def step_milliseconds(run: RunPlan, time: StepTime, lanes: int) -> float:
+    """One step of so many lanes: between the sizes measured on a straight line, beyond the largest in proportion."""
+    measured = sorted((int(size), ms) for size, ms in time.fleet_milliseconds.items())
+    if run.engine == "solo" or not measured:
+        return lanes * time.milliseconds
+    largest, ms = measured[-1]
+    if lanes > largest:
+        return ms * lanes / largest
+    sizes, costs = zip(*measured, strict=True)
+    return float(np.interp(lanes, sizes, costs))
+
+
+def wall_seconds(runs: Sequence[Sequence[Sequence[float]]], workers: int) -> float:
+    """Play the study through: runs × stages × seconds of a shard; a stage starts when the one before is over."""
+    waiting = deque((i, 0, seconds) for i in longest_first(runs) for seconds in runs[i][0])
+    left = [len(stage[0]) for stage in runs]
+    busy: list[tuple[float, int, int]] = []  # (end, run, stage)
+    now = 0.0
+    while waiting or busy:
+        while waiting and len(busy) < workers:
+            run, stage, seconds = waiting.popleft()
+            heapq.heappush(busy, (now + seconds, run, stage))
+        now, run, stage = heapq.heappop(busy)
+        left[run] -= 1
+        if not left[run] and stage + 1 < len(runs[run]):
+            waiting.extend((run, stage + 1, seconds) for seconds in runs[run][stage + 1])
+            left[run] = len(runs[run][stage + 1])
+    return now
+
+
+def longest_first(runs: Sequence[Sequence[Sequence[float]]]) -> list[int]:
+    """Indices of the runs; the longest starts first, so that no core is left alone with it in the end."""
+    return sorted(range(len(runs)), key=lambda i: -sum(map(sum, runs[i])))
+
+
+def resolution(seeds: int, deviation: float = 1.0) -> float | None:
+    """The smallest difference between two contenders that can be told from luck: half the width of Welch's 95 %
+    interval, t₀.₉₇₅(2n − 2) · σ · √(2/n), with n replicates each and the standard deviation σ of a replicate.
+    None for a single seed, which can tell nothing from luck."""
+    if seeds < 2:
+        return None
+    return float(stdtrit(2 * seeds - 2, 0.975)) * deviation * math.sqrt(2 / seeds)
+
+
+def words(seconds: float) -> str:
+    """A time as one says it.
+
+    >>> [words(s) for s in (0.4, 95, 3700)]
+    ['1 s', '95 s', '62 min']
+    """
+    if seconds < 120:
+        return f"{math.ceil(seconds)} s"
+    return f"{math.ceil(seconds / 60)} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

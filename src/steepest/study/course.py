@@ -1,0 +1,91 @@
+"""One contender's course through the protocol on one task: what it has asked for, what it has got, where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from steepest.selection import Edge, Score, is_sound, pooled_best
+from steepest.study.budget import shard_seconds, stages
+from steepest.study.planner import shards
+from steepest.study.protocol import SEARCHES, trials_of
+from steepest.study.spec import RunPlan, StudySpec
+from steepest.types import Contender, Protocol, Result, Row, Shard, StepTime, TaskFacts
+
+
+class Course:
+    """Turns the lanes that a search asks for into shards, and their rows into the scores that it is sent."""
+
+    def __init__(
+        self, spec: StudySpec, contender: Contender, protocol: Protocol, run: RunPlan, facts: TaskFacts, time: StepTime
+    ) -> None:
+        self.contender, self.run, self.facts, self.time = contender, run, facts, time
+        self.results: list[Result] = []
+        self.edge: Edge = ""
+        """Where the best rate lies when the search is over."""
+        self.planned = trials_of(contender, protocol)
+        self.cost = sum(map(sum, stages(run, contender, protocol, facts, time)))
+        """Forecast of the seconds that one core needs for all of it."""
+        self.cost_done = 0.0
+        self._spec = spec
+        self._task = next(task for task in spec.tasks if task.ref.name == run.task)
+        self._search = SEARCHES[spec.search](contender, protocol, facts.higher_is_better)
+        self._asked: list[Shard] = []
+        self._got: dict[str, tuple[Result, ...]] = {}
+        self._row = Row(facts.name, contender.name, "waiting", 0, self.planned, 0)
+
+    def begin(self) -> list[Shard]:
+        """The first shards to train."""
+        return self._ask(None)
+
+    def take(self, shard: Shard, rows: tuple[Result, ...]) -> list[Shard]:
+        """Take in the rows of a shard. Returns the next shards to train, if these were the last that the search awaits."""
+        self._got[shard.id] = rows
+        self.results += rows
+        self.cost_done += self.seconds(shard)
+        self._stand(shard.lanes[0].stage)
+        if len(self._got) < len(self._asked):
+            return []
+        # In the order asked, whatever order they were done in: nothing that a search sees may depend on luck.
+        return self._ask([_score(row) for asked in self._asked for row in self._got[asked.id]])
+
+    def seconds(self, shard: Shard) -> float:
+        """Forecast of one core's time for a shard."""
+        return shard_seconds(self.run, self.facts, self.time, len(shard.lanes))
+
+    def started(self, shard: Shard) -> None:
+        """A worker has begun with a shard."""
+        if self._row.stage == "waiting":
+            self._row = replace(self._row, stage=shard.lanes[0].stage)
+
+    def row(self) -> Row:
+        """Where it stands, for whoever watches."""
+        return self._row
+
+    def _ask(self, scores: Sequence[Score] | None) -> list[Shard]:
+        try:
+            lanes = next(self._search) if scores is None else self._search.send(scores)
+        except StopIteration as end:
+            self.edge = end.value
+            self._row = replace(self._row, stage="done")
+            return []
+        self._asked, self._got = shards(self._spec, self._task, self.contender, self.run, lanes), {}
+        return self._asked
+
+    def _stand(self, stage: str) -> None:
+        higher = self.facts.higher_is_better
+        best = pooled_best(self.results, higher)
+        values = [row.valid_metric for row in self.results if row.rate == best and is_sound(row)]
+        self._row = replace(
+            self._row,
+            stage=stage,
+            done=len(self.results),
+            failed=sum(not is_sound(row) for row in self.results),
+            best_rate=best if values else None,
+            best_valid=sum(filter(None, values)) / len(values) if values else None,
+        )
+
+
+def _score(row: Result) -> Score:
+    """All that a search may know of a trial: nothing from test."""
+    return Score(row.rate, row.seed, row.outcome, row.valid_metric, row.valid_loss)

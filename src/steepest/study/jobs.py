@@ -1,0 +1,77 @@
+"""The jobs that a study hands to its executor, as plain JSON, and the files that come back from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from steepest import errors
+from steepest.errors import StudyFolderError, TrialFailed
+from steepest.files import read_json
+from steepest.study.executors import Event, Job
+from steepest.study.planner import fingerprint, slug
+from steepest.study.spec import StudySpec
+from steepest.types import Contender, Shard, StepTime, TaskFacts, TaskRef
+
+
+def describe(task: TaskRef) -> Job:
+    """Find out about a task: writes its TaskFacts."""
+    return {"kind": "describe", "id": _id(task, {}), "task": asdict(task)}
+
+
+def time(spec: StudySpec, task: TaskRef, contender: Contender, batch_size: int, lanes: set[int]) -> Job:
+    """Measure the steps of a contender alone, and of fleets of these sizes for the forecast: writes its StepTime."""
+    how = {"batch_size": batch_size, "lanes": sorted(lanes), "dtype": spec.dtype, "device": spec.device}
+    what = {"rule": contender.rule, "settings": dict(contender.settings), "schedule": contender.schedule}
+    return {
+        "kind": "time",
+        "id": _id(task, how | what, contender.rule),
+        "task": asdict(task),
+        "contender": asdict(contender),
+        **how,
+    }
+
+
+def _id(task: TaskRef, what: Mapping[str, Any], *words: str) -> str:
+    """The same for the same question, under whatever names the study asks it."""
+    where = {"source": task.source, "locator": task.locator, "digest": task.digest}
+    return f"{slug(Path(task.locator).stem, *words)}-{fingerprint(where | dict(what))}"
+
+
+def train(shard: Shard) -> Job:
+    """Train the trials of a shard: writes their Trace."""
+    return {"kind": "train", "id": shard.id, "shard": shard.to_json()}
+
+
+def facts_path(folder: Path, job: Job) -> Path:
+    """Where what a worker found out or measured is put."""
+    return folder / "facts" / f"{job['id']}.json"
+
+
+def read_facts(path: Path) -> TaskFacts:
+    """Raises StudyFolderError if the file is missing or damaged."""
+    found = read_json(path)
+    try:
+        return TaskFacts(**{**found, "luck": tuple(found["luck"])})
+    except (TypeError, KeyError) as error:
+        raise StudyFolderError(f"{path} is damaged: {error}.") from None
+
+
+def read_time(path: Path) -> StepTime:
+    """Raises StudyFolderError if the file is missing or damaged."""
+    try:
+        return StepTime(**read_json(path))
+    except TypeError as error:
+        raise StudyFolderError(f"{path} is damaged: {error}.") from None
+
+
+def failure(event: Event, folder: Path) -> errors.SteepestError:
+    """The exception that a worker met, as the coordinator raises it: its own kind where that is one of ours."""
+    kind = getattr(errors, event.error, None)
+    if isinstance(kind, type) and issubclass(kind, errors.SteepestError):
+        return kind(event.message)
+    if event.kind == "lost":
+        return TrialFailed(f"{event.message.rstrip('.')}. Perhaps memory ran out; see {folder / 'logs'}.")
+    return TrialFailed(f"{event.id} failed with {event.error}: {event.message.rstrip('.')}. See {folder / 'logs'}.")

@@ -1,0 +1,59 @@
+"""One coordinator at a time in a study folder, kept by the operating system: a lock dies with its process."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from pathlib import Path
+
+from steepest.errors import StudyFolderError
+from steepest.study.surroundings import boot_id
+
+NAME = "study.lock"
+
+_HELD: set[int] = set()
+"""Descriptors of the locks held here. A forked worker closes its copies, or it would keep a dead study locked."""
+
+
+class FolderLock:
+    """Holds the lock of a study folder until `release`; raises StudyFolderError where another process has it."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / NAME
+        self._line = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._line, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._line)
+            raise StudyFolderError(
+                f"{folder} is in use by {_holder(path)}. Wait until it has finished, or stop it with Ctrl-C first."
+            ) from None
+        _HELD.add(self._line)
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "boot": boot_id()}
+        os.ftruncate(self._line, 0)
+        os.pwrite(self._line, json.dumps(holder).encode(), 0)
+
+    def release(self) -> None:
+        if self._line in _HELD:
+            _HELD.discard(self._line)
+            os.close(self._line)
+
+
+def _holder(path: Path) -> str:
+    """Who has the lock, as far as the file can tell: its holder may be about to write it."""
+    try:
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        here = holder["host"] == socket.gethostname()
+        return f"process {holder['pid']}" + ("" if here else f" on {holder['host']}")
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"
+
+
+def _close_copies() -> None:
+    while _HELD:
+        os.close(_HELD.pop())
+
+
+os.register_at_fork(after_in_child=_close_copies)

@@ -1,0 +1,224 @@
+"""What a study runs: batch sizes, horizons, evaluations, and how trials are cut into shards.
+
+Everything here is a function of the spec and of what the workers found out about the tasks, so that the same study
+gets the same shards wherever it is resumed. Only a horizon of equal seconds needs a measured time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Literal, TypeVar
+
+from steepest.errors import BadSetting, BadTask
+from steepest.study.spec import RunPlan, StudySpec, TaskSpec
+from steepest.types import BatchSize, Contender, Lane, Protocol, Shard, StepTime, TaskFacts
+
+T = TypeVar("T")
+
+EVALUATIONS = 30
+
+# Both count examples × parameters in one step, of which a core does some 10⁷ in a millisecond.
+OVERHEAD = 5e6
+"""Work that takes as long as calling the kernels of a step does: below it, more lanes are almost free."""
+CACHE = 2e7
+"""Work of a fleet whose activations and weights still stay near the core: above it, more lanes gain nothing."""
+
+
+# ---- what is asked ---------------------------------------------------------------------------------------------------
+
+
+def parse_batch_sizes(text: str) -> tuple[BatchSize, ...]:
+    """Batch sizes as typed, such as "1,64,full"; raises BadSetting."""
+    sizes: list[BatchSize] = []
+    for word in text.split(","):
+        word = word.strip()
+        if word == "full":
+            size = word
+        elif word.isascii() and word.isdigit() and int(word) > 0:
+            size = int(word)
+        else:
+            raise BadSetting(f"The batch size {word!r} is not one; it must be a number from 1, or full.")
+        if size in sizes:
+            raise BadSetting(f"The batch size {word} is named twice.")
+        sizes.append(size)
+    return tuple(sizes)
+
+
+def with_batch_sizes(
+    tasks: Sequence[TaskSpec], contenders: Sequence[Contender], sizes: Sequence[BatchSize]
+) -> tuple[tuple[TaskSpec, ...], tuple[Contender, ...]]:
+    """Every contender at every batch size, "sgd@64", and every task twice: at equal samples and at equal seconds.
+
+    Where there is but one size there is nothing to compare: the contenders take it and keep their names.
+    """
+    if len(sizes) == 1:
+        return tuple(tasks), tuple(replace(contender, batch_size=sizes[0]) for contender in contenders)
+    twice: list[TaskSpec] = []
+    for task in tasks:
+        ref = replace(task.ref, name=f"{task.ref.name} (equal seconds)")
+        twice += [task, task.model_copy(update={"ref": ref, "equal": "seconds"})]
+    return tuple(twice), tuple(
+        replace(contender, name=f"{contender.name}@{size}", batch_size=size)
+        for contender in contenders
+        for size in sizes
+    )
+
+
+# ---- horizons --------------------------------------------------------------------------------------------------------
+
+
+def facts_for(task: TaskSpec, facts: TaskFacts) -> TaskFacts:
+    """The facts of a task as this study runs it: under its name here, and with the horizon asked for."""
+    steps = facts.steps
+    if task.epochs is not None:
+        steps = max(1, round(task.epochs * facts.n_train / facts.batch_size))
+    return replace(facts, name=task.ref.name, steps=steps)
+
+
+def batch_size_of(contender: Contender, facts: TaskFacts) -> int:
+    """Examples a step; raises BadSetting where the training part has fewer."""
+    size = facts.batch_size if contender.batch_size is None else contender.batch_size
+    if size == "full":
+        return facts.n_train
+    if size > facts.n_train:
+        raise BadSetting(
+            f"{contender.name}: a batch of {size} is more than the {facts.n_train} training examples of {facts.name}; "
+            "take a smaller one, or full."
+        )
+    return size
+
+
+def steps_at_equal_samples(facts: TaskFacts, batch_size: int) -> int:
+    """Steps of the size `batch_size` that see as many examples as the task's own horizon."""
+    return max(1, round(facts.steps * facts.batch_size / batch_size))
+
+
+def steps_at_equal_seconds(facts: TaskFacts, own: StepTime, time: StepTime) -> int:
+    """Steps that take as long as the task's own horizon, both measured alone: steps × ms(own batch) / ms(batch)."""
+    return max(1, round(facts.steps * own.milliseconds / time.milliseconds))
+
+
+def evaluation_steps(steps: int, count: int = EVALUATIONS) -> tuple[int, ...]:
+    """About `count` steps up to the horizon: a third of them log-spaced in the first tenth, then evenly spaced.
+
+    >>> evaluation_steps(8)
+    (1, 2, 3, 4, 5, 6, 7, 8)
+    >>> evaluation_steps(1000, 9)
+    (1, 10, 100, 250, 400, 550, 700, 850, 1000)
+    """
+    if steps <= count:
+        return tuple(range(1, steps + 1))
+    early = count // 3
+    tenth = steps / 10
+    log_spaced = (round(tenth ** (i / (early - 1))) for i in range(early))
+    even = (round(tenth + (steps - tenth) * i / (count - early)) for i in range(1, count - early + 1))
+    return tuple(sorted({*log_spaced, *even}))
+
+
+# ---- shards ----------------------------------------------------------------------------------------------------------
+
+
+def plan_run(
+    spec: StudySpec, protocol: Protocol, contender: Contender, facts: TaskFacts, steps: int, batch_size: int
+) -> RunPlan:
+    """How the trials of one contender on one task are run."""
+    runs = len(spec.tasks) * len(spec.contenders)
+    engine = engine_of(spec, contender, facts)
+
+    def lanes(rates: int) -> int:
+        trials = rates * protocol.seeds
+        if engine == "solo":  # nothing is shared, so small shards lose nothing: one replicate each
+            return min(rates, trials)
+        return lanes_per_shard(trials, runs, spec.workers, batch_size * facts.parameters)
+
+    return RunPlan(
+        task=facts.name,
+        contender=contender.name,
+        engine=engine,
+        batch_size=batch_size,
+        steps=steps,
+        evaluate_at=evaluation_steps(steps),
+        lanes=lanes(len(contender.rates) or protocol.rates),
+        extra_lanes=lanes(max(1, protocol.extra_rates)),
+    )
+
+
+def engine_of(spec: StudySpec, contender: Contender, facts: TaskFacts) -> Literal["fleet", "solo"]:
+    """Fleets wherever they can be; raises BadTask where they cannot be and were asked for."""
+    obstacle = facts.fleet_obstacle
+    if contender.rule.startswith("memory:"):
+        obstacle = f"{contender.name} is an optimizer of your own, which trains one model at a time"
+    if spec.engine == "fleet" and obstacle:
+        raise BadTask(
+            f"{facts.name} cannot be trained as a fleet: {obstacle.rstrip('.')}. Use the engine auto or solo."
+        )
+    return "solo" if obstacle or spec.engine == "solo" else "fleet"
+
+
+def lanes_per_shard(trials: int, runs: int, workers: int, work: float) -> int:
+    """Lanes in a fleet such that `runs` runs of so many trials each are over soonest on `workers` cores.
+
+    With k shards a run, a core does ⌈runs·k/workers⌉ of them, each of which costs the overhead and `work` (examples ×
+    parameters a step) for every lane. Measured times would do better, but would cut the same study differently
+    each time, and with the cut changes the last bit of some results.
+    """
+    most = min(trials, max(1, int(CACHE / work)))
+
+    def wall(k: int) -> float:
+        return math.ceil(runs * k / workers) * (OVERHEAD + math.ceil(trials / k) * work)
+
+    k = min(range(math.ceil(trials / most), trials + 1), key=wall)
+    return math.ceil(trials / k)
+
+
+def cut(lanes: Sequence[T], most: int) -> list[tuple[T, ...]]:
+    """The lanes in order, in as few parts of at most `most` as will do; their lengths differ by one at most."""
+    parts = math.ceil(len(lanes) / most)
+    bounds = [len(lanes) * i // parts for i in range(parts + 1)]
+    return [tuple(lanes[start:end]) for start, end in pairwise(bounds)]
+
+
+def shards(spec: StudySpec, task: TaskSpec, contender: Contender, run: RunPlan, lanes: Sequence[Lane]) -> list[Shard]:
+    """What a protocol asks for, as work for the executor."""
+    most = run.lanes if lanes[0].stage == "grid" else run.extra_lanes
+    return [
+        _named(
+            Shard(
+                id="",
+                task=task.ref,
+                contender=contender,
+                lanes=part,
+                batch_size=run.batch_size,
+                steps=run.steps,
+                evaluate_at=run.evaluate_at,
+                engine=run.engine,
+                dtype=spec.dtype,
+                device=spec.device,
+            )
+        )
+        for part in cut(lanes, most)
+    ]
+
+
+def _named(shard: Shard) -> Shard:
+    """With an id that holds the fingerprint of all it says, so that no other shard's curves can be taken for its."""
+    first = shard.lanes[0]
+    words = slug(shard.task.name, shard.contender.name, first.stage)
+    return replace(shard, id=f"{words}-{fingerprint(shard.to_json())}")
+
+
+def slug(*words: str) -> str:
+    """Words as part of a file name."""
+    return ".".join(re.sub(r"[^A-Za-z0-9_+=@]+", "-", word).strip("-")[:40] or "x" for word in words)
+
+
+def fingerprint(value: object) -> str:
+    """64 bits of a JSON value, as 16 hexadecimal digits."""
+    text = json.dumps(value, sort_keys=True, allow_nan=False)
+    return blake2b(text.encode(), digest_size=8).hexdigest()

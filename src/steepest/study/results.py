@@ -1,0 +1,78 @@
+"""From the curves of a shard to rows of the table of results, one a trial: nothing that the curves do not say."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from steepest.errors import StudyFolderError
+from steepest.types import Outcome, Result, Shard, Trace
+
+
+def rows(shard: Shard, trace: Trace) -> tuple[Result, ...]:
+    """One row for each lane. Only a trial that reached its horizon has values; its last evaluation is there."""
+    return tuple(
+        Result(
+            task=shard.task.name,
+            contender=shard.contender.name,
+            rate=lane.rate,
+            seed=lane.seed,
+            stage=lane.stage,
+            batch_size=shard.batch_size,
+            steps=shard.steps,
+            outcome=outcome,
+            outcome_step=int(trace.outcome_step[i]),
+            train_loss=_value(trace.train_loss[i, -1], outcome),
+            valid_loss=_value(trace.valid_loss[i, -1], outcome),
+            valid_metric=_value(trace.valid_metric[i, -1], outcome),
+            test_loss=_value(trace.test_loss[i], outcome),
+            test_metric=_value(trace.test_metric[i], outcome),
+            shard=shard.id,
+            lane=i,
+        )
+        for i, (lane, outcome) in enumerate(zip(shard.lanes, trace.outcome, strict=True))
+    )
+
+
+def check_trace(shard: Shard, trace: Trace) -> None:
+    """Raise StudyFolderError where curves cannot be those of this shard."""
+    lanes, evaluations = len(shard.lanes), len(shard.evaluate_at)
+    shapes = {
+        "train_loss": (lanes, evaluations),
+        "valid_loss": (lanes, evaluations),
+        "valid_metric": (lanes, evaluations),
+        "outcome_step": (lanes,),
+        "test_loss": (lanes,),
+        "test_metric": (lanes,),
+    }
+    fits = (
+        tuple(trace.evaluate_at.tolist()) == shard.evaluate_at
+        and len(trace.outcome) == lanes
+        and all(getattr(trace, name).shape == shape for name, shape in shapes.items())
+    )
+    if not fits:
+        raise StudyFolderError(f"The curves of {shard.id} do not have the shape of their trials.")
+
+
+def killed(shard: Shard) -> Trace:
+    """The curves of trials whose workers were killed as often as they were retried: none, but the trials are kept."""
+    lanes, evaluations = len(shard.lanes), len(shard.evaluate_at)
+
+    def nothing(*shape: int) -> np.ndarray:
+        return np.full(shape, np.nan)
+
+    return Trace(
+        evaluate_at=np.array(shard.evaluate_at, dtype=np.int64),
+        train_loss=nothing(lanes, evaluations),
+        valid_loss=nothing(lanes, evaluations),
+        valid_metric=nothing(lanes, evaluations),
+        outcome=(Outcome.KILLED,) * lanes,
+        outcome_step=np.zeros(lanes, dtype=np.int64),
+        test_loss=nothing(lanes),
+        test_metric=nothing(lanes),
+    )
+
+
+def _value(number: float, outcome: Outcome) -> float | None:
+    return float(number) if outcome is Outcome.OK and math.isfinite(number) else None

@@ -1,0 +1,285 @@
+"""A study's folder on disk: `study.json` says what was asked, `curves/` holds what was found, and `study.db` is the
+index of it, which can be rebuilt from the curves. One process writes at a time; anybody may read meanwhile.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from steepest.errors import StudyFolderError
+from steepest.files import file_digest, read_trace, write_json, write_trace
+from steepest.study import lock
+from steepest.study.database import DATABASE, get_rows, is_damage, put_rows, reader, transaction, writer
+from steepest.study.lock import FolderLock
+from steepest.study.results import check_trace, killed, rows
+from steepest.study.spec import SPEC, Plan, StudySpec, read_spec
+from steepest.types import Result, Shard, StudyRecord, Trace
+
+FOLDERS = ("curves", "facts", "logs")
+
+_STAGES = ("grid", "extend", "refine")
+
+
+class Store:
+    """The sole writer of a study folder. `with Store.create(...)` or `with Store.open(...)`: it holds the lock."""
+
+    def __init__(self, folder: Path, spec: StudySpec, held: FolderLock) -> None:
+        self.folder, self.spec = folder, spec
+        self.repairs: list[str] = []
+        """What was found damaged and is made good, one sentence each."""
+        self._lock = held
+        with _sentences(folder):
+            self._database = self._connect()
+            self._sitting = self._database.execute(
+                "INSERT INTO sitting (started) VALUES (?)", (datetime.now(UTC).isoformat(timespec="seconds"),)
+            ).lastrowid
+            self._remove_litter()
+
+    @classmethod
+    def create(cls, folder: Path, spec: StudySpec, overwrite: bool = False) -> Store:
+        """A new study; `overwrite` replaces one that is there. Raises StudyFolderError if there is no place for it."""
+        with _sentences(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if (folder / SPEC).exists() and not overwrite:
+                raise StudyFolderError(
+                    f"{folder} holds a study already. Continue it with: steepest resume {folder}; "
+                    "or choose another folder; or replace it with --overwrite."
+                )
+            # With our lock but no spec, it is what is left of an attempt that was killed before its first word.
+            ours = (folder / SPEC).exists() or (folder / lock.NAME).exists()
+            if not ours and any(folder.iterdir()):
+                raise StudyFolderError(f"{folder} is not empty and holds no study. Choose another folder.")
+            held = FolderLock(folder)
+            try:
+                _clear(folder)
+                for name in FOLDERS:
+                    (folder / name).mkdir(exist_ok=True)
+                write_json(folder / SPEC, spec.to_json())
+                return cls(folder, spec, held)
+            except BaseException:
+                held.release()
+                raise
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """A study that is there, to go on with it. What is damaged is moved aside, to be made again from the rest."""
+        spec = read_spec(folder)
+        with _sentences(folder):
+            held = FolderLock(folder)
+            try:
+                for name in FOLDERS:
+                    (folder / name).mkdir(exist_ok=True)
+                return cls(folder, spec, held)
+            except BaseException:
+                held.release()
+                raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
+        self._lock.release()
+
+    # ---- writing -----------------------------------------------------------------------------------------------------
+
+    def save_plan(self, plan: Plan) -> None:
+        """Put the plan into study.json: from now on the shards of this study are fixed."""
+        self.spec = self.spec.model_copy(update={"plan": plan})
+        with _sentences(self.folder):
+            write_json(self.folder / SPEC, self.spec.to_json())
+
+    def take_in(self, shard: Shard, seconds: float = 0.0) -> tuple[Result, ...]:
+        """Read the curves that a worker left, and keep their rows. Raises StudyFolderError if they are not sound."""
+        trace = read_trace(self._curves(shard.id))
+        check_trace(shard, trace)
+        return self._keep(shard, trace, seconds)
+
+    def give_up(self, shard: Shard) -> tuple[Result, ...]:
+        """Keep the trials of a shard whose workers were killed too often as what they are: killed."""
+        with _sentences(self.folder):
+            write_trace(self._curves(shard.id), killed(shard))
+        return self.take_in(shard)
+
+    def recall(self, shard: Shard) -> tuple[Result, ...] | None:
+        """The rows of a shard that is done, from this sitting or an earlier one; None if it must be trained.
+
+        Curves are read again rather than trusted, since a disk may have spoilt them. Damaged ones are moved aside.
+        """
+        path = self._curves(shard.id)
+        known = self._database.execute("SELECT sha256 FROM shard WHERE id = ?", (shard.id,)).fetchone()
+        if not path.exists():
+            if known:
+                self.repairs.append(f"{path.name} is missing; its trials are run again.")
+                self._forget(shard)
+            return None
+        try:
+            trace = read_trace(path)
+            check_trace(shard, trace)
+            if known and known[0] != file_digest(path):
+                raise StudyFolderError(f"{path} is not the file that was written.")
+        except StudyFolderError:
+            with _sentences(self.folder):
+                path.replace(path.with_name(f"{path.name}.damaged"))
+            self.repairs.append(f"{path.name} is damaged; it is moved aside and its trials are run again.")
+            self._forget(shard)
+            return None
+        if known:
+            return get_rows(self._database, shard.id)
+        return self._keep(shard, trace)  # finished, but its coordinator was killed before it was taken in
+
+    def spend(self, seconds: float) -> None:
+        """Note the wall time of this sitting so far."""
+        with _sentences(self.folder):
+            self._database.execute("UPDATE sitting SET seconds = ? WHERE id = ?", (seconds, self._sitting))
+
+    def seconds(self) -> float:
+        """Wall time of all sittings."""
+        return self._database.execute("SELECT total(seconds) FROM sitting").fetchone()[0]
+
+    def finish(self) -> None:
+        """Every trial is done."""
+        with _sentences(self.folder), transaction(self._database):
+            self._database.execute("DELETE FROM finish")
+            self._database.execute("INSERT INTO finish VALUES (?)", (datetime.now(UTC).isoformat(timespec="seconds"),))
+
+    def discard(self) -> None:
+        """Take back a study that could not even start, so that its folder is free for the next attempt."""
+        self._database.close()
+        with suppress(OSError):
+            _clear(self.folder)
+            for name in FOLDERS:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+            (self.folder / lock.NAME).unlink()
+            self.folder.rmdir()
+
+    # ---- inside ------------------------------------------------------------------------------------------------------
+
+    def _keep(self, shard: Shard, trace: Trace, seconds: float = 0.0) -> tuple[Result, ...]:
+        found = rows(shard, trace)
+        digest = file_digest(self._curves(shard.id))
+        with _sentences(self.folder), transaction(self._database):
+            self._database.execute("DELETE FROM shard WHERE id = ?", (shard.id,))
+            self._database.execute("INSERT INTO shard VALUES (?, ?, ?, ?)", (shard.id, digest, seconds, self._sitting))
+            put_rows(self._database, found)
+        return found
+
+    def _curves(self, name: str) -> Path:
+        return self.folder / "curves" / f"{name}.npz"
+
+    def _connect(self) -> sqlite3.Connection:
+        path = self.folder / DATABASE
+        try:
+            return writer(path)
+        except sqlite3.DatabaseError as error:
+            if not is_damage(error):
+                raise
+            for part in (path, path.with_name(f"{DATABASE}-journal")):
+                if part.exists():
+                    part.replace(part.with_name(f"{part.name}.damaged"))
+            self.repairs.append(f"{DATABASE} is damaged; it is moved aside and made again from the curves.")
+            return writer(path)
+
+    def _forget(self, shard: Shard) -> None:
+        with _sentences(self.folder), transaction(self._database):
+            self._database.execute("DELETE FROM shard WHERE id = ?", (shard.id,))
+            self._database.execute("DELETE FROM finish")
+
+    def _remove_litter(self) -> None:
+        """What writers left that were killed in the middle of a file."""
+        for path in [*self.folder.glob(".*.tmp"), *(self.folder / "curves").glob(".*.tmp")]:
+            path.unlink(missing_ok=True)
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read(folder: Path) -> StudyRecord:
+    """A study as it stands, finished or not, also while it is being run; raises StudyFolderError."""
+    spec = read_spec(folder)
+    path = folder / DATABASE
+    if not path.exists():
+        raise StudyFolderError(f"{path} is missing. It is made again from the curves by: steepest resume {folder}")
+    try:
+        with _sentences(folder), reader(path) as database:
+            found = get_rows(database)
+            seconds = database.execute("SELECT total(seconds) FROM sitting").fetchone()[0]
+            finished = database.execute("SELECT count(*) FROM finish").fetchone()[0] > 0
+    except sqlite3.DatabaseError as error:
+        raise StudyFolderError(
+            f"{path} is damaged ({error}). It is made again from the curves by: steepest resume {folder}"
+        ) from None
+    plan = spec.plan
+    return StudyRecord(
+        name=spec.name,
+        command=spec.command,
+        created=spec.created,
+        finished=finished,
+        protocol=plan.protocol if plan else spec.protocol,
+        reference=spec.reference,
+        tasks=plan.facts if plan else (),
+        contenders=spec.contenders,
+        results=tuple(sorted(found, key=_order(spec))),
+        times=plan.times if plan else (),
+        trials_planned=plan.trials if plan else spec.asked_trials(),
+        seconds=seconds,
+        given_up=plan.given_up if plan else (),
+        versions=spec.versions,
+        hardware=spec.hardware,
+    )
+
+
+def traces(folder: Path) -> Mapping[str, Trace]:
+    """The curves of every shard that is done, by its id (`Result.shard`); raises StudyFolderError at a damaged one."""
+    found = {}
+    for name in sorted({row.shard for row in read(folder).results}):
+        try:
+            found[name] = read_trace(folder / "curves" / f"{name}.npz")
+        except StudyFolderError as error:
+            raise StudyFolderError(f"{error} Its trials are run again by: steepest resume {folder}") from None
+    return found
+
+
+def _order(spec: StudySpec) -> Callable[[Result], tuple[int, int, int, int, float]]:
+    """Rows in the order of the study, whatever order their shards were done in."""
+    tasks = [task.ref.name for task in spec.tasks]
+    contenders = [contender.name for contender in spec.contenders]
+
+    def key(row: Result) -> tuple[int, int, int, int, float]:
+        return (
+            tasks.index(row.task),
+            contenders.index(row.contender),
+            _STAGES.index(row.stage),
+            row.seed,
+            row.rate,
+        )
+
+    return key
+
+
+# ---- sentences -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _sentences(folder: Path) -> Iterator[None]:
+    """Whatever the system says about files, as one sentence to a user."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StudyFolderError(f"{folder} cannot be written: {reason}. Make room or choose another folder.") from None
+    except sqlite3.OperationalError as error:
+        raise StudyFolderError(f"{folder / DATABASE} cannot be used: {error}. What is done is kept.") from None
+
+
+def _clear(folder: Path) -> None:
+    """Remove a study, its spec first, so that a folder with a spec is always whole."""
+    for name in (SPEC, DATABASE, f"{DATABASE}-journal", "report.html"):
+        (folder / name).unlink(missing_ok=True)
+    for name in FOLDERS:
+        shutil.rmtree(folder / name, ignore_errors=True)

@@ -1,0 +1,101 @@
+"""Before any training: what the tasks are, what a step costs, and the plan that follows. Nothing else runs while a step
+is timed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from steepest.errors import StudyFolderError
+from steepest.study import jobs
+from steepest.study.budget import plan_within
+from steepest.study.executors import Executor, Job
+from steepest.study.planner import batch_size_of, facts_for, plan_run, steps_at_equal_samples
+from steepest.study.spec import Plan, StudySpec
+from steepest.study.watch import Watch
+from steepest.types import Contender, StepTime, TaskFacts, TaskRef
+
+T = TypeVar("T")
+
+PATIENCE = 0.25
+"""Seconds to wait for news before a watcher's clock is moved on."""
+
+
+def survey(spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> Plan:
+    """The plan of a study; raises BadInput or DataUnavailable for a task that cannot be trained, BudgetTooSmall."""
+    survey = _Survey(spec, folder, executor, watch)
+    facts = survey.describe()
+    times, own_batch = survey.time(facts)
+    return plan_within(spec, facts, times, own_batch, spent=watch.sitting)
+
+
+class _Survey:
+    def __init__(self, spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> None:
+        self.spec, self.folder, self.executor, self.watch = spec, folder, executor, watch
+
+    def describe(self) -> list[TaskFacts]:
+        """The facts of every task of the study, all asked for at once."""
+        wanted = [jobs.describe(task.ref) for task in self.spec.tasks]
+        found = self._collect({job["id"]: job for job in wanted}.values(), "describing", jobs.read_facts)
+        return [facts_for(task, found[job["id"]]) for task, job in zip(self.spec.tasks, wanted, strict=True)]
+
+    def time(
+        self, facts: Iterable[TaskFacts]
+    ) -> tuple[dict[tuple[str, str], StepTime], dict[tuple[str, str], StepTime]]:
+        """The step times of every contender on every task: at its batch size; and, where horizons are of equal seconds,
+        at the task's own. One after the other, each once."""
+        at_its_batch: dict[tuple[str, str], Job] = {}
+        at_own_batch: dict[tuple[str, str], Job] = {}
+        for task, known in zip(self.spec.tasks, facts, strict=True):
+            for contender in self.spec.contenders:
+                pair = (known.name, contender.name)
+                at_its_batch[pair] = self._timing(task.ref, contender, known, batch_size_of(contender, known))
+                if task.equal == "seconds":
+                    at_own_batch[pair] = self._timing(task.ref, contender, known, known.batch_size)
+        found: dict[str, StepTime] = {}
+        for job in (*at_its_batch.values(), *at_own_batch.values()):
+            if job["id"] not in found:
+                found.update(self._collect([job], "timing", jobs.read_time))
+
+        def named(wanted: dict[tuple[str, str], Job]) -> dict[tuple[str, str], StepTime]:
+            return {
+                (task, contender): replace(found[job["id"]], task=task, contender=contender)
+                for (task, contender), job in wanted.items()
+            }
+
+        return named(at_its_batch), named(at_own_batch)
+
+    def _timing(self, task: TaskRef, contender: Contender, facts: TaskFacts, batch_size: int) -> Job:
+        steps = steps_at_equal_samples(facts, batch_size)
+        run = plan_run(self.spec, self.spec.protocol, contender, facts, steps, batch_size)
+        lanes = {1, run.lanes, run.extra_lanes} if run.engine == "fleet" else set()
+        return jobs.time(self.spec, task, contender, batch_size, lanes)
+
+    def _collect(
+        self,
+        wanted: Iterable[Job],
+        phase: Literal["describing", "timing"],
+        read: Callable[[Path], T],
+    ) -> dict[str, T]:
+        """Have the jobs done whose files are not there yet, and read what came of all."""
+        wanted = list(wanted)
+        found: dict[str, T] = {}
+        for job in wanted:
+            try:
+                found[job["id"]] = read(jobs.facts_path(self.folder, job))
+            except StudyFolderError:
+                self.executor.submit(job)
+        self.watch.tell(phase)
+        while len(found) < len(wanted):
+            for event in self.executor.poll(PATIENCE):
+                if event.kind in ("failed", "lost"):
+                    raise jobs.failure(event, self.folder)
+                if event.kind == "done":
+                    found[event.id] = read(self.folder / "facts" / f"{event.id}.json")
+                elif event.kind == "retried":
+                    self.watch.say(event.message)
+            self.watch.tell(phase)
+        return found

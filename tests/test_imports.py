@@ -29,7 +29,19 @@ MAY = {
     "__init__": {"api", "errors", "tasks"},
     "__main__": {"cli"},
 }
-WITHOUT_TORCH = ("types", "errors", "rng", "files", "selection", "study", "verdict", "report", "reading", "pages", "cli")
+WITHOUT_TORCH = (
+    "types",
+    "errors",
+    "rng",
+    "files",
+    "selection",
+    "study",
+    "verdict",
+    "report",
+    "reading",
+    "pages",
+    "cli",
+)
 
 
 def house_of(module: str) -> str:

@@ -4,8 +4,9 @@ command line. The only place that sees the whole house.
 
 from __future__ import annotations
 
+import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property, partial
@@ -231,15 +232,9 @@ class _Crew:
         if not (self.tasks or self.optimizers):
             return LocalProcesses(folder, workers)
         workshop = Workshop(tasks=self.tasks, optimizers=self.optimizers)
-        if hasattr(torch, "set_num_threads") and _can_fork():
+        if sys.platform.startswith("linux"):  # elsewhere a fork of a process that has used torch may hang
             return LocalProcesses(folder, workers, serve=partial(serve, workshop=workshop))
         return FunctionExecutor(partial(run_job, folder=folder, workshop=workshop))
-
-
-def _can_fork() -> bool:
-    import sys
-
-    return sys.platform.startswith("linux")
 
 
 def _prepare(
@@ -259,7 +254,9 @@ def _prepare(
     command: str,
 ) -> tuple[_Crew, StudySpec]:
     refs, tasks_in_memory = _tasks(tasks)
-    contenders, optimizers_in_memory = enter(DEFAULT if optimizers is None else optimizers, schedule, rates, batch_sizes)
+    contenders, optimizers_in_memory = enter(
+        DEFAULT if optimizers is None else optimizers, schedule, rates, batch_sizes
+    )
     names = [contender.name for contender in contenders]
     spec = StudySpec(
         name="-".join(ref.name for ref in refs),
@@ -353,7 +350,9 @@ def describe(name: str) -> tuple[Literal["optimizer", "task"], dict[str, Any]]:
     """All about the optimizer or the task of this name. Raises UnknownName with the nearest of both."""
     if name in optimizer_catalogue.names():
         entry = optimizer_catalogue.entry(name)
-        return "optimizer", optimizer_catalogue.describe(entry) | {"code": drop_in.code(optimizer_catalogue.contender(entry), entry.rate)}
+        return "optimizer", optimizer_catalogue.describe(entry) | {
+            "code": drop_in.code(optimizer_catalogue.contender(entry), entry.rate)
+        }
     if name in task_catalogue.names():
         return "task", task_catalogue.describe(task_catalogue.entry(name))
     raise UnknownName.among("optimizer or task", name, [*optimizer_catalogue.names(), *task_catalogue.names()])
@@ -367,5 +366,3 @@ def optimizers() -> list[dict[str, Any]]:
 def tasks() -> list[dict[str, Any]]:
     """A row for every built-in task."""
     return [task_catalogue.describe(entry) for entry in task_catalogue.CATALOGUE]
-
-

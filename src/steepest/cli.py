@@ -40,16 +40,19 @@ Optimizers = Annotated[
 ]
 BatchSizes = Annotated[
     str | None,
-    Parameter(group=STUDY, help='Batch sizes to compare, such as 1,64,full: at equal samples and at equal seconds.'),
+    Parameter(group=STUDY, help="Batch sizes to compare, such as 1,64,full: at equal samples and at equal seconds."),
 ]
 Rates = Annotated[
-    str | None, Parameter(group=STUDY, help="Learning rates to try, such as 0.001,0.01, in place of each optimizer's own.")
+    str | None,
+    Parameter(group=STUDY, help="Learning rates to try, such as 0.001,0.01, in place of each optimizer's own."),
 ]
 Schedule = Annotated[str, Parameter(group=STUDY, help="How the rate changes over a trial.")]
 Reference = Annotated[
     str | None, Parameter(group=STUDY, help="The optimizer that all others are compared with, beside the best.")
 ]
-Budget = Annotated[str | None, Parameter(group=EFFORT, help="Time to spend, such as 90s, 5m or 1h; plans backwards from it.")]
+Budget = Annotated[
+    str | None, Parameter(group=EFFORT, help="Time to spend, such as 90s, 5m or 1h; plans backwards from it.")
+]
 Seeds = Annotated[int | None, Parameter(group=EFFORT, help="Replicates of each optimizer's whole tuning (10).")]
 Grid = Annotated[int | None, Parameter(group=EFFORT, help="Learning rates in each optimizer's grid (9).")]
 Workers = Annotated[int | None, Parameter(group=MACHINE, help="Worker processes of one thread each (one a core).")]

@@ -31,7 +31,7 @@ DEFAULT = (
     "adam-printed",
     "adamw",
 )
-"""The seven methods of the textbooks, each in its standard form and in the printed one where the two differ, and AdamW."""
+"""The seven methods of the textbooks, in the standard form and, where that differs, in the printed one; and AdamW."""
 
 MEMORY = "memory:"
 """Starts the rule of a contender that is no entry of the catalogue, but a class in the caller's process."""
@@ -48,10 +48,8 @@ def enter(
     Raises UnknownName or BadSetting.
     """
     check_schedule(schedule)
-    found: list[Contender] = []
     memory: dict[str, Any] = {}
-    for item in _list(optimizers):
-        found.append(_contender(item, schedule, memory))
+    found = [_contender(item, schedule, memory) for item in _list(optimizers)]
     if not found:
         raise BadSetting("No optimizer was named. `steepest optimizers` lists all.")
     if rates is not None:
@@ -84,12 +82,12 @@ def _contender(item: Any, schedule: str, memory: dict[str, Any]) -> Contender:
     if callable(item):
         return _foreign(item, schedule, memory)
     raise BadSetting(
-        f"{item!r} is not an optimizer: pass a name of `steepest optimizers`, a rule, or a torch.optim class or factory."
+        f"{item!r} is not an optimizer: pass a name of `steepest optimizers`, a rule, or a class of torch.optim."
     )
 
 
 def _parse(words: str, schedule: str) -> Contender:
-    """"adam", "adam:b2=0.99:eps=1e-6", and "adam#2" for a second entry of the same."""
+    """ "adam", "adam:b2=0.99:eps=1e-6", and "adam#2" for a second entry of the same."""
     name, *pairs = words.split(":")
     settings: dict[str, Setting] = {}
     for pair in pairs:

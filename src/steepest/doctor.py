@@ -36,7 +36,9 @@ def _workers() -> dict[str, Any]:
 def _folder() -> dict[str, Any]:
     writable = os.access(Path.cwd(), os.W_OK)
     return _check(
-        "study folders", writable, "runs/ here" if writable else f"{Path.cwd()} is not writable: name a folder with --out"
+        "study folders",
+        writable,
+        "runs/ here" if writable else f"{Path.cwd()} is not writable: name a folder with --out",
     )
 
 

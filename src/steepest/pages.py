@@ -1,0 +1,156 @@
+"""Plain text for whatever is not about a study: catalogues, single entries, plans and the doctor's findings."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+Page = Mapping[str, Any]
+WIDTH = 100
+
+
+def optimizer(page: Page) -> str:
+    """All about one optimizer: formula, hyperparameters, source, and how frameworks differ."""
+    paper = page["paper"]
+    batch = page["batch_size"]
+    rows = [
+        (row["symbol"], row["name"], _number(row["value"]), row["allowed"], row["meaning"])
+        for row in page["hyperparameters"]
+    ]
+    parts = [
+        f"{page['title']}  ({page['name']})",
+        _wrap(page["summary"]),
+        _indent(page["formula"].replace(" ;  ", "\n")),
+        "Hyperparameters\n" + _table(("", "name", "value", "allowed", "meaning"), rows),
+        _wrap(
+            f"Search: rates over four decades around {_number(page['rate']['centre'])}; "
+            f"the library's own rate is {_number(page['rate']['default'])}."
+        ),
+        _wrap(
+            f"Memory: {len(page['state'])} number(s) a parameter besides weight and gradient"
+            + (f" ({', '.join(page['state'])})." if page["state"] else ".")
+        ),
+        _wrap(f"Batch: {'all examples' if batch == 'full' else f'{batch} example(s)'} a step.") if batch else "",
+        "Elsewhere\n" + _departures(page["departures"]),
+        "Code to paste\n" + _indent(page["code"]),
+        _wrap(f"Source: {paper['authors']}, “{paper['title']}”, {paper['year']}."),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _departures(departures: Iterable[Page]) -> str:
+    lines = []
+    for item in departures:
+        settings = item["settings"]
+        remedy = " ".join(f"{key}={_number(value)}" for key, value in settings.items()) if settings else ""
+        lines.append(f"  {item['framework']}: {item['how']}." + (f" Here: {remedy}" if remedy else ""))
+    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in lines)
+
+
+def optimizers(rows: Sequence[Page]) -> str:
+    table = _table(
+        ("name", "what it is", "formula"), [(row["name"], row["title"], row["formula"]) for row in rows], wrap_last=True
+    )
+    return f"{table}\n\nMore about one: steepest show {rows[-1]['name']}"
+
+
+def task(page: Page) -> str:
+    """All about one built-in task."""
+    lines = [f"{page['title']}  ({page['name']})", _wrap(page["summary"])]
+    facts = [(key, _number(value)) for key, value in page.items() if key not in ("title", "name", "summary")]
+    return "\n\n".join([*lines, _table(("", ""), [row for row in facts if row[1]], head=False)])
+
+
+def tasks(rows: Sequence[Page]) -> str:
+    table = _table(("name", "kind", "what it is"), [(row["name"], row["kind"], row["title"]) for row in rows])
+    return f"{table}\n\nYour own: a Python file that defines `task`; see docs/own-task.md."
+
+
+def datasets(rows: Sequence[Page]) -> str:
+    return _table(
+        ("name", "what it is", "examples", "licence", "here"),
+        [(row["name"], row["title"], str(row["examples"]), row["licence"], _yes(row["here"])) for row in rows],
+    )
+
+
+def dataset(page: Page) -> str:
+    return _table(
+        ("", ""), [(key, _number(value)) for key, value in page.items() if value not in ("", None)], head=False
+    )
+
+
+def plan(forecast: Page) -> str:
+    """What a run would do, and for how long."""
+    protocol = forecast["protocol"]
+    facts = {fact["name"]: fact for fact in forecast["facts"]}
+    rows = [
+        (run["task"], run["contender"], run["engine"], str(run["batch_size"]), str(run["steps"]))
+        for run in forecast["runs"]
+    ]
+    words = [
+        f"{forecast['trials']:,} trials: {protocol['rates']} rates in the grid"
+        f"{' and ' + str(protocol['extra_rates']) + ' more around the best' if protocol['extra_rates'] else ''}, "
+        f"each on {protocol['seeds']} seeds, for {len({run['contender'] for run in forecast['runs']})} contenders on "
+        f"{len(facts)} task{'s' if len(facts) > 1 else ''}.",
+        f"It would take about {_duration(forecast['seconds'])}.",
+        *(sentence for sentence in forecast["given_up"]),
+        f"Smallest difference it can tell from luck: {forecast['resolution']:.2g} standard deviations of a replicate.",
+    ]
+    return _table(("task", "contender", "engine", "batch", "steps"), rows) + "\n\n" + _wrap(" ".join(words))
+
+
+def doctor(findings: Page) -> str:
+    parts = [
+        _table(("", "versions"), list(findings["versions"].items())),
+        _table(("", "machine"), list(findings["hardware"].items())),
+        _table(
+            ("", "what", "finding"), [("ok" if c["ok"] else "--", c["what"], c["finding"]) for c in findings["checks"]]
+        ),
+    ]
+    return "\n\n".join(parts)
+
+
+# ---- helpers ---------------------------------------------------------------------------------------------------------
+
+
+def _table(head_row: Sequence[str], rows: Sequence[Sequence[str]], head: bool = True, wrap_last: bool = False) -> str:
+    """Aligned columns, two spaces apart; the last column may wrap at the page's width."""
+    cells = [list(map(str, row)) for row in rows]
+    widths = [max(len(row[i]) for row in [list(head_row), *cells]) for i in range(len(head_row))]
+    offset = sum(widths[:-1]) + 2 * (len(widths) - 1) + 2
+    lines = []
+    for row in [list(head_row), *cells] if head else cells:
+        line = "  " + "  ".join(cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True))
+        last = textwrap.wrap(row[-1], max(20, WIDTH - offset)) if wrap_last else [row[-1]]
+        lines.append(f"{line}  {last[0] if last else ''}".rstrip())
+        lines += [" " * offset + rest for rest in last[1:]]
+    return "\n".join(lines)
+
+
+def _wrap(words: str) -> str:
+    return textwrap.fill(words, WIDTH)
+
+
+def _indent(words: str) -> str:
+    return textwrap.indent(words.rstrip(), "    ")
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool):
+        return _yes(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_number(item) for item in value)
+    return "" if value is None else str(value)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

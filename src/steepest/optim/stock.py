@@ -1,0 +1,97 @@
+"""How a rule is said in plain PyTorch, wherever `torch.optim` gives the same bits on CPU.
+
+The tests hold every row of this table against torch; the code that users paste is written from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from steepest.optim.elementwise import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSProp, RMSPropMomentum
+from steepest.optim.rule import Rule
+from steepest.types import Setting
+
+
+@dataclass(frozen=True)
+class Stock:
+    """A class of `torch.optim` and its arguments, without parameters and rate."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+def stock(rule: type[Rule], settings: Mapping[str, Setting]) -> Stock | None:
+    """What torch calls `rule` with these (complete) settings; None if it has no such form."""
+    return _STOCK[rule](SimpleNamespace(**settings)) if rule in _STOCK else None
+
+
+def _sgd(h: Any) -> Stock:
+    return Stock("SGD", {"weight_decay": h.weight_decay})
+
+
+def _momentum(h: Any) -> Stock | None:
+    if h.rate_at != "step" or (h.momentum == 0 and h.dampening != 0):  # without momentum torch ignores dampening
+        return None
+    return Stock("SGD", {"momentum": h.momentum, "dampening": h.dampening, "weight_decay": h.weight_decay})
+
+
+def _nesterov(h: Any) -> Stock | None:
+    if h.rate_at != "step":
+        return None
+    if h.momentum == 0:  # torch refuses nesterov=True there
+        return _sgd(h)
+    return Stock("SGD", {"momentum": h.momentum, "nesterov": True, "weight_decay": h.weight_decay})
+
+
+def _adagrad(h: Any) -> Stock | None:
+    if h.eps_root != 0:
+        return None
+    return Stock(
+        "Adagrad",
+        {
+            "lr_decay": h.lr_decay,
+            "weight_decay": h.weight_decay,
+            "initial_accumulator_value": h.initial_sum,
+            "eps": h.eps,
+        },
+    )
+
+
+def _rmsprop(h: Any) -> Stock | None:
+    if h.eps_root != 0:
+        return None
+    return Stock("RMSprop", {"alpha": h.b2, "eps": h.eps, "weight_decay": h.weight_decay})
+
+
+def _rmsprop_momentum(h: Any) -> Stock | None:
+    plain = _rmsprop(h)
+    # Without momentum torch scales by the rate before it divides, as the buffer form does here.
+    if plain is None or (h.rate_at == "buffer") != (h.momentum == 0):
+        return None
+    return Stock("RMSprop", {**plain.arguments, "momentum": h.momentum, "centered": h.centred})
+
+
+def _adam(h: Any) -> Stock | None:
+    if h.correction != "both" or h.eps_at != "corrected":
+        return None
+    return Stock("Adam", {"betas": (h.b1, h.b2), "eps": h.eps, "weight_decay": h.weight_decay})
+
+
+def _adamw(h: Any) -> Stock | None:
+    plain = _adam(h)
+    return plain and Stock("AdamW", plain.arguments)
+
+
+_STOCK: dict[type[Rule], Callable[[Any], Stock | None]] = {
+    SGD: _sgd,
+    Momentum: _momentum,
+    Nesterov: _nesterov,
+    AdaGrad: _adagrad,
+    RMSProp: _rmsprop,
+    RMSPropMomentum: _rmsprop_momentum,
+    Adam: _adam,
+    AdamW: _adamw,
+}

@@ -1,0 +1,194 @@
+"""Every rule of the catalogue against three oracles: torch's own optimizers bit for bit, the papers in float64, and
+Keras; and against itself, for settings that do nothing.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from reference import problem
+from reference.drive import (
+    RULES,
+    Settings,
+    drop_in_path,
+    fleet_path,
+    optimizer_path,
+    variants,
+    with_all_on,
+    with_one_off,
+)
+from reference.rules import REFERENCE
+
+from steepest.optim.catalogue import CATALOGUE, settings_of
+from steepest.optim.entry import Departure, Entry
+from steepest.optim.rule import Rule, hyperparameters
+from steepest.optim.stock import stock
+
+by_name = operator.attrgetter("__name__")
+RATE = 0.03125
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def forms(rule: type[Rule], settings: Settings) -> list[Settings]:
+    """The settings as they are, with everything switched on, and with one number off: each in all named choices."""
+    settings = {**settings, "lr": RATE}
+    bases = [settings, with_all_on(rule, settings), *with_one_off(rule, settings)]
+    every = (form for base in bases for form in variants(rule, base))
+    return [form for form in every if not (form.get("centred") and form["b2"] == 0)]  # one gradient has no deviation
+
+
+def forms_in_torch() -> list[Any]:
+    """The forms of every entry that torch has too, and each with as much switched on as torch allows."""
+    found = {}
+    for item in CATALOGUE:
+
+        def in_torch(settings: Settings, rule: type[Rule] = item.rule) -> bool:
+            return stock(rule, settings) is not None
+
+        for form in filter(in_torch, forms(item.rule, settings_of(item))):
+            for settings in (form, with_all_on(item.rule, form, in_torch)):
+                found[f"{item.rule.__name__} {' '.join(map(str, settings.values()))}"] = (item.rule, settings)
+    return [pytest.param(*case, id=name) for name, case in found.items()]
+
+
+def torch_path(rule: type[Rule], settings: Settings, dtype: torch.dtype) -> torch.Tensor:
+    same = stock(rule, settings)
+    assert same is not None
+    kind = getattr(torch.optim, same.name)
+    return optimizer_path(kind, settings["lr"], dtype, foreach=False, **same.arguments)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize(("rule", "settings"), forms_in_torch())
+def test_a_rule_that_torch_has_gives_the_same_bits(rule: type[Rule], settings: Settings, dtype: torch.dtype) -> None:
+    expected = torch_path(rule, settings, dtype)
+    assert (expected[-1] != torch.tensor(problem.START, dtype=dtype)).all(), "every element must have moved"
+
+    assert torch.equal(drop_in_path(rule, settings, dtype), expected)
+
+    replicas = [{**settings, "lr": settings["lr"] * factor} for factor in (0.3, 1.0, 4.0)]
+    fleet = fleet_path(rule, replicas, dtype)
+    assert torch.equal(fleet[:, 1], expected)
+    assert torch.equal(fleet[:, 0], torch_path(rule, replicas[0], dtype))
+    assert torch.equal(fleet[:, 2], torch_path(rule, replicas[2], dtype))
+
+
+def test_most_entries_have_their_like_in_torch_so_that_the_test_above_has_work() -> None:
+    assert {rule.__name__ for rule in RULES} - {case.values[0].__name__ for case in forms_in_torch()} == {
+        "AveragedMomentum"
+    }
+
+
+@pytest.mark.parametrize("item", CATALOGUE, ids=operator.attrgetter("name"))
+def test_a_rule_follows_its_paper(item: Entry) -> None:
+    for settings in forms(item.rule, settings_of(item)):
+        expected = reference_path(item.rule, settings)
+        assert problem.deviation(drop_in_path(item.rule, settings, torch.float64), expected) <= problem.TOLERANCE
+        fleet = fleet_path(item.rule, [{**settings, "lr": 2 * RATE}, settings], torch.float64)
+        assert problem.deviation(fleet[:, 1], expected) <= problem.TOLERANCE
+
+
+def reference_path(rule: type[Rule], settings: Settings) -> np.ndarray:
+    others = {name: value for name, value in settings.items() if name != "lr"}
+    return REFERENCE[rule.__name__](problem.gradient, problem.START, problem.rates(settings["lr"]), **others)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=by_name)
+def test_replicas_with_settings_of_their_own_do_not_disturb_each_other(rule: type[Rule]) -> None:
+    one = {**with_all_on(rule, dict(hyperparameters(rule))), "lr": RATE}
+    numbers = [name for name, value in one.items() if isinstance(value, float)]
+    replicas = [one, *({**one, name: one[name] * 0.7} for name in numbers)]
+    fleet = fleet_path(rule, replicas, torch.float32)  # [T, R, P]
+    for index, settings in enumerate(replicas):
+        assert torch.equal(fleet[:, index], drop_in_path(rule, settings, torch.float32)), settings
+
+
+@pytest.mark.parametrize("rule", RULES, ids=by_name)
+def test_every_hyperparameter_matters(rule: type[Rule]) -> None:
+    plain = {**hyperparameters(rule), "lr": RATE}
+    moved = dict.fromkeys(plain, 0.0)
+    for settings in (plain, with_all_on(rule, plain)):  # an ε of 1e-10 shows in the first only, a decay in the second
+        path = drop_in_path(rule, settings, torch.float64)
+        numbers = ({**settings, name: settings[name] * 0.9} for name in settings if isinstance(settings[name], float))
+        for other in (*numbers, *variants(rule, settings)):
+            change = problem.deviation(drop_in_path(rule, other, torch.float64), path)
+            changed = [name for name in settings if other[name] != settings[name]]
+            if len(changed) == 1:
+                moved[changed[0]] = max(moved[changed[0]], change)
+    assert min(moved.values()) >= 100 * problem.TOLERANCE, moved
+
+
+# ---- other frameworks ------------------------------------------------------------------------------------------------
+
+
+def departures(framework: str = "") -> list[Any]:
+    return [
+        pytest.param(item, departure, id=f"{item.name}-{departure.framework}")
+        for item in CATALOGUE
+        for departure in item.departures
+        if departure.settings is not None and framework in ("", departure.framework)
+    ]
+
+
+@pytest.mark.parametrize(("item", "departure"), departures())
+def test_a_departure_that_names_settings_is_one(item: Entry, departure: Departure) -> None:
+    here = {**settings_of(item), "lr": RATE}
+    there = {**settings_of(item, departure.settings), "lr": RATE}
+    moved = problem.deviation(
+        drop_in_path(item.rule, there, torch.float64), drop_in_path(item.rule, here, torch.float64)
+    )
+    assert (moved >= 100 * problem.TOLERANCE) == bool(departure.settings)
+
+
+@pytest.mark.parametrize(("item", "departure"), departures("PyTorch"))
+def test_the_settings_that_give_torch_s_form_do(item: Entry, departure: Departure) -> None:
+    settings = {**settings_of(item, departure.settings), "lr": RATE}
+    same = stock(item.rule, settings)
+    assert same is not None
+    kind = getattr(torch.optim, same.name)
+    defaults = kind([torch.zeros(1)]).defaults
+    family = {"momentum", "nesterov"}  # an argument that makes the method; all else must be torch's default
+    assert {name for name, value in same.arguments.items() if defaults[name] != value} <= family
+
+
+@pytest.mark.parametrize(("item", "departure"), departures("Keras"))
+def test_the_settings_that_give_keras_form_do(item: Entry, departure: Departure, keras: Any) -> None:
+    settings = {**settings_of(item, departure.settings), "lr": RATE}
+    kind, arguments = {
+        "SGD": ("SGD", {}),
+        "Momentum": ("SGD", {"momentum": settings.get("momentum")}),
+        "Nesterov": ("SGD", {"momentum": settings.get("momentum"), "nesterov": True}),
+        "AdaGrad": ("Adagrad", {}),
+        "RMSProp": ("RMSprop", {}),
+        "RMSPropMomentum": ("RMSprop", {"momentum": settings.get("momentum")}),
+        "Adam": ("Adam", {}),
+        "AdamW": ("AdamW", {}),
+    }[item.rule.__name__]
+    tolerance = (
+        1e-5 if "weight_decay" in (departure.settings or ()) else problem.TOLERANCE
+    )  # Keras shrinks by a float32
+    weights = keras.Variable(problem.START, dtype="float64")
+    optimizer = getattr(keras.optimizers, kind)(learning_rate=RATE, **arguments)
+    path = []
+    for t, eta in enumerate(problem.rates(RATE), start=1):
+        optimizer.learning_rate = eta
+        optimizer.apply([problem.gradient(t, weights.value.detach())], [weights])
+        path.append(weights.value.detach().numpy().copy())
+    assert problem.deviation(drop_in_path(item.rule, settings, torch.float64), path) <= tolerance
+
+
+@pytest.fixture
+def keras(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    keras = pytest.importorskip("keras")
+    if keras.backend.backend() != "torch":
+        pytest.skip("Keras was already loaded with another backend.")
+    return keras

@@ -1,0 +1,99 @@
+"""The two ways in which rules are driven, and torch's own optimizers, over the common problem: a path [T, P] each.
+
+The fleet here is the contract of a rule in its barest form, ten lines without an engine: replicas stacked to [R, P],
+coefficients derived in float64 on the host, one [R, 1] tensor each, cast last.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+import torch
+from reference import problem
+from torch import Tensor
+
+from steepest.adapters.torch import as_torch
+from steepest.errors import BadSetting
+from steepest.optim.catalogue import CATALOGUE
+from steepest.optim.rule import (
+    Rule,
+    at_rate,
+    check_settings,
+    coefficient_record,
+    state_record,
+)
+
+Settings = dict[str, Any]
+RULES = list(dict.fromkeys(item.rule for item in CATALOGUE))
+
+
+def optimizer_path(
+    build: Callable[..., torch.optim.Optimizer], lr: float, dtype: torch.dtype, **settings: Any
+) -> Tensor:
+    """Where `build(parameters, lr=…, **settings)` leads, as a training loop drives it."""
+    parameters = [p.clone().requires_grad_() for p in problem.split(torch.tensor(problem.START, dtype=dtype))]
+    optimizer = build(parameters, lr=lr, **settings)
+    path = []
+    for t, eta in enumerate(problem.rates(lr), start=1):
+        optimizer.param_groups[0]["lr"] = eta
+        for p, g in zip(parameters, problem.split(problem.gradient(t, problem.joined(parameters))), strict=True):
+            p.grad = g
+        optimizer.step()
+        path.append(problem.joined(parameters))
+    return torch.stack(path)
+
+
+def drop_in_path(rule: type[Rule], settings: Settings, dtype: torch.dtype) -> Tensor:
+    """Where our optimizer leads, with complete settings."""
+    return optimizer_path(as_torch(rule), dtype=dtype, **settings)
+
+
+def fleet_path(rule: type[Rule], replicas: Sequence[Settings], dtype: torch.dtype) -> Tensor:
+    """Where every replica of a fleet goes, each with complete settings of its own: [T, R, P]."""
+    w = torch.tensor(problem.START, dtype=dtype).repeat(len(replicas), 1)  # [R, P]
+    starts = [rule.initial(at_rate(h, h["lr"])) for h in replicas]
+    state = tuple(
+        torch.tensor([[start.get(name, 0.0)] for start in starts], dtype=dtype).expand_as(w) for name in rule.state
+    )
+    path = []
+    for t in range(1, problem.STEPS + 1):
+        scalars = [rule.coefficients(at_rate(h, problem.rates(h["lr"])[t - 1]), t) for h in replicas]
+        c = {name: torch.tensor([[s[name]] for s in scalars], dtype=torch.float64).to(dtype) for name in scalars[0]}
+        w, state = rule.update(w, problem.gradient(t, w), state_record(rule, state), coefficient_record(c))
+        path.append(w)
+    return torch.stack(path)
+
+
+def with_all_on(rule: type[Rule], settings: Settings, allowed: Callable[[Settings], bool] = lambda _: True) -> Settings:
+    """`settings` with every number that is zero set to 0.1, one after the other, as far as `allowed` agrees.
+
+    So decays, dampenings and second ε's are all at work, whatever rules and hyperparameters the catalogue will have.
+    """
+    for name, value in settings.items():
+        if value == 0 and not isinstance(value, bool) and allowed({**settings, name: 0.1}):
+            settings = {**settings, name: 0.1}
+    return settings
+
+
+def variants(rule: type[Rule], settings: Settings) -> Iterator[Settings]:
+    """The settings with every combination of the rule's named choices, the given one first."""
+    named = {f.name: f.metadata["options"] for f in fields(rule) if "options" in f.metadata}  # type: ignore[arg-type]
+    ordered = [
+        sorted(options, key=lambda option, name=name: option != settings[name]) for name, options in named.items()
+    ]
+    for combination in itertools.product(*ordered):
+        yield {**settings, **dict(zip(named, combination, strict=True))}
+
+
+def with_one_off(rule: type[Rule], settings: Settings) -> Iterator[Settings]:
+    """The settings with one number at a time set to zero, where the rule takes that; the rate stays."""
+    for name, value in settings.items():
+        if isinstance(value, float) and value != 0 and name != "lr":
+            try:
+                check_settings(rule, {name: 0.0})
+            except BadSetting:
+                continue
+            yield {**settings, name: 0.0}

@@ -1,14 +1,15 @@
 """SYNTHETIC studies for tests: made-up results and curves in the shape that real ones have. Nothing here was trained.
 
 `synthetic_study()` is a digits-like study that a test of the verdict or of the report can read as if it came from a
-study folder; the arguments bend it (seeds, contenders, tasks, failures, an unfinished study).
+study folder; `study_of()` is a study whose every value is typed in by the test.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -126,7 +127,70 @@ def synthetic_study(
     )
 
 
-def _search(shape: Shape, task: TaskFacts, protocol: Protocol, results: list[Result]):
+Values = Mapping[float, Sequence[float | None]]
+"""Rate → validation metric per seed; None for a trial that diverged."""
+
+
+def study_of(
+    table: Mapping[str, Values],
+    task: TaskFacts = DIGITS,
+    test: Mapping[str, Values] | None = None,
+    reference: str = "",
+    outcome: Outcome = Outcome.DIVERGED,
+    **changes: Any,
+) -> StudyRecord:
+    """A study made of the values in `table`: contender → rate → one validation metric a seed.
+
+    test: the same for test metrics; where it has none, test equals validation. outcome: what None means.
+    changes: fields of the StudyRecord to set otherwise.
+    """
+    rows = []
+    for contender, values in table.items():
+        for rate, metrics in values.items():
+            tests = (test or table).get(contender, {}).get(rate, metrics)
+            for seed, (metric, test_metric) in enumerate(zip(metrics, tests, strict=True)):
+                ok = metric is not None
+                rows.append(
+                    Result(
+                        task=task.name,
+                        contender=contender,
+                        rate=rate,
+                        seed=seed,
+                        stage="grid",
+                        batch_size=task.batch_size,
+                        steps=task.steps,
+                        outcome=Outcome.OK if ok else outcome,
+                        outcome_step=task.steps if ok else 7,
+                        train_loss=0.5 if ok else None,
+                        valid_loss=0.5 if ok else None,
+                        valid_metric=metric,
+                        test_loss=0.5 if ok else None,
+                        test_metric=test_metric if ok else None,
+                        shard=f"{task.name}-{contender}",
+                        lane=seed,
+                    )
+                )
+    seeds = 1 + max((row.seed for row in rows), default=0)
+    study = StudyRecord(
+        name="typed",
+        command="steepest run digits",
+        created="2026-08-01T12:00:00Z",
+        finished=True,
+        protocol=Protocol(seeds=seeds),
+        reference=reference or next(iter(table)),
+        tasks=(task,),
+        contenders=tuple(Contender(name, name, 1e-2) for name in table),
+        results=tuple(rows),
+        times=(),
+        trials_planned=len(rows),
+        seconds=30.0,
+    )
+    return replace(study, **changes)
+
+
+def _search(
+    shape: Shape, task: TaskFacts, protocol: Protocol, results: list[Result]
+) -> Iterator[tuple[str, list[float]]]:
     """The default search: a grid; then, at an edge, half-decade points beyond it; then rates around the best."""
     step = protocol.decades / max(protocol.rates - 1, 1)
     middle = (protocol.rates - 1) / 2

@@ -78,6 +78,7 @@ def judge(
         task=task,
         best=best,
         reference=reference,
+        finished=study.finished,
         confidence=confidence,
         margin=task.margin if margin is None else margin,
         pairs=compare_all({name: x for name, x in goodness.items() if len(x) >= ENOUGH}, 1 - confidence),
@@ -100,16 +101,19 @@ def judge(
         targets={name: best.sign * level for name, level in evidence.targets.items()},
         margin=evidence.margin,
     )
-    findings = diagnostics.examine(verdict, evidence, goodness, generator(1, "bootstrap", index))
+    findings = diagnostics.examine(verdict, evidence, entrants, generator(1, "bootstrap", index))
     return replace(verdict, claims=claims.about_task(verdict, findings))
 
 
 def ranking(entrants: Sequence[Entrant]) -> list[Entrant]:
-    """By mean goodness of the sound replicates; those with too few to judge come after, those without any last."""
+    """By mean goodness of the sound replicates; after them those with too few to judge, with none yet, with only failed
+    ones."""
 
     def key(item: Entrant) -> tuple[int, float]:
         x = item.values
-        return (int(len(x) < ENOUGH), -item.sign * moments(x)[0]) if len(x) else (2, 0.0)
+        if len(x):
+            return int(len(x) < ENOUGH), -item.sign * moments(x)[0]
+        return (3 if item.replicates else 2), 0.0
 
     return sorted(entrants, key=key)
 

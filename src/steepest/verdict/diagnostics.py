@@ -5,16 +5,21 @@ Each finding is a value; `examine` returns those that the data bear out, and non
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 import numpy as np
 
+from steepest.types import Outcome
 from steepest.verdict.nouns import Standing, TaskVerdict
 from steepest.verdict.standings import Evidence
 from steepest.verdict.stats import Interval, bootstrap_t, replicates_needed, smallest_difference
+from steepest.verdict.table import Entrant
 
+_OF_THE_RATE = (Outcome.OK, Outcome.DIVERGED)
 CHANCE = 0.8
 """The chance of seeing a true difference at which power is told."""
 
@@ -31,13 +36,22 @@ class AtEdge:
 
 @dataclass(frozen=True, slots=True)
 class BlowUp:
-    """Trials failed at this rate and, for the most part, at all rates above it."""
+    """At this rate and at all rates above it, most trials diverged."""
 
     contender: str
     rate: float
-    failed: int
+    diverged: int
     """Of the trials at this rate and above."""
     trials: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accident:
+    """Trials that ended early for another reason than divergence."""
+
+    contender: str
+    trials: int
+    outcomes: Mapping[Outcome, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +86,28 @@ class Doubt:
     bootstrap: Interval
 
 
-Finding = AtEdge | BlowUp | Stall | Resolution | Doubt
+Finding = AtEdge | BlowUp | Accident | Stall | Resolution | Doubt
 
 
 def examine(
-    verdict: TaskVerdict, evidence: Evidence, goodness: Mapping[str, np.ndarray], generator: np.random.Generator
+    verdict: TaskVerdict,
+    evidence: Evidence,
+    entrants: Mapping[str, Entrant],
+    generator: np.random.Generator,
 ) -> tuple[Finding, ...]:
-    """Everything found on one task, in order of place. goodness: contender → its replicates [n]."""
-    found: list[Finding] = []
+    """Everything found on one task, by place."""
+    found: list[Finding | None] = []
     for item in verdict.standings:
-        found += [each for each in (at_edge(item), blow_up(item), stall(item)) if each is not None]
-        found += doubt(verdict.best, item, evidence, goodness, generator)
-    found += resolution(verdict, evidence)
-    return tuple(found)
+        entrant = entrants[item.contender]
+        found += [
+            at_edge(item),
+            blow_up(entrant),
+            accident(entrant),
+            stall(item),
+            doubt(item, entrant, evidence, generator),
+        ]
+    found.append(resolution(verdict, evidence))
+    return tuple(each for each in found if each is not None)
 
 
 def at_edge(item: Standing) -> AtEdge | None:
@@ -93,59 +116,58 @@ def at_edge(item: Standing) -> AtEdge | None:
     return AtEdge(item.contender, item.untuned, item.points[0 if item.untuned == "low" else -1].rate)
 
 
-def blow_up(item: Standing) -> BlowUp | None:
-    """The lowest rate from which on at least half of the trials failed, at every rate."""
-    above = []
-    for point in reversed(item.points):
-        if 2 * point.failed < point.n:
-            break
-        above.append(point)
-    if not above or len(above) == len(item.points):
+def blow_up(entrant: Entrant) -> BlowUp | None:
+    """From the top down, the rates at which at least half of the trials diverged; None if that is all rates."""
+    counts = [(rate, _count(entrant, rate, Outcome.DIVERGED), len(entrant.at(rate))) for rate in entrant.rates]
+    above = list(takewhile(lambda count: 2 * count[1] >= count[2], reversed(counts)))
+    if not above or len(above) == len(counts):
         return None
-    return BlowUp(item.contender, above[-1].rate, sum(p.failed for p in above), sum(p.n for p in above))
+    return BlowUp(entrant.contender, above[-1][0], sum(c[1] for c in above), sum(c[2] for c in above))
+
+
+def accident(entrant: Entrant) -> Accident | None:
+    ends = Counter(trial.outcome for trial in entrant.trials)
+    others = {outcome: ends[outcome] for outcome in Outcome if outcome not in _OF_THE_RATE and ends[outcome]}
+    return Accident(entrant.contender, len(entrant.trials), others) if others else None
 
 
 def stall(item: Standing) -> Stall | None:
-    """The highest rate up to which at least half of the trials hardly learned, at every rate."""
-    below = []
-    for point in item.points:
-        if 2 * point.stalled < point.n:
-            break
-        below.append(point)
+    """From the bottom up, the rates at which at least half of the trials hardly learned; None if that is all rates."""
+    below = list(takewhile(lambda point: 2 * point.stalled >= point.n, item.points))
     if not below or len(below) == len(item.points):
         return None
     return Stall(item.contender, below[-1].rate, sum(p.stalled for p in below), sum(p.n for p in below))
 
 
-def resolution(verdict: TaskVerdict, evidence: Evidence) -> list[Finding]:
+def resolution(verdict: TaskVerdict, evidence: Evidence) -> Resolution | None:
     """For the best and the contender in second place, where both could be judged."""
     if len(verdict.standings) < 2:
-        return []
+        return None
     best, second = verdict.standings[:2]
     pair = evidence.pairs.get((best.contender, second.contender))
     if pair is None or best.deviation is None or second.deviation is None:
-        return []
-    deviations = (best.deviation, second.deviation)
-    seen = pair.difference.value
-    return [
-        Resolution(
-            challenger=second.contender,
-            n=pair.n,
-            smallest=smallest_difference(deviations, pair.n, pair.level, CHANCE),
-            seen=seen,
-            needed=replicates_needed(seen, deviations, pair.level, CHANCE) if seen > 0 else None,
-        )
-    ]
+        return None
+    deviations, seen = (best.deviation, second.deviation), pair.difference.value
+    return Resolution(
+        challenger=second.contender,
+        n=pair.n,
+        smallest=smallest_difference(deviations, pair.n, pair.level, CHANCE),
+        seen=seen,
+        needed=replicates_needed(seen, deviations, pair.level, CHANCE) if seen > 0 else None,
+    )
 
 
-def doubt(
-    best: str, item: Standing, evidence: Evidence, goodness: Mapping[str, np.ndarray], generator: np.random.Generator
-) -> list[Finding]:
+def doubt(item: Standing, entrant: Entrant, evidence: Evidence, generator: np.random.Generator) -> Doubt | None:
     """A second opinion, which does not take luck to be bell-shaped, on whoever is only just behind."""
     if item.status != "behind":
-        return []
-    pair = evidence.pairs[best, item.contender]
+        return None
+    best = evidence.best
+    pair = evidence.pairs[best.contender, item.contender]
     if pair.estimate.low > pair.difference.error:  # no method would overturn that
-        return []
-    interval = bootstrap_t(goodness[best], goodness[item.contender], evidence.confidence, generator)
-    return [] if interval.low > 0 else [Doubt(item.contender, interval)]
+        return None
+    interval = bootstrap_t(best.sign * best.values, entrant.sign * entrant.values, evidence.confidence, generator)
+    return None if interval.low > 0 else Doubt(item.contender, interval)
+
+
+def _count(entrant: Entrant, rate: float, outcome: Outcome) -> int:
+    return sum(trial.outcome is outcome for trial in entrant.at(rate))

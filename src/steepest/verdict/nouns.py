@@ -64,7 +64,7 @@ class Standing:
     """1 for the best mean; then those with too few sound replicates to judge, then those with none."""
     status: Status
     """best; tie (with the best: the interval holds 0, or the difference is below the practical margin); behind;
-    unsure (it or the best has fewer than 5 sound replicates); failed (no sound replicate)."""
+    unsure (it or the best has fewer than 5 sound replicates); failed (none of its replicates is sound)."""
     quality: Estimate | None
     """Mean test metric over replicates, with Student's t interval."""
     deviation: float | None
@@ -173,7 +173,8 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as plain JSON values; what is not a finite number becomes null, keys become strings."""
-        return {**plain(self), "headline": self.headline}
+        tasks = [{**plain(task), "headline": task.headline} for task in self.tasks]
+        return {**plain(self), "headline": self.headline, "tasks": tasks}
 
 
 def plain(value: Any) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 from steepest.types import TaskFacts
-from steepest.verdict.nouns import Estimate
 
 
 def quality(value: float, task: TaskFacts) -> str:
@@ -20,23 +19,12 @@ def quality(value: float, task: TaskFacts) -> str:
 
 
 def gap(value: float, task: TaskFacts) -> str:
-    """The size of a difference in the task's metric: "0.8 points", "0.012"."""
-    return f"{bare_gap(value, task)} points" if task.unit == "%" else bare_gap(value, task)
-
-
-def bare_gap(value: float, task: TaskFacts) -> str:
-    """The same without its unit, for the ends of a range."""
+    """The size of a difference in the task's metric, in points or bare: "0.8", "0.012". Never 0 unless it is 0."""
+    size = abs(value)
     if task.unit == "%":
-        points = abs(100 * value)
-        return f"{points:.1f}" if points >= 0.095 or points == 0 else f"{points:.1g}"
-    return f"{abs(value):.3f}" if _is_share(task) and abs(value) >= 0.0005 else significant(abs(value))
-
-
-def span(estimate: Estimate, task: TaskFacts) -> str:
-    """The interval of a difference whose sign the data settle: "0.3 to 1.3 points"."""
-    ends = sorted((abs(estimate.low), abs(estimate.high)))
-    unit = " points" if task.unit == "%" else ""
-    return f"{bare_gap(ends[0], task)} to {bare_gap(ends[1], task)}{unit}"
+        points = 100 * size
+        return f"{points:.1f}" if points >= 0.095 or not points else significant(points, 1)
+    return f"{size:.3f}" if _is_share(task) and size >= 0.0005 else significant(size)
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -64,7 +52,7 @@ def duration(seconds: float) -> str:
     if seconds < 0.095:
         return f"{significant(1000 * seconds, 2)} ms"
     if seconds < 9.95:
-        return f"{seconds:.1f} s"
+        return f"{significant(seconds, 2)} s"
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
@@ -78,11 +66,6 @@ def factor(ratio: float) -> str:
 def names(items: list[str] | tuple[str, ...]) -> str:
     """A list in words: "adam", "adam and nadam", "adam, nadam and sgd"."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
-
-
-def times(count: int) -> str:
-    """How often: "once", "twice", "5 times"."""
-    return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _is_share(task: TaskFacts) -> bool:

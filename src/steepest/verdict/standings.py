@@ -41,6 +41,8 @@ class Evidence:
     task: TaskFacts
     best: Entrant
     reference: Entrant | None
+    finished: bool
+    """Whether the study is: before, no edge is final."""
     confidence: float
     margin: float
     """The practical margin, raw."""
@@ -73,7 +75,7 @@ def standing(evidence: Evidence, place: int, item: Entrant, time: StepTime | Non
         safe_rates=advice.safe_rates if advice else None,
         decades_1pct=advice.decades_1pct if advice else 0.0,
         decades_5pct=advice.decades_5pct if advice else 0.0,
-        untuned=edge(item.trials, evidence.task.higher_is_better) if advice else "",
+        untuned=edge(item.trials, evidence.task.higher_is_better) if advice and evidence.finished else "",
         replicates=len(values),
         failed_replicates=len(item.replicates) - len(values),
         trials=len(item.trials),
@@ -91,7 +93,7 @@ def standing(evidence: Evidence, place: int, item: Entrant, time: StepTime | Non
 
 def status(evidence: Evidence, item: Entrant) -> Status:
     """The rule of the verdict: see `Standing.status`."""
-    if not len(item.values):
+    if item.replicates and not len(item.values):
         return "failed"
     if min(len(item.values), len(evidence.best.values)) < ENOUGH:
         return "unsure"

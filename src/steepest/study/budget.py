@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 import math
-import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import stdtrit
 
-from steepest.errors import BadSetting, BudgetTooSmall
+from steepest.errors import BudgetTooSmall
 from steepest.study.planner import (
     batch_size_of,
     cut,
@@ -34,21 +33,6 @@ LEAST_RATES = (7, 5)
 
 Times = Mapping[tuple[str, str], StepTime]
 """By task and contender."""
-
-
-def parse_budget(text: str | float) -> float:
-    """Seconds, from "90s", "5m", "1h", "1h30m" or a bare number of seconds; raises BadSetting."""
-    found = re.fullmatch(
-        r"\s*(?:(?P<h>[\d.]+)\s*h)?\s*(?:(?P<m>[\d.]+)\s*m(?:in)?)?\s*(?:(?P<s>[\d.]+)\s*s?)?\s*", str(text).lower()
-    )
-    try:
-        parts = found.groupdict() if found else {}
-        seconds = sum(float(parts[unit]) * size for unit, size in (("h", 3600), ("m", 60), ("s", 1)) if parts.get(unit))
-    except ValueError:  # such as "1.2.3"
-        seconds = 0.0
-    if not 0 < seconds < 1e9:
-        raise BadSetting(f"The budget {text!r} is not a time; give one above 0, such as 90s, 5m or 1h.")
-    return seconds
 
 
 # ---- plans -----------------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ class Course:
         return self._ask(None)
 
     def take(self, shard: Shard, rows: tuple[Result, ...]) -> list[Shard]:
-        """Take in the rows of a shard. Returns the next shards to train, if these were the last that the search awaits."""
+        """Take in the rows of a shard. Returns the next shards to train, once the search has all that it awaits."""
         self._got[shard.id] = rows
         self.results += rows
         self.cost_done += self.seconds(shard)

@@ -1,4 +1,4 @@
-"""What a study runs: batch sizes, horizons, evaluations, and how trials are cut into shards.
+"""What a study runs: horizons, evaluations, and how trials are cut into shards.
 
 Everything here is a function of the spec and of what the workers found out about the tasks, so that the same study
 gets the same shards wherever it is resumed. Only a horizon of equal seconds needs a measured time.
@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 
 from steepest.errors import BadSetting, BadTask
 from steepest.study.spec import RunPlan, StudySpec, TaskSpec
-from steepest.types import BatchSize, Contender, Lane, Protocol, Shard, StepTime, TaskFacts
+from steepest.types import Contender, Lane, Protocol, Shard, StepTime, TaskFacts
 
 T = TypeVar("T")
 
@@ -30,44 +30,19 @@ CACHE = 2e7
 """Work of a fleet whose activations and weights still stay near the core: above it, more lanes gain nothing."""
 
 
-# ---- what is asked ---------------------------------------------------------------------------------------------------
-
-
-def parse_batch_sizes(text: str) -> tuple[BatchSize, ...]:
-    """Batch sizes as typed, such as "1,64,full"; raises BadSetting."""
-    sizes: list[BatchSize] = []
-    for word in text.split(","):
-        word = word.strip()
-        if word == "full":
-            size = word
-        elif word.isascii() and word.isdigit() and int(word) > 0:
-            size = int(word)
-        else:
-            raise BadSetting(f"The batch size {word!r} is not one; it must be a number from 1, or full.")
-        if size in sizes:
-            raise BadSetting(f"The batch size {word} is named twice.")
-        sizes.append(size)
-    return tuple(sizes)
-
-
-def with_batch_sizes(
-    tasks: Sequence[TaskSpec], contenders: Sequence[Contender], sizes: Sequence[BatchSize]
-) -> tuple[tuple[TaskSpec, ...], tuple[Contender, ...]]:
-    """Every contender at every batch size, "sgd@64", and every task twice: at equal samples and at equal seconds.
-
-    Where there is but one size there is nothing to compare: the contenders take it and keep their names.
-    """
-    if len(sizes) == 1:
-        return tuple(tasks), tuple(replace(contender, batch_size=sizes[0]) for contender in contenders)
-    twice: list[TaskSpec] = []
-    for task in tasks:
-        ref = replace(task.ref, name=f"{task.ref.name} (equal seconds)")
-        twice += [task, task.model_copy(update={"ref": ref, "equal": "seconds"})]
-    return tuple(twice), tuple(
-        replace(contender, name=f"{contender.name}@{size}", batch_size=size)
-        for contender in contenders
-        for size in sizes
+def parse_budget(text: str | float) -> float:
+    """Seconds, from "90s", "5m", "1h", "1h30m" or a bare number of seconds; raises BadSetting."""
+    found = re.fullmatch(
+        r"\s*(?:(?P<h>[\d.]+)\s*h)?\s*(?:(?P<m>[\d.]+)\s*m(?:in)?)?\s*(?:(?P<s>[\d.]+)\s*s?)?\s*", str(text).lower()
     )
+    try:
+        parts = found.groupdict() if found else {}
+        seconds = sum(float(parts[unit]) * size for unit, size in (("h", 3600), ("m", 60), ("s", 1)) if parts.get(unit))
+    except ValueError:  # such as "1.2.3"
+        seconds = 0.0
+    if not 0 < seconds < 1e9:
+        raise BadSetting(f"The budget {text!r} is not a time; give one above 0, such as 90s, 5m or 1h.")
+    return seconds
 
 
 # ---- horizons --------------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def resume(folder: Path, executor: Executor, listener: Listener | None = None) -
         executor.close()
 
 
-def plan(spec: StudySpec, folder: Path, executor: Executor, listener: Listener | None = None) -> Plan:
+def forecast(spec: StudySpec, folder: Path, executor: Executor, listener: Listener | None = None) -> Plan:
     """What `run` would do and cost: describes the tasks and times the steps in `folder`, and trains nothing."""
     try:
         return survey(spec.check(), folder, executor, Watch(listener, spec.asked_trials()))

@@ -153,8 +153,6 @@ class Store:
         self._database.close()
         with suppress(OSError):
             _clear(self.folder)
-            for name in FOLDERS:
-                shutil.rmtree(self.folder / name, ignore_errors=True)
             (self.folder / lock.NAME).unlink()
             self.folder.rmdir()
 

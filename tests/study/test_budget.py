@@ -1,0 +1,133 @@
+"""What a study costs, what it can resolve, and which study fits into a given time."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from study.toy import FACTS, contender, spec
+
+from steepest.errors import BudgetTooSmall
+from steepest.study.budget import (
+    ever_smaller,
+    plan_within,
+    resolution,
+    shard_seconds,
+    step_milliseconds,
+    wall_seconds,
+)
+from steepest.study.planner import plan_run
+from steepest.study.spec import TaskSpec
+from steepest.types import Protocol, StepTime, TaskRef
+
+FLEET = {"1": 1.0, "10": 2.0, "20": 3.0}
+
+
+def times_of(asked, ms=1.0):
+    return {
+        (task.ref.name, c.name): StepTime(task.ref.name, c.name, ms, 4.0, FLEET)
+        for task in asked.tasks
+        for c in asked.contenders
+    }
+
+
+def plan(asked, spent=0.0, ms=1.0):
+    facts = [replace(FACTS, name=task.ref.name) for task in asked.tasks]
+    return plan_within(asked, facts, times_of(asked, ms), times_of(asked, ms), spent)
+
+
+def test_refinement_is_given_up_first_then_rates_then_seeds_down_to_five():
+    smaller = list(ever_smaller(spec(protocol=Protocol())))
+    assert [(p.extra_rates, p.rates, p.seeds) for p, _ in smaller] == [
+        (4, 9, 10), (0, 9, 10), (0, 7, 10), (0, 5, 10), (0, 5, 9), (0, 5, 8), (0, 5, 7), (0, 5, 6), (0, 5, 5),
+    ]  # fmt: skip
+    assert smaller[0][1] == ()
+    assert len(smaller[-1][1]) == 3, "one sentence for each thing given up"
+
+
+def test_rates_of_ones_own_are_not_given_up():
+    own = spec(contenders=(contender("inside", rates=(0.1, 0.2)),))
+    assert {(p.extra_rates, p.rates) for p, _ in ever_smaller(own)} == {(4, 9)}
+
+
+def test_a_plan_keeps_its_budget_and_uses_it():
+    free = plan(spec(protocol=Protocol()))
+    assert free.given_up == ()
+    tight = plan(spec(protocol=Protocol(), budget_seconds=free.seconds * 0.8))
+    assert tight.seconds <= free.seconds * 0.8
+    assert tight.protocol == Protocol(extra_rates=0)
+    assert "Refinement" in tight.given_up[0]
+
+
+def test_time_already_spent_counts():
+    free = plan(spec(protocol=Protocol()))
+    assert plan(spec(protocol=Protocol(), budget_seconds=free.seconds + 10), spent=10).given_up == ()
+    assert plan(spec(protocol=Protocol(), budget_seconds=free.seconds + 10), spent=11).given_up
+
+
+def test_a_budget_below_five_seeds_names_the_time_that_is_needed():
+    least = plan(spec(protocol=Protocol(rates=5, extra_rates=0, seeds=5)))
+    with pytest.raises(BudgetTooSmall, match=f"about {math.ceil(least.seconds)} s") as caught:
+        plan(spec(protocol=Protocol(), budget_seconds=least.seconds * 0.9))
+    assert "5 seeds of 5 rates" in str(caught.value)
+
+
+def test_equal_seconds_are_planned_from_the_times_measured():
+    ref = TaskRef("toy (equal seconds)", "catalogue", "toy")
+    asked = spec(
+        contenders=(contender("inside", name="inside@8", batch_size=8), contender("inside", name="inside@64")),
+    )
+    asked = asked.model_copy(update={"tasks": (*asked.tasks, TaskSpec(ref=ref, equal="seconds"))})
+    times, own = times_of(asked, ms=1.0), times_of(asked, ms=4.0)
+    facts = [replace(FACTS, name=task.ref.name) for task in asked.tasks]
+    steps = {(run.task, run.contender): run.steps for run in plan_within(asked, facts, times, own).runs}
+    assert steps["toy", "inside@8"] == 800
+    assert steps["toy", "inside@64"] == 100
+    assert steps["toy (equal seconds)", "inside@8"] == 400, "100 steps of 4 ms are 400 of 1 ms"
+
+
+def test_trials_are_counted_as_the_protocol_counts_them():
+    assert plan(spec(protocol=Protocol())).trials == 2 * 13 * 10
+
+
+def test_fleet_times_are_read_off_a_line_and_go_on_in_proportion():
+    run = plan_run(spec(), Protocol(), contender("inside"), FACTS, 100, 64)
+    time = StepTime("toy", "inside", 0.9, 4.0, FLEET)
+    assert [step_milliseconds(run, time, n) for n in (1, 10, 15, 20, 40)] == [1.0, 2.0, 2.5, 3.0, 6.0]
+    solo = run.model_copy(update={"engine": "solo"})
+    assert step_milliseconds(solo, time, 10) == pytest.approx(9.0)
+
+
+def test_evaluations_are_part_of_the_forecast():
+    run = plan_run(spec(), Protocol(), contender("inside"), FACTS, 100, 64)
+    time = StepTime("toy", "inside", 0.9, 4.0, FLEET)
+    assert 0.1 * 2 < shard_seconds(run, FACTS, time, 10) < 0.2 * 2
+
+
+def test_a_forecast_plays_the_study_through():
+    assert wall_seconds([[[3.0, 3.0], [2.0]]], workers=1) == 8.0
+    assert wall_seconds([[[3.0, 3.0], [2.0]]], workers=2) == 5.0
+    assert wall_seconds([[[3.0], [2.0]], [[1.0]]], workers=2) == 5.0
+    assert wall_seconds([], workers=2) == 0.0
+
+
+@given(
+    st.lists(st.lists(st.lists(st.floats(0.01, 10), min_size=1, max_size=4), min_size=1, max_size=3), max_size=5),
+    st.integers(1, 8),
+)
+def test_no_forecast_beats_the_work_or_the_longest_chain(runs, workers):
+    wall = wall_seconds(runs, workers)
+    work = sum(seconds for stages in runs for stage in stages for seconds in stage)
+    chain = max((sum(max(stage) for stage in stages) for stages in runs), default=0.0)
+    assert max(work / workers, chain) - 1e-9 <= wall <= work + 1e-9
+
+
+def test_the_smallest_difference_is_half_of_welchs_interval():
+    a = np.array([1.0, 2.0, 3.0, 4.0])
+    test = stats.ttest_ind(a, a + 7, equal_var=False).confidence_interval(0.95)
+    assert resolution(4, a.std(ddof=1)) == pytest.approx((test.high - test.low) / 2)
+    assert resolution(10, 0.2) == pytest.approx(0.188, abs=5e-4)
+    assert resolution(1) is None

@@ -1,0 +1,102 @@
+"""A toy engine for tests of the study part: same jobs, same files, but a trial is a formula and costs nothing.
+
+Its trials have what matters to a study: a best rate, noise that belongs to a seed, and divergence above some rate.
+"""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from steepest import rng
+from steepest.errors import BadTask
+from steepest.files import write_json, write_trace
+from steepest.study.executors import FunctionExecutor, Job
+from steepest.study.spec import StudySpec, TaskSpec
+from steepest.types import Contender, Outcome, Protocol, Shard, StepTime, TaskFacts, TaskRef, Trace
+
+FACTS = TaskFacts(
+    name="toy",
+    title="A formula",
+    metric="accuracy",
+    higher_is_better=True,
+    unit="%",
+    margin=0.0025,
+    n_train=640,
+    n_valid=100,
+    n_test=100,
+    parameters=1000,
+    batch_size=64,
+    steps=100,
+    luck=("noise",),
+    source="made up",
+)
+BEST = {"low": 1e-9, "inside": 10**-2.8, "edge": 10**-1.2, "wild": 1e9}
+"""Rule → its best rate; the centre of every grid is 1e-3."""
+
+
+def contender(rule: str, **changes) -> Contender:
+    return Contender(**{"name": rule, "rule": rule, "centre": 1e-3, **changes})
+
+
+def spec(*rules: str, tasks=("toy",), **changes) -> StudySpec:
+    contenders = tuple(contender(rule) for rule in rules or ("inside", "edge"))
+    fields = {
+        "name": "toys",
+        "command": "steepest run toy",
+        "tasks": tuple(TaskSpec(ref=TaskRef(name, "catalogue", name)) for name in tasks),
+        "contenders": contenders,
+        "reference": contenders[0].name,
+        "protocol": Protocol(seeds=4),
+        "workers": 2,
+    }
+    return StudySpec(**{**fields, **changes})
+
+
+def executor(folder: Path, done: list[Job] | None = None) -> FunctionExecutor:
+    """Does the jobs of `folder`, and lists them in `done`."""
+
+    def run_job(job: Job) -> None:
+        if done is not None:
+            done.append(job)
+        work(job, folder)
+
+    return FunctionExecutor(run_job)
+
+
+def work(job: Job, folder: Path) -> None:
+    facts = folder / "facts" / f"{job['id']}.json"
+    match job["kind"]:
+        case "describe":
+            if job["task"]["locator"] == "broken":
+                raise BadTask("broken has no training examples.")
+            write_json(facts, asdict(FACTS))
+        case "time":
+            ms = 0.5 + job["batch_size"] / 128
+            lanes = {str(n): ms * (0.8 + 0.2 * n) for n in job["lanes"]}
+            write_json(facts, asdict(StepTime("", "", ms, 8.0, lanes)))
+        case _:
+            shard = Shard.from_json(job["shard"])
+            write_trace(folder / "curves" / f"{shard.id}.npz", trace(shard))
+
+
+def trace(shard: Shard) -> Trace:
+    """Accuracy at the horizon: 0.9 less a parabola in log rate, with noise; diverged 1.5 decades above the best."""
+    R, E = len(shard.lanes), len(shard.evaluate_at)
+    curves = np.full((3, R, E), np.nan)  # train loss, validation loss, validation metric
+    test = np.full((2, R), np.nan)
+    outcomes, steps = [], np.full(R, shard.steps)
+    for i, lane in enumerate(shard.lanes):
+        off = math.log10(lane.rate / BEST[shard.contender.rule])
+        noise = rng.generator(lane.seed, "data", round(1e6 * math.log10(lane.rate)) + 10**9).normal(0, 0.01, 2)
+        if off > 1.5:
+            outcomes.append(Outcome.DIVERGED)
+            steps[i] = 3
+            continue
+        outcomes.append(Outcome.OK)
+        accuracy = 0.9 - min(0.8, 0.05 * off**2)
+        curves[2, i] = np.linspace(0.1, accuracy + noise[0], E)
+        curves[:2, i] = 1 - curves[2, i]
+        test[:, i] = 1 - accuracy, accuracy + noise[1]
+    return Trace(np.array(shard.evaluate_at), *curves, tuple(outcomes), steps, *test)

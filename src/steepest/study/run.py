@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from steepest.errors import BadInput, BadTask, Interrupted
-from steepest.files import file_digest
+from steepest.errors import BadInput, Interrupted
 from steepest.study.course import Course
 from steepest.study.executors import Event, Executor
 from steepest.study.jobs import failure, train
@@ -54,12 +53,6 @@ def resume(folder: Path, executor: Executor, listener: Listener | None = None) -
     """
     try:
         with Store.open(folder) as store:
-            for task in store.spec.tasks:
-                if task.ref.source == "file" and task.ref.digest != file_digest(Path(task.ref.locator)):
-                    raise BadTask(
-                        f"{task.ref.locator} has changed since this study began, so its trials could not be compared. "
-                        "Restore the file, or start another study."
-                    )
             return _finish(store, executor, listener)
     finally:
         executor.close()

@@ -1,0 +1,106 @@
+"""The documentation is a contract: its commands exist, its programs run, its links lead somewhere."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from steepest.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    return [
+        (page.name, body)
+        for page in PAGES
+        for found, body in FENCE.findall(page.read_text(encoding="utf-8"))
+        if found == language
+    ]
+
+
+def commands() -> list[tuple[str, str]]:
+    """Every `$ steepest …` of the documentation, with the page it stands on."""
+    found = []
+    for page, body in blocks("console"):
+        for line in body.splitlines():
+            if match := re.match(r"\$ (?:\.venv/bin/)?(steepest .*?)(?:\s+#.*)?$", line):
+                found.append((page, match[1]))
+    return found
+
+
+@pytest.mark.parametrize(("page", "command"), commands(), ids=lambda value: value)
+def test_a_command_of_the_documentation_exists(page, command):
+    _, bound, unused, _ = app.parse_known_args(shlex.split(command)[1:])
+    assert not unused, f"{page}: {command}: {unused}"
+    assert bound is not None
+
+
+def subcommands() -> list[str]:
+    return [name for name in app if not name.startswith("-")]
+
+
+@pytest.mark.parametrize("name", subcommands())
+def test_a_command_is_in_the_readme(name):
+    assert re.search(rf"\b{name}\b", (ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+def test_links_between_pages_lead_somewhere():
+    broken = [
+        f"{page.name}: {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8"))
+        if not target.startswith("http") and not (page.parent / target).exists()
+    ]
+    assert not broken
+
+
+def test_every_page_is_reached_from_the_readme():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [page.name for page in PAGES if page.name != "README.md" and f"{page.name})" not in readme] == []
+
+
+@pytest.mark.docs
+@pytest.mark.parametrize(("page", "program"), blocks("python"), ids=lambda value: value.split("\n")[0])
+def test_a_program_of_the_documentation_runs(page, program, tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=600
+    )
+    assert run.returncode == 0, f"{page}\n{program}\n{run.stderr[-3000:]}"
+
+
+@pytest.mark.docs
+def test_the_commands_of_the_documentation_run_in_order(tmp_path):
+    """All of them, in one folder, in the order of the pages: a reader who types along meets no error."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    environment = {**os.environ, "NO_COLOR": "1", "CI": "1"}
+    done = set()
+    for page, command in commands():
+        if command in done:
+            continue
+        done.add(command)
+        run = subprocess.run(
+            [sys.executable, "-m", *shlex.split(command)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert run.returncode == 0, f"{page}: {command}\n{run.stderr[-3000:]}"
+
+
+@pytest.mark.docs
+@pytest.mark.parametrize("script", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
+def test_an_example_runs(script, tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-W", "error", str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=600
+    )
+    assert run.returncode == 0, run.stderr[-3000:]

@@ -5,7 +5,7 @@ Apart from `task`, because these are all the ways in which data can be wrong, ea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,9 +101,10 @@ def _check_finite(label: str, tensor: Tensor) -> None:
     count = int(bad.sum())
     column = f", column {', '.join(map(str, place[1:]))}" if place[1:] else ""
     values = "1 value that is" if count == 1 else f"{count} values that are"
+    first = "NaN" if torch.isnan(tensor[place]) else f"{tensor[place].item()}"
     raise BadTask(
         f"{label} hold {values} not finite (as float32), the first at row {place[0]}{column}: "
-        f"{tensor[place].item()}. Fill or remove such rows before training."
+        f"{first}. Fill or remove such rows before training."
     )
 
 
@@ -121,19 +122,3 @@ def _check_alike(first: str, a: list[Tensor], name: str, b: list[Tensor]) -> Non
 def shape_of(tensor: Tensor) -> str:
     """For messages: [1078, 64] float32."""
     return f"[{', '.join(map(str, tensor.shape))}] {str(tensor.dtype).removeprefix('torch.')}"
-
-
-def cut(labels: np.ndarray, counts: Sequence[int], draw: np.random.Generator) -> list[np.ndarray]:
-    """Positions 0 … n−1 drawn into parts of these sizes, each class shared out evenly between the parts.
-
-    Each example gets its place within its own class, (rank + ½) / size of the class, after a shuffle; parts are cut
-    off from the order of these places, so that no part misses its share of a class by more than one example. With a
-    single label this is a plain random split. Positions come out sorted.
-    """
-    shuffled = draw.permutation(len(labels))
-    _, codes, sizes = np.unique(labels[shuffled], return_inverse=True, return_counts=True)
-    by_class = np.argsort(codes, kind="stable")
-    rank = np.empty(len(labels))
-    rank[by_class] = np.arange(len(labels)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    order = shuffled[np.argsort((rank + 0.5) / sizes[codes], kind="stable")]
-    return [np.sort(part) for part in np.split(order, np.cumsum(counts)[:-1])]

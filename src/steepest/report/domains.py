@@ -1,0 +1,132 @@
+"""Where the axes of the figures begin and end: so that close contenders stay readable beside hopeless ones.
+
+What lies outside a domain is drawn at its edge with an arrow or as failed, never left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Any
+
+from steepest.report.rounding import nice_ticks, significant
+
+Domain = dict[str, Any]
+
+
+def forest_domain(entries: list[dict[str, Any]], higher_is_better: bool) -> Domain | None:
+    """The ranking's axis: grows from the best contender to the next worse as long as that doesn't halve its resolution.
+
+    A gap that is wider than four times all that was covered before ends it (and the spread of the best replicates is
+    always covered): whoever lies behind that gap is shown by an arrow at the edge.
+    """
+    ranked = [e for e in entries if e["quality"]]
+    if not ranked:
+        return None
+    sign = 1 if higher_is_better else -1
+    best = max(ranked, key=lambda e: sign * e["quality"]["value"])
+    ends = sorted((_reach(e, sign) for e in ranked), key=lambda reach: -reach[0])
+    low, high = _reach(best, sign)
+    for worse, better in ends:
+        high = max(high, better)
+        if low - worse <= 4 * (high - low) or high == low:
+            low = min(low, worse)
+    pad = 0.04 * (high - low) or 0.5 * abs(high) or 1.0
+    domain = _domain(*sorted((sign * (low - pad), sign * (high + pad))), ticks=9)
+    return {**domain, "best": best["quality"]["value"]}
+
+
+def _reach(entry: dict[str, Any], sign: int) -> tuple[float, float]:
+    """The worst and the best of what is drawn of a contender, in terms of goodness."""
+    quality = entry["quality"]
+    drawn = [sign * x for x in (quality["value"], quality["low"], quality["high"]) if x is not None]
+    drawn += [sign * x for x in entry["values"].values() if x is not None]
+    return min(drawn), max(drawn)
+
+
+def rate_domain(entries: list[dict[str, Any]]) -> Domain | None:
+    """All rates searched by any contender, with a quarter of a decade to spare on both sides."""
+    rates = [point["rate"] for entry in entries for point in entry["points"]]
+    if not rates:
+        return None
+    low, high = math.log10(min(rates)) - 0.25, math.log10(max(rates)) + 0.25
+    return {
+        "low": 10**low,
+        "high": 10**high,
+        "ticks": [float(f"1e{k}") for k in range(math.ceil(low), int(high // 1) + 1)],
+    }
+
+
+def loss_domain(entries: list[dict[str, Any]]) -> dict[str, Domain | None]:
+    """Training loss: at the rates recommended; and at all rates, up to twice the loss that trials begin with."""
+    at_best = [x for e in entries for x in _drawn(e, "train_loss")]
+    everywhere = [x for e in entries for r in e["curves"]["rates"] for x in r["train_loss"] if x is not None]
+    first = sorted(r["train_loss"][0] for e in entries for r in e["curves"]["rates"] if r["train_loss"][0] is not None)
+    start = first[len(first) // 2] if first else math.inf
+    return {
+        "recommended": _spanning(at_best, top=1.5 * start),
+        "all": _spanning(everywhere, top=2 * start),
+    }
+
+
+def metric_domains(entries: list[dict[str, Any]], higher_is_better: bool) -> dict[str, Any]:
+    """Validation metric: over all steps, over the later half, over all rates, and near the best of all rates."""
+    sign = 1 if higher_is_better else -1
+    at_best = [x for e in entries for x in _drawn(e, "valid_metric")]
+    late = [x for e in entries for x in _drawn(e, "valid_metric", since=0.5)]
+    first = sorted(
+        sign * r["valid_metric"][0]
+        for e in entries
+        for r in e["curves"]["rates"][:1]
+        if r["valid_metric"][0] is not None
+    )
+    valid = [point["valid"] for entry in entries for point in entry["points"] if point["valid"]]
+    ends = [v[key] for v in valid for key in ("low", "value", "high") if v[key] is not None]
+    goods = [sign * x for x in ends]
+    if not goods:
+        return {"metric": {"all": None, "late": None}, "sensitivity": {"all": None, "near": None}}
+    best = max(goods)
+    untrained = first[len(first) // 2] if first and first[len(first) // 2] < best else min(goods)
+    floor = max(min(goods), best - 1.15 * (best - untrained))
+    near = max(floor, best - 0.15 * (best - untrained))
+
+    def of(values: Iterable[float], bottom: float) -> Domain | None:
+        kept = [max(sign * x, bottom) for x in values]
+        return _padded(*sorted((sign * min(kept), sign * max(kept)))) if kept else None
+
+    return {
+        "metric": {"all": of(at_best, floor), "late": of(late, floor)},
+        "sensitivity": {"all": of(ends, floor), "near": of(ends, near)},
+    }
+
+
+def _drawn(entry: dict[str, Any], name: str, since: float = 0.0) -> list[float]:
+    """All that is drawn of a contender's curve at its recommended rate: the median and the ends of the band."""
+    drawn = entry["curves"]
+    if drawn["chosen"] is None:
+        return []
+    rows = [drawn["rates"][drawn["chosen"]][name], drawn["band"][name]["low"], drawn["band"][name]["high"]]
+    steps = drawn["steps"]
+    return [
+        x for row in rows for step, x in zip(steps, row, strict=True) if x is not None and step >= since * steps[-1]
+    ]
+
+
+def _spanning(values: list[float], top: float) -> Domain | None:
+    kept = [min(x, top) for x in values]
+    return _padded(min(kept), max(kept)) if kept else None
+
+
+def _padded(low: float, high: float) -> Domain:
+    pad = 0.04 * (high - low) or 0.5 * abs(high) or 1.0
+    domain = _domain(low - pad, high + pad)
+    positive = low if low > 0 else None
+    return {**domain, "least": significant(positive)}  # where a logarithmic axis may begin
+
+
+def _domain(low: float, high: float, ticks: int = 6) -> Domain:
+    marks = nice_ticks(low, high, ticks)
+    step = min((b - a for a, b in pairwise(marks)), default=0.01)
+    decimals = next((d for d in range(7) if math.isclose(round(step, d), step, rel_tol=1e-6)), 7)
+    return {"low": significant(low, 6), "high": significant(high, 6), "ticks": marks, "decimals": decimals}

@@ -1,0 +1,138 @@
+"""A study for other programs: every trial and the ranking as CSV, the view as JSON, the ranking as LaTeX.
+
+The trials are raw, at full precision; the others hold what is shown: shares in %, six digits. Names are hostile until
+escaped.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json as encoder
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from steepest.errors import UnknownName
+from steepest.types import Result, StudyRecord, field_names
+
+
+def export(form: str, study: StudyRecord, view: Mapping[str, Any]) -> str:
+    """The study in one of FORMS. Raises UnknownName for another."""
+    if form not in FORMS:
+        raise UnknownName.among("export format", form, FORMS)
+    return trials_csv(study) if form == "csv" else _OF_VIEW[form](view)
+
+
+def trials_csv(study: StudyRecord) -> str:
+    """One row per trial, failed ones included, with the columns of `types.Result`; empty cells where there is no value."""
+    columns = field_names(Result)
+    return _csv(columns, ([getattr(result, column) for column in columns] for result in study.results))
+
+
+def ranking_csv(view: Mapping[str, Any]) -> str:
+    """One row per task and contender, in order of place; metrics in the unit that their row names."""
+    columns = (
+        *("task", "metric", "unit", "place", "contender", "status", "mean", "mean_low", "mean_high", "replicates"),
+        *("failed_replicates", "deviation", "behind_best", "behind_best_low", "behind_best_high", "p_best"),
+        *("probability_best", "rate", "safe_low", "safe_high", "untuned", "trials", "failed_trials"),
+        *("milliseconds_per_step", "state_bytes_per_parameter"),
+    )
+    rows = [
+        [
+            *(task["name"], task["metric"], task["unit"], s["place"], view["contenders"][s["contender"]]["name"]),
+            *(s["status"], *_three(s["quality"]), s["replicates"], s["failed_replicates"], s["deviation"]),
+            *(*_three(s["behind_best"]), s["p_best"]["value"], s["probability_best"], s["rate"]),
+            *(*(s["safe_rates"] or (None, None)), s["untuned"], s["trials"], s["failed_trials"]),
+            *(s["milliseconds"], s["state_bytes"]),
+        ]
+        for task in view["tasks"]
+        for s in task["standings"]
+    ]
+    return _csv(columns, rows)
+
+
+def json(view: Mapping[str, Any]) -> str:
+    """The view as JSON text; NaN is refused, for it is not JSON."""
+    return encoder.dumps(view, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+
+
+def latex(view: Mapping[str, Any]) -> str:
+    """One booktabs table per task: \\usepackage{booktabs}. Bold marks the best and what ties with it."""
+    return "\n".join(_latex_task(view, task) for task in view["tasks"])
+
+
+def _latex_task(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
+    unit = f" ({task['unit']})" if task["unit"] else ""
+    interval = f"{100 * view['study']['confidence']:g} % intervals"
+    best = view["contenders"][task["best"]]["name"] if task["best"] is not None else "none"
+    lines = [
+        *(r"\begin{table}", r"  \centering", r"  \begin{tabular}{rlrrrr}", r"    \toprule"),
+        rf"    & optimizer & test {escape_latex(task['metric'] + unit)} & behind the best & $p$ & rate \\",
+        r"    \midrule",
+    ]
+    for s in task["standings"]:
+        name = escape_latex(view["contenders"][s["contender"]]["name"])
+        mean = s["quality"]["text"] if s["quality"] else "–"
+        if s["status"] in ("best", "tie"):
+            name, mean = rf"\textbf{{{name}}}", rf"\textbf{{{mean}}}"
+        quality = f"{mean} {s['quality']['interval']}" if s["quality"] else "–"
+        behind = f"{s['behind_best']['text']} {s['behind_best']['interval']}" if s["behind_best"] else "–"
+        cells = [str(s["place"]), name, _minus(quality), _minus(behind), _minus(s["p_best"]["text"]), s["rate_text"]]
+        lines.append(f"    {' & '.join(cells)} \\\\".replace("–", "--"))
+    caption = (
+        f"{task['title']}: mean test {task['metric']} over {view['reproduce']['seeds']} seeds, each of which tuned the "
+        f"rate itself, with {interval}; differences to {best} (positive: worse), p adjusted by Holm. "
+        "Bold: the best and what ties with it."
+    )
+    lines += [r"    \bottomrule", r"  \end{tabular}", rf"  \caption{{{escape_latex(caption)}}}", r"\end{table}", ""]
+    return "\n".join(lines)
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "−": "$-$",
+    "²": "$^2$",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+
+
+def escape_latex(text: str) -> str:
+    """Text as LaTeX shows it: no character keeps a meaning of its own."""
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def _minus(text: str) -> str:
+    """A number of the view with LaTeX's signs."""
+    return text.replace("−", "$-$").replace("+", "$+$").replace("<", "$<$")
+
+
+def _csv(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula: text that starts like one gets a leading apostrophe."""
+    if isinstance(value, str):
+        text = value.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair is no text
+        return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _three(estimate: Mapping[str, Any] | None) -> tuple[float | None, ...]:
+    return (None, None, None) if estimate is None else (estimate["value"], estimate["low"], estimate["high"])
+
+
+_OF_VIEW: dict[str, Callable[[Mapping[str, Any]], str]] = {"ranking-csv": ranking_csv, "json": json, "latex": latex}
+FORMS = ("csv", *_OF_VIEW)

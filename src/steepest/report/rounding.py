@@ -1,0 +1,64 @@
+"""Numbers as people read them: rounded to what their uncertainty allows, with units, and never NaN."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable
+
+
+def significant(value: float | None, digits: int = 4) -> float | None:
+    """The value to so many significant digits; None for what is not a finite number, since JSON has no word for it."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{digits}g}")
+
+
+def decimals_for(half_widths: Iterable[float]) -> int:
+    """Decimals that show a typical uncertainty with one or two digits: 0.31 → 1, 0.14 → 2, 0.004 → 3; 2 if none is known."""
+    known = sorted(width for width in half_widths if math.isfinite(width) and width > 0)
+    if not known:
+        return 2
+    return min(6, max(0, math.ceil(math.log10(2 / known[len(known) // 2]))))
+
+
+def fixed(value: float | None, decimals: int, sign: bool = False) -> str:
+    """A number with so many decimals and a true minus sign; "–" for none. A rounded zero has no sign."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    text = f"{abs(value):.{decimals}f}"
+    if not text.strip("0."):
+        return text
+    return ("−" if value < 0 else "+" if sign else "") + text
+
+
+def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
+    """At most so many round numbers, 1, 2, 2.5 or 5 times a power of ten apart, inside the range."""
+    if not high > low:
+        return [low]
+    power = 10.0 ** math.floor(math.log10((high - low) / most))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10, 20) if (high - low) / (m * power) <= most)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
+
+
+def p_value(p: float | None) -> str:
+    if p is None or not math.isfinite(p):
+        return "–"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
+
+
+def one_line(text: str, longest: int = 0) -> str:
+    """Text that can neither move a terminal's cursor nor turn the direction of what follows it.
+
+    Control and formatting characters (escape sequences, bidirectional overrides, line ends) become visible escapes;
+    what is longer than `longest` characters is cut with an ellipsis.
+    """
+    visible = "".join(map(_visible, text[: longest + 1] if longest else text))
+    return visible[: longest - 1] + "…" if longest and len(visible) > longest else visible
+
+
+def _visible(character: str) -> str:
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in "\u200c\u200d":
+        return f"\\u{ord(character):04x}"
+    return character

@@ -1,0 +1,223 @@
+// Rate sensitivity as SVG: one panel per contender or all together, with what lies at the edges drawn there.
+
+const MARGIN = { left: 34, right: 8, top: 8, bottom: 50 };
+const LANE = 15; // height of the lane of failures under the curve; the picks have the same below it
+
+/** Maps of a panel: rate → x, clamped to the axis, and metric → y, which may lie outside the frame. */
+function panelScales(task, range, width, height) {
+  const rates = task.axes.rate;
+  const metric = task.axes.sensitivity[range];
+  const inner = { left: MARGIN.left, right: width - MARGIN.right, top: MARGIN.top, bottom: height - MARGIN.bottom };
+  const clamp = (share) => Math.min(1, Math.max(0, share));
+  const span = Math.log(rates.high / rates.low);
+  return {
+    ...inner,
+    rates,
+    metric,
+    fails: inner.bottom + LANE / 2 + 1,
+    picks: inner.bottom + 2 * LANE,
+    x: (rate) => inner.left + (inner.right - inner.left) * clamp(Math.log(rate / rates.low) / span),
+    y: (value) => inner.bottom - ((inner.bottom - inner.top) * (value - metric.low)) / (metric.high - metric.low),
+    frame: () => {
+      const [w, h] = [inner.right - inner.left, inner.bottom - inner.top];
+      return drawn("svg", { x: inner.left, y: inner.top, width: w, height: h, viewBox: `${inner.left} ${inner.top} ${w} ${h}` });
+    },
+    worse: task.higher_is_better ? inner.bottom : inner.top,
+    outside: (value) => value < metric.low || value > metric.high,
+  };
+}
+
+/** Frame, grid and labels. */
+function panelAxes(plot, s, width) {
+  const few = s.rates.ticks.filter((_, i) => (width > 500 ? true : i % 2 === s.rates.ticks.length % 2));
+  for (const tick of s.metric.ticks) {
+    plot.append(drawn("line", { class: "grid", x1: s.left, x2: s.right, y1: s.y(tick), y2: s.y(tick) }));
+    plot.append(drawn("text", { x: s.left - 5, y: s.y(tick) + 3.5, "text-anchor": "end" }, short(tick)));
+  }
+  plot.append(drawn("line", { class: "frame", x1: s.left, x2: s.right, y1: s.bottom, y2: s.bottom }));
+  for (const tick of few) {
+    plot.append(drawn("line", { class: "frame", x1: s.x(tick), x2: s.x(tick), y1: s.picks, y2: s.picks + 3 }));
+    plot.append(drawn("text", { x: s.x(tick), y: s.picks + 14, "text-anchor": "middle" }, power(tick)));
+  }
+  plot.append(drawn("line", { class: "frame", x1: s.left, x2: s.right, y1: s.picks, y2: s.picks }));
+}
+
+/** Tinted regions: not searched, safe, mostly stalled, mostly failed. */
+function panelRegions(plot, s, standing) {
+  const { points } = standing;
+  if (!points.length) return;
+  const half = (i, j) => Math.sqrt(points[i].rate * points[j].rate);
+  const last = points.length - 1;
+  const ends = [points[0].rate / 1.45, points[last].rate * 1.45]; // a sixth of a decade beyond the outer rates
+  const from = (i) => s.x(i === 0 ? ends[0] : half(i - 1, i));
+  const to = (i) => s.x(i === last ? ends[1] : half(i, i + 1));
+  const fill = (kind, x1, x2, bottom = s.bottom) => {
+    if (x2 > x1) plot.append(drawn("rect", { class: kind, x: x1, y: s.top, width: x2 - x1, height: bottom - s.top }));
+  };
+  fill("beyond", s.left, s.x(ends[0]), s.picks);
+  fill("beyond", s.x(ends[1]), s.right, s.picks);
+  if (standing.safe_rates) fill("safe", s.x(standing.safe_rates[0]), s.x(standing.safe_rates[1]));
+  points.forEach((point, i) => {
+    if (2 * point.failed > point.n) fill("diverged", from(i), to(i), s.bottom + LANE);
+    else if (2 * point.stalled > point.n) fill("stalled", from(i), to(i));
+  });
+}
+
+function pathOf(points, s) {
+  return points.filter((point) => point.valid).map((point, i) => `${i ? "L" : "M"}${s.x(point.rate).toFixed(1)} ${s.y(point.valid.value).toFixed(1)}`).join("");
+}
+
+/** The curve of one contender: means with intervals, the fall to the edge, and the recommended rate. */
+function panelCurve(plot, s, standing, detail) {
+  const contender = view.contenders[standing.contender];
+  const frame = s.frame(); // clips what lies outside
+  const group = drawn("g", { class: `c${contender.colour}` });
+  const { points } = standing;
+  points.forEach((point, i) => {
+    for (const next of [points[i - 1], points[i + 1]]) {
+      if (point.valid || !next?.valid) continue;
+      const [x1, y1, x2] = [s.x(next.rate), s.y(next.valid.value), s.x(point.rate)];
+      group.append(drawn("line", { class: detail ? "fall" : "fall own", x1, y1, x2, y2: s.worse }));
+    }
+  });
+  if (standing.rate && detail) {
+    const x = s.x(standing.rate);
+    group.append(drawn("line", { class: "recommended", x1: x, x2: x, y1: s.top, y2: s.picks }));
+  }
+  const dash = view.palette.dashes[contender.dash].join(" ");
+  group.append(drawn("path", { class: "curve", d: pathOf(points, s), "stroke-dasharray": dash || "none" }));
+  for (const point of points) {
+    if (!point.valid) continue;
+    const [x, y] = [s.x(point.rate), s.y(point.valid.value)];
+    if (detail && point.valid.low !== null) {
+      group.append(drawn("line", { class: "whisker", x1: x, x2: x, y1: s.y(point.valid.low), y2: s.y(point.valid.high) }));
+    }
+    if (!s.outside(point.valid.value)) {
+      const mark = detail || point.stalled ? markerAt(point.stalled ? "circle" : contender.marker, x, y, detail ? 3 : 2.4) : null;
+      if (mark && 2 * point.stalled > point.n) mark.firstChild.setAttribute("class", "hollow");
+      if (mark) group.append(mark);
+    }
+  }
+  const best = points.filter((point) => point.valid && standing.rate).sort((a, b) => Math.abs(Math.log(a.rate / standing.rate)) - Math.abs(Math.log(b.rate / standing.rate)))[0];
+  if (best) group.append(markerAt(contender.marker, s.x(best.rate), s.y(best.valid.value), 5));
+  frame.append(group);
+  plot.append(frame);
+}
+
+/** The other contenders, faintly, to compare with. */
+function panelGhosts(plot, s, others) {
+  const frame = s.frame();
+  frame.append(...others.map((other) => drawn("path", { class: "ghost", d: pathOf(other.points, s) })));
+  plot.append(frame);
+}
+
+/** Under the curve: × where trials failed, the paler the fewer; bars for the replicates that picked a rate. */
+function panelLanes(plot, s, standing) {
+  const most = Math.max(1, ...standing.points.map((point) => point.picked));
+  for (const point of standing.points) {
+    const x = s.x(point.rate);
+    if (point.failed) {
+      const opacity = 0.35 + (0.65 * point.failed) / point.n;
+      plot.append(drawn("path", { class: "failure", d: `M${x - 3} ${s.fails - 3}l6 6m0 -6l-6 6`, opacity }));
+    }
+    if (point.picked) {
+      plot.append(drawn("line", { class: "pick", x1: x, x2: x, y1: s.picks, y2: s.picks - (LANE - 3) * (point.picked / most) }));
+    }
+  }
+}
+
+/** A marker of the shapes that the page's own template draws. */
+function markerAt(marker, x, y, size) {
+  const shapes = {
+    circle: () => drawn("circle", { r: size }),
+    square: () => drawn("rect", { x: -size * 0.9, y: -size * 0.9, width: size * 1.8, height: size * 1.8 }),
+    triangle: () => drawn("path", { d: `M0 ${-size * 1.2}L${size * 1.15} ${size * 0.9}H${-size * 1.15}Z` }),
+    diamond: () => drawn("path", { d: `M0 ${-size * 1.3}L${size * 1.3} 0L0 ${size * 1.3}L${-size * 1.3} 0Z` }),
+    cross: () => drawn("path", { class: "open", d: `M${-size} ${-size}L${size} ${size}M${-size} ${size}L${size} ${-size}` }),
+  };
+  return drawn("g", { class: "shape", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` }, shapes[marker]());
+}
+
+function describePoint(task, standing, point) {
+  const lines = [
+    point.valid ? `validation ${task.metric} ${point.valid.text}${task.unit ? " " + task.unit : ""} ${point.valid.interval}` : `no trial reached the horizon`,
+    `${point.n} trials, ${point.failed} failed, ${point.stalled} stalled`,
+  ];
+  if (point.picked) lines.push(`picked by ${point.picked} replicate${point.picked > 1 ? "s" : ""}`);
+  return lines;
+}
+
+/** Tip for the point nearest to the pointer, among the contenders of one panel. */
+function followPanel(plot, s, task, standings) {
+  const box = plot.viewBox.baseVal;
+  plot.addEventListener("pointermove", (event) => {
+    const rect = plot.getBoundingClientRect();
+    const [x, y] = [((event.clientX - rect.left) * box.width) / rect.width, ((event.clientY - rect.top) * box.height) / rect.height];
+    const all = standings.flatMap((standing) => standing.points.map((point) => ({ standing, point })));
+    const distance = ({ point }) => Math.hypot(s.x(point.rate) - x, standings.length > 1 ? (point.valid ? s.y(point.valid.value) : s.worse) - y : 0);
+    const nearest = all.sort((a, b) => distance(a) - distance(b))[0];
+    if (!nearest) return;
+    const { standing, point } = nearest;
+    showTip(event.clientX, event.clientY, `${view.contenders[standing.contender].label}, rate ${point.text}`, describePoint(task, standing, point));
+  });
+  plot.addEventListener("pointerleave", hideTip);
+}
+
+function panel(task, standing, range) {
+  const [width, height] = [268, 196];
+  const s = panelScales(task, range, width, height);
+  const contender = view.contenders[standing.contender];
+  const failed = standing.failed_trials ? `, ${standing.failed_trials} of ${standing.trials} trials failed` : "";
+  const label = `${contender.label}: recommended rate ${standing.rate_text}, safe from ${standing.safe_text}${failed}`;
+  const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+  panelRegions(plot, s, standing);
+  panelAxes(plot, s, width);
+  panelGhosts(plot, s, task.standings.filter((other) => other !== standing));
+  panelCurve(plot, s, standing, true);
+  panelLanes(plot, s, standing);
+  followPanel(plot, s, task, [standing]);
+  const swatch = document.querySelector(`.legend [data-contender="${standing.contender}"] .name`).cloneNode(true);
+  const rate = element("b", {}, standing.rate_text);
+  if (standing.untuned) rate.prepend(element("span", { class: "flag" }, "untuned"), " ");
+  const title = element("header", {}, swatch, rate);
+  return element("div", { class: "panel" }, title, plot);
+}
+
+function overlay(task, standings, range, width) {
+  const height = Math.round(Math.max(320, Math.min(width * 0.48, 560)));
+  const s = panelScales(task, range, width, height);
+  const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Validation ${task.metric} by rate, all optimizers` });
+  if (standings.length === 1) panelRegions(plot, s, standings[0]);
+  panelAxes(plot, s, width);
+  panelGhosts(plot, s, task.standings.filter((other) => !standings.includes(other)));
+  for (const standing of [...standings].reverse()) panelCurve(plot, s, standing, standings.length <= 3);
+  if (standings.length === 1) panelLanes(plot, s, standings[0]);
+  else for (const standing of standings) {
+    for (const point of standing.points) {
+      if (!point.failed) continue;
+      const colour = view.contenders[standing.contender].colour;
+      plot.append(drawn("path", { class: `failure c${colour}`, d: `M${s.x(point.rate) - 3} ${s.fails - 3}l6 6m0 -6l-6 6`, opacity: 0.25 + (0.6 * point.failed) / point.n }));
+    }
+  }
+  followPanel(plot, s, task, standings);
+  return plot;
+}
+
+function ratesFigure(figure) {
+  const task = view.tasks[figure.dataset.task];
+  const selection = selections[task.index];
+  const box = figure.querySelector(".panels");
+  const state = controls(figure, draw);
+
+  function draw() {
+    if (!box.clientWidth) return;
+    const { chosen } = selection;
+    const standings = task.standings.filter((standing) => !chosen.size || chosen.has(standing.contender));
+    box.classList.toggle("overlay", state.layout === "overlay");
+    if (!task.axes.rate || !task.axes.sensitivity[state.range]) return;
+    box.replaceChildren(...(state.layout === "overlay" ? [overlay(task, standings, state.range, box.clientWidth)] : standings.map((standing) => panel(task, standing, state.range))));
+  }
+
+  legend(figure, selection, draw);
+  whenSized(box, draw);
+}

@@ -51,7 +51,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise StudyFolderError(f"{path} is missing.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise StudyFolderError(f"{path} cannot be read: {error}.") from None
 
 
@@ -74,7 +74,8 @@ def write_trace(path: Path, trace: Trace) -> None:
 def read_trace(path: Path) -> Trace:
     """Raises StudyFolderError if the file is missing, torn or of another shape."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        content = io.BytesIO(path.read_bytes())  # NumPy leaves a file open that it cannot make sense of
+        with np.load(content, allow_pickle=False) as stored:
             outcome = tuple(Outcome(str(name)) for name in stored["outcome"])
             return Trace(outcome=outcome, **{name: stored[name] for name in _ARRAYS})
     except FileNotFoundError:

@@ -249,8 +249,8 @@ def test_a_shard_that_is_underway_counts_towards_the_time_left_but_not_as_trials
     seen = []
     run(toy.spec("inside"), folder, Reports(lambda job: toy.work(job, folder)), seen.append)
     before, during, after = [progress for progress in seen if progress.phase == "training"][:3]
-    assert [progress.rows[0].stage for progress in (before, during, after)] == ["waiting", "grid", "refine"]
-    assert [progress.trials_done for progress in (before, during, after)] == [0, 0, 36]
+    assert [progress.rows[0].stage for progress in (before, during, after)] == ["waiting", "grid", "grid"]
+    assert [progress.trials_done for progress in (before, during, after)] == [0, 0, 18]
     assert during.seconds_left != before.seconds_left
 
 

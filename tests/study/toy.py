@@ -3,8 +3,14 @@
 Its trials have what matters to a study: a best rate, noise that belongs to a seed, and divergence above some rate.
 """
 
+import json
 import math
+import os
+import signal
+import time
+from contextlib import suppress
 from dataclasses import asdict
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +20,7 @@ from steepest.errors import BadTask
 from steepest.files import write_json, write_trace
 from steepest.study.executors import FunctionExecutor, Job
 from steepest.study.spec import StudySpec, TaskSpec
-from steepest.types import Contender, Outcome, Protocol, Shard, StepTime, TaskFacts, TaskRef, Trace
+from steepest.types import Contender, Lane, Outcome, Protocol, Shard, StepTime, TaskFacts, TaskRef, Trace
 
 FACTS = TaskFacts(
     name="toy",
@@ -79,6 +85,45 @@ def work(job: Job, folder: Path) -> None:
         case _:
             shard = Shard.from_json(job["shard"])
             write_trace(folder / "curves" / f"{shard.id}.npz", trace(shard))
+
+
+def serve(connection: Connection, folder: Path) -> None:
+    """A worker of the toy engine, which can also be told to wait, fail, die or say something odd."""
+
+    def say(**message) -> None:
+        connection.send_bytes(json.dumps(message).encode())
+
+    say(event="ready")
+    with suppress(EOFError, OSError):
+        while (job := json.loads(connection.recv_bytes()))["kind"] != "stop":
+            try:
+                match job["kind"]:
+                    case "sleep":
+                        say(event="progress", id=job["id"], done=0.25)
+                        (folder / f"{job['id']}.pid").write_text(str(os.getpid()))
+                        time.sleep(job["seconds"])
+                    case "die":
+                        tries = folder / f"{job['id']}.tries"
+                        with tries.open("a") as file:
+                            file.write("x")
+                        if tries.stat().st_size <= job["times"]:
+                            os.kill(os.getpid(), signal.SIGKILL)
+                    case "print":
+                        print("hello from a worker", flush=True)
+                    case _:
+                        work(job, folder)
+            except Exception as error:
+                say(event="failed", id=job["id"], error=type(error).__name__, message=str(error))
+            else:
+                say(event="done", id=job["id"], seconds=0.5)
+
+
+def shard() -> Shard:
+    """Two lanes of one contender."""
+    lanes = (Lane(1e-3, 0), Lane(1e-2, 0))
+    return Shard(
+        "toy.inside.grid-0", TaskRef("toy", "catalogue", "toy"), contender("inside"), lanes, 64, 100, (50, 100)
+    )
 
 
 def trace(shard: Shard) -> Trace:

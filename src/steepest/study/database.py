@@ -63,6 +63,20 @@ def reader(path: Path) -> Iterator[sqlite3.Connection]:
         database.close()
 
 
+def needs_rollback(path: Path) -> bool:
+    """Whether a writer was killed in the middle of a transaction, which readers cannot undo."""
+    database = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=30)
+    try:
+        database.execute("PRAGMA schema_version")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
+            return True
+        raise
+    finally:
+        database.close()
+    return False
+
+
 def _checked_version(database: sqlite3.Connection, path: Path, may_be_new: bool) -> int:
     """The version of a database that is whole; raises DatabaseError if it is not, StudyFolderError if it is newer."""
     version = database.execute("PRAGMA user_version").fetchone()[0]
@@ -70,6 +84,9 @@ def _checked_version(database: sqlite3.Connection, path: Path, may_be_new: bool)
         raise newer(path.parent)
     if version < (0 if may_be_new else 1):
         raise sqlite3.DatabaseError("it has no tables")
+    pages = database.execute("PRAGMA page_count").fetchone()[0]
+    if path.stat().st_size != pages * database.execute("PRAGMA page_size").fetchone()[0]:
+        raise sqlite3.DatabaseError("it is cut short")  # SQLite reads a last page that is short as if it ended in zeros
     verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise sqlite3.DatabaseError(" ".join(verdict.split()))

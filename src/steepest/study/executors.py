@@ -17,9 +17,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Literal, Protocol
 
 from steepest.errors import TrialFailed
@@ -130,7 +131,7 @@ class LocalProcesses:
     def close(self) -> None:
         self._queue.clear()
         while self._crew:
-            self._crew.pop().kill()
+            self._crew.pop().end()
 
     def _hand_out(self) -> None:
         """Give every idle worker a job, and start workers while there are jobs for them."""
@@ -171,14 +172,12 @@ class LocalProcesses:
     def _bury(self, worker: _Worker) -> list[Event]:
         """Count the loss, and put the job of a dead worker back at the head of the queue."""
         self._crew.remove(worker)
-        how = worker.kill()
+        how = worker.end(patience=0.5)  # it may be about to leave by itself, and then its exit code tells more
         if not worker.was_ready:
             self._stillborn += 1
             if self._stillborn > self.RETRIES:
                 logs = self._folder / "logs"
-                raise TrialFailed(
-                    f"{self._stillborn} workers in a row ended ({how}) before they were ready: see {logs}."
-                )
+                raise TrialFailed(f"{self._stillborn} workers in a row ended ({how}) at their start: see {logs}.")
         if worker.job is None:
             return []
         name = worker.job["id"]
@@ -202,25 +201,28 @@ class LocalProcesses:
 class _Worker:
     """A process, the line to it, and the job that it has."""
 
-    def __init__(self, pid: int, wait: Callable[[], int], connection: Connection) -> None:
+    def __init__(self, pid: int, poll: Callable[[], int | None], connection: Connection) -> None:
         self.pid = pid
         self.connection = connection
         self.job: Job | None = None
         self.was_ready = False
-        self._wait = wait
-        """Waits for the end of the process; its exit code, or minus the signal that ended it."""
+        self._poll = poll
+        """None while the process runs; then its exit code, or minus the signal that ended it."""
 
     def send(self, job: Job) -> None:
         with suppress(OSError):  # a worker that is dead already is noticed when it is heard
             self.connection.send_bytes(json.dumps(job).encode())
 
-    def kill(self) -> str:
-        """End the process, and its children, if it has not ended, and say how it did. Files are whole or absent, so
-        nothing gets torn."""
-        for kill in (os.killpg, os.kill):  # the group exists once the process has made itself its leader
-            with suppress(ProcessLookupError):
-                kill(self.pid, signal.SIGKILL)
-        code = self._wait()
+    def end(self, patience: float = 0.0) -> str:
+        """Kill the process and its children, unless it ends by itself meanwhile, and say how it ended. Its files are
+        whole or absent, so nothing gets torn."""
+        until = monotonic() + patience
+        while (code := self._poll()) is None:
+            if monotonic() >= until:
+                for kill in (os.killpg, os.kill):  # the group exists once the process has made itself its leader
+                    with suppress(ProcessLookupError):
+                        kill(self.pid, signal.SIGKILL)
+            sleep(0.002)
         self.connection.close()
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
@@ -238,7 +240,7 @@ def _spawn(theirs: socket.socket, connection: Connection, folder: Path) -> _Work
             start_new_session=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
-    return _Worker(process.pid, process.wait, connection)
+    return _Worker(process.pid, process.poll, connection)
 
 
 def _fork(
@@ -250,22 +252,26 @@ def _fork(
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid:
-        return _Worker(pid, lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), connection)
+        return _Worker(pid, partial(_exit_code, pid), connection)
     code = 1
     try:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         for line in (connection, *others):  # held open here, they would hide the coordinator's end from other workers
             line.close()
-        log = os.open(folder / "logs" / f"worker-{os.getpid()}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
+        # Both the descriptors and the streams: in a notebook or a test, print() does not go to descriptor 1.
+        log = (folder / "logs" / f"worker-{os.getpid()}.log").open("a", buffering=1, encoding="utf-8")
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        sys.stdout = sys.stderr = log
         serve(Connection(theirs.detach()), folder)
         code = 0
     except BaseException:  # nothing may escape into the copy of the caller's code
         traceback.print_exc()
     finally:
-        with suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
         os._exit(code)
+
+
+def _exit_code(child: int) -> int | None:
+    pid, status = os.waitpid(child, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if pid else None

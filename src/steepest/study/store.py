@@ -14,7 +14,7 @@ from pathlib import Path
 from steepest.errors import StudyFolderError
 from steepest.files import file_digest, read_trace, write_json, write_trace
 from steepest.study import lock
-from steepest.study.database import DATABASE, get_rows, is_damage, put_rows, reader, transaction, writer
+from steepest.study.database import DATABASE, get_rows, is_damage, needs_rollback, put_rows, reader, transaction, writer
 from steepest.study.lock import FolderLock
 from steepest.study.results import check_trace, killed, rows
 from steepest.study.spec import SPEC, Plan, StudySpec, read_spec
@@ -129,8 +129,8 @@ class Store:
             self.repairs.append(f"{path.name} is damaged; it is moved aside and its trials are run again.")
             self._forget(shard)
             return None
-        if known:
-            return get_rows(self._database, shard.id)
+        if known and get_rows(self._database, shard.id) == rows(shard, trace):
+            return rows(shard, trace)
         return self._keep(shard, trace)  # finished, but its coordinator was killed before it was taken in
 
     def spend(self, seconds: float) -> None:
@@ -204,10 +204,13 @@ def read(folder: Path) -> StudyRecord:
     if not path.exists():
         raise StudyFolderError(f"{path} is missing. It is made again from the curves by: steepest resume {folder}")
     try:
-        with _sentences(folder), reader(path) as database:
-            found = get_rows(database)
-            seconds = database.execute("SELECT total(seconds) FROM sitting").fetchone()[0]
-            finished = database.execute("SELECT count(*) FROM finish").fetchone()[0] > 0
+        with _sentences(folder):
+            if needs_rollback(path):
+                _roll_back(folder)
+            with reader(path) as database:
+                found = get_rows(database)
+                seconds = database.execute("SELECT total(seconds) FROM sitting").fetchone()[0]
+                finished = database.execute("SELECT count(*) FROM finish").fetchone()[0] > 0
     except sqlite3.DatabaseError as error:
         raise StudyFolderError(
             f"{path} is damaged ({error}). It is made again from the curves by: steepest resume {folder}"
@@ -230,6 +233,16 @@ def read(folder: Path) -> StudyRecord:
         versions=spec.versions,
         hardware=spec.hardware,
     )
+
+
+def _roll_back(folder: Path) -> None:
+    """Undo what a coordinator left half written when it was killed, unless another one is about to."""
+    with suppress(StudyFolderError):
+        held = FolderLock(folder)
+        try:
+            writer(folder / DATABASE).close()
+        finally:
+            held.release()
 
 
 def traces(folder: Path) -> Mapping[str, Trace]:

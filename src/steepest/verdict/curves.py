@@ -16,9 +16,9 @@ from steepest.selection import is_sound
 from steepest.types import Trace
 from steepest.verdict.table import Entrant, curve_of
 
-BANDWIDTH = 0.2
-"""Decades of rate: the standard deviation of the smoothing kernel. The nearest refinement rates (1/6 decade) weigh 0.7,
-the next rates of the grid (1/2 decade) 0.04."""
+BANDWIDTH = 0.25
+"""Decades of rate: the standard deviation of the smoothing kernel. The nearest refinement rates (1/6 decade) weigh 0.8,
+the next rates of the grid (1/2 decade) 0.14."""
 SHARE_OF_PROGRESS = 0.1
 """A trial that makes less than this share of the best contender's progress has stalled."""
 
@@ -64,8 +64,8 @@ def rate_curve(entrant: Entrant) -> RateCurve:
 def advise(curve: RateCurve) -> Advice | None:
     """The rate recommended to a user who will run it once; None if no rate has a sound trial.
 
-    Among the safe rates around the best one whose mean stays within 5 % of it, the peak of the smoothed curve: a lone
-    lucky rate loses to one with good neighbours.
+    Among the safe rates around the best one whose mean stays within 5 % of it, the peak of the smoothed curve: a rate
+    that was lucky among poor neighbours loses to one with good neighbours.
     """
     safe = curve.safe
     if not safe.any():

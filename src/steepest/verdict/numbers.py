@@ -31,6 +31,7 @@ def significant(value: float, digits: int = 3) -> str:
     """`value` to so many significant digits, without an exponent where that stays readable."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
+    value = float(f"{value:.{digits - 1}e}")  # first, so that 9.999 has the size of 10
     size = math.floor(math.log10(abs(value)))
     if not -6 < size < 9:
         return f"{value:.{digits - 1}e}"
@@ -39,11 +40,11 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def rate(value: float) -> str:
-    """A learning rate to 2 significant digits, trailing zeros dropped: "0.003", "0.1", "3e-07"."""
+    """A learning rate to 2 significant digits, trailing zeros dropped: "0.003", "0.1", "3e-7"."""
     if not 1e-5 <= value < 1e5:
         mantissa, exponent = f"{value:.1e}".split("e")
         return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
-    text = significant(value, 2)
+    text = significant(value, 2).replace(",", "")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

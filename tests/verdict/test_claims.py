@@ -1,0 +1,212 @@
+"""The sentences: a frozen golden study word for word, and what every sentence must be whatever the study."""
+
+import re
+from pathlib import Path
+
+import pytest
+from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, study_of, synthetic_study
+
+from steepest.types import Outcome, StepTime
+from steepest.verdict.claims import WORDS
+from steepest.verdict.decide import decide
+
+GOLDEN = {
+    "momentum": {
+        0.001: [0.10, 0.11, 0.12, 0.10, 0.11],
+        0.01: [0.958, 0.962, 0.955, 0.960, 0.965],
+        0.03: [0.949, 0.951, 0.946, 0.950, 0.952],
+        0.1: [None, None, None, 0.81, None],
+    },
+    "adam": {
+        0.0001: [0.55, 0.52, 0.56, 0.53, 0.54],
+        0.001: [0.961, 0.959, 0.966, 0.964, 0.962],
+        0.003: [0.958, 0.956, 0.964, 0.961, 0.960],
+        0.01: [0.931, 0.925, 0.929, 0.936, 0.930],
+    },
+    "sgd": {
+        0.01: [0.87, 0.88, 0.86, 0.87, 0.88],
+        0.1: [0.921, 0.930, 0.926, 0.919, 0.928],
+        1.0: [0.941, 0.938, 0.936, 0.944, 0.940],
+    },
+}
+TIMES = (
+    StepTime("digits", "momentum", 0.40, 4.0),
+    StepTime("digits", "adam", 0.50, 8.0),
+    StepTime("digits", "sgd", 0.35, 0.0),
+)
+
+
+def sentences(verdict):
+    claims = [claim for task in verdict.tasks for claim in task.claims]
+    return [claim.sentence for claim in (*claims, *verdict.claims)]
+
+
+def test_the_golden_verdict_word_for_word():
+    """golden.txt was read as a newcomer would before it was frozen: read it again before it is changed."""
+    assert str(decide(study_of(GOLDEN, times=TIMES))) + "\n" == (Path(__file__).parent / "golden.txt").read_text()
+
+
+# ---- what the headline says in each case ----
+
+GOOD = [0.95, 0.96, 0.97, 0.96, 0.95]
+BAD = [0.85, 0.86, 0.87, 0.86, 0.85]
+NEAR = [0.955, 0.95, 0.96, 0.965, 0.94]
+
+
+def headline(table, task=DIGITS, margin=None, **changes):
+    return decide(study_of({k: {0.01: v} for k, v in table.items()}, task=task, **changes), margin=margin).headline
+
+
+def test_a_clear_winner_is_named_with_its_lead():
+    text = headline({"sgd": BAD, "adam": GOOD})
+    assert "use adam with a learning rate of 0.01; it reaches 95.8 % accuracy" in text
+    assert "The next best, sgd, is behind by 10.0 points (likely 8.8 to 11.2)." in text
+
+
+def test_if_all_tie_one_is_told_to_keep_what_one_has():
+    text = headline({"sgd": NEAR, "adam": GOOD})
+    assert "a tie, so keep what you have. The data can't tell adam from sgd." in text
+    assert "Starting fresh, take adam" in text
+
+
+def test_a_tie_by_the_margin_does_not_claim_that_the_data_cannot_tell():
+    text = headline({"sgd": [x - 0.02 for x in GOOD], "adam": GOOD}, margin=0.03)
+    assert "The difference between adam and sgd is too small to matter." in text
+    assert "can't tell" not in text
+
+
+def test_many_ties_are_counted_rather_than_listed():
+    text = headline(dict.fromkeys("abcdefg", NEAR))
+    assert "The data can't tell a from b, c, d and 3 others." in text
+
+
+def test_too_few_repeats_are_said_first():
+    text = headline({"sgd": BAD[:3], "adam": GOOD[:3]})
+    assert "not enough to judge. A verdict takes at least 5 repeats, and adam has 3." in text
+    assert "Keep what you have" in text
+
+
+def test_one_contender_alone_is_compared_with_nobody():
+    text = headline({"adam": GOOD})
+    assert "use adam" in text
+    assert not re.search("behind|tie|tell", text)
+
+
+def test_where_nothing_works_nothing_is_recommended():
+    text = headline({"sgd": [None] * 5, "adam": [None] * 5})
+    assert "nothing can be recommended" in text
+    assert "learning rate" not in text
+
+
+def test_a_study_that_has_just_begun_says_so():
+    study = study_of({"adam": {0.1: GOOD, 0.01: GOOD}}, finished=False)
+    one_each = [row for row in study.results if (row.seed, row.rate) in {(0, 0.1), (1, 0.01)}]
+    verdict = decide(study_of({"adam": {}}, results=tuple(one_each), finished=False, trials_planned=10))
+    assert "too early to say anything" in verdict.headline
+    assert "The study has run 2 of 10 training runs: all of this may still change." in str(verdict)
+
+
+def test_the_best_that_failed_in_some_repeats_carries_its_warning():
+    assert "In 2 of 7 repeats adam failed at every rate" in headline(
+        {"adam": [*GOOD, None, None], "sgd": [*BAD, 0.8, 0.8]}
+    )
+
+
+def test_the_best_at_the_edge_carries_its_warning():
+    table = {"adam": {0.01: BAD, 0.1: GOOD}, "sgd": {0.01: BAD}}
+    assert "The best rate of adam, 0.1, is the largest that was tried" in decide(study_of(table)).headline
+
+
+def test_a_yardstick_far_behind_is_told_in_the_headline():
+    text = headline({"sgd": [0.5, 0.51, 0.52, 0.5, 0.5], "adam": GOOD, "rmsprop": BAD}, reference="sgd")
+    assert "The next best, rmsprop, is behind by 10.0 points" in text
+    assert "This study's yardstick, sgd, is behind by 45.2 points" in text
+
+
+def test_a_contender_that_cannot_be_judged_is_in_the_headline_where_it_is_the_only_other():
+    text = headline({"adam": GOOD, "sgd": [0.9, None, None, None, None]})
+    assert "Not to be judged yet: sgd has 1 repeat, and a verdict takes at least 5" in text
+
+
+def test_a_touchy_rate_is_called_touchy():
+    values = {0.001: [0.2] * 5, 0.01: GOOD, 0.1: [0.3] * 5}
+    assert "Its rate is touchy: it must lie between" in decide(study_of({"adam": values})).headline
+    cliffs = {0.001: [None] * 5, 0.01: GOOD, 0.1: [None] * 5}
+    assert "none of the other rates tried stays" in decide(study_of({"adam": cliffs})).headline
+
+
+def test_an_optimizer_without_memory_is_called_so():
+    times = (StepTime("digits", "adam", 0.5, 8.0), StepTime("digits", "sgd", 0.4, 0.0))
+    text = headline({"sgd": NEAR, "adam": GOOD}, times=times)
+    assert "sgd: it keeps nothing between steps where adam keeps 8 bytes" in text
+
+
+def test_an_accident_is_not_blamed_on_the_rate():
+    table = {"adam": {0.01: GOOD, 0.1: [None] * 5}}
+    text = str(decide(study_of(table, outcome=Outcome.OOM)))
+    assert "Of 10 runs of adam, 5 ran out of memory: no fault of the rate." in text
+    assert "blow up" not in text
+
+
+def test_several_tasks_below_six_name_no_winner():
+    verdict = decide(synthetic_study(SEVEN[:3], tasks=(DIGITS, HOUSING))[0])
+    assert "With fewer than 6 tasks no winner over all of them is named." in verdict.headline
+    assert verdict.tasks[1].headline in str(verdict)
+
+
+def test_what_the_planner_gave_up_is_told():
+    verdict = decide(study_of({"adam": {0.1: GOOD}}, given_up=("Fewer rates were tried: 5 instead of 9.",)))
+    assert "Fewer rates were tried: 5 instead of 9." in sentences(verdict)
+
+
+def test_rates_of_ones_own_are_not_called_equal_in_number():
+    study = study_of({"adam": {0.1: GOOD}})
+    assert "on the same number of rates" in str(decide(study))
+    (contender,) = study.contenders
+    own = type(contender)("adam", "adam", 1e-2, rates=(0.1,))
+    assert "on the same number" not in str(decide(study_of({"adam": {0.1: GOOD}}, contenders=(own,))))
+
+
+# ---- what every sentence must be ----
+
+STUDIES = [
+    {"tasks": (DIGITS, HOUSING, LINE)},
+    {"tasks": (DIGITS,), "seeds": 5},
+    {"tasks": (HOUSING,), "shapes": SEVEN[:2], "seeds": 3},
+    {"tasks": (LINE,), "shapes": SEVEN[:1], "seeds": 1},
+]
+JARGON = re.compile(
+    r"\b(replicate|contender|trial|Holm|Welch|Student|bootstrap|p-value|p value|significan\w+|CI|interval|null"
+    r"|hypothesis|nan|inf|None|pooled|Bonferroni|shard|lane)\b",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("options", STUDIES, ids=["three tasks", "5 seeds", "3 seeds", "alone"])
+def test_every_sentence_is_plain_english_with_its_evidence(options):
+    study, traces = synthetic_study(**options)
+    verdict = decide(study, traces=traces)
+    for claim in [*verdict.claims, *(claim for task in verdict.tasks for claim in task.claims)]:
+        assert not JARGON.search(claim.sentence), claim.sentence
+        assert claim.sentence[0].isupper() or claim.part == "headline"
+        assert claim.sentence.endswith(".")
+        assert not re.search(r"  |\.\.|,,|\( |\d{7}", claim.sentence), claim.sentence
+        assert claim.evidence
+        for key in claim.evidence:
+            assert re.match(r"(study$|(task|standing|pair):)", key)
+
+
+@pytest.mark.parametrize("options", STUDIES, ids=["three tasks", "5 seeds", "3 seeds", "alone"])
+def test_a_headline_is_short_enough_to_be_read(options):
+    study, traces = synthetic_study(**options)
+    verdict = decide(study, traces=traces)
+    for text in [verdict.headline, *(task.headline for task in verdict.tasks)]:
+        assert 0 < len(text.split()) <= WORDS
+
+
+def test_no_sentence_is_said_twice():
+    for options in STUDIES:
+        study, traces = synthetic_study(**options)
+        for task in decide(study, traces=traces).tasks:
+            said = [claim.sentence for claim in task.claims]
+            assert len(said) == len(set(said))

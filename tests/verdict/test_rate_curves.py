@@ -1,0 +1,121 @@
+"""What a validation curve over the rate says: good ranges, the rate recommended, and who stalled."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from verdict.factory import DIGITS, LINE, study_of, synthetic_study
+
+from steepest.verdict.curves import advise, rate_curve, smooth, stall_level, start_level, stretch, within
+from steepest.verdict.table import entrant
+
+
+def entrant_of(values, task=DIGITS):
+    return entrant("adam", study_of({"adam": values}, task=task).results, task.higher_is_better)
+
+
+def curve_of(values, task=DIGITS):
+    return rate_curve(entrant_of(values, task))
+
+
+X = np.array([-3.0, -2.0, -1.0, 0.0])
+
+
+def test_a_stretch_ends_where_the_line_between_two_rates_crosses_the_level():
+    assert stretch(X, np.array([0.0, 0.8, 1.0, 0.5]), 0.9, at=2) == pytest.approx((-1.5, -0.8))
+
+
+def test_a_stretch_ends_at_the_last_rate_before_a_failing_one():
+    assert stretch(X, np.array([0.95, 1.0, 0.95, math.nan]), 0.9, at=1) == (-3.0, -1.0)
+
+
+def test_a_stretch_does_not_leap_over_a_gap():
+    low, high = stretch(X, np.array([1.0, 0.0, 1.0, 1.0]), 0.9, at=3)
+    assert (low, high) == pytest.approx((-1.1, 0.0))
+
+
+@given(st.lists(st.floats(0, 1), min_size=4, max_size=4), st.floats(0, 0.5), st.floats(0, 0.5))
+def test_a_lower_level_is_kept_at_least_as_far(y, less, lesser):
+    y = np.array(y)
+    top = int(np.argmax(y))
+    near = stretch(X, y, y[top] - min(less, lesser), top)
+    far = stretch(X, y, y[top] - max(less, lesser), top)
+    assert far[0] <= near[0] <= near[1] <= far[1]
+
+
+def test_within_5_percent_is_lower_for_a_share_and_higher_for_a_loss():
+    assert within(0.8, 0.05) == pytest.approx(0.76)
+    assert -within(-0.8, 0.05) == pytest.approx(0.84)  # goodness of a loss is its negative
+    assert within(0.0, 0.05) == 0
+
+
+def test_smoothing_a_constant_leaves_it():
+    assert smooth(X, np.full(4, 0.7), np.ones(4)) == pytest.approx(np.full(4, 0.7))
+
+
+def test_a_hopeless_neighbour_weighs_no_more_than_the_median_rate():
+    mild = smooth(X / 5, np.array([0.2, 0.8, 0.9, 0.85]), np.ones(4))
+    wild = smooth(X / 5, np.array([-1e9, 0.8, 0.9, 0.85]), np.ones(4))
+    assert np.all(wild[1:] == mild[1:])
+
+
+def test_a_lucky_rate_among_poor_neighbours_loses_to_one_among_good_ones():
+    means = (0.90, 0.905, 0.953, 0.91, 0.94, 0.945, 0.95, 0.945, 0.94)
+    advice = advise(curve_of({10 ** (-2 + i / 6): [mean] * 5 for i, mean in enumerate(means)}))
+    assert advice is not None
+    assert advice.rate == pytest.approx(0.1)  # the seventh, not the third
+
+
+def test_a_rate_at_which_one_trial_diverged_is_not_recommended_however_good_the_others_are():
+    advice = advise(curve_of({0.001: [0.6] * 5, 0.01: [0.9] * 5, 0.1: [0.99, 0.99, 0.99, 0.99, None]}))
+    assert advice is not None
+    assert advice.rate == 0.01
+    assert advice.safe_rates[1] == 0.01
+
+
+def test_where_one_seed_fails_at_every_rate_the_rates_are_still_compared():
+    advice = advise(curve_of({0.001: [0.6, None], 0.01: [0.9, None], 0.1: [None, None]}))
+    assert advice is not None
+    assert advice.rate == 0.01
+
+
+def test_good_ranges_are_measured_in_decades():
+    values = {10.0**x: [y] * 5 for x, y in ((-4, 0.0), (-3, 0.9), (-2, 1.0), (-1, 0.9), (0, 0.0))}
+    advice = advise(curve_of(values))
+    assert advice is not None
+    assert (advice.decades_1pct, advice.decades_5pct) == pytest.approx((0.2, 1.0))
+    assert advice.safe_rates == pytest.approx((10**-2.5, 10**-1.5))
+
+
+def test_a_loss_is_good_where_it_is_small():
+    values = {10.0**x: [y] * 5 for x, y in ((-3, 2.0), (-2, 1.0), (-1, 1.5))}
+    advice = advise(curve_of(values, LINE))
+    assert advice is not None
+    assert advice.rate == 0.01
+    assert advice.decades_5pct == pytest.approx(0.05 + 0.1)
+
+
+def test_nothing_is_recommended_where_nothing_is_sound():
+    assert advise(curve_of({0.1: [None] * 5, 0.01: [None] * 5})) is None
+
+
+def test_with_curves_the_start_is_where_the_slowest_trials_begin():
+    study, traces = synthetic_study()
+    entrants = [
+        entrant(c.name, [row for row in study.results if row.contender == c.name], True) for c in study.contenders
+    ]
+    start, level = start_level(entrants, traces), stall_level(entrants, traces)
+    assert start == pytest.approx(0.1, abs=0.005)  # ten classes
+    assert level == pytest.approx(0.1 + 0.1 * (0.98 - 0.1), abs=0.005)
+    assert start_level(entrants, {}) is None
+
+
+def test_without_curves_the_start_is_the_lowest_rate_if_that_is_far_enough_from_the_best():
+    far = [entrant_of({0.001: [0.1] * 5, 0.01: [0.9] * 5})]
+    near = [entrant_of({0.001: [0.6] * 5, 0.01: [0.9] * 5})]
+    loss = [entrant_of({0.001: [2.0] * 5, 0.01: [0.5] * 5}, LINE)]
+    assert stall_level(far, {}) == pytest.approx(0.1 + 0.1 * 0.8)
+    assert stall_level(near, {}) is None
+    assert stall_level(loss, {}) == pytest.approx(-2.0 + 0.1 * 1.5)

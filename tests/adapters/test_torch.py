@@ -357,9 +357,14 @@ def test_code_with_a_schedule_moves_the_rate_along_it(name: str) -> None:
     assert seen == pytest.approx([0.015, 0.03, 0.03, 0.03 * 0.99829], rel=1e-4)
 
 
-def test_code_for_a_schedule_needs_a_horizon_and_a_known_name() -> None:
-    with pytest.raises(BadSetting, match="The schedule cosine needs a horizon of at least one step; it is None"):
-        code(contender("adam", schedule="cosine"), 0.1)
+def test_code_for_a_schedule_without_a_horizon_leaves_it_to_the_loader() -> None:
+    text = code(contender("adam", schedule="cosine"), 0.1)
+    assert "horizon = len(loader) * epochs  # steps of the whole training\n" in text
+
+
+def test_code_is_not_written_for_what_cannot_be_built() -> None:
+    with pytest.raises(BadSetting, match="The schedule cosine needs a horizon of at least one step; it is 0"):
+        code(contender("adam", schedule="cosine"), 0.1, horizon=0)
     with pytest.raises(UnknownName, match="There is no schedule 'cosinus'"):
         code(contender("adam", schedule="cosinus"), 0.1, horizon=10)
     with pytest.raises(BadSetting, match="Adam: lr is -1"):

@@ -181,8 +181,8 @@ def code(
 ) -> str:
     """Python that builds an optimizer for a `model`: torch's own class where it is the same bit for bit, else ours.
 
-    `what` is a contender, or an entry or its name with `settings` that differ from it. A schedule other than
-    "constant" needs the `horizon` in steps. Raises UnknownName or BadSetting.
+    `what` is a contender, or an entry or its name with `settings` that differ from it. A schedule runs over `horizon`
+    steps; without it, over whatever a `loader` and a number of `epochs` come to. Raises UnknownName or BadSetting.
     """
     if not isinstance(what, Contender):
         what = contender(what, **(settings or {}))  # type: ignore[arg-type]
@@ -205,14 +205,15 @@ def code(
             0, f"# Give every step the gradient {named.get(what.batch_size, f'over {what.batch_size} examples')}."
         )
     if what.schedule != "constant":
-        if not horizon or horizon < 1:
-            raise BadSetting(f"The schedule {what.schedule} needs a horizon of at least one step; it is {horizon}.")
         schedule(what.schedule)  # raises UnknownName
+        if horizon is not None and horizon < 1:
+            raise BadSetting(f"The schedule {what.schedule} needs a horizon of at least one step; it is {horizon}.")
         imports += ["import torch", "from steepest.optim.schedules import schedule"]
         lines += [
             "# Call scheduler.step() after every optimizer.step().",
+            f"horizon = {horizon or 'len(loader) * epochs'}  # steps of the whole training",
             f'factor = schedule("{what.schedule}")',
-            f"scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: factor(done + 1, {horizon}))",
+            "scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: factor(done + 1, horizon))",
         ]
     imports = sorted(set(imports), key=lambda line: (line.startswith("from"), line))
     return "\n".join([*imports, "", *lines, ""])

@@ -254,6 +254,14 @@ def test_a_shard_that_is_underway_counts_towards_the_time_left_but_not_as_trials
     assert during.seconds_left != before.seconds_left
 
 
+def test_versions_that_have_changed_are_told_on_resume(folder):
+    asked = toy.spec()
+    run(asked.model_copy(update={"versions": asked.versions | {"torch": "1.0"}}), folder, toy.executor(folder))
+    seen = []
+    resume(folder, toy.executor(folder), seen.append)
+    assert any("torch was 1.0, is 2" in progress.message for progress in seen)
+
+
 def test_every_replicate_can_pick_from_the_record(folder):
     record = study(folder, "inside")
     for seed in range(4):

@@ -119,8 +119,8 @@ def serve(connection: Connection, folder: Path) -> None:
 
 
 def shard() -> Shard:
-    """Two lanes of one contender."""
-    lanes = (Lane(1e-3, 0), Lane(1e-2, 0))
+    """Two lanes of one contender, the second of which diverges."""
+    lanes = (Lane(1e-3, 0), Lane(1.0, 0))
     return Shard(
         "toy.inside.grid-0", TaskRef("toy", "catalogue", "toy"), contender("inside"), lanes, 64, 100, (50, 100)
     )

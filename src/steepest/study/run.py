@@ -5,7 +5,7 @@ Whoever calls gives an executor, which is closed in the end. Ctrl-C leaves a fol
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from steepest.errors import BadInput, Interrupted
@@ -14,6 +14,7 @@ from steepest.study.executors import Event, Executor
 from steepest.study.jobs import failure, train
 from steepest.study.spec import Plan, StudySpec
 from steepest.study.store import Store, read
+from steepest.study.surroundings import versions
 from steepest.study.survey import PATIENCE, survey
 from steepest.study.watch import Listener, Watch
 from steepest.types import Shard, StudyRecord
@@ -90,7 +91,7 @@ def _train(store: Store, executor: Executor, watch: Watch) -> None:
     crew = _Crew(store, executor, watch)
     for course in courses:
         crew.ask(course, course.begin())
-    for sentence in store.repairs:
+    for sentence in (*store.repairs, *_changes(store.spec)):
         watch.say(sentence)
     watch.follow(courses, executor.workers, sum(course.planned for course in courses))
     watch.tell("training")
@@ -103,6 +104,18 @@ def _train(store: Store, executor: Executor, watch: Watch) -> None:
             store.spend(noted)
         watch.tell("training")
     store.finish()
+
+
+def _changes(spec: StudySpec) -> Iterator[str]:
+    """What is not as it was when the study began, and could change a result."""
+    now = versions()
+    changed = [
+        f"{name} was {version}, is {now.get(name)}"
+        for name, version in spec.versions.items()
+        if now.get(name) != version
+    ]
+    if changed:
+        yield f"Versions have changed ({'; '.join(changed)}): new trials may differ from old ones in their last bits."
 
 
 def _courses(spec: StudySpec) -> list[Course]:

@@ -1,0 +1,103 @@
+"""Writes the pages that are made from tables, so that they cannot say anything else: `make docs`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from steepest.adapters.torch import build, code
+from steepest.optim.catalogue import CATALOGUE, describe
+from steepest.optim.entry import Entry
+from steepest.optim.schedules import SCHEDULES, WARMUP_SHARE
+
+FOLDER = Path(__file__).parent
+
+
+HEAD = """# Optimizers
+
+Made by `make docs` from the table in `src/steepest/optim/catalogue.py`; `steepest show NAME` prints the same.
+
+Letters: w weights, g gradient, η learning rate, t = 1, 2, … the step; other letters are in each table. All state
+starts at zero unless a table says otherwise. A coupled weight decay λ turns g into g + λw first of all. "Worked"
+shows three steps from w = 1 with the gradients 0.5, 0.5 and −0.25 at η = 0.1. "The article" is the tutorial whose
+formulas the entries marked *as printed* follow to the letter.
+"""
+
+SCHEDULES_HEAD = f"""## Schedules
+
+A schedule multiplies η. `warmup-NAME` rises over the first {WARMUP_SHARE:.0%} of the steps, then runs NAME over the rest.
+"""
+
+
+def optimizers() -> str:
+    """docs/optimizers.md"""
+    contents = [f"- [{item.title}](#{item.name}): {item.summary}" for item in CATALOGUE]
+    entries = [line for item in CATALOGUE for line in _optimizer(item)]
+    schedules = [f"- `{name}`: {fn.__doc__}" for name, fn in SCHEDULES.items() if not name.startswith("warmup-")]
+    return "\n".join([HEAD, *contents, "", *entries, SCHEDULES_HEAD, *schedules, ""])
+
+
+def _optimizer(item: Entry) -> Iterable[str]:
+    page = describe(item)
+    paper = page["paper"]
+    size = {None: "the task's own", "full": "the whole training part", 1: "one example"}[item.batch_size]
+    yield f'<a id="{item.name}"></a>'
+    yield from (f"## {item.title}", "", f"`{item.name}`. {item.summary}", "")
+    yield from ("```text", *item.formula.split(" ;  "), "```", "")
+    yield from _table(
+        ("", "name", "value", "allowed", "meaning"),
+        (
+            (row["symbol"], f"`{row['name']}`", f"`{_plain(row['value'])}`", row["allowed"], row["meaning"])
+            for row in page["hyperparameters"]
+        ),
+    )
+    yield ""
+    yield from _table(
+        ("elsewhere", "difference", "settings here"),
+        ((row["framework"], row["how"], _settings(row["settings"])) for row in page["departures"]),
+    )
+    yield ""
+    yield f"- Worked: w = {', '.join(f'{w:.6g}' for w in worked(item))}"
+    yield f"- Search: rates over four decades around {item.centre:g}; the library's own is {item.rate:g}"
+    yield f"- Batch: {size}. State: {', '.join(item.rule.state) or 'none'}"
+    yield f"- Source: {paper['authors']}, *{paper['title']}*, {paper['year']}"
+    yield from ("", "```python", code(item, item.rate).rstrip(), "```", "")
+
+
+def worked(item: Entry) -> list[float]:
+    """Where w = 1 goes in three steps, in float64."""
+    w = torch.ones(1, dtype=torch.float64, requires_grad=True)
+    optimizer = build(item, [w], lr=0.1)
+    path = []
+    for g in (0.5, 0.5, -0.25):
+        w.grad = torch.tensor([g], dtype=torch.float64)
+        optimizer.step()
+        path.append(w.item())
+    return path
+
+
+def _settings(settings: dict[str, Any] | None) -> str:
+    if settings is None:
+        return "none"
+    return ", ".join(f"`{name}={_plain(value)}`" for name, value in settings.items()) or "as it is"
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterable[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(row) + " |"
+
+
+PAGES: dict[str, Callable[[], str]] = {"optimizers.md": optimizers}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), encoding="utf-8")

@@ -69,7 +69,11 @@ def _model(task: Task) -> nn.Module:
 
 def _outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
     shapes = " and ".join(shape_of(x) for x in inputs)
-    hint = "" if any(x.is_floating_point() for x in inputs) else " Its inputs are whole numbers: should they be floats?"
+    hint = (
+        ""
+        if any(x.is_floating_point() for x in inputs)
+        else " The inputs are whole numbers; pass floats unless they are indices."
+    )
     with told(f"The model cannot take a batch of inputs {shapes}", hint):
         outputs = model(*inputs)
     if not isinstance(outputs, Tensor):
@@ -115,17 +119,16 @@ def _check_loss(task: Task, model: nn.Module, outputs: Tensor, targets: Tensor) 
 
 
 def _broadcasts(task: Task, outputs: Tensor, targets: Tensor) -> bool:
-    """Whether [B, 1] meets [B] unnoticed: then the loss changes when the stray axis is taken away."""
-    if abs(outputs.ndim - targets.ndim) != 1 or outputs.numel() != targets.numel() or outputs.numel() < 2:
+    """Whether [B, 1] meets [B] unnoticed: then perfect outputs score otherwise when the stray axis is taken away."""
+    if abs(outputs.ndim - targets.ndim) != 1 or outputs.numel() != targets.numel():
         return False
-    if not targets.is_floating_point():
-        return False
-    loss = task.loss(outputs, targets)
     try:
-        straight = task.loss(outputs.reshape(targets.shape), targets)
-    except Exception:  # the loss takes the axis away itself
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own losses warn of it
+            straight, crossed = task.loss(targets, targets), task.loss(targets.reshape(outputs.shape), targets)
+    except Exception:  # it takes the axis away itself, or it cannot take targets for outputs
         return False
-    return not torch.allclose(straight, loss, rtol=1e-4, equal_nan=True)
+    return not torch.allclose(straight, crossed, rtol=1e-4, equal_nan=True)
 
 
 def _check_metric(task: Task, model: nn.Module, splits: Splits) -> None:
@@ -135,9 +138,7 @@ def _check_metric(task: Task, model: nn.Module, splits: Splits) -> None:
         inputs, targets = task.batch(splits, splits.valid[:PROBE])
         outputs = _outputs(model.eval(), inputs)
         shapes = f"outputs {shape_of(outputs)} and targets {shape_of(targets)}"
-        with told(f"The loss cannot be computed from the model's {shapes}"):
-            broadcasts = _broadcasts(task, outputs, targets)
-        if broadcasts:
+        if _broadcasts(task, outputs, targets):
             raise BadTask(
                 f"The loss compares {shapes} by broadcasting, every output with every target; give both one shape, "
                 "for instance with y[:, None], or by squeeze(-1) in the model."

@@ -97,7 +97,7 @@ def _path(row: DataSet) -> Path:
 def _cached(row: DataSet) -> Arrays | None:
     """What the cache holds; None if it holds nothing, or something damaged."""
     try:
-        with np.load(_path(row), allow_pickle=False) as stored:
+        with np.load(io.BytesIO(_path(row).read_bytes()), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except Exception:  # zipfile, zlib and NumPy each raise their own kinds on a damaged file
         return None

@@ -1,0 +1,81 @@
+"""The built-in tasks: each is what its row says, can be trained, and can be reached by its name."""
+
+import numpy as np
+import pytest
+import torch
+
+from steepest.errors import UnknownName
+from steepest.tasks import catalogue
+from steepest.tasks.check import check
+
+HERE = [entry for entry in catalogue.CATALOGUE if entry.data != "housing"]
+FETCHED = [pytest.param(entry, marks=pytest.mark.network) for entry in catalogue.CATALOGUE if entry.data == "housing"]
+
+
+@pytest.mark.parametrize("entry", [*HERE, *FETCHED], ids=lambda entry: entry.name)
+def test_a_built_in_task_is_what_its_row_says(entry):
+    if entry.data == "housing":
+        pytest.importorskip("pyarrow")
+    task = entry.build()
+    check(task)
+    facts = task.facts()
+    assert facts.name == entry.name
+    assert facts.title == entry.title
+    assert facts.batch_size == entry.batch_size
+    assert facts.steps == round(entry.epochs * facts.n_train / entry.batch_size) <= 4000
+    assert facts.target == entry.target
+    assert facts.margin > 0
+    assert facts.source
+    assert catalogue.describe(entry)["horizon"].startswith(f"{entry.epochs:g} epochs")
+    assert catalogue.entry(entry.name) is entry
+
+
+def test_digits_and_their_linear_cousin_have_the_same_data():
+    a, b = (catalogue.entry(name).build().splits(2) for name in ("digits", "digits-linear"))
+    assert np.array_equal(a.train, b.train)
+    assert torch.equal(a.inputs[0], b.inputs[0])
+    assert (float(a.inputs[0].min()), float(a.inputs[0].max())) == pytest.approx((-5 / 6, 11 / 6))
+
+
+def test_the_line_is_the_articles_line():
+    """100 points, noise of deviation 0.1, about y = 3x + 2."""
+    splits = catalogue.entry("line").build().splits(0)
+    assert (len(splits.train), len(splits.valid), len(splits.test)) == (100, 1000, 1000)
+    x, y = splits.inputs[0][:, 0].numpy(), splits.targets[:, 0].numpy()
+    assert (x.min() >= 0, x.max() <= 1) == (True, True)
+    for part in (splits.train, splits.valid, splits.test):
+        slope, offset = np.polyfit(x[part], y[part], 1)
+        assert slope == pytest.approx(3, abs=0.12)
+        assert offset == pytest.approx(2, abs=0.06)
+        assert (y[part] - 3 * x[part] - 2).std() == pytest.approx(0.1, rel=0.25)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "rate"), [("digits", 0.0056), ("digits-linear", 0.0178), ("line", 0.0562)])
+def test_a_good_rate_reaches_the_target(name, rate):
+    """A plain loop with torch's own Adam: on the mean of a few seeds, the horizon is long enough for the target."""
+    torch.set_num_threads(1)
+    task = catalogue.entry(name).build()
+    values = []
+    for seed in range(4):
+        model, splits = task.build_model(seed), task.splits(seed)
+        optimizer = torch.optim.Adam(model.parameters(), rate)
+        (x,), y = task.batch(splits, splits.train)
+        draw = np.random.default_rng(seed)
+        stream = np.concatenate([draw.permutation(len(y)) for _ in range(int(task.epochs) + 1)])
+        for step in range(task.steps):
+            batch = stream[step * task.batch_size : (step + 1) * task.batch_size]
+            optimizer.zero_grad()
+            task.loss(model(x[batch]), y[batch]).backward()
+            optimizer.step()
+        (x,), y = task.batch(splits, splits.test)
+        with torch.no_grad():
+            values.append(float(task.quality.fn(model(x), y)))
+    assert task.target is not None
+    shortfall = (task.target - np.mean(values)) * (1 if task.quality.higher_is_better else -1)
+    assert shortfall <= 0, values
+
+
+def test_an_unknown_task_gets_the_nearest_names():
+    with pytest.raises(UnknownName, match=r"digits.*steepest tasks"):
+        catalogue.entry("digist")

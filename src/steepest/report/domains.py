@@ -16,33 +16,34 @@ Domain = dict[str, Any]
 
 
 def forest_domain(entries: list[dict[str, Any]], higher_is_better: bool) -> Domain | None:
-    """The ranking's axis: grows from the best contender to the next worse as long as that doesn't halve its resolution.
+    """The ranking's axis: from the best contender down to the last before a gap that would dwarf what it has covered.
 
-    A gap that is wider than four times all that was covered before ends it (and the spread of the best replicates is
-    always covered): whoever lies behind that gap is shown by an arrow at the edge.
+    A contender that would stretch the axis to more than five times its length is not covered, nor is any below it:
+    an arrow at the edge shows it instead.
     """
     ranked = [e for e in entries if e["quality"]]
     if not ranked:
         return None
     sign = 1 if higher_is_better else -1
     best = max(ranked, key=lambda e: sign * e["quality"]["value"])
-    ends = sorted((_reach(e, sign) for e in ranked), key=lambda reach: -reach[0])
     low, high = _reach(best, sign)
-    for worse, better in ends:
-        high = max(high, better)
+    for worse, better in sorted((_reach(e, sign) for e in ranked), key=lambda reach: -reach[0]):
         if low - worse <= 4 * (high - low) or high == low:
-            low = min(low, worse)
+            low, high = min(low, worse), max(high, better)
     pad = 0.04 * (high - low) or 0.5 * abs(high) or 1.0
     domain = _domain(*sorted((sign * (low - pad), sign * (high + pad))), ticks=9)
     return {**domain, "best": best["quality"]["value"]}
 
 
 def _reach(entry: dict[str, Any], sign: int) -> tuple[float, float]:
-    """The worst and the best of what is drawn of a contender, in terms of goodness."""
+    """The worst and the best of a contender's replicates, and its interval as far as it is not absurdly wider."""
     quality = entry["quality"]
-    drawn = [sign * x for x in (quality["value"], quality["low"], quality["high"]) if x is not None]
-    drawn += [sign * x for x in entry["values"].values() if x is not None]
-    return min(drawn), max(drawn)
+    drawn = [sign * x for x in (quality["value"], *entry["values"].values()) if x is not None]
+    worst, best = min(drawn), max(drawn)
+    ends = [sign * x for x in (quality["low"], quality["high"]) if x is not None]
+    spread = best - worst
+    within = [min(best + spread, max(worst - spread, x)) for x in ends]
+    return min([worst, *within]), max([best, *within])
 
 
 def rate_domain(entries: list[dict[str, Any]]) -> Domain | None:
@@ -51,11 +52,8 @@ def rate_domain(entries: list[dict[str, Any]]) -> Domain | None:
     if not rates:
         return None
     low, high = math.log10(min(rates)) - 0.25, math.log10(max(rates)) + 0.25
-    return {
-        "low": 10**low,
-        "high": 10**high,
-        "ticks": [float(f"1e{k}") for k in range(math.ceil(low), int(high // 1) + 1)],
-    }
+    ticks = [float(f"1e{k}") for k in range(math.ceil(low), math.floor(high) + 1)]
+    return {"low": 10**low, "high": 10**high, "ticks": ticks}
 
 
 def loss_domain(entries: list[dict[str, Any]]) -> dict[str, Domain | None]:
@@ -107,10 +105,9 @@ def _drawn(entry: dict[str, Any], name: str, since: float = 0.0) -> list[float]:
     if drawn["chosen"] is None:
         return []
     rows = [drawn["rates"][drawn["chosen"]][name], drawn["band"][name]["low"], drawn["band"][name]["high"]]
-    steps = drawn["steps"]
-    return [
-        x for row in rows for step, x in zip(steps, row, strict=True) if x is not None and step >= since * steps[-1]
-    ]
+    first = since * drawn["steps"][-1]
+    pairs = [(step, x) for row in rows for step, x in zip(drawn["steps"], row, strict=True)]
+    return [x for step, x in pairs if x is not None and step >= first]
 
 
 def _spanning(values: list[float], top: float) -> Domain | None:
@@ -129,4 +126,4 @@ def _domain(low: float, high: float, ticks: int = 6) -> Domain:
     marks = nice_ticks(low, high, ticks)
     step = min((b - a for a, b in pairwise(marks)), default=0.01)
     decimals = next((d for d in range(7) if math.isclose(round(step, d), step, rel_tol=1e-6)), 7)
-    return {"low": significant(low, 6), "high": significant(high, 6), "ticks": marks, "decimals": decimals}
+    return {"low": significant(low, 12), "high": significant(high, 12), "ticks": marks, "decimals": decimals}

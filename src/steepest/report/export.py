@@ -25,7 +25,7 @@ def export(form: str, study: StudyRecord, view: Mapping[str, Any]) -> str:
 
 
 def trials_csv(study: StudyRecord) -> str:
-    """One row per trial, failed ones included, with the columns of `types.Result`; empty cells where there is no value."""
+    """One row per trial, failed ones included, with the columns of `types.Result`; a cell without a value is empty."""
     columns = field_names(Result)
     return _csv(columns, ([getattr(result, column) for column in columns] for result in study.results))
 
@@ -114,7 +114,7 @@ def _minus(text: str) -> str:
 
 def _csv(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer)  # ends lines as RFC 4180 says, and so quotes whatever holds a CR or an LF
     writer.writerow(columns)
     writer.writerows([_cell(value) for value in row] for row in rows)
     return buffer.getvalue()

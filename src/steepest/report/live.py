@@ -40,8 +40,9 @@ class Listener(Protocol):
 
 def listener(quiet: bool = False, stream: TextIO | None = None) -> Listener:
     """The listener that fits where a study runs: silent, live (a terminal, and no CI), or plain lines."""
-    stream = stream or sys.stderr
-    if quiet:
+    if stream is None:
+        stream = sys.stderr
+    if quiet or stream is None:  # Python has no stderr where it runs without a console
         return Silent()
     dumb = os.environ.get("CI") or os.environ.get("TERM") == "dumb"
     return PlainLines(stream) if dumb or not stream.isatty() else LiveTable(stream)

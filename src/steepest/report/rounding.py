@@ -11,11 +11,12 @@ def significant(value: float | None, digits: int = 4) -> float | None:
     """The value to so many significant digits; None for what is not a finite number, since JSON has no word for it."""
     if value is None or not math.isfinite(value):
         return None
-    return float(f"{value:.{digits}g}")
+    rounded = float(f"{value:.{digits}g}")
+    return rounded if math.isfinite(rounded) else value  # the largest floats round to infinity
 
 
 def decimals_for(half_widths: Iterable[float]) -> int:
-    """Decimals that show a typical uncertainty with one or two digits: 0.31 → 1, 0.14 → 2, 0.004 → 3; 2 if none is known."""
+    """Decimals that show a typical uncertainty in one or two digits: 0.31 → 1, 0.14 → 2, 0.004 → 3; if unknown 2."""
     known = sorted(width for width in half_widths if math.isfinite(width) and width > 0)
     if not known:
         return 2
@@ -26,7 +27,7 @@ def fixed(value: float | None, decimals: int, sign: bool = False) -> str:
     """A number with so many decimals and a true minus sign; "–" for none. A rounded zero has no sign."""
     if value is None or not math.isfinite(value):
         return "–"
-    text = f"{abs(value):.{decimals}f}"
+    text = f"{abs(value):.{decimals}f}" if abs(value) < 1e7 else f"{abs(value):.2e}"
     if not text.strip("0."):
         return text
     return ("−" if value < 0 else "+" if sign else "") + text

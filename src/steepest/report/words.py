@@ -32,7 +32,7 @@ def by_kind(claims: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
     """Claims under the labels of their kinds, both in the order in which the verdict tells them."""
     groups: dict[str, list[str]] = {}
     for claim in claims:
-        groups.setdefault(KINDS.get(claim["kind"], claim["kind"]), []).append(claim["sentence"])
+        groups.setdefault(KINDS[claim["kind"]], []).append(claim["sentence"])
     return list(groups.items())
 
 

@@ -56,7 +56,7 @@ def plan_within(
     raise BudgetTooSmall(
         f"The budget is {words(spec.budget_seconds)}; even {least.seeds} seeds of "
         f"{trials_of(spec.contenders[0], least) // least.seeds} rates need about {words(spent + plan.seconds)}. "
-        f"Give more time, or drop a task or an optimizer."
+        "Give more time, or drop a task or an optimizer."
     )
 
 

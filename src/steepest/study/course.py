@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from steepest.selection import Edge, Score, is_sound, pooled_best
+from steepest.selection import Score, is_sound, pooled_best
 from steepest.study.budget import shard_seconds, stages
 from steepest.study.planner import shards
 from steepest.study.protocol import SEARCHES, trials_of
@@ -21,8 +21,6 @@ class Course:
     ) -> None:
         self.contender, self.run, self.facts, self.time = contender, run, facts, time
         self.results: list[Result] = []
-        self.edge: Edge = ""
-        """Where the best rate lies when the search is over."""
         self.planned = trials_of(contender, protocol)
         self.cost = sum(map(sum, stages(run, contender, protocol, facts, time)))
         """Forecast of the seconds that one core needs for all of it."""
@@ -65,8 +63,7 @@ class Course:
     def _ask(self, scores: Sequence[Score] | None) -> list[Shard]:
         try:
             lanes = next(self._search) if scores is None else self._search.send(scores)
-        except StopIteration as end:
-            self.edge = end.value
+        except StopIteration:
             self._row = replace(self._row, stage="done")
             return []
         if scores is not None:  # the grid is only waited for until a worker begins with it
@@ -77,14 +74,14 @@ class Course:
     def _stand(self, stage: str) -> None:
         higher = self.facts.higher_is_better
         best = pooled_best(self.results, higher)
-        values = [row.valid_metric for row in self.results if row.rate == best and is_sound(row)]
+        values = [row.valid_metric or 0.0 for row in self.results if row.rate == best and is_sound(row)]
         self._row = replace(
             self._row,
             stage=stage,
             done=len(self.results),
             failed=sum(not is_sound(row) for row in self.results),
             best_rate=best if values else None,
-            best_valid=sum(filter(None, values)) / len(values) if values else None,
+            best_valid=sum(values) / len(values) if values else None,
         )
 
 

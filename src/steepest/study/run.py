@@ -88,17 +88,17 @@ def _finish(store: Store, executor: Executor, listener: Listener | None) -> Stud
 def _train(store: Store, executor: Executor, watch: Watch) -> None:
     """Every course to its end, all at once: whichever shard is done, its rows may bring new shards."""
     courses = _courses(store.spec)
-    crew = _Crew(store, executor, watch)
+    orders = _Orders(store, executor, watch)
     for course in courses:
-        crew.ask(course, course.begin())
+        orders.ask(course, course.begin())
     for sentence in (*store.repairs, *_changes(store.spec)):
         watch.say(sentence)
     watch.follow(courses, executor.workers, sum(course.planned for course in courses))
     watch.tell("training")
     noted = watch.sitting
-    while crew.waiting:
+    while orders.waiting:
         for event in executor.poll(PATIENCE):
-            crew.handle(event)
+            orders.handle(event)
         if watch.sitting - noted > NOTE_EVERY:
             noted = watch.sitting
             store.spend(noted)
@@ -139,7 +139,7 @@ def _courses(spec: StudySpec) -> list[Course]:
     return sorted(courses, key=lambda course: -course.cost)
 
 
-class _Crew:
+class _Orders:
     """What is with the executor, and for whom."""
 
     def __init__(self, store: Store, executor: Executor, watch: Watch) -> None:

@@ -1,0 +1,61 @@
+"""The coefficients of an update for many steps and many replicas at once: float64 on the host, cast at the very end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from steepest.engine.workshop import Configured
+from steepest.optim.rule import at_rate, coefficient_record
+from steepest.optim.schedules import schedule
+from steepest.types import Shard
+
+
+class Coefficients:
+    """What `rule.update` needs at each step, for R replicas that differ in their rate alone."""
+
+    def __init__(
+        self,
+        optimizer: Configured,
+        rates: Sequence[float],  # [R]
+        shard: Shard,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self.rule, self.settings = optimizer.rule, optimizer.settings
+        self.factor, self.horizon = schedule(shard.contender.schedule), shard.steps
+        self.dtype, self.device = dtype, device
+        self.distinct, self.of_lane = np.unique(np.asarray(rates, dtype=np.float64), return_inverse=True)
+
+    def steps(self, start: int, stop: int) -> Iterator[Any]:
+        """A record for each of the steps t = start + 1 … stop.
+
+        A coefficient that is the same for all replicas is a Python float, since rules skip what a 0 or a 1 leaves as it
+        is; one that differs is a tensor [R, 1]. Both give the same bits.
+        """
+        names, table = self._table(start, stop)
+        columns = [self._column(table[..., i]) for i in range(len(names))]
+        for values in zip(*columns, strict=True):
+            yield coefficient_record(dict(zip(names, values, strict=True)))
+
+    def _table(self, start: int, stop: int) -> tuple[list[str], np.ndarray]:
+        """Names, and values [steps, distinct rates, names]."""
+        rows = []
+        names: list[str] = []
+        for t in range(start + 1, stop + 1):
+            factor = self.factor(t, self.horizon)
+            for rate in self.distinct.tolist():
+                values = self.rule.coefficients(at_rate(self.settings, rate * factor), t)
+                names = list(values)
+                rows.append(list(values.values()))
+        return names, np.array(rows, dtype=np.float64).reshape(stop - start, len(self.distinct), len(names))
+
+    def _column(self, values: np.ndarray) -> Sequence[float | torch.Tensor]:
+        """One coefficient at each step, from its values [steps, distinct rates]."""
+        if (values == values[:, :1]).all():
+            return values[:, 0].tolist()
+        lanes = torch.from_numpy(values[:, self.of_lane, None])  # [steps, R, 1]
+        return lanes.to(device=self.device, dtype=self.dtype).unbind()

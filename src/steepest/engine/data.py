@@ -1,0 +1,113 @@
+"""Which examples a step or an evaluation sees: the endless stream of a seed, and batches for all lanes of a fleet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steepest import rng
+from steepest.tasks.task import Splits, Task
+
+Part = Literal["valid", "test"]
+Batch = tuple[tuple[Tensor, ...], Tensor]
+"""The arguments of the model, and the targets."""
+
+AHEAD = 2**18
+"""Numbers fetched from the pool at a time, some 1 MB: far enough ahead to be cheap, little enough to stay in cache."""
+
+
+class Order:
+    """One seed's stream: a permutation of its training part for epoch 0, another for epoch 1, and so on for ever.
+
+    Step k = 0, 1, … of batch size B takes places kB … (k+1)B − 1 of the stream, over the ends of epochs if need be.
+    So every batch size sees the same examples in the same order, and each example equally often.
+
+    >>> Order(seed=0, examples=np.array([7, 8, 9])).batches(0, 3, size=2).shape
+    (3, 2)
+    """
+
+    def __init__(self, seed: int, examples: np.ndarray) -> None:
+        self.seed = seed
+        self.examples = examples  # [n], int64: positions in the pool
+        self._epochs: dict[int, np.ndarray] = {}
+
+    def batches(self, start: int, stop: int, size: int) -> np.ndarray:
+        """Positions in the pool for the steps k = start … stop − 1: [stop − start, size]."""
+        n = len(self.examples)
+        if size == n:  # the whole part at every step: its order is of no account, and need not be drawn
+            return np.tile(self.examples, (stop - start, 1))
+        epochs = range(start * size // n, (stop * size - 1) // n + 1)
+        self._epochs = {epoch: self._epoch(epoch) for epoch in epochs}  # the last one is likely to be asked for again
+        stream = np.concatenate(list(self._epochs.values()))
+        begin = start * size - epochs[0] * n
+        return stream[begin : begin + (stop - start) * size].reshape(stop - start, size)
+
+    def _epoch(self, epoch: int) -> np.ndarray:
+        known = self._epochs.get(epoch)
+        if known is None:
+            known = self.examples[rng.generator(self.seed, "order", epoch).permutation(len(self.examples))]
+        return known
+
+
+def placed(inputs: tuple[Tensor, ...], targets: Tensor, dtype: torch.dtype, device: torch.device) -> Batch:
+    """A batch on the device, its floats in the precision asked for; whole numbers stay what they are."""
+
+    def place(x: Tensor) -> Tensor:
+        return x.to(device=device, dtype=dtype if x.is_floating_point() else x.dtype)
+
+    return tuple(map(place, inputs)), place(targets)
+
+
+class Feed:
+    """The batches of a fleet. Lanes of one seed see the same examples, which are fetched and scaled but once."""
+
+    def __init__(
+        self,
+        task: Task,
+        splits: Sequence[Splits],  # [S]
+        seeds: Sequence[int],  # [S], distinct
+        of_lane: Tensor,  # [R], int64: which of the seeds a lane has
+        batch_size: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self.task, self.splits, self.of_lane = task, splits, of_lane
+        self.batch_size, self.dtype, self.device = batch_size, dtype, device
+        self.orders = [Order(seed, split.train) for seed, split in zip(seeds, splits, strict=True)]
+        self.is_shared = len(seeds) == 1
+        """All lanes see the same batch: it is handed out once, [B, …], and not [R, B, …]."""
+        self._always: Batch | None = None
+        if batch_size == len(splits[0].train):
+            self._always = self._of_lanes(*(column[0] for column in self._fetch(0, 1)))
+        columns = (*splits[0].inputs, splits[0].targets)
+        numbers = len(seeds) * batch_size * sum(column[0].numel() for column in columns)
+        self.ahead = max(1, AHEAD // numbers)
+        """Steps fetched at a time."""
+
+    def batches(self, start: int, stop: int) -> Iterator[Batch]:
+        """Inputs and targets for the steps k = start … stop − 1: each [R, B, …], or [B, …] where they are shared."""
+        if self._always is not None:
+            for _ in range(start, stop):
+                yield self._always
+            return
+        for begin in range(start, stop, self.ahead):
+            for step in zip(*self._fetch(begin, min(begin + self.ahead, stop)), strict=True):
+                yield self._of_lanes(*step)
+
+    def _fetch(self, start: int, stop: int) -> list[Tensor]:
+        """The columns of the batches, targets last, for all seeds: each [steps, S, B, …]."""
+        of_seeds = []
+        for splits, order in zip(self.splits, self.orders, strict=True):
+            positions = order.batches(start, stop, self.batch_size)
+            inputs, targets = placed(*self.task.batch(splits, positions.reshape(-1)), self.dtype, self.device)
+            of_seeds.append([column.view(*positions.shape, *column.shape[1:]) for column in (*inputs, targets)])
+        return [torch.stack(column, dim=1) for column in zip(*of_seeds, strict=True)]
+
+    def _of_lanes(self, *columns: Tensor) -> Batch:
+        """One step's columns [S, B, …] as the lanes see them."""
+        *inputs, targets = (column[0] if self.is_shared else column[self.of_lane] for column in columns)
+        return tuple(inputs), targets

@@ -1,0 +1,32 @@
+"""The global random generators, which a model may draw from at every step: seeded as a function of the step."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from steepest import rng
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Give dropout, and whatever else the model or the loss draws at this step, its luck."""
+    value = rng.integer(seed, "dropout", step)
+    torch.manual_seed(value)
+    random.seed(value)
+    np.random.seed(value % 2**32)
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Put the global generators back as they were."""
+    others, numpys = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        try:
+            yield
+        finally:
+            random.setstate(others)
+            np.random.set_state(numpys)

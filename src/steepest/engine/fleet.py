@@ -1,0 +1,192 @@
+"""R replicas trained as one tensor program: their parameters lie in one buffer [R, P], their gradients in another.
+
+A step is two pure functions of tensors: the gradients of all lanes, and the update of all lanes. Every lane has its own
+rate, seed and fate: one that diverges is frozen, and changes no bit of its neighbours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import groupby, pairwise, repeat
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from steepest import rng
+from steepest.engine.coefficients import Coefficients
+from steepest.engine.curves import Curves, joined
+from steepest.engine.data import Feed, Part, placed
+from steepest.engine.layout import replicas
+from steepest.engine.programs import Extras, Program, programs
+from steepest.engine.workshop import EMPTY, Configured, Workshop
+from steepest.errors import BadInput
+from steepest.optim.rule import Rule, at_rate, state_record
+from steepest.tasks.task import Task
+from steepest.types import Lane, Shard, Trace
+
+CHECK = 64
+"""Steps after which losses are looked at: a lane that has diverged harms nobody until then."""
+AT_A_TIME = 2**18
+"""Input numbers, over all lanes of a seed, that an evaluation puts through the model at a time."""
+
+BLOCK = 2**17
+"""Numbers in a buffer that an update takes at a time: with its temporaries they just stay in cache."""
+
+State = tuple[Tensor, ...]
+
+
+def train(
+    task: Task, shard: Shard, workshop: Workshop = EMPTY, progress: Callable[[float], None] = lambda done: None
+) -> Trace:
+    """Train the trials of a shard, as many at a time as is fastest."""
+    parts = in_fleets(task, shard, shard.lanes)
+    traces = []
+    for i, part in enumerate(parts):
+        fleet = Fleet(task, shard, [shard.lanes[place] for place in part], workshop)
+        traces.append(fleet.run(lambda done, i=i: progress((i + done) / len(parts))))
+    return joined(traces, [place for part in parts for place in part])
+
+
+def in_fleets(task: Task, shard: Shard, lanes: Sequence[Lane]) -> list[list[int]]:
+    """How lanes are cut into fleets: their places among `lanes`, those of one seed side by side."""
+    places = sorted(range(len(lanes)), key=lambda place: lanes[place].seed)
+    layout = programs(task, getattr(torch, shard.dtype), torch.device(shard.device)).layout
+    count = math.ceil(len(places) / lanes_per_fleet(layout.parameters, shard.batch_size))
+    bounds = [len(places) * i // count for i in range(count + 1)]
+    return [places[start:end] for start, end in pairwise(bounds)]
+
+
+def lanes_per_fleet(parameters: int, batch_size: int) -> int:
+    return 32
+
+
+def advance(rule: type[Rule], w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
+    """One update of all replicas: parameters, gradients and each state are [R, P], coefficients floats or [R, 1].
+
+    The one place that knows what a rule may look at. An element-wise rule takes the buffers as they are: in one go, or,
+    where they outgrow the cache, some rows at a time, written back in place.
+    """
+    if rule.scope != "element":
+        raise BadInput(f"{rule.__name__} looks at a whole {rule.scope}: that cannot be trained as a fleet yet.")
+    if w.numel() <= BLOCK:
+        return rule.update(w, g, state_record(rule, state), c)
+    rows = max(1, BLOCK // w.shape[1])
+    coefficients = [x.split(rows) if isinstance(x, Tensor) else repeat(x) for x in c]
+    for old, gradient, *others in zip(
+        zip(*(x.split(rows) for x in (w, *state)), strict=True), g.split(rows), *coefficients, strict=False
+    ):
+        new, new_state = rule.update(old[0], gradient, state_record(rule, old[1:]), type(c)(*others))
+        for before, after in zip(old, (new, *new_state), strict=True):
+            before.copy_(after)
+    return w, state
+
+
+class Fleet:
+    """R trials that march in step: one task, one batch size, one optimizer up to its rate."""
+
+    @torch.no_grad()
+    def __init__(self, task: Task, shard: Shard, lanes: Sequence[Lane], workshop: Workshop = EMPTY) -> None:
+        """Lanes of one seed must stand side by side."""
+        optimizer = workshop.optimizer(shard.contender)
+        if not isinstance(optimizer, Configured):
+            raise BadInput(f"{shard.contender.name} is no rule of ours: it trains one model at a time. Use solo.")
+        self.task, self.shard, self.lanes, self.rule = task, shard, lanes, optimizer.rule
+        self.dtype, self.device = getattr(torch, shard.dtype), torch.device(shard.device)
+        self.programs = programs(task, self.dtype, self.device)
+        rates = [lane.rate for lane in lanes]
+        self.coefficients = Coefficients(optimizer, rates, shard, self.dtype, self.device)
+
+        places = [[*group] for _, group in groupby(range(len(lanes)), key=lambda place: lanes[place].seed)]
+        self.rows = [slice(group[0], group[-1] + 1) for group in places]  # of each seed
+        seeds = [lanes[group[0]].seed for group in places]
+        self.splits = [task.splits(seed) for seed in seeds]
+        of_lane = torch.tensor([i for i, group in enumerate(places) for _ in group], device=self.device)
+        self.feed = Feed(task, self.splits, seeds, of_lane, shard.batch_size, self.dtype, self.device)
+
+        models = [task.build_model(seed, self.dtype).to(self.device) for seed in seeds]
+        start = replicas(models, of_lane, self.programs.changing)
+        self.flat = start.flat  # [R, P]
+        self.extras = Extras(tuple(start.stacked), tuple(start.shared))
+        self.tensors = (*start.stacked.values(), *start.shared.values())
+        self.state = tuple(self._initial(name, optimizer) for name in self.rule.state)  # each [R, P]
+        self.frozen: Tensor | None = None  # int64: rows whose trial has ended
+        self._gradient: Program | None = None
+
+    def run(self, progress: Callable[[float], None] = lambda done: None) -> Trace:
+        """Train up to the horizon, or until every lane has diverged."""
+        curves = Curves(len(self.lanes), self.shard.evaluate_at)
+        for stop in self.shard.evaluate_at:
+            while curves.step < stop and curves.alive.any():
+                curves.trained(self.train(curves.step, min(curves.step + CHECK, stop)))
+                self.freeze(~curves.alive)
+            if not curves.alive.any():
+                break
+            curves.evaluated(*self.evaluate("valid"))
+            progress(stop / self.shard.steps)
+        nothing = np.full(len(self.lanes), np.nan)
+        return curves.trace(*(self.evaluate("test") if curves.alive.any() else (nothing, nothing)))
+
+    @torch.no_grad()
+    def train(self, start: int, stop: int) -> np.ndarray:
+        """Steps t = start + 1 … stop; returns their batch losses [stop − start, R], each from before its update."""
+        losses = []
+        batches = self.feed.batches(start, stop)
+        for t, (batch, c) in enumerate(zip(batches, self.coefficients.steps(start, stop), strict=True), start + 1):
+            gradients, loss = self._gradients(t, *batch)
+            self.flat, self.state = advance(self.rule, self.flat, gradients, self.state, c)
+            if self.frozen is not None:
+                self.flat.index_fill_(0, self.frozen, 0.0)
+            losses.append(loss)
+        return torch.stack(losses).cpu().numpy()
+
+    def _gradients(self, t: int, inputs: tuple[Tensor, ...], targets: Tensor) -> tuple[Tensor, Tensor]:
+        arguments = (self.flat, *self.tensors, *inputs, targets)
+        if self._gradient is None:
+            self._gradient = self.programs.gradient(self.extras, self.feed.is_shared, *arguments)
+        if self.is_random:
+            torch.manual_seed(rng.integer(self.lanes[0].seed, "dropout", t))
+        return self._gradient.call(*arguments)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether a step draws random numbers, as dropout does; known once one has been done."""
+        return self._gradient is not None and self._gradient.is_random
+
+    def freeze(self, ended: np.ndarray) -> None:
+        """Pin the weights of these lanes [R] at zero from now on: finite, whatever their state has become."""
+        if ended.any():
+            self.frozen = torch.from_numpy(np.flatnonzero(ended)).to(self.device)
+
+    @torch.no_grad()
+    def evaluate(self, part: Part, at_most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Loss and metric of every lane [R] on a part of its seed's data, or on its first examples."""
+        scores = []
+        for splits, rows in zip(self.splits, self.rows, strict=True):
+            positions = getattr(splits, part)[:at_most]
+            numbers = sum(column[0].numel() for column in splits.inputs) * (rows.stop - rows.start)
+            count = math.ceil(len(positions) * numbers / AT_A_TIME)
+            outputs, targets = [], []
+            for piece in np.array_split(positions, min(count, len(positions))):
+                inputs, y = placed(*self.task.batch(splits, piece), self.dtype, self.device)
+                outputs.append(self._outputs(rows, inputs))
+                targets.append(y)
+            whole = (torch.cat(outputs, dim=1), torch.cat(targets))
+            scores.append(torch.stack(self.programs.scores(*whole).call(*whole)))
+        loss, metric = torch.cat(scores, dim=1).double().cpu().numpy()
+        return loss, metric
+
+    def _outputs(self, rows: slice, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Outputs [lanes of a seed, n, …] of inputs [n, …]."""
+        count = len(self.extras.stacked)
+        extras = (*(x[rows] for x in self.tensors[:count]), *self.tensors[count:])
+        arguments = (self.flat[rows], *extras, *inputs)
+        return self.programs.outputs(self.extras, *arguments).call(*arguments)
+
+    def _initial(self, name: str, optimizer: Configured) -> Tensor:
+        """One state tensor [R, P] at the start."""
+        values = [self.rule.initial(at_rate(optimizer.settings, lane.rate)).get(name, 0.0) for lane in self.lanes]
+        column = torch.tensor(values, dtype=self.dtype, device=self.device)[:, None]
+        return column.expand_as(self.flat).clone()

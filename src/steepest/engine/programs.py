@@ -1,0 +1,126 @@
+"""The pure functions of a task that a fleet runs: gradients of all lanes, outputs of all lanes, and their scores.
+
+Each takes and returns tensors only, and is traced once for every size at which it is called; a compiler would begin
+with the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, grad_and_value, vmap
+
+from steepest.engine.data import placed
+from steepest.engine.draws import kept
+from steepest.engine.graph import is_random, traced
+from steepest.engine.layout import Layout, Named, changing_buffers
+from steepest.tasks.task import Task
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A function that is ready to run, and whether it draws random numbers."""
+
+    call: Function
+    is_random: bool
+
+
+@dataclass(frozen=True)
+class Extras:
+    """The tensors of a model that are no trainable parameters, by name, in the order in which programs take them."""
+
+    stacked: tuple[str, ...]  # each [R, …]
+    shared: tuple[str, ...]
+
+    def named(self, tensors: tuple[Tensor, ...]) -> tuple[Named, Named]:
+        """Stacked and shared extras by name, from the tensors in order."""
+        pairs = [*zip((*self.stacked, *self.shared), tensors, strict=True)]
+        return dict(pairs[: len(self.stacked)]), dict(pairs[len(self.stacked) :])
+
+    def __len__(self) -> int:
+        return len(self.stacked) + len(self.shared)
+
+
+class Programs:
+    """The programs of one task in one precision on one device."""
+
+    def __init__(self, task: Task, dtype: torch.dtype, device: torch.device) -> None:
+        self.task = task
+        self.model = task.build_model(0, dtype).to(device)  # for its code alone: all its tensors are replaced
+        self.layout = Layout.of(self.model)
+        splits = task.splits(0)
+        inputs, _ = placed(*task.batch(splits, splits.train[: task.batch_size]), dtype, device)
+        with kept():
+            self.changing = changing_buffers(task.build_model(0, dtype).to(device), inputs)
+        self._ready: dict[tuple, Program] = {}
+
+    def gradient(self, extras: Extras, batch_is_shared: bool, *example: Tensor) -> Program:
+        """(parameters [R, P], *extras, *inputs, targets) → gradients [R, P], losses [R].
+
+        Inputs and targets are [R, B, …], or [B, …] where the batch is shared. Buffers among the extras are updated.
+        """
+        of_batch = None if batch_is_shared else 0
+
+        def loss_of_one(parameters: Named, stacked: Named, shared: Named, inputs: Any, targets: Tensor) -> Tensor:
+            outputs = functional_call(self.model, parameters | stacked | shared, inputs)
+            return self.task.loss(outputs, targets)
+
+        of_all = vmap(grad_and_value(loss_of_one), (0, 0, None, of_batch, of_batch), randomness="different")
+
+        def gradient(flat: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
+            self.model.train()
+            stacked, shared = extras.named(rest[: len(extras)])
+            *inputs, targets = rest[len(extras) :]
+            gradients, losses = of_all(self.layout.views(flat), stacked, shared, tuple(inputs), targets)
+            return self.layout.flatten(gradients), losses
+
+        return self._program(("gradient", extras, batch_is_shared), gradient, example)
+
+    def outputs(self, extras: Extras, *example: Tensor) -> Program:
+        """(parameters [R, P], *extras, *inputs [n, …]) → outputs [R, n, …], in evaluation mode."""
+
+        def outputs_of_one(parameters: Named, stacked: Named, shared: Named, inputs: Any) -> Tensor:
+            return functional_call(self.model, parameters | stacked | shared, inputs)
+
+        of_all = vmap(outputs_of_one, (0, 0, None, None), randomness="different")
+
+        def outputs(flat: Tensor, *rest: Tensor) -> Tensor:
+            self.model.eval()
+            stacked, shared = extras.named(rest[: len(extras)])
+            return of_all(self.layout.views(flat), stacked, shared, rest[len(extras) :])
+
+        return self._program(("outputs", extras), outputs, example)
+
+    def scores(self, *example: Tensor) -> Program:
+        """(outputs [R, n, …], targets [n, …]) → loss [R], metric [R]."""
+
+        def scores_of_one(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+            return self.task.loss(outputs, targets), self.task.quality.fn(outputs, targets)
+
+        return self._program(("scores",), vmap(scores_of_one, (0, None)), example)
+
+    def _program(self, name: tuple, function: Function, example: Iterable[Tensor]) -> Program:
+        key = (name, *(tensor.shape for tensor in example))
+        if key not in self._ready:
+            self._ready[key] = self._trace(function, example)
+        return self._ready[key]
+
+    def _trace(self, function: Function, example: Iterable[Tensor]) -> Program:
+        try:  # a trace runs the function once: on copies, since it may change its arguments
+            graph = traced(function, *(x.clone() for x in example), copies_matter=bool(self.changing))
+        except Exception:  # what cannot be traced may still run; if it cannot, it says so itself
+            return Program(function, is_random=True)
+        return Program(graph, is_random(graph))
+
+
+@lru_cache(maxsize=4)
+def programs(task: Task, dtype: torch.dtype, device: torch.device) -> Programs:
+    """The programs of a task, kept for the next fleet."""
+    return Programs(task, dtype, device)

@@ -1,0 +1,111 @@
+"""The only entry that executors know: a job, which is plain JSON, becomes files in the study folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from steepest.engine import fleet, solo
+from steepest.engine.calibrate import step_time
+from steepest.engine.draws import kept
+from steepest.engine.obstacles import fleet_obstacle
+from steepest.engine.workshop import EMPTY, Workshop
+from steepest.errors import BadInput, BadSetting
+from steepest.files import write_json, write_trace
+from steepest.tasks.check import check
+from steepest.tasks.load import resolve
+from steepest.types import Contender, Lane, Shard, StepTime, TaskFacts, TaskRef, Trace
+
+__all__ = ["Workshop", "run_job"]
+
+Job = Mapping[str, Any]
+ENGINES = {"fleet": fleet.train, "solo": solo.train}
+
+
+def run_job(
+    job: Job,
+    folder: Path,
+    workshop: Workshop | None = None,
+    progress: Callable[[float], None] = lambda done: None,
+) -> None:
+    """Do a job: describe a task, time a contender's steps, or train the trials of a shard.
+
+    Writes FOLDER/facts/<id>.json or FOLDER/curves/<id>.npz, the same bytes for the same job, times excepted. `workshop`
+    holds what lives in memory only; `progress` hears the share that is done. Raises SteepestError for bad input, and
+    whatever a user's model raises.
+    """
+    workshop = workshop or EMPTY
+    with _laboratory():
+        match job.get("kind"):
+            case "describe":
+                write_json(folder / "facts" / f"{job['id']}.json", asdict(_describe(job, workshop)))
+            case "time":
+                write_json(folder / "facts" / f"{job['id']}.json", asdict(_time(job, workshop)))
+            case "train":
+                write_trace(folder / "curves" / f"{job['id']}.npz", _train(job, workshop, progress))
+            case other:
+                raise BadInput(f"There is no job of kind {other!r}: it must be describe, time or train.")
+
+
+def _describe(job: Job, workshop: Workshop) -> TaskFacts:
+    ref = TaskRef(**job["task"])
+    task = resolve(ref, workshop.tasks)
+    check(task)
+    return replace(task.facts(ref.name), fleet_obstacle=fleet_obstacle(task))
+
+
+def _time(job: Job, workshop: Workshop) -> StepTime:
+    contender = Contender.from_json(job["contender"])
+    shard = Shard(
+        id=job["id"],
+        task=TaskRef(**job["task"]),
+        contender=contender,
+        lanes=(Lane(contender.centre, seed=0),),
+        batch_size=job["batch_size"],
+        steps=sys.maxsize,  # timing never gets there
+        evaluate_at=(sys.maxsize,),
+        dtype=job["dtype"],
+        device=job["device"],
+    )
+    _check_device(shard.device)
+    return step_time(resolve(shard.task, workshop.tasks), shard, job["lanes"], workshop)
+
+
+def _train(job: Job, workshop: Workshop, progress: Callable[[float], None]) -> Trace:
+    shard = Shard.from_json(job["shard"])
+    _check_device(shard.device)
+    return ENGINES[shard.engine](resolve(shard.task, workshop.tasks), shard, workshop, progress)
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = (str(error).splitlines() or [""])[0].rstrip(".")
+        raise BadSetting(
+            f"The device {device!r} cannot be used: {reason}. Use cpu, or a device that is here."
+        ) from None
+
+
+@contextmanager
+def _laboratory() -> Iterator[None]:
+    """The same conditions for every job, and the caller's own given back afterwards.
+
+    One thread, as there is one process a core. Numbers too small for full precision count as zero: moments that fade
+    away would otherwise stay there for good, where a square root takes 25 times as long.
+    """
+    threads, flushed = torch.get_num_threads(), sys.float_info.min / 2 == 0.0
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    try:
+        with kept():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(flushed)

@@ -1,0 +1,144 @@
+"""The plain loop: one trial at a time, any model, any optimizer. It is what a user would write, and hence the oracle
+that fleets are held to, the stopwatch, and the way out where a model cannot be trained as a fleet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from steepest.engine.curves import Curves, joined
+from steepest.engine.data import Order, Part, placed
+from steepest.engine.draws import seed_step
+from steepest.engine.workshop import EMPTY, Configured, Foreign, Workshop
+from steepest.errors import BadInput
+from steepest.optim.rule import at_rate, coefficient_record, state_record
+from steepest.optim.schedules import schedule
+from steepest.tasks.task import Task
+from steepest.types import Lane, Shard, Trace
+
+EXAMPLES = 512
+"""Examples at a time in an evaluation."""
+
+
+def train(
+    task: Task, shard: Shard, workshop: Workshop = EMPTY, progress: Callable[[float], None] = lambda done: None
+) -> Trace:
+    """Train the trials of a shard one after another."""
+    traces = []
+    for i, lane in enumerate(shard.lanes):
+        trial = Trial(task, shard, lane, workshop)
+        traces.append(run(trial, lambda done, i=i: progress((i + done) / len(shard.lanes))))
+    return joined(traces, range(len(traces)))
+
+
+def run(trial: Trial, progress: Callable[[float], None] = lambda done: None) -> Trace:
+    """Train one trial up to its horizon, or until it diverges."""
+    shard = trial.shard
+    curves = Curves(1, shard.evaluate_at)
+    for step in range(1, shard.steps + 1):
+        seed_step(trial.lane.seed, step)
+        loss = trial.step(step)
+        curves.trained(np.array([[loss]]))
+        if step in shard.evaluate_at:
+            curves.evaluated(*trial.evaluate("valid"))
+            progress(step / shard.steps)
+        if not curves.alive.any():
+            break
+    test = trial.evaluate("test") if curves.alive.any() else (np.full(1, np.nan), np.full(1, np.nan))
+    return curves.trace(*test)
+
+
+class Trial:
+    """One training run: a model, an optimizer, a rate, and the batches of a seed."""
+
+    def __init__(self, task: Task, shard: Shard, lane: Lane, workshop: Workshop = EMPTY) -> None:
+        self.task, self.shard, self.lane = task, shard, lane
+        self.dtype, self.device = getattr(torch, shard.dtype), torch.device(shard.device)
+        self.splits = task.splits(lane.seed)
+        self.order = Order(lane.seed, self.splits.train)
+        self.model = task.build_model(lane.seed, self.dtype).to(self.device)
+        self.factor = schedule(shard.contender.schedule)
+        self.optimizer = _driver(workshop.optimizer(shard.contender), self.model, lane.rate)
+
+    def step(self, t: int) -> float:
+        """Step t = 1, 2, …: forward, backward, update. The loss is the batch's, before the update."""
+        inputs, targets = self.batch(self.order.batches(t - 1, t, self.shard.batch_size)[0])
+        self.model.train()
+        self.model.zero_grad()
+        loss = self.task.loss(self.model(*inputs), targets)
+        loss.backward()
+        self.optimizer.step(self.lane.rate * self.factor(t, self.shard.steps))
+        return loss.item()
+
+    @torch.no_grad()
+    def evaluate(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
+        """Loss and metric on a whole part of the data: [1] each."""
+        self.model.eval()
+        positions = getattr(self.splits, part)
+        outputs, targets = [], []
+        for start in range(0, len(positions), EXAMPLES):
+            x, y = self.batch(positions[start : start + EXAMPLES])
+            outputs.append(self.model(*x))
+            targets.append(y)
+        all_outputs, all_targets = torch.cat(outputs), torch.cat(targets)
+        loss = self.task.loss(all_outputs, all_targets)
+        metric = self.task.quality.fn(all_outputs, all_targets)
+        return np.array([float(loss)]), np.array([float(metric)])
+
+    def batch(self, positions: np.ndarray) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Inputs and targets at these positions of the pool."""
+        return placed(*self.task.batch(self.splits, positions), self.dtype, self.device)
+
+
+# ---- optimizers ------------------------------------------------------------------------------------------------------
+
+
+def _driver(optimizer: Configured | Foreign, model: nn.Module, rate: float) -> RuleDriver | ForeignDriver:
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if isinstance(optimizer, Configured):
+        return RuleDriver(optimizer, parameters, rate)
+    return ForeignDriver(optimizer.factory(parameters, lr=rate, **optimizer.settings))
+
+
+class RuleDriver:
+    """Applies a rule to parameters one by one, with coefficients as Python floats."""
+
+    def __init__(self, optimizer: Configured, parameters: Sequence[Tensor], rate: float) -> None:
+        self.rule, self.settings, self.parameters = optimizer.rule, optimizer.settings, parameters
+        if self.rule.scope not in ("element", "tensor"):
+            raise BadInput(f"{self.rule.__name__} looks at a whole {self.rule.scope}: that cannot be trained yet.")
+        initial = self.rule.initial(at_rate(self.settings, rate))
+        self.state = [tuple(torch.full_like(w, initial.get(s, 0.0)) for s in self.rule.state) for w in parameters]
+        self.t = 0
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        self.t += 1
+        c = coefficient_record(self.rule.coefficients(at_rate(self.settings, rate), self.t))
+        for i, w in enumerate(self.parameters):
+            if w.grad is not None:
+                new, self.state[i] = self.rule.update(w, w.grad, state_record(self.rule, self.state[i]), c)
+                w.copy_(new)
+
+    def state_bytes(self) -> int:
+        return sum(x.numel() * x.element_size() for state in self.state for x in state)
+
+
+class ForeignDriver:
+    """Sets the rate of a `torch.optim.Optimizer` and steps it."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self.optimizer = optimizer
+
+    def step(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+
+    def state_bytes(self) -> int:
+        values = [x for state in self.optimizer.state.values() for x in state.values()]
+        return sum(x.numel() * x.element_size() for x in values if isinstance(x, Tensor) and x.ndim > 0)

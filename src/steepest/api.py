@@ -142,10 +142,7 @@ def compare(
     )  # fmt: skip
     folder = _new_folder(spec) if out is None else Path(out)
     executor = crew.executor(folder, spec.workers)
-    try:
-        run_study(spec, folder, executor, listener or live_listener(quiet=quiet), overwrite=overwrite)
-    finally:
-        executor.close()
+    run_study(spec, folder, executor, listener or live_listener(quiet=quiet), overwrite=overwrite)
     return Study(folder, margin)
 
 
@@ -175,10 +172,7 @@ def plan(
     with tempfile.TemporaryDirectory(prefix="steepest-plan-") as scratch:
         folder = Path(scratch)
         executor = crew.executor(folder, spec.workers)
-        try:
-            return run_forecast(spec, folder, executor, listener or live_listener(quiet=quiet))
-        finally:
-            executor.close()
+        return run_forecast(spec, folder, executor, listener or live_listener(quiet=quiet))
 
 
 def recommend(task: Task | str | Path, budget: str | float | None = None, **choices: Any) -> Advice:
@@ -204,11 +198,7 @@ def resume(
                 f"The task {task.ref.locator!r} of {folder} was an object in memory. Resume in Python: "
                 f"steepest.api.resume({str(folder)!r}, tasks=[task])."
             )
-    executor = crew.executor(folder, _workers(workers))
-    try:
-        run_resume(folder, executor, listener or live_listener(quiet=quiet))
-    finally:
-        executor.close()
+    run_resume(folder, crew.executor(folder, _workers(workers)), listener or live_listener(quiet=quiet))
     return Study(folder)
 
 

@@ -28,7 +28,7 @@ formulas the entries marked *as printed* follow to the letter.
 
 SCHEDULES_HEAD = f"""## Schedules
 
-A schedule multiplies η. `warmup-NAME` rises over the first {WARMUP_SHARE:.0%} of the steps, then runs NAME over the rest.
+A schedule multiplies η. `warmup-NAME` rises over the first {WARMUP_SHARE:.0%} of the steps, then NAME runs.
 """
 
 

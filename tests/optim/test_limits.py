@@ -111,6 +111,7 @@ def test_the_first_step_can_be_worked_out_by_hand(name: str, step: float) -> Non
 
 
 @pytest.mark.parametrize("name", ["adagrad", "rmsprop", "rmsprop-momentum", "adam", "adam-printed"])
+@settings(deadline=None)
 @given(power=st.integers(-20, 20), gradients=st.lists(st.floats(0.01, 100), min_size=1, max_size=6))
 def test_adaptive_rules_do_not_see_the_unit_of_the_loss(name: str, power: int, gradients: list[float]) -> None:
     """Without ε, gradients times 2ᵏ give the same bits, since powers of two are exact."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference.drive import RULES
 from torch import Tensor
@@ -37,6 +37,7 @@ from steepest.optim.rule import (
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), c=st.floats(-2, 2), columns=st.integers(1, 40))
 def test_primitives_give_the_bits_of_torch_s_in_place_calls(
     dtype: torch.dtype, seed: int, c: float, columns: int
@@ -95,6 +96,7 @@ def test_a_rule_is_checked_as_it_is_made() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@settings(deadline=None)
 @given(value=st.floats(allow_nan=True))
 def test_a_number_is_taken_exactly_if_it_is_in_the_range_that_pages_state(rule: type[Rule], value: float) -> None:
     for row in describe_hyperparameters(rule):

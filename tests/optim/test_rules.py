@@ -38,9 +38,9 @@ def one_thread() -> None:
 
 
 def forms(rule: type[Rule], settings: Settings) -> list[Settings]:
-    """The settings as they are, with everything switched on, and with one number off: each in all named choices."""
+    """The settings as they are and with everything switched on, both also with one number off: in all named choices."""
     settings = {**settings, "lr": RATE}
-    bases = [settings, with_all_on(rule, settings), *with_one_off(rule, settings)]
+    bases = [base for start in (settings, with_all_on(rule, settings)) for base in (start, *with_one_off(rule, start))]
     every = (form for base in bases for form in variants(rule, base))
     return [form for form in every if not (form.get("centred") and form["b2"] == 0)]  # one gradient has no deviation
 

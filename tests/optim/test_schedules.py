@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steepest.errors import UnknownName
@@ -32,6 +32,7 @@ def test_a_schedule_is_torch_s_of_that_name(name: str, scheduler: object) -> Non
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
+@settings(deadline=None)
 @given(horizon=horizons)
 def test_every_schedule_reaches_the_full_rate_and_never_leaves_0_to_1(name: str, horizon: int) -> None:
     factors = [schedule(name)(t, horizon) for t in range(1, horizon + 2)]
@@ -41,6 +42,7 @@ def test_every_schedule_reaches_the_full_rate_and_never_leaves_0_to_1(name: str,
 
 
 @pytest.mark.parametrize("name", ["linear", "cosine"])
+@settings(deadline=None)
 @given(horizon=horizons)
 def test_a_decay_falls_from_1_to_0_and_stays_there(name: str, horizon: int) -> None:
     factors = [schedule(name)(t, horizon) for t in range(1, horizon + 5)]

@@ -47,7 +47,10 @@ class SGD(Rule):
 
 @dataclass(frozen=True)
 class Momentum(Rule):
-    """v ← μv + (1−d)g, but v ← g at t = 1 ;  w ← w − ηv.        With rate_at="buffer": v ← μv + (1−d)ηg ; w ← w − v."""
+    """v ← μv + (1−d)g, where d = 0 at t = 1 ;  w ← w − ηv
+
+    With rate_at="buffer": v ← μv + (1−d)ηg ;  w ← w − v.
+    """
 
     lr: float = rate(1e-3)
     momentum: float = number(0.9, "μ", "share of the velocity v kept each step", low=0)
@@ -76,7 +79,10 @@ class Momentum(Rule):
 
 @dataclass(frozen=True)
 class Nesterov(Rule):
-    """v ← μv + g ;  w ← w − η(g + μv).        With rate_at="buffer": v ← μv + ηg ; w ← w − (ηg + μv)."""
+    """v ← μv + g ;  w ← w − η(g + μv)
+
+    With rate_at="buffer": v ← μv + ηg ;  w ← w − (ηg + μv).
+    """
 
     lr: float = rate(1e-3)
     momentum: float = number(0.9, "μ", "share of the velocity v kept each step", low=0)

@@ -1,0 +1,62 @@
+"""The settings that the table gives for Optax, against Optax itself (0.2.8 when written) where it is installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from reference import problem
+from reference.drive import drop_in_path
+
+from steepest.optim.catalogue import CATALOGUE, settings_of
+from steepest.optim.entry import Departure, Entry
+
+optax = pytest.importorskip("optax")
+RATE = 0.03125
+
+
+def scheduled(done: Any) -> Any:
+    return RATE * problem.DECAY**done
+
+
+def transformation(item: Entry) -> Any:
+    momentum = settings_of(item).get("momentum")
+    return {
+        "SGD": lambda: optax.sgd(scheduled),
+        "Momentum": lambda: optax.sgd(scheduled, momentum=momentum),
+        "Nesterov": lambda: optax.sgd(scheduled, momentum=momentum, nesterov=True),
+        "AveragedMomentum": lambda: optax.chain(optax.ema(0.9, debias=False), optax.scale_by_learning_rate(scheduled)),
+        "AdaGrad": lambda: optax.adagrad(scheduled),
+        "RMSProp": lambda: optax.rmsprop(scheduled),
+        "RMSPropMomentum": lambda: optax.rmsprop(scheduled, momentum=momentum),
+        "Adam": lambda: optax.adam(scheduled),
+        "AdamW": lambda: optax.adamw(scheduled),
+    }[item.rule.__name__]()
+
+
+CASES = [
+    pytest.param(item, departure, id=item.name)
+    for item in CATALOGUE
+    for departure in item.departures
+    if departure.framework == "Optax" and departure.settings is not None
+]
+
+
+@pytest.mark.parametrize(("item", "departure"), CASES)
+def test_the_settings_that_give_optax_form_do(item: Entry, departure: Departure) -> None:
+    import jax
+
+    with jax.enable_x64(True):
+        theirs = transformation(item)
+        w = jax.numpy.array(problem.START)
+        state = theirs.init(w)
+        path = []
+        for t in range(1, problem.STEPS + 1):
+            g = jax.numpy.array(problem.gradient(t, np.asarray(w)))
+            change, state = theirs.update(g, state, w)
+            w = optax.apply_updates(w, change)
+            path.append(np.asarray(w))
+    ours = drop_in_path(item.rule, {**settings_of(item, departure.settings), "lr": RATE}, torch.float64)
+    assert problem.deviation(ours, path) <= problem.TOLERANCE

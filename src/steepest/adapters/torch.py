@@ -89,13 +89,15 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As torch's; raises BadInput if the state was saved by another kind of optimizer."""
-        wanted = hyperparameters(self.rule)
-        for group in state_dict["param_groups"]:
-            if missing := [name for name in wanted if name not in group]:
-                raise BadInput(
-                    f"This state has no {', '.join(missing)}: it was not saved by {type(self).__name__}. "
-                    "Load it into the optimizer that saved it."
-                )
+        parts = [(hyperparameters(self.rule), state_dict["param_groups"])]
+        parts += [(("step", *self.rule.state), state_dict["state"].values())]
+        for wanted, saved in parts:
+            for each in saved:
+                if missing := [name for name in wanted if name not in each]:
+                    raise BadInput(
+                        f"This state has no {', '.join(missing)}: it was not saved by {type(self).__name__}. "
+                        "Load it into the optimizer that saved it."
+                    )
         super().load_state_dict(state_dict)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -1,5 +1,8 @@
 """Whatever is wrong with a task gets one clear sentence, where the task is written or when it is first tried."""
 
+from dataclasses import fields
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -47,54 +50,57 @@ def says(error: pytest.ExceptionInfo, *words: str) -> None:
 PARTS = {"data": None, "train": (X, Y), "valid": (X, Y), "test": (X, Y)}
 
 
+UNBUILDABLE = [
+    ({"data": (X[:-1], Y)}, ["data inputs", "177", "178", "different lengths"]),
+    ({"data": ((X, X[:9]), Y)}, ["data inputs[1]", "9", "178"]),
+    ({"data": (spoilt(X, np.nan, (17, 4)), Y)}, ["data inputs", "1 value", "row 17, column 4", "NaN"]),
+    ({"data": (spoilt(X, -np.inf, (3, 0), (9, 9)), Y)}, ["2 values", "row 3, column 0", "-inf"]),
+    ({"data": (spoilt(X, 1e300, (5, 2)), Y)}, ["row 5, column 2", "float32", "inf"]),
+    ({"data": (X, spoilt(Y, np.nan, (7,)))}, ["data targets", "row 7: NaN"]),
+    ({**PARTS, "valid": (spoilt(X, np.nan, (1, 2)), Y)}, ["valid inputs", "row 1, column 2"]),
+    ({"data": (X[:0], Y[:0])}, ["data is empty"]),
+    ({**PARTS, "test": (X[:0], Y[:0])}, ["test is empty"]),
+    ({"data": (X[:3], Y[:3]), "batch_size": 1}, ["valid part is empty", "3 examples"]),
+    ({"data": X}, ["data must be a pair", "ndarray"]),
+    ({"data": (X, Y, Y)}, ["data must be a pair", "tuple of 3"]),
+    ({"data": ((), Y)}, ["no inputs"]),
+    ({"data": (X, None)}, ["data targets", "object", "only numbers"]),
+    ({"data": (X.astype(str), Y)}, ["data inputs", "only numbers"]),
+    ({"data": ([[1, 2], [3]], [0, 1])}, ["data inputs", "cannot be read as an array"]),
+    ({"data": (1.0, 2.0)}, ["single number"]),
+    ({"data": (torch.tensor(X).to_sparse(), Y)}, ["sparse"]),
+    ({"data": None}, ["Nothing is given"]),
+    ({"data": None, "train": (X, Y)}, ["train is given", "not enough", "data=(x, y)"]),
+    ({"data": None, "valid": (X, Y), "test": (X, Y)}, ["valid and test are given"]),
+    ({"train": (X, Y)}, ["Both data and train"]),
+    ({**PARTS, "test": (X[:, :12], Y)}, ["train inputs are [178, 13]", "test inputs are [178, 12]"]),
+    ({**PARTS, "test": ((X, X), Y)}, ["train has 1 inputs and test has 2"]),
+    ({**PARTS, "test": (X, Y.astype(float))}, ["targets", "int64", "float32"]),
+    ({"split": (0.9, 0.1, 0.0)}, ["split", "above 0", "test"]),
+    ({"split": (0.8, 0.2)}, ["split", "three"]),
+    ({"split": 0.2}, ["split", "three"]),
+    ({"batch_size": 0}, ["batch_size is 0", "at least 1"]),
+    ({"batch_size": -4}, ["batch_size is -4"]),
+    ({"batch_size": 2.5}, ["batch_size is 2.5", "whole number"]),
+    ({"batch_size": 108}, ["batch_size is 108", "107 examples"]),
+    ({"epochs": 0}, ["epochs is 0", "above 0"]),
+    ({"epochs": -1}, ["epochs is -1"]),
+    ({"epochs": float("nan")}, ["epochs is nan"]),
+    ({"epochs": "ten"}, ["epochs is 'ten'"]),
+    ({"model": nn.Linear(13, 3)}, ["Linear", "pass a function", "fresh weights"]),
+    ({"model": "mlp"}, ["model is a str"]),
+    ({"loss": "cross_entropy"}, ["loss is 'cross_entropy'", "pass a function"]),
+    ({"loss": nn.CrossEntropyLoss}, ["CrossEntropyLoss()"]),
+    ({"metric": "acuracy"}, ["acuracy", "accuracy"]),
+    ({"standardize": "yes"}, ["standardize is 'yes'"]),
+    ({"standardize": True, "data": (X.astype(int), Y)}, ["standardize", "inputs", "whole numbers"]),
+    ({"standardize": "targets"}, ["standardize", "targets", "whole numbers"]),
+]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [
-        ({"data": (X[:-1], Y)}, ["data inputs", "177", "178", "different lengths"]),
-        ({"data": ((X, X[:9]), Y)}, ["data inputs[1]", "9", "178"]),
-        ({"data": (spoilt(X, np.nan, (17, 4)), Y)}, ["data inputs", "1 value", "row 17, column 4", "NaN"]),
-        ({"data": (spoilt(X, -np.inf, (3, 0), (9, 9)), Y)}, ["2 values", "row 3, column 0", "-inf"]),
-        ({"data": (spoilt(X, 1e300, (5, 2)), Y)}, ["row 5, column 2", "float32", "inf"]),
-        ({"data": (X, spoilt(Y, np.nan, (7,)))}, ["data targets", "row 7: NaN"]),
-        ({**PARTS, "valid": (spoilt(X, np.nan, (1, 2)), Y)}, ["valid inputs", "row 1, column 2"]),
-        ({"data": (X[:0], Y[:0])}, ["data is empty"]),
-        ({**PARTS, "test": (X[:0], Y[:0])}, ["test is empty"]),
-        ({"data": (X[:3], Y[:3]), "batch_size": 1}, ["valid part is empty", "3 examples"]),
-        ({"data": X}, ["data must be a pair", "ndarray"]),
-        ({"data": (X, Y, Y)}, ["data must be a pair", "tuple of 3"]),
-        ({"data": ((), Y)}, ["no inputs"]),
-        ({"data": (X, None)}, ["data targets", "object", "only numbers"]),
-        ({"data": (X.astype(str), Y)}, ["data inputs", "only numbers"]),
-        ({"data": ([[1, 2], [3]], [0, 1])}, ["data inputs", "cannot be read as an array"]),
-        ({"data": (1.0, 2.0)}, ["single number"]),
-        ({"data": (torch.tensor(X).to_sparse(), Y)}, ["sparse"]),
-        ({"data": None}, ["No data alone"]),
-        ({"data": None, "train": (X, Y)}, ["train alone", "data=(x, y)"]),
-        ({"data": None, "valid": (X, Y), "test": (X, Y)}, ["valid and test alone"]),
-        ({"train": (X, Y)}, ["Both data and train"]),
-        ({**PARTS, "test": (X[:, :12], Y)}, ["train inputs are [178, 13]", "test inputs are [178, 12]"]),
-        ({**PARTS, "test": ((X, X), Y)}, ["train has 1 inputs and test has 2"]),
-        ({**PARTS, "test": (X, Y.astype(float))}, ["targets", "int64", "float32"]),
-        ({"split": (0.9, 0.1, 0.0)}, ["split", "above 0", "test"]),
-        ({"split": (0.8, 0.2)}, ["split", "three"]),
-        ({"split": 0.2}, ["split", "three"]),
-        ({"batch_size": 0}, ["batch_size is 0", "at least 1"]),
-        ({"batch_size": -4}, ["batch_size is -4"]),
-        ({"batch_size": 2.5}, ["batch_size is 2.5", "whole number"]),
-        ({"batch_size": 108}, ["batch_size is 108", "107 examples"]),
-        ({"epochs": 0}, ["epochs is 0", "above 0"]),
-        ({"epochs": -1}, ["epochs is -1"]),
-        ({"epochs": float("nan")}, ["epochs is nan"]),
-        ({"epochs": "ten"}, ["epochs is 'ten'"]),
-        ({"model": nn.Linear(13, 3)}, ["Linear", "pass a function", "fresh weights"]),
-        ({"model": "mlp"}, ["model is a str"]),
-        ({"loss": "cross_entropy"}, ["loss is 'cross_entropy'", "pass a function"]),
-        ({"loss": nn.CrossEntropyLoss}, ["CrossEntropyLoss()"]),
-        ({"metric": "acuracy"}, ["acuracy", "accuracy"]),
-        ({"standardize": "yes"}, ["standardize is 'yes'"]),
-        ({"standardize": True, "data": (X.astype(int), Y)}, ["standardize", "inputs", "whole numbers"]),
-        ({"standardize": "targets"}, ["standardize", "targets", "whole numbers"]),
-    ],
+    UNBUILDABLE,
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_task_that_cannot_be_built_says_why(changes, words):
@@ -162,36 +168,39 @@ def loss_with_weights() -> nn.Module:
 ONE = nn.Linear(13, 3)
 
 
+UNTRAINABLE = [
+    ({"model": lambda: nn.Linear(12, 3)}, ["cannot take", "[8, 13] float32", "RuntimeError"]),
+    ({"model": lambda: nn.Linear(13, 3), "data": (X.astype(int), Y)}, ["[8, 13] int64", "pass floats"]),
+    ({"model": Broken}, ["ZeroDivisionError: the second layer is on holiday."]),
+    ({"model": lambda: 1 / 0}, ["model() raised ZeroDivisionError: division by zero."]),
+    ({"model": nn.Linear}, ["model() raised TypeError", "missing"]),
+    ({"model": lambda: None}, ["model() returned a NoneType"]),
+    ({"model": nn.Flatten}, ["no trainable parameters"]),
+    ({"model": Frozen}, ["no trainable parameters"]),
+    ({"model": lambda: ONE}, ["same parameters at every call"]),
+    ({"model": lambda: nn.LazyLinear(3)}, ["lazy layers"]),
+    ({"model": drawn_by_numpy}, ["draw them with torch"]),
+    ({"model": Pair}, ["returned a tuple"]),
+    ({"model": Cut}, ["no gradient"]),
+    ({"model": Aside}, ["does not depend on any parameter"]),
+    ({"model": lambda: nn.Linear(13, 2)}, ["2 outputs", "0 to 1", "48", "first is 2", "row 130 of data"]),
+    ({"data": (X, Y - 1)}, ["3 outputs", "0 to 2", "59", "first is -1", "row 0 of data"]),
+    ({"data": (X, Y.astype(float))}, ["floats [178] float32", "class numbers", "astype"]),
+    ({"data": (X, Y[:, None])}, ["loss cannot be computed", "[8, 3] float32", "[8, 1] int64"]),
+    ({"loss": loss_with_weights()}, ["parameters of its own"]),
+    ({"loss": nn.CrossEntropyLoss(reduction="none")}, ["[8] float32", "not a scalar", ".mean()"]),
+    ({"loss": lambda outputs, targets: 0.0}, ["a float", "not a scalar"]),
+    ({"loss": lambda outputs, targets: (outputs.argmax(1) == targets).float().mean()}, ["no gradient"]),
+    ({"loss": F.mse_loss}, ["loss cannot be computed", "[8, 3] float32", "[8] int64", "pass floats"]),
+    ({"metric": lambda outputs, targets: 0.5}, ["metric", "a float", "scalar tensor"]),
+    ({"metric": lambda outputs, targets: outputs[99]}, ["metric", "IndexError"]),
+    ({"metric": "r2"}, ["R² compares", "[8, 3]", "[8]"]),
+]
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [
-        ({"model": lambda: nn.Linear(12, 3)}, ["cannot take", "[8, 13] float32", "RuntimeError"]),
-        ({"model": lambda: nn.Linear(13, 3), "data": (X.astype(int), Y)}, ["[8, 13] int64", "pass floats"]),
-        ({"model": Broken}, ["ZeroDivisionError: the second layer is on holiday."]),
-        ({"model": lambda: 1 / 0}, ["model() raised ZeroDivisionError: division by zero."]),
-        ({"model": nn.Linear}, ["model() raised TypeError", "missing"]),
-        ({"model": lambda: None}, ["model() returned a NoneType"]),
-        ({"model": nn.Flatten}, ["no trainable parameters"]),
-        ({"model": Frozen}, ["no trainable parameters"]),
-        ({"model": lambda: ONE}, ["same parameters at every call"]),
-        ({"model": lambda: nn.LazyLinear(3)}, ["lazy layers"]),
-        ({"model": drawn_by_numpy}, ["draw them with torch"]),
-        ({"model": Pair}, ["returned a tuple"]),
-        ({"model": Cut}, ["no gradient"]),
-        ({"model": Aside}, ["does not depend on any parameter"]),
-        ({"model": lambda: nn.Linear(13, 2)}, ["2 outputs", "0 to 1", "48", "first is 2", "row 130 of data"]),
-        ({"data": (X, Y - 1)}, ["3 outputs", "0 to 2", "59", "first is -1", "row 0 of data"]),
-        ({"data": (X, Y.astype(float))}, ["floats [178] float32", "class numbers", "astype"]),
-        ({"data": (X, Y[:, None])}, ["loss cannot be computed", "[8, 3] float32", "[8, 1] int64"]),
-        ({"loss": loss_with_weights()}, ["parameters of its own"]),
-        ({"loss": nn.CrossEntropyLoss(reduction="none")}, ["[8] float32", "not a scalar", ".mean()"]),
-        ({"loss": lambda outputs, targets: 0.0}, ["a float", "not a scalar"]),
-        ({"loss": lambda outputs, targets: (outputs.argmax(1) == targets).float().mean()}, ["no gradient"]),
-        ({"loss": F.mse_loss}, ["loss cannot be computed", "[8, 3] float32", "[8] int64"]),
-        ({"metric": lambda outputs, targets: 0.5}, ["metric", "a float", "scalar tensor"]),
-        ({"metric": lambda outputs, targets: outputs[99]}, ["metric", "IndexError"]),
-        ({"metric": "r2"}, ["R² compares", "[8, 3]", "[8]"]),
-    ],
+    UNTRAINABLE,
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_task_that_cannot_be_trained_says_why(changes, words):
@@ -262,3 +271,27 @@ def test_a_sound_task_passes_and_leaves_the_callers_luck_alone(task):
     check(task)
     assert torch.equal(torch.rand(2), expected)
     assert np.isfinite(task.facts().margin)
+
+
+# ---- the manual ------------------------------------------------------------------------------------------------------
+
+
+def said(changes) -> str:
+    with pytest.raises(BadInput) as error:
+        check(wine(**changes))
+    return str(error.value)
+
+
+def test_the_manual_quotes_sentences_word_for_word():
+    page = (Path(__file__).parents[2] / "docs" / "own-task.md").read_text(encoding="utf-8")
+    quoted = {line.removeprefix("> ") for line in page.splitlines() if line.startswith("> ")}
+    assert len(quoted) >= 10
+    assert quoted <= {said(changes) for changes, _ in [*UNBUILDABLE, *UNTRAINABLE]}
+
+
+def test_the_manual_names_every_argument_and_shows_the_example_as_it_is():
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "own-task.md").read_text(encoding="utf-8")
+    assert (root / "examples" / "own_task.py").read_text(encoding="utf-8") in page
+    for argument in fields(Task):
+        assert f"`{argument.name}`" in page, argument.name

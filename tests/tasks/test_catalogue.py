@@ -1,5 +1,7 @@
 """The built-in tasks: each is what its row says, can be trained, and can be reached by its name."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from steepest.errors import UnknownName
 from steepest.tasks import catalogue
 from steepest.tasks.check import check
 
+PAGE = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text(encoding="utf-8")
 HERE = [entry for entry in catalogue.CATALOGUE if entry.data != "housing"]
 FETCHED = [pytest.param(entry, marks=pytest.mark.network) for entry in catalogue.CATALOGUE if entry.data == "housing"]
 
@@ -28,6 +31,14 @@ def test_a_built_in_task_is_what_its_row_says(entry):
     assert facts.source
     assert catalogue.describe(entry)["horizon"].startswith(f"{entry.epochs:g} epochs")
     assert catalogue.entry(entry.name) is entry
+    (row,) = (line for line in PAGE.splitlines() if line.startswith(f"| `{entry.name}` |") and "epochs" in line)
+    for figure in (
+        f"{facts.n_train} / {facts.n_valid} / {facts.n_test}",
+        f"| {facts.parameters} | {facts.batch_size} |",
+        f"{entry.epochs:g} epochs, {facts.steps} steps",
+        f"{facts.metric}, {entry.target * 100:g} %" if facts.unit == "%" else f"{facts.metric}, {entry.target}",
+    ):
+        assert figure in row
 
 
 def test_digits_and_their_linear_cousin_have_the_same_data():

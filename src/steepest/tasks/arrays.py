@@ -48,8 +48,9 @@ def pool_of(given: Mapping[str, Any]) -> Pool:
 def _part(name: str, pair: Any) -> list[Tensor]:
     """The columns of one part: its inputs, and its targets last."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
-        what = f"{type(pair).__name__} of {len(pair)}" if isinstance(pair, tuple | list) else type(pair).__name__
-        raise BadTask(f"{name} must be a pair of arrays (inputs, targets); it is a {what}.")
+        kind = type(pair).__name__
+        what = f"a {kind} of {len(pair)}" if isinstance(pair, tuple | list) else f"of type {kind}"
+        raise BadTask(f"{name} must be a pair of arrays (inputs, targets); it is {what}.")
     inputs, targets = pair
     several: tuple[Any, ...] = inputs if isinstance(inputs, tuple) else (inputs,)
     if not several:
@@ -81,7 +82,7 @@ def _tensor(label: str, value: Any) -> Tensor:
         try:
             array = np.asarray(value)
         except Exception as error:  # ragged lists, and whatever a foreign container raises
-            raise BadTask(f"{label} cannot be read as an array: {error}.") from None
+            raise BadTask(f"{label} cannot be read as an array: {str(error).rstrip('.')}.") from None
         if array.dtype.kind not in "biuf":
             raise BadTask(f"{label} are of kind {array.dtype} ({type(value).__name__}); only numbers can be used.")
         wide = array.dtype.kind == "u" and array.dtype.itemsize > 1  # torch computes with few unsigned types

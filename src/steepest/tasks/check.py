@@ -105,14 +105,15 @@ def _check_classes(task: Task, targets: Tensor, outputs: Tensor) -> None:
 
 def _check_loss(task: Task, model: nn.Module, outputs: Tensor, targets: Tensor) -> None:
     shapes = f"outputs {shape_of(outputs)} and targets {shape_of(targets)}"
-    with told(f"The loss cannot be computed from the model's {shapes}"):
+    hint = "" if targets.is_floating_point() else " The targets are whole numbers; pass floats if they are no classes."
+    with told(f"The loss cannot be computed from the model's {shapes}", hint):
         loss = task.loss(outputs, targets)
     if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.ndim > 0:
         what = shape_of(loss) if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
         raise BadTask(f"The loss of a batch is {what}, not a scalar tensor; reduce it, for instance with .mean().")
     if not loss.requires_grad:
         raise BadTask("The loss has no gradient: something between the parameters and the loss cuts it off.")
-    with told("The gradient of the loss cannot be computed"):
+    with told("The gradient of the loss cannot be computed", hint):
         gradients = torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad], allow_unused=True)
     if all(g is None for g in gradients):
         raise BadTask("The loss does not depend on any parameter of the model.")
@@ -151,11 +152,11 @@ def _check_metric(task: Task, model: nn.Module, splits: Splits) -> None:
             (splits.targets[splits.valid].amax(0) == splits.targets[splits.valid].amin(0)).any()
         ):
             raise BadTask("R² is not defined: the targets of the validation part are all the same.")
-        with told(f"The metric {metric.name} cannot be computed from {shapes}"):
+        with told(f"The metric {metric.name!r} cannot be computed from {shapes}"):
             value: Any = metric.fn(outputs, targets)
     if not isinstance(value, Tensor) or value.numel() != 1:
         what = shape_of(value) if isinstance(value, Tensor) else f"a {type(value).__name__}"
-        raise BadTask(f"The metric {metric.name} is {what}; it must be a scalar tensor.")
+        raise BadTask(f"The metric {metric.name!r} is {what}; it must be a scalar tensor.")
 
 
 def _check_accuracy(task: Task, outputs: Tensor, targets: Tensor, shapes: str) -> None:

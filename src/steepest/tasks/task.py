@@ -168,8 +168,8 @@ class Task:
             return Pool(pool.inputs, pool.targets, {"train": pool.ranges["data"]})
         if "train" not in given or len(given) == 1:
             raise BadTask(
-                f"{' and '.join(given) or 'No data'} alone cannot make a task: pass data=(x, y) to have all three "
-                "parts drawn from it, or train with test or valid or both."
+                f"{' and '.join(given) or 'Nothing'} {'are' if len(given) > 1 else 'is'} given, which is not enough: "
+                "pass data=(x, y) to have all three parts drawn from it, or train with test or valid or both."
             )
         return pool_of(given)
 

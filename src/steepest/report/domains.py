@@ -117,9 +117,9 @@ def _spanning(values: list[float], top: float) -> Domain | None:
 
 def _padded(low: float, high: float) -> Domain:
     pad = 0.04 * (high - low) or 0.5 * abs(high) or 1.0
-    domain = _domain(low - pad, high + pad)
-    positive = low if low > 0 else None
-    return {**domain, "least": significant(positive)}  # where a logarithmic axis may begin
+    wide = low > 0 and high > 30 * low  # then most would be crowded at the bottom of a linear axis
+    least = significant(low) if low > 0 else None  # where a logarithmic axis may begin
+    return {**_domain(low - pad, high + pad), "least": least, "log": wide}
 
 
 def _domain(low: float, high: float, ticks: int = 6) -> Domain:

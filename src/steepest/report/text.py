@@ -108,9 +108,9 @@ def _tallies(view: Mapping[str, Any], paint: Any) -> str:
 
 
 def _claims(claims: list[dict[str, Any]]) -> str:
-    """Each sentence as an item under the label of its kind; not who is behind, since the ranking has just said it."""
+    """Each sentence as an item under the label of its kind, but for those that repeat the ranking just above."""
     lines = []
-    for label, sentences in words.by_kind([claim for claim in claims if claim["kind"] != "behind"]):
+    for label, sentences in words.by_kind(claims):
         lines.append(f"{label}:")
         lines += [_fill(sentence, "  - ", "    ") for sentence in sentences]
     return "\n".join(lines)

@@ -123,6 +123,7 @@ def _task(
         "ties": [_index(study.contenders, name) for name in verdict.ties],
         "headline": _headline(verdict.claims, say),
         "claims": _claims(verdict.claims, say),
+        "paired": verdict.paired,
         "mixed": len({(entry["batch_size"], entry["steps"]) for entry in entries}) > 1,
         "targets": {name: significant(level * scale) for name, level in verdict.targets.items()},
         "standings": entries,
@@ -158,7 +159,16 @@ def _headline(claims: Iterable[Claim], say: Callable[[str], str]) -> list[str]:
 
 def _claims(claims: Iterable[Claim], say: Callable[[str], str]) -> list[dict[str, Any]]:
     """The claims that are not part of the headline, in the order in which the verdict tells them."""
-    return [{"kind": c.kind, "sentence": say(c.sentence)} for c in claims if c.part == "detail"]
+    return [
+        {"kind": c.kind, "sentence": say(c.sentence), "pair": c.kind in ("tie", "behind") and _is_pair(c)}
+        for c in claims
+        if c.part == "detail"
+    ]
+
+
+def _is_pair(claim: Claim) -> bool:
+    """Whether a claim is about two contenders only, and so repeats a row of the ranking in words."""
+    return all(key.startswith("pair:") for key in claim.evidence)
 
 
 def _reproduce(study: StudyRecord) -> dict[str, Any]:

@@ -28,10 +28,15 @@ STATUS = {
 """Status of a contender → its word and what it means."""
 
 
-def by_kind(claims: list[dict[str, Any]]) -> list[tuple[str, list[str]]]:
-    """Claims under the labels of their kinds, both in the order in which the verdict tells them."""
+def by_kind(claims: list[dict[str, Any]], pairs: bool = False) -> list[tuple[str, list[str]]]:
+    """Claims under the labels of their kinds, both in the order in which the verdict tells them.
+
+    pairs: those that put a row of the ranking into words; otherwise all the others.
+    """
     groups: dict[str, list[str]] = {}
     for claim in claims:
+        if claim["pair"] is not pairs:
+            continue
         groups.setdefault(KINDS[claim["kind"]], []).append(claim["sentence"])
     return list(groups.items())
 

@@ -49,7 +49,7 @@ def test_the_golden_verdict_word_for_word():
 # ---- what the headline says in each case ----
 
 GOOD = [0.95, 0.96, 0.97, 0.96, 0.95]
-BAD = [0.85, 0.86, 0.87, 0.86, 0.85]
+BAD = [0.86, 0.85, 0.86, 0.87, 0.85]
 NEAR = [0.955, 0.95, 0.96, 0.965, 0.94]
 
 

@@ -6,7 +6,7 @@ from verdict.factory import study_of
 
 from steepest.types import Outcome
 from steepest.verdict.decide import decide
-from steepest.verdict.diagnostics import Doubt, accident, at_edge, blow_up, doubt, resolution, stall
+from steepest.verdict.diagnostics import Doubt, accident, at_edge, doubt, resolution, too_large, too_small
 from steepest.verdict.pairs import compare_all
 from steepest.verdict.standings import Evidence
 from steepest.verdict.stats import power
@@ -23,13 +23,21 @@ def entrant_of(values, name="adam", **options):
     return entrant(name, study_of({name: values}, **options).results, higher_is_better=True)
 
 
-def evidence_of(task, best, others):
-    goodness = {item.contender: item.values for item in (best, *others)}
-    pairs = compare_all(goodness, 0.05)
+def evidence_of(task, best, *others):
+    family = compare_all({item.contender: item.goodness for item in (best, *others)}, 0.05, np.random.default_rng(0))
     return Evidence(
-        task=task, best=best, reference=None, finished=True, confidence=0.95, margin=0.0, pairs=pairs, chances={},
-        stall_level=None, targets={}, traces={},
-    )  # fmt: skip
+        task=task,
+        best=best,
+        reference=None,
+        finished=True,
+        confidence=0.95,
+        margin=0.0,
+        pairs=family.pairs,
+        chances={},
+        stall_level=None,
+        targets={},
+        traces={},
+    )
 
 
 def test_an_edge_is_found_at_its_end_and_nowhere_else():
@@ -37,10 +45,16 @@ def test_an_edge_is_found_at_its_end_and_nowhere_else():
     assert at_edge(standing_of({0.01: [0.8] * 5, 0.1: FIVE, 1.0: [0.9] * 5})) is None
 
 
-def test_a_blow_up_begins_at_the_rate_from_which_most_trials_diverge():
-    found = blow_up(entrant_of({0.01: FIVE, 0.1: [0.9, None, None, None, 0.9], 1.0: [None] * 5}))
+def too_large_of(values, **options):
+    return too_large(standing_of(values, **options), entrant_of(values, **options))
+
+
+def test_a_rate_is_too_large_from_where_most_trials_diverge_or_stall():
+    found = too_large_of(
+        {0.001: [0.1] * 5, 0.01: FIVE, 0.1: [0.9, None, None, None, 0.9], 1.0: [None, 0.1, 0.1, 0.1, 0.1]}
+    )
     assert found is not None
-    assert (found.rate, found.diverged, found.trials) == (0.1, 8, 10)
+    assert (found.rate, found.diverged, found.stalled, found.trials) == (0.1, 4, 4, 10)
 
 
 @pytest.mark.parametrize(
@@ -53,31 +67,31 @@ def test_a_blow_up_begins_at_the_rate_from_which_most_trials_diverge():
     ],
     ids=["none diverged", "a few diverged", "not at the top", "all diverged, so the rate is not what explains it"],
 )
-def test_no_blow_up_is_found_where_there_is_none(values):
-    assert blow_up(entrant_of(values)) is None
+def test_no_rate_is_too_large_where_none_is(values):
+    assert too_large_of(values) is None
 
 
-def test_running_out_of_memory_is_an_accident_and_no_blow_up():
-    item = entrant_of({0.01: FIVE, 0.1: [None] * 5}, outcome=Outcome.OOM)
-    found = accident(item)
-    assert blow_up(item) is None
+def test_running_out_of_memory_is_an_accident_whatever_the_rate():
+    values = {0.01: FIVE, 0.1: [None] * 5}
+    found = accident(entrant_of(values, outcome=Outcome.OOM))
+    assert too_large_of(values, outcome=Outcome.OOM) is None
     assert found is not None
     assert (found.trials, dict(found.outcomes)) == (10, {Outcome.OOM: 5})
     assert accident(entrant_of({0.01: FIVE, 0.1: [None] * 5})) is None
 
 
-def test_a_stall_ends_at_the_rate_up_to_which_most_trials_hardly_learned():
-    found = stall(standing_of({0.001: [0.1] * 5, 0.01: [0.15] * 5, 0.1: FIVE}))
+def test_a_rate_is_too_small_up_to_where_most_trials_hardly_learned():
+    found = too_small(standing_of({0.001: [0.1] * 5, 0.01: [0.15] * 5, 0.1: FIVE}))
     assert found is not None
     assert (found.rate, found.stalled, found.trials) == (0.01, 10, 10)
-    assert stall(standing_of({0.001: [0.6] * 5, 0.1: FIVE})) is None
+    assert too_small(standing_of({0.001: [0.6] * 5, 0.1: FIVE})) is None
 
 
 def test_the_resolution_is_what_the_test_sees_4_times_in_5():
     study = study_of({"adam": {0.1: FIVE}, "sgd": {0.1: [0.94, 0.97, 0.96, 0.95, 0.96]}, "slow": {0.1: [0.5] * 5}})
     verdict = decide(study).tasks[0]
     best, second = (entrant_of({0.1: list(item.values.values())}, item.contender) for item in verdict.standings[:2])
-    found = resolution(verdict, evidence_of(verdict.task, best, [second]))
+    found = resolution(verdict, evidence_of(verdict.task, best, second))
     assert found is not None
     deviations = (float(np.std(best.values, ddof=1)), float(np.std(second.values, ddof=1)))
     assert power(found.smallest, deviations, 5, 0.05) == pytest.approx(0.8, abs=1e-3)
@@ -90,7 +104,7 @@ def doubt_of(leader, other):
     verdict = decide(study, margin=0.0).tasks[0]
     assert verdict.standings[1].status == "behind"
     best, item = entrant_of({0.1: leader}), entrant_of({0.1: other}, "sgd")
-    return doubt(verdict.standings[1], item, evidence_of(verdict.task, best, [item]), np.random.default_rng(0))
+    return doubt(verdict.standings[1], evidence_of(verdict.task, best, item), np.random.default_rng(0))
 
 
 def test_a_verdict_that_rests_on_bell_shaped_luck_is_doubted():

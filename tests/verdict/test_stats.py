@@ -19,6 +19,7 @@ from steepest.verdict.stats import (
     power,
     probability_best,
     replicates_needed,
+    shared_luck,
     smallest_difference,
     welch,
 )
@@ -157,37 +158,78 @@ def test_an_interval_excludes_zero_exactly_where_holm_rejects(groups, alpha):
             assert (interval.low > 0 or interval.high < 0) == (p < alpha)
 
 
-def enumerate_probability_best(groups):
-    """Every resample of every group, stretched by √(n/(n−1)) around the mean."""
-    means = []
-    for x in groups:
-        resamples = np.array([np.mean(draw) for draw in itertools.product(x, repeat=len(x))])
-        means.append(np.mean(x) + (resamples - np.mean(x)) * math.sqrt(len(x) / (len(x) - 1)))
-    wins = np.zeros(len(groups))
-    for draw in itertools.product(*means):
-        best = np.isclose(draw, max(draw), rtol=0, atol=1e-12)
+def test_shared_luck_is_the_mean_correlation_over_pairs():
+    table = rng(4).normal(size=(4, 9)) + rng(5).normal(size=9)
+    table[2] *= 1000  # one noisy row must not drown the others
+    matrix = np.corrcoef(table)
+    r, p = shared_luck(table, rng())
+    assert r == pytest.approx(matrix[np.triu_indices(4, 1)].mean())
+    assert p < 0.05
+
+
+def test_the_p_of_shared_luck_agrees_with_every_permutation_there_is():
+    table = np.array([[1.0, 2.0, 3.0, 4.5, 4.0], [2.0, 1.0, 5.0, 4.0, 7.0]])
+    observed = np.corrcoef(table)[0, 1]
+    every = [np.corrcoef(table[0], order)[0, 1] for order in itertools.permutations(table[1])]
+    assert shared_luck(table, rng(), 20_000)[1] == pytest.approx(np.mean(np.array(every) >= observed - 1e-12), abs=0.01)
+
+
+def test_rows_without_spread_share_no_luck():
+    assert shared_luck(np.array([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]]), rng()) == (0, 1)
+
+
+def enumerate_probability_best(table, together):
+    """Every resample there is, stretched by √(n/(n−1)) around the mean."""
+    n = table.shape[1]
+    draws = [np.array(draw) for draw in itertools.product(range(n), repeat=n)]
+    means = np.array([[row[draw].mean() for draw in draws] for row in table])
+    centre = table.mean(axis=1, keepdims=True)
+    means = centre + (means - centre) * math.sqrt(n / (n - 1))
+    outcomes = means.T if together else itertools.product(*means)
+    wins = np.zeros(len(table))
+    for outcome in outcomes:
+        best = np.isclose(outcome, max(outcome), rtol=0, atol=1e-12)
         wins += best / best.sum()
     return wins / wins.sum()
 
 
-def test_the_probability_of_being_best_agrees_with_every_resample_there_is():
-    groups = [np.array([0.5, 0.6, 0.95]), np.array([0.55, 0.7, 0.8]), np.array([0.2, 0.6, 0.75])]
-    assert probability_best(groups, rng(), resamples=40_000) == pytest.approx(
-        enumerate_probability_best(groups), abs=0.01
-    )
+@pytest.mark.parametrize("together", [True, False])
+def test_the_probability_of_being_best_agrees_with_every_resample_there_is(together):
+    table = np.array([[0.5, 0.6, 0.95], [0.55, 0.7, 0.8], [0.2, 0.61, 0.75]])
+    ours = probability_best(table, rng(), together, resamples=40_000)
+    assert ours == pytest.approx(enumerate_probability_best(table, together), abs=0.01)
+
+
+def test_who_is_ahead_on_every_seed_is_the_best_whatever_the_luck():
+    luck = np.linspace(0, 1, 6)
+    assert probability_best(np.array([luck + 0.01, luck]), rng(), together=True).tolist() == [1, 0]
+    assert probability_best(np.array([luck + 0.01, luck]), rng(), together=False)[1] > 0.3
+
+
+def test_a_missing_value_is_not_resampled():
+    table = np.array([[0.5, 0.6, 0.7, math.nan], [math.nan, 0.1, 0.2, 0.3]])
+    for together in (True, False):
+        assert probability_best(table, rng(), together).tolist() == [1, 0]
 
 
 def test_equal_constants_share_the_first_place():
-    assert probability_best([np.full(5, 0.3), np.full(6, 0.3), np.full(5, 0.2)], rng()).tolist() == [0.5, 0.5, 0]
+    table = np.array([[0.3] * 5, [0.3, 0.3, 0.3, 0.3, math.nan], [0.2] * 5])
+    assert probability_best(table, rng(), together=False).tolist() == [0.5, 0.5, 0]
 
 
-@given(st.lists(samples(least=2, most=5), min_size=1, max_size=4), st.floats(0.001, 100))
+@given(
+    st.lists(st.lists(st.floats(-9, 9), min_size=4, max_size=4), min_size=1, max_size=4),
+    st.floats(0.001, 100),
+    st.booleans(),
+)
 @settings(max_examples=30)
-def test_the_probabilities_sum_to_one_and_rise_with_the_values(groups, gain):
-    before = probability_best(groups, rng(), resamples=500)
-    after = probability_best([groups[0] + gain, *groups[1:]], rng(), resamples=500)
+def test_the_probabilities_sum_to_one_and_rise_with_the_values(rows, gain, together):
+    table = np.array(rows)
+    before = probability_best(table, rng(), together, resamples=500)
+    table[0] += gain
+    after = probability_best(table, rng(), together, resamples=500)
     assert before.sum() == pytest.approx(1)
-    assert after[0] >= before[0]
+    assert after[0] >= before[0] - 1e-9
 
 
 # ---- how much a study can see ----

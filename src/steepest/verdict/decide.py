@@ -9,14 +9,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from steepest.errors import BadSetting
 from steepest.rng import generator
 from steepest.types import StudyRecord, Trace
 from steepest.verdict import claims, diagnostics
 from steepest.verdict.curves import stall_level, start_level
 from steepest.verdict.nouns import Claim, Estimate, RatePoint, Standing, Tally, TaskVerdict, Verdict
-from steepest.verdict.pairs import compare_all
-from steepest.verdict.standings import ENOUGH, Evidence, standing, targets
+from steepest.verdict.pairs import ENOUGH, Values, compare_all
+from steepest.verdict.standings import Evidence, standing, targets
 from steepest.verdict.stats import moments, probability_best
 from steepest.verdict.table import Entrant, entrant
 
@@ -72,8 +74,9 @@ def judge(
             entrants[contender.name] = entrant(contender.name, rows, task.higher_is_better)
     ranked = ranking(list(entrants.values()))
     best, reference = ranked[0], entrants.get(study.reference)
-    goodness = {item.contender: item.sign * item.values for item in entrants.values() if len(item.values)}
-    chances = probability_best(list(goodness.values()), generator(0, "bootstrap", index)) if goodness else ()
+    sound = {item.contender: item.goodness for item in entrants.values() if item.goodness}
+    judged = {name: values for name, values in sound.items() if len(values) >= ENOUGH}
+    family = compare_all(judged, 1 - confidence, generator(0, "bootstrap", index, 0))
     evidence = Evidence(
         task=task,
         best=best,
@@ -81,8 +84,8 @@ def judge(
         finished=study.finished,
         confidence=confidence,
         margin=task.margin if margin is None else margin,
-        pairs=compare_all({name: x for name, x in goodness.items() if len(x) >= ENOUGH}, 1 - confidence),
-        chances=dict(zip(goodness, map(float, chances), strict=True)),
+        pairs=family.pairs,
+        chances=chances_of(sound, family.paired, generator(0, "bootstrap", index, 1)),
         stall_level=stall_level(ranked, traces),
         targets=targets(reference, start_level(ranked, traces)),
         traces=traces,
@@ -100,8 +103,10 @@ def judge(
         claims=(),
         targets={name: best.sign * level for name, level in evidence.targets.items()},
         margin=evidence.margin,
+        paired=family.paired,
+        correlation=family.correlation,
     )
-    findings = diagnostics.examine(verdict, evidence, entrants, generator(1, "bootstrap", index))
+    findings = diagnostics.examine(verdict, evidence, entrants, generator(0, "bootstrap", index, 2))
     return replace(verdict, claims=claims.about_task(verdict, findings))
 
 
@@ -116,6 +121,15 @@ def ranking(entrants: Sequence[Entrant]) -> list[Entrant]:
         return (3 if item.replicates else 2), 0.0
 
     return sorted(entrants, key=key)
+
+
+def chances_of(sound: Mapping[str, Values], together: bool, generator: np.random.Generator) -> dict[str, float]:
+    """Contender → probability of having the best mean, among those with a sound replicate."""
+    if not sound:
+        return {}
+    seeds = sorted(set.union(*(set(values) for values in sound.values())))
+    table = np.array([[values.get(seed, math.nan) for seed in seeds] for values in sound.values()])
+    return dict(zip(sound, map(float, probability_best(table, generator, together)), strict=True))
 
 
 def tally(study: StudyRecord, verdicts: Sequence[TaskVerdict]) -> tuple[Tally, ...]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from steepest.types import Outcome
 from steepest.verdict import numbers
-from steepest.verdict.diagnostics import Accident, AtEdge, BlowUp, Doubt, Resolution, Stall
+from steepest.verdict.diagnostics import Accident, AtEdge, Doubt, Resolution, TooLarge, TooSmall
 from steepest.verdict.nouns import Claim, Standing
+from steepest.verdict.pairs import ENOUGH
 from steepest.verdict.scene import Scene
-from steepest.verdict.standings import ENOUGH
 
 
 def details(scene: Scene) -> Iterator[Claim]:
@@ -25,6 +25,7 @@ def details(scene: Scene) -> Iterator[Claim]:
     yield from forgiving(scene)
     yield from time_to_target(scene)
     yield from time_of_a_run(scene)
+    yield from repeat_by_repeat(scene)
     yield from (doubt(scene, each) for each in scene.found(Doubt))
     yield from (resolution(scene, each) for each in scene.found(Resolution))
     if scene.best.status != "failed":
@@ -128,10 +129,12 @@ def edge(scene: Scene, found: AtEdge) -> Claim:
 
 
 def too_large(scene: Scene) -> Iterator[Claim]:
-    if found := scene.found(BlowUp):
+    if found := scene.found(TooLarge):
+        blew_up, stuck = any(each.diverged for each in found), any(each.stalled for each in found)
+        how = " or ".join(["the loss blew up"] * blew_up + ["they learned next to nothing"] * stuck)
         where = "; ".join(f"{each.contender} from {numbers.rate(each.rate)} up" for each in found)
         yield Claim(
-            f"Too large a rate made the loss blow up, in at least half of the runs: {where}.",
+            f"Too large a rate ruined most runs: {how}. That is {where}.",
             {each.contender: each.rate for each in found},
             tuple(scene.key(each.contender) for each in found),
             "rate",
@@ -139,7 +142,7 @@ def too_large(scene: Scene) -> Iterator[Claim]:
 
 
 def too_small(scene: Scene) -> Iterator[Claim]:
-    if found := scene.found(Stall):
+    if found := scene.found(TooSmall):
         where = "; ".join(f"{each.contender} up to {numbers.rate(each.rate)}" for each in found)
         yield Claim(
             f"Too small a rate left training near its start, less than a tenth of the way to the best result: {where}.",
@@ -221,6 +224,17 @@ def time_of_a_run(scene: Scene) -> Iterator[Claim]:
 
 
 # ---- how sure --------------------------------------------------------------------------------------------------------
+
+
+def repeat_by_repeat(scene: Scene) -> Iterator[Claim]:
+    if scene.verdict.paired:
+        yield Claim(
+            "Luck moved the optimizers up and down together, so they are compared repeat by repeat: a lead can be "
+            "surer than the scatter of each one alone suggests.",
+            {"correlation": scene.verdict.correlation},
+            scene.keys(*scene.verdict.standings),
+            "luck",
+        )
 
 
 def doubt(scene: Scene, found: Doubt) -> Claim:

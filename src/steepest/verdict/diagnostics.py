@@ -35,13 +35,25 @@ class AtEdge:
 
 
 @dataclass(frozen=True, slots=True)
-class BlowUp:
-    """At this rate and at all rates above it, most trials diverged."""
+class TooLarge:
+    """At this rate and at all rates above it, most trials diverged or hardly learned."""
 
     contender: str
     rate: float
     diverged: int
     """Of the trials at this rate and above."""
+    stalled: int
+    trials: int
+
+
+@dataclass(frozen=True, slots=True)
+class TooSmall:
+    """At this rate and at all rates below it, most trials hardly learned."""
+
+    contender: str
+    rate: float
+    stalled: int
+    """Of the trials at this rate and below."""
     trials: int
 
 
@@ -52,16 +64,6 @@ class Accident:
     contender: str
     trials: int
     outcomes: Mapping[Outcome, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Stall:
-    """At this rate and at all rates below it, most trials hardly learned."""
-
-    contender: str
-    rate: float
-    stalled: int
-    trials: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +82,13 @@ class Resolution:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A contender is judged behind by Welch's t, yet the bootstrap-t interval of the single pair still holds 0."""
+    """A contender is judged behind by a t test, yet the bootstrap-t interval of the single pair still holds 0."""
 
     contender: str
     bootstrap: Interval
 
 
-Finding = AtEdge | BlowUp | Accident | Stall | Resolution | Doubt
+Finding = AtEdge | TooLarge | TooSmall | Accident | Resolution | Doubt
 
 
 def examine(
@@ -99,13 +101,8 @@ def examine(
     found: list[Finding | None] = []
     for item in verdict.standings:
         entrant = entrants[item.contender]
-        found += [
-            at_edge(item),
-            blow_up(entrant),
-            accident(entrant),
-            stall(item),
-            doubt(item, entrant, evidence, generator),
-        ]
+        found += [at_edge(item), too_large(item, entrant), too_small(item), accident(entrant)]
+        found.append(doubt(item, evidence, generator))
     found.append(resolution(verdict, evidence))
     return tuple(each for each in found if each is not None)
 
@@ -116,13 +113,27 @@ def at_edge(item: Standing) -> AtEdge | None:
     return AtEdge(item.contender, item.untuned, item.points[0 if item.untuned == "low" else -1].rate)
 
 
-def blow_up(entrant: Entrant) -> BlowUp | None:
-    """From the top down, the rates at which at least half of the trials diverged; None if that is all rates."""
-    counts = [(rate, _count(entrant, rate, Outcome.DIVERGED), len(entrant.at(rate))) for rate in entrant.rates]
-    above = list(takewhile(lambda count: 2 * count[1] >= count[2], reversed(counts)))
-    if not above or len(above) == len(counts):
+def too_large(item: Standing, entrant: Entrant) -> TooLarge | None:
+    """From the top down, the rates at which at least half of the trials diverged or stalled; None if that is all."""
+    diverged = {rate: sum(t.outcome is Outcome.DIVERGED for t in entrant.at(rate)) for rate in entrant.rates}
+    above = list(takewhile(lambda point: 2 * (diverged[point.rate] + point.stalled) >= point.n, reversed(item.points)))
+    if not above or len(above) == len(item.points):
         return None
-    return BlowUp(entrant.contender, above[-1][0], sum(c[1] for c in above), sum(c[2] for c in above))
+    return TooLarge(
+        contender=item.contender,
+        rate=above[-1].rate,
+        diverged=sum(diverged[point.rate] for point in above),
+        stalled=sum(point.stalled for point in above),
+        trials=sum(point.n for point in above),
+    )
+
+
+def too_small(item: Standing) -> TooSmall | None:
+    """From the bottom up, the rates at which at least half of the trials stalled; None if that is all."""
+    below = list(takewhile(lambda point: 2 * point.stalled >= point.n, item.points))
+    if not below or len(below) == len(item.points):
+        return None
+    return TooSmall(item.contender, below[-1].rate, sum(p.stalled for p in below), sum(p.n for p in below))
 
 
 def accident(entrant: Entrant) -> Accident | None:
@@ -131,43 +142,28 @@ def accident(entrant: Entrant) -> Accident | None:
     return Accident(entrant.contender, len(entrant.trials), others) if others else None
 
 
-def stall(item: Standing) -> Stall | None:
-    """From the bottom up, the rates at which at least half of the trials hardly learned; None if that is all rates."""
-    below = list(takewhile(lambda point: 2 * point.stalled >= point.n, item.points))
-    if not below or len(below) == len(item.points):
-        return None
-    return Stall(item.contender, below[-1].rate, sum(p.stalled for p in below), sum(p.n for p in below))
-
-
 def resolution(verdict: TaskVerdict, evidence: Evidence) -> Resolution | None:
     """For the best and the contender in second place, where both could be judged."""
-    if len(verdict.standings) < 2:
+    second = verdict.standings[1].contender if len(verdict.standings) > 1 else ""
+    pair = evidence.pairs.get((verdict.best, second))
+    if pair is None:
         return None
-    best, second = verdict.standings[:2]
-    pair = evidence.pairs.get((best.contender, second.contender))
-    if pair is None or best.deviation is None or second.deviation is None:
-        return None
-    deviations, seen = (best.deviation, second.deviation), pair.difference.value
+    seen = pair.difference.value
     return Resolution(
-        challenger=second.contender,
+        challenger=second,
         n=pair.n,
-        smallest=smallest_difference(deviations, pair.n, pair.level, CHANCE),
+        smallest=smallest_difference(pair.deviations, pair.n, pair.level, CHANCE),
         seen=seen,
-        needed=replicates_needed(seen, deviations, pair.level, CHANCE) if seen > 0 else None,
+        needed=replicates_needed(seen, pair.deviations, pair.level, CHANCE) if seen > 0 else None,
     )
 
 
-def doubt(item: Standing, entrant: Entrant, evidence: Evidence, generator: np.random.Generator) -> Doubt | None:
+def doubt(item: Standing, evidence: Evidence, generator: np.random.Generator) -> Doubt | None:
     """A second opinion, which does not take luck to be bell-shaped, on whoever is only just behind."""
     if item.status != "behind":
         return None
-    best = evidence.best
-    pair = evidence.pairs[best.contender, item.contender]
+    pair = evidence.pairs[evidence.best.contender, item.contender]
     if pair.estimate.low > pair.difference.error:  # no method would overturn that
         return None
-    interval = bootstrap_t(best.sign * best.values, entrant.sign * entrant.values, evidence.confidence, generator)
+    interval = bootstrap_t(pair.one, pair.other, evidence.confidence, generator)
     return None if interval.low > 0 else Doubt(item.contender, interval)
-
-
-def _count(entrant: Entrant, rate: float, outcome: Outcome) -> int:
-    return sum(trial.outcome is outcome for trial in entrant.at(rate))

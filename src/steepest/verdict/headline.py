@@ -11,8 +11,8 @@ from steepest.verdict import numbers
 from steepest.verdict.details import edge, failure, only_just_behind, unsure
 from steepest.verdict.diagnostics import AtEdge
 from steepest.verdict.nouns import Claim
+from steepest.verdict.pairs import ENOUGH
 from steepest.verdict.scene import Scene
-from steepest.verdict.standings import ENOUGH
 
 FORGIVING, TOUCHY = 1.0, 0.4
 """Decades of good rates from which on a rate is called forgiving, and below which it is called touchy."""

@@ -70,9 +70,9 @@ class Standing:
     deviation: float | None
     """Standard deviation over replicates; None below two."""
     behind_best: Estimate | None
-    """How much worse than the best (positive means worse whatever the metric's direction), by Welch's t at the level
-    at which Holm's procedure judged this pair, so that it holds 0 exactly if p_best > 0.05; n is the smaller sample.
-    None for the best."""
+    """How much worse than the best (positive means worse whatever the metric's direction). The interval is Welch's, or
+    Student's of the differences by seed where `TaskVerdict.paired`, at the level at which Holm's procedure judged this
+    pair: it holds 0 exactly if p_best is 1 − confidence or more. n is the smaller sample. None for the best."""
     p_best: float | None
     """p of that difference, adjusted by Holm over all pairs of the task's contenders."""
     behind_reference: Estimate | None
@@ -123,6 +123,10 @@ class TaskVerdict:
     """Name → validation metric level."""
     margin: float = 0.0
     """The practical margin that ties were judged by, raw."""
+    paired: bool = False
+    """Whether contenders are compared seed by seed, because the seeds' luck is seen to move them together."""
+    correlation: float | None = None
+    """Of the contenders' test metrics over seeds, the mean over pairs; None where it could not be measured."""
 
     @property
     def headline(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,19 +15,16 @@ from steepest.selection import edge, is_sound
 from steepest.types import StepTime, TaskFacts, Trace
 from steepest.verdict.curves import advise, rate_curve
 from steepest.verdict.nouns import Estimate, RatePoint, Standing, Status
-from steepest.verdict.pairs import Pair
+from steepest.verdict.pairs import ENOUGH, Pair, compare
 from steepest.verdict.stats import (
     best_of_k,
     censored_median,
     first_crossing,
     mean_interval,
     moments,
-    welch,
 )
 from steepest.verdict.table import GRID, Entrant, curve_of, has_test_value
 
-ENOUGH = 5
-"""Sound replicates that a contender needs before it is judged."""
 TARGETS = {"95 %": 0.95, "99 %": 0.99}
 """Name → share of the reference's improvement."""
 TRIED = (1, 2, 3, 5, 9)
@@ -111,8 +108,8 @@ def behind(evidence: Evidence, leader: Entrant | None, item: Entrant) -> tuple[E
     pair = evidence.pairs.get((leader.contender, item.contender))
     if pair is not None:
         return pair.estimate, pair.p
-    interval = welch(leader.sign * leader.values, item.sign * item.values).interval(evidence.confidence)
-    return Estimate(interval.value, interval.low, interval.high, min(len(leader.values), len(item.values))), None
+    pair = compare(leader.goodness, item.goodness, paired=False)
+    return replace(pair, level=1 - evidence.confidence).estimate, None
 
 
 def estimate(values: np.ndarray, confidence: float) -> Estimate | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -35,6 +35,10 @@ class Difference:
     """Degrees of freedom, by Welch and Satterthwaite."""
     p: float
     """Two-sided p value of the hypothesis that the true means are equal."""
+
+    def reversed(self) -> Difference:
+        """The difference the other way round."""
+        return replace(self, value=-self.value)
 
     def interval(self, confidence: float) -> Interval:
         if self.error == 0:
@@ -142,22 +146,54 @@ def holm(p: np.ndarray, alpha: float) -> Adjusted:
     return Adjusted(adjusted, level)
 
 
-def probability_best(
-    samples: Sequence[np.ndarray], generator: np.random.Generator, resamples: int = 10_000
-) -> np.ndarray:  # [k]
-    """How often each of k samples has the highest mean when all are resampled (bootstrap; Efron, 1979).
+def shared_luck(
+    values: np.ndarray, generator: np.random.Generator, shuffles: int = 999
+) -> tuple[float, float]:  # values [k, n]
+    """The mean correlation between k rows over n columns, and the p value of its being this large by chance.
 
-    Resampled means spread too little by √((n−1)/n), which matters at n = 5; they are stretched by that factor. Samples
-    that tie for the highest mean share the resample.
+    The chance is that of a permutation test (Pitman, 1937): the rows are shuffled independently. Rows without spread
+    say nothing and are left out.
     """
-    means = np.empty((len(samples), resamples))
-    for row, x in zip(means, samples, strict=True):
-        n, (mean, variance) = len(x), moments(x)
+    rows = values[np.ptp(values, axis=1) > 0]
+    if len(rows) < 2:
+        return 0.0, 1.0
+    z = (rows - rows.mean(axis=1, keepdims=True)) / rows.std(axis=1, keepdims=True)
+
+    def correlation(z: np.ndarray) -> np.ndarray:  # of [..., k, n]: the mean over pairs of rows, from the mean row
+        k = z.shape[-2]
+        return (k * np.mean(np.mean(z, axis=-2) ** 2, axis=-1) - 1) / (k - 1)
+
+    order = generator.random((shuffles, *z.shape)).argsort(axis=-1)
+    shuffled = correlation(np.take_along_axis(z[None], order, axis=-1))  # [shuffles]
+    r = float(correlation(z))
+    return r, float(1 + np.sum(shuffled >= r - 1e-12)) / (1 + shuffles)
+
+
+def probability_best(
+    values: np.ndarray, generator: np.random.Generator, together: bool, resamples: int = 10_000
+) -> np.ndarray:  # [k]
+    """How often each of k rows of values [k, n] has the highest mean when they are resampled (bootstrap; Efron, 1979).
+
+    NaN is a missing value; every row needs one that is not. together: the same columns are drawn for all rows, because
+    what a column stands for moves them together. Resampled means spread too little by √((n−1)/n), which matters at
+    n = 5; they are stretched by that factor. Rows that tie for the highest mean share the resample.
+    """
+    k, n = values.shape
+    means = np.empty((k, resamples))
+    counts = generator.multinomial(n, np.full(n, 1 / n), size=resamples)  # [resamples, n]
+    for row, x in zip(means, values, strict=True):
+        known = ~np.isnan(x)
+        mean, variance = moments(x[known])
+        size = int(known.sum())
         if not 0 < variance < math.inf:
             row[:] = mean
             continue
-        counts = generator.multinomial(n, np.full(n, 1 / n), size=resamples)  # [resamples, n]
-        row[:] = mean + (counts @ x / n - mean) * math.sqrt(n / (n - 1))
+        if not together:
+            counts = np.zeros((resamples, n), dtype=int)
+            counts[:, known] = generator.multinomial(size, np.full(size, 1 / size), size=resamples)
+        drawn = counts[:, known].sum(axis=1)
+        resampled = counts[:, known] @ x[known] / np.maximum(drawn, 1)
+        row[:] = mean + np.where(drawn > 0, resampled - mean, 0.0) * math.sqrt(size / (size - 1))
     highest = means == means.max(axis=0)
     return (highest / highest.sum(axis=0)).mean(axis=1)
 

@@ -52,6 +52,11 @@ class Entrant:
         return np.array([item.value for item in self.replicates if item.value is not None])
 
     @property
+    def goodness(self) -> dict[int, float]:
+        """Seed → sign × test metric, of the sound replicates."""
+        return {item.seed: self.sign * item.value for item in self.replicates if item.value is not None}
+
+    @property
     def rates(self) -> tuple[float, ...]:
         return tuple(sorted({trial.rate for trial in self.trials}))
 

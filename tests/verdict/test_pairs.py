@@ -1,0 +1,92 @@
+"""All pairs as one family, and seed by seed only where that is shown to help."""
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+from verdict.factory import study_of
+
+from steepest.verdict.decide import decide
+from steepest.verdict.pairs import compare_all
+
+N = 8
+LUCK = np.random.default_rng(0).normal(size=N)
+OWN = np.random.default_rng(1).normal(size=(3, N))
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def by_seed(rows):
+    return {"abc"[i]: dict(enumerate(map(float, row))) for i, row in enumerate(rows)}
+
+
+ALIKE = by_seed(LUCK + 0.2 * OWN)
+APART = by_seed(OWN)
+
+
+def test_where_luck_moves_all_alike_the_differences_by_seed_are_tested():
+    family = compare_all(ALIKE, 0.05, rng())
+    assert family.paired
+    assert family.correlation == pytest.approx(0.95, abs=0.05)
+    a, b = (np.array(list(ALIKE[name].values())) for name in "ab")
+    assert family.pairs["a", "b"].difference.p == pytest.approx(scipy_stats.ttest_rel(a, b).pvalue)
+
+
+def test_where_it_does_not_welchs_test_keeps_its_freedom():
+    family = compare_all(APART, 0.05, rng())
+    assert not family.paired
+    a, b = (np.array(list(APART[name].values())) for name in "ab")
+    assert family.pairs["a", "b"].difference.p == pytest.approx(scipy_stats.ttest_ind(a, b, equal_var=False).pvalue)
+
+
+def test_pairing_is_decided_for_the_whole_task_and_not_by_the_pair_it_would_suit():
+    mixed = by_seed([LUCK + 0.1 * OWN[0], LUCK + 0.1 * OWN[1], OWN[2]])
+    family = compare_all(mixed, 0.05, rng())
+    lengths = {len(family.pairs[pair].other) for pair in family.pairs}
+    zeros = [np.all(pair.other == 0) or np.all(pair.one == 0) for pair in family.pairs.values()]
+    assert lengths == {N}
+    assert all(zeros) == family.paired == any(zeros)
+
+
+def test_a_pair_is_the_same_seen_from_either_side():
+    pairs = compare_all(ALIKE, 0.05, rng()).pairs
+    here, there = pairs["a", "c"], pairs["c", "a"]
+    assert (here.p, here.level, here.difference.value) == (there.p, there.level, -there.difference.value)
+    assert here.estimate.low == pytest.approx(-there.estimate.high)
+
+
+def test_contenders_with_different_seeds_are_compared_by_their_means():
+    """A failed replicate must not turn the difference into another than that of the means which are shown."""
+    gaps = {name: dict(values) for name, values in ALIKE.items()}
+    del gaps["a"][0]
+    family = compare_all(gaps, 0.05, rng())
+    assert family.paired
+    assert family.pairs["b", "c"].n == N
+    assert np.all(family.pairs["b", "c"].other == 0)
+    assert family.pairs["a", "b"].difference.value == pytest.approx(
+        np.mean(list(gaps["a"].values())) - np.mean(list(gaps["b"].values()))
+    )
+
+
+def test_with_fewer_than_5_seeds_in_common_nothing_is_paired():
+    few = {"a": {i: ALIKE["a"][i] for i in range(5)}, "b": {i: ALIKE["b"][i] for i in range(3, 8)}}
+    family = compare_all(few, 0.05, rng())
+    assert (family.paired, family.correlation) == (False, None)
+
+
+@pytest.mark.parametrize("samples", [{}, {"a": ALIKE["a"]}])
+def test_there_is_no_family_of_fewer_than_two(samples):
+    assert compare_all(samples, 0.05, rng()).pairs == {}
+
+
+def test_a_small_lead_that_every_seed_confirms_is_seen():
+    """On its own each contender scatters by 3 points; the lead of 0.5 holds on every seed."""
+    luck = 0.9 + 0.03 * LUCK
+    table = {"adam": {0.01: list(luck + 0.005 + 0.001 * OWN[0])}, "sgd": {0.01: list(luck + 0.001 * OWN[1])}}
+    verdict = decide(study_of(table)).tasks[0]
+    assert verdict.paired
+    assert verdict.standings[1].status == "behind"
+    assert any("compared repeat by repeat" in claim.sentence for claim in verdict.claims)
+    alone = [dict(zip(range(10, 10 + N), row, strict=True)) for row in (luck + 0.005, luck[::-1])]
+    assert compare_all({"adam": alone[0], "sgd": alone[1]}, 0.05, rng()).pairs["adam", "sgd"].p > 0.05

@@ -89,6 +89,15 @@ def test_no_worker_is_started_before_there_is_work(crew):
     assert executor._crew == []
 
 
+def test_a_step_is_timed_only_when_every_worker_is_idle(crew, tmp_path):
+    executor = crew(workers=2)
+    executor.submit({"kind": "sleep", "id": "before", "seconds": 0.3})
+    job = {"kind": "time", "id": "t", "batch_size": 8, "lanes": []}
+    executor.submit(job)
+    seen = events_until(executor, "done", count=2)
+    assert [event.id for event in seen if event.kind == "done"] == ["before", "t"]
+
+
 def test_a_worker_killed_in_the_middle_of_a_job_is_replaced_and_the_job_done(crew, tmp_path):
     executor = crew(workers=1)
     executor.submit({"kind": "sleep", "id": "long", "seconds": 1.0})

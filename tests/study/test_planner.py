@@ -91,12 +91,12 @@ def test_a_fleet_is_never_empty_and_never_larger_than_all_trials(trials, runs, w
     assert 1 <= lanes_per_shard(trials, runs, workers, work) <= trials
 
 
-def test_one_run_is_shared_out_evenly_over_the_cores():
-    assert lanes_per_shard(90, runs=1, workers=2, work=64 * 4810) == 45
-    assert lanes_per_shard(90, runs=1, workers=3, work=64 * 4810) == 30
+@pytest.mark.parametrize(("runs", "workers", "lanes"), [(1, 2, 45), (1, 3, 30), (7, 2, 45), (13, 2, 45)])
+def test_runs_are_shared_out_evenly_over_the_cores(runs, workers, lanes):
+    assert lanes_per_shard(90, runs, workers, work=32 * 4810) == lanes
 
 
-def test_a_large_model_trains_few_lanes_at_a_time_and_a_tiny_one_many():
+def test_a_large_model_makes_small_shards_and_a_tiny_one_large_ones():
     assert lanes_per_shard(90, runs=7, workers=2, work=64 * 430_000) == 1
     assert lanes_per_shard(90, runs=14, workers=2, work=64 * 50) == 90
 

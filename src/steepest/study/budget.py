@@ -140,10 +140,12 @@ def shard_seconds(run: RunPlan, facts: TaskFacts, time: StepTime, lanes: int) ->
 
 
 def step_milliseconds(run: RunPlan, time: StepTime, lanes: int) -> float:
-    """One step of so many lanes: between the sizes measured on a straight line, beyond the largest in proportion."""
-    measured = sorted((int(size), ms) for size, ms in time.fleet_milliseconds.items())
-    if run.engine == "solo" or not measured:
+    """One step of so many lanes: between the sizes measured, of which a trial alone is one, on a straight line; beyond
+    the largest in proportion."""
+    fleets = {int(size): ms for size, ms in time.fleet_milliseconds.items()}
+    if run.engine == "solo" or not fleets:
         return lanes * time.milliseconds
+    measured = sorted(({1: time.milliseconds} | fleets).items())
     largest, ms = measured[-1]
     if lanes > largest:
         return ms * lanes / largest

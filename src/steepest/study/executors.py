@@ -93,9 +93,10 @@ class FunctionExecutor:
 
 
 class LocalProcesses:
-    """Up to `workers` processes of one thread each on this machine, started when there is work for them.
+    """`workers` processes of one thread each on this machine, started when there is work for them.
 
-    A worker that dies is replaced, and its job goes to the next one, at most `RETRIES` times. Workers do not hear
+    A worker that dies is replaced, and its job goes to the next one, at most `RETRIES` times. A "time" job waits until
+    no other worker has a job; whoever submits it sees to it that none follows before it is done. Workers do not hear
     Ctrl-C, which is the coordinator's to handle, and end by themselves when the coordinator is gone.
     """
 
@@ -134,16 +135,18 @@ class LocalProcesses:
             self._crew.pop().end()
 
     def _hand_out(self) -> None:
-        """Give every idle worker a job, and start workers while there are jobs for them."""
-        while self._queue:
-            worker = next((worker for worker in self._crew if worker.job is None), None)
-            if worker is None:
-                if len(self._crew) == self.workers:
-                    return
-                worker = self._start()
-                self._crew.append(worker)
+        """Give every idle worker a job; whatever is to be timed waits until all are idle."""
+        while self._queue and len(self._crew) < self.workers:
+            self._crew.append(self._start())
+        for worker in [worker for worker in self._crew if worker.job is None]:
+            if not self._queue or (self._queue[0]["kind"] == "time" and self._is_busy()):
+                return
             worker.job = self._queue.popleft()
             worker.send(worker.job)
+
+    def _is_busy(self) -> bool:
+        """Whether a worker has a job, or is still starting."""
+        return any(worker.job is not None or not worker.was_ready for worker in self._crew)
 
     def _hear(self, worker: _Worker) -> list[Event]:
         """All that a worker has to say by now; its last word is its end."""

@@ -23,11 +23,10 @@ T = TypeVar("T")
 
 EVALUATIONS = 30
 
-# Both count examples × parameters in one step, of which a core does some 10⁷ in a millisecond.
-OVERHEAD = 5e6
-"""Work that takes as long as calling the kernels of a step does: below it, more lanes are almost free."""
-CACHE = 2e7
-"""Work of a fleet whose activations and weights still stay near the core: above it, more lanes gain nothing."""
+OVERHEAD = 1e6
+"""Examples × parameters in a step whose arithmetic takes as long as calling the step's kernels: about a millisecond."""
+SLACK = 1.05
+"""How much longer a study may take for the sake of smaller shards, which lose less when they are killed."""
 
 
 def parse_budget(text: str | float) -> float:
@@ -137,18 +136,19 @@ def engine_of(spec: StudySpec, contender: Contender, facts: TaskFacts) -> Litera
 
 
 def lanes_per_shard(trials: int, runs: int, workers: int, work: float) -> int:
-    """Lanes in a fleet such that `runs` runs of so many trials each are over soonest on `workers` cores.
+    """Lanes of a shard such that `runs` runs of so many trials each are over soonest on `workers` cores.
 
     With k shards a run, a core does ⌈runs·k/workers⌉ of them, each of which costs the overhead and `work` (examples ×
-    parameters a step) for every lane. Measured times would do better, but would cut the same study differently
-    each time, and with the cut changes the last bit of some results.
+    parameters in a step) for every lane. Measured times would do better, but would cut the same study differently
+    each time, and with the cut changes the last bit of some results. How many lanes of a shard are trained at once, so
+    that they stay in the cache, is the engine's to say.
     """
-    most = min(trials, max(1, int(CACHE / work)))
 
     def wall(k: int) -> float:
         return math.ceil(runs * k / workers) * (OVERHEAD + math.ceil(trials / k) * work)
 
-    k = min(range(math.ceil(trials / most), trials + 1), key=wall)
+    fastest = min(map(wall, range(1, trials + 1)))
+    k = max(k for k in range(1, trials + 1) if wall(k) <= SLACK * fastest)
     return math.ceil(trials / k)
 
 

@@ -71,7 +71,7 @@ class _Survey:
     def _timing(self, task: TaskRef, contender: Contender, facts: TaskFacts, batch_size: int) -> Job:
         steps = steps_at_equal_samples(facts, batch_size)
         run = plan_run(self.spec, self.spec.protocol, contender, facts, steps, batch_size)
-        lanes = {1, run.lanes, run.extra_lanes} if run.engine == "fleet" else set()
+        lanes = {run.lanes} if run.engine == "fleet" else set()
         return jobs.time(self.spec, task, contender, batch_size, lanes)
 
     def _collect(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,11 +16,12 @@ from typing import Any, Literal
 import torch
 
 from steepest.adapters import torch as drop_in
-from steepest.contenders import DEFAULT, enter
+from steepest.contenders import DEFAULT, MEMORY, enter
 from steepest.engine.shard import Workshop, run_job
 from steepest.engine.worker import serve
 from steepest.errors import BadSetting, BadTask, UnknownName
 from steepest.optim import catalogue as optimizer_catalogue
+from steepest.optim.rule import Rule
 from steepest.reading import StudyReader
 from steepest.report.live import listener as live_listener
 from steepest.study import planner, store
@@ -55,17 +56,34 @@ class Advice:
     settings: Mapping[str, Any]
     code: str
     """Code to paste: the stock torch class where it does the same, ours where it does not."""
+    maker: Any = None
+    """The rule or factory itself, where it is no entry of the catalogue but an object of the caller's."""
 
     def build(self, parameters: Any) -> torch.optim.Optimizer:
-        """The optimizer over a model's parameters, as `torch.optim` builds them."""
-        return drop_in.build(self.rule, parameters, lr=self.rate, **self.settings)
+        """The optimizer over a model's parameters, as `torch.optim` builds them; a schedule is not part of it.
+
+        Raises BadSetting for an optimizer that was an object in another process.
+        """
+        if not self.rule.startswith(MEMORY):
+            return drop_in.build(self.rule, parameters, lr=self.rate, **self.settings)
+        if self.maker is None:
+            raise BadSetting(f"{self.optimizer} was an object in the process that ran the study; build it as there.")
+        if isinstance(self.maker, type) and issubclass(self.maker, Rule):
+            return drop_in.build(self.maker, parameters, lr=self.rate, **self.settings)
+        return self.maker(parameters, lr=self.rate, **self.settings)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "maker"}
 
 
 class Study(StudyReader):
     """A study, with what needs torch: the winner as an optimizer."""
+
+    def __init__(
+        self, folder: Path | str, margin: float | None = None, makers: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(folder, margin)
+        self._makers = makers or {}
 
     @cached_property
     def best(self) -> Advice:
@@ -86,6 +104,8 @@ class Study(StudyReader):
         if rate is None:
             raise BadSetting(f"{chosen} has no rate to recommend on {name}: none of its trials came to a sound end.")
         contender = next(item for item in self.record.contenders if item.name == chosen)
+        own = contender.rule.startswith(MEMORY)
+        arguments = "".join(f", {key}={value!r}" for key, value in contender.settings.items())
         return Advice(
             task=name,
             optimizer=chosen,
@@ -93,7 +113,10 @@ class Study(StudyReader):
             rate=rate,
             schedule=contender.schedule,
             settings=dict(contender.settings),
-            code=drop_in.code(contender, rate),
+            code=f"optimizer = {contender.rule.removeprefix(MEMORY)}(model.parameters(), lr={rate!r}{arguments})"
+            if own
+            else drop_in.code(contender, rate, horizon=verdicts[name].task.steps),
+            maker=self._makers.get(contender.rule.removeprefix(MEMORY)) if own else None,
         )
 
     def __str__(self) -> str:
@@ -143,7 +166,7 @@ def compare(
     folder = _new_folder(spec) if out is None else Path(out)
     executor = crew.executor(folder, spec.workers)
     run_study(spec, folder, executor, listener or live_listener(quiet=quiet), overwrite=overwrite)
-    return Study(folder, margin)
+    return Study(folder, margin, crew.optimizers)
 
 
 def plan(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from steepest.errors import BadSetting
 from steepest.optim import catalogue
-from steepest.optim.rule import Rule
+from steepest.optim.rule import Rule, hyperparameters
 from steepest.optim.schedules import schedule as check_schedule
 from steepest.types import BatchSize, Contender, Setting
 
@@ -99,20 +99,16 @@ def _parse(words: str, schedule: str) -> Contender:
 
 
 def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memory: dict[str, Any]) -> Contender:
-    """A rule of the caller's own: its default rate is the centre of its grid."""
+    """A rule as a class or an object. One that the catalogue does not have is the caller's own: its default rate is the
+    centre of its grid."""
+    default = hyperparameters(rule)
+    others = {key: value for key, value in settings.items() if key != "lr" and value != default[key]}
     for entry in catalogue.CATALOGUE:
-        if entry.rule is rule:
-            others = {key: value for key, value in settings.items() if key != "lr"}
+        if entry.rule is rule and not entry.settings and entry.batch_size is None:
             return catalogue.contender(entry, schedule=schedule, **others)
-    default = {item.name: item.default for item in fields(rule)}  # type: ignore[arg-type]
     memory[rule.__name__] = rule
-    return Contender(
-        name=rule.__name__,
-        rule=MEMORY + rule.__name__,
-        centre=float(settings.get("lr", default["lr"])),
-        settings={key: value for key, value in settings.items() if key != "lr" and value != default[key]},
-        schedule=schedule,
-    )
+    centre = float(settings.get("lr", default["lr"]))
+    return Contender(name=rule.__name__, rule=MEMORY + rule.__name__, centre=centre, settings=others, schedule=schedule)
 
 
 def _foreign(factory: Callable[..., torch.optim.Optimizer], schedule: str, memory: dict[str, Any]) -> Contender:

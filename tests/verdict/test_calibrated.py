@@ -47,7 +47,7 @@ def test_comparing_seed_by_seed_finds_what_the_means_alone_would_hide():
     """A true lag of two thirds of the scatter: luck in common is what makes it visible."""
     lag = 0.004
     alone, together = (found_behind(lag, 10, 200, correlation) for correlation in (0.0, 0.9))
-    assert alone < 0.35
+    assert alone < 0.5
     assert together > 0.75
 
 

@@ -90,7 +90,7 @@ def test_the_summary_tells_how_far_how_long_and_how_many_failed():
     assert summary(progress(left=None)).endswith("24 s")
 
 
-def live(monkeypatch, *events):
+def live(*events):
     stream, clock = Terminal(), Clock()
     tell = LiveTable(stream, clock)
     for event in events:
@@ -101,8 +101,8 @@ def live(monkeypatch, *events):
     return stream.getvalue()
 
 
-def test_the_table_shows_every_contender_with_its_stage_and_best_rate(monkeypatch):
-    shown = live(monkeypatch, progress())
+def test_the_table_shows_every_contender_with_its_stage_and_best_rate():
+    shown = live(progress())
     text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown)
     assert re.search(r"adam +refine +97/130 +8 +0\.003\d* +0\.9742", text)
     assert re.search(r"<script>\\u001b\[31m +grid +12/130 +– +– +–", text)
@@ -111,16 +111,21 @@ def test_the_table_shows_every_contender_with_its_stage_and_best_rate(monkeypatc
     assert "\x1b[31m " not in shown.split("<script>")[1][:6]
 
 
-def test_the_cursor_comes_back_when_the_study_ends(monkeypatch):
-    shown = live(monkeypatch, progress(), progress(390, "finished"))
+def test_before_training_there_are_lines_and_no_table():
+    shown = live(progress(0, "describing", rows=()), progress(0, "timing", rows=()), progress(0, "timing", rows=()))
+    assert shown.splitlines() == ["Looking at the tasks …", "Timing one step of every optimizer …"]
+
+
+def test_the_cursor_comes_back_when_the_study_ends():
+    shown = live(progress(), progress(390, "finished"))
     assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h") == 1
     assert shown.rindex("\x1b[?25h") > shown.rindex("Finished")
 
 
 def test_no_color_leaves_movement_but_no_colour(monkeypatch):
-    coloured = live(monkeypatch, progress())
+    coloured = live(progress())
     monkeypatch.setenv("NO_COLOR", "1")
-    plain = live(monkeypatch, progress())
+    plain = live(progress())
     assert re.search(r"\x1b\[3[0-7]m", coloured)
     assert not re.search(r"\x1b\[(?:\d+;)*(?:3|4|9)\d[;m]", plain)
 

@@ -82,22 +82,30 @@ class PlainLines:
 
 
 class LiveTable:
-    """A table that is drawn anew at most eight times a second; its last state stays on the screen."""
+    """A table that is drawn anew at most eight times a second; its last state stays on the screen.
+
+    It stands only while there is training. Until it is closed, what others write to stderr appears above it.
+    """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         colourless = bool(os.environ.get("NO_COLOR"))
         self.console = Console(file=stream, no_color=colourless, highlight=False, markup=False, emoji=False)
-        self.live = Live(console=self.console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+        self.live = Live(console=self.console, auto_refresh=False, redirect_stdout=False)
         self.clock, self.last, self.phase, self.open = clock, -FRAME, "", False
 
     def __call__(self, progress: Progress) -> None:
+        now = self.clock()
+        if progress.message:
+            self.console.print(Text(one_line(progress.message)))
+        if progress.phase in ("describing", "timing"):
+            if progress.phase != self.phase:
+                self.console.print(Text(summary(progress)))
+            self.phase = progress.phase
+            return
         if not self.open:
             self.live.start()
             self.open = True
             atexit.register(self.close)
-        if progress.message:
-            self.console.print(Text(one_line(progress.message)))
-        now = self.clock()
         if progress.phase != self.phase or now - self.last >= FRAME or progress.trials_done == progress.trials_planned:
             self.phase, self.last = progress.phase, now
             self.live.update(frame(progress, self.console.height), refresh=True)
@@ -112,7 +120,7 @@ class LiveTable:
 
 
 def summary(progress: Progress) -> str:
-    """One line: "Training: 312 of 1,560 trials (20 %), 3 failed, 24 s, about 97 s left; best so far …"."""
+    """One line: "Training: 312 of 1,560 trials (20 %), 3 failed, 24 s, about 97 s left"."""
     if progress.phase in ("describing", "timing"):
         return f"{PHASES[progress.phase]} …"
     failed = sum(row.failed for row in progress.rows)
@@ -146,10 +154,12 @@ def frame(progress: Progress, height: int) -> Group:
         table.add_row(
             *([Text(one_line(row.task))] if several else []), *cells, style="dim" if row.stage == "waiting" else ""
         )
-    bar = ProgressBar(total=max(1, progress.trials_planned), completed=progress.trials_done, width=40)
+    below = Table.grid()
+    below.add_row(ProgressBar(total=max(1, progress.trials_planned), completed=progress.trials_done, width=60))
+    below.add_row(Text(summary(progress)))
     hidden = len(progress.rows) - len(shown)
     more = [Text(f"… and {hidden} more", style="dim")] if hidden else []
-    return Group(table, *more, Text(), bar, Text(summary(progress)))
+    return Group(table, *more, Text(), below)
 
 
 def _cells(row: Row) -> list[Text]:

@@ -47,7 +47,7 @@ class Entry:
             return "synthetic: y = 3x + 2 + noise, drawn from a fixed generator"
         row = dataset(self.data)
         package = f"{row.package} {row.version}".strip()
-        return f"{row.notice.rstrip('.')}; from {package}; {row.licence}"
+        return f"{row.title}, from {package} ({row.licence})"
 
     @property
     def horizon(self) -> str:

@@ -48,7 +48,7 @@ class DataSet:
     shape: str
     target: str
     licence: str
-    """Of the package, and of the data where that differs or is not stated."""
+    """Of the package; and of the data, as their publisher is known to state it where the package does not."""
     notice: str
     """Whose data these are."""
     needs: str = ""
@@ -101,8 +101,8 @@ DATASETS = (
         examples=1797,
         shape="64 pixels, 0 to 16",
         target="10 classes",
-        licence="BSD-3-Clause (package); the data: CC BY 4.0 as its publisher states it, not restated in the package",
-        notice="E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits (test set), UCI repository, 1998.",
+        licence="BSD-3-Clause; data CC BY 4.0, as published",
+        notice="E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, test set, UCI repository, 1998.",
     ),
     DataSet(
         name="housing",
@@ -119,8 +119,8 @@ DATASETS = (
         examples=20640,
         shape="8 features of a block group of houses",
         target="median house value, in 100,000 US dollars, capped at 5",
-        licence="MIT or Apache-2.0 (package); the data: public, from the StatLib archive, not restated in the package",
-        notice="R. K. Pace and R. Barry, Sparse spatial autoregressions, Statistics and Probability Letters 33, 1997.",
+        licence="MIT or Apache-2.0; data public, as published",
+        notice="R. K. Pace and R. Barry, Sparse Spatial Autoregressions, 1997; distributed by the StatLib archive.",
         needs="pyarrow",
     ),
 )

@@ -32,6 +32,14 @@ class Departure:
     """On top of the entry's own settings: {} means that it is the same already, None that no setting makes it so."""
 
 
+# ---- departures that many rows share ---------------------------------------------------------------------------------
+
+PYTORCH_SAME = Departure("PyTorch", "the same, bit for bit on CPU", {})
+KERAS_DECAY = Departure("Keras", "weight_decay is decoupled for every optimizer: w ← (1 − ηλ)w before the step")
+OPTAX_SAME = Departure("Optax", "the same", {})
+RATE_IN_BUFFER = "η multiplies g as it enters the buffer, not the buffer as it is used: another path once η changes"
+
+
 @dataclass(frozen=True)
 class Entry:
     """An optimizer of the catalogue: a rule in one form, with its search prior and where it comes from."""

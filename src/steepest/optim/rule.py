@@ -38,6 +38,7 @@ from steepest.types import Setting
 
 Scope = Literal["element", "tensor", "matrix", "model"]
 Scalar = float | Tensor
+Updated = tuple[Tensor, tuple[Tensor, ...]]
 
 
 class Rule:
@@ -64,7 +65,7 @@ class Rule:
         raise NotImplementedError
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
         """New parameters and new state from parameters `w`, gradient `g`, state `s` and coefficients `c`; pure."""
         raise NotImplementedError
 

@@ -27,6 +27,9 @@ from steepest.types import TaskFacts
 
 __all__ = ["Metric", "Scaling", "Splits", "Task"]
 
+UNNAMED = "task"
+"""The name of a task that was given none: the study's own name for it, such as that of its file, says more."""
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -59,7 +62,7 @@ class Task:
     batch_size: int = 64
     epochs: float = 20
     """The horizon, in passes over the training part."""
-    name: str = "task"
+    name: str = UNNAMED
     title: str = ""
     """What people read; the name if left out."""
     standardize: bool | Literal["inputs", "targets", "both"] = False
@@ -132,9 +135,10 @@ class Task:
         Builds two models. The reason why a task cannot be a fleet, if there is one, is the engine's to find.
         """
         model, other = self.build_model(0), self.build_model(1)
+        own_name = "" if self.name == UNNAMED else self.name
         return TaskFacts(
             name=name or self.name,
-            title=self.title or name or self.name,
+            title=self.title or own_name or name or self.name,
             metric=self.quality.name,
             higher_is_better=self.quality.higher_is_better,
             unit=self.quality.unit,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from report.studies import HOSTILE, default_study, default_view, hostile_study, judged, three_tasks
-from verdict.factory import HOUSING, SEVEN, Shape, synthetic_study
+from verdict.factory import HOUSING, LINE, SEVEN, Shape, synthetic_study
 
 from steepest.report.view import view
 from steepest.types import Outcome, Protocol
@@ -144,3 +144,19 @@ def test_a_name_of_ten_thousand_letters_does_not_bury_a_sentence():
     sentences += shown["tasks"][0]["headline"]
     assert any("x" * 59 + "…" in sentence for sentence in sentences)
     assert max(map(len, sentences)) < 2_000
+
+
+def test_a_loss_that_spans_decades_is_drawn_on_a_logarithmic_axis():
+    axes = [task["axes"] for task in three_tasks()["tasks"]]
+    assert [entry["sensitivity"]["all"]["least"] is not None for entry in axes] == [False, False, True]
+    line = view(*judged(*synthetic_study((replace(SEVEN[0], peak=0.01, noise=1e-4),), (LINE,), seeds=3)))
+    assert line["tasks"][0]["axes"]["sensitivity"]["all"]["log"]
+
+
+def test_labels_under_the_ranking_leave_room_for_each_other():
+    close = replace(LINE, margin=1e-7)
+    shapes = [replace(shape, peak=0.0102 + 1e-5 * i, noise=1e-5) for i, shape in enumerate(SEVEN[:3])]
+    forest = view(*judged(*synthetic_study(shapes, (close,), seeds=5)))["tasks"][0]["forest"]
+    labels = [f"{tick:.{forest['decimals']}f}" for tick in forest["ticks"]]
+    assert len(set(labels)) == len(labels) >= 2
+    assert sum(map(len, labels)) <= 36

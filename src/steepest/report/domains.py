@@ -13,6 +13,8 @@ from typing import Any
 from steepest.report.rounding import nice_ticks, significant
 
 Domain = dict[str, Any]
+LABELS = 36
+"""Characters of tick labels, with two between them, that fit under the ranking's axis."""
 
 
 def forest_domain(entries: list[dict[str, Any]], higher_is_better: bool) -> Domain | None:
@@ -31,8 +33,10 @@ def forest_domain(entries: list[dict[str, Any]], higher_is_better: bool) -> Doma
         if low - worse <= 4 * (high - low) or high == low:
             low, high = min(low, worse), max(high, better)
     pad = 0.04 * (high - low) or 0.5 * abs(high) or 1.0
-    domain = _domain(*sorted((sign * (low - pad), sign * (high + pad))), ticks=9)
-    return {**domain, "best": best["quality"]["value"]}
+    ends = sorted((sign * (low - pad), sign * (high + pad)))
+    domains = [_domain(*ends, ticks=most) for most in range(9, 1, -1)]
+    roomy = [d for d in domains if sum(len(f"{tick:.{d['decimals']}f}") + 2 for tick in d["ticks"]) <= LABELS]
+    return {**(roomy or domains[-1:])[0], "best": best["quality"]["value"]}
 
 
 def _reach(entry: dict[str, Any], sign: int) -> tuple[float, float]:
@@ -89,13 +93,17 @@ def metric_domains(entries: list[dict[str, Any]], higher_is_better: bool) -> dic
     floor = max(min(goods), best - 1.15 * (best - untrained))
     near = max(floor, best - 0.15 * (best - untrained))
 
-    def of(values: Iterable[float], bottom: float) -> Domain | None:
+    # A logarithm is for what is to be small; and an interval may well reach below zero, where no logarithm goes.
+    smallest = 0.0 if higher_is_better else 0.8 * min(v["value"] for v in valid)
+
+    def of(values: Iterable[float], bottom: float, least: float | None = None) -> Domain | None:
         kept = [max(sign * x, bottom) for x in values]
-        return _padded(*sorted((sign * min(kept), sign * max(kept)))) if kept else None
+        low, high = sorted((sign * min(kept), sign * max(kept))) if kept else (0.0, 0.0)
+        return _padded(low, high, least) if kept else None
 
     return {
         "metric": {"all": of(at_best, floor), "late": of(late, floor)},
-        "sensitivity": {"all": of(ends, floor), "near": of(ends, near)},
+        "sensitivity": {"all": of(ends, floor, smallest), "near": of(ends, near, smallest)},
     }
 
 
@@ -115,11 +123,15 @@ def _spanning(values: list[float], top: float) -> Domain | None:
     return _padded(min(kept), max(kept)) if kept else None
 
 
-def _padded(low: float, high: float) -> Domain:
+def _padded(low: float, high: float, smallest: float | None = None) -> Domain:
+    """A domain with room at both ends, and where a logarithmic axis may begin: at the smallest value that matters."""
     pad = 0.04 * (high - low) or 0.5 * abs(high) or 1.0
-    wide = low > 0 and high > 30 * low  # then most would be crowded at the bottom of a linear axis
-    least = significant(low) if low > 0 else None  # where a logarithmic axis may begin
-    return {**_domain(low - pad, high + pad), "least": least, "log": wide}
+    least = low if smallest is None else smallest
+    return {
+        **_domain(low - pad, high + pad),
+        "least": significant(least) if least > 0 else None,
+        "log": least > 0 and high > 30 * least,  # then most would crowd at the bottom of a linear axis
+    }
 
 
 def _domain(low: float, high: float, ticks: int = 6) -> Domain:

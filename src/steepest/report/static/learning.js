@@ -148,11 +148,16 @@ function scaleOf(axis, standing, task) {
   return 1;
 }
 
+/** Whether a quantity can be drawn on a logarithmic axis: a loss, or a metric that is to be small, if positive. */
+function hasLog(task, quantity) {
+  return quantity === "train_loss" || (!task.higher_is_better && task.axes.metric.all?.least > 0);
+}
+
 function vertical(task, quantity, loss, metric, log) {
   const unit = task.unit ? `, ${task.unit}` : "";
   if (quantity === "train_loss") return { ...loss, log: log && loss?.least > 0, worse: "high", unit: "", title: `Training loss (${task.loss_name})` };
   const worse = task.higher_is_better ? "low" : "high";
-  return { ...metric, log: false, worse, unit: task.unit, title: `Validation ${task.metric}${unit}` };
+  return { ...metric, log: log && hasLog(task, quantity), worse, unit: task.unit, title: `Validation ${task.metric}${unit}` };
 }
 
 function learningFigure(figure) {
@@ -163,7 +168,7 @@ function learningFigure(figure) {
   figure.querySelector("[value=seconds]").hidden = task.standings.some((standing) => !standing.milliseconds);
 
   function draw() {
-    offer(figure, "y", state.quantity === "train_loss");
+    offer(figure, "y", hasLog(task, state.quantity));
     offer(figure, "span", state.quantity === "valid_metric");
     const axes = task.axes;
     const y = vertical(task, state.quantity, axes.loss.recommended, axes.metric[state.span], state.y === "log");
@@ -220,7 +225,7 @@ function eachRateFigure(figure) {
   const state = controls(figure, draw);
 
   function draw() {
-    offer(figure, "y", state.quantity === "train_loss");
+    offer(figure, "y", hasLog(task, state.quantity));
     const standing = task.standings.find((item) => item.contender === Number(state.contender));
     const { steps, rates, chosen } = standing.curves;
     const y = vertical(task, state.quantity, task.axes.loss.all, task.axes.metric.all, state.y === "log");

@@ -6,7 +6,8 @@ const LANE = 15; // height of the lane of failures under the curve; the picks ha
 /** Maps of a panel: rate → x, clamped to the axis, and metric → y, which may lie outside the frame. */
 function panelScales(task, range, width, height) {
   const rates = task.axes.rate;
-  const metric = task.axes.sensitivity[range];
+  const domain = task.axes.sensitivity[range];
+  const metric = domain.log ? { ...domain, low: 0.85 * domain.least, high: 1.25 * domain.high, ticks: decades(null, 0, domain.least, domain.high) } : domain;
   const inner = { left: MARGIN.left, right: width - MARGIN.right, top: MARGIN.top, bottom: height - MARGIN.bottom };
   const clamp = (share) => Math.min(1, Math.max(0, share));
   const span = Math.log(rates.high / rates.low);
@@ -17,7 +18,7 @@ function panelScales(task, range, width, height) {
     fails: inner.bottom + LANE / 2 + 1,
     picks: inner.bottom + 2 * LANE,
     x: (rate) => inner.left + (inner.right - inner.left) * clamp(Math.log(rate / rates.low) / span),
-    y: (value) => inner.bottom - ((inner.bottom - inner.top) * (value - metric.low)) / (metric.high - metric.low),
+    y: (value) => inner.bottom - (inner.bottom - inner.top) * along(metric, value),
     frame: () => {
       const [w, h] = [inner.right - inner.left, inner.bottom - inner.top];
       return drawn("svg", { x: inner.left, y: inner.top, width: w, height: h, viewBox: `${inner.left} ${inner.top} ${w} ${h}` });
@@ -25,6 +26,11 @@ function panelScales(task, range, width, height) {
     worse: task.higher_is_better ? inner.bottom : inner.top,
     outside: (value) => value < metric.low || value > metric.high,
   };
+}
+
+/** Where a value lies on a linear or logarithmic axis: 0 at its low end, 1 at its high end. */
+function along({ low, high, log }, value) {
+  return log ? Math.log(Math.max(value, low) / low) / Math.log(high / low) : (value - low) / (high - low);
 }
 
 /** Frame, grid and labels. */

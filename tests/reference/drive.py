@@ -1,6 +1,6 @@
 """The two ways in which rules are driven, and torch's own optimizers, over the common problem: a path [T, P] each.
 
-The fleet here is the contract of a rule in its barest form, ten lines without an engine: replicas stacked to [R, P],
+The fleet here is the contract of a rule in its barest form, a few lines without an engine: replicas stacked to [R, P],
 coefficients derived in float64 on the host, one [R, 1] tensor each, cast last.
 """
 
@@ -17,13 +17,13 @@ from torch import Tensor
 
 from steepest.adapters.torch import as_torch
 from steepest.errors import BadSetting
+from steepest.optim.apply import advance, fresh_fleet
 from steepest.optim.catalogue import CATALOGUE
 from steepest.optim.rule import (
     Rule,
     at_rate,
     check_settings,
     coefficient_record,
-    state_record,
 )
 
 Settings = dict[str, Any]
@@ -53,16 +53,18 @@ def drop_in_path(rule: type[Rule], settings: Settings, dtype: torch.dtype) -> Te
 
 def fleet_path(rule: type[Rule], replicas: Sequence[Settings], dtype: torch.dtype) -> Tensor:
     """Where every replica of a fleet goes, each with complete settings of its own: [T, R, P]."""
-    w = torch.tensor(problem.START, dtype=dtype).repeat(len(replicas), 1)  # [R, P]
-    starts = [rule.initial(at_rate(h, h["lr"])) for h in replicas]
-    state = tuple(
-        torch.tensor([[start.get(name, 0.0)] for start in starts], dtype=dtype).expand_as(w) for name in rule.state
-    )
+    w = torch.tensor(problem.START, dtype=dtype).repeat(len(replicas), 1)
+    starts = [at_rate(h, h["lr"]) for h in replicas]
+    state = fresh_fleet(rule, starts, problem.SHAPES, w)
+    carries = [dict(rule.carry) for _ in replicas]
     path = []
     for t in range(1, problem.STEPS + 1):
-        scalars = [rule.coefficients(at_rate(h, problem.rates(h["lr"])[t - 1]), t) for h in replicas]
+        scalars = [
+            rule.advance(at_rate(h, problem.rates(h["lr"])[t - 1]), t, carry)
+            for h, carry in zip(replicas, carries, strict=True)
+        ]
         c = {name: torch.tensor([[s[name]] for s in scalars], dtype=torch.float64).to(dtype) for name in scalars[0]}
-        w, state = rule.update(w, problem.gradient(t, w), state_record(rule, state), coefficient_record(c))
+        w, state = advance(rule, problem.SHAPES, w, problem.gradient(t, w), state, coefficient_record(c))
         path.append(w)
     return torch.stack(path)
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from steepest.errors import BadInput, BadSetting
+from steepest.optim.apply import fresh, moved
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
 from steepest.optim.entry import Entry
 from steepest.optim.rule import (
@@ -27,7 +28,6 @@ from steepest.optim.rule import (
     coefficient_record,
     describe_hyperparameters,
     hyperparameters,
-    state_record,
 )
 from steepest.optim.schedules import schedule
 from steepest.optim.stock import stock
@@ -66,31 +66,32 @@ class RuleOptimizer(torch.optim.Optimizer):
         for group in self.param_groups:
             settings = {name: group[name] for name in hyperparameters(self.rule)}
             h = at_rate(settings, float(group["lr"]))
-            coefficients = cache(lambda t, h=h: coefficient_record(self.rule.coefficients(h, t)))
-            initial = self.rule.initial(h)
+            coefficients = cache(partial(_coefficients, self.rule, h))
             for p in group["params"]:
                 if p.grad is None:
                     continue
                 _check_dense(p)
                 state = self.state[p]
                 if not state:
-                    state["step"] = 0
-                    state.update({name: torch.full_like(p, initial.get(name, 0.0)) for name in self.rule.state})
+                    start = zip(self.rule.state, fresh(self.rule, h, p), strict=True)
+                    state.update({"step": 0, **self.rule.carry, **dict(start)})
                 state["step"] += 1  # per parameter: one that had no gradient is behind
-                self._move(p, p.grad, tuple(state[name] for name in self.rule.state), coefficients(state["step"]))
+                c, carry = coefficients(state["step"], *(state[name] for name in self.rule.carry))
+                state.update(carry)
+                self._move(p, p.grad, tuple(state[name] for name in self.rule.state), c)
         return loss
 
     def _move(self, p: Tensor, g: Tensor, state: tuple[Tensor, ...], c: Any) -> None:
         """One tensor's update in place: the seam at which a compiled kernel takes the eager rule's place."""
-        moved, new = self.rule.update(p, g, state_record(self.rule, state), c)
-        p.copy_(moved)
+        there, new = moved(self.rule, p, g, state, c)
+        p.copy_(there)
         for old, value in zip(state, new, strict=True):
             old.copy_(value)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As torch's; raises BadInput if the state was saved by another kind of optimizer."""
         parts = [(hyperparameters(self.rule), state_dict["param_groups"])]
-        parts += [(("step", *self.rule.state), state_dict["state"].values())]
+        parts += [(("step", *self.rule.carry, *self.rule.state), state_dict["state"].values())]
         for wanted, saved in parts:
             for each in saved:
                 if missing := [name for name in wanted if name not in each]:
@@ -102,6 +103,12 @@ class RuleOptimizer(torch.optim.Optimizer):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _blank, (self.rule,), self.__getstate__()  # a generated class is found again through its rule
+
+
+def _coefficients(rule: type[Rule], h: Any, t: int, *carried: float) -> tuple[Any, dict[str, float]]:
+    """The coefficients of step t, and the carry after it, from the carry before it."""
+    carry = dict(zip(rule.carry, carried, strict=True))
+    return coefficient_record(rule.advance(h, t, carry)), carry
 
 
 def _check_dense(p: Tensor) -> None:

@@ -29,6 +29,11 @@ class Coefficients:
         self.factor, self.horizon = schedule(shard.contender.schedule), shard.steps
         self.dtype, self.device = dtype, device
         self.distinct, self.of_lane = np.unique(np.asarray(rates, dtype=np.float64), return_inverse=True)
+        self._begin()
+
+    def _begin(self) -> None:
+        self.done = 0
+        self.carries = [dict(self.rule.carry) for _ in self.distinct]  # each as step `done` has left it
 
     def steps(self, start: int, stop: int) -> Iterator[Any]:
         """A record for each of the steps t = start + 1 … stop.
@@ -47,10 +52,11 @@ class Coefficients:
         names: list[str] = []
         for t in range(start + 1, stop + 1):
             factor = self.factor(t, self.horizon)
-            for rate in self.distinct.tolist():
-                values = self.rule.coefficients(at_rate(self.settings, rate * factor), t)
+            for rate, carry in zip(self.distinct.tolist(), self.carries, strict=True):
+                values = self.rule.advance(at_rate(self.settings, rate * factor), t, carry)
                 names = list(values)
                 rows.append(list(values.values()))
+        self.done = stop
         return names, np.array(rows, dtype=np.float64).reshape(stop - start, len(self.distinct), len(names))
 
     def _column(self, values: np.ndarray) -> Sequence[float | torch.Tensor]:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import groupby, pairwise, repeat
-from typing import Any
+from itertools import groupby, pairwise
 
 import numpy as np
 import torch
@@ -23,19 +22,19 @@ from steepest.engine.layout import replicas
 from steepest.engine.programs import Extras, Program, programs
 from steepest.engine.workshop import EMPTY, Configured, Workshop
 from steepest.errors import BadInput
-from steepest.optim.rule import Rule, at_rate, state_record
+from steepest.optim.apply import advance, fresh_fleet
+from steepest.optim.rule import at_rate
 from steepest.tasks.task import Task
 from steepest.types import Lane, Shard, Trace
 
+WORK = 2**25
+"""Parameters × examples, over all lanes, in one step of a fleet that is large enough."""
+MOST = 128
+"""Lanes in any fleet."""
 CHECK = 64
 """Steps after which losses are looked at: a lane that has diverged harms nobody until then."""
 AT_A_TIME = 2**18
 """Input numbers, over all lanes of a seed, that an evaluation puts through the model at a time."""
-
-BLOCK = 2**17
-"""Numbers in a buffer that an update takes at a time: with its temporaries they just stay in cache."""
-
-State = tuple[Tensor, ...]
 
 
 def train(
@@ -60,28 +59,12 @@ def in_fleets(task: Task, shard: Shard, lanes: Sequence[Lane]) -> list[list[int]
 
 
 def lanes_per_fleet(parameters: int, batch_size: int) -> int:
-    return 32
+    """Lanes beyond which a fleet gains nothing: the arithmetic of a step then outweighs the calling of its kernels.
 
-
-def advance(rule: type[Rule], w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
-    """One update of all replicas: parameters, gradients and each state are [R, P], coefficients floats or [R, 1].
-
-    The one place that knows what a rule may look at. An element-wise rule takes the buffers as they are: in one go, or,
-    where they outgrow the cache, some rows at a time, written back in place.
+    A function of sizes alone, since the cut decides the last bits of results, and a job must always give the same.
+    Measured (docs/engine.md): more lanes cost memory, and hardly any time.
     """
-    if rule.scope != "element":
-        raise BadInput(f"{rule.__name__} looks at a whole {rule.scope}: that cannot be trained as a fleet yet.")
-    if w.numel() <= BLOCK:
-        return rule.update(w, g, state_record(rule, state), c)
-    rows = max(1, BLOCK // w.shape[1])
-    coefficients = [x.split(rows) if isinstance(x, Tensor) else repeat(x) for x in c]
-    for old, gradient, *others in zip(
-        zip(*(x.split(rows) for x in (w, *state)), strict=True), g.split(rows), *coefficients, strict=False
-    ):
-        new, new_state = rule.update(old[0], gradient, state_record(rule, old[1:]), type(c)(*others))
-        for before, after in zip(old, (new, *new_state), strict=True):
-            before.copy_(after)
-    return w, state
+    return max(1, min(MOST, WORK // (parameters * (batch_size + 4))))  # 4: what an update costs, in examples
 
 
 class Fleet:
@@ -111,7 +94,10 @@ class Fleet:
         self.flat = start.flat  # [R, P]
         self.extras = Extras(tuple(start.stacked), tuple(start.shared))
         self.tensors = (*start.stacked.values(), *start.shared.values())
-        self.state = tuple(self._initial(name, optimizer) for name in self.rule.state)  # each [R, P]
+        self.shapes = tuple(self.programs.layout.shapes.values())
+        first = self.coefficients.factor(1, shard.steps)
+        starts = [at_rate(optimizer.settings, rate * first) for rate in rates]
+        self.state = fresh_fleet(self.rule, starts, self.shapes, self.flat)  # each [R, Q]
         self.frozen: Tensor | None = None  # int64: rows whose trial has ended
         self._gradient: Program | None = None
 
@@ -136,7 +122,7 @@ class Fleet:
         batches = self.feed.batches(start, stop)
         for t, (batch, c) in enumerate(zip(batches, self.coefficients.steps(start, stop), strict=True), start + 1):
             gradients, loss = self._gradients(t, *batch)
-            self.flat, self.state = advance(self.rule, self.flat, gradients, self.state, c)
+            self.flat, self.state = advance(self.rule, self.shapes, self.flat, gradients, self.state, c)
             if self.frozen is not None:
                 self.flat.index_fill_(0, self.frozen, 0.0)
             losses.append(loss)
@@ -184,9 +170,3 @@ class Fleet:
         extras = (*(x[rows] for x in self.tensors[:count]), *self.tensors[count:])
         arguments = (self.flat[rows], *extras, *inputs)
         return self.programs.outputs(self.extras, *arguments).call(*arguments)
-
-    def _initial(self, name: str, optimizer: Configured) -> Tensor:
-        """One state tensor [R, P] at the start."""
-        values = [self.rule.initial(at_rate(optimizer.settings, lane.rate)).get(name, 0.0) for lane in self.lanes]
-        column = torch.tensor(values, dtype=self.dtype, device=self.device)[:, None]
-        return column.expand_as(self.flat).clone()

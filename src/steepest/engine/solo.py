@@ -14,8 +14,8 @@ from steepest.engine.curves import Curves, joined
 from steepest.engine.data import Order, Part, placed
 from steepest.engine.draws import seed_step
 from steepest.engine.workshop import EMPTY, Configured, Foreign, Workshop
-from steepest.errors import BadInput
-from steepest.optim.rule import at_rate, coefficient_record, state_record
+from steepest.optim.apply import fresh, moved
+from steepest.optim.rule import at_rate, coefficient_record
 from steepest.optim.schedules import schedule
 from steepest.tasks.task import Task
 from steepest.types import Lane, Shard, Trace
@@ -62,7 +62,8 @@ class Trial:
         self.order = Order(lane.seed, self.splits.train)
         self.model = task.build_model(lane.seed, self.dtype).to(self.device)
         self.factor = schedule(shard.contender.schedule)
-        self.optimizer = _driver(workshop.optimizer(shard.contender), self.model, lane.rate)
+        first = lane.rate * self.factor(1, shard.steps)
+        self.optimizer = _driver(workshop.optimizer(shard.contender), self.model, first)
 
     def step(self, t: int) -> float:
         """Step t = 1, 2, …: forward, backward, update. The loss is the batch's, before the update."""
@@ -109,19 +110,17 @@ class RuleDriver:
 
     def __init__(self, optimizer: Configured, parameters: Sequence[Tensor], rate: float) -> None:
         self.rule, self.settings, self.parameters = optimizer.rule, optimizer.settings, parameters
-        if self.rule.scope not in ("element", "tensor"):
-            raise BadInput(f"{self.rule.__name__} looks at a whole {self.rule.scope}: that cannot be trained yet.")
-        initial = self.rule.initial(at_rate(self.settings, rate))
-        self.state = [tuple(torch.full_like(w, initial.get(s, 0.0)) for s in self.rule.state) for w in parameters]
+        self.state = [fresh(self.rule, at_rate(self.settings, rate), w) for w in parameters]
+        self.carry = dict(self.rule.carry)
         self.t = 0
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
         self.t += 1
-        c = coefficient_record(self.rule.coefficients(at_rate(self.settings, rate), self.t))
+        c = coefficient_record(self.rule.advance(at_rate(self.settings, rate), self.t, self.carry))
         for i, w in enumerate(self.parameters):
             if w.grad is not None:
-                new, self.state[i] = self.rule.update(w, w.grad, state_record(self.rule, self.state[i]), c)
+                new, self.state[i] = moved(self.rule, w, w.grad, self.state[i], c)
                 w.copy_(new)
 
     def state_bytes(self) -> int:

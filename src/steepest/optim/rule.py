@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 from collections import namedtuple
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, fields
 from functools import cache
 from types import SimpleNamespace
@@ -47,7 +47,9 @@ class Rule:
     scope: ClassVar[Scope] = "element"
     """What an update may look at: one element, one parameter tensor, one matrix, or all parameters of a replica."""
     state: ClassVar[tuple[str, ...]] = ()
-    """Names of the state tensors, each shaped like the parameters."""
+    """Names of the state tensors, each shaped like the parameters unless `shapes` says otherwise."""
+    carry: ClassVar[Mapping[str, float]] = {}
+    """Scalars that step from update to update on the host, such as a running product, with their first values."""
 
     lr: float
 
@@ -63,6 +65,22 @@ class Rule:
     def coefficients(h: Any, t: int) -> Mapping[str, float]:
         """The scalars of step `t` = 1, 2, … from the hyperparameters `h`, whose `h.lr` already holds the schedule."""
         raise NotImplementedError
+
+    @classmethod
+    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> Mapping[str, float]:
+        """The scalars of step `t` for a rule with a carry, which is changed in place; drivers call only this.
+
+        A rule whose scalars depend on their own history defines it in the place of `coefficients`.
+        """
+        return cls.coefficients(h, t)
+
+    @staticmethod
+    def shapes(shape: torch.Size) -> Mapping[str, Sequence[int]]:
+        """Shapes of those state tensors that are not shaped like their parameter, which is a tensor of `shape`.
+
+        For rules of scope "tensor" and wider.
+        """
+        return {}
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:

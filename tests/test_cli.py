@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from steepest import __version__
+from steepest.cli import main
 
 TASK = """
 import torch
@@ -103,14 +105,31 @@ def test_plan_costs_little_and_trains_nothing(tmp_path):
 # ---- bad input: one sentence, exit code 2, no traceback, nothing lost ----------------------------------------------
 
 
-def sentence(*arguments: str, cwd: Path) -> str:
-    run = steepest(*arguments, cwd=cwd, code=2)
+@pytest.fixture
+def sentence(tmp_path, monkeypatch, capfd):
+    """Runs a command that must fail with one sentence, in this process, since most of the time would go to imports."""
+
+    def run(*arguments: str, cwd: Path = tmp_path) -> str:
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["steepest", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main(list(arguments))
+        said = capfd.readouterr()
+        assert left.value.code == 2, said.err
+        assert said.out == ""
+        lines = [line for line in said.err.strip().splitlines() if line]
+        assert len(lines) == 1, said.err
+        assert lines[0].startswith("steepest: ")
+        return lines[0]
+
+    return run
+
+
+def test_bad_input_leaves_no_traceback_and_exit_code_2(tmp_path):
+    """The same as a process, once."""
+    run = steepest("run", "digist", cwd=tmp_path, code=2)
+    assert run.stderr.startswith("steepest: There is no task 'digist'")
     assert "Traceback" not in run.stderr
-    assert run.stdout == ""
-    lines = [line for line in run.stderr.strip().splitlines() if line]
-    assert len(lines) == 1, run.stderr
-    assert lines[0].startswith("steepest: ")
-    return lines[0]
 
 
 @pytest.mark.parametrize(
@@ -144,8 +163,8 @@ def sentence(*arguments: str, cwd: Path) -> str:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_bad_arguments_get_one_sentence(arguments, words, tmp_path):
-    said = sentence(*arguments, cwd=tmp_path)
+def test_bad_arguments_get_one_sentence(arguments, words, sentence, tmp_path):
+    said = sentence(*arguments)
     for word in words:
         assert word in said, said
     assert not (tmp_path / "runs").exists(), "a study folder was left behind"
@@ -166,14 +185,14 @@ def test_bad_arguments_get_one_sentence(arguments, words, tmp_path):
     ],
     ids=str,
 )
-def test_a_task_file_that_cannot_be_trained_gets_one_sentence(change, words, tmp_path):
-    said = sentence("run", task_file(tmp_path, **change), *SMALL, "--out", "study", cwd=tmp_path)
+def test_a_task_file_that_cannot_be_trained_gets_one_sentence(change, words, sentence, tmp_path):
+    said = sentence("run", task_file(tmp_path, **change), *SMALL, "--out", "study")
     for word in words:
         assert word in said, said
     assert not (tmp_path / "study").exists(), "a study folder was left behind"
 
 
-def test_a_study_folder_that_exists_is_left_alone(study):
+def test_a_study_folder_that_exists_is_left_alone(study, sentence):
     home = study.parent
     before = {path: path.stat().st_mtime_ns for path in study.rglob("*")}
     said = sentence("run", str(home / "my_task.py"), *SMALL, "--out", "study", cwd=home)
@@ -181,18 +200,16 @@ def test_a_study_folder_that_exists_is_left_alone(study):
     assert {path: path.stat().st_mtime_ns for path in study.rglob("*")} == before
 
 
-def test_a_folder_that_is_no_study_is_never_overwritten(tmp_path):
+def test_a_folder_that_is_no_study_is_never_overwritten(sentence, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.txt").write_text("years of work")
     file = task_file(tmp_path)
-    sentence("run", file, *SMALL, "--out", "thesis", "--overwrite", cwd=tmp_path)
+    sentence("run", file, *SMALL, "--out", "thesis", "--overwrite")
     assert (tmp_path / "thesis" / "chapter1.txt").read_text() == "years of work"
 
 
 @pytest.mark.parametrize("damage", ["spec", "database", "newer"])
-def test_a_damaged_or_newer_study_gets_one_sentence(study, damage, tmp_path):
-    import shutil
-
+def test_a_damaged_or_newer_study_gets_one_sentence(study, damage, sentence, tmp_path):
     copy = tmp_path / "study"
     shutil.copytree(study, copy)
     if damage == "spec":
@@ -203,11 +220,11 @@ def test_a_damaged_or_newer_study_gets_one_sentence(study, damage, tmp_path):
         spec = json.loads((copy / "study.json").read_text())
         (copy / "study.json").write_text(json.dumps(spec | {"format": 99}))
     for command in ("verdict", "resume", "report", "export", "use"):
-        said = sentence(command, "study", cwd=tmp_path)
+        said = sentence(command, "study")
         assert "study" in said
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs /proc")
-def test_an_unwritable_folder_gets_one_sentence(tmp_path):
-    said = sentence("run", task_file(tmp_path), *SMALL, "--out", "/proc/study", cwd=tmp_path)
+def test_an_unwritable_folder_gets_one_sentence(sentence, tmp_path):
+    said = sentence("run", task_file(tmp_path), *SMALL, "--out", "/proc/study")
     assert "/proc/study" in said

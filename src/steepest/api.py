@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property, partial
@@ -165,7 +166,8 @@ def compare(
     )  # fmt: skip
     folder = _new_folder(spec) if out is None else Path(out)
     executor = crew.executor(folder, spec.workers)
-    run_study(spec, folder, executor, listener or live_listener(quiet=quiet), overwrite=overwrite)
+    with _told(listener, quiet) as told:
+        run_study(spec, folder, executor, told, overwrite=overwrite)
     return Study(folder, margin, crew.optimizers)
 
 
@@ -195,7 +197,8 @@ def plan(
     with tempfile.TemporaryDirectory(prefix="steepest-plan-") as scratch:
         folder = Path(scratch)
         executor = crew.executor(folder, spec.workers)
-        return run_forecast(spec, folder, executor, listener or live_listener(quiet=quiet))
+        with _told(listener, quiet) as told:
+            return run_forecast(spec, folder, executor, told)
 
 
 def recommend(task: Task | str | Path, budget: str | float | None = None, **choices: Any) -> Advice:
@@ -221,13 +224,27 @@ def resume(
                 f"The task {task.ref.locator!r} of {folder} was an object in memory. Resume in Python: "
                 f"steepest.api.resume({str(folder)!r}, tasks=[task])."
             )
-    run_resume(folder, crew.executor(folder, _workers(workers)), listener or live_listener(quiet=quiet))
+    with _told(listener, quiet) as told:
+        run_resume(folder, crew.executor(folder, _workers(workers)), told)
     return Study(folder)
 
 
 def open_study(folder: Path | str, margin: float | None = None) -> Study:
     """A study that exists, finished or not."""
     return Study(folder, margin)
+
+
+@contextmanager
+def _told(listener: Listener | None, quiet: bool) -> Iterator[Listener]:
+    """Whoever is told of the progress: the caller's listener, or a table that is taken off the terminal in the end."""
+    if listener is not None:
+        yield listener
+        return
+    table = live_listener(quiet=quiet)
+    try:
+        yield table
+    finally:
+        table.close()
 
 
 # ---- from arguments to a spec ----------------------------------------------------------------------------------------

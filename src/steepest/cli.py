@@ -44,7 +44,11 @@ BatchSizes = Annotated[
 ]
 Rates = Annotated[
     str | None,
-    Parameter(group=STUDY, help="Learning rates to try, such as 0.001,0.01, in place of each optimizer's own."),
+    Parameter(
+        group=STUDY,
+        allow_leading_hyphen=True,  # so that a rate below 0 is told as such
+        help="Learning rates to try, such as 0.001,0.01, in place of each optimizer's own.",
+    ),
 ]
 Schedule = Annotated[str, Parameter(group=STUDY, help="How the rate changes over a trial.")]
 Reference = Annotated[
@@ -143,7 +147,7 @@ def run(
         out=out,
         overwrite=overwrite,
         command=_command_line(),
-        listener=_listener(quiet),
+        quiet=quiet,
     )
     _conclude(study, margin, json)
 
@@ -188,8 +192,8 @@ def plan(
         dtype=dtype,
         device=device,
         command=_command_line(),
-        listener=_listener(quiet),
-    )
+        quiet=quiet,
+    ).model_dump(mode="json")
     _print_json(forecast) if json else print(pages.plan(forecast))
 
 
@@ -198,7 +202,7 @@ def resume(folder: StudyFolder = None, *, workers: Workers = None, quiet: Quiet 
     """Go on with a study that was interrupted or killed: nothing finished is run again."""
     from steepest import api
 
-    _conclude(api.resume(_folder(folder), workers=workers, listener=_listener(quiet)), None, json)
+    _conclude(api.resume(_folder(folder), workers=workers, quiet=quiet), None, json)
 
 
 @app.command
@@ -337,12 +341,6 @@ def doctor(*, json: Json = False) -> None:
 
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------
-
-
-def _listener(quiet: bool) -> Any:
-    from steepest.report.live import listener
-
-    return listener(quiet=quiet)
 
 
 def _conclude(study: Any, margin: float | None, json: bool) -> None:

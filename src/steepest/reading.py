@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -44,8 +45,8 @@ class StudyReader:
         return view(self.record, self.verdict, self.traces)
 
     def text(self) -> str:
-        """The verdict for a terminal."""
-        return text.text(self.view)
+        """The verdict in words and tables, in colour where standard output is a terminal that wants it."""
+        return text.text(self.view, colour=text.wants_colour(sys.stdout))
 
     def export(self, form: str) -> str:
         """The study as "csv" (a row a trial), "ranking-csv", "json" (the view) or "latex" (the ranking)."""

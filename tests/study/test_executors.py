@@ -165,7 +165,7 @@ def test_closing_ends_workers_in_the_middle_of_their_jobs(crew, tmp_path):
     start = time.monotonic()
     executor.close()
     executor.close()
-    assert time.monotonic() - start < 1.0
+    assert time.monotonic() - start < 5.0
     assert not any(map(is_alive, workers))
 
 

@@ -25,6 +25,8 @@ EVALUATIONS = 30
 
 OVERHEAD = 1e6
 """Examples × parameters in a step whose arithmetic takes as long as calling the step's kernels: about a millisecond."""
+SET_UP = 200
+"""Steps whose overhead is as long as a shard takes apart from its steps: to build its models, and to sync its file."""
 SLACK = 1.05
 """How much longer a study may take for the sake of smaller shards, which lose less when they are killed."""
 
@@ -109,7 +111,7 @@ def plan_run(
         trials = rates * protocol.seeds
         if engine == "solo":  # nothing is shared, so small shards lose nothing: one replicate each
             return min(rates, trials)
-        return lanes_per_shard(trials, runs, spec.workers, batch_size * facts.parameters)
+        return lanes_per_shard(trials, runs, spec.workers, steps, batch_size * facts.parameters)
 
     return RunPlan(
         task=facts.name,
@@ -135,17 +137,18 @@ def engine_of(spec: StudySpec, contender: Contender, facts: TaskFacts) -> Litera
     return "solo" if obstacle or spec.engine == "solo" else "fleet"
 
 
-def lanes_per_shard(trials: int, runs: int, workers: int, work: float) -> int:
+def lanes_per_shard(trials: int, runs: int, workers: int, steps: int, work: float) -> int:
     """Lanes of a shard such that `runs` runs of so many trials each are over soonest on `workers` cores.
 
-    With k shards a run, a core does ⌈runs·k/workers⌉ of them, each of which costs the overhead and `work` (examples ×
-    parameters in a step) for every lane. Measured times would do better, but would cut the same study differently
-    each time, and with the cut changes the last bit of some results. How many lanes of a shard are trained at once, so
-    that they stay in the cache, is the engine's to say.
+    With k shards a run, a core does ⌈runs·k/workers⌉ of them. Each costs its set-up and, in each of its steps, the
+    overhead and `work` (examples × parameters) for every lane. Measured times would do better, but would cut the same
+    study differently each time, and with the cut changes the last bit of some results. How many lanes of a shard are
+    trained at once, so that they stay in the cache, is the engine's to say.
     """
 
     def wall(k: int) -> float:
-        return math.ceil(runs * k / workers) * (OVERHEAD + math.ceil(trials / k) * work)
+        shard = (SET_UP + steps) * OVERHEAD + steps * math.ceil(trials / k) * work
+        return math.ceil(runs * k / workers) * shard
 
     fastest = min(map(wall, range(1, trials + 1)))
     k = max(k for k in range(1, trials + 1) if wall(k) <= SLACK * fastest)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,10 +31,6 @@ class Coefficients:
         self.distinct, self.of_lane = np.unique(np.asarray(rates, dtype=np.float64), return_inverse=True)
         self._begin()
 
-    def _begin(self) -> None:
-        self.done = 0
-        self.carries = [dict(self.rule.carry) for _ in self.distinct]  # each as step `done` has left it
-
     def steps(self, start: int, stop: int) -> Iterator[Any]:
         """A record for each of the steps t = start + 1 … stop.
 
@@ -48,16 +44,26 @@ class Coefficients:
 
     def _table(self, start: int, stop: int) -> tuple[list[str], np.ndarray]:
         """Names, and values [steps, distinct rates, names]."""
-        rows = []
-        names: list[str] = []
-        for t in range(start + 1, stop + 1):
-            factor = self.factor(t, self.horizon)
-            for rate, carry in zip(self.distinct.tolist(), self.carries, strict=True):
-                values = self.rule.advance(at_rate(self.settings, rate * factor), t, carry)
-                names = list(values)
-                rows.append(list(values.values()))
+        if start != self.done:
+            self._begin()
+            for t in range(1, start + 1 if self.rule.carry else 1):
+                self._at(t)
+        rows = [self._at(t) for t in range(start + 1, stop + 1)]
         self.done = stop
-        return names, np.array(rows, dtype=np.float64).reshape(stop - start, len(self.distinct), len(names))
+        values = [[list(of_rate.values()) for of_rate in row] for row in rows]
+        return list(rows[0][0]), np.array(values, dtype=np.float64)
+
+    def _begin(self) -> None:
+        self.done = 0
+        self.carries = [dict(self.rule.carry) for _ in self.distinct]  # each as step `done` has left it
+
+    def _at(self, t: int) -> list[Mapping[str, float]]:
+        """The coefficients of step t for each of the distinct rates; moves their carries on."""
+        factor = self.factor(t, self.horizon)
+        return [
+            self.rule.advance(at_rate(self.settings, rate * factor), t, carry)
+            for rate, carry in zip(self.distinct.tolist(), self.carries, strict=True)
+        ]
 
     def _column(self, values: np.ndarray) -> Sequence[float | torch.Tensor]:
         """One coefficient at each step, from its values [steps, distinct rates]."""

@@ -6,6 +6,7 @@ with the same functions.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import functional_call, grad_and_value, vmap
+from torch.func import functional_call, grad_and_value, vjp, vmap
 
 from steepest.engine.data import placed
 from steepest.engine.draws import kept
@@ -87,7 +88,10 @@ class Programs:
         """(parameters [R, P], *extras, *inputs [n, …]) → outputs [R, n, …], in evaluation mode."""
 
         def outputs_of_one(parameters: Named, stacked: Named, shared: Named, inputs: Any) -> Tensor:
-            return functional_call(self.model, parameters | stacked | shared, inputs)
+            def forward(parameters: Named) -> Tensor:
+                return functional_call(self.model, parameters | stacked | shared, inputs)
+
+            return vjp(forward, parameters)[0]  # only under differentiation is a recurrent layer one that vmap can take
 
         of_all = vmap(outputs_of_one, (0, 0, None, None), randomness="different")
 
@@ -113,8 +117,11 @@ class Programs:
         return self._ready[key]
 
     def _trace(self, function: Function, example: Iterable[Tensor]) -> Program:
-        try:  # a trace runs the function once: on copies, since it may change its arguments
-            graph = traced(function, *(x.clone() for x in example), copies_matter=bool(self.changing))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # vmap's, that it does some operation lane by lane
+                # A trace runs the function once: on copies, since it may change its arguments.
+                graph = traced(function, *(x.clone() for x in example), copies_matter=bool(self.changing))
         except Exception:  # what cannot be traced may still run; if it cannot, it says so itself
             return Program(function, is_random=True)
         return Program(graph, is_random(graph))

@@ -1,10 +1,11 @@
 """The sentences: a frozen golden study word for word, and what every sentence must be whatever the study."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, study_of, synthetic_study
+from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, study_of, synthetic_study
 
 from steepest.types import Outcome, StepTime
 from steepest.verdict.claims import WORDS
@@ -210,3 +211,29 @@ def test_no_sentence_is_said_twice():
         for task in decide(study, traces=traces).tasks:
             said = [claim.sentence for claim in task.claims]
             assert len(said) == len(set(said))
+
+
+# ---- time ----
+
+TWO = [Shape("slow", 0.97, 1e-2, speed=4, milliseconds=0.1), Shape("quick", 0.97, 1e-2, speed=12, milliseconds=1.0)]
+
+
+def time_to_target(shapes, timed=True):
+    study, traces = synthetic_study(shapes, reference="slow")
+    verdict = decide(study if timed else replace(study, times=()), traces=traces).tasks[0]
+    return next((claim for claim in verdict.claims if "the way from the start" in claim.sentence), None)
+
+
+def test_who_needs_fewer_steps_is_not_quicker_if_each_of_them_takes_ten_times_as_long():
+    by_time, by_steps = time_to_target(TWO), time_to_target(TWO, timed=False)
+    assert by_time is not None
+    assert by_steps is not None
+    assert re.search(r"(slow is the quickest with|slow is quicker with) \d+ ms \(\d+ steps\)", by_time.sentence)
+    assert re.search(r"(quick is the quickest with|quick is quicker with) \d+ steps", by_steps.sentence)
+
+
+def test_steps_of_different_batches_are_not_compared():
+    quick = replace(TWO[1], batch_size=1)
+    claim = time_to_target([TWO[0], quick], timed=False)
+    assert claim is not None
+    assert not ("slow" in claim.numbers and "quick" in claim.numbers)

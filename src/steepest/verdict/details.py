@@ -72,11 +72,13 @@ def chances(scene: Scene) -> Iterator[Claim]:
     """Who would come first if the study were run again; only where that is open."""
     if not scene.ties or scene.best.probability_best >= 0.95:
         return
-    likely = [item for item in scene.verdict.standings if item.probability_best >= 0.01]
-    likely.sort(key=lambda item: -item.probability_best)
-    often = ", ".join(f"{item.contender} in {100 * item.probability_best:.0f}" for item in likely)
+    order = sorted(scene.verdict.standings, key=lambda item: -item.probability_best)
+    named = [item for item in order if item.probability_best >= 0.01][:4]
+    often = ", ".join(f"{item.contender} in {100 * item.probability_best:.0f}" for item in named)
+    rest = 100 - sum(round(100 * item.probability_best) for item in named)
+    often += f", another one in {rest}" if rest > 1 else ""
     sentence = f"Of a hundred such studies, as far as this one can tell, the best mean would go to {often}."
-    yield Claim(sentence, {item.contender: item.probability_best for item in likely}, scene.keys(*likely), "tie")
+    yield Claim(sentence, {item.contender: item.probability_best for item in order}, scene.keys(*order), "tie")
 
 
 # ---- what went wrong -------------------------------------------------------------------------------------------------
@@ -174,30 +176,36 @@ def forgiving(scene: Scene) -> Iterator[Claim]:
 
 
 def time_to_target(scene: Scene) -> Iterator[Claim]:
-    """Who is there first, and whether that is the best."""
-    best = scene.best.contender
+    """Who is there first, and whether that is the best: by time where it was measured, else by steps of equal batch."""
+    best, others = scene.best, scene.others
+    timed = all(item.milliseconds for item in scene.verdict.standings)
+    comparable = [best, *(item for item in others if timed or item.batch_size == best.batch_size)]
     for name, level in scene.verdict.targets.items():
-        steps = {
-            item.contender: item.steps_to_target[name]
-            for item in scene.verdict.standings
-            if name in item.steps_to_target
-        }
-        there = sorted((count, contender) for contender, count in steps.items() if count is not None)
-        if not there:
+        cost: dict[str, float] = {}
+        words: dict[str, str] = {}
+        for item in comparable:
+            if (steps := item.steps_to_target.get(name)) is not None:
+                seconds = steps * (item.milliseconds or 0) / 1000
+                cost[item.contender] = seconds if timed else steps
+                count = f"{steps:,.0f} {'step' if round(steps) == 1 else 'steps'}"
+                words[item.contender] = f"{numbers.duration(seconds)} ({count})" if timed else count
+        if not cost:
             continue
-        (count, first), rest = there[0], there[1:]
-        if first == best:
-            who = f"{first} is the quickest with {count:.0f} steps"
-            who += f", then {rest[0][1]} with {rest[0][0]:.0f}" if rest else ""
-        elif (mine := steps.get(best)) is not None:
-            who = f"{best} takes {mine:.0f} steps; {first} is quicker with {count:.0f}"
+        order = sorted(cost, key=lambda contender: cost[contender])
+        first = order[0]
+        if first == best.contender:
+            who = f"{first} is the quickest with {words[first]}"
+            who += f", then {order[1]} with {words[order[1]]}" if len(order) > 1 else ""
+        elif best.contender in cost:
+            who = f"{best.contender} takes {words[best.contender]}; {first} is quicker with {words[first]}"
         else:
-            who = f"{first} is the quickest with {count:.0f} steps; {best} gets there in fewer than half of its repeats"
+            who = f"{first} is the quickest with {words[first]}; {best.contender} gets there in fewer than half of its "
+            who += "repeats"
         way = f"{name} of the way from the start to where {scene.verdict.reference} ends"
         yield Claim(
-            f"To {scene.level(level)} on validation data, {way}, {who}.",
-            {"level": level, **steps},
-            tuple(map(scene.key, steps)),
+            f"To {scene.level(level)} on validation data, {way}: {who}.",
+            {"level": level, **{item.contender: item.steps_to_target.get(name) for item in comparable}},
+            scene.keys(*comparable),
             "time",
         )
 

@@ -89,8 +89,9 @@ def use(scene: Scene) -> Claim:
 
 
 def _no_difference(scene: Scene) -> str:
-    """Why ties are ties: because nobody can know, because the difference is small, or both."""
-    names = [item.contender for item in scene.ties]
+    """Why ties are ties: because nobody can know, because the difference is small, or both. The reference comes first,
+    since that is what most readers use."""
+    names = sorted((item.contender for item in scene.ties), key=lambda name: name != scene.verdict.reference)
     some = numbers.names(names if len(names) <= NAMED else [*names[: NAMED - 1], f"{len(names) - NAMED + 1} others"])
     small = [only_just_behind(item) for item in scene.ties]
     best = scene.best.contender

@@ -108,6 +108,10 @@ class Standing:
     best_of: Mapping[int, float | None] = field(default_factory=dict)
     """Number of grid rates tried, drawn at random → expected test metric of the one picked on validation; None where
     all of them may fail."""
+    batch_size: int = 0
+    """Examples a step; steps of contenders with different batches are not to be compared."""
+    steps: int = 0
+    """Of one training run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,8 +65,8 @@ class Family:
 
 def compare_all(samples: Mapping[str, Values], alpha: float, generator: np.random.Generator) -> Family:
     """Welch's t for every pair, or Student's t on the differences by seed where that helps; Holm over all pairs."""
-    correlation, paired = together(list(samples.values()), generator)
     keys = list(combinations(samples, 2))
+    correlation, paired = together(list(samples.values()), alpha / max(len(keys), 1), generator)
     pairs = [compare(samples[one], samples[other], paired) for one, other in keys]
     adjusted = holm(np.array([pair.difference.p for pair in pairs]), alpha)
     found: dict[tuple[str, str], Pair] = {}
@@ -87,17 +87,15 @@ def compare(one: Values, other: Values, paired: bool) -> Pair:
     return Pair(x, y, welch(x, y))
 
 
-def together(samples: Sequence[Values], generator: np.random.Generator) -> tuple[float | None, bool]:
+def together(samples: Sequence[Values], level: float, generator: np.random.Generator) -> tuple[float | None, bool]:
     """How much the seeds' luck moves all contenders alike, and whether comparing seed by seed gains by it.
 
-    It does if the correlation is shown (a permutation test at 5 %), and large enough to make up for the freedom lost:
-    the paired interval is the shorter one if √(1−r)·t(n−1) < t(2n−2).
+    It does if the correlation r is shown (a permutation test at 5 %), and large enough to make up for the freedom that
+    pairing costs: at the level of the tests, the paired interval is the shorter one if √(1−r)·t(n−1) < t(2n−2).
     """
     common = sorted(set.intersection(*(set(values) for values in samples))) if samples else []
-    if len(samples) < 2 or len(common) < ENOUGH:
-        return None, False
-    table = np.array([[values[seed] for seed in common] for values in samples])
-    correlation, p = shared_luck(table, generator)
     n = len(common)
-    enough = 1 - (critical_t(0.05, 2 * n - 2) / critical_t(0.05, n - 1)) ** 2
-    return correlation, p <= SHOWN and correlation > enough
+    if len(samples) < 2 or n < ENOUGH:
+        return None, False
+    r, p = shared_luck(np.array([[values[seed] for seed in common] for values in samples]), generator)
+    return r, p <= SHOWN and r > 1 - (critical_t(level, 2 * n - 2) / critical_t(level, n - 1)) ** 2

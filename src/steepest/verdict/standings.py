@@ -85,6 +85,8 @@ def standing(evidence: Evidence, place: int, item: Entrant, time: StepTime | Non
         picks={each.seed: each.pick.rate for each in item.replicates if each.pick},
         values={each.seed: each.value for each in item.replicates},
         best_of=best_of(item),
+        batch_size=item.trials[0].batch_size,
+        steps=item.trials[0].steps,
     )
 
 

@@ -28,12 +28,13 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 def commands() -> list[tuple[str, str]]:
     """Every `$ steepest …` of the documentation, with the page it stands on."""
-    found = []
-    for page, body in blocks("console"):
-        for line in body.splitlines():
-            if match := re.match(r"\$ (?:\.venv/bin/)?(steepest .*?)(?:\s+#.*)?$", line):
-                found.append((page, match[1]))
-    return found
+    wanted = re.compile(r"\$ (?:\.venv/bin/)?(steepest .*?)(?:\s+#.*)?$")
+    return [
+        (page, match[1])
+        for page, body in blocks("console")
+        for line in body.splitlines()
+        if (match := wanted.match(line))
+    ]
 
 
 @pytest.mark.parametrize(("page", "command"), commands(), ids=lambda value: value)

@@ -17,12 +17,11 @@ from typing import Any, Literal
 import torch
 
 from steepest.adapters import torch as drop_in
-from steepest.contenders import DEFAULT, MEMORY, enter
+from steepest.contenders import DEFAULT, enter
 from steepest.engine.shard import Workshop, run_job
 from steepest.engine.worker import serve
 from steepest.errors import BadSetting, BadTask, UnknownName
 from steepest.optim import catalogue as optimizer_catalogue
-from steepest.optim.rule import Rule
 from steepest.reading import StudyReader
 from steepest.report.live import listener as live_listener
 from steepest.study import planner, store
@@ -36,8 +35,9 @@ from steepest.study.surroundings import cores
 from steepest.tasks import catalogue as task_catalogue
 from steepest.tasks import load
 from steepest.tasks.task import Task
-from steepest.types import Contender, Protocol, TaskRef
+from steepest.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Protocol, TaskRef
 
+IN_MEMORY = (RULE_IN_MEMORY, TORCH_IN_MEMORY)
 EngineName = Literal["auto", "fleet", "solo"]
 DtypeName = Literal["float32", "float64"]
 
@@ -65,11 +65,11 @@ class Advice:
 
         Raises BadSetting for an optimizer that was an object in another process.
         """
-        if not self.rule.startswith(MEMORY):
+        if not self.rule.startswith(IN_MEMORY):
             return drop_in.build(self.rule, parameters, lr=self.rate, **self.settings)
         if self.maker is None:
             raise BadSetting(f"{self.optimizer} was an object in the process that ran the study; build it as there.")
-        if isinstance(self.maker, type) and issubclass(self.maker, Rule):
+        if self.rule.startswith(RULE_IN_MEMORY):
             return drop_in.build(self.maker, parameters, lr=self.rate, **self.settings)
         return self.maker(parameters, lr=self.rate, **self.settings)
 
@@ -105,7 +105,7 @@ class Study(StudyReader):
         if rate is None:
             raise BadSetting(f"{chosen} has no rate to recommend on {name}: none of its trials came to a sound end.")
         contender = next(item for item in self.record.contenders if item.name == chosen)
-        own = contender.rule.startswith(MEMORY)
+        own = contender.rule.partition(":")[2] if contender.rule.startswith(IN_MEMORY) else ""
         arguments = "".join(f", {key}={value!r}" for key, value in contender.settings.items())
         return Advice(
             task=name,
@@ -114,10 +114,10 @@ class Study(StudyReader):
             rate=rate,
             schedule=contender.schedule,
             settings=dict(contender.settings),
-            code=f"optimizer = {contender.rule.removeprefix(MEMORY)}(model.parameters(), lr={rate!r}{arguments})"
+            code=f"optimizer = {own}(model.parameters(), lr={rate!r}{arguments})"
             if own
             else drop_in.code(contender, rate, horizon=verdicts[name].task.steps),
-            maker=self._makers.get(contender.rule.removeprefix(MEMORY)) if own else None,
+            maker=self._makers.get(own),
         )
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from steepest.errors import BadSetting
 from steepest.optim import catalogue
 from steepest.optim.rule import Rule, hyperparameters
 from steepest.optim.schedules import schedule as check_schedule
-from steepest.types import BatchSize, Contender, Setting
+from steepest.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, BatchSize, Contender, Setting
 
 DEFAULT = (
     "gd",
@@ -32,9 +32,6 @@ DEFAULT = (
     "adamw",
 )
 """The seven methods of the textbooks, in the standard form and, where that differs, in the printed one; and AdamW."""
-
-MEMORY = "memory:"
-"""Starts the rule of a contender that is no entry of the catalogue, but a class in the caller's process."""
 
 
 def enter(
@@ -108,7 +105,9 @@ def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memo
             return catalogue.contender(entry, schedule=schedule, **others)
     memory[rule.__name__] = rule
     centre = float(settings.get("lr", default["lr"]))
-    return Contender(name=rule.__name__, rule=MEMORY + rule.__name__, centre=centre, settings=others, schedule=schedule)
+    return Contender(
+        name=rule.__name__, rule=RULE_IN_MEMORY + rule.__name__, centre=centre, settings=others, schedule=schedule
+    )
 
 
 def _foreign(factory: Callable[..., torch.optim.Optimizer], schedule: str, memory: dict[str, Any]) -> Contender:
@@ -120,7 +119,7 @@ def _foreign(factory: Callable[..., torch.optim.Optimizer], schedule: str, memor
         raise BadSetting(f"{name} takes no argument `lr`, so there is no rate to search.") from None
     memory[name] = factory
     centre = float(lr) if isinstance(lr, int | float) and lr > 0 else 1e-2
-    return Contender(name=name, rule=MEMORY + name, centre=centre, schedule=schedule)
+    return Contender(name=name, rule=TORCH_IN_MEMORY + name, centre=centre, schedule=schedule)
 
 
 # ---- words to values -------------------------------------------------------------------------------------------------

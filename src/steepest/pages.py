@@ -95,8 +95,9 @@ def plan(forecast: Page) -> str:
         f"{len(facts)} task{'s' if len(facts) > 1 else ''}.",
         f"It would take about {_duration(forecast['seconds'])}.",
         *(sentence for sentence in forecast["given_up"]),
-        f"Smallest difference it can tell from luck: {forecast['resolution']:.2g} standard deviations of a replicate.",
     ]
+    if forecast["resolution"] is not None:
+        words.append(f"It can tell {forecast['resolution']:.2g} standard deviations of a replicate from luck.")
     return _table(("task", "contender", "engine", "batch", "steps"), rows) + "\n\n" + _wrap(" ".join(words))
 
 

@@ -48,6 +48,12 @@ _SENTENCES = {
 }
 
 
+RULE_IN_MEMORY = "rule:"
+"""Starts `Contender.rule` where it means a rule of the caller's own, which fleets can train."""
+TORCH_IN_MEMORY = "torch:"
+"""Starts `Contender.rule` where it means a foreign `torch.optim.Optimizer`, which trains one model at a time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contender:
     """What enters a study: an optimizer of the catalogue, its fixed settings, its search space and its schedule."""
@@ -55,7 +61,8 @@ class Contender:
     name: str
     """Unique within the study, and what people read: "adam", "sgd@1"."""
     rule: str
-    """The catalogue's name of the optimizer."""
+    """The catalogue's name of the optimizer; or, behind RULE_IN_MEMORY or TORCH_IN_MEMORY, the key of an object that
+    only the process that began the study holds."""
     centre: float
     """Centre of the rate grid: the rule's prior."""
     settings: Mapping[str, Setting] = field(default_factory=dict)

@@ -34,7 +34,7 @@ def test_state_is_counted_in_bytes_per_parameter(optimizer, bytes_):
 
 
 def test_foreign_optimizers_are_timed_too():
-    contender = Contender("Rprop", "memory:Rprop", centre=1e-2)
+    contender = Contender("Rprop", "torch:Rprop", centre=1e-2)
     workshop = Workshop(optimizers={"Rprop": torch.optim.Rprop})
     time = step_time(digits(), replace(shard(), contender=contender), lanes=[], workshop=workshop)
     assert time.milliseconds > 0

@@ -60,7 +60,7 @@ def test_a_built_in_task_is_found_by_its_name(tmp_path):
 
 
 def test_steps_are_timed(tmp_path):
-    contender = Contender("SGD", "memory:SGD", centre=1e-2)
+    contender = Contender("SGD", "torch:SGD", centre=1e-2)
     job = {"kind": "time", "id": "t", "task": HERE, "contender": asdict(contender), "batch_size": 16, "lanes": []}
     run_job({**job, "dtype": "float32", "device": "cpu"}, tmp_path, WORKSHOP)
     time = read_json(tmp_path / "facts" / "t.json")
@@ -104,7 +104,7 @@ def test_moments_that_fade_away_become_zero():
             return super().step(closure)
 
     workshop = Workshop(tasks=WORKSHOP.tasks, optimizers={"Watching": Watching})
-    contender = Contender("Watching", "memory:Watching", centre=1e-2)
+    contender = Contender("Watching", "torch:Watching", centre=1e-2)
     import tempfile
     from pathlib import Path
 
@@ -121,7 +121,7 @@ def test_moments_that_fade_away_become_zero():
         ({"kind": "describe", "id": "x", "task": asdict(TaskRef("a", "catalogue", "digit"))}, UnknownName, "digits"),
         (train(shard(), device="abacus"), BadSetting, "abacus"),
         (train(shard(), contender=Contender("x", "adma", 1e-3)), UnknownName, "adam"),
-        (train(shard(), contender=Contender("x", "memory:SGD", 1e-3)), BadInput, "one model at a time"),
+        (train(shard(), contender=Contender("x", "torch:SGD", 1e-3)), BadInput, "one model at a time"),
     ],
 )
 def test_bad_input_is_told_in_a_sentence(job, error, message, tmp_path):

@@ -60,7 +60,11 @@ def test_a_trial_is_the_loop_of_the_tutorials_to_the_last_bit(optimizer, make):
 
 
 def foreign(name: str, **settings) -> Contender:
-    return Contender(name, f"memory:{name}", centre=1e-2, settings=settings, schedule="linear")
+    return Contender(name, f"torch:{name}", centre=1e-2, settings=settings, schedule="linear")
+
+
+def own_rule(name: str, **settings) -> Contender:
+    return Contender(name, f"rule:{name}", centre=1e-2, settings=settings, schedule="linear")
 
 
 def test_any_torch_optimizer_trains_with_its_settings_and_under_a_schedule():
@@ -81,17 +85,17 @@ def test_any_torch_optimizer_trains_with_its_settings_and_under_a_schedule():
 def test_a_rule_of_the_users_own_is_found_in_the_workshop():
     task = digits()
     plan = replace(shard("momentum", schedule="linear"), engine="solo")
-    mine = solo.train(task, replace(plan, contender=foreign("Mine")), Workshop(optimizers={"Mine": Momentum}))
+    mine = solo.train(task, replace(plan, contender=own_rule("Mine")), Workshop(optimizers={"Mine": Momentum}))
     assert (mine.train_loss == solo.train(task, plan).train_loss).all()
     with pytest.raises(BadSetting, match="momentum"):
         Trial(
             task,
-            replace(plan, contender=foreign("Mine", momentum=-1)),
+            replace(plan, contender=own_rule("Mine", momentum=-1)),
             plan.lanes[0],
             Workshop(optimizers={"Mine": Momentum}),
         )
     with pytest.raises(BadInput, match="go on with the study from that program"):
-        Trial(task, replace(plan, contender=foreign("Other")), plan.lanes[0])
+        Trial(task, replace(plan, contender=own_rule("Other")), plan.lanes[0])
 
 
 def test_curves_hold_means_of_batch_losses_and_whole_parts():

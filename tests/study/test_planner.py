@@ -134,7 +134,7 @@ def test_a_task_that_cannot_be_a_fleet_is_trained_solo_or_refused():
     lstm = replace(FACTS, fleet_obstacle="an LSTM is slower in a fleet than alone")
     asked = spec()
     assert plan_run(asked, asked.protocol, asked.contenders[0], lstm, 100, 64).engine == "solo"
-    foreign = contender("memory:0")
+    foreign = contender("torch:0")
     assert plan_run(asked, asked.protocol, foreign, FACTS, 100, 64).engine == "solo"
     with pytest.raises(BadTask, match="slower in a fleet than alone"):
         plan_run(spec(engine="fleet"), asked.protocol, asked.contenders[0], lstm, 100, 64)

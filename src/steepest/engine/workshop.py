@@ -12,10 +12,7 @@ from steepest.errors import BadInput
 from steepest.optim.catalogue import entry, settings_of
 from steepest.optim.rule import Rule, check_settings, hyperparameters
 from steepest.tasks.task import Task
-from steepest.types import Contender, Setting
-
-MEMORY = "memory:"
-"""Starts the rule of a contender that is no entry of the catalogue, but an object in the memory of the caller."""
+from steepest.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Setting
 
 
 @dataclass(frozen=True)
@@ -28,17 +25,17 @@ class Workshop:
 
     def optimizer(self, contender: Contender) -> Configured | Foreign:
         """Raises UnknownName or BadSetting, and BadInput for an object that is not here."""
-        if not contender.rule.startswith(MEMORY):
+        if not contender.rule.startswith((RULE_IN_MEMORY, TORCH_IN_MEMORY)):
             item = entry(contender.rule)
             return Configured(item.rule, settings_of(item, contender.settings))
-        key = contender.rule.removeprefix(MEMORY)
+        key = contender.rule.partition(":")[2]
         found = self.optimizers.get(key)
         if found is None:
             raise BadInput(
                 f"The optimizer {key!r} lived in the memory of the program that began this study; "
                 "go on with the study from that program."
             )
-        if isinstance(found, type) and issubclass(found, Rule):
+        if contender.rule.startswith(RULE_IN_MEMORY):
             check_settings(found, contender.settings)
             return Configured(found, {**hyperparameters(found), **contender.settings})
         return Foreign(found, contender.settings)

@@ -17,7 +17,7 @@ from typing import Literal, TypeVar
 
 from steepest.errors import BadSetting, BadTask
 from steepest.study.spec import RunPlan, StudySpec, TaskSpec
-from steepest.types import Contender, Lane, Protocol, Shard, StepTime, TaskFacts
+from steepest.types import TORCH_IN_MEMORY, Contender, Lane, Protocol, Shard, StepTime, TaskFacts
 
 T = TypeVar("T")
 
@@ -128,7 +128,7 @@ def plan_run(
 def engine_of(spec: StudySpec, contender: Contender, facts: TaskFacts) -> Literal["fleet", "solo"]:
     """Fleets wherever they can be; raises BadTask where they cannot be and were asked for."""
     obstacle = facts.fleet_obstacle
-    if contender.rule.startswith("memory:"):
+    if contender.rule.startswith(TORCH_IN_MEMORY):
         obstacle = f"{contender.name} is an optimizer of your own, which trains one model at a time"
     if spec.engine == "fleet" and obstacle:
         raise BadTask(

@@ -20,7 +20,6 @@ from steepest.errors import BadInput, BadSetting, UnknownName
 from steepest.optim import elementwise
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
 from steepest.optim.entry import Entry
-from steepest.optim.rule import Rule
 
 each_entry = pytest.mark.parametrize("item", CATALOGUE, ids=operator.attrgetter("name"))
 torch.set_num_threads(1)
@@ -119,14 +118,6 @@ def test_a_bad_setting_is_refused_wherever_it_comes_in() -> None:
         Adam([{"params": model.parameters(), "b2": 1.0}])
     with pytest.raises(UnknownName, match=r"There is no optimizer 'adamm'\. Did you mean adam"):
         build("adamm", model.parameters())
-
-
-def test_a_rule_that_looks_at_the_whole_model_is_refused() -> None:
-    class Whole(Rule):
-        scope = "model"
-
-    with pytest.raises(BadInput, match="Whole looks at a whole model"):
-        as_torch(Whole)
 
 
 # ---- what a training script expects ----------------------------------------------------------------------------------

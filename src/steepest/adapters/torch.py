@@ -10,7 +10,8 @@ The classes are made from the rules of the catalogue and carry their names.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, ClassVar
 
@@ -18,12 +19,13 @@ import torch
 from torch import Tensor
 
 from steepest.errors import BadInput, BadSetting
-from steepest.optim.apply import fresh, moved
+from steepest.optim.apply import check_matrices, evaluated, fresh, is_wide, moved, moved_together
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
 from steepest.optim.entry import Entry
 from steepest.optim.rule import (
     Rule,
     at_rate,
+    averages,
     check_settings,
     coefficient_record,
     describe_hyperparameters,
@@ -31,6 +33,7 @@ from steepest.optim.rule import (
 )
 from steepest.optim.schedules import schedule
 from steepest.optim.stock import stock
+from steepest.optim.wrappers import unwrap, wrap
 from steepest.types import Contender, Setting
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -63,6 +66,13 @@ class RuleOptimizer(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        if self.is_evaluating:
+            raise BadInput(
+                "The parameters are those for evaluation, where no step can be taken. Call optimizer.train() before "
+                "the gradient is computed, or optimizer.follow(model) once."
+            )
+        check_matrices(self.rule, [p.shape for group in self.param_groups for p in group["params"]])
+        together: list[tuple[Tensor, Tensor, tuple[Tensor, ...], Any]] = []
         for group in self.param_groups:
             settings = {name: group[name] for name in hyperparameters(self.rule)}
             h = at_rate(settings, float(group["lr"]))
@@ -78,15 +88,80 @@ class RuleOptimizer(torch.optim.Optimizer):
                 state["step"] += 1  # per parameter: one that had no gradient is behind
                 c, carry = coefficients(state["step"], *(state[name] for name in self.rule.carry))
                 state.update(carry)
-                self._move(p, p.grad, tuple(state[name] for name in self.rule.state), c)
+                held = tuple(state[name] for name in self.rule.state)
+                if is_wide(self.rule):
+                    together.append((p, p.grad, held, c))
+                else:
+                    self._move(p, p.grad, held, c)
+        if together:
+            self._move_together(together)
         return loss
 
     def _move(self, p: Tensor, g: Tensor, state: tuple[Tensor, ...], c: Any) -> None:
         """One tensor's update in place: the seam at which a compiled kernel takes the eager rule's place."""
-        there, new = moved(self.rule, p, g, state, c)
-        p.copy_(there)
-        for old, value in zip(state, new, strict=True):
-            old.copy_(value)
+        _write(p, state, *moved(self.rule, p, g, state, c))
+
+    def _move_together(self, moving: list[tuple[Tensor, Tensor, tuple[Tensor, ...], Any]]) -> None:
+        """All parameters that have a gradient, for a rule of the whole model, whose numbers stand in every state."""
+        numbers = [i for i, name in enumerate(self.rule.state) if name in self.rule.numbers]
+        oldest = max((state for state in self.state.values()), key=lambda state: state["step"])
+        for _, _, held, _ in moving:
+            for i in numbers:
+                held[i].copy_(oldest[self.rule.state[i]])
+        ws, gs, states, cs = zip(*moving, strict=True)
+        for p, held, (there, new) in zip(ws, states, moved_together(self.rule, ws, gs, states, cs), strict=True):
+            _write(p, held, there, new)
+
+    # ---- where to evaluate -------------------------------------------------------------------------------------------
+
+    @property
+    def is_evaluating(self) -> bool:
+        """Whether the parameters are, for now, those for evaluation."""
+        return any("training" in state for state in self.state.values())
+
+    @torch.no_grad()
+    def eval(self) -> None:
+        """Put the weights that the rule evaluates in the place of those that it trains; `train` puts them back.
+
+        For rules that average their weights. For all others, and before the first step, they are the same.
+        """
+        if not averages(self.rule) or self.is_evaluating:
+            return
+        for group in self.param_groups:
+            h = at_rate({name: group[name] for name in hyperparameters(self.rule)}, float(group["lr"]))
+            for p in group["params"]:
+                if state := self.state.get(p):
+                    carried = [state[name] for name in self.rule.carry]
+                    c, _ = _coefficients(self.rule, h, state["step"], *carried)
+                    held = tuple(state[name] for name in self.rule.state)
+                    state["training"] = p.clone()
+                    p.copy_(evaluated(self.rule, p, held, c))
+
+    @torch.no_grad()
+    def train(self) -> None:
+        """Put the weights that are trained back in their place."""
+        for p, state in self.state.items():
+            if "training" in state:
+                p.copy_(state.pop("training"))
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """`with optimizer.evaluating(): …`: within, the weights are those for evaluation."""
+        before = self.is_evaluating
+        self.eval()
+        try:
+            yield
+        finally:
+            if not before:
+                self.train()
+
+    def follow(self, model: torch.nn.Module) -> None:
+        """From now on `model.train()` and `model.eval()` do for the optimizer what its own `train` and `eval` do.
+
+        It takes effect when the model is called next. Save the model after a call in evaluation mode, or within
+        `evaluating`.
+        """
+        model.register_forward_pre_hook(lambda module, _: self.train() if module.training else self.eval())
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As torch's; raises BadInput if the state was saved by another kind of optimizer."""
@@ -102,7 +177,13 @@ class RuleOptimizer(torch.optim.Optimizer):
         super().load_state_dict(state_dict)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _blank, (self.rule,), self.__getstate__()  # a generated class is found again through its rule
+        return _blank, unwrap(self.rule), self.__getstate__()  # a generated class is found again through its rule
+
+
+def _write(p: Tensor, state: tuple[Tensor, ...], there: Tensor, new: tuple[Tensor, ...]) -> None:
+    p.copy_(there)
+    for old, value in zip(state, new, strict=True):
+        old.copy_(value)
 
 
 def _coefficients(rule: type[Rule], h: Any, t: int, *carried: float) -> tuple[Any, dict[str, float]]:
@@ -120,16 +201,14 @@ def _check_dense(p: Tensor) -> None:
         )
 
 
-def _blank(rule: type[Rule]) -> RuleOptimizer:
-    kind = as_torch(rule)
+def _blank(rule: type[Rule], wrappers: Sequence[str]) -> RuleOptimizer:
+    kind = as_torch(wrap(rule, *wrappers))
     return kind.__new__(kind)
 
 
 @cache
 def as_torch(rule: type[Rule]) -> type[RuleOptimizer]:
     """The `torch.optim.Optimizer` subclass of a rule: called with (params, lr=…, **hyperparameters)."""
-    if rule.scope not in ("element", "tensor"):
-        raise BadInput(f"{rule.__name__} looks at a whole {rule.scope}; as a torch optimizer it is not available yet.")
     keyword = inspect.Parameter.KEYWORD_ONLY
     usual = inspect.Parameter.POSITIONAL_OR_KEYWORD
     accepted = [inspect.Parameter("params", usual)] + [

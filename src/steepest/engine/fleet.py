@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,11 +19,12 @@ from steepest import rng
 from steepest.engine.coefficients import Coefficients
 from steepest.engine.curves import Curves, joined
 from steepest.engine.data import Feed, Part, placed
+from steepest.engine.graph import Program
 from steepest.engine.layout import replicas
-from steepest.engine.programs import Extras, Program, programs
+from steepest.engine.programs import Extras, programs
 from steepest.engine.workshop import EMPTY, Configured, Workshop
 from steepest.errors import BadInput
-from steepest.optim.apply import advance, fresh_fleet
+from steepest.optim.apply import advance, evaluated, fresh_fleet
 from steepest.optim.rule import at_rate
 from steepest.tasks.task import Task
 from steepest.types import Lane, Shard, Trace
@@ -99,6 +101,7 @@ class Fleet:
         starts = [at_rate(optimizer.settings, rate * first) for rate in rates]
         self.state = fresh_fleet(self.rule, starts, self.shapes, self.flat)  # each [R, Q]
         self.frozen: Tensor | None = None  # int64: rows whose trial has ended
+        self.last: Any = None  # the coefficients of the step before
         self._gradient: Program | None = None
 
     def run(self, progress: Callable[[float], None] = lambda done: None) -> Trace:
@@ -123,6 +126,7 @@ class Fleet:
         for t, (batch, c) in enumerate(zip(batches, self.coefficients.steps(start, stop), strict=True), start + 1):
             gradients, loss = self._gradients(t, *batch)
             self.flat, self.state = advance(self.rule, self.shapes, self.flat, gradients, self.state, c)
+            self.last = c
             if self.frozen is not None:
                 self.flat.index_fill_(0, self.frozen, 0.0)
             losses.append(loss)
@@ -150,6 +154,9 @@ class Fleet:
     def evaluate(self, part: Part, at_most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Loss and metric of every lane [R] on a part of its seed's data, or on its first examples."""
         scores = []
+        flat = self.flat if self.last is None else evaluated(self.rule, self.flat, self.state, self.last)
+        if self.frozen is not None and flat is not self.flat:
+            flat = flat.index_fill(0, self.frozen, 0.0)
         for splits, rows in zip(self.splits, self.rows, strict=True):
             positions = getattr(splits, part)[:at_most]
             numbers = sum(column[0].numel() for column in splits.inputs) * (rows.stop - rows.start)
@@ -157,16 +164,16 @@ class Fleet:
             outputs, targets = [], []
             for piece in np.array_split(positions, min(count, len(positions))):
                 inputs, y = placed(*self.task.batch(splits, piece), self.dtype, self.device)
-                outputs.append(self._outputs(rows, inputs))
+                outputs.append(self._outputs(flat, rows, inputs))
                 targets.append(y)
             whole = (torch.cat(outputs, dim=1), torch.cat(targets))
             scores.append(torch.stack(self.programs.scores(*whole).call(*whole)))
         loss, metric = torch.cat(scores, dim=1).double().cpu().numpy()
         return loss, metric
 
-    def _outputs(self, rows: slice, inputs: tuple[Tensor, ...]) -> Tensor:
+    def _outputs(self, flat: Tensor, rows: slice, inputs: tuple[Tensor, ...]) -> Tensor:
         """Outputs [lanes of a seed, n, …] of inputs [n, …]."""
         count = len(self.extras.stacked)
         extras = (*(x[rows] for x in self.tensors[:count]), *self.tensors[count:])
-        arguments = (self.flat[rows], *extras, *inputs)
+        arguments = (flat[rows], *extras, *inputs)
         return self.programs.outputs(self.extras, *arguments).call(*arguments)

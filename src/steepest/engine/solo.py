@@ -4,7 +4,9 @@ that fleets are held to, the stopwatch, and the way out where a model cannot be 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +16,8 @@ from steepest.engine.curves import Curves, joined
 from steepest.engine.data import Order, Part, placed
 from steepest.engine.draws import seed_step
 from steepest.engine.workshop import EMPTY, Configured, Foreign, Workshop
-from steepest.optim.apply import fresh, moved
-from steepest.optim.rule import at_rate, coefficient_record
+from steepest.optim.apply import check_matrices, evaluated, fresh, moved_together
+from steepest.optim.rule import at_rate, averages, coefficient_record
 from steepest.optim.schedules import schedule
 from steepest.tasks.task import Task
 from steepest.types import Lane, Shard, Trace
@@ -81,10 +83,11 @@ class Trial:
         self.model.eval()
         positions = getattr(self.splits, part)
         outputs, targets = [], []
-        for start in range(0, len(positions), EXAMPLES):
-            x, y = self.batch(positions[start : start + EXAMPLES])
-            outputs.append(self.model(*x))
-            targets.append(y)
+        with self.optimizer.evaluating():
+            for start in range(0, len(positions), EXAMPLES):
+                x, y = self.batch(positions[start : start + EXAMPLES])
+                outputs.append(self.model(*x))
+                targets.append(y)
         all_outputs, all_targets = torch.cat(outputs), torch.cat(targets)
         loss = self.task.loss(all_outputs, all_targets)
         metric = self.task.quality.fn(all_outputs, all_targets)
@@ -111,32 +114,71 @@ class RuleDriver:
     def __init__(self, optimizer: Configured, parameters: Sequence[Tensor], rate: float) -> None:
         self.rule, self.settings, self.parameters = optimizer.rule, optimizer.settings, parameters
         self.state = [fresh(self.rule, at_rate(self.settings, rate), w) for w in parameters]
+        check_matrices(self.rule, [w.shape for w in parameters])
         self.carry = dict(self.rule.carry)
         self.t = 0
+        self.last: Any = None  # the coefficients of the step before
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
         self.t += 1
         c = coefficient_record(self.rule.advance(at_rate(self.settings, rate), self.t, self.carry))
-        for i, w in enumerate(self.parameters):
-            if w.grad is not None:
-                new, self.state[i] = moved(self.rule, w, w.grad, self.state[i], c)
-                w.copy_(new)
+        here = [i for i, w in enumerate(self.parameters) if w.grad is not None]
+        ws = [self.parameters[i] for i in here]
+        gradients = [w.grad for w in ws if w.grad is not None]
+        moves = moved_together(self.rule, ws, gradients, [self.state[i] for i in here], [c] * len(here))
+        for i, w, (new, state) in zip(here, ws, moves, strict=True):
+            w.copy_(new)
+            self.state[i] = state
+        self.last = c
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Within, the parameters are those with which the model is to be evaluated."""
+        if not averages(self.rule) or self.last is None:
+            yield
+            return
+        kept = [w.clone() for w in self.parameters]
+        for w, state in zip(self.parameters, self.state, strict=True):
+            w.copy_(evaluated(self.rule, w, state, self.last))
+        try:
+            yield
+        finally:
+            for w, before in zip(self.parameters, kept, strict=True):
+                w.copy_(before)
 
     def state_bytes(self) -> int:
         return sum(x.numel() * x.element_size() for state in self.state for x in state)
 
 
 class ForeignDriver:
-    """Sets the rate of a `torch.optim.Optimizer` and steps it."""
+    """Sets the rate of a `torch.optim.Optimizer` and steps it.
+
+    One that wants to be told when it is evaluated, by `train()` and `eval()` as Schedule-Free ones do, is told.
+    """
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
         self.optimizer = optimizer
+        self.switches = [getattr(optimizer, name, None) for name in ("train", "eval")]
+        self._switch(0)
+
+    def _switch(self, to: int) -> None:
+        if all(map(callable, self.switches)):
+            self.switches[to]()  # type: ignore[misc]
 
     def step(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Within, the parameters are those with which the model is to be evaluated."""
+        self._switch(1)
+        try:
+            yield
+        finally:
+            self._switch(0)
 
     def state_bytes(self) -> int:
         values = [x for state in self.optimizer.state.values() for x in state.values()]

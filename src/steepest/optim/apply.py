@@ -26,9 +26,18 @@ BLOCK = 2**17
 """Numbers in a buffer that an update takes at a time: with its temporaries they just stay in cache."""
 
 
+def check_matrices(rule: type[Rule], shapes: Shapes) -> None:
+    """Raise BadInput for a rule of matrices if none of the parameters is one."""
+    if rule.fallback is not None and all(len(shape) < 2 for shape in shapes):
+        raise BadInput(
+            f"{rule.__name__} works on matrices, and no parameter here has two axes or more. "
+            f"Use its fallback, {rule.fallback.__name__}, instead."
+        )
+
+
 def state_shapes(rule: type[Rule], shape: Sequence[int]) -> list[torch.Size]:
     """The shapes of the state tensors of a parameter of this shape, in the order of their names."""
-    other = rule.shapes(torch.Size(shape))
+    other = {**rule.shapes(torch.Size(shape)), **dict.fromkeys(rule.numbers, (1,))}
     return [torch.Size(other.get(name, shape)) for name in rule.state]
 
 
@@ -37,7 +46,6 @@ def state_shapes(rule: type[Rule], shape: Sequence[int]) -> list[torch.Size]:
 
 def fresh(rule: type[Rule], h: Any, w: Tensor) -> State:
     """The state of one parameter [*shape] before the first step, whose hyperparameters are `h`."""
-    _check(rule)
     initial = rule.initial(h)
     return tuple(
         (torch.empty_like(w) if shape == w.shape else w.new_empty(shape)).fill_(initial.get(name, 0.0))
@@ -46,8 +54,102 @@ def fresh(rule: type[Rule], h: Any, w: Tensor) -> State:
 
 
 def moved(rule: type[Rule], w: Tensor, g: Tensor, state: State, c: Any) -> Updated:
-    """One parameter [*shape] and its state after a step with the gradient `g` and the coefficients `c`."""
-    return rule.update(w, g, state_record(rule, state), c)
+    """One parameter [*shape] and its state after a step with the gradient `g` and the coefficients `c`.
+
+    Not for rules of the whole model.
+    """
+    return rule.update(w, g, state_record(rule, _renewed(rule, w, g, state, c)), c)
+
+
+def is_wide(rule: type[Rule]) -> bool:
+    """Whether a rule looks at all parameters of a model at once."""
+    return rule.scope == "model"
+
+
+def moved_together(
+    rule: type[Rule], ws: Sequence[Tensor], gs: Sequence[Tensor], states: Sequence[State], cs: Sequence[Any]
+) -> list[Updated]:
+    """All parameters of a model and their states after a step; each has its own coefficients.
+
+    A number of the model is the same in every state. Raises BadInput if parameters that a rule looks at together have
+    different types, or settings that would need such a number to differ.
+    """
+    if not is_wide(rule):
+        return [moved(rule, *each) for each in zip(ws, gs, states, cs, strict=True)]
+    if rule.layers is None:
+        return _moved_side_by_side(rule, ws, gs, states, cs)
+    wrapper, inner = rule.layers
+    own = len(inner.state)
+    if wrapper.scope == "model":
+        given = _cut(wrapper.before(_side_by_side(ws), _side_by_side(gs), _joined(cs, ws)), ws)
+    else:
+        given = [wrapper.before(*each) for each in zip(ws, gs, cs, strict=True)]
+    results = moved_together(inner, ws, given, [state[:own] for state in states], cs)
+    for i, (new, state) in enumerate(results):
+        new, kept = wrapper.after(ws[i], new, gs[i], state_record(wrapper, states[i][own:]), cs[i])
+        results[i] = (new, (*state, *kept))
+    return results
+
+
+def _moved_side_by_side(
+    rule: type[Rule], ws: Sequence[Tensor], gs: Sequence[Tensor], states: Sequence[State], cs: Sequence[Any]
+) -> list[Updated]:
+    buffers = [
+        values[0] if name in rule.numbers else _side_by_side(values)
+        for name, values in zip(rule.state, zip(*states, strict=True), strict=True)
+    ]
+    new, new_state = rule.update(_side_by_side(ws), _side_by_side(gs), state_record(rule, buffers), _joined(cs, ws))
+    for name, value, old in zip(rule.state, new_state, buffers, strict=True):
+        if name in rule.numbers and value.shape != old.shape:
+            raise BadInput(
+                f"{rule.__name__} has one {name} for all parameters, and settings of parameter groups that differ "
+                "would give each its own. Only rate and weight decay may differ, and no group may come later."
+            )
+    columns = [
+        [value] * len(ws) if name in rule.numbers else _cut(value, ws)
+        for name, value in zip(rule.state, new_state, strict=True)
+    ]
+    return list(zip(_cut(new, ws), zip(*columns, strict=True), strict=True))
+
+
+def _side_by_side(tensors: Sequence[Tensor]) -> Tensor:
+    """One row [P]."""
+    if len({(x.dtype, x.device) for x in tensors}) > 1:
+        raise BadInput(
+            "This rule looks at all parameters at once: they must be of one dtype and on one device. "
+            "Use one optimizer for each kind of parameter."
+        )
+    return torch.cat([x.reshape(-1) for x in tensors])
+
+
+def _cut(row: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    parts = row.split([x.numel() for x in like])
+    return [part.reshape(x.shape) for part, x in zip(parts, like, strict=True)]
+
+
+def _joined(cs: Sequence[Any], like: Sequence[Tensor]) -> Any:
+    """The coefficients of all parameters as one record: floats where they agree, else one number an element, [P]."""
+    if all(c == cs[0] for c in cs):
+        return cs[0]
+    columns = (
+        values[0]
+        if len(set(values)) == 1
+        else torch.cat([x.new_full((x.numel(),), value) for x, value in zip(like, values, strict=True)])
+        for values in zip(*cs, strict=True)
+    )
+    return type(cs[0])(*columns)
+
+
+def _renewed(rule: type[Rule], w: Tensor, g: Tensor, state: State, c: Any) -> State:
+    """The state of one parameter after the work that is due only now and then, if it is due."""
+    due = getattr(c, "renew", 0.0)
+    if not isinstance(due, Tensor) and not due:
+        return state
+    old = state_record(rule, state)
+    new = old._replace(**rule.renew(w, g, old, c))
+    if not isinstance(due, Tensor):
+        return new
+    return tuple(torch.where(due != 0, x, y) for x, y in zip(new, old, strict=True))
 
 
 # ---- a fleet ---------------------------------------------------------------------------------------------------------
@@ -55,11 +157,13 @@ def moved(rule: type[Rule], w: Tensor, g: Tensor, state: State, c: Any) -> Updat
 
 def fresh_fleet(rule: type[Rule], starts: Sequence[Any], shapes: Shapes, w: Tensor) -> State:
     """The state of R replicas as buffers like `w` [R, P]; each has its own hyperparameters at the `starts` [R]."""
-    _check(rule)
+    check_matrices(rule, shapes)
     values = [rule.initial(h) for h in starts]
     sizes = [[math.prod(shape) for shape in state_shapes(rule, shape)] for shape in shapes]  # parameter, state
     return tuple(
-        w.new_tensor([[value.get(name, 0.0)] for value in values]).expand(-1, sum(size[i] for size in sizes)).clone()
+        w.new_tensor([[value.get(name, 0.0)] for value in values])
+        .expand(-1, 1 if name in rule.numbers else sum(size[i] for size in sizes))
+        .clone()
         for i, name in enumerate(rule.state)
     )
 
@@ -69,10 +173,13 @@ def advance(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: State
 
     The old buffers may be written over.
     """
-    return _BY_SCOPE[rule.scope](rule, shapes, w, g, state, c)
+    if rule.layers is not None:
+        return _in_layers(rule, shapes, w, g, state, c)
+    cut = _by_tensor if rule.scope in ("tensor", "matrix") else _by_row
+    return cut(rule, shapes, w, g, state, c)
 
 
-def _by_element(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
+def _by_row(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
     """The buffers as they are: in one go, or, where they outgrow the cache, some rows at a time, back in place."""
     if w.numel() <= BLOCK:
         return rule.update(w, g, state_record(rule, state), c)
@@ -88,30 +195,63 @@ def _by_element(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: S
 
 
 def _by_tensor(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
-    """One parameter after the other, each for all lanes at once: to the rule every lane looks like a model alone."""
-    own = [(shape, shape, *state_shapes(rule, shape)) for shape in shapes]
+    def of_one(c: Any, w: Tensor, g: Tensor, *held: Tensor) -> State:
+        new, new_state = moved(rule, w, g, held, c)
+        return (new, *new_state)
+
+    kinds = [(shape, shape, *state_shapes(rule, shape)) for shape in shapes]
+    due = getattr(c, "renew", 0.0)
+    if isinstance(due, Tensor) and not due.any():
+        c = c._replace(renew=0.0)
+    new, *new_state = _lane_by_lane(of_one, kinds, c, w, g, *state)
+    return new, tuple(new_state)
+
+
+def _lane_by_lane(function: Any, kinds: Sequence[Sequence[Any]], c: Any, *buffers: Tensor) -> list[Tensor]:
+    """`function(c, *tensors)` of one parameter after the other, each for all lanes at once: to the function every lane
+    looks like a model alone. `kinds` [parameter][buffer] are the shapes; what comes back is buffers again.
+    """
     columns = [
-        buffer.split([math.prod(each[i]) for each in own], dim=1) for i, buffer in enumerate((w, g, *state))
+        buffer.split([math.prod(each[i]) for each in kinds], dim=1) for i, buffer in enumerate(buffers)
     ]  # buffer, parameter → [R, n]
     changing = [name for name, value in zip(c._fields, c, strict=True) if isinstance(value, Tensor)]
     lanes = [getattr(c, name)[:, 0] for name in changing]  # [R] each
 
     def of_one(tensors: State, scalars: Sequence[Tensor]) -> State:
-        here = c._replace(**dict(zip(changing, scalars, strict=True)))
-        new, new_state = rule.update(tensors[0], tensors[1], state_record(rule, tensors[2:]), here)
-        return (new, *new_state)
+        return function(c._replace(**dict(zip(changing, scalars, strict=True))), *tensors)
 
     results = [
-        vmap(of_one)(tuple(column.unflatten(1, shape) for column, shape in zip(parts, each, strict=True)), lanes)
-        for each, *parts in zip(own, *columns, strict=True)
+        vmap(of_one)(tuple(x.unflatten(1, shape or (1,)) for x, shape in zip(parts, each, strict=True)), lanes)
+        for each, *parts in zip(kinds, *columns, strict=True)
     ]
-    new, *new_state = (torch.cat([part.flatten(1) for part in parts], dim=1) for parts in zip(*results, strict=True))
-    return new, tuple(new_state)
+    return [torch.cat([part.flatten(1) for part in parts], dim=1) for parts in zip(*results, strict=True)]
 
 
-_BY_SCOPE = {"element": _by_element, "tensor": _by_tensor}
+def _in_layers(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
+    """A wrapper and a rule of which one looks at the model and the other at tensors: one after the other."""
+    wrapper, inner = rule.layers
+    own = len(inner.state)
+
+    def wrapped(function: Any, *buffers: Tensor) -> list[Tensor]:
+        if wrapper.scope != "tensor":
+            return [*function(c, *buffers)]
+        kinds = [(shape,) * len(buffers) for shape in shapes]
+        return _lane_by_lane(function, kinds, c, *buffers)
+
+    def after(c: Any, w: Tensor, new: Tensor, g: Tensor, *held: Tensor) -> State:
+        new, kept = wrapper.after(w, new, g, state_record(wrapper, held), c)
+        return (new, *kept)
+
+    given = wrapped(lambda c, w, g: (wrapper.before(w, g, c),), w, g)[0]
+    start = w.clone()  # the rule within may write over it
+    new, moved_state = advance(inner, shapes, w, given, state[:own], c)
+    new, *kept = wrapped(after, start, new, g, *state[own:])
+    return new, (*moved_state, *kept)
 
 
-def _check(rule: type[Rule]) -> None:
-    if rule.scope not in _BY_SCOPE:
-        raise BadInput(f"{rule.__name__} looks at a whole {rule.scope}: that cannot be trained yet.")
+# ---- both ------------------------------------------------------------------------------------------------------------
+
+
+def evaluated(rule: type[Rule], w: Tensor, state: State, c: Any) -> Tensor:
+    """Where to evaluate a model with parameters `w`, one or the buffer of all, after a step with coefficients `c`."""
+    return rule.evaluation_weights(w, state_record(rule, state), c)

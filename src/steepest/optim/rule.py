@@ -50,6 +50,12 @@ class Rule:
     """Names of the state tensors, each shaped like the parameters unless `shapes` says otherwise."""
     carry: ClassVar[Mapping[str, float]] = {}
     """Scalars that step from update to update on the host, such as a running product, with their first values."""
+    fallback: ClassVar[type[Rule] | None] = None
+    """Of a rule of matrices: the rule for parameters that are none."""
+    numbers: ClassVar[tuple[str, ...]] = ()
+    """Those names of the state, in a rule of the whole model, that are one number for all parameters, [1] or [R, 1]."""
+    layers: ClassVar[Any] = None
+    """Wrapper and rule within, of a wrapped rule if one of them looks at the whole model and the other at tensors."""
 
     lr: float
 
@@ -86,6 +92,22 @@ class Rule:
     def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
         """New parameters and new state from parameters `w`, gradient `g`, state `s` and coefficients `c`; pure."""
         raise NotImplementedError
+
+    @staticmethod
+    def renew(w: Tensor, g: Tensor, s: Any, c: Any) -> Mapping[str, Tensor]:
+        """Work that is due only now and then: those states that it changes, by name, before the update.
+
+        Called where there is a coefficient `renew` that is not zero. For rules that look at a tensor or a matrix.
+        """
+        return {}
+
+    @staticmethod
+    def evaluation_weights(w: Tensor, s: Any, c: Any) -> Tensor:
+        """Where the model is to be evaluated after a step, element by element, if that is not where it is trained.
+
+        A coefficient that it uses may depend on hyperparameters, but not on the step or the carry.
+        """
+        return w
 
 
 # ---- hyperparameters -------------------------------------------------------------------------------------------------
@@ -183,7 +205,7 @@ def _record(kind: str, names: tuple[str, ...]) -> Any:
     return namedtuple(kind, names)
 
 
-def state_record(rule: type[Rule], values: tuple[Tensor, ...]) -> Any:
+def state_record(rule: type[Any], values: Sequence[Tensor]) -> Any:
     """The state tensors under their names, as `update` reads them: `s.m`."""
     return _record("State", rule.state)(*values)
 
@@ -191,6 +213,11 @@ def state_record(rule: type[Rule], values: tuple[Tensor, ...]) -> Any:
 def coefficient_record(values: Mapping[str, Scalar]) -> Any:
     """The coefficients under their names, as `update` reads them: `c.step`."""
     return _record("Coefficients", tuple(values))(*values.values())
+
+
+def averages(rule: type[Rule]) -> bool:
+    """Whether a rule evaluates the model elsewhere than it trains it."""
+    return rule.evaluation_weights is not Rule.evaluation_weights
 
 
 def at_rate(settings: Mapping[str, Setting], lr: float) -> SimpleNamespace:

@@ -1,0 +1,345 @@
+"""Rules that look at a whole matrix. A parameter of two axes or more is one, its first axis against all others; the
+rest, biases and the like, goes to the fallback rule that each of them names, whose rate is ρη.
+
+Work that is due only now and then stands in a second function, `renew`: the coefficient of that name says on the host
+in which steps it is called.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from steepest.optim.adam import AdamW
+from steepest.optim.adaptive import AdaGrad
+from steepest.optim.rule import (
+    Rule,
+    Updated,
+    add_product,
+    add_scaled,
+    choice,
+    coefficient_record,
+    lerp,
+    number,
+    rate,
+    shift,
+    state_record,
+)
+
+PREFIX = "fallback_"
+"""Of the fallback's coefficients among those of the rule."""
+
+LR_SHARE = "rate of what is no matrix, as a share of η"
+
+
+class MatrixRule(Rule):
+    """Base of the rules of matrices: sends every parameter to the rule itself or to its fallback."""
+
+    scope: ClassVar = "matrix"
+    fallback: ClassVar[type[Rule]]  # type: ignore[assignment]
+    """The rule for what is no matrix. A state of the same name serves both."""
+
+    @staticmethod
+    def of_matrices(h: Any, t: int) -> Mapping[str, float]:
+        """The coefficients for matrices."""
+        raise NotImplementedError
+
+    @staticmethod
+    def of_fallback(h: Any) -> Mapping[str, Any]:
+        """The hyperparameters of the fallback."""
+        raise NotImplementedError
+
+    @staticmethod
+    def matrix_shapes(m: int, n: int) -> Mapping[str, Sequence[int]]:
+        """Shapes of the state of a matrix [m, n], by name."""
+        raise NotImplementedError
+
+    @staticmethod
+    def update_matrix(w: Tensor, g: Tensor, s: Any, c: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        """`update` for a matrix [m, n]; the new state by name."""
+        raise NotImplementedError
+
+    @classmethod
+    def coefficients(cls, h: Any, t: int) -> dict[str, float]:  # type: ignore[override]
+        others = cls.fallback.coefficients(SimpleNamespace(**cls.of_fallback(h)), t)
+        return {**cls.of_matrices(h, t), **{PREFIX + name: value for name, value in others.items()}}
+
+    @classmethod
+    def shapes(cls, shape: torch.Size) -> dict[str, Sequence[int]]:  # type: ignore[override]
+        if len(shape) < 2:
+            own: Mapping[str, Sequence[int]] = dict.fromkeys(cls.fallback.state, shape)
+        else:
+            own = cls.matrix_shapes(shape[0], shape[1:].numel())
+        return {name: own.get(name, (0,)) for name in cls.state}
+
+    @classmethod
+    def update(cls, w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:  # type: ignore[override]
+        if w.ndim >= 2:
+            new, changed = cls.update_matrix(w.flatten(1), g.flatten(1), s, c)
+            return new.view_as(w), s._replace(**changed)
+        names = [name for name in c._fields if name.startswith(PREFIX)]
+        own = coefficient_record({name.removeprefix(PREFIX): getattr(c, name) for name in names})
+        held = state_record(cls.fallback, [getattr(s, name) for name in cls.fallback.state])
+        new, moved = cls.fallback.update(w, g, held, own)
+        return new, s._replace(**dict(zip(cls.fallback.state, moved, strict=True)))
+
+
+# ---- Muon ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Muon(MatrixRule):
+    """m ← μm + (1−μ)g ;  u ← (1−μ)g + μm ;  w ← (1 − ηλ)w − ησU, where U ≈ (uuᵀ)^(−1/2)u
+
+    Five Newton–Schulz steps take u to U, with all singular values near 1. σ is 0.2√max(m, n), or √max(1, m/n) for
+    scale_by="shape". Without `nesterov` u is m. What is no matrix moves by AdamW with β₁, β₂, ε and λ at the rate ρη.
+    """
+
+    lr: float = rate(1e-3)
+    momentum: float = number(0.95, "μ", "share of m, the average of g, kept each step", low=0, below=1)
+    nesterov: bool = choice(True, False, True, meaning="whether u looks one step ahead of m")
+    scale_by: str = choice("rms", "rms", "shape", meaning="σ: as large as AdamW's usual step, or by the matrix' shape")
+    weight_decay: float = number(0.1, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0)
+    share: float = number(1.0, "ρ", LR_SHARE, low=0)
+    b1: float = number(0.9, "β₁", "of the fallback", low=0, below=1)
+    b2: float = number(0.999, "β₂", "of the fallback", low=0, below=1)
+    eps: float = number(1e-8, "ε", "of the fallback", low=0)
+    fallback: ClassVar = AdamW
+    state: ClassVar[tuple[str, ...]] = ("m", "v")
+
+    @staticmethod
+    def of_matrices(h: Any, t: int) -> dict[str, float]:
+        return {
+            "w1": 1 - h.momentum,
+            "ahead": h.momentum if h.nesterov else 1.0,
+            "keep": 1 - h.lr * h.weight_decay,
+            "step": -h.lr,
+            "by_rms": float(h.scale_by == "rms"),
+            "by_shape": float(h.scale_by == "shape"),
+        }
+
+    @staticmethod
+    def of_fallback(h: Any) -> dict[str, Any]:
+        return _adamw(h, h.weight_decay)
+
+    @staticmethod
+    def matrix_shapes(m: int, n: int) -> dict[str, Sequence[int]]:
+        return {"m": (m, n)}
+
+    @staticmethod
+    def update_matrix(w: Tensor, g: Tensor, s: Any, c: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        return _muon(w, g, s, c, g.dtype)
+
+
+@dataclass(frozen=True)
+class MuonBfloat16(Muon):
+    """Muon, with the Newton–Schulz steps rounded to bfloat16 as in PyTorch
+
+    The rounding is worth 1 % of a step: a fleet and a single run agree only so far.
+    """
+
+    @staticmethod
+    def update_matrix(w: Tensor, g: Tensor, s: Any, c: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        return _muon(w, g, s, c, torch.bfloat16)
+
+
+def _muon(w: Tensor, g: Tensor, s: Any, c: Any, precision: torch.dtype) -> tuple[Tensor, dict[str, Tensor]]:
+    m = lerp(s.m, g, c.w1)
+    u = lerp(g, m, c.ahead)
+    rows, columns = w.shape
+    scale = c.by_rms * (0.2 * math.sqrt(max(rows, columns))) + c.by_shape * math.sqrt(max(1, rows / columns))
+    return add_scaled(w * c.keep, orthogonal(u.to(precision)).to(w.dtype), c.step * scale), {"m": m}
+
+
+def orthogonal(x: Tensor) -> Tensor:
+    """About UVᵀ for x = UΣVᵀ [m, n]: singular values between 0.7 and 1.2 by five steps of a quintic Newton–Schulz.
+
+    p(σ) = 3.4445σ − 4.7750σ³ + 2.0315σ⁵, with the steepest slope at zero (Jordan et al., 2024).
+    """
+    wide = x.shape[0] <= x.shape[1]
+    x = x if wide else x.mT
+    x = x / torch.linalg.vector_norm(x).clamp(min=1e-7)
+    for _ in range(5):
+        gram = x @ x.mT
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * (gram @ gram)) @ x
+    return x if wide else x.mT
+
+
+def _adamw(h: Any, weight_decay: float) -> dict[str, Any]:
+    """AdamW's hyperparameters from those of a rule that falls back on it."""
+    plain = {"correction": "both", "eps_at": "corrected", "weight_decay": weight_decay}
+    return {"lr": h.share * h.lr, "b1": h.b1, "b2": h.b2, "eps": h.eps, **plain}
+
+
+# ---- Shampoo and SOAP ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shampoo(MatrixRule):
+    """L ← L + ggᵀ ;  R ← R + gᵀg ;  m ← βm + L^(−1/4) g R^(−1/4) ;  w ← w − ηm ;  L and R start at εI
+
+    The roots are worked out in the first step and then every k steps. What is no matrix moves by AdaGrad at ρη.
+    """
+
+    lr: float = rate(1e-2)
+    momentum: float = number(0.0, "β", "share of the velocity m kept each step", low=0, below=1)
+    eps: float = number(1e-4, "ε", "where the diagonals of L and R start, and AdaGrad's sum", above=0)
+    every: float = number(1.0, "k", "steps between two computations of the roots", low=1)
+    share: float = number(1.0, "ρ", LR_SHARE, low=0)
+    fallback: ClassVar = AdaGrad
+    state: ClassVar[tuple[str, ...]] = ("m", "L", "R", "A", "B", "G")
+
+    @staticmethod
+    def of_matrices(h: Any, t: int) -> dict[str, float]:
+        return {
+            "start": h.eps if t == 1 else 0.0,
+            "eps": h.eps,
+            "momentum": h.momentum,
+            "step": -h.lr,
+            "renew": float((t - 1) % h.every == 0),
+        }
+
+    @staticmethod
+    def of_fallback(h: Any) -> dict[str, Any]:
+        plain = {"eps": 0.0, "eps_root": h.eps, "initial_sum": 0.0, "lr_decay": 0.0, "weight_decay": 0.0}
+        return {"lr": h.share * h.lr, **plain}
+
+    @staticmethod
+    def matrix_shapes(m: int, n: int) -> dict[str, Sequence[int]]:
+        left, right = _square(m), _square(n)
+        return {"m": (m, n), "L": left, "R": right, "A": left, "B": right}
+
+    @staticmethod
+    def renew(w: Tensor, g: Tensor, s: Any, c: Any) -> dict[str, Tensor]:
+        if w.ndim < 2:
+            return {}
+        L, R = _sums(g.flatten(1), s, c)
+        return {"A": _fourth_root(L, c.eps), "B": _fourth_root(R, c.eps)}
+
+    @staticmethod
+    def update_matrix(w: Tensor, g: Tensor, s: Any, c: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        L, R = _sums(g, s, c)
+        m = s.m * c.momentum + _right(_left(s.A, g), s.B)
+        return add_scaled(w, m, c.step), {"m": m, "L": L, "R": R}
+
+
+@dataclass(frozen=True)
+class SOAP(MatrixRule):
+    """ĝ = Q_Lᵀ g Q_R ;  m ← β₁m + (1−β₁)ĝ ;  v ← β₂v + (1−β₂)ĝ² ;
+    w ← (1−ηλ)w − η/(1−β₁ᵗ) · Q_L (m / ((√v + ε)/√(1−β₂ᵗ))) Q_Rᵀ ;  L ← β_sL + (1−β_s)ggᵀ ;  R ← β_sR + (1−β_s)gᵀg
+
+    Adam in a basis that turns with Shampoo's: Q_L and Q_R start at I and are renewed before the second step and then
+    every k steps, each by one power iteration and a QR decomposition, with m turned along. What is no matrix moves by
+    AdamW with the same β₁, β₂, ε and λ at the rate ρη.
+    """
+
+    lr: float = rate(3e-3)
+    b1: float = number(0.95, "β₁", "share of m, the average of ĝ, kept each step", low=0, below=1)
+    b2: float = number(0.95, "β₂", "share of v, the average of ĝ², kept each step", low=0, below=1)
+    eps: float = number(1e-8, "ε", "added to √v, before its correction", low=0)
+    b_basis: float = number(0.95, "β_s", "share of L and R kept each step", low=0, below=1)
+    every: float = number(10.0, "k", "steps between two renewals of the basis", low=1)
+    weight_decay: float = number(0.01, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0)
+    share: float = number(1.0, "ρ", LR_SHARE, low=0)
+    fallback: ClassVar = AdamW
+    state: ClassVar[tuple[str, ...]] = ("m", "v", "L", "R", "QL", "QR")
+
+    @staticmethod
+    def of_matrices(h: Any, t: int) -> dict[str, float]:
+        return {
+            "first": float(t == 1),
+            "keep": 1 - h.lr * h.weight_decay,
+            "w1": 1 - h.b1,
+            "b2": h.b2,
+            "w2": 1 - h.b2,
+            "eps": h.eps,
+            "step": -h.lr * (1 - h.b2**t) ** 0.5 / (1 - h.b1**t),
+            "ws": 1 - h.b_basis,
+            "renew": float(t == 2 or (t > 1 and (t - 1) % h.every == 0)),
+        }
+
+    @staticmethod
+    def of_fallback(h: Any) -> dict[str, Any]:
+        return {**_adamw(h, h.weight_decay), "eps_at": "raw"}
+
+    @staticmethod
+    def matrix_shapes(m: int, n: int) -> dict[str, Sequence[int]]:
+        left, right = _square(m), _square(n)
+        return {"m": (m, n), "v": (m, n), "L": left, "R": right, "QL": left, "QR": right}
+
+    @staticmethod
+    def renew(w: Tensor, g: Tensor, s: Any, c: Any) -> dict[str, Tensor]:
+        if w.ndim < 2:
+            return {}
+        m = _right(_left(s.QL, s.m), s.QR.mT)
+        QL, QR = _turned(s.L, s.QL), _turned(s.R, s.QR)
+        return {"m": _right(_left(QL.mT, m), QR), "QL": QL, "QR": QR}
+
+    @staticmethod
+    def update_matrix(w: Tensor, g: Tensor, s: Any, c: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        QL, QR = _from_identity(s.QL, c.first), _from_identity(s.QR, c.first)
+        turned = _right(_left(QL.mT, g), QR)
+        m = lerp(s.m, turned, c.w1)
+        v = add_product(s.v * c.b2, turned, turned, c.w2)
+        step = _right(_left(QL, m / shift(v.sqrt(), c.eps)), QR.mT)
+        L = lerp(s.L, g @ g.mT, c.ws) if len(s.L) else s.L
+        R = lerp(s.R, g.mT @ g, c.ws) if len(s.R) else s.R
+        return add_scaled(w * c.keep, step, c.step), {"m": m, "v": v, "L": L, "R": R, "QL": QL, "QR": QR}
+
+
+# ---- the two sides of a matrix ---------------------------------------------------------------------------------------
+
+LARGEST = 1024
+"""A side longer than this is left as it is: its square matrix would outgrow the memory. Such a matrix is empty."""
+RIDGE = 1e-4
+"""Of the mean eigenvalue, added to all: keeps a basis from turning on rounding errors where no gradient has been."""
+
+
+def _square(side: int) -> tuple[int, int]:
+    return (side, side) if side <= LARGEST else (0, 0)
+
+
+def _left(side: Tensor, g: Tensor) -> Tensor:
+    """side · g; an empty side is the identity."""
+    return side @ g if len(side) else g
+
+
+def _right(g: Tensor, side: Tensor) -> Tensor:
+    """g · side; an empty side is the identity."""
+    return g @ side if len(side) else g
+
+
+def _from_identity(side: Tensor, first: Any) -> Tensor:
+    return add_scaled(side, _identity(side), first)
+
+
+def _identity(side: Tensor) -> Tensor:
+    return torch.eye(len(side), dtype=side.dtype, device=side.device)
+
+
+def _sums(g: Tensor, s: Any, c: Any) -> tuple[Tensor, Tensor]:
+    """Shampoo's L and R with this gradient in them."""
+    L = _from_identity(s.L, c.start) + g @ g.mT if len(s.L) else s.L
+    R = _from_identity(s.R, c.start) + g.mT @ g if len(s.R) else s.R
+    return L, R
+
+
+def _fourth_root(side: Tensor, least: Any) -> Tensor:
+    """side^(−1/4), with eigenvalues no smaller than `least`; a replica that has diverged must not stop the others."""
+    values, vectors = torch.linalg.eigh(torch.nan_to_num(side, nan=0.0, posinf=0.0, neginf=0.0))
+    values = torch.maximum(values, torch.zeros_like(values) + least)
+    return (vectors * values.pow(-0.25)) @ vectors.mT
+
+
+def _turned(side: Tensor, basis: Tensor) -> Tensor:
+    """One power iteration from `basis` towards the eigenvectors of `side`."""
+    if not len(side):
+        return basis
+    mean = side.diagonal().mean()
+    return torch.linalg.qr((side + RIDGE * mean * _identity(side)) @ basis).Q

@@ -1,0 +1,413 @@
+"""Rules that look at a whole model at once: a reduction over all its parameters sets their common rate. And the two
+Schedule-Free rules, which average what they have done in the place of a schedule.
+
+Such an update sees all parameters as one row [P], or as the rows [R, P] of a fleet; a *number* of the rule is one for
+the row, [1] or [R, 1]. In the rules that find their rate themselves, η only multiplies it, and belongs at 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from steepest.optim.rule import (
+    Rule,
+    Updated,
+    add_product,
+    add_quotient,
+    add_scaled,
+    choice,
+    coupled_decay,
+    lerp,
+    number,
+    rate,
+    shift,
+)
+
+
+def total(x: Tensor) -> Tensor:
+    """Σ over the parameters of a model: [P] → [1], [R, P] → [R, 1]."""
+    return x.sum(dim=-1, keepdim=True)
+
+
+def norm(x: Tensor) -> Tensor:
+    """√Σx² over the parameters of a model."""
+    return torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+
+
+# ---- Schedule-Free ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ScheduleFreeSGD(Rule):
+    """z ← z − ηg ;  x ← (1−c)x + cz, where c = η²/Σηᵢ² ;  w ← (1−β)z + βx
+
+    w is where the gradient is taken, x where the model is to be evaluated; z and x start at w. With tᵣ = t^r, each step
+    counts with tᵣη² in the average, η being the largest so far.
+    """
+
+    lr: float = rate(1.0)
+    b1: float = number(0.9, "β", "share of the average x in w", above=0, below=1)
+    power: float = number(0.0, "r", "power of t in the weight of a step", low=0)
+    rate_power: float = number(2.0, "p", "power of η in the weight of a step", low=0)
+    weight_decay: float = coupled_decay()
+    state: ClassVar[tuple[str, ...]] = ("z",)
+    carry: ClassVar[Mapping[str, float]] = {"weights": 0.0, "largest": 0.0}
+
+    @classmethod
+    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
+        carry["largest"] = max(carry["largest"], h.lr)
+        weight = t**h.power * carry["largest"] ** h.rate_power
+        carry["weights"] += weight
+        share = weight / carry["weights"] if carry["weights"] else 0.0
+        return {
+            "first": 1.0 if t == 1 else 0.0,
+            "decay": h.weight_decay,
+            "share": share,
+            "pull": h.lr * (h.b1 * (1 - share) - 1),
+            "step": -h.lr,
+            "beyond": 1 - 1 / h.b1,
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        return _schedule_free(w, add_scaled(g, w, c.decay), s.z, c), (_z(w, add_scaled(g, w, c.decay), s.z, c),)
+
+    @staticmethod
+    def evaluation_weights(w: Tensor, s: Any, c: Any) -> Tensor:
+        """x = w + (1 − 1/β)(z − w)"""
+        return lerp(w, s.z, c.beyond)
+
+
+@dataclass(frozen=True)
+class ScheduleFreeAdamW(ScheduleFreeSGD):
+    """v ← β₂v + (1−β₂)g² ;  z ← z − η(g/(√(v/(1−β₂ᵗ)) + ε) + λw), then x and w as in Schedule-Free SGD"""
+
+    lr: float = rate(2.5e-3)
+    b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", low=0, below=1)
+    eps: float = number(1e-8, "ε", "added to the root", low=0)
+    weight_decay: float = number(0.0, "λ", "weight decay, at w and outside of the scaling", low=0)
+    state: ClassVar[tuple[str, ...]] = ("z", "v")
+
+    @classmethod
+    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
+        return {
+            **super().advance(h, t, carry),
+            "b2": h.b2,
+            "w2": 1 - h.b2,
+            "correction": 1 - h.b2**t,
+            "eps": h.eps,
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        v = add_product(s.v * c.b2, g, g, c.w2)
+        d = add_scaled(g / shift((v / c.correction).sqrt(), c.eps), w, c.decay)
+        return _schedule_free(w, d, s.z, c), (_z(w, d, s.z, c), v)
+
+
+def _schedule_free(w: Tensor, d: Tensor, z: Tensor, c: Any) -> Tensor:
+    """w after a step along d, without x: w + c(z − w) − η(1 − β(1−c))d."""
+    return add_scaled(lerp(w, lerp(z, w, c.first), c.share), d, c.pull)
+
+
+def _z(w: Tensor, d: Tensor, z: Tensor, c: Any) -> Tensor:
+    return add_scaled(lerp(z, w, c.first), d, c.step)
+
+
+# ---- rates from distances --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DoG(Rule):
+    """r ← max(r, |w − w₀|) ;  G ← G + |g|² ;  w ← w − η · r/√G · g
+
+    |·| is over all parameters. r starts at ρ(1 + |w₀|), G at ε.
+    """
+
+    lr: float = rate(1.0)
+    start: float = number(1e-6, "ρ", "first distance, relative to 1 + |w₀|", above=0)
+    eps: float = number(1e-8, "ε", "where the sum of squares starts", low=0)
+    weight_decay: float = coupled_decay()
+    scope: ClassVar = "model"
+    state: ClassVar[tuple[str, ...]] = ("w0", "r", "G")
+    numbers: ClassVar[tuple[str, ...]] = ("r", "G")
+
+    @staticmethod
+    def initial(h: Any) -> dict[str, float]:
+        return {"G": h.eps}
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        first = 1.0 if t == 1 else 0.0
+        return {"first": first, "start": first * h.start, "decay": h.weight_decay, "step": -h.lr}
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        g = add_scaled(g, w, c.decay)
+        w0 = lerp(s.w0, w, c.first)
+        r = torch.maximum(torch.maximum(s.r, norm(w - w0)), c.start * (1 + norm(w)))
+        G = s.G + total(g * g)
+        return w + c.step * r / G.sqrt() * g, (w0, r, G)
+
+
+@dataclass(frozen=True)
+class DoWG(Rule):
+    """r ← max(r, |w − w₀|) ;  G ← G + r²|g|² ;  w ← w − η · r²/√G · g
+
+    |·| is over all parameters. r starts at r₀.
+    """
+
+    lr: float = rate(1.0)
+    start: float = number(1e-4, "r₀", "first distance", above=0)
+    weight_decay: float = coupled_decay()
+    scope: ClassVar = "model"
+    state: ClassVar[tuple[str, ...]] = ("w0", "r", "G")
+    numbers: ClassVar[tuple[str, ...]] = ("r", "G")
+
+    @staticmethod
+    def initial(h: Any) -> dict[str, float]:
+        return {"r": h.start}
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"first": 1.0 if t == 1 else 0.0, "decay": h.weight_decay, "step": -h.lr}
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        g = add_scaled(g, w, c.decay)
+        w0 = lerp(s.w0, w, c.first)
+        r = torch.maximum(s.r, norm(w - w0))
+        G = s.G + r * r * total(g * g)
+        factor = torch.where(G > 0, r * r / G.sqrt(), 0.0)  # no gradient yet, no step
+        return w + c.step * factor * g, (w0, r, G)
+
+
+# ---- D-Adaptation and Prodigy ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DAdaptSGD(Rule):
+    """k = ηd/|g₁| ;  n ← n + kΣgs ;  s ← s + kg ;  d ← max(d, 2n/|s|) ;  w ← μw + (1−μ)(w₀ − s)
+
+    Σ and |·| are over all parameters, g₁ is the first gradient, d starts at d₀. k is of the d before the step.
+    """
+
+    lr: float = rate(1.0)
+    momentum: float = number(0.0, "μ", "share of w kept each step", low=0, below=1)
+    d0: float = number(1e-6, "d₀", "first guess of the distance to a solution", above=0)
+    weight_decay: float = coupled_decay()
+    scope: ClassVar = "model"
+    state: ClassVar[tuple[str, ...]] = ("w0", "s", "d", "n", "size")
+    numbers: ClassVar[tuple[str, ...]] = ("d", "n", "size")
+
+    @staticmethod
+    def initial(h: Any) -> dict[str, float]:
+        return {"d": h.d0}
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"first": 1.0 if t == 1 else 0.0, "decay": h.weight_decay, "rate": h.lr, "take": 1 - h.momentum}
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        g = add_scaled(g, w, c.decay)
+        w0 = lerp(s.w0, w, c.first)
+        size = lerp(s.size, norm(g), c.first)
+        k = c.rate * s.d / size
+        n = s.n + k * total(g * s.s)
+        sum_ = s.s + k * g
+        length = norm(sum_)
+        d = torch.maximum(s.d, torch.where(length > 0, 2 * n / length, s.d))
+        return lerp(w, w0 - sum_, c.take), (w0, sum_, d, n, size)
+
+
+@dataclass(frozen=True)
+class DAdaptAdam(Rule):
+    """k = ηd ;  n ← γn + (1−γ)kΣgs/(√v + ε), where γ = √β₂ ;  m ← β₁m + (1−β₁)kg ;  v ← β₂v + (1−β₂)g² ;
+    s ← γs + (1−γ)kg ;  d ← max(d, n/((1−γ)Σ|s|)) ;  w ← w − m/(√v + ε)
+
+    Σ is over all parameters, d starts at d₀. With `correction`, k is multiplied by √(1−β₂ᵗ)/(1−β₁ᵗ).
+    """
+
+    lr: float = rate(1.0)
+    b1: float = number(0.9, "β₁", "share of m, the average of kg, kept each step", low=0, below=1)
+    b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", above=0, below=1)
+    eps: float = number(1e-8, "ε", "added to the root", low=0)
+    d0: float = number(1e-6, "d₀", "first guess of the distance to a solution", above=0)
+    correction: bool = choice(False, False, True, meaning="whether both averages are freed of their zero start")
+    weight_decay: float = coupled_decay()
+    scope: ClassVar = "model"
+    state: ClassVar[tuple[str, ...]] = ("m", "v", "s", "d", "n")
+    numbers: ClassVar[tuple[str, ...]] = ("d", "n")
+
+    @staticmethod
+    def initial(h: Any) -> dict[str, float]:
+        return {"d": h.d0}
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {
+            "decay": h.weight_decay,
+            "rate": h.lr * _correction(h, t),
+            "b1": h.b1,
+            "w1": 1 - h.b1,
+            "b2": h.b2,
+            "w2": 1 - h.b2,
+            "keep": h.b2**0.5,
+            "take": 1 - h.b2**0.5,
+            "eps": h.eps,
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        g = add_scaled(g, w, c.decay)
+        k = c.rate * s.d
+        n = c.keep * s.n + c.take * k * total(g * s.s / shift(s.v.sqrt(), c.eps).clamp(min=_TINY))
+        m = s.m * c.b1 + c.w1 * k * g
+        v = add_product(s.v * c.b2, g, g, c.w2)
+        sum_ = s.s * c.keep + c.take * k * g
+        length = c.take * total(sum_.abs())
+        d = torch.maximum(s.d, torch.where(length > 0, n / length, s.d))
+        return w - m / shift(v.sqrt(), c.eps).clamp(min=_TINY), (m, v, sum_, d, n)
+
+
+_TINY = 1e-38
+"""Least divisor: 0/0 is 0 where an element has had no gradient and ε is 0."""
+
+
+@dataclass(frozen=True)
+class Prodigy(Rule):
+    """k = ηd ;  n ← β₃n + (d/d₀)kΣg(w₀ − w) ;  m ← β₁m + (1−β₁)dg ;  v ← β₂v + (1−β₂)d²g² ;  s ← β₃s + (d/d₀)kg ;
+    d ← max(d, γn/Σ|s|) ;  w ← w − λkw − km/(√v + dε)
+
+    Σ is over all parameters, d starts at d₀, and k is of the d before the step; β₃ = √β₂ where it is given as 0. With
+    `correction`, k is multiplied by √(1−β₂ᵗ)/(1−β₁ᵗ); with `safeguard`, for rates that warm up, s takes (d/d₀)dg.
+    """
+
+    lr: float = rate(1.0)
+    b1: float = number(0.9, "β₁", "share of m, the average of dg, kept each step", low=0, below=1)
+    b2: float = number(0.999, "β₂", "share of v, the average of d²g², kept each step", low=0, below=1)
+    b3: float = number(0.0, "β₃", "share of n and s kept each step; 0 means √β₂", low=0, below=1)
+    eps: float = number(1e-8, "ε", "added to the root, times d", low=0)
+    d0: float = number(1e-6, "d₀", "first guess of the distance to a solution", above=0)
+    growth: float = number(1.0, "γ", "factor of every later guess", above=0)
+    correction: bool = choice(False, False, True, meaning="whether both averages are freed of their zero start")
+    safeguard: bool = choice(False, False, True, meaning="whether s is kept free of the rate, for rates that warm up")
+    weight_decay: float = number(0.0, "λ", "decoupled weight decay, at the rate k", low=0)
+    scope: ClassVar = "model"
+    state: ClassVar[tuple[str, ...]] = ("w0", "s", "m", "v", "d", "n")
+    numbers: ClassVar[tuple[str, ...]] = ("d", "n")
+
+    @staticmethod
+    def initial(h: Any) -> dict[str, float]:
+        return {"d": h.d0}
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        k = h.lr * _correction(h, t)
+        return {
+            "first": 1.0 if t == 1 else 0.0,
+            "rate": k,
+            "b1": h.b1,
+            "w1": 1 - h.b1,
+            "b2": h.b2,
+            "w2": 1 - h.b2,
+            "b3": h.b3 or h.b2**0.5,
+            "take": 1.0 if h.safeguard else k,
+            "d0": h.d0,
+            "growth": h.growth,
+            "eps": h.eps,
+            "decay": h.weight_decay,
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        w0 = lerp(s.w0, w, c.first)
+        k = c.rate * s.d
+        grown = s.d / c.d0
+        n = c.b3 * s.n + grown * k * total(g * (w0 - w))
+        m = s.m * c.b1 + c.w1 * s.d * g
+        v = s.v * c.b2 + c.w2 * (s.d * g) ** 2
+        sum_ = c.b3 * s.s + grown * c.take * s.d * g
+        length = total(sum_.abs())
+        d = torch.maximum(s.d, torch.where(length > 0, c.growth * n / length, s.d))
+        root = (v.sqrt() + d * c.eps).clamp(min=_TINY)
+        return w - c.decay * k * w - k * m / root, (w0, sum_, m, v, d, n)
+
+
+def _correction(h: Any, t: int) -> float:
+    return (1 - h.b2**t) ** 0.5 / (1 - h.b1**t) if h.correction else 1.0
+
+
+# ---- the rate as a parameter of its own ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class HypergradientSGD(Rule):
+    """a ← a + κΣgu ;  w ← w − (η + a)g, where u is the gradient before
+
+    Σ is over all parameters: what the last step along u has done to the loss moves the rate that it was made with.
+    """
+
+    lr: float = rate(1e-3)
+    hyper: float = number(1e-3, "κ", "rate at which the rate itself is learned", low=0)
+    weight_decay: float = coupled_decay()
+    scope: ClassVar = "model"
+    state: ClassVar[tuple[str, ...]] = ("u", "a")
+    numbers: ClassVar[tuple[str, ...]] = ("a",)
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"decay": h.weight_decay, "hyper": h.hyper, "rate": h.lr}
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        g = add_scaled(g, w, c.decay)
+        a = s.a + c.hyper * total(g * s.u)
+        return w - (c.rate + a) * g, (g, a)
+
+
+@dataclass(frozen=True)
+class HypergradientAdam(Rule):
+    """a ← a + κΣgu ;  m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  u ← m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε) ;  w ← w − (η + a)u
+
+    Σ is over all parameters; u in the first is Adam's step before.
+    """
+
+    lr: float = rate(1e-3)
+    hyper: float = number(1e-7, "κ", "rate at which the rate itself is learned", low=0)
+    b1: float = number(0.9, "β₁", "share of m, the average of g, kept each step", low=0, below=1)
+    b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", low=0, below=1)
+    eps: float = number(1e-8, "ε", "added to the root", low=0)
+    weight_decay: float = coupled_decay()
+    scope: ClassVar = "model"
+    state: ClassVar[tuple[str, ...]] = ("m", "v", "u", "a")
+    numbers: ClassVar[tuple[str, ...]] = ("a",)
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {
+            "decay": h.weight_decay,
+            "hyper": h.hyper,
+            "rate": h.lr,
+            "w1": 1 - h.b1,
+            "b2": h.b2,
+            "w2": 1 - h.b2,
+            "first": 1 / (1 - h.b1**t),
+            "root": (1 - h.b2**t) ** 0.5,
+            "eps": h.eps,
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        g = add_scaled(g, w, c.decay)
+        a = s.a + c.hyper * total(g * s.u)
+        m = lerp(s.m, g, c.w1)
+        v = add_product(s.v * c.b2, g, g, c.w2)
+        u = add_quotient(torch.zeros_like(w), m, shift(v.sqrt() / c.root, c.eps), c.first)
+        return w - (c.rate + a) * u, (m, v, u, a)

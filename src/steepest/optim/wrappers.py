@@ -1,0 +1,403 @@
+"""What can be put around any rule: a change of the gradient before it, or of the weights after it. Rule in, rule out.
+
+    CautiousAdam = wrap(Adam, "cautious")        # a Rule like any other: in fleets, as a torch optimizer, on the line
+    steepest run --optimizers adam+cautious,sgd+clip-norm:max_norm=0.5
+
+The rule that comes out has the hyperparameters of both. The last wrapper named is the outermost: in "sgd+l2+clip-norm"
+the gradient is clipped first, and the penalty is added to what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, make_dataclass
+from functools import cache
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from steepest.errors import BadSetting, UnknownName
+from steepest.optim.rule import Rule, Scope, Updated, add_scaled, lerp, number, state_record
+
+
+class Wrapper:
+    """Base of all wrappers: a frozen dataclass of hyperparameters, with either or both of two pure functions.
+
+    Its coefficients bear its own names, so that those of the rule within are not covered.
+    """
+
+    scope: ClassVar[Scope] = "element"
+    """What the two functions may look at, as in a rule, whatever the rule within looks at. One that looks at the whole
+    model changes the gradient only."""
+    state: ClassVar[tuple[str, ...]] = ()
+    title: ClassVar[str] = ""
+    """What people read."""
+    sentence: ClassVar[str] = ""
+    """What it does, to follow the rule's own summary."""
+    formula: ClassVar[str] = ""
+    """To stand after the rule's own formula."""
+    source: ClassVar[str] = ""
+    """Where it was first described."""
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> Mapping[str, float]:
+        """The scalars of step t, as in a rule."""
+        return {}
+
+    @staticmethod
+    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
+        """The gradient that the rule is given."""
+        return g
+
+    @staticmethod
+    def after(w: Tensor, new: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        """The weights instead of `new`, and the wrapper's state; w and g are from before the step."""
+        return new, ()
+
+    @staticmethod
+    def evaluation(w: Tensor, s: Any, c: Any) -> Tensor:
+        """The weights with which the model is to be evaluated."""
+        return w
+
+
+# ---- penalties and decay ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CoupledL2(Wrapper):
+    """g ← g + λ₂w"""
+
+    l2: float = number(1e-4, "λ₂", "L2 penalty: λ₂w is added to g", low=0)
+    title = "L2 penalty"
+    sentence = "with an L2 penalty in the gradient"
+    formula = "g ← g + λ₂w"
+    source = "A. E. Hoerl, R. W. Kennard, Ridge Regression, 1970"
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"l2": h.l2}
+
+    @staticmethod
+    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
+        return add_scaled(g, w, c.l2)
+
+
+@dataclass(frozen=True)
+class L1(Wrapper):
+    """g ← g + λ₁·sign(w)"""
+
+    l1: float = number(1e-5, "λ₁", "L1 penalty: λ₁·sign(w) is added to g", low=0)
+    title = "L1 penalty"
+    sentence = "with an L1 penalty in the gradient"
+    formula = "g ← g + λ₁·sign(w)"
+    source = "R. Tibshirani, Regression Shrinkage and Selection via the Lasso, 1996"
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"l1": h.l1}
+
+    @staticmethod
+    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
+        return add_scaled(g, w.sign(), c.l1)
+
+
+@dataclass(frozen=True)
+class DecoupledDecay(Wrapper):
+    """w ← w − ηλ_d·w beside the step, both from the same w"""
+
+    decay: float = number(1e-2, "λ_d", "decoupled weight decay: w shrinks by the factor 1 − ηλ_d", low=0)
+    title = "decoupled decay"
+    sentence = "with a weight decay apart from the gradient"
+    formula = "w ← w − ηλ_d·w"
+    source = "I. Loshchilov, F. Hutter, Decoupled Weight Decay Regularization, 2019"
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"shrink": -h.lr * h.decay}
+
+    @staticmethod
+    def after(w: Tensor, new: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        return add_scaled(new, w, c.shrink), ()
+
+
+# ---- the gradient made smaller or simpler ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ClipValue(Wrapper):
+    """g ← min(max(g, −κ), κ)"""
+
+    max_value: float = number(1.0, "κ", "largest size of an element of g", above=0)
+    title = "clipping by value"
+    sentence = "with every element of the gradient clipped"
+    formula = "g ← min(max(g, −κ), κ)"
+    source = "T. Mikolov, Statistical Language Models Based on Neural Networks, 2012"
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"max_value": h.max_value}
+
+    @staticmethod
+    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
+        return g.clamp(-c.max_value, c.max_value)
+
+
+@dataclass(frozen=True)
+class ClipNorm(Wrapper):
+    """g ← g · min(1, κ/(|g| + 10⁻⁶)), |g| over all parameters"""
+
+    max_norm: float = number(1.0, "κ", "largest norm of the gradient of the whole model", above=0)
+    scope = "model"
+    title = "clipping by norm"
+    sentence = "with the norm of the whole gradient clipped"
+    formula = "g ← g · min(1, κ/|g|)"
+    source = "R. Pascanu, T. Mikolov, Y. Bengio, On the difficulty of training Recurrent Neural Networks, 2013"
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"max_norm": h.max_norm}
+
+    @staticmethod
+    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
+        size = torch.linalg.vector_norm(g, dim=-1, keepdim=True)  # [1] or [R, 1]
+        return g * (c.max_norm / (size + 1e-6)).clamp(max=1.0)  # 10⁻⁶ as in torch's clip_grad_norm_
+
+
+@dataclass(frozen=True)
+class AdaptiveClip(Wrapper):
+    """gᵢ ← gᵢ · min(1, κ·max(|wᵢ|, ε_w)/|gᵢ|) for every unit i: a row of a matrix or filter, or a whole vector"""
+
+    max_ratio: float = number(1e-2, "κ", "largest norm of a unit's gradient, as a share of its weights' norm", above=0)
+    floor: float = number(1e-3, "ε_w", "least norm that weights count with", above=0)
+    scope = "tensor"
+    title = "adaptive clipping"
+    sentence = "with the gradient of every unit clipped in proportion to its weights"
+    formula = "gᵢ ← gᵢ · min(1, κ·max(|wᵢ|, ε_w)/|gᵢ|)"
+    source = "A. Brock, S. De, S. L. Smith, K. Simonyan, High-Performance Large-Scale Image Recognition, 2021"
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"max_ratio": h.max_ratio, "floor": h.floor}
+
+    @staticmethod
+    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
+        axes = tuple(range(1, w.ndim)) if w.ndim > 1 else None  # all but the units' own
+        largest = c.max_ratio * torch.maximum(_norm(w, axes), torch.zeros_like(w[:1]) + c.floor)
+        return g * (largest / _norm(g, axes).clamp(min=1e-6)).clamp(max=1.0)
+
+
+def _norm(x: Tensor, axes: tuple[int, ...] | None) -> Tensor:
+    return torch.linalg.vector_norm(x, dim=axes, keepdim=True)
+
+
+@dataclass(frozen=True)
+class Centralise(Wrapper):
+    """gᵢ ← gᵢ − mean(gᵢ) for every unit i: a row of a matrix or filter; vectors are left alone"""
+
+    scope = "tensor"
+    title = "centralised gradient"
+    sentence = "with the mean taken out of every unit's gradient"
+    formula = "gᵢ ← gᵢ − mean(gᵢ)"
+    source = "H. Yong, J. Huang, X. Hua, L. Zhang, Gradient Centralization, 2020"
+
+    @staticmethod
+    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
+        return g - g.mean(dim=tuple(range(1, g.ndim)), keepdim=True) if g.ndim > 1 else g
+
+
+# ---- the step, and the weights after it ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Cautious(Wrapper):
+    """w ← w − φΔ/max(mean φ, 10⁻³), where Δ is the rule's step and φ = 1 where Δg > 0, else 0
+
+    The mean is over one parameter tensor. Δ is all that the rule within does, a decay of its own included.
+    """
+
+    scope = "tensor"
+    title = "cautious"
+    sentence = "taken only where it agrees in sign with the gradient"
+    formula = "Δ ← φΔ/mean φ, φ = [Δg > 0]"
+    source = "K. Liang, L. Chen, B. Liu, Q. Liu, Cautious Optimizers: Improving Training with One Line of Code, 2024"
+
+    @staticmethod
+    def after(w: Tensor, new: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        step = w - new
+        agree = (step * g > 0).to(w.dtype)
+        share = agree / agree.mean().clamp(min=1e-3)
+        return torch.where(share == 1, new, w - step * share), ()
+
+
+@dataclass(frozen=True)
+class Lookahead(Wrapper):
+    """every k steps: φ ← φ + α(w − φ) ;  w ← φ, where φ starts at w"""
+
+    look_every: float = number(5.0, "k", "steps between two looks", low=1)
+    pull: float = number(0.5, "α", "share of the way that φ goes to w", low=0)
+    state = ("slow",)
+    title = "lookahead"
+    sentence = "with slow weights that follow it half-way every few steps, and to which it goes back"
+    formula = "every k steps φ ← φ + α(w − φ), w ← φ"
+    source = "M. R. Zhang, J. Lucas, G. Hinton, J. Ba, Lookahead Optimizer: k steps forward, 1 step back, 2019"
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        due = t % h.look_every == 0
+        return {"looks_first": float(t == 1), "looks": float(due), "looks_share": h.pull if due else 0.0}
+
+    @staticmethod
+    def after(w: Tensor, new: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        slow = lerp(lerp(s.slow, w, c.looks_first), new, c.looks_share)
+        return lerp(new, slow, c.looks), (slow,)
+
+
+@dataclass(frozen=True)
+class MovingAverage(Wrapper):
+    """x ← ρx + (1−ρ)w after every step, x = w after the first; the model is evaluated at x, and trained at w"""
+
+    keep: float = number(0.99, "ρ", "share of the average x kept each step", low=0, below=1)
+    state = ("average",)
+    title = "moving average"
+    sentence = "evaluated at a moving average of its weights"
+    formula = "x ← ρx + (1−ρ)w, evaluated at x"
+    source = "B. T. Polyak, A. B. Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992"
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"average_takes": 1.0 if t == 1 else 1 - h.keep}
+
+    @staticmethod
+    def after(w: Tensor, new: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        return new, (lerp(s.average, new, c.average_takes),)
+
+    @staticmethod
+    def evaluation(w: Tensor, s: Any, c: Any) -> Tensor:
+        return s.average
+
+
+@dataclass(frozen=True)
+class PolynomialAverage(Wrapper):
+    """x ← x + (1+γ)/(t+γ)·(w − x) after every step; the model is evaluated at x, and trained at w
+
+    γ = 0 is the plain mean of all weights so far; the larger γ, the sooner old weights are forgotten.
+    """
+
+    gamma: float = number(8.0, "γ", "how soon old weights are forgotten; 0 is the plain mean", low=0)
+    state = ("mean",)
+    title = "average"
+    sentence = "evaluated at an average of its weights that forgets more slowly with time"
+    formula = "x ← x + (1+γ)/(t+γ)·(w − x), evaluated at x"
+    source = "O. Shamir, T. Zhang, Stochastic Gradient Descent for Non-smooth Optimization, 2013"
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"mean_takes": (1 + h.gamma) / (t + h.gamma)}
+
+    @staticmethod
+    def after(w: Tensor, new: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        return new, (lerp(s.mean, new, c.mean_takes),)
+
+    @staticmethod
+    def evaluation(w: Tensor, s: Any, c: Any) -> Tensor:
+        return s.mean
+
+
+WRAPPERS: dict[str, type[Wrapper]] = {
+    "l2": CoupledL2,
+    "l1": L1,
+    "decay": DecoupledDecay,
+    "clip-value": ClipValue,
+    "clip-norm": ClipNorm,
+    "agc": AdaptiveClip,
+    "centralise": Centralise,
+    "cautious": Cautious,
+    "lookahead": Lookahead,
+    "ema": MovingAverage,
+    "average": PolynomialAverage,
+}
+"""By the name that people type after a "+"."""
+
+
+# ---- putting one around a rule ---------------------------------------------------------------------------------------
+
+
+def wrap(rule: type[Rule], *names: str) -> type[Rule]:
+    """`rule` within the wrappers of these names, the first of them innermost: always the same class for the same names.
+
+    Raises UnknownName, and BadSetting for a wrapper that is there already or shares a hyperparameter's name.
+    """
+    for name in names:
+        if name not in WRAPPERS:
+            raise UnknownName.among("wrapper", name, WRAPPERS)
+        rule = _wrapped(rule, WRAPPERS[name])
+    return rule
+
+
+def unwrap(rule: type[Rule]) -> tuple[type[Rule], list[str]]:
+    """The rule within all wrappers, and their names: what `wrap` takes."""
+    names: list[str] = []
+    while (parts := _PARTS.get(rule)) is not None:
+        wrapper, rule = parts
+        names.insert(0, next(name for name, kind in WRAPPERS.items() if kind is wrapper))
+    return rule, names
+
+
+_PARTS: dict[type[Rule], tuple[type[Wrapper], type[Rule]]] = {}
+
+
+@cache
+def _wrapped(rule: type[Rule], wrapper: type[Wrapper]) -> type[Rule]:
+    own = fields(wrapper)  # type: ignore[arg-type]
+    clash = {item.name for item in fields(rule)} & {item.name for item in own} or {*rule.state} & {*wrapper.state}  # type: ignore[arg-type]
+    if clash or wrapper in _kinds(rule):
+        shared = f": both have {', '.join(sorted(clash))}" if clash else " a second time"
+        raise BadSetting(f"{wrapper.__name__} cannot be put around {rule.__name__}{shared}.")
+
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        held = tuple(s)
+        new, moved = rule.update(w, wrapper.before(w, g, c), state_record(rule, held[: len(rule.state)]), c)
+        new, kept = wrapper.after(w, new, g, state_record(wrapper, held[len(rule.state) :]), c)
+        return new, (*moved, *kept)
+
+    def advance(cls: type, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
+        return {**rule.advance(h, t, carry), **wrapper.coefficients(h, t)}
+
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {**rule.coefficients(h, t), **wrapper.coefficients(h, t)}
+
+    scopes = {rule.scope, wrapper.scope}
+    apart = ("model" in scopes and bool(scopes & {"tensor", "matrix"})) or rule.layers is not None
+    made = make_dataclass(
+        f"{rule.__name__}{wrapper.__name__}",
+        [(item.name, item.type, field(default=item.default, metadata=item.metadata)) for item in own],
+        bases=(rule,),
+        frozen=True,
+        namespace={
+            "__module__": __name__,
+            "__doc__": f"{rule.__doc__}\n\nWithin: {wrapper.__doc__}",
+            "scope": max(rule.scope, wrapper.scope, key=_BREADTH.index),
+            "state": (*rule.state, *wrapper.state),
+            "shapes": staticmethod(rule.shapes),
+            "layers": (wrapper, rule) if apart else None,
+            "advance": classmethod(advance),
+            "coefficients": staticmethod(coefficients),
+            "update": staticmethod(update),
+        },
+    )
+    if wrapper.evaluation is not Wrapper.evaluation:
+
+        def evaluation_weights(w: Tensor, s: Any, c: Any) -> Tensor:
+            return wrapper.evaluation(w, state_record(wrapper, tuple(s)[-len(wrapper.state) :]), c)
+
+        made.evaluation_weights = staticmethod(evaluation_weights)  # type: ignore[method-assign]
+    _PARTS[made] = (wrapper, rule)
+    return made
+
+
+_BREADTH = ("element", "tensor", "matrix", "model")
+
+
+def _kinds(rule: type[Rule]) -> set[type[Wrapper]]:
+    return {WRAPPERS[name] for name in unwrap(rule)[1]}

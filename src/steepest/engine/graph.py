@@ -7,7 +7,9 @@ would start from the same functions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import BuiltinFunctionType
 from typing import Any
 
 import torch
@@ -15,18 +17,41 @@ from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 
 aten = torch.ops.aten
-Function = Callable[..., Any]
 
+AGREES = 1e-4
+"""Relative difference between a graph and its function that rounding explains in single precision."""
 NARROW = 16
 """Numbers in a vector register: torch's softmax over fewer classes than that runs several times faster turned round."""
 
 
-def traced(function: Function, *example: Tensor, copies_matter: bool = False) -> fx.GraphModule:
-    """The graph of `function` for tensors of these shapes: called as `function` is, it gives the same values.
+@dataclass(frozen=True)
+class Program:
+    """A function that is ready to run, and whether it draws random numbers (anew at each call)."""
+
+    call: Callable[..., Any]
+    is_random: bool
+
+
+def program(function: Callable[..., Any], *example: Tensor, copies_matter: bool = False) -> Program:
+    """The fastest form of `function` for tensors of these shapes that does on the example what the function does.
 
     `copies_matter`: the function changes some of its arguments in place, so that a copy is not the same as the
-    original. Random numbers are drawn anew at each call: see `is_random`.
+    original. The example itself is left as it is.
     """
+    for directly in (True, False):
+        try:
+            graph, is_random = traced(function, *_copies(example), copies_matter=copies_matter, directly=directly)
+            if _same(graph, function, example):
+                return Program(graph, is_random)
+        except Exception:
+            pass
+    return Program(function, is_random=True)
+
+
+def traced(
+    function: Callable[..., Any], *example: Tensor, copies_matter: bool = False, directly: bool = True
+) -> tuple[fx.GraphModule, bool]:
+    """The graph of `function`, and whether it draws random numbers; `directly`: through torch's fastest bindings."""
     module = make_fx(function)(*example)
     graph = module.graph
     for node in list(graph.nodes):
@@ -38,16 +63,15 @@ def traced(function: Function, *example: Tensor, copies_matter: bool = False) ->
         elif _is_narrow(node):
             node.target = TURNED[node.target]  # type: ignore[index]
     graph.eliminate_dead_code()
-    module.recompile()
-    return module
-
-
-def is_random(module: fx.GraphModule) -> bool:
-    """Whether a graph draws random numbers, as dropout does."""
-    return any(
+    is_random = any(
         isinstance(node.target, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded in node.target.tags
-        for node in module.graph.nodes
+        for node in graph.nodes
     )
+    if directly:
+        for node in graph.nodes:
+            _bind(node)
+    module.recompile()
+    return module, is_random
 
 
 def _is_idle(node: Any, copies_matter: bool) -> bool:
@@ -59,6 +83,45 @@ def _is_idle(node: Any, copies_matter: bool) -> bool:
         return before.shape == after.shape and before.stride() == after.stride()
     is_times_one = node.target is aten.mul.Scalar and node.args[1] == 1
     return is_times_one and not copies_matter and node.args[0].meta["val"].dtype == node.meta["val"].dtype
+
+
+def _bind(node: fx.Node) -> None:
+    """Call an operator as `torch.bmm(x, y)` or `x.view(…)`: in half the time of `torch.ops.aten.bmm.default(x, y)`."""
+    if not isinstance(node.target, torch._ops.OpOverload) or node.target.namespace != "aten":
+        return
+    name = node.target._schema.name.removeprefix("aten::")
+    if isinstance(binding := getattr(torch, name, None), BuiltinFunctionType):
+        node.target = binding
+    elif hasattr(Tensor, name) and node.args and isinstance(node.args[0], fx.Node):
+        node.op, node.target = "call_method", name
+
+
+# ---- whether a graph does what its function does ---------------------------------------------------------------------
+
+
+def _same(graph: fx.GraphModule, function: Callable[..., Any], example: Sequence[Tensor]) -> bool:
+    """Whether both give the same results and leave the same arguments behind, given the same luck."""
+    outcomes = []
+    for run in (graph, function):
+        arguments = _copies(example)
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            torch.manual_seed(0)
+            results = run(*arguments)
+        outcomes.append([*(results if isinstance(results, tuple) else (results,)), *arguments])
+    return all(map(_close, *outcomes))
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    if not a.is_floating_point():
+        return torch.equal(a, b)
+    finite = b.isfinite()
+    return torch.equal(a.isfinite(), finite) and bool(
+        (a - b)[finite].norm() <= AGREES * b[finite].norm() + torch.finfo(b.dtype).tiny
+    )
+
+
+def _copies(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [tensor.clone() for tensor in tensors]
 
 
 # ---- softmax over few classes ----------------------------------------------------------------------------------------

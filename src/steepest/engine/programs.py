@@ -7,7 +7,7 @@ with the same functions.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,19 +18,11 @@ from torch.func import functional_call, grad_and_value, vjp, vmap
 
 from steepest.engine.data import placed
 from steepest.engine.draws import kept
-from steepest.engine.graph import is_random, traced
+from steepest.engine.graph import Program, program
 from steepest.engine.layout import Layout, Named, changing_buffers
 from steepest.tasks.task import Task
 
 Function = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Program:
-    """A function that is ready to run, and whether it draws random numbers."""
-
-    call: Function
-    is_random: bool
 
 
 @dataclass(frozen=True)
@@ -110,21 +102,13 @@ class Programs:
 
         return self._program(("scores",), vmap(scores_of_one, (0, None)), example)
 
-    def _program(self, name: tuple, function: Function, example: Iterable[Tensor]) -> Program:
+    def _program(self, name: tuple, function: Function, example: Sequence[Tensor]) -> Program:
         key = (name, *(tensor.shape for tensor in example))
         if key not in self._ready:
-            self._ready[key] = self._trace(function, example)
-        return self._ready[key]
-
-    def _trace(self, function: Function, example: Iterable[Tensor]) -> Program:
-        try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # vmap's, that it does some operation lane by lane
-                # A trace runs the function once: on copies, since it may change its arguments.
-                graph = traced(function, *(x.clone() for x in example), copies_matter=bool(self.changing))
-        except Exception:  # what cannot be traced may still run; if it cannot, it says so itself
-            return Program(function, is_random=True)
-        return Program(graph, is_random(graph))
+                self._ready[key] = program(function, *example, copies_matter=bool(self.changing))
+        return self._ready[key]
 
 
 @lru_cache(maxsize=4)

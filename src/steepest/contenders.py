@@ -6,15 +6,19 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from steepest.errors import BadSetting
 from steepest.optim import catalogue
-from steepest.optim.rule import Rule, hyperparameters
+from steepest.optim.entry import Entry
+from steepest.optim.rule import Rule, check_settings, hyperparameters
 from steepest.optim.schedules import schedule as check_schedule
 from steepest.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, BatchSize, Contender, Setting
+
+Maker = Callable[..., torch.optim.Optimizer]
+"""Makes an optimizer from (parameters, lr=…)."""
 
 DEFAULT = (
     "gd",
@@ -77,14 +81,14 @@ def _contender(item: Any, schedule: str, memory: dict[str, Any]) -> Contender:
     if isinstance(item, type) and issubclass(item, Rule):
         return _own_rule(item, {}, schedule, memory)
     if callable(item):
-        return _foreign(item, schedule, memory)
+        return _foreign(cast(Maker, item), schedule, memory)
     raise BadSetting(
         f"{item!r} is not an optimizer: pass a name of `steepest optimizers`, a rule, or a class of torch.optim."
     )
 
 
 def _parse(words: str, schedule: str) -> Contender:
-    """ "adam", "adam:b2=0.99:eps=1e-6", and "adam#2" for a second entry of the same."""
+    """What people write: "adam", "adam:b2=0.99:eps=1e-6", and "adam#2" for a second entry of the same."""
     name, *pairs = words.split(":")
     settings: dict[str, Setting] = {}
     for pair in pairs:
@@ -92,7 +96,15 @@ def _parse(words: str, schedule: str) -> Contender:
         if not equals:
             raise BadSetting(f"{words!r}: {pair!r} is not a setting; write it as name=value, as in adam:b2=0.99.")
         settings[key.strip()] = _value(value.strip())
-    return catalogue.contender(name.split("#")[0], name=words, schedule=schedule, **settings)
+    return replace(_entered(catalogue.entry(name.split("#")[0]), settings, schedule), name=words)
+
+
+def _entered(item: Entry, settings: Mapping[str, Setting], schedule: str) -> Contender:
+    """An entry of the catalogue with settings; "lr" is told apart, and whatever the rule does not have is an error."""
+    if "lr" in settings:
+        raise BadSetting(f"{item.name}: the rate is what a study searches; name rates of your own with --rates.")
+    check_settings(item.rule, settings)
+    return replace(catalogue.contender(item, schedule=schedule), settings=dict(settings))
 
 
 def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memory: dict[str, Any]) -> Contender:
@@ -102,7 +114,7 @@ def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memo
     others = {key: value for key, value in settings.items() if key != "lr" and value != default[key]}
     for entry in catalogue.CATALOGUE:
         if entry.rule is rule and not entry.settings and entry.batch_size is None:
-            return catalogue.contender(entry, schedule=schedule, **others)
+            return _entered(entry, others, schedule)
     memory[rule.__name__] = rule
     centre = float(settings.get("lr", default["lr"]))
     return Contender(
@@ -110,7 +122,7 @@ def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memo
     )
 
 
-def _foreign(factory: Callable[..., torch.optim.Optimizer], schedule: str, memory: dict[str, Any]) -> Contender:
+def _foreign(factory: Maker, schedule: str, memory: dict[str, Any]) -> Contender:
     """Any torch optimizer: it trains alone, one trial at a time, and its default rate is the centre of its grid."""
     name = getattr(factory, "__name__", type(factory).__name__)
     try:

@@ -129,4 +129,3 @@ def test_progress_is_told_a_few_times_a_second(tmp_path):
     say(ours, {"kind": "stop"})
     thread.join(30)
     assert not thread.is_alive()
-    # The listening thread ends the process when its line closes, so this end stays open until the tests are over.

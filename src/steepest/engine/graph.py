@@ -33,11 +33,13 @@ class Program:
 
 
 def program(function: Callable[..., Any], *example: Tensor, copies_matter: bool = False) -> Program:
-    """The fastest form of `function` for tensors of these shapes that does on the example what the function does.
+    """The fastest form of `function` for tensors of these shapes that does on an example what the function does.
 
-    `copies_matter`: the function changes some of its arguments in place, so that a copy is not the same as the
-    original. The example itself is left as it is.
+    The example is left as it is, and only its signs and sizes up to 1 count: a program must not depend on which values
+    came first. `copies_matter`: the function changes some of its arguments in place, so that a copy is not the same as
+    the original.
     """
+    example = tuple(x.nan_to_num().clamp(-1, 1) if x.is_floating_point() else x for x in example)
     for directly in (True, False):
         try:
             graph, is_random = traced(function, *_copies(example), copies_matter=copies_matter, directly=directly)

@@ -68,7 +68,8 @@ def _say(connection: Connection, **message: Any) -> None:
 
 def _listen(connection: Connection, jobs: SimpleQueue[Job]) -> None:
     """Take in jobs as they come, in a thread of its own, so that the end of the line is noticed in mid-training."""
-    while True:
+    job: Job = {"kind": ""}
+    while job["kind"] != "stop":
         try:
             job = json.loads(connection.recv_bytes())
         except (EOFError, OSError):

@@ -69,11 +69,12 @@ def _optimizer(item: Entry) -> Iterable[str]:
 
 def worked(item: Entry) -> list[float]:
     """Where w = 1 goes in three steps, in float64."""
-    w = torch.ones(1, dtype=torch.float64, requires_grad=True)
+    shape = (1, 1) if item.rule.fallback else (1,)
+    w = torch.ones(shape, dtype=torch.float64, requires_grad=True)
     optimizer = build(item, [w], lr=0.1)
     path = []
     for g in (0.5, 0.5, -0.25):
-        w.grad = torch.tensor([g], dtype=torch.float64)
+        w.grad = torch.full(shape, g, dtype=torch.float64)
         optimizer.step()
         path.append(w.item())
     return path

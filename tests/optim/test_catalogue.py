@@ -48,7 +48,7 @@ def test_a_formula_has_the_letter_of_every_number_that_is_at_work_and_of_no_othe
 
 @each_entry
 def test_a_formula_updates_every_state_and_the_weights(item: Entry) -> None:
-    at_work = [name for name in item.rule.state if not (name == "a" and not settings_of(item)["centred"])]
+    at_work = [name for name in item.rule.state if not (name == "a" and not settings_of(item).get("centred", True))]
     for name in (*at_work, "w"):
         assert f"{name} ←" in item.formula
 
@@ -67,7 +67,7 @@ def test_an_unknown_optimizer_is_refused_with_the_nearest_names() -> None:
     with pytest.raises(UnknownName) as refused:
         entry("adma")
     assert str(refused.value) == (
-        "There is no optimizer 'adma'. Did you mean adam, adamw, adagrad? `steepest optimizers` lists all."
+        "There is no optimizer 'adma'. Did you mean adamax, adam, radam? `steepest optimizers` lists all."
     )
 
 

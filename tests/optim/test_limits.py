@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -130,16 +131,20 @@ def test_adaptive_rules_do_not_see_the_unit_of_the_loss(name: str, power: int, g
 NUMBERS = {"lr": st.floats(1e-6, 10), "eps": st.floats(1e-12, 1), "momentum": st.floats(0, 0.99)}
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.scope != "matrix"], ids=lambda rule: rule.__name__)
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_a_replica_is_the_drop_in_optimizer_bit_for_bit_whatever_the_settings(
     rule: type[Rule], data: st.DataObject
 ) -> None:
-    def drawn(name: str, default: Any) -> Any:
-        return data.draw(NUMBERS.get(name, st.floats(0, 0.999)), name) if isinstance(default, float) else default
+    def drawn(item: Any) -> Any:
+        if not isinstance(item.default, float):
+            return item.default
+        low = max(item.metadata["low"], item.metadata["above"] + 1e-3, 0.0)
+        high = min(low + 0.999, item.metadata["below"] - 1e-3)
+        return data.draw(NUMBERS.get(item.name, st.floats(low, high)), item.name)
 
-    replicas = [{name: drawn(name, value) for name, value in hyperparameters(rule).items()} for _ in range(2)]
+    replicas = [{item.name: drawn(item) for item in fields(rule)} for _ in range(2)]  # type: ignore[arg-type]
     fleet = fleet_path(rule, replicas, torch.float32)
     for index, chosen in enumerate(replicas):
-        assert torch.equal(fleet[:, index], drop_in_path(rule, chosen, torch.float32))
+        assert np.array_equal(fleet[:, index], drop_in_path(rule, chosen, torch.float32), equal_nan=True)

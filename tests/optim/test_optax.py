@@ -30,9 +30,18 @@ def transformation(item: Entry) -> Any:
         "AveragedMomentum": lambda: optax.chain(optax.ema(0.9, debias=False), optax.scale_by_learning_rate(scheduled)),
         "AdaGrad": lambda: optax.adagrad(scheduled),
         "RMSProp": lambda: optax.rmsprop(scheduled),
-        "RMSPropMomentum": lambda: optax.rmsprop(scheduled, momentum=momentum),
+        "RMSPropMomentum": lambda: optax.rmsprop(
+            scheduled, momentum=momentum or None, centered=settings_of(item)["centred"] is True
+        ),
         "Adam": lambda: optax.adam(scheduled),
         "AdamW": lambda: optax.adamw(scheduled),
+        "SignSGD": lambda: optax.sign_sgd(scheduled),
+        "Signum": lambda: optax.signum(scheduled),
+        "Lion": lambda: optax.lion(scheduled),
+        "Adadelta": lambda: optax.adadelta(scheduled),
+        "Adamax": lambda: optax.adamax(scheduled),
+        "NAdam": lambda: optax.nadam(scheduled),
+        "NAdamW": lambda: optax.nadamw(scheduled),
     }[item.rule.__name__]()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from steepest.adapters.torch import build
 from steepest.errors import BadInput, BadSetting, UnknownName
+from steepest.optim.apply import fresh, fresh_fleet
 from steepest.optim.elementwise import SGD, Adam, Momentum, RMSPropMomentum
 from steepest.optim.rule import (
     Rule,
@@ -95,16 +97,19 @@ def test_a_rule_is_checked_as_it_is_made() -> None:
         Adam(b1=-1.0)
 
 
+LIMIT = re.compile(r"(at least|above|below) (\S+)")
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 @settings(deadline=None)
 @given(value=st.floats(allow_nan=True))
 def test_a_number_is_taken_exactly_if_it_is_in_the_range_that_pages_state(rule: type[Rule], value: float) -> None:
     for row in describe_hyperparameters(rule):
         if isinstance(row["default"], float):
-            within = {
-                "a number at least 0": 0 <= value < math.inf,
-                "a number at least 0 and below 1": 0 <= value < 1,
-            }[row["allowed"]]
+            within = math.isfinite(value) and all(
+                {"at least": value >= limit, "above": value > limit, "below": value < limit}[word]
+                for word, limit in ((word, float(limit)) for word, limit in LIMIT.findall(row["allowed"]))
+            )
             try:
                 check_settings(rule, {row["name"]: value})
             except BadSetting:
@@ -169,11 +174,15 @@ def test_one_graph_serves_every_step_and_every_setting(rule: type[Rule]) -> None
 
     update = torch.compile(rule.update, fullgraph=True, backend=count)
     h = hyperparameters(rule)
-    w = torch.ones(2, 5)  # [R, P]
-    state = tuple(torch.zeros(2, 5) for _ in rule.state)
+    w = torch.ones(2, 5)  # [R, P], or a parameter of one model
+    alone = rule.scope in ("tensor", "matrix")
+    state = fresh(rule, at_rate(h, 0.1), w) if alone else fresh_fleet(rule, [at_rate(h, 0.1)] * 2, ((5,),), w)
+    carries = [dict(rule.carry) for _ in range(2)]
     for t in range(1, 6):
         changed = {name: value * 0.9 if isinstance(value, float) else value for name, value in h.items()}
-        scalars = [rule.coefficients(at_rate(s, 0.1 / t), t) for s in (h, changed)]
+        scalars = [rule.advance(at_rate(s, 0.1 / t), t, carry) for s, carry in zip((h, changed), carries, strict=True)]
         c = {name: torch.tensor([[s[name]] for s in scalars]) for name in scalars[0]}
+        if alone:
+            c = {name: value[0, 0] for name, value in c.items()}
         w, state = update(w, torch.full((2, 5), 0.3), state_record(rule, state), coefficient_record(c))
     assert len(graphs) == 1

@@ -12,11 +12,15 @@ import pytest
 import torch
 from reference import problem
 from reference.drive import (
+    LIVELY,
     RULES,
+    TRIED,
     Settings,
     drop_in_path,
     fleet_path,
+    nudged,
     optimizer_path,
+    tolerance,
     variants,
     with_all_on,
     with_one_off,
@@ -39,7 +43,7 @@ def one_thread() -> None:
 
 def forms(rule: type[Rule], settings: Settings) -> list[Settings]:
     """The settings as they are and with everything switched on, both also with one number off: in all named choices."""
-    settings = {**settings, "lr": RATE}
+    settings = {**settings, "lr": RATE, **TRIED.get(rule.__name__, {})}
     bases = [base for start in (settings, with_all_on(rule, settings)) for base in (start, *with_one_off(rule, start))]
     every = (form for base in bases for form in variants(rule, base))
     return [form for form in every if not (form.get("centred") and form["b2"] == 0)]  # one gradient has no deviation
@@ -63,7 +67,11 @@ def torch_path(rule: type[Rule], settings: Settings, dtype: torch.dtype) -> torc
     same = stock(rule, settings)
     assert same is not None
     kind = getattr(torch.optim, same.name)
-    return optimizer_path(kind, settings["lr"], dtype, foreach=False, **same.arguments)
+    torch.set_default_dtype(torch.float64)  # in which NAdam and ASGD keep their scalars
+    try:
+        return optimizer_path(kind, settings["lr"], dtype, foreach=False, **same.arguments)
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
@@ -81,19 +89,22 @@ def test_a_rule_that_torch_has_gives_the_same_bits(rule: type[Rule], settings: S
     assert torch.equal(fleet[:, 2], torch_path(rule, replicas[2], dtype))
 
 
-def test_most_entries_have_their_like_in_torch_so_that_the_test_above_has_work() -> None:
-    assert {rule.__name__ for rule in RULES} - {case.values[0].__name__ for case in forms_in_torch()} == {
-        "AveragedMomentum"
-    }
+def test_every_class_of_torch_has_its_like_here_but_for_one_of_sparse_gradients_and_one_of_line_searches() -> None:
+    tested = {stock(*case.values).name for case in forms_in_torch()}  # type: ignore[union-attr]
+    kinds = {name for name, kind in vars(torch.optim).items() if isinstance(kind, type)}
+    assert kinds - tested == {"Optimizer", "SparseAdam", "LBFGS"} | NOT_BIT_FOR_BIT
+
+
+NOT_BIT_FOR_BIT = {"Adafactor", "Muon"}
 
 
 @pytest.mark.parametrize("item", CATALOGUE, ids=operator.attrgetter("name"))
 def test_a_rule_follows_its_paper(item: Entry) -> None:
     for settings in forms(item.rule, settings_of(item)):
         expected = reference_path(item.rule, settings)
-        assert problem.deviation(drop_in_path(item.rule, settings, torch.float64), expected) <= problem.TOLERANCE
+        assert problem.deviation(drop_in_path(item.rule, settings, torch.float64), expected) <= tolerance(item.rule)
         fleet = fleet_path(item.rule, [{**settings, "lr": 2 * RATE}, settings], torch.float64)
-        assert problem.deviation(fleet[:, 1], expected) <= problem.TOLERANCE
+        assert problem.deviation(fleet[:, 1], expected) <= tolerance(item.rule)
 
 
 def reference_path(rule: type[Rule], settings: Settings) -> np.ndarray:
@@ -104,25 +115,36 @@ def reference_path(rule: type[Rule], settings: Settings) -> np.ndarray:
 @pytest.mark.parametrize("rule", RULES, ids=by_name)
 def test_replicas_with_settings_of_their_own_do_not_disturb_each_other(rule: type[Rule]) -> None:
     one = {**with_all_on(rule, dict(hyperparameters(rule))), "lr": RATE}
+    digits = torch.float64 if rule.scope == "matrix" else torch.float32
     numbers = [name for name, value in one.items() if isinstance(value, float)]
-    replicas = [one, *({**one, name: one[name] * 0.7} for name in numbers)]
-    fleet = fleet_path(rule, replicas, torch.float32)  # [T, R, P]
+    replicas = [one, *(nudged(rule, one, name, 0.7) for name in numbers)]
+    fleet = fleet_path(rule, replicas, digits)  # [T, R, P]
     for index, settings in enumerate(replicas):
-        assert torch.equal(fleet[:, index], drop_in_path(rule, settings, torch.float32)), settings
+        alone = drop_in_path(rule, settings, digits)
+        if rule.scope == "matrix":  # many matrices at once are not multiplied in the order in which one is
+            assert problem.deviation(fleet[:, index], alone) <= tolerance(rule), settings
+        else:
+            assert torch.equal(fleet[:, index], alone), settings
 
 
 @pytest.mark.parametrize("rule", RULES, ids=by_name)
 def test_every_hyperparameter_matters(rule: type[Rule]) -> None:
-    plain = {**hyperparameters(rule), "lr": RATE}
+    plain = {**hyperparameters(rule), "lr": RATE, **TRIED.get(rule.__name__, {})}
     moved = dict.fromkeys(plain, 0.0)
-    for settings in (plain, with_all_on(rule, plain)):  # an ε of 1e-10 shows in the first only, a decay in the second
+    lively = {**plain, **LIVELY.get(rule.__name__, {})}
+    # An ε of 1e-10 shows in the first only, a decay in the second, a limit in the third.
+    for settings in (plain, with_all_on(rule, plain), lively):
         path = drop_in_path(rule, settings, torch.float64)
-        numbers = ({**settings, name: settings[name] * 0.9} for name in settings if isinstance(settings[name], float))
+        numbers = (nudged(rule, settings, name, 0.9) for name in settings if isinstance(settings[name], float))
         for other in (*numbers, *variants(rule, settings)):
             change = problem.deviation(drop_in_path(rule, other, torch.float64), path)
             changed = [name for name in settings if other[name] != settings[name]]
             if len(changed) == 1:
                 moved[changed[0]] = max(moved[changed[0]], change)
+    if rule.__name__ == "ASGD":
+        del moved["start"]  # acts on the average, which is not the path: see test_limits.py
+    if rule.__name__.startswith("ScheduleFree"):
+        del moved["rate_power"]  # is of the largest rate so far, and rates only fall here: see test_modelwide.py
     assert min(moved.values()) >= 100 * problem.TOLERANCE, moved
 
 
@@ -155,10 +177,17 @@ def test_the_settings_that_give_torch_s_form_do(item: Entry, departure: Departur
     assert same is not None
     kind = getattr(torch.optim, same.name)
     defaults = kind([torch.zeros(1)]).defaults
-    family = {"momentum", "nesterov"}  # an argument that makes the method; all else must be torch's default
+    family = {
+        "momentum",
+        "nesterov",
+        "centered",
+        "amsgrad",
+        "decoupled_weight_decay",
+    }  # an argument that makes the method; all else must be torch's default
     assert {name for name, value in same.arguments.items() if defaults[name] != value} <= family
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' Nadam, on NumPy 2
 @pytest.mark.parametrize(("item", "departure"), departures("Keras"))
 def test_the_settings_that_give_keras_form_do(item: Entry, departure: Departure, keras: Any) -> None:
     settings = {**settings_of(item, departure.settings), "lr": RATE}
@@ -168,9 +197,15 @@ def test_the_settings_that_give_keras_form_do(item: Entry, departure: Departure,
         "Nesterov": ("SGD", {"momentum": settings.get("momentum"), "nesterov": True}),
         "AdaGrad": ("Adagrad", {}),
         "RMSProp": ("RMSprop", {}),
-        "RMSPropMomentum": ("RMSprop", {"momentum": settings.get("momentum")}),
+        "RMSPropMomentum": ("RMSprop", {"momentum": settings.get("momentum"), "centered": settings.get("centred")}),
         "Adam": ("Adam", {}),
         "AdamW": ("AdamW", {}),
+        "Adadelta": ("Adadelta", {}),
+        "AMSGrad": ("Adam", {"amsgrad": True}),
+        "Adamax": ("Adamax", {}),
+        "NAdam": ("Nadam", {}),
+        "NAdamW": ("Nadam", {}),
+        "Lion": ("Lion", {}),
     }[item.rule.__name__]
     tolerance = (
         1e-5 if "weight_decay" in (departure.settings or ()) else problem.TOLERANCE

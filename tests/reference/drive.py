@@ -90,6 +90,37 @@ def variants(rule: type[Rule], settings: Settings) -> Iterator[Settings]:
         yield {**settings, **dict(zip(named, combination, strict=True))}
 
 
+LIVELY: dict[str, Settings] = {"Rprop": {"least": 0.02, "most": 0.06}, "DoG": {"eps": 1e-3}}
+"""Settings that put numbers to work which are limits, and so do nothing at their defaults."""
+
+
+TRIED: dict[str, Settings] = {
+    "DoG": {"lr": 1.0, "start": 0.1},
+    "DoWG": {"lr": 1.0, "start": 0.3},
+    "DAdaptSGD": {"lr": 1.0, "d0": 0.1},
+    "DAdaptAdam": {"lr": 1.0, "d0": 0.1},
+    "Prodigy": {"lr": 1.0, "d0": 0.1},
+}
+"""Settings with which a rule that begins with tiny steps moves far enough in a few of them to be judged."""
+
+DIGITS_LOST = {"Shampoo": 1e-9, "SOAP": 1e-9, "MuonBfloat16": 0.05}
+"""Tolerance of rules that magnify rounding: a root of a small eigenvalue, a turned basis, few digits on purpose."""
+
+
+def tolerance(rule: type[Rule]) -> float:
+    """How far two right ways of driving a rule may be apart, in float64."""
+    return DIGITS_LOST.get(rule.__name__, problem.TOLERANCE)
+
+
+def nudged(rule: type[Rule], settings: Settings, name: str, factor: float) -> Settings:
+    """The settings with one number times `factor`, or divided by it where the rule takes only that."""
+    try:
+        check_settings(rule, {name: settings[name] * factor})
+    except BadSetting:
+        factor = 1 / factor
+    return {**settings, name: settings[name] * factor}
+
+
 def with_one_off(rule: type[Rule], settings: Settings) -> Iterator[Settings]:
     """The settings with one number at a time set to zero, where the rule takes that; the rate stays."""
     for name, value in settings.items():

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from reference import adam as kin
+from reference import matrix, modelwide, signs
 
 Gradient = Callable[[int, np.ndarray], np.ndarray]
 
@@ -227,4 +229,17 @@ REFERENCE: dict[str, Callable[..., np.ndarray]] = {
     "RMSPropMomentum": rmsprop_graves,
     "Adam": adam,
     "AdamW": adamw,
+    "ASGD": signs.averaged_sgd,
+    "SignSGD": signs.sign_sgd,
+    "Signum": signs.signum,
+    "Lion": signs.lion,
+    "Rprop": signs.rprop,
+    "Adadelta": kin.adadelta,
+    "AMSGrad": kin.amsgrad,
+    "Adamax": kin.adamax,
+    "NAdam": kin.nadam,
+    "NAdamW": kin.nadamw,
+    "RAdam": kin.radam,
+    **modelwide.REFERENCE,
+    **matrix.REFERENCE,
 }

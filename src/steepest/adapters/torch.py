@@ -279,7 +279,8 @@ def code(
     plain = stock(item.rule, complete)
     if plain:
         imports = ["import torch"]
-        lines = ["# PyTorch's own: on CPU it is the optimizer that was measured, bit for bit."]
+        degree = "bit for bit" if plain.is_exact else "up to rounding"
+        lines = [f"# PyTorch's own: on CPU it is the optimizer that was measured, {degree}."]
         defaults = inspect.signature(getattr(torch.optim, plain.name)).parameters
         kept = {name: value for name, value in plain.arguments.items() if value != defaults[name].default}
         lines.append(f"optimizer = torch.optim.{plain.name}(model.parameters(), {_arguments(rate, kept)})")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from steepest.optim.rule import (
@@ -18,6 +20,7 @@ from steepest.optim.rule import (
     lerp,
     number,
     rate,
+    scale,
     shift,
 )
 
@@ -73,7 +76,160 @@ class AdamW(Adam):
         return _adam_step(w * c.keep, g, s, c)
 
 
+@dataclass(frozen=True)
+class AMSGrad(Adam):
+    """Adam whose v never falls in the step: u ← max(u, v) stands in v's place"""
+
+    state: ClassVar[tuple[str, ...]] = ("m", "v", "u")
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        g = add_scaled(g, w, c.decay)
+        m, v = _moments(g, s, c)
+        u = torch.maximum(s.u, v)
+        return add_quotient(w, m, shift(u.sqrt() / c.root, c.eps), c.step), (m, v, u)
+
+
+@dataclass(frozen=True)
+class Adamax(Rule):
+    """m ← β₁m + (1−β₁)g ;  u ← max(β₂u, |g| + ε) ;  w ← w − η/(1−β₁ᵗ) · m/u
+
+    With eps_at="outside": u ← max(β₂u, |g|) ;  w ← w − η/(1−β₁ᵗ) · m/(u + ε).
+    """
+
+    lr: float = rate(2e-3)
+    b1: float = number(0.9, "β₁", "share of m, the average of g, kept each step", low=0, below=1)
+    b2: float = number(0.999, "β₂", "share of u, the largest |g|, kept each step", low=0, below=1)
+    eps: float = number(1e-8, "ε", "keeps the divisor from zero", low=0)
+    eps_at: str = choice("inside", "inside", "outside", meaning="whether ε is added to |g| in u, or to u as it is used")
+    weight_decay: float = coupled_decay()
+    state: ClassVar[tuple[str, ...]] = ("m", "u")
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        inside = h.eps_at == "inside"
+        return {
+            "decay": h.weight_decay,
+            "w1": 1 - h.b1,
+            "b2": h.b2,
+            "eps": h.eps if inside else 0.0,
+            "eps_outside": 0.0 if inside else h.eps,
+            "step": -(h.lr / (1 - h.b1**t)),
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        g = add_scaled(g, w, c.decay)
+        m = lerp(s.m, g, c.w1)
+        u = torch.maximum(s.u * c.b2, shift(g.abs(), c.eps))
+        return add_quotient(w, m, shift(u, c.eps_outside), c.step), (m, u)
+
+
+@dataclass(frozen=True)
+class NAdam(Rule):
+    """m and v as in Adam ;  w ← w − η · (μ₊m/(1 − Πμ·μ₊) + (1−μ)g/(1 − Πμ)) / (√(v/(1−β₂ᵗ)) + ε)
+
+    μ = β₁(1 − ½·0.96^(tψ)), μ₊ is that of the next step, and Πμ the product of all so far.
+    """
+
+    lr: float = rate(2e-3)
+    b1: float = number(0.9, "β₁", "share of m, the average of g, kept each step", low=0, below=1)
+    b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", low=0, below=1)
+    eps: float = number(1e-8, "ε", "added to the root", low=0)
+    psi: float = number(4e-3, "ψ", "how fast the momentum μ rises from β₁/2 to β₁", low=0)
+    weight_decay: float = coupled_decay()
+    state: ClassVar[tuple[str, ...]] = ("m", "v")
+    carry: ClassVar[Mapping[str, float]] = {"product": 1.0}
+
+    @classmethod
+    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
+        mu, following = (h.b1 * (1 - 0.5 * 0.96 ** (k * h.psi)) for k in (t, t + 1))
+        carry["product"] *= mu
+        return {
+            "decay": h.weight_decay,
+            "w1": 1 - h.b1,
+            "b2": h.b2,
+            "w2": 1 - h.b2,
+            "correction": 1 - h.b2**t,
+            "eps": h.eps,
+            "step_g": -h.lr * (1 - mu) / (1 - carry["product"]),
+            "step_m": (-h.lr * following) / (1 - carry["product"] * following),
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        return _nadam_step(w, add_scaled(g, w, c.decay), s, c)
+
+
+@dataclass(frozen=True)
+class NAdamW(NAdam):
+    """w ← (1 − ηλ)w, then NAdam's step without any coupled decay"""
+
+    weight_decay: float = number(1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0)
+
+    @classmethod
+    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
+        return {**super().advance(h, t, carry), "keep": 1 - h.lr * h.weight_decay}
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        return _nadam_step(w * c.keep, g, s, c)
+
+
+@dataclass(frozen=True)
+class RAdam(Rule):
+    """m and v as in Adam ;  w ← w − ηr · m/(1−β₁ᵗ) · √(1−β₂ᵗ)/(√v + ε) where ρ > ρ₀, else w ← w − η · m/(1−β₁ᵗ)
+
+    ρ = ρ∞ − 2tβ₂ᵗ/(1−β₂ᵗ), ρ∞ = 2/(1−β₂) − 1, r = √((ρ−4)(ρ−2)ρ∞ / ((ρ∞−4)(ρ∞−2)ρ)): v has too few samples at first.
+    """
+
+    lr: float = rate(1e-3)
+    b1: float = number(0.9, "β₁", "share of m, the average of g, kept each step", low=0, below=1)
+    b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", low=0, below=1)
+    eps: float = number(1e-8, "ε", "added to √v", low=0)
+    threshold: float = number(5.0, "ρ₀", "samples ρ up to which v is left out", low=4)
+    weight_decay: float = coupled_decay()
+    state: ClassVar[tuple[str, ...]] = ("m", "v")
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        most = 2 / (1 - h.b2) - 1
+        rho = most - 2 * t * h.b2**t / (1 - h.b2**t)
+        adapts = rho > h.threshold
+        rectified = ((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)) ** 0.5 if adapts else 1.0
+        return {
+            "decay": h.weight_decay,
+            "w1": 1 - h.b1,
+            "b2": h.b2,
+            "w2": 1 - h.b2,
+            "first": 1 - h.b1**t,
+            "lr": h.lr,
+            "adapts": 1.0 if adapts else 0.0,  # at 0 the divisor below is 1, and so is the dividend
+            "eps": h.eps if adapts else 1.0,
+            "root": (1 - h.b2**t) ** 0.5 if adapts else 1.0,
+            "rectified": rectified,
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        m, v = _moments(add_scaled(g, w, c.decay), s, c)
+        scaled = shift(scale(v.sqrt(), c.adapts), c.eps).reciprocal() * c.root  # so torch divides a float by a tensor
+        return w - m / c.first * c.lr * scaled * c.rectified, (m, v)
+
+
+# ---- what they share -------------------------------------------------------------------------------------------------
+
+
+def _moments(g: Tensor, s: Any, c: Any) -> tuple[Tensor, Tensor]:
+    return lerp(s.m, g, c.w1), add_product(s.v * c.b2, g, g, c.w2)
+
+
 def _adam_step(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
-    m = lerp(s.m, g, c.w1)
-    v = add_product(s.v * c.b2, g, g, c.w2)
+    m, v = _moments(g, s, c)
     return add_quotient(w, m, shift(v.sqrt() / c.root, c.eps), c.step), (m, v)
+
+
+def _nadam_step(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    m, v = _moments(g, s, c)
+    root = shift((v / c.correction).sqrt(), c.eps)
+    return add_quotient(add_quotient(w, g, root, c.step_g), m, root, c.step_m), (m, v)

@@ -56,6 +56,29 @@ class AdaGrad(Rule):
 
 
 @dataclass(frozen=True)
+class Adadelta(Rule):
+    """v ← ρv + (1−ρ)g² ;  Δ = √(u + ε)/√(v + ε) · g ;  u ← ρu + (1−ρ)Δ² ;  w ← w − ηΔ"""
+
+    lr: float = rate(1.0)
+    rho: float = number(0.9, "ρ", "share of v and u, the averages of g² and Δ², kept each step", low=0, below=1)
+    eps: float = number(1e-6, "ε", "added inside both roots", above=0)
+    weight_decay: float = coupled_decay()
+    state: ClassVar[tuple[str, ...]] = ("v", "u")
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"decay": h.weight_decay, "rho": h.rho, "share": 1 - h.rho, "eps": h.eps, "step": -h.lr}
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        g = add_scaled(g, w, c.decay)
+        v = add_product(s.v * c.rho, g, g, c.share)
+        delta = shift(s.u, c.eps).sqrt() / shift(v, c.eps).sqrt() * g
+        u = add_product(s.u * c.rho, delta, delta, c.share)
+        return add_scaled(w, delta, c.step), (v, u)
+
+
+@dataclass(frozen=True)
 class RMSProp(Rule):
     """v ← βv + (1−β)g² ;  w ← w − η · g / (√(v + ε_r) + ε)"""
 

@@ -7,16 +7,24 @@ reads this table.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from steepest.errors import BadSetting, UnknownName
-from steepest.optim import rows_adam, rows_adaptive, rows_descent, rows_matrix, rows_modelwide
+from steepest.optim import rows_adam, rows_adaptive, rows_descent, rows_matrix, rows_modelwide, rows_signs
 from steepest.optim.entry import Entry
 from steepest.optim.rule import check_settings, describe_hyperparameters, hyperparameters
+from steepest.optim.wrappers import WRAPPERS, wrap
 from steepest.types import BatchSize, Contender, Setting
 
-CATALOGUE = (*rows_descent.ROWS, *rows_adaptive.ROWS, *rows_adam.ROWS, *rows_matrix.ROWS, *rows_modelwide.ROWS)
+CATALOGUE = (
+    *rows_descent.ROWS,
+    *rows_signs.ROWS,
+    *rows_adaptive.ROWS,
+    *rows_adam.ROWS,
+    *rows_matrix.ROWS,
+    *rows_modelwide.ROWS,
+)
 
 
 def names() -> list[str]:
@@ -25,11 +33,28 @@ def names() -> list[str]:
 
 
 def entry(name: str) -> Entry:
-    """The entry of this name; raises UnknownName with the nearest names."""
+    """The entry of this name, which may end in wrappers: "adam+cautious". Raises UnknownName with the nearest names."""
+    name, *wrappers = name.split("+")
     for item in CATALOGUE:
         if item.name == name:
-            return item
+            return wrapped(item, *wrappers)
     raise UnknownName.among("optimizer", name, names(), "`steepest optimizers` lists all.")
+
+
+def wrapped(item: Entry, *wrappers: str) -> Entry:
+    """An entry within these wrappers, the first of them innermost; raises UnknownName or BadSetting."""
+    for name in wrappers:
+        rule, kind = wrap(item.rule, name), WRAPPERS[name]
+        item = replace(
+            item,
+            name=f"{item.name}+{name}",
+            title=f"{item.title} + {kind.title}",
+            rule=rule,
+            summary=f"{item.summary.removesuffix('.')}; {kind.sentence}.",
+            formula=f"{item.formula} ;  {kind.formula}",
+            departures=(),
+        )
+    return item
 
 
 def settings_of(item: Entry, overrides: Mapping[str, Setting] | None = None) -> dict[str, Setting]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -107,3 +108,33 @@ class AveragedMomentum(Rule):
         g = add_scaled(g, w, c.decay)
         v = lerp(s.v, g, c.w1)
         return add_scaled(w, v, c.step), (v,)
+
+
+@dataclass(frozen=True)
+class ASGD(Rule):
+    """w ← (1 − ζδ)w − ζg, where ζ = η/(1 + δηt)^α ;  x ← x + (w − x)/max(1, t − t₀)
+
+    ζ is made of the rate and number of the step before, and is η in the first. x is the average of the weights. As in
+    torch it stands beside the weights as the state "x": w is what is trained and evaluated.
+    """
+
+    lr: float = rate(1e-2)
+    slope: float = number(1e-4, "δ", "how fast the rate falls, and how strongly w is drawn to zero", low=0)
+    alpha: float = number(0.75, "α", "power with which the rate falls", low=0)
+    start: float = number(1e6, "t₀", "step after which the average x begins", low=0)
+    weight_decay: float = coupled_decay()
+    state: ClassVar[tuple[str, ...]] = ("x",)
+    carry: ClassVar[Mapping[str, float]] = {"rate_before": 0.0}
+
+    @classmethod
+    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
+        before = carry["rate_before"]
+        zeta = h.lr if t == 1 else before / (1 + h.slope * before * (t - 1)) ** h.alpha
+        carry["rate_before"] = h.lr
+        share = 1.0 if t == 1 else 1 / max(1, t - 1 - h.start)
+        return {"decay": h.weight_decay, "keep": 1 - h.slope * zeta, "step": -zeta, "share": share}
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        w = add_scaled(w * c.keep, add_scaled(g, w, c.decay), c.step)
+        return w, (lerp(s.x, w, c.share),)

@@ -6,8 +6,30 @@ one, turns g into g + λw first of all. State starts at zero unless the rule say
 
 from __future__ import annotations
 
-from steepest.optim.adam import Adam, AdamW
-from steepest.optim.adaptive import AdaGrad, RMSProp, RMSPropMomentum
-from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
+from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam
+from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
+from steepest.optim.descent import ASGD, SGD, AveragedMomentum, Momentum, Nesterov
+from steepest.optim.signs import Lion, Rprop, SignSGD, Signum
 
-__all__ = ["SGD", "AdaGrad", "Adam", "AdamW", "AveragedMomentum", "Momentum", "Nesterov", "RMSProp", "RMSPropMomentum"]
+__all__ = [
+    "ASGD",
+    "SGD",
+    "AMSGrad",
+    "AdaGrad",
+    "Adadelta",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "AveragedMomentum",
+    "Lion",
+    "Momentum",
+    "NAdam",
+    "NAdamW",
+    "Nesterov",
+    "RAdam",
+    "RMSProp",
+    "RMSPropMomentum",
+    "Rprop",
+    "SignSGD",
+    "Signum",
+]

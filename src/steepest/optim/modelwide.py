@@ -44,16 +44,16 @@ def norm(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ScheduleFreeSGD(Rule):
-    """z ← z − ηg ;  x ← (1−c)x + cz, where c = η²/Σηᵢ² ;  w ← (1−β)z + βx
+    """z ← z − ηg ;  x ← (1−c)x + cz, where c = κ_t/Σκ and κ_t = t^ν·η^φ ;  w ← (1−β)z + βx
 
-    w is where the gradient is taken, x where the model is to be evaluated; z and x start at w. With tᵣ = t^r, each step
-    counts with tᵣη² in the average, η being the largest so far.
+    w is where the gradient is taken, x where the model is to be evaluated; z and x start at w. In κ, η is the largest
+    so far.
     """
 
     lr: float = rate(1.0)
     b1: float = number(0.9, "β", "share of the average x in w", above=0, below=1)
-    power: float = number(0.0, "r", "power of t in the weight of a step", low=0)
-    rate_power: float = number(2.0, "p", "power of η in the weight of a step", low=0)
+    power: float = number(0.0, "ν", "power of t in the weight of a step", low=0)
+    rate_power: float = number(2.0, "φ", "power of η in the weight of a step", low=0)
     weight_decay: float = coupled_decay()
     state: ClassVar[tuple[str, ...]] = ("z",)
     carry: ClassVar[Mapping[str, float]] = {"weights": 0.0, "largest": 0.0}
@@ -124,17 +124,17 @@ def _z(w: Tensor, d: Tensor, z: Tensor, c: Any) -> Tensor:
 
 @dataclass(frozen=True)
 class DoG(Rule):
-    """r ← max(r, |w − w₀|) ;  G ← G + |g|² ;  w ← w − η · r/√G · g
+    """r ← max(r, |w − o|) ;  G ← G + |g|² ;  w ← w − η · r/√G · g
 
-    |·| is over all parameters. r starts at ρ(1 + |w₀|), G at ε.
+    |·| is over all parameters, o is where w starts. r starts at ρ(1 + |o|), G at ε.
     """
 
     lr: float = rate(1.0)
-    start: float = number(1e-6, "ρ", "first distance, relative to 1 + |w₀|", above=0)
+    start: float = number(1e-6, "ρ", "first distance, relative to 1 + |o|", above=0)
     eps: float = number(1e-8, "ε", "where the sum of squares starts", low=0)
     weight_decay: float = coupled_decay()
     scope: ClassVar = "model"
-    state: ClassVar[tuple[str, ...]] = ("w0", "r", "G")
+    state: ClassVar[tuple[str, ...]] = ("o", "r", "G")
     numbers: ClassVar[tuple[str, ...]] = ("r", "G")
 
     @staticmethod
@@ -149,24 +149,24 @@ class DoG(Rule):
     @staticmethod
     def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
         g = add_scaled(g, w, c.decay)
-        w0 = lerp(s.w0, w, c.first)
-        r = torch.maximum(torch.maximum(s.r, norm(w - w0)), c.start * (1 + norm(w)))
+        o = lerp(s.o, w, c.first)
+        r = torch.maximum(torch.maximum(s.r, norm(w - o)), c.start * (1 + norm(w)))
         G = s.G + total(g * g)
-        return w + c.step * r / G.sqrt() * g, (w0, r, G)
+        return w + c.step * r / G.sqrt() * g, (o, r, G)
 
 
 @dataclass(frozen=True)
 class DoWG(Rule):
-    """r ← max(r, |w − w₀|) ;  G ← G + r²|g|² ;  w ← w − η · r²/√G · g
+    """r ← max(r, |w − o|) ;  G ← G + r²|g|² ;  w ← w − η · r²/√G · g
 
-    |·| is over all parameters. r starts at r₀.
+    |·| is over all parameters, o is where w starts. r starts at r₀.
     """
 
     lr: float = rate(1.0)
     start: float = number(1e-4, "r₀", "first distance", above=0)
     weight_decay: float = coupled_decay()
     scope: ClassVar = "model"
-    state: ClassVar[tuple[str, ...]] = ("w0", "r", "G")
+    state: ClassVar[tuple[str, ...]] = ("o", "r", "G")
     numbers: ClassVar[tuple[str, ...]] = ("r", "G")
 
     @staticmethod
@@ -180,11 +180,11 @@ class DoWG(Rule):
     @staticmethod
     def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
         g = add_scaled(g, w, c.decay)
-        w0 = lerp(s.w0, w, c.first)
-        r = torch.maximum(s.r, norm(w - w0))
+        o = lerp(s.o, w, c.first)
+        r = torch.maximum(s.r, norm(w - o))
         G = s.G + r * r * total(g * g)
         factor = torch.where(G > 0, r * r / G.sqrt(), 0.0)  # no gradient yet, no step
-        return w + c.step * factor * g, (w0, r, G)
+        return w + c.step * factor * g, (o, r, G)
 
 
 # ---- D-Adaptation and Prodigy ----------------------------------------------------------------------------------------
@@ -192,9 +192,10 @@ class DoWG(Rule):
 
 @dataclass(frozen=True)
 class DAdaptSGD(Rule):
-    """k = ηd/|g₁| ;  n ← n + kΣgs ;  s ← s + kg ;  d ← max(d, 2n/|s|) ;  w ← μw + (1−μ)(w₀ − s)
+    """k = ηd/q ;  n ← n + kΣgs ;  s ← s + kg ;  d ← max(d, 2n/|s|) ;  w ← μw + (1−μ)(o − s)
 
-    Σ and |·| are over all parameters, g₁ is the first gradient, d starts at d₀. k is of the d before the step.
+    Σ and |·| are over all parameters; q is |g| of the first step, o where w starts; d starts at d₀. k is of the d
+    before the step.
     """
 
     lr: float = rate(1.0)
@@ -202,8 +203,8 @@ class DAdaptSGD(Rule):
     d0: float = number(1e-6, "d₀", "first guess of the distance to a solution", above=0)
     weight_decay: float = coupled_decay()
     scope: ClassVar = "model"
-    state: ClassVar[tuple[str, ...]] = ("w0", "s", "d", "n", "size")
-    numbers: ClassVar[tuple[str, ...]] = ("d", "n", "size")
+    state: ClassVar[tuple[str, ...]] = ("o", "s", "d", "n", "q")
+    numbers: ClassVar[tuple[str, ...]] = ("d", "n", "q")
 
     @staticmethod
     def initial(h: Any) -> dict[str, float]:
@@ -216,14 +217,14 @@ class DAdaptSGD(Rule):
     @staticmethod
     def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
         g = add_scaled(g, w, c.decay)
-        w0 = lerp(s.w0, w, c.first)
-        size = lerp(s.size, norm(g), c.first)
-        k = c.rate * s.d / size
+        o = lerp(s.o, w, c.first)
+        q = lerp(s.q, norm(g), c.first)
+        k = c.rate * s.d / q
         n = s.n + k * total(g * s.s)
         sum_ = s.s + k * g
         length = norm(sum_)
         d = torch.maximum(s.d, torch.where(length > 0, 2 * n / length, s.d))
-        return lerp(w, w0 - sum_, c.take), (w0, sum_, d, n, size)
+        return lerp(w, o - sum_, c.take), (o, sum_, d, n, q)
 
 
 @dataclass(frozen=True)
@@ -282,11 +283,11 @@ _TINY = 1e-38
 
 @dataclass(frozen=True)
 class Prodigy(Rule):
-    """k = ηd ;  n ← β₃n + (d/d₀)kΣg(w₀ − w) ;  m ← β₁m + (1−β₁)dg ;  v ← β₂v + (1−β₂)d²g² ;  s ← β₃s + (d/d₀)kg ;
+    """k = ηd ;  n ← β₃n + (d/d₀)kΣg(o − w) ;  m ← β₁m + (1−β₁)dg ;  v ← β₂v + (1−β₂)d²g² ;  s ← β₃s + (d/d₀)kg ;
     d ← max(d, γn/Σ|s|) ;  w ← w − λkw − km/(√v + dε)
 
-    Σ is over all parameters, d starts at d₀, and k is of the d before the step; β₃ = √β₂ where it is given as 0. With
-    `correction`, k is multiplied by √(1−β₂ᵗ)/(1−β₁ᵗ); with `safeguard`, for rates that warm up, s takes (d/d₀)dg.
+    Σ is over all parameters, o is where w starts, d starts at d₀, and k is of the d before; β₃ is √β₂ where it is 0.
+    With `correction`, k is multiplied by √(1−β₂ᵗ)/(1−β₁ᵗ); with `safeguard`, for rates that warm up, s takes (d/d₀)dg.
     """
 
     lr: float = rate(1.0)
@@ -300,7 +301,7 @@ class Prodigy(Rule):
     safeguard: bool = choice(False, False, True, meaning="whether s is kept free of the rate, for rates that warm up")
     weight_decay: float = number(0.0, "λ", "decoupled weight decay, at the rate k", low=0)
     scope: ClassVar = "model"
-    state: ClassVar[tuple[str, ...]] = ("w0", "s", "m", "v", "d", "n")
+    state: ClassVar[tuple[str, ...]] = ("o", "s", "m", "v", "d", "n")
     numbers: ClassVar[tuple[str, ...]] = ("d", "n")
 
     @staticmethod
@@ -327,17 +328,17 @@ class Prodigy(Rule):
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
-        w0 = lerp(s.w0, w, c.first)
+        o = lerp(s.o, w, c.first)
         k = c.rate * s.d
         grown = s.d / c.d0
-        n = c.b3 * s.n + grown * k * total(g * (w0 - w))
+        n = c.b3 * s.n + grown * k * total(g * (o - w))
         m = s.m * c.b1 + c.w1 * s.d * g
         v = s.v * c.b2 + c.w2 * (s.d * g) ** 2
         sum_ = c.b3 * s.s + grown * c.take * s.d * g
         length = total(sum_.abs())
         d = torch.maximum(s.d, torch.where(length > 0, c.growth * n / length, s.d))
         root = (v.sqrt() + d * c.eps).clamp(min=_TINY)
-        return w - c.decay * k * w - k * m / root, (w0, sum_, m, v, d, n)
+        return w - c.decay * k * w - k * m / root, (o, sum_, m, v, d, n)
 
 
 def _correction(h: Any, t: int) -> float:

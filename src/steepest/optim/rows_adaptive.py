@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steepest.optim.adaptive import AdaGrad, RMSProp, RMSPropMomentum
+from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
 from steepest.optim.entry import KERAS_DECAY, OPTAX_SAME, PYTORCH_SAME, RATE_IN_BUFFER, Departure, Entry, Paper
 
 DUCHI = Paper(
@@ -12,6 +12,7 @@ DUCHI = Paper(
 )
 HINTON = Paper("T. Tieleman, G. Hinton", "Lecture 6.5: RMSProp, COURSERA: Neural Networks for Machine Learning", 2012)
 GRAVES = Paper("A. Graves", "Generating Sequences With Recurrent Neural Networks", 2013)
+ZEILER = Paper("M. D. Zeiler", "ADADELTA: An Adaptive Learning Rate Method", 2012)
 
 ROWS = (
     Entry(
@@ -54,6 +55,22 @@ ROWS = (
             Departure("Keras", "G starts at 0.1 and ε is 1e-7; its η is 0.001", {"initial_sum": 0.1, "eps_root": 1e-7}),
             Departure("Optax", "G starts at 0.1 and ε is 1e-7", {"initial_sum": 0.1, "eps_root": 1e-7}),
             Departure("the article", "the same", {}),
+        ),
+    ),
+    Entry(
+        name="adadelta",
+        title="Adadelta",
+        rule=Adadelta,
+        centre=1.0,
+        rate=1.0,
+        summary="RMSProp whose rate is the size of its own recent steps: both sides of the update have the same unit.",
+        formula="v ← ρv + (1−ρ)g² ;  Δ = √(u + ε)/√(v + ε) · g ;  u ← ρu + (1−ρ)Δ² ;  w ← w − ηΔ",
+        paper=ZEILER,
+        departures=(
+            PYTORCH_SAME,
+            Departure("Keras", "ρ is 0.95 and ε 1e-7; its η is 0.001", {"rho": 0.95, "eps": 1e-7}),
+            KERAS_DECAY,
+            Departure("Optax", "the same; it has no default η", {}),
         ),
     ),
     Entry(
@@ -124,6 +141,27 @@ ROWS = (
                 f"β is 0.9, ε stands inside the root, and {RATE_IN_BUFFER}",
                 {"b2": 0.9, "eps": 0.0, "eps_root": 1e-8, "rate_at": "buffer"},
             ),
+        ),
+    ),
+    Entry(
+        name="rmsprop-centred",
+        title="RMSProp, centred",
+        rule=RMSPropMomentum,
+        settings={"momentum": 0.0, "centred": True, "rate_at": "buffer", "eps": 0.0, "eps_root": 1e-8},
+        centre=1e-3,
+        rate=1e-2,
+        summary="RMSProp that divides by the standard deviation of the gradient instead of by its size.",
+        formula="v ← βv + (1−β)g² ;  a ← βa + (1−β)g ;  b ← η · g / √(v − a² + ε_r) ;  w ← w − b",
+        paper=GRAVES,
+        departures=(
+            Departure(
+                "PyTorch",
+                "ε stands outside the root, which is not a number once a² exceeds v by rounding",
+                {"eps": 1e-8, "eps_root": 0.0},
+            ),
+            Departure("Keras", "β is 0.9 and ε 1e-7; its η is 0.001", {"b2": 0.9, "eps_root": 1e-7}),
+            KERAS_DECAY,
+            Departure("Optax", "β is 0.9", {"b2": 0.9}),
         ),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
+from steepest.optim.descent import ASGD, SGD, AveragedMomentum, Momentum, Nesterov
 from steepest.optim.entry import KERAS_DECAY, OPTAX_SAME, PYTORCH_SAME, RATE_IN_BUFFER, Departure, Entry, Paper
 
 CAUCHY = Paper("A. Cauchy", "Méthode générale pour la résolution des systèmes d'équations simultanées", 1847)
@@ -14,6 +14,7 @@ SUTSKEVER = Paper(
     "On the importance of initialization and momentum in deep learning (after Nesterov, 1983)",
     2013,
 )
+AVERAGING = Paper("B. T. Polyak, A. B. Juditsky", "Acceleration of Stochastic Approximation by Averaging", 1992)
 
 ROWS = (
     Entry(
@@ -116,6 +117,21 @@ ROWS = (
             Departure("Keras", f"{RATE_IN_BUFFER}; its η is 0.01", {"rate_at": "buffer"}),
             KERAS_DECAY,
             OPTAX_SAME,
+        ),
+    ),
+    Entry(
+        name="asgd",
+        title="ASGD (averaged SGD)",
+        rule=ASGD,
+        centre=1e-1,
+        rate=1e-2,
+        summary="SGD with a slowly falling rate, which keeps the average of its weights beside them.",
+        formula="w ← (1 − ζδ)w − ζg, ζ = η/(1 + δηt)^α ;  x ← x + (w − x)/max(1, t − t₀)",
+        paper=AVERAGING,
+        departures=(
+            Departure("PyTorch", "the same; its ζ is rounded to the default dtype at every step", {}),
+            Departure("Keras", "has none; use_ema=True of any optimizer keeps an exponential average"),
+            Departure("Optax", "has none"),
         ),
     ),
 )

@@ -10,7 +10,24 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from steepest.optim.elementwise import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSProp, RMSPropMomentum
+from steepest.optim.elementwise import (
+    ASGD,
+    SGD,
+    Adadelta,
+    AdaGrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Momentum,
+    NAdam,
+    NAdamW,
+    Nesterov,
+    RAdam,
+    RMSProp,
+    RMSPropMomentum,
+    Rprop,
+)
 from steepest.optim.rule import Rule
 from steepest.types import Setting
 
@@ -21,6 +38,8 @@ class Stock:
 
     name: str
     arguments: Mapping[str, Any]
+    is_exact: bool = True
+    """Whether the bits are the same; else torch rounds some scalars to the default dtype, and last digits differ."""
 
 
 def stock(rule: type[Rule], settings: Mapping[str, Setting]) -> Stock | None:
@@ -85,6 +104,45 @@ def _adamw(h: Any) -> Stock | None:
     return plain and Stock("AdamW", plain.arguments)
 
 
+def _amsgrad(h: Any) -> Stock | None:
+    plain = _adam(h)
+    return plain and Stock("Adam", {**plain.arguments, "amsgrad": True})
+
+
+def _adamax(h: Any) -> Stock | None:
+    if h.eps_at != "inside":
+        return None
+    return Stock("Adamax", {"betas": (h.b1, h.b2), "eps": h.eps, "weight_decay": h.weight_decay})
+
+
+def _nadam(h: Any) -> Stock:
+    arguments = {"betas": (h.b1, h.b2), "eps": h.eps, "weight_decay": h.weight_decay, "momentum_decay": h.psi}
+    return Stock("NAdam", arguments, is_exact=False)
+
+
+def _nadamw(h: Any) -> Stock:
+    return Stock("NAdam", {**_nadam(h).arguments, "decoupled_weight_decay": True}, is_exact=False)
+
+
+def _radam(h: Any) -> Stock | None:
+    if h.threshold != 5:
+        return None
+    return Stock("RAdam", {"betas": (h.b1, h.b2), "eps": h.eps, "weight_decay": h.weight_decay})
+
+
+def _adadelta(h: Any) -> Stock:
+    return Stock("Adadelta", {"rho": h.rho, "eps": h.eps, "weight_decay": h.weight_decay})
+
+
+def _asgd(h: Any) -> Stock:
+    arguments = {"lambd": h.slope, "alpha": h.alpha, "t0": h.start, "weight_decay": h.weight_decay}
+    return Stock("ASGD", arguments, is_exact=False)
+
+
+def _rprop(h: Any) -> Stock:
+    return Stock("Rprop", {"etas": (h.down, h.up), "step_sizes": (h.least, h.most)})
+
+
 _STOCK: dict[type[Rule], Callable[[Any], Stock | None]] = {
     SGD: _sgd,
     Momentum: _momentum,
@@ -94,4 +152,12 @@ _STOCK: dict[type[Rule], Callable[[Any], Stock | None]] = {
     RMSPropMomentum: _rmsprop_momentum,
     Adam: _adam,
     AdamW: _adamw,
+    ASGD: _asgd,
+    Rprop: _rprop,
+    Adadelta: _adadelta,
+    AMSGrad: _amsgrad,
+    Adamax: _adamax,
+    NAdam: _nadam,
+    NAdamW: _nadamw,
+    RAdam: _radam,
 }

@@ -109,7 +109,7 @@ def _moved_side_by_side(
         [value] * len(ws) if name in rule.numbers else _cut(value, ws)
         for name, value in zip(rule.state, new_state, strict=True)
     ]
-    return list(zip(_cut(new, ws), zip(*columns, strict=True), strict=True))
+    return [(there, tuple(column[i] for column in columns)) for i, there in enumerate(_cut(new, ws))]
 
 
 def _side_by_side(tensors: Sequence[Tensor]) -> Tensor:

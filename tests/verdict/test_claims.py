@@ -47,6 +47,12 @@ def test_the_golden_verdict_word_for_word():
     assert str(decide(study_of(GOLDEN, times=TIMES))) + "\n" == (Path(__file__).parent / "golden.txt").read_text()
 
 
+def test_the_manual_quotes_the_golden_headline():
+    manual = (Path(__file__).parents[2] / "docs" / "verdict.md").read_text(encoding="utf-8")
+    quoted = " ".join(line.removeprefix("> ") for line in manual.splitlines() if line.startswith("> "))
+    assert quoted == decide(study_of(GOLDEN, times=TIMES)).headline
+
+
 # ---- what the headline says in each case ----
 
 GOOD = [0.95, 0.96, 0.97, 0.96, 0.95]

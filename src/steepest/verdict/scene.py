@@ -58,11 +58,9 @@ class Scene:
     # ---- figures in words ----
 
     def level(self, value: float) -> str:
-        """A level of the metric: "97.4 % accuracy", "an R² of 0.812", "a loss of 0.0312"."""
+        """A level of the metric: "97.4 % accuracy", "R² 0.812", "loss 0.0312"."""
         metric, figure = self.task.metric, numbers.quality(value, self.task)
-        if self.task.unit == "%":
-            return f"{figure} {metric}"
-        return f"{'an' if metric[:1] in 'AEIORaeio' else 'a'} {metric} of {figure}"
+        return f"{figure} {metric}" if self.task.unit == "%" else f"{metric} {figure}"
 
     def gap(self, value: float) -> str:
         """A difference: "0.8 points", "0.012 in R²"."""

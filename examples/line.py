@@ -1,6 +1,6 @@
-"""The articles' example: a line through 100 noisy points of y = 3x + 2, fitted with SGD(0.01) and with Adam(0.001).
+"""A tutorial's example: a line through 100 noisy points of y = 3x + 2, fitted with SGD(0.01) and with Adam(0.001).
 
-Fair: both start from the same weights and see the same batches. As printed in the article, the second fit goes on from
+Fair: both start from the same weights and see the same batches. As printed there, the second fit goes on from
 the weights that the first one left; that comparison stands beside it, named unfair.
 
     python examples/line.py [seed]
@@ -17,7 +17,7 @@ from steepest.optim.catalogue import contender
 from steepest.tasks import catalogue
 from steepest.types import Lane, Shard, TaskRef
 
-RATES = {"sgd": 0.01, "adam": 0.001}  # Keras' defaults, and so the article's
+RATES = {"sgd": 0.01, "adam": 0.001}  # Keras' defaults, and so the tutorial's
 SHOWN = (1, 2, 5, 10, 20, 50, 100)  # epochs
 
 task = catalogue.entry("line").build()
@@ -67,7 +67,7 @@ def main(seed: int = 0) -> None:
 
     fits = [sgd, adam, unfair]
     lines = [
-        "y = 3x + 2 + N(0, 0.1²), 100 points (synthetic: the articles' own example), mini-batches of 32",
+        "y = 3x + 2 + N(0, 0.1²), 100 points (synthetic: a tutorial's own example), mini-batches of 32",
         "",
         row("", ["fair:", "the same start", "unfair, as printed"]),
         row("mean training loss", ["SGD(0.01)", "Adam(0.001)", "Adam after SGD"]),

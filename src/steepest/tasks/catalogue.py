@@ -150,7 +150,7 @@ CATALOGUE = (
     ),
     Entry(
         name="line",
-        title="The line y = 3x + 2 (synthetic: the articles' own example)",
+        title="The line y = 3x + 2 (synthetic: a tutorial's own example)",
         kind="synthetic, regression, convex",
         summary="100 noisy points on a line, one dense unit, squared error, 100 epochs of Keras' usual batches.",
         data="",

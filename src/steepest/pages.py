@@ -50,9 +50,11 @@ def _departures(departures: Iterable[Page]) -> str:
 
 def optimizers(rows: Sequence[Page]) -> str:
     table = _table(
-        ("name", "what it is", "formula"), [(row["name"], row["title"], row["formula"]) for row in rows], wrap_last=True
+        ("name", "what it is", "what it does"),
+        [(row["name"], row["title"], row["summary"]) for row in rows],
+        wrap_last=True,
     )
-    return f"{table}\n\nMore about one: steepest show {rows[-1]['name']}"
+    return f"{table}\n\nFormula, defaults, source and more about one: steepest show {rows[0]['name']}"
 
 
 def task(page: Page) -> str:
@@ -97,7 +99,10 @@ def plan(forecast: Page) -> str:
         *(sentence for sentence in forecast["given_up"]),
     ]
     if forecast["resolution"] is not None:
-        words.append(f"It can tell {forecast['resolution']:.2g} standard deviations of a replicate from luck.")
+        words.append(
+            "The smallest difference that it can tell from luck is "
+            f"{forecast['resolution']:.2g} times the scatter (standard deviation) of an optimizer's replicates."
+        )
     return _table(("task", "contender", "engine", "batch", "steps"), rows) + "\n\n" + _wrap(" ".join(words))
 
 

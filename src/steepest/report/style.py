@@ -23,8 +23,8 @@ COLOURS = (  # slot: (on a light page, on a dark page)
     ("#239de0", "#83cff6"),  # 6 sky
     ("#eb2b96", "#f883c6"),  # 7 pink
 )
-DASHES = ((), (7, 4), (2, 3), (10, 3, 2, 3), (14, 5))  # lengths of stroke and gap in pixels; () is a solid line
-MARKERS = ("circle", "square", "triangle", "diamond", "cross")  # one for each dash
+DASHES = ((), (7, 4), (2, 3), (10, 3, 2, 3), (14, 5), (4, 2, 4, 6), (12, 3, 2, 3, 2, 3))  # lengths of stroke and gap in pixels; () is a solid line
+MARKERS = ("circle", "square", "triangle", "diamond", "cross", "plus", "funnel")  # one for each dash
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,51 @@ FIXED = {
     "gd": Style(0, 1),
     "sgd-1": Style(0, 2),
     "sgd": Style(0, 0),
+    "asgd": Style(0, 3),
+    "lars": Style(0, 4),
+    "schedule-free-sgd": Style(0, 5),
+    "hypergradient-sgd": Style(0, 6),
     "momentum": Style(1, 0),
     "momentum-averaged": Style(1, 1),
+    "rprop": Style(1, 2),
+    "sign-sgd": Style(1, 3),
+    "signum": Style(1, 4),
+    "lion": Style(1, 5),
+    "tiger": Style(1, 6),
     "nesterov": Style(6, 0),
+    "adan": Style(6, 1),
+    "nadam": Style(6, 2),
+    "nadamw": Style(6, 3),
+    "mars-approx": Style(6, 4),
+    "ademamix": Style(6, 5),
     "adagrad": Style(2, 0),
     "adagrad-printed": Style(2, 1),
+    "adadelta": Style(2, 2),
+    "adafactor": Style(2, 3),
+    "dog": Style(2, 4),
+    "dowg": Style(2, 5),
     "rmsprop": Style(3, 0),
     "rmsprop-printed": Style(3, 1),
     "rmsprop-momentum": Style(3, 2),
+    "rmsprop-centred": Style(3, 3),
+    "d-adapt-sgd": Style(3, 4),
+    "d-adapt-adam": Style(3, 5),
+    "prodigy": Style(3, 6),
     "adam": Style(4, 0),
     "adam-printed": Style(4, 1),
+    "amsgrad": Style(4, 2),
+    "adamax": Style(4, 3),
+    "radam": Style(4, 4),
+    "adabelief": Style(4, 5),
+    "yogi": Style(4, 6),
     "adamw": Style(5, 0),
+    "lamb": Style(5, 1),
+    "schedule-free-adamw": Style(5, 2),
+    "hypergradient-adam": Style(5, 3),
+    "muon": Style(7, 0),
+    "muon-bfloat16": Style(7, 1),
+    "shampoo": Style(7, 2),
+    "soap": Style(7, 3),
 }
 """Catalogue name → its look, for good: relatives share a colour, and the dash tells them apart."""
 

@@ -139,6 +139,8 @@ function markerAt(marker, x, y, size) {
     square: () => drawn("rect", { x: -size * 0.9, y: -size * 0.9, width: size * 1.8, height: size * 1.8 }),
     triangle: () => drawn("path", { d: `M0 ${-size * 1.2}L${size * 1.15} ${size * 0.9}H${-size * 1.15}Z` }),
     diamond: () => drawn("path", { d: `M0 ${-size * 1.3}L${size * 1.3} 0L0 ${size * 1.3}L${-size * 1.3} 0Z` }),
+    funnel: () => drawn("path", { d: `M0 ${size * 1.2}L${size * 1.15} ${-size * 0.9}H${-size * 1.15}Z` }),
+    plus: () => drawn("path", { class: "open", d: `M0 ${-size * 1.2}V${size * 1.2}M${-size * 1.2} 0H${size * 1.2}` }),
     cross: () => drawn("path", { class: "open", d: `M${-size} ${-size}L${size} ${size}M${-size} ${size}L${size} ${-size}` }),
   };
   return drawn("g", { class: "shape", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` }, shapes[marker]());

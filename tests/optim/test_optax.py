@@ -37,12 +37,21 @@ def transformation(item: Entry) -> Any:
         "AdamW": lambda: optax.adamw(scheduled),
         "SignSGD": lambda: optax.sign_sgd(scheduled),
         "Signum": lambda: optax.signum(scheduled),
+        "AdaBelief": lambda: optax.adabelief(scheduled),
+        "Yogi": lambda: optax.yogi(scheduled),
+        "AdEMAMix": lambda: optax.contrib.ademamix(scheduled),
+        "LARS": lambda: optax.lars(scheduled),
+        "LAMB": lambda: optax.lamb(scheduled),
         "Lion": lambda: optax.lion(scheduled),
         "Adadelta": lambda: optax.adadelta(scheduled),
         "Adamax": lambda: optax.adamax(scheduled),
         "NAdam": lambda: optax.nadam(scheduled),
         "NAdamW": lambda: optax.nadamw(scheduled),
     }[item.rule.__name__]()
+
+
+def flat(w: list[Any]) -> np.ndarray:
+    return np.concatenate([np.asarray(part).reshape(-1) for part in w])
 
 
 CASES = [
@@ -59,13 +68,13 @@ def test_the_settings_that_give_optax_form_do(item: Entry, departure: Departure)
 
     with jax.enable_x64(True):
         theirs = transformation(item)
-        w = jax.numpy.array(problem.START)
+        w = [jax.numpy.array(part.numpy()) for part in problem.split(torch.tensor(problem.START))]
         state = theirs.init(w)
         path = []
         for t in range(1, problem.STEPS + 1):
-            g = jax.numpy.array(problem.gradient(t, np.asarray(w)))
-            change, state = theirs.update(g, state, w)
+            g = problem.split(torch.tensor(problem.gradient(t, flat(w))))
+            change, state = theirs.update([jax.numpy.array(part.numpy()) for part in g], state, w)
             w = optax.apply_updates(w, change)
-            path.append(np.asarray(w))
+            path.append(flat(w))
     ours = drop_in_path(item.rule, {**settings_of(item, departure.settings), "lr": RATE}, torch.float64)
     assert problem.deviation(ours, path) <= problem.TOLERANCE

@@ -29,6 +29,7 @@ from reference.rules import REFERENCE
 
 from steepest.optim.catalogue import CATALOGUE, settings_of
 from steepest.optim.entry import Departure, Entry
+from steepest.optim.layerwise import Adafactor
 from steepest.optim.rule import Rule, hyperparameters
 from steepest.optim.stock import stock
 
@@ -55,7 +56,7 @@ def forms_in_torch() -> list[Any]:
     for item in CATALOGUE:
 
         def in_torch(settings: Settings, rule: type[Rule] = item.rule) -> bool:
-            return stock(rule, settings) is not None
+            return rule is not Adafactor and stock(rule, settings) is not None
 
         for form in filter(in_torch, forms(item.rule, settings_of(item))):
             for settings in (form, with_all_on(item.rule, form, in_torch)):
@@ -96,6 +97,16 @@ def test_every_class_of_torch_has_its_like_here_but_for_one_of_sparse_gradients_
 
 
 NOT_BIT_FOR_BIT = {"Adafactor", "Muon"}
+
+
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-5), (torch.float64, problem.TOLERANCE)], ids=str)
+def test_adafactor_is_torch_s_up_to_rounding_since_torch_takes_norms_to_the_host(
+    dtype: torch.dtype, most: float
+) -> None:
+    settings = {**hyperparameters(Adafactor), "lr": RATE, "weight_decay": 0.1}
+    expected = torch_path(Adafactor, settings, dtype)
+    assert problem.deviation(drop_in_path(Adafactor, settings, dtype), expected) <= most
+    assert problem.deviation(fleet_path(Adafactor, [settings, settings], dtype)[:, 1], expected) <= most
 
 
 @pytest.mark.parametrize("item", CATALOGUE, ids=operator.attrgetter("name"))
@@ -177,6 +188,8 @@ def test_the_settings_that_give_torch_s_form_do(item: Entry, departure: Departur
     assert same is not None
     kind = getattr(torch.optim, same.name)
     defaults = kind([torch.zeros(1)]).defaults
+    if same.name == "Adafactor":
+        defaults["eps"] = (torch.finfo(torch.float32).eps, defaults["eps"][1])  # what None stands for there
     family = {
         "momentum",
         "nesterov",
@@ -206,17 +219,19 @@ def test_the_settings_that_give_keras_form_do(item: Entry, departure: Departure,
         "NAdam": ("Nadam", {}),
         "NAdamW": ("Nadam", {}),
         "Lion": ("Lion", {}),
+        "LAMB": ("Lamb", {}),
     }[item.rule.__name__]
     tolerance = (
         1e-5 if "weight_decay" in (departure.settings or ()) else problem.TOLERANCE
     )  # Keras shrinks by a float32
-    weights = keras.Variable(problem.START, dtype="float64")
+    weights = [keras.Variable(part.numpy(), dtype="float64") for part in problem.split(torch.tensor(problem.START))]
     optimizer = getattr(keras.optimizers, kind)(learning_rate=RATE, **arguments)
     path = []
     for t, eta in enumerate(problem.rates(RATE), start=1):
         optimizer.learning_rate = eta
-        optimizer.apply([problem.gradient(t, weights.value.detach())], [weights])
-        path.append(weights.value.detach().numpy().copy())
+        w = problem.joined([part.value for part in weights])
+        optimizer.apply(problem.split(problem.gradient(t, w)), weights)
+        path.append(problem.joined([part.value for part in weights]).numpy())
     assert problem.deviation(drop_in_path(item.rule, settings, torch.float64), path) <= tolerance
 
 

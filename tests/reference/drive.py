@@ -90,7 +90,13 @@ def variants(rule: type[Rule], settings: Settings) -> Iterator[Settings]:
         yield {**settings, **dict(zip(named, combination, strict=True))}
 
 
-LIVELY: dict[str, Settings] = {"Rprop": {"least": 0.02, "most": 0.06}, "DoG": {"eps": 1e-3}}
+LIVELY: dict[str, Settings] = {
+    "Rprop": {"least": 0.02, "most": 0.06},
+    "AdEMAMix": {"warmup": 8.0},
+    "AdaBelief": {"eps": 1e-8},
+    "Adafactor": {"eps": 1e-3, "eps2": 2.0, "clip": 1.05},
+    "DoG": {"eps": 1e-3},
+}
 """Settings that put numbers to work which are limits, and so do nothing at their defaults."""
 
 

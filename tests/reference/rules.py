@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from reference import adam as kin
-from reference import matrix, modelwide, signs
+from reference import matrix, modelwide, moments, signs
 
 Gradient = Callable[[int, np.ndarray], np.ndarray]
 
@@ -240,6 +240,14 @@ REFERENCE: dict[str, Callable[..., np.ndarray]] = {
     "NAdam": kin.nadam,
     "NAdamW": kin.nadamw,
     "RAdam": kin.radam,
+    "AdaBelief": moments.adabelief,
+    "Yogi": moments.yogi,
+    "AdEMAMix": moments.ademamix,
+    "Adan": moments.adan,
+    "LARS": moments.lars,
+    "LAMB": moments.lamb,
+    "Adafactor": moments.adafactor,
+    "MARSApprox": moments.mars_approximate,
     **modelwide.REFERENCE,
     **matrix.REFERENCE,
 }

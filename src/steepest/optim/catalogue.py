@@ -11,7 +11,16 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from steepest.errors import BadSetting, UnknownName
-from steepest.optim import rows_adam, rows_adaptive, rows_descent, rows_matrix, rows_modelwide, rows_signs
+from steepest.optim import (
+    rows_adam,
+    rows_adaptive,
+    rows_descent,
+    rows_layerwise,
+    rows_matrix,
+    rows_modelwide,
+    rows_moments,
+    rows_signs,
+)
 from steepest.optim.entry import Entry
 from steepest.optim.rule import check_settings, describe_hyperparameters, hyperparameters
 from steepest.optim.wrappers import WRAPPERS, wrap
@@ -22,6 +31,8 @@ CATALOGUE = (
     *rows_signs.ROWS,
     *rows_adaptive.ROWS,
     *rows_adam.ROWS,
+    *rows_moments.ROWS,
+    *rows_layerwise.ROWS,
     *rows_matrix.ROWS,
     *rows_modelwide.ROWS,
 )

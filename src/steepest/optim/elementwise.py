@@ -9,17 +9,21 @@ from __future__ import annotations
 from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam
 from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
 from steepest.optim.descent import ASGD, SGD, AveragedMomentum, Momentum, Nesterov
+from steepest.optim.moments import AdaBelief, Adan, AdEMAMix, Yogi
 from steepest.optim.signs import Lion, Rprop, SignSGD, Signum
 
 __all__ = [
     "ASGD",
     "SGD",
     "AMSGrad",
+    "AdEMAMix",
+    "AdaBelief",
     "AdaGrad",
     "Adadelta",
     "Adam",
     "AdamW",
     "Adamax",
+    "Adan",
     "AveragedMomentum",
     "Lion",
     "Momentum",
@@ -32,4 +36,5 @@ __all__ = [
     "Rprop",
     "SignSGD",
     "Signum",
+    "Yogi",
 ]

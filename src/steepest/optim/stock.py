@@ -28,6 +28,7 @@ from steepest.optim.elementwise import (
     RMSPropMomentum,
     Rprop,
 )
+from steepest.optim.layerwise import Adafactor
 from steepest.optim.rule import Rule
 from steepest.types import Setting
 
@@ -143,6 +144,11 @@ def _rprop(h: Any) -> Stock:
     return Stock("Rprop", {"etas": (h.down, h.up), "step_sizes": (h.least, h.most)})
 
 
+def _adafactor(h: Any) -> Stock:
+    arguments = {"beta2_decay": -h.power, "eps": (h.eps, h.eps2), "d": h.clip, "weight_decay": h.weight_decay}
+    return Stock("Adafactor", arguments, is_exact=False)
+
+
 _STOCK: dict[type[Rule], Callable[[Any], Stock | None]] = {
     SGD: _sgd,
     Momentum: _momentum,
@@ -160,4 +166,5 @@ _STOCK: dict[type[Rule], Callable[[Any], Stock | None]] = {
     NAdam: _nadam,
     NAdamW: _nadamw,
     RAdam: _radam,
+    Adafactor: _adafactor,
 }

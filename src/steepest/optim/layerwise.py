@@ -1,0 +1,163 @@
+"""Rules that look at one parameter tensor as a whole, in order of rising complexity: ‖·‖ is its Euclidean norm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.linalg import vector_norm as norm
+
+from steepest.optim.adam import Adam, AdamW
+from steepest.optim.rule import Rule, Scope, Updated, add_product, add_quotient, add_scaled, lerp, number, rate, shift
+from steepest.optim.signs import decoupled_decay
+
+
+def _ratio(a: Tensor, b: Tensor) -> Tensor:
+    """a/b, or 1 where either is zero."""
+    return torch.where((a > 0) & (b > 0), a / b, 1.0)
+
+
+@dataclass(frozen=True)
+class LARS(Rule):
+    """r = ϑ‖w‖/(‖g‖ + λ‖w‖) ;  v ← μv + ηr(g + λw) ;  w ← w − v ;  r is 1 where either norm is zero"""
+
+    lr: float = rate(1.0)
+    trust: float = number(1e-3, "ϑ", "share of its own length that a tensor may move by at η = 1", above=0)
+    momentum: float = number(0.9, "μ", "share of the velocity v kept each step", low=0)
+    weight_decay: float = number(0.0, "λ", "weight decay, which counts in the ratio", low=0)
+    scope: ClassVar[Scope] = "tensor"
+    state: ClassVar[tuple[str, ...]] = ("v",)
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"decay": h.weight_decay, "trust": h.trust, "momentum": h.momentum, "rate": h.lr}
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        length, slope = norm(w), norm(g)
+        ratio = torch.where((length > 0) & (slope > 0), c.trust * length / (slope + c.decay * length), 1.0)
+        v = s.v * c.momentum + ratio * c.rate * add_scaled(g, w, c.decay)
+        return w - v, (v,)
+
+
+@dataclass(frozen=True)
+class LAMB(Rule):
+    """m and v as in Adam ;  u = m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε) + λw ;  w ← w − η · ‖w‖/‖u‖ · u
+
+    The ratio is 1 where either norm is zero.
+    """
+
+    lr: float = rate(1e-3)
+    b1: float = number(0.9, "β₁", "share of m, the average of g, kept each step", low=0, below=1)
+    b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", low=0, below=1)
+    eps: float = number(1e-6, "ε", "added to the root", low=0)
+    weight_decay: float = number(1e-2, "λ", "weight decay, which counts in the ratio", low=0)
+    scope: ClassVar[Scope] = "tensor"
+    state: ClassVar[tuple[str, ...]] = ("m", "v")
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {
+            "decay": h.weight_decay,
+            "w1": 1 - h.b1,
+            "b2": h.b2,
+            "w2": 1 - h.b2,
+            "first": 1 - h.b1**t,
+            "root": (1 - h.b2**t) ** 0.5,
+            "eps": h.eps,
+            "step": -h.lr,
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        m = lerp(s.m, g, c.w1)
+        v = add_product(s.v * c.b2, g, g, c.w2)
+        u = add_scaled(m / c.first / shift(v.sqrt() / c.root, c.eps), w, c.decay)
+        return add_scaled(w, u, c.step * _ratio(norm(w), norm(u))), (m, v)
+
+
+@dataclass(frozen=True)
+class MARSApprox(AdamW):
+    """c = g + γβ₁/(1−β₁) · (g − p) ;  p ← g ;  c ← c/max(1, ‖c‖) ;  then AdamW with c in the place of g
+
+    MARS wants p to be the last weights' gradient on *this* batch, at twice the cost; its authors' cheaper form, which
+    this is, takes the gradient that it had. p starts at zero, as in their code.
+    """
+
+    lr: float = rate(3e-3)
+    b1: float = number(0.95, "β₁", "share of m, the average of c, kept each step", low=0, below=1)
+    b2: float = number(0.99, "β₂", "share of v, the average of c², kept each step", low=0, below=1)
+    gamma: float = number(0.025, "γ", "how far the change of the gradient corrects it", low=0)
+    weight_decay: float = decoupled_decay()
+    scope: ClassVar[Scope] = "tensor"
+    state: ClassVar[tuple[str, ...]] = ("p", "m", "v")
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {
+            **Adam.coefficients(h, t),
+            "keep": 1 - h.lr * h.weight_decay,
+            "correct": h.gamma * h.b1 / (1 - h.b1),
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        corrected = add_scaled(g, g - s.p, c.correct)
+        corrected = corrected / norm(corrected).clamp(min=1.0)
+        m = lerp(s.m, corrected, c.w1)
+        v = add_product(s.v * c.b2, corrected, corrected, c.w2)
+        return add_quotient(w * c.keep, m, shift(v.sqrt() / c.root, c.eps), c.step), (g.clone(), m, v)
+
+
+@dataclass(frozen=True)
+class Adafactor(Rule):
+    """β = 1 − t^(−κ) ;  r ← βr + (1−β)·mean of g² along rows ;  c ← βc + (1−β)·mean of g² along columns ;
+    v = rc/mean(r) ;  u = g/√max(v, ε²) ;  w ← (1−ηλ)w − min(η, 1/√t) · max(ε₂, rms(w)) · u/max(1, rms(u)/d)
+
+    That is for tensors of two axes or more, whose last two are factored; for others v ← βv + (1−β)g². rms(x) is ‖x‖/√n.
+    """
+
+    lr: float = rate(1e-2)
+    power: float = number(0.8, "κ", "power with which the average of squares lengthens", low=0)
+    eps: float = number(2**-23, "ε", "keeps the root from zero; that of float32", above=0)
+    eps2: float = number(1e-3, "ε₂", "least size that w counts with", low=0)
+    clip: float = number(1.0, "d", "largest root mean square of u", low=1)
+    weight_decay: float = decoupled_decay()
+    scope: ClassVar[Scope] = "tensor"
+    state: ClassVar[tuple[str, ...]] = ("r", "c", "v")
+
+    @staticmethod
+    def shapes(shape: torch.Size) -> dict[str, Sequence[int]]:
+        if len(shape) < 2:
+            return {"r": (0,), "c": (0,)}
+        return {"r": (*shape[:-1], 1), "c": (*shape[:-2], 1, shape[-1]), "v": (0,)}
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {
+            "keep": 1 - h.lr * h.weight_decay,
+            "take": t**-h.power,
+            "rate": min(h.lr, t**-0.5),
+            "eps": h.eps,
+            "floor": h.eps**2,
+            "eps2": h.eps2,
+            "clip": h.clip,
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        size = g.numel() ** 0.5
+        step = (norm(w) / size).clamp(min=c.eps2) * c.rate
+        r, columns, v = s.r, s.c, s.v
+        if g.ndim > 1:
+            r = lerp(r, (g * g).mean(dim=-1, keepdim=True), c.take)
+            columns = lerp(columns, (g * g).mean(dim=-2, keepdim=True), c.take)
+            estimate = (r @ columns) / r.mean(dim=-2, keepdim=True).clamp(min=c.eps)
+        else:
+            estimate = v = lerp(v, g * g, c.take)
+        u = estimate.clamp(min=c.floor).rsqrt() * g
+        excess = (norm(u) / size / c.clip).clamp(min=1.0)
+        return w * c.keep - step / excess * u, (r, columns, v)

@@ -1,0 +1,180 @@
+"""Rules that keep other moments of the gradient than Adam does, in order of rising complexity."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from steepest.optim.rule import (
+    Rule,
+    Updated,
+    add_product,
+    add_quotient,
+    add_scaled,
+    lerp,
+    number,
+    rate,
+    scale,
+    shift,
+)
+from steepest.optim.signs import decoupled_decay
+
+
+@dataclass(frozen=True)
+class AdaBelief(Rule):
+    """m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)(g−m)² + ε_r ;  w ← (1−ηλ)w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)"""
+
+    lr: float = rate(1e-3)
+    b1: float = number(0.9, "β₁", "share of m, the average of g, kept each step", low=0, below=1)
+    b2: float = number(0.999, "β₂", "share of v, the average of (g−m)², kept each step", low=0, below=1)
+    eps: float = number(1e-16, "ε", "added to the root", low=0)
+    eps_root: float = number(1e-16, "ε_r", "added to v at every step, where it stays", low=0)
+    weight_decay: float = decoupled_decay()
+    state: ClassVar[tuple[str, ...]] = ("m", "v")
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {
+            "keep": 1 - h.lr * h.weight_decay,
+            "w1": 1 - h.b1,
+            "b2": h.b2,
+            "w2": 1 - h.b2,
+            "root": (1 - h.b2**t) ** 0.5,
+            "eps": h.eps,
+            "eps_root": h.eps_root,
+            "step": -(h.lr / (1 - h.b1**t)),
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        m = lerp(s.m, g, c.w1)
+        surprise = g - m
+        v = shift(add_product(s.v * c.b2, surprise, surprise, c.w2), c.eps_root)
+        return add_quotient(w * c.keep, m, shift(v.sqrt() / c.root, c.eps), c.step), (m, v)
+
+
+@dataclass(frozen=True)
+class Yogi(Rule):
+    """m ← β₁m + (1−β₁)g ;  v ← v − (1−β₂)·sign(v − g²)·g² ;  w ← w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)
+
+    m starts at m₀, v at v₀.
+    """
+
+    lr: float = rate(1e-2)
+    b1: float = number(0.9, "β₁", "share of m, the average of g, kept each step", low=0, below=1)
+    b2: float = number(0.999, "β₂", "1−β₂ is the share of g² by which v moves towards it", low=0, below=1)
+    eps: float = number(1e-3, "ε", "added to the root", low=0)
+    initial_square: float = number(1e-6, "v₀", "where v starts", low=0)
+    initial_mean: float = number(0.0, "m₀", "where m starts", low=0)
+    weight_decay: float = decoupled_decay()
+    state: ClassVar[tuple[str, ...]] = ("m", "v")
+
+    @staticmethod
+    def initial(h: Any) -> dict[str, float]:
+        return {"m": h.initial_mean, "v": h.initial_square}
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {
+            "keep": 1 - h.lr * h.weight_decay,
+            "w1": 1 - h.b1,
+            "move": h.b2 - 1,
+            "root": (1 - h.b2**t) ** 0.5,
+            "eps": h.eps,
+            "step": -(h.lr / (1 - h.b1**t)),
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        m = lerp(s.m, g, c.w1)
+        square = g * g
+        v = add_product(s.v, (s.v - square).sign(), square, c.move)
+        return add_quotient(w * c.keep, m, shift(v.sqrt() / c.root, c.eps), c.step), (m, v)
+
+
+@dataclass(frozen=True)
+class AdEMAMix(Rule):
+    """m ← β₁m + (1−β₁)g ;  n ← β₃n + (1−β₃)g ;  v ← β₂v + (1−β₂)g² ;
+    w ← (1−ηλ)w − η · (m/(1−β₁ᵗ) + αn) / (√(v/(1−β₂ᵗ)) + ε)
+
+    Over the first T steps α rises from zero in a line, and β₃ from β₁ such that its half-life does, nearly.
+    """
+
+    lr: float = rate(1e-3)
+    b1: float = number(0.9, "β₁", "share of m, the fast average of g, kept each step", above=0, below=1)
+    b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", low=0, below=1)
+    b3: float = number(0.9999, "β₃", "share of n, the slow average of g, kept each step", above=0, below=1)
+    alpha: float = number(5.0, "α", "weight of the slow average", low=0)
+    warmup: float = number(0.0, "T", "steps over which α and β₃ reach their values", low=0)
+    eps: float = number(1e-8, "ε", "added to the root", low=0)
+    weight_decay: float = decoupled_decay()
+    state: ClassVar[tuple[str, ...]] = ("m", "n", "v")
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        x = min(t / h.warmup, 1.0) if h.warmup > 0 else 1.0
+        fast, slow = math.log(h.b1), math.log(h.b3)
+        b3 = min(math.exp(fast * slow / ((1 - x) * slow + x * fast)), h.b3) if x < 1 else h.b3
+        return {
+            "keep": 1 - h.lr * h.weight_decay,
+            "w1": 1 - h.b1,
+            "b2": h.b2,
+            "w2": 1 - h.b2,
+            "w3": 1 - b3,
+            "first": 1 - h.b1**t,
+            "alpha": x * h.alpha,
+            "root": (1 - h.b2**t) ** 0.5,
+            "eps": h.eps,
+            "step": -h.lr,
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        m, n = lerp(s.m, g, c.w1), lerp(s.n, g, c.w3)
+        v = add_product(s.v * c.b2, g, g, c.w2)
+        mixed = add_scaled(m / c.first, n, c.alpha)
+        return add_quotient(w * c.keep, mixed, shift(v.sqrt() / c.root, c.eps), c.step), (m, n, v)
+
+
+@dataclass(frozen=True)
+class Adan(Rule):
+    """Δ = g − p ;  p ← g ;  m ← β₁m + (1−β₁)g ;  d ← β₂d + (1−β₂)Δ ;  n ← β₃n + (1−β₃)(g + β₂Δ)² ;
+    w ← (w − η · (m/(1−β₁ᵗ) + β₂d/(1−β₂ᵗ)) / (√(n/(1−β₃ᵗ)) + ε)) / (1+ηλ) ;  Δ is zero in the first step
+    """
+
+    lr: float = rate(1e-3)
+    b1: float = number(0.98, "β₁", "share of m, the average of g, kept each step", low=0, below=1)
+    b2: float = number(0.92, "β₂", "share of d, the average of Δ, kept each step, and weight of Δ", low=0, below=1)
+    b3: float = number(0.99, "β₃", "share of n, the average of squares, kept each step", low=0, below=1)
+    eps: float = number(1e-8, "ε", "added to the root", low=0)
+    weight_decay: float = number(0.0, "λ", "proximal weight decay: w is divided by 1 + ηλ", low=0)
+    state: ClassVar[tuple[str, ...]] = ("p", "m", "d", "n")
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {
+            "differs": 0.0 if t == 1 else 1.0,
+            "w1": 1 - h.b1,
+            "b2": h.b2,
+            "w2": 1 - h.b2,
+            "b3": h.b3,
+            "w3": 1 - h.b3,
+            "root": (1 - h.b3**t) ** 0.5,
+            "eps": h.eps,
+            "step_m": -(h.lr / (1 - h.b1**t)),
+            "step_d": -(h.lr * h.b2 / (1 - h.b2**t)),
+            "shrink": 1 + h.lr * h.weight_decay,
+        }
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        change = scale(g - s.p, c.differs)
+        m, d = lerp(s.m, g, c.w1), lerp(s.d, change, c.w2)
+        ahead = add_scaled(g, change, c.b2)
+        n = add_product(s.n * c.b3, ahead, ahead, c.w3)
+        root = shift(n.sqrt() / c.root, c.eps)
+        w = add_quotient(add_quotient(w, m, root, c.step_m), d, root, c.step_d)
+        return w / c.shrink, (g.clone(), m, d, n)

@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: run test test-browser test-docs check bench docs clean
+.PHONY: run test test-oracles test-browser test-docs check bench docs clean
 
 run: $(INSTALLED)
 	$(BIN)/steepest run
 
 test: $(INSTALLED)
-	$(BIN)/pytest -n 2 -m "not browser and not docs"
+	$(BIN)/pytest -n 2 -m "not browser and not docs and not oracles"
+
+test-oracles: .venv/.installed-oracles
+	$(BIN)/pytest -n 2 -m oracles
 
 test-browser: .venv/.installed-browser
 	$(BIN)/pytest -m browser
@@ -37,6 +40,10 @@ $(INSTALLED): pyproject.toml
 
 .venv/.installed-browser: $(INSTALLED)
 	$(BIN)/pip install --quiet --editable '.[browser]'
+	touch $@
+
+.venv/.installed-oracles: $(INSTALLED)
+	$(BIN)/pip install --quiet --editable '.[oracles]'
 	touch $@
 
 clean:

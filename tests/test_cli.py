@@ -77,6 +77,11 @@ def test_a_users_file_gets_a_verdict_a_report_and_code(study):
     assert verdict["tasks"][0]["best"] in ("sgd", "adam")
     code = steepest("use", "study", cwd=home).stdout
     assert "torch.optim." in code
+    elsewhere = steepest("use", "study", "--optimizer", "sgd", "--framework", "keras", cwd=home).stdout
+    assert "keras.optimizers.SGD(learning_rate=" in elsewhere
+    advice = json.loads(steepest("use", "study", "--framework", "optax", "--json", cwd=home).stdout)
+    assert advice["framework"] == "optax"
+    assert "import optax" in advice["code"]
     rows = steepest("export", "study", "--format", "csv", cwd=home).stdout.strip().splitlines()
     assert len(rows) == 1 + 2 * (3 + 4) * 3
     assert "\\toprule" in steepest("export", "study", "--format", "latex", cwd=home).stdout
@@ -161,6 +166,7 @@ def test_bad_input_leaves_no_traceback_and_exit_code_2(tmp_path):
         (["run", "--optimisers", "adam"], ["--optimisers"]),
         (["verdict", "nowhere"], ["nowhere"]),
         (["verdict"], ["runs/"]),
+        (["use", "--framework", "jax"], ["jax", "optax"]),
         (["show", "adem"], ["adem", "adam"]),
         (["data", "fetch", "mnits"], ["mnits"]),
     ],

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import torch
 
+from steepest.adapters import frameworks
 from steepest.adapters import torch as drop_in
 from steepest.contenders import DEFAULT, enter
 from steepest.engine.shard import Workshop, run_job
@@ -56,7 +57,8 @@ class Advice:
     schedule: str
     settings: Mapping[str, Any]
     code: str
-    """Code to paste: the stock torch class where it does the same, ours where it does not."""
+    """Code to paste: the framework's own class where it trains identically, else what can be had, and what differs."""
+    framework: str = "torch"
     maker: Any = None
     """The rule or factory itself, where it is no entry of the catalogue but an object of the caller's."""
 
@@ -91,8 +93,12 @@ class Study(StudyReader):
         """The winner of the study's first task; of a tie, the member with the best mean."""
         return self.advice()
 
-    def advice(self, task: str | None = None, optimizer: str | None = None) -> Advice:
-        """What to use on `task` (the first one) with `optimizer` (the best). Raises UnknownName or BadSetting."""
+    def advice(self, task: str | None = None, optimizer: str | None = None, framework: str = "torch") -> Advice:
+        """What to use on `task` (the first one) with `optimizer` (the best) in "torch", "keras" or "optax".
+
+        Raises UnknownName or BadSetting.
+        """
+        frameworks.title(framework)
         verdicts = {verdict.task.name: verdict for verdict in self.verdict.tasks}
         name = next(iter(verdicts)) if task is None else task
         if name not in verdicts:
@@ -106,7 +112,6 @@ class Study(StudyReader):
             raise BadSetting(f"{chosen} has no rate to recommend on {name}: none of its trials came to a sound end.")
         contender = next(item for item in self.record.contenders if item.name == chosen)
         own = contender.rule.partition(":")[2] if contender.rule.startswith(IN_MEMORY) else ""
-        arguments = "".join(f", {key}={value!r}" for key, value in contender.settings.items())
         return Advice(
             task=name,
             optimizer=chosen,
@@ -114,9 +119,10 @@ class Study(StudyReader):
             rate=rate,
             schedule=contender.schedule,
             settings=dict(contender.settings),
-            code=f"optimizer = {own}(model.parameters(), lr={rate!r}{arguments})"
+            code=frameworks.own_code(framework, own, rate, contender.settings)
             if own
-            else drop_in.code(contender, rate, horizon=verdicts[name].task.steps),
+            else frameworks.code(framework, contender, rate, horizon=verdicts[name].task.steps),
+            framework=framework,
             maker=self._makers.get(own),
         )
 

@@ -248,12 +248,15 @@ def use(
     *,
     task: Annotated[str | None, Parameter(help="The task, where a study has several.")] = None,
     optimizer: Annotated[str | None, Parameter(help="Another contender than the best.")] = None,
+    framework: Annotated[
+        Literal["torch", "keras", "optax"], Parameter(help="Where it is to train; what differs there is said.")
+    ] = "torch",
     json: Json = False,
 ) -> None:
     """Print the code that builds the winner, tuned, for your own training."""
     from steepest import api
 
-    advice = api.open_study(_folder(folder)).advice(task, optimizer)
+    advice = api.open_study(_folder(folder)).advice(task, optimizer, framework)
     _print_json(advice.to_json()) if json else print(advice.code)
 
 

@@ -1,0 +1,41 @@
+"""The frameworks that an optimizer can be taken to, by the name that people type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from steepest.adapters import torch
+from steepest.adapters.keras import KERAS
+from steepest.adapters.optax import OPTAX
+from steepest.errors import UnknownName
+from steepest.types import Contender, Setting
+
+OTHERS = {"keras": KERAS, "optax": OPTAX}
+WRITERS: dict[str, Callable[..., str]] = {"torch": torch.code, **{name: other.code for name, other in OTHERS.items()}}
+TITLES = {"torch": "PyTorch", **{name: other.title for name, other in OTHERS.items()}}
+
+
+def title(framework: str) -> str:
+    """What people read; raises UnknownName."""
+    if framework not in TITLES:
+        raise UnknownName.among("framework", framework, TITLES)
+    return TITLES[framework]
+
+
+def code(framework: str, what: Contender, rate: float, *, horizon: int | None = None) -> str:
+    """Python to paste that builds a contender's optimizer in "torch", "keras" or "optax", and what differs there.
+
+    Raises UnknownName or BadSetting; see the `code` of each framework.
+    """
+    title(framework)
+    return WRITERS[framework](what, rate, horizon=horizon)
+
+
+def own_code(framework: str, name: str, rate: float, settings: Mapping[str, Setting]) -> str:
+    """The same for an optimizer that is no entry of the catalogue, but an object `name` of the caller's, in PyTorch."""
+    if framework != "torch":
+        return (
+            f"# {title(framework)} cannot train {name} as it was measured: it is an object of your own, in PyTorch.\n"
+        )
+    arguments = "".join(f", {key}={value!r}" for key, value in settings.items())
+    return f"optimizer = {name}(model.parameters(), lr={rate!r}{arguments})"

@@ -1,0 +1,220 @@
+"""Which optimizer of Optax, or chain of its transformations, follows a rule, and what differs where none does.
+
+A chain says most rules exactly: where η enters a velocity, a coupled decay, the place of an ε beside or in the root.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from steepest.adapters.forms import Form, Framework, Part, Table, call, inside_root, looked_up
+from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam
+from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
+from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
+from steepest.optim.schedules import WARMUP_SHARE
+from steepest.optim.signs import Lion, Rprop, SignSGD, Signum
+
+EPS_CORRECTED = "it adds ε to the root of the corrected v"
+RATE = Part("scale_by_learning_rate")
+STEADY_PSI = 1000
+"""From here on NAdam's μ, 1 − ½·0.96^ψ of β₁ at first, is β₁ to the last bit of float64."""
+
+
+def _form(h: Any, *parts: Part, differs: Sequence[tuple[bool, str]] = ()) -> Form:
+    """A chain behind the rule's coupled weight decay, with those differences whose condition holds."""
+    return Form(
+        (*_decay(h.weight_decay), *parts),
+        tuple(clause for holds, clause in differs if holds),
+    )
+
+
+def _decay(value: float) -> tuple[Part, ...]:
+    return (_part("add_decayed_weights", weight_decay=value),) if value else ()
+
+
+def _part(name: str, **arguments: Any) -> Part:
+    """A transformation without a rate."""
+    return Part(name, arguments, takes_rate=False)
+
+
+def _sgd(h: Any) -> Form:
+    return _form(h, Part("sgd"))
+
+
+def _momentum(h: Any, **more: bool) -> Form:
+    damped = (getattr(h, "dampening", 0) != 0, "its velocity is not dampened")
+    if h.rate_at == "buffer":
+        return _form(h, RATE, _part("trace", decay=h.momentum, **more), differs=[damped])
+    return _form(h, Part("sgd", {"momentum": h.momentum, **more}), differs=[damped])
+
+
+def _nesterov(h: Any) -> Form:
+    return _momentum(h, nesterov=True)
+
+
+def _averaged(h: Any) -> Form:
+    return _form(h, _part("ema", decay=h.b1, debias=False), RATE)
+
+
+def _sign_sgd(h: Any) -> Form:
+    if h.weight_decay == 0:
+        return Form((Part("sign_sgd"),))
+    return Form((_part("scale_by_sign"), *_decay(h.weight_decay), RATE))
+
+
+def _signum(h: Any) -> Form:
+    if h.weight_decay == 0:
+        return Form((Part("signum", {"beta": h.b1}),))
+    return Form((_part("ema", decay=h.b1, debias=False), _part("scale_by_sign"), *_decay(h.weight_decay), RATE))
+
+
+def _lion(h: Any) -> Form:
+    return Form((Part("lion", {"b1": h.b1, "b2": h.b2, "weight_decay": h.weight_decay}),))
+
+
+def _rprop(h: Any) -> Form | None:
+    if not h.is_steady:  # rprop takes no schedule
+        return None
+    limits = {"eta_minus": h.down, "eta_plus": h.up, "min_step_size": h.least, "max_step_size": h.most}
+    return Form((Part("rprop", limits),), ("it takes every step one gradient late, and so none at first",))
+
+
+def _adagrad(h: Any) -> Form:
+    outside = (h.eps != 0, "it adds ε inside the root")
+    falls = (h.lr_decay != 0, "its rate does not fall by itself")
+    given = {"initial_accumulator_value": h.initial_sum, "eps": inside_root(h)}
+    return _form(h, Part("adagrad", given), differs=[outside, falls])
+
+
+def _adadelta(h: Any) -> Form:
+    return _form(h, Part("adadelta", {"rho": h.rho, "eps": h.eps}))
+
+
+def _rmsprop(h: Any) -> Form:
+    given, twice = _scaling(h)
+    return _form(h, Part("rmsprop", given), differs=[twice])
+
+
+def _rmsprop_momentum(h: Any) -> Form:
+    given, twice = _scaling(h)
+    if h.rate_at == "buffer":
+        both = {**given, "centered": h.centred, "momentum": h.momentum}
+        return _form(h, Part("rmsprop", both), differs=[twice])
+    scaling = _part("scale_by_stddev" if h.centred else "scale_by_rms", **given)
+    return _form(h, scaling, _part("trace", decay=h.momentum), RATE, differs=[twice])
+
+
+def _scaling(h: Any) -> tuple[dict[str, Any], tuple[bool, str]]:
+    """The arguments of a root mean square, and what differs."""
+    twice = (h.eps != 0 and h.eps_root != 0, "it has one ε, inside the root or outside of it")
+    return {"decay": h.b2, "eps": h.eps_root or h.eps, "eps_in_sqrt": h.eps_root != 0}, twice
+
+
+def _adam(h: Any) -> Form:
+    return _form(h, Part("adam", _moments(h)), differs=_adam_differs(h))
+
+
+def _adamw(h: Any) -> Form:
+    found = tuple(clause for holds, clause in _adam_differs(h) if holds)
+    return Form((Part("adamw", {**_moments(h), "weight_decay": h.weight_decay}),), found)
+
+
+def _amsgrad(h: Any) -> Form:
+    if h.correction == "none":
+        plain = {**_moments(h), "bias_correction_mu": False, "bias_correction_nu": False}
+        return _form(h, Part("amsgrad", plain))
+    largest = (True, "it keeps the largest of the corrected v, not of v")
+    return _form(h, Part("amsgrad", _moments(h)), differs=[largest, *_adam_differs(h)])
+
+
+def _adamax(h: Any) -> Form:
+    outside = (h.eps_at == "outside" and h.eps != 0, "it adds ε to |g| as u is kept, not as it is used")
+    return _form(h, Part("adamax", _moments(h)), differs=[outside])
+
+
+def _nadam(h: Any) -> Form:
+    return _form(h, Part("nadam", _moments(h)), differs=[_warms(h)])
+
+
+def _nadamw(h: Any) -> Form:
+    found = tuple(clause for holds, clause in [_warms(h)] if holds)
+    return Form((Part("nadamw", {**_moments(h), "weight_decay": h.weight_decay}),), found)
+
+
+def _radam(h: Any) -> Form:
+    eps = (h.eps != 0, EPS_CORRECTED)
+    return _form(h, Part("radam", {**_moments(h), "threshold": h.threshold}), differs=[eps])
+
+
+def _moments(h: Any) -> dict[str, float]:
+    return {"b1": h.b1, "b2": h.b2, "eps": h.eps}
+
+
+def _adam_differs(h: Any) -> list[tuple[bool, str]]:
+    raw = h.eps_at == "raw" and h.eps != 0 and h.correction == "both"
+    return [(h.correction != "both", "it corrects both averages"), (raw, EPS_CORRECTED)]
+
+
+def _warms(h: Any) -> tuple[bool, str]:
+    return h.psi < STEADY_PSI, "its momentum μ is constant, without a warm-up"
+
+
+FORMS: Table = {
+    SGD: _sgd,
+    Momentum: _momentum,
+    Nesterov: _nesterov,
+    AveragedMomentum: _averaged,
+    SignSGD: _sign_sgd,
+    Signum: _signum,
+    Lion: _lion,
+    Rprop: _rprop,
+    AdaGrad: _adagrad,
+    Adadelta: _adadelta,
+    RMSProp: _rmsprop,
+    RMSPropMomentum: _rmsprop_momentum,
+    Adam: _adam,
+    AdamW: _adamw,
+    AMSGrad: _amsgrad,
+    Adamax: _adamax,
+    NAdam: _nadam,
+    NAdamW: _nadamw,
+    RAdam: _radam,
+}
+
+
+def _write(parts: tuple[Part, ...], rate: str) -> str:
+    calls = [call(f"optax.{part.name}", *([rate] if part.takes_rate else []), **part.arguments) for part in parts]
+    return calls[0] if len(calls) == 1 else "\n".join(["optax.chain(", *(f"    {each}," for each in calls), ")"])
+
+
+_STOCK_SCHEDULES = {
+    "constant": "optax.constant_schedule({rate!r})",
+    "linear": "optax.linear_schedule({rate!r}, 0.0, {steps})",
+    "cosine": "optax.cosine_decay_schedule({rate!r}, {steps})",
+}
+
+
+def _write_schedule(name: str, rate: float) -> Sequence[str]:
+    decay = _STOCK_SCHEDULES.get(name.removeprefix("warmup-"))
+    if decay and name.startswith("warmup-"):
+        return [
+            f"k = max(1, round({WARMUP_SHARE} * horizon))  # steps of the warm-up",
+            f"rise = optax.linear_schedule({rate!r} / k, {rate!r}, k - 1)",
+            f"rate = optax.join_schedules([rise, {decay.format(rate=rate, steps='max(1, horizon - k)')}], [k])",
+        ]
+    if decay:
+        return [f"rate = {decay.format(rate=rate, steps='horizon')}"]
+    return [
+        "from jax import numpy as jnp",
+        "from steepest.optim.schedules import schedule",
+        f"rates = jnp.asarray({looked_up(name, rate)})",
+        "",
+        "",
+        "def rate(count):",
+        "    return rates[jnp.minimum(count, horizon)]",
+        "",
+    ]
+
+
+OPTAX = Framework("Optax", "import optax", FORMS, _write, "steps_per_epoch * epochs", _write_schedule)

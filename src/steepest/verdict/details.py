@@ -246,10 +246,9 @@ def repeat_by_repeat(scene: Scene) -> Iterator[Claim]:
 
 
 def doubt(scene: Scene, found: Doubt) -> Claim:
-    ahead = numbers.gap(found.bootstrap.low, scene.task)
     return Claim(
         f"That {found.contender} is behind {scene.best.contender} is not certain: a method that does not take luck to "
-        f"be bell-shaped allows for it to be {ahead} ahead.",
+        "be bell-shaped can't rule out that it is level or ahead.",
         {"low": found.bootstrap.low, "high": found.bootstrap.high},
         (scene.pair_key(found.contender),),
         "weak",

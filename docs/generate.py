@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from steepest.adapters.torch import build, code
 from steepest.optim.catalogue import CATALOGUE, describe
 from steepest.optim.entry import Entry
-from steepest.optim.schedules import SCHEDULES, WARMUP_SHARE
+from steepest.optim.schedules import SCHEDULES, WARMUP_SHARE, Schedule, numbers_of
 
 FOLDER = Path(__file__).parent
 
@@ -28,7 +29,9 @@ formulas the entries marked *as printed* follow to the letter.
 
 SCHEDULES_HEAD = f"""## Schedules
 
-A schedule multiplies η. `warmup-NAME` rises over the first {WARMUP_SHARE:.0%} of the steps, then NAME runs.
+A schedule multiplies η at step t of a horizon; x = (t−1)/horizon is the share that is done. Numbers are given as in
+`step:factor=0.5:every=0.25`; shares are of the horizon. `warmup-NAME` rises over the first {WARMUP_SHARE:.0%} of the steps,
+or over another `share`, then NAME runs; names that rise by themselves have no such form.
 """
 
 
@@ -36,8 +39,13 @@ def optimizers() -> str:
     """docs/optimizers.md"""
     contents = [f"- [{item.title}](#{item.name}): {item.summary}" for item in CATALOGUE]
     entries = [line for item in CATALOGUE for line in _optimizer(item)]
-    schedules = [f"- `{name}`: {fn.__doc__}" for name, fn in SCHEDULES.items() if not name.startswith("warmup-")]
+    schedules = [_schedule(name, fn) for name, fn in SCHEDULES.items() if not isinstance(fn, partial)]
     return "\n".join([HEAD, *contents, "", *entries, SCHEDULES_HEAD, *schedules, ""])
+
+
+def _schedule(name: str, fn: Schedule) -> str:
+    numbers = ", ".join(f"`{key}={value:g}`" for key, value in numbers_of(name).items())
+    return f"- `{name}`: {fn.__doc__}" + (f"; {numbers}" if numbers else "")
 
 
 def _optimizer(item: Entry) -> Iterable[str]:

@@ -1,15 +1,19 @@
 """Learning-rate schedules: pure functions from (step, horizon) to the factor that multiplies the rate.
 
-Steps count t = 1 … horizon. The first step has the full rate, and a decay would reach zero one step after the horizon,
-so that no step is wasted; after it the last factor is held at zero.
+Steps count t = 1 … horizon; x = (t−1)/horizon is the share that is done. Unless its text says otherwise the first step
+has the full rate, and a decay would reach its end one step after the horizon, so that no step is wasted; after that the
+last factor is held. A schedule is called by its name, and with numbers of its own as "step:factor=0.5:every=0.25".
 """
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-from steepest.errors import UnknownName
+from steepest.errors import BadSetting, UnknownName
 
 Schedule = Callable[[int, int], float]
 
@@ -22,36 +26,151 @@ def constant(t: int, horizon: int) -> float:
     return 1.0
 
 
-def linear(t: int, horizon: int) -> float:
-    """1 − x, with x = (t−1)/horizon"""
-    return 1 - _passed(t, horizon)
+def linear(t: int, horizon: int, end: float = 0.0) -> float:
+    """1 − (1−end)x"""
+    return 1 - (1 - end) * _passed(t, horizon)
 
 
-def cosine(t: int, horizon: int) -> float:
-    """(1 + cos πx)/2, with x = (t−1)/horizon (Loshchilov and Hutter, SGDR, 2017, one cycle)"""
-    return (1 + math.cos(math.pi * _passed(t, horizon))) / 2
+def cosine(t: int, horizon: int, end: float = 0.0) -> float:
+    """end + (1−end)(1 + cos πx)/2 (Loshchilov and Hutter, SGDR, 2017, one cycle)"""
+    return end + (1 - end) * (1 + math.cos(math.pi * _passed(t, horizon))) / 2
+
+
+def polynomial(t: int, horizon: int, power: float = 2.0, end: float = 0.0) -> float:
+    """end + (1−end)(1−x)^power"""
+    return end + (1 - end) * (1 - _passed(t, horizon)) ** power
+
+
+def exponential(t: int, horizon: int, end: float = 0.01) -> float:
+    """end^x: the same ratio at every step"""
+    return end ** _passed(t, horizon)
+
+
+def step(t: int, horizon: int, factor: float = 0.1, every: float = 1 / 3) -> float:
+    """factor^k after k times the share `every` of the horizon"""
+    return factor ** math.floor((t - 1) / max(1, round(every * horizon)))
+
+
+def inverse_sqrt(t: int, horizon: int, share: float = WARMUP_SHARE) -> float:
+    """t/k over the first k steps, a share of the horizon, then √(k/t) (Vaswani et al., 2017)"""
+    k = max(1, round(share * horizon))
+    return t / k if t <= k else math.sqrt(k / t)
+
+
+def warm_restarts(t: int, horizon: int, cycles: float = 3.0, growth: float = 1.0, end: float = 0.0) -> float:
+    """the cosine, begun again `cycles` times, each cycle `growth` times as long as the one before (SGDR, 2017)"""
+    lengths = [growth**i for i in range(math.ceil(cycles))]
+    x, total = _passed(t, horizon) * sum(lengths), 0.0
+    for length in lengths[:-1]:
+        if x < total + length - 1e-12:
+            break
+        total += length
+    else:
+        length = lengths[-1]
+    return end + (1 - end) * (1 + math.cos(math.pi * min((x - total) / length, 1.0))) / 2
+
+
+def one_cycle(t: int, horizon: int, rise: float = 0.3, start: float = 0.04, end: float = 4e-6) -> float:
+    """cosine from `start` to 1 over the share `rise`, then cosine to `end` at the last step (Smith and Topin, 2018)"""
+    top = rise * horizon - 1
+    if t - 1 <= top:
+        return _between(start, 1.0, (t - 1) / top if top > 0 else 1.0)
+    return _between(1.0, end, min((t - 1 - top) / max(horizon - 1 - top, 1e-12), 1.0))
+
+
+def warmup_stable_decay(t: int, horizon: int, rise: float = WARMUP_SHARE, fall: float = 0.2, end: float = 0.0) -> float:
+    """t/k over the share `rise`, then 1, then a line to `end` over the share `fall` (Hu et al., MiniCPM, 2024)"""
+    k = max(1, round(rise * horizon))
+    if t <= k:
+        return t / k
+    left = max(1, round(fall * horizon))
+    return 1 - (1 - end) * min(max(t - 1 - (horizon - left), 0) / left, 1.0)
 
 
 def _passed(t: int, horizon: int) -> float:
     return min((t - 1) / horizon, 1.0) if horizon > 0 else 1.0
 
 
-def _warm(decay: Schedule) -> Schedule:
+def _between(a: float, b: float, x: float) -> float:
+    """From a to b along half a cosine."""
+    return b + (a - b) * (1 + math.cos(math.pi * x)) / 2
+
+
+def _warm(decay: Schedule, t: int, horizon: int, share: float = WARMUP_SHARE, **numbers: float) -> float:
     """t/k over the first k steps, then `decay` over the steps that are left."""
-
-    def warmed(t: int, horizon: int) -> float:
-        k = max(1, round(WARMUP_SHARE * horizon))
-        return t / k if t <= k else decay(t - k, horizon - k)
-
-    return warmed
+    k = max(1, round(share * horizon))
+    return t / k if t <= k else decay(t - k, horizon - k, **numbers)
 
 
-SCHEDULES: dict[str, Schedule] = {"constant": constant, "linear": linear, "cosine": cosine}
-SCHEDULES |= {f"warmup-{name}": _warm(decay) for name, decay in SCHEDULES.items()}
+_RISING = {
+    "one-cycle": one_cycle,
+    "warmup-stable-decay": warmup_stable_decay,
+    "inverse-sqrt": inverse_sqrt,
+}
+_FALLING = {
+    "constant": constant,
+    "linear": linear,
+    "cosine": cosine,
+    "polynomial": polynomial,
+    "exponential": exponential,
+    "step": step,
+    "warm-restarts": warm_restarts,
+}
+SCHEDULES: dict[str, Schedule] = {**_FALLING, **_RISING}
+SCHEDULES |= {f"warmup-{name}": partial(_warm, decay) for name, decay in _FALLING.items()}
+
+_LIMITS = {
+    "end": (0.0, 1.0),
+    "factor": (0.0, 1.0),
+    "start": (0.0, 1.0),
+    "share": (0.0, 1.0),
+    "rise": (0.0, 1.0),
+    "fall": (0.0, 1.0),
+    "every": (0.0, 1.0),
+    "power": (0.0, 100.0),
+    "cycles": (1.0, 1000.0),
+    "growth": (1.0, 100.0),
+}
+"""Least and largest value of each number that a schedule can have."""
 
 
-def schedule(name: str) -> Schedule:
-    """The schedule of this name; raises UnknownName with the nearest names."""
+def numbers_of(name: str) -> dict[str, float]:
+    """The numbers of the schedule of this name, with their defaults."""
+    function: Any = SCHEDULES[name]
+    own = inspect.signature(function.args[0] if isinstance(function, partial) else function).parameters
+    found = {key: value.default for key, value in own.items() if value.default is not inspect.Parameter.empty}
+    return {"share": WARMUP_SHARE, **found} if isinstance(function, partial) else found
+
+
+def schedule(words: str) -> Schedule:
+    """The schedule of this name, with numbers if there are any: "cosine", "step:factor=0.5:every=0.25".
+
+    Raises UnknownName with the nearest names, or BadSetting for a number out of its range.
+    """
+    name, *pairs = words.split(":")
     if name not in SCHEDULES:
         raise UnknownName.among("schedule", name, SCHEDULES)
-    return SCHEDULES[name]
+    if not pairs:
+        return SCHEDULES[name]
+    known, chosen = numbers_of(name), {}
+    for pair in pairs:
+        key, _, text = pair.partition("=")
+        if key not in known:
+            raise UnknownName.among(f"number of the schedule {name}", key, known)
+        low, high = _LIMITS[key]
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise BadSetting(f"{words!r}: {key} is {text or 'empty'}; it must be a number from {low:g} to {high:g}.")
+        chosen[key] = value
+    return partial(SCHEDULES[name], **chosen)
+
+
+def as_torch(words: str, optimizer: Any, horizon: int) -> Any:
+    """The schedule as a scheduler of torch: call its `step()` after every step of `optimizer`."""
+    from torch.optim.lr_scheduler import LambdaLR
+
+    factor = schedule(words)
+    return LambdaLR(optimizer, lambda done: factor(done + 1, horizon))

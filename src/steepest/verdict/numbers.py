@@ -23,6 +23,8 @@ def gap(value: float, task: TaskFacts) -> str:
     size = abs(value)
     if task.unit == "%":
         points = 100 * size
+        if 0 < points < 0.01:  # rounding of sums, not a finding
+            return "less than 0.01"
         return f"{points:.1f}" if points >= 0.095 or not points else significant(points, 1)
     return f"{size:.3f}" if _is_share(task) and size >= 0.0005 else significant(size)
 

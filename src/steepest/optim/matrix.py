@@ -164,10 +164,11 @@ def orthogonal(x: Tensor) -> Tensor:
     """
     wide = x.shape[0] <= x.shape[1]
     x = x if wide else x.mT
-    x = x / torch.linalg.vector_norm(x).clamp(min=1e-7)
-    for _ in range(5):
+    x = x / x.norm().clamp(min=1e-7)
+    for _ in range(5):  # fused sums, which round once, as in torch.optim.Muon
         gram = x @ x.mT
-        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * (gram @ gram)) @ x
+        powers = torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
+        x = torch.addmm(x, powers, x, beta=3.4445)
     return x if wide else x.mT
 
 

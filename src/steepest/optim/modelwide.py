@@ -220,7 +220,7 @@ class DAdaptSGD(Rule):
         o = lerp(s.o, w, c.first)
         q = lerp(s.q, norm(g), c.first)
         k = c.rate * s.d / q
-        n = s.n + k * total(g * s.s)
+        n = s.n + total(k * g * s.s)
         sum_ = s.s + k * g
         length = norm(sum_)
         d = torch.maximum(s.d, torch.where(length > 0, 2 * n / length, s.d))
@@ -268,7 +268,7 @@ class DAdaptAdam(Rule):
     def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
         g = add_scaled(g, w, c.decay)
         k = c.rate * s.d
-        n = c.keep * s.n + c.take * k * total(g * s.s / shift(s.v.sqrt(), c.eps).clamp(min=_TINY))
+        n = c.keep * s.n + c.take * total(k * g * s.s / shift(s.v.sqrt(), c.eps).clamp(min=_TINY))
         m = s.m * c.b1 + c.w1 * k * g
         v = add_product(s.v * c.b2, g, g, c.w2)
         sum_ = s.s * c.keep + c.take * k * g
@@ -331,7 +331,7 @@ class Prodigy(Rule):
         o = lerp(s.o, w, c.first)
         k = c.rate * s.d
         grown = s.d / c.d0
-        n = c.b3 * s.n + grown * k * total(g * (o - w))
+        n = c.b3 * s.n + grown * total(k * g * (o - w))
         m = s.m * c.b1 + c.w1 * s.d * g
         v = s.v * c.b2 + c.w2 * (s.d * g) ** 2
         sum_ = c.b3 * s.s + grown * c.take * s.d * g

@@ -29,7 +29,7 @@ ROWS = (
         formula=MUON.format(scale="0.2√max(m, n)·η"),
         paper=LIU,
         departures=(
-            Departure("PyTorch", "takes matrices only, σ by shape, and rounds to bfloat16: see muon-bfloat16"),
+            Departure("PyTorch", "takes matrices only, another scale, and rounds to bfloat16: see muon-bfloat16"),
             Departure("Keras", "keeps a velocity v ← μv + g in the place of the average"),
             Departure("Optax", "contrib.muon frees m of its zero start and takes the scale of (in, out) matrices"),
         ),
@@ -45,7 +45,7 @@ ROWS = (
         formula=MUON.format(scale="√max(1, m/n)·η"),
         paper=JORDAN,
         departures=(
-            Departure("PyTorch", "refuses what has not exactly two axes; the same for a matrix, but for the last bits"),
+            Departure("PyTorch", "refuses what has not exactly two axes; for a matrix the same, bit for bit on CPU"),
             Departure("Keras", "keeps a velocity v ← μv + g in the place of the average"),
             Departure("Optax", "contrib.muon frees m of its zero start and takes the scale of (in, out) matrices"),
         ),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from steepest.adapters.forms import Framework
+from steepest.adapters.frameworks import OTHERS
 from steepest.adapters.torch import build, code
-from steepest.optim.catalogue import CATALOGUE, describe
+from steepest.optim.catalogue import CATALOGUE, contender, describe, settings_of
 from steepest.optim.entry import Entry
 from steepest.optim.schedules import SCHEDULES, WARMUP_SHARE, Schedule, numbers_of
+from steepest.optim.stock import stock
 
 FOLDER = Path(__file__).parent
 
@@ -30,8 +33,8 @@ formulas the entries marked *as printed* follow to the letter.
 SCHEDULES_HEAD = f"""## Schedules
 
 A schedule multiplies η at step t of a horizon; x = (t−1)/horizon is the share that is done. Numbers are given as in
-`step:factor=0.5:every=0.25`; shares are of the horizon. `warmup-NAME` rises over the first {WARMUP_SHARE:.0%} of the steps,
-or over another `share`, then NAME runs; names that rise by themselves have no such form.
+`step:factor=0.5:every=0.25`; shares are of the horizon. `warmup-NAME` rises over the first {WARMUP_SHARE:.0%} of the
+steps, or over another `share`, then NAME runs; names that rise by themselves have no such form.
 """
 
 
@@ -88,6 +91,55 @@ def worked(item: Entry) -> list[float]:
     return path
 
 
+FRAMEWORKS_HEAD = """# The same optimizer in PyTorch, Keras and Optax
+
+Made by `make docs` from the tables that `steepest use STUDY --framework torch|keras|optax` writes code from. Every line
+is run by `make test-oracles` on a small network in float64: an optimizer that is the same stays within 1e-6 of the path
+over 50 steps, and one that is said to differ does not.
+
+η is the rate. Other numbers are those of the catalogue; for others, `steepest use` decides anew. Where a framework
+differs, the last column says what to write behind `--optimizers` so that a study measures what the framework does.
+
+A schedule is said in the framework's own words where it has them: in Keras `linear` and `cosine`, in Optax these and
+their warm-ups. For all others the code looks the rate of each step up in a list, and is the same everywhere.
+"""
+
+
+def frameworks() -> str:
+    """docs/frameworks.md"""
+    stocks = [(item, stock(item.rule, settings_of(item))) for item in CATALOGUE]
+    rows = [(f"`{item.name}`", f"`torch.optim.{it.name}({_listed(it.arguments)})`") for item, it in stocks if it]
+    ours = ", ".join(f"`{item.name}`" for item, it in stocks if not it)
+    lines = [FRAMEWORKS_HEAD, "## PyTorch", "", *_table(("optimizer", "stock class"), rows), ""]
+    lines += [f"Ours, a `torch.optim.Optimizer` as well, because torch has none that is the same: {ours}.", ""]
+    for other in OTHERS.values():
+        missing = [item for item in CATALOGUE if other.form(item.rule, settings_of(item)) is None]
+        head = ("optimizer", f"in {other.title}", "what differs", "the same with")
+        rows = [_elsewhere(item, other) for item in CATALOGUE if item not in missing]
+        lines += [f"## {other.title}", "", *_table(head, rows), ""]
+        lines += [f"No form is known yet for {', '.join(f'`{item.name}`' for item in missing)}.", ""]
+    return "\n".join(lines)
+
+
+def _elsewhere(item: Entry, other: Framework) -> tuple[str, ...]:
+    """A row: the nearest form, what differs, and the settings that it does follow."""
+    steady, moving = (other.form(item.rule, settings_of(item), name) for name in ("constant", "cosine"))
+    assert steady
+    differs = "; ".join(steady.differs) or "nothing"
+    if steady.differs == () and moving is None:
+        differs = "takes no schedule"
+    elif steady.differs == () and moving and moving.differs:
+        differs = f"nothing at a constant rate; else {'; '.join(moving.differs)}"
+    rate = "η" if steady.share == 1 else f"{steady.share:.6g}η"
+    asked = other.followed(contender(item, schedule="cosine")) if differs != "nothing" else ""
+    text = " ".join(other.write(steady.parts, rate).split()).replace("( ", "(").replace(", )", ")")
+    return f"`{item.name}`", f"`{text}`", differs, f"`{asked}`" if asked else ""
+
+
+def _listed(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(["lr=η", *(f"{name}={value!r}" for name, value in arguments.items())])
+
+
 def _settings(settings: dict[str, Any] | None) -> str:
     if settings is None:
         return "none"
@@ -105,7 +157,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterable[s
         yield "| " + " | ".join(row) + " |"
 
 
-PAGES: dict[str, Callable[[], str]] = {"optimizers.md": optimizers}
+PAGES: dict[str, Callable[[], str]] = {"optimizers.md": optimizers, "frameworks.md": frameworks}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -88,7 +88,7 @@ def _contender(item: Any, schedule: str, memory: dict[str, Any]) -> Contender:
 
 
 def _parse(words: str, schedule: str) -> Contender:
-    """What people write: "adam", "adam:b2=0.99:eps=1e-6", and "adam#2" for a second entry of the same."""
+    """What people write: "adam", "adam:b2=0.99:eps=1e-6", "sgd+clip-norm:max_norm=1", and "adam#2" for a second."""
     name, *pairs = words.split(":")
     settings: dict[str, Setting] = {}
     for pair in pairs:

@@ -359,6 +359,17 @@ def test_code_with_a_schedule_moves_the_rate_along_it(name: str) -> None:
     assert seen == pytest.approx([0.015, 0.03, 0.03, 0.03 * 0.99829], rel=1e-4)
 
 
+def test_code_of_a_rule_that_averages_evaluates_at_the_average_of_its_own_accord() -> None:
+    space = run(code("adam+ema", 0.03))
+    model, optimizer = space["model"], space["optimizer"]
+    x, _ = batch(0)
+    train(model.train(), optimizer, range(6))
+    trained_at, evaluated_at = model.train()(x), model.eval()(x)
+    assert not torch.equal(trained_at, evaluated_at)
+    assert torch.equal(model.train()(x), trained_at)
+    assert "follow" not in code("adam+clip-norm", 0.03)
+
+
 def test_code_for_a_schedule_without_a_horizon_leaves_it_to_the_loader() -> None:
     text = code(contender("adam", schedule="cosine"), 0.1)
     assert "horizon = len(loader) * epochs  # steps of the whole training\n" in text

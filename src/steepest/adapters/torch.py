@@ -288,6 +288,11 @@ def code(
         imports = ["from steepest.adapters.torch import build"]
         lines = ["# PyTorch has no such form: this is steepest's, and a torch.optim.Optimizer all the same."]
         lines.append(f'optimizer = build("{item.name}", model.parameters(), {_arguments(rate, what.settings)})')
+        if averages(item.rule):
+            lines += [
+                "# Evaluated at an average of the weights: model.eval() puts it in place, model.train() takes it out.",
+                "optimizer.follow(model)",
+            ]
     if what.batch_size is not None:
         named = {"full": "over all examples of the training part", 1: "of a single example"}
         lines.insert(

@@ -12,22 +12,36 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from steepest.api import Study, compare, open_study
+    from steepest.api import Advice, Study, compare, open_study, recommend, resume
     from steepest.errors import SteepestError
     from steepest.tasks.task import Metric, Task
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "Advice": "steepest.api",
     "Metric": "steepest.tasks.task",
     "SteepestError": "steepest.errors",
     "Study": "steepest.api",
     "Task": "steepest.tasks.task",
     "compare": "steepest.api",
     "open_study": "steepest.api",
+    "recommend": "steepest.api",
+    "resume": "steepest.api",
 }
 
-__all__ = ["Metric", "SteepestError", "Study", "Task", "__version__", "compare", "open_study"]
+__all__ = [
+    "Advice",
+    "Metric",
+    "SteepestError",
+    "Study",
+    "Task",
+    "__version__",
+    "compare",
+    "open_study",
+    "recommend",
+    "resume",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -228,7 +228,7 @@ def resume(
         if task.ref.source == "memory" and task.ref.locator not in crew.tasks:
             raise BadTask(
                 f"The task {task.ref.locator!r} of {folder} was an object in memory. Resume in Python: "
-                f"steepest.api.resume({str(folder)!r}, tasks=[task])."
+                f"steepest.resume({str(folder)!r}, tasks=[task])."
             )
     with _told(listener, quiet) as told:
         run_resume(folder, crew.executor(folder, _workers(workers)), told)

@@ -36,8 +36,8 @@ torch.set_num_threads(1)
 STEPS = 50
 TOLERANCE = 1e-6
 """Of the largest distance moved."""
-SMALL = {"eps_root": 1e-12, "initial_sum": 1e-12}
-"""What would hide an ε outside of the root if it were larger."""
+ON = {"eps_root": 1e-12, "initial_sum": 1e-12, "warmup": 20.0}
+"""Instead of 0.1: what would hide an ε outside of the root if it were larger, and a number of steps."""
 COMMON = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "adamax", "nadam", "adadelta", "lion")
 
 MAPPED = [item for item in CATALOGUE if any(item.rule in other.forms for other in OTHERS.values())]
@@ -76,7 +76,7 @@ def where(model: nn.Module) -> Tensor:
 
 
 def deviation(path: list[Tensor], expected: list[Tensor]) -> float:
-    """The largest difference of two [T, P] over the largest distance moved; weights with tiny gradients are judged apart."""
+    """Largest difference of two paths [T, P] over the largest distance moved; tiny gradients are judged apart."""
     moved = (torch.stack(expected) - where(make_model())).abs()  # [T, P]
     difference = (torch.stack(path) - torch.stack(expected)).abs()
     return max((difference[:, part].max() / moved[:, part].max()).item() for part in (TINY, ~TINY))
@@ -171,7 +171,7 @@ def settings_to_try(item: Entry, chosen: str) -> list[dict[str, Any]]:
     if chosen == "constant":
         tried += variants(item.rule, here)
         zeros = [name for name, value in here.items() if value == 0 and not isinstance(value, bool)]
-        tried += [{name: SMALL.get(name, 0.1)} for name in zeros]
+        tried += [{name: ON.get(name, 0.1)} for name in zeros]
         tried += [{name: 0.0} for name in ("eps", "momentum") if here.get(name) and item.rule is not Adadelta]
     different: list[dict[str, Any]] = []
     for settings in tried:

@@ -13,6 +13,7 @@ from steepest.adapters.forms import Form, Framework, Part, Table, call, inside_r
 from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW
 from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
 from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
+from steepest.optim.layerwise import LAMB
 from steepest.optim.signs import Lion, Signum
 
 EPS_HAT = "it adds ε to √v before v is corrected, so that the ε of the first steps is much larger"
@@ -101,6 +102,11 @@ def _nadamw(h: Any) -> Form:
     return _nadam(h, "decoupled")
 
 
+def _lamb(h: Any) -> Form:
+    apart = (h.weight_decay != 0, "its weight_decay does not count in the ratio")
+    return _form("Lamb", h, apart, decay="decoupled", beta_1=h.b1, beta_2=h.b2, epsilon=h.eps)
+
+
 def _lion(h: Any) -> Form | None:
     if h.b1 == 0:  # Keras refuses it
         return None
@@ -139,6 +145,7 @@ FORMS: Table = {
     Adamax: _adamax,
     NAdam: _nadam,
     NAdamW: _nadamw,
+    LAMB: _lamb,
 }
 
 

@@ -12,6 +12,8 @@ from steepest.adapters.forms import Form, Framework, Part, Table, call, inside_r
 from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam
 from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
 from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
+from steepest.optim.layerwise import LAMB, LARS
+from steepest.optim.moments import AdaBelief, AdEMAMix, Yogi
 from steepest.optim.schedules import WARMUP_SHARE
 from steepest.optim.signs import Lion, Rprop, SignSGD, Signum
 
@@ -147,6 +149,35 @@ def _radam(h: Any) -> Form:
     return _form(h, Part("radam", {**_moments(h), "threshold": h.threshold}), differs=[eps])
 
 
+def _adabelief(h: Any) -> Form:
+    given = {**_moments(h), "eps_root": h.eps_root}
+    if h.weight_decay == 0:
+        return Form((Part("adabelief", given),))
+    return Form((_part("scale_by_belief", **given), *_decay(h.weight_decay), RATE))
+
+
+def _yogi(h: Any) -> Form:
+    starts = () if h.initial_mean == h.initial_square == 1e-6 else ("both of its averages start at 1e-6",)
+    if h.weight_decay == 0:
+        return Form((Part("yogi", _moments(h)),), starts)
+    return Form((_part("scale_by_yogi", **_moments(h)), *_decay(h.weight_decay), RATE), starts)
+
+
+def _ademamix(h: Any) -> Form:
+    given = {**_moments(h), "b3": h.b3, "alpha": h.alpha, "weight_decay": h.weight_decay}
+    rises = ("its α and β₃ do not rise by themselves",) if h.warmup > 1 else ()
+    return Form((Part("contrib.ademamix", given),), rises)
+
+
+def _lars(h: Any) -> Form:
+    given = {"weight_decay": h.weight_decay, "trust_coefficient": h.trust, "momentum": h.momentum}
+    return Form((Part("lars", given),), ("its ratio has ‖g + λw‖ below, not ‖g‖ + λ‖w‖",) if h.weight_decay else ())
+
+
+def _lamb(h: Any) -> Form:
+    return Form((Part("lamb", {**_moments(h), "weight_decay": h.weight_decay}),))
+
+
 def _moments(h: Any) -> dict[str, float]:
     return {"b1": h.b1, "b2": h.b2, "eps": h.eps}
 
@@ -180,6 +211,11 @@ FORMS: Table = {
     NAdam: _nadam,
     NAdamW: _nadamw,
     RAdam: _radam,
+    AdaBelief: _adabelief,
+    Yogi: _yogi,
+    AdEMAMix: _ademamix,
+    LARS: _lars,
+    LAMB: _lamb,
 }
 
 

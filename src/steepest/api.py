@@ -384,7 +384,7 @@ def _new_folder(spec: StudySpec) -> Path:
 
 def describe(name: str) -> tuple[Literal["optimizer", "task"], dict[str, Any]]:
     """All about the optimizer or the task of this name. Raises UnknownName with the nearest of both."""
-    if name in optimizer_catalogue.names():
+    if name.split("+")[0] in optimizer_catalogue.names():
         entry = optimizer_catalogue.entry(name)
         return "optimizer", optimizer_catalogue.describe(entry) | {
             "code": drop_in.code(optimizer_catalogue.contender(entry), entry.rate)

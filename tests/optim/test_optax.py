@@ -14,6 +14,7 @@ from steepest.optim.catalogue import CATALOGUE, settings_of
 from steepest.optim.entry import Departure, Entry
 
 optax = pytest.importorskip("optax")
+pytestmark = pytest.mark.oracles
 RATE = 0.03125
 
 

@@ -27,16 +27,25 @@ def optimizer(page: Page) -> str:
             f"Search: rates over four decades around {_number(page['rate']['centre'])}; "
             f"the library's own rate is {_number(page['rate']['default'])}."
         ),
-        _wrap(
-            f"Memory: {len(page['state'])} number(s) a parameter besides weight and gradient"
-            + (f" ({', '.join(page['state'])})." if page["state"] else ".")
-        ),
+        _wrap(_memory(page["state"], page["scope"])),
         _wrap(f"Batch: {'all examples' if batch == 'full' else f'{batch} example(s)'} a step.") if batch else "",
         "Elsewhere\n" + _departures(page["departures"]),
         "Code to paste\n" + _indent(page["code"]),
         _wrap(f"Source: {paper['authors']}, “{paper['title']}”, {paper['year']}."),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _memory(state: Sequence[str], scope: str) -> str:
+    """What an optimizer keeps between steps. A rule that looks at tensors or matrices may keep sums over their axes."""
+    names = ", ".join(state)
+    if not state:
+        return "Memory: nothing besides weight and gradient."
+    if scope in ("tensor", "matrix"):
+        return f"Memory: {names}, besides weight and gradient; how large follows from the shape of each parameter."
+    return (
+        f"Memory: {len(state)} number{'s' if len(state) > 1 else ''} a parameter besides weight and gradient ({names})."
+    )
 
 
 def _departures(departures: Iterable[Page]) -> str:

@@ -17,14 +17,21 @@ from torch import Tensor
 
 from steepest.adapters.torch import build
 from steepest.optim.elementwise import (
+    ASGD,
     SGD,
     Adam,
     AdamW,
+    AdEMAMix,
     AveragedMomentum,
+    Lion,
     Momentum,
+    NAdam,
+    NAdamW,
     Nesterov,
     RMSProp,
     RMSPropMomentum,
+    SignSGD,
+    Signum,
 )
 from steepest.optim.rule import Rule, hyperparameters
 
@@ -68,6 +75,27 @@ def test_where_the_rate_enters_matters_only_while_it_changes(rule: type[Rule], m
     assert problem.deviation(path(rule, rate_at="buffer"), path(rule, rate_at="step")) > 0.1
     monkeypatch.setattr(problem, "DECAY", 1.0)
     assert problem.deviation(path(rule, rate_at="buffer"), path(rule, rate_at="step")) < 1e-12
+
+
+def test_newer_rules_come_down_to_known_ones() -> None:
+    """AdEMAMix without its slow average, Signum without memory, Lion with one β, NAdam without decay."""
+    mixed = path(AdEMAMix, alpha=0.0, weight_decay=0.1)
+    assert problem.deviation(mixed, path(AdamW, weight_decay=0.1)) < 1e-12
+    assert torch.equal(path(Signum, b1=0.0, weight_decay=0.1), path(SignSGD, weight_decay=0.1))
+    assert problem.deviation(path(Lion, b1=0.7, b2=0.7), path(Signum, b1=0.7)) < 1e-12
+    assert problem.deviation(path(ASGD, slope=0.0), path(SGD)) > 0.1  # its rate is that of the step before
+    assert torch.equal(path(NAdamW, weight_decay=0.0), path(NAdam))
+
+
+def test_asgd_keeps_the_mean_of_the_weights_from_its_start_on() -> None:
+    w = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    optimizer = build("asgd", [w], lr=0.1, start=2.0)
+    seen = []
+    for g in (1.0, -2.0, 3.0, 0.5, 1.5):
+        w.grad = torch.tensor([g], dtype=torch.float64)
+        optimizer.step()
+        seen.append(w.item())
+    assert optimizer.state[w]["x"].item() == pytest.approx(sum(seen[3:]) / 2, rel=1e-12)
 
 
 def test_adam_without_memory_of_the_gradient_is_rmsprop_without_its_bias() -> None:

@@ -126,7 +126,7 @@ ROWS = (
         centre=1e-1,
         rate=1e-2,
         summary="SGD with a slowly falling rate, which keeps the average of its weights beside them.",
-        formula="w ← (1 − ζδ)w − ζg, ζ = η/(1 + δηt)^α ;  x ← x + (w − x)/max(1, t − t₀)",
+        formula="w ← (1 − ζδ)w − ζg, ζ = η/(1 + δηt)^α ;  x ← x + (w − x)/max(1, t − 1 − t₀)",
         paper=AVERAGING,
         departures=(
             Departure("PyTorch", "the same; its ζ is rounded to the default dtype at every step", {}),

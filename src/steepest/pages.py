@@ -37,12 +37,12 @@ def optimizer(page: Page) -> str:
 
 
 def _memory(state: Sequence[str], scope: str) -> str:
-    """What an optimizer keeps between steps. A rule that looks at tensors or matrices may keep sums over their axes."""
+    """What an optimizer keeps between steps. A rule that looks further than an element may keep sums, too."""
     names = ", ".join(state)
     if not state:
         return "Memory: nothing besides weight and gradient."
-    if scope in ("tensor", "matrix"):
-        return f"Memory: {names}, besides weight and gradient; how large follows from the shape of each parameter."
+    if scope != "element":
+        return f"Memory: {names}, besides weight and gradient; how much follows from the shapes of the parameters."
     return (
         f"Memory: {len(state)} number{'s' if len(state) > 1 else ''} a parameter besides weight and gradient ({names})."
     )

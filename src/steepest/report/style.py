@@ -23,7 +23,15 @@ COLOURS = (  # slot: (on a light page, on a dark page)
     ("#239de0", "#83cff6"),  # 6 sky
     ("#eb2b96", "#f883c6"),  # 7 pink
 )
-DASHES = ((), (7, 4), (2, 3), (10, 3, 2, 3), (14, 5), (4, 2, 4, 6), (12, 3, 2, 3, 2, 3))  # lengths of stroke and gap in pixels; () is a solid line
+DASHES = (
+    (),
+    (7, 4),
+    (2, 3),
+    (10, 3, 2, 3),
+    (14, 5),
+    (4, 2, 4, 6),
+    (12, 3, 2, 3, 2, 3),
+)  # lengths of stroke and gap in pixels; () is a solid line
 MARKERS = ("circle", "square", "triangle", "diamond", "cross", "plus", "funnel")  # one for each dash
 
 

@@ -170,7 +170,8 @@ def test_closing_ends_workers_in_the_middle_of_their_jobs(crew, tmp_path):
 
 
 COORDINATOR = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from study import toy

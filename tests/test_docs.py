@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from steepest.cli import app
 
@@ -68,13 +69,30 @@ def test_every_page_is_reached_from_the_readme():
     assert [page.name for page in PAGES if page.name != "README.md" and f"{page.name})" not in readme] == []
 
 
+OF_A_MODEL = "optimizers.md"
+"""Holds lines to paste below a `model` of one's own, rather than programs."""
+OF_A_STUDY = "study-folder.md"
+"""Holds a program that reads the study of the commands."""
+
+
 @pytest.mark.docs
-@pytest.mark.parametrize(("page", "program"), blocks("python"), ids=lambda value: value.split("\n")[0])
+@pytest.mark.parametrize(
+    ("page", "program"),
+    [block for block in blocks("python") if block[0] not in (OF_A_MODEL, OF_A_STUDY)],
+    ids=lambda value: value.split("\n")[0],
+)
 def test_a_program_of_the_documentation_runs(page, program, tmp_path):
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=600
     )
     assert run.returncode == 0, f"{page}\n{program}\n{run.stderr[-3000:]}"
+
+
+@pytest.mark.parametrize("lines", [body for page, body in blocks("python") if page == OF_A_MODEL])
+def test_lines_to_paste_build_an_optimizer(lines):
+    place = {"model": torch.nn.Linear(4, 3)}
+    exec(lines, place)
+    assert isinstance(place["optimizer"], torch.optim.Optimizer)
 
 
 @pytest.mark.docs
@@ -93,6 +111,9 @@ def test_the_commands_of_the_documentation_run_in_order(tmp_path):
             timeout=600,
         )
         assert run.returncode == 0, f"{page}: {command}\n{run.stderr[-3000:]}"
+    for page, program in blocks("python"):
+        if page == OF_A_STUDY:
+            subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
 
 
 @pytest.mark.docs

@@ -21,6 +21,14 @@ from steepest.types import Outcome, Trace
 _ARRAYS = ("evaluate_at", "train_loss", "valid_loss", "valid_metric", "outcome_step", "test_loss", "test_metric")
 
 
+def cache_folder() -> Path:
+    """What any study may use again and nobody would miss: $STEEPEST_CACHE, or steepest/ in $XDG_CACHE_HOME or ~/.cache."""
+    if own := os.environ.get("STEEPEST_CACHE"):
+        return Path(own)
+    shared = os.environ.get("XDG_CACHE_HOME")
+    return (Path(shared) if shared else Path.home() / ".cache") / "steepest"
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Put `content` at `path` so that whoever looks, even after a power cut, sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)

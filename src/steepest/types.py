@@ -20,6 +20,11 @@ BatchSize = int | Literal["full"]
 """Examples a step; "full" means the whole training part, that is, plain gradient descent."""
 
 
+Compiled = Literal["gradient", "lane", "update"]
+"""What of a fleet's step can be compiled: the gradient of all lanes at once, or that of one lane after the other (one of
+the two), and the update of all."""
+
+
 class Outcome(StrEnum):
     """How a trial ended: a closed set. Only OK has a quality; every other outcome ranks last and is kept."""
 
@@ -120,6 +125,8 @@ class TaskFacts:
     loss_name: str = "loss"
     fleet_obstacle: str = ""
     """Why this task cannot be trained as a fleet, if it cannot: the reason, in words."""
+    compiler_obstacle: str = ""
+    """Why nothing can be compiled on this machine, if it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,10 @@ class Shard:
     evaluate_at: tuple[int, ...]
     """Steps after which the validation part is evaluated; increasing, the last one is `steps`."""
     engine: Literal["fleet", "solo"] = "fleet"
+    width: int = 0
+    """Lanes that a fleet trains at a time, at most; 0 leaves it to the engine."""
+    compiled: tuple[Compiled, ...] = ()
+    """What of a fleet's step is machine code of its own."""
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"
 
@@ -160,6 +171,7 @@ class Shard:
                 "contender": Contender.from_json(data["contender"]),
                 "lanes": tuple(Lane(**lane) for lane in data["lanes"]),
                 "evaluate_at": tuple(data["evaluate_at"]),
+                "compiled": tuple(data.get("compiled", ())),
             }
         )
 
@@ -203,6 +215,17 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
+class FleetTime:
+    """What one step of a whole fleet costs on one thread, while other workers work too."""
+
+    lanes: int
+    compiled: tuple[Compiled, ...]
+    milliseconds: float
+    update_milliseconds: float
+    """What of it the update takes."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepTime:
     """What one step costs when a trial trains alone on one thread: the only time a verdict may speak of."""
 
@@ -211,8 +234,13 @@ class StepTime:
     milliseconds: float
     """Median over the steps timed, evaluations excluded."""
     state_bytes_per_parameter: float
-    fleet_milliseconds: Mapping[str, float] = field(default_factory=dict)
-    """For the planner only: number of lanes → milliseconds of one step of such a fleet."""
+    fleets: tuple[FleetTime, ...] = ()
+    """For the planner only: what fleets of several kinds take."""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> StepTime:
+        fleets = tuple(FleetTime(**{**each, "compiled": tuple(each["compiled"])}) for each in data.get("fleets", ()))
+        return cls(**{**data, "fleets": fleets})
 
 
 @dataclass(frozen=True, slots=True)

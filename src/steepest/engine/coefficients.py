@@ -29,6 +29,7 @@ class Coefficients:
         self.factor, self.horizon = schedule(shard.contender.schedule), shard.steps
         self.dtype, self.device = dtype, device
         self.distinct, self.of_lane = np.unique(np.asarray(rates, dtype=np.float64), return_inverse=True)
+        self._at_once = not self.rule.carry  # all rates as one array: until a rule turns out not to take one
         self._begin()
 
     def steps(self, start: int, stop: int) -> Iterator[Any]:
@@ -37,33 +38,48 @@ class Coefficients:
         A coefficient that is the same for all replicas is a Python float, since rules skip what a 0 or a 1 leaves as it
         is; one that differs is a tensor [R, 1]. Both give the same bits.
         """
-        names, table = self._table(start, stop)
+        names, table = self.table(start, stop)
         columns = [self._column(table[..., i]) for i in range(len(names))]
         for values in zip(*columns, strict=True):
             yield coefficient_record(dict(zip(names, values, strict=True)))
 
-    def _table(self, start: int, stop: int) -> tuple[list[str], np.ndarray]:
-        """Names, and values [steps, distinct rates, names]."""
+    def table(self, start: int, stop: int) -> tuple[list[str], np.ndarray]:
+        """Names, and values [steps, distinct rates, names], for the steps t = start + 1 … stop."""
         if start != self.done:
             self._begin()
             for t in range(1, start + 1 if self.rule.carry else 1):
                 self._at(t)
         rows = [self._at(t) for t in range(start + 1, stop + 1)]
         self.done = stop
-        values = [[list(of_rate.values()) for of_rate in row] for row in rows]
-        return list(rows[0][0]), np.array(values, dtype=np.float64)
+        names = list(rows[0])
+        values = np.empty((len(rows), len(self.distinct), len(names)))
+        for i, row in enumerate(rows):
+            for j, name in enumerate(names):
+                values[i, :, j] = row[name]
+        return names, values
+
+    def of_lanes(self, values: np.ndarray) -> torch.Tensor:
+        """Values [steps, distinct rates, n] as a tensor [steps, n, R, 1], a lane having those of its rate."""
+        lanes = values.transpose(0, 2, 1)[:, :, self.of_lane, None]
+        return torch.from_numpy(np.ascontiguousarray(lanes)).to(device=self.device, dtype=self.dtype)
 
     def _begin(self) -> None:
         self.done = 0
         self.carries = [dict(self.rule.carry) for _ in self.distinct]  # each as step `done` has left it
 
-    def _at(self, t: int) -> list[Mapping[str, float]]:
-        """The coefficients of step t for each of the distinct rates; moves their carries on."""
+    def _at(self, t: int) -> Mapping[str, Any]:
+        """The coefficients of step t, each a number or one for every distinct rate; moves the carries on."""
         factor = self.factor(t, self.horizon)
-        return [
+        if self._at_once:
+            try:
+                return self.rule.advance(at_rate(self.settings, self.distinct * factor), t, {})  # type: ignore[arg-type]
+            except (TypeError, ValueError):  # a rule that compares its rate, say
+                self._at_once = False
+        rows = [
             self.rule.advance(at_rate(self.settings, rate * factor), t, carry)
             for rate, carry in zip(self.distinct.tolist(), self.carries, strict=True)
         ]
+        return {name: [row[name] for row in rows] for name in rows[0]}
 
     def _column(self, values: np.ndarray) -> Sequence[float | torch.Tensor]:
         """One coefficient at each step, from its values [steps, distinct rates]."""

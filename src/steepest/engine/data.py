@@ -76,6 +76,7 @@ class Feed:
         device: torch.device,
     ) -> None:
         self.task, self.splits, self.of_lane = task, splits, of_lane
+        self.seed_of_lane: list[int] = of_lane.tolist()
         self.batch_size, self.dtype, self.device = batch_size, dtype, device
         self.orders = [Order(seed, split.train) for seed, split in zip(seeds, splits, strict=True)]
         self.is_shared = len(seeds) == 1
@@ -94,9 +95,18 @@ class Feed:
             for _ in range(start, stop):
                 yield self._always
             return
+        for columns in self._steps(start, stop):
+            yield self._of_lanes(*columns)
+
+    def of_seeds(self, start: int, stop: int) -> Iterator[Batch]:
+        """The same for each seed, and not for each lane: [S, B, …]."""
+        for *inputs, targets in self._steps(start, stop):
+            yield tuple(inputs), targets
+
+    def _steps(self, start: int, stop: int) -> Iterator[tuple[Tensor, ...]]:
+        """The columns of the batches, targets last, for all seeds: each [S, B, …]."""
         for begin in range(start, stop, self.ahead):
-            for step in zip(*self._fetch(begin, min(begin + self.ahead, stop)), strict=True):
-                yield self._of_lanes(*step)
+            yield from zip(*self._fetch(begin, min(begin + self.ahead, stop)), strict=True)
 
     def _fetch(self, start: int, stop: int) -> list[Tensor]:
         """The columns of the batches, targets last, for all seeds: each [steps, S, B, …]."""

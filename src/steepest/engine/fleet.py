@@ -9,22 +9,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from steepest import rng
 from steepest.engine.coefficients import Coefficients
+from steepest.engine.compiler import NotCompiled
 from steepest.engine.curves import Curves, joined
 from steepest.engine.data import Feed, Part, placed
-from steepest.engine.graph import Program
+from steepest.engine.gradients import gradients
 from steepest.engine.layout import replicas
 from steepest.engine.programs import Extras, programs
+from steepest.engine.updates import CompiledUpdates, Updates
 from steepest.engine.workshop import EMPTY, Configured, Workshop
 from steepest.errors import BadInput
-from steepest.optim.apply import advance, evaluated, fresh_fleet
+from steepest.optim.apply import fresh_fleet
 from steepest.optim.rule import at_rate
 from steepest.tasks.task import Task
 from steepest.types import Lane, Shard, Trace
@@ -55,7 +55,8 @@ def in_fleets(task: Task, shard: Shard, lanes: Sequence[Lane]) -> list[list[int]
     """How lanes are cut into fleets: their places among `lanes`, those of one seed side by side."""
     places = sorted(range(len(lanes)), key=lambda place: lanes[place].seed)
     layout = programs(task, getattr(torch, shard.dtype), torch.device(shard.device)).layout
-    count = math.ceil(len(places) / lanes_per_fleet(layout.parameters, shard.batch_size))
+    width = shard.width or lanes_per_fleet(layout.parameters, shard.batch_size)
+    count = math.ceil(len(places) / width)
     bounds = [len(places) * i // count for i in range(count + 1)]
     return [places[start:end] for start, end in pairwise(bounds)]
 
@@ -82,7 +83,7 @@ class Fleet:
         self.dtype, self.device = getattr(torch, shard.dtype), torch.device(shard.device)
         self.programs = programs(task, self.dtype, self.device)
         rates = [lane.rate for lane in lanes]
-        self.coefficients = Coefficients(optimizer, rates, shard, self.dtype, self.device)
+        coefficients = Coefficients(optimizer, rates, shard, self.dtype, self.device)
 
         places = [[*group] for _, group in groupby(range(len(lanes)), key=lambda place: lanes[place].seed)]
         self.rows = [slice(group[0], group[-1] + 1) for group in places]  # of each seed
@@ -96,13 +97,24 @@ class Fleet:
         self.flat = start.flat  # [R, P]
         self.extras = Extras(tuple(start.stacked), tuple(start.shared))
         self.tensors = (*start.stacked.values(), *start.shared.values())
-        self.shapes = tuple(self.programs.layout.shapes.values())
-        first = self.coefficients.factor(1, shard.steps)
+        shapes = tuple(self.programs.layout.shapes.values())
+        first = coefficients.factor(1, shard.steps)
         starts = [at_rate(optimizer.settings, rate * first) for rate in rates]
-        self.state = fresh_fleet(self.rule, starts, self.shapes, self.flat)  # each [R, Q]
+        self.state = fresh_fleet(self.rule, starts, shapes, self.flat)  # each [R, Q]
+        self.updates = Updates(self.rule, shapes, coefficients)
+        self.refused: list[str] = []
+        """Why something is not compiled that was to be, in words."""
+        if "update" in shard.compiled and len(lanes) > 1:
+            try:
+                self.updates = CompiledUpdates(self.rule, shapes, coefficients, self.flat, self.state)
+            except NotCompiled as error:
+                self.refused.append(f"the update: {error}")
+        how = next((part for part in shard.compiled if part != "update"), None)
+        tensors = (self.flat, self.tensors)
+        self.gradients, self.program, refused = gradients(how, self.programs, self.extras, self.feed, *tensors)
+        if refused:
+            self.refused.append(f"the gradient: {refused}")
         self.frozen: Tensor | None = None  # int64: rows whose trial has ended
-        self.last: Any = None  # the coefficients of the step before
-        self._gradient: Program | None = None
 
     def run(self, progress: Callable[[float], None] = lambda done: None) -> Trace:
         """Train up to the horizon, or until every lane has diverged."""
@@ -122,28 +134,21 @@ class Fleet:
     def train(self, start: int, stop: int) -> np.ndarray:
         """Steps t = start + 1 … stop; returns their batch losses [stop − start, R], each from before its update."""
         losses = []
-        batches = self.feed.batches(start, stop)
-        for t, (batch, c) in enumerate(zip(batches, self.coefficients.steps(start, stop), strict=True), start + 1):
-            gradients, loss = self._gradients(t, *batch)
-            self.flat, self.state = advance(self.rule, self.shapes, self.flat, gradients, self.state, c)
-            self.last = c
+        batches = self.gradients.batches(start, stop)
+        for t, (batch, c) in enumerate(zip(batches, self.updates.steps(start, stop), strict=True), start + 1):
+            if self.program.is_random:
+                torch.manual_seed(rng.integer(self.lanes[0].seed, "dropout", t))
+            g, loss = self.gradients.apply(self.program, self.flat, self.tensors, batch)
+            self.flat, self.state = self.updates.apply(self.flat, g, self.state, c)
             if self.frozen is not None:
                 self.flat.index_fill_(0, self.frozen, 0.0)
             losses.append(loss)
         return torch.stack(losses).cpu().numpy()
 
-    def _gradients(self, t: int, inputs: tuple[Tensor, ...], targets: Tensor) -> tuple[Tensor, Tensor]:
-        arguments = (self.flat, *self.tensors, *inputs, targets)
-        if self._gradient is None:
-            self._gradient = self.programs.gradient(self.extras, self.feed.is_shared, *arguments)
-        if self.is_random:
-            torch.manual_seed(rng.integer(self.lanes[0].seed, "dropout", t))
-        return self._gradient.call(*arguments)
-
     @property
     def is_random(self) -> bool:
-        """Whether a step draws random numbers, as dropout does; known once one has been done."""
-        return self._gradient is not None and self._gradient.is_random
+        """Whether a step draws random numbers, as dropout does."""
+        return self.program.is_random
 
     def freeze(self, ended: np.ndarray) -> None:
         """Pin the weights of these lanes [R] at zero from now on: finite, whatever their state has become."""
@@ -154,7 +159,7 @@ class Fleet:
     def evaluate(self, part: Part, at_most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Loss and metric of every lane [R] on a part of its seed's data, or on its first examples."""
         scores = []
-        flat = self.flat if self.last is None else evaluated(self.rule, self.flat, self.state, self.last)
+        flat = self.updates.evaluated(self.flat, self.state)
         if self.frozen is not None and flat is not self.flat:
             flat = flat.index_fill(0, self.frozen, 0.0)
         for splits, rows in zip(self.splits, self.rows, strict=True):

@@ -39,15 +39,20 @@ def program(function: Callable[..., Any], *example: Tensor, copies_matter: bool 
     came first. `copies_matter`: the function changes some of its arguments in place, so that a copy is not the same as
     the original.
     """
-    example = tuple(x.nan_to_num().clamp(-1, 1) if x.is_floating_point() else x for x in example)
+    example = tame(example)
     for directly in (True, False):
         try:
             graph, is_random = traced(function, *_copies(example), copies_matter=copies_matter, directly=directly)
-            if _same(graph, function, example):
+            if same(graph, function, example):
                 return Program(graph, is_random)
         except Exception:
             pass
     return Program(function, is_random=True)
+
+
+def tame(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The tensors with values of which any program can make something finite."""
+    return tuple(x.nan_to_num().clamp(-1, 1) if x.is_floating_point() else x for x in tensors)
 
 
 def traced(
@@ -65,15 +70,20 @@ def traced(
         elif _is_narrow(node):
             node.target = TURNED[node.target]  # type: ignore[index]
     graph.eliminate_dead_code()
-    is_random = any(
-        isinstance(node.target, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded in node.target.tags
-        for node in graph.nodes
-    )
+    is_random = draws(module)
     if directly:
         for node in graph.nodes:
             _bind(node)
     module.recompile()
     return module, is_random
+
+
+def draws(module: fx.GraphModule) -> bool:
+    """Whether a graph draws random numbers; to be asked before its calls are bound."""
+    return any(
+        isinstance(node.target, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded in node.target.tags
+        for node in module.graph.nodes
+    )
 
 
 def _is_idle(node: Any, copies_matter: bool) -> bool:
@@ -101,7 +111,7 @@ def _bind(node: fx.Node) -> None:
 # ---- whether a graph does what its function does ---------------------------------------------------------------------
 
 
-def _same(graph: fx.GraphModule, function: Callable[..., Any], example: Sequence[Tensor]) -> bool:
+def same(graph: Callable[..., Any], function: Callable[..., Any], example: Sequence[Tensor]) -> bool:
     """Whether both give the same results and leave the same arguments behind, given the same luck."""
     outcomes = []
     for run in (graph, function):

@@ -1,7 +1,7 @@
 """The pure functions of a task that a fleet runs: gradients of all lanes, outputs of all lanes, and their scores.
 
-Each takes and returns tensors only, and is traced once for every size at which it is called; a compiler would begin
-with the same functions.
+Each takes and returns tensors only, and is traced once for every size at which it is called. Gradients may be compiled
+instead, once for any number of lanes.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad_and_value, vjp, vmap
 
+from steepest.engine.compiler import NotCompiled, Sizes, compiled
 from steepest.engine.data import placed
 from steepest.engine.draws import kept
-from steepest.engine.graph import Program, program
+from steepest.engine.general import NotGeneral, for_any_lanes
+from steepest.engine.graph import Program, draws, program, same, tame, traced
 from steepest.engine.layout import Layout, Named, changing_buffers
 from steepest.tasks.task import Task
 
@@ -54,18 +56,14 @@ class Programs:
             self.changing = changing_buffers(task.build_model(0, dtype).to(device), inputs)
         self._ready: dict[tuple, Program] = {}
 
-    def gradient(self, extras: Extras, batch_is_shared: bool, *example: Tensor) -> Program:
+    def gradient(self, extras: Extras, batch_is_shared: bool, *example: Tensor, compile: bool = False) -> Program:
         """(parameters [R, P], *extras, *inputs, targets) → gradients [R, P], losses [R].
 
         Inputs and targets are [R, B, …], or [B, …] where the batch is shared. Buffers among the extras are updated.
+        Raises NotCompiled.
         """
         of_batch = None if batch_is_shared else 0
-
-        def loss_of_one(parameters: Named, stacked: Named, shared: Named, inputs: Any, targets: Tensor) -> Tensor:
-            outputs = functional_call(self.model, parameters | stacked | shared, inputs)
-            return self.task.loss(outputs, targets)
-
-        of_all = vmap(grad_and_value(loss_of_one), (0, 0, None, of_batch, of_batch), randomness="different")
+        of_all = vmap(grad_and_value(self._loss), (0, 0, None, of_batch, of_batch), randomness="different")
 
         def gradient(flat: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
             self.model.train()
@@ -74,7 +72,35 @@ class Programs:
             gradients, losses = of_all(self.layout.views(flat), stacked, shared, tuple(inputs), targets)
             return self.layout.flatten(gradients), losses
 
-        return self._program(("gradient", extras, batch_is_shared), gradient, example)
+        if not compile:
+            return self._program(("gradient", extras, batch_is_shared), gradient, example)
+        of_extras = [True] * len(extras.stacked) + [False] * len(extras.shared)
+        of_columns = [not batch_is_shared] * (len(example) - 1 - len(extras))
+        stacked = (True, *of_extras, *of_columns)
+        return self._compiled(("gradient", extras, batch_is_shared), gradient, example, stacked)
+
+    def gradient_of_lane(self, extras: Extras, *example: Tensor) -> Program:
+        """The same for a single lane, compiled: (parameters [P], *extras, *inputs [B, …], targets) → gradient [P], loss.
+
+        Images and kernels are laid out with their channels last, as convolutions like them. Raises NotCompiled.
+        """
+
+        def gradient(row: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
+            self.model.train()
+            stacked, shared = extras.named(rest[: len(extras)])
+            *inputs, targets = rest[len(extras) :]
+
+            def loss(row: Tensor) -> Tensor:
+                one = {name: _channels_last(w[0]) for name, w in self.layout.views(row[None]).items()}
+                return self._loss(one, stacked, shared, tuple(map(_channels_last, inputs)), targets)
+
+            return grad_and_value(loss)(row)
+
+        return self._compiled(("lane", extras), gradient, example, None)
+
+    def _loss(self, parameters: Named, stacked: Named, shared: Named, inputs: Any, targets: Tensor) -> Tensor:
+        """The loss of one replica on one batch."""
+        return self.task.loss(functional_call(self.model, parameters | stacked | shared, inputs), targets)
 
     def outputs(self, extras: Extras, *example: Tensor) -> Program:
         """(parameters [R, P], *extras, *inputs [n, …]) → outputs [R, n, …], in evaluation mode."""
@@ -109,6 +135,35 @@ class Programs:
                 warnings.simplefilter("ignore")  # vmap's, that it does some operation lane by lane
                 self._ready[key] = program(function, *example, copies_matter=bool(self.changing))
         return self._ready[key]
+
+    def _compiled(
+        self, name: tuple, function: Function, example: Sequence[Tensor], stacked: Sequence[bool] | None
+    ) -> Program:
+        """`stacked`: which arguments have lanes, of which there may be any number; None if none has."""
+        key = ("compiled", name, *(tensor.shape[bool(stacked) :] for tensor in example))
+        if key not in self._ready:
+            sizes: Sizes = [(None,) * x.ndim for x in example]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if stacked is None:
+                    graph = traced(function, *example, directly=False)[0]
+                else:
+                    try:
+                        graph = for_any_lanes(function, example, stacked)
+                    except NotGeneral as error:
+                        raise NotCompiled(str(error)) from None
+                    sizes = [("lanes", *size[1:]) if has else size for size, has in zip(sizes, stacked, strict=True)]
+                if draws(graph):
+                    raise NotCompiled("the model draws random numbers, which a library would draw differently")
+                call = compiled(graph, example, sizes)
+                if not same(call, function, tame(example)):
+                    raise NotCompiled("the library does not give what the model gives")
+            self._ready[key] = Program(call, is_random=False)
+        return self._ready[key]
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 and x.is_floating_point() else x
 
 
 @lru_cache(maxsize=4)

@@ -1,0 +1,102 @@
+"""The update of all lanes of a fleet: the rule's own function, as it is, or compiled into one pass over the buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from steepest.engine.coefficients import Coefficients
+from steepest.engine.compiler import NotCompiled, compiled
+from steepest.optim.apply import Shapes, State, advance, evaluated
+from steepest.optim.rule import Rule, averages, coefficient_record, state_record
+
+PROBES = 8
+"""Steps by which it is told which coefficients never change: t = 1, 2, 4, …"""
+
+
+class Updates:
+    """The updates of one fleet, step after step."""
+
+    def __init__(self, rule: type[Rule], shapes: Shapes, coefficients: Coefficients) -> None:
+        self.rule, self.shapes, self.coefficients = rule, shapes, coefficients
+        self.last: Any = None
+        """The coefficients of the step before."""
+
+    def steps(self, start: int, stop: int) -> Iterable[Any]:
+        """What `apply` takes at each of the steps t = start + 1 … stop."""
+        return self.coefficients.steps(start, stop)
+
+    def apply(self, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
+        """One update: `w` and `g` [R, P], each state [R, Q]. The old buffers may be written over."""
+        self.last = c
+        return advance(self.rule, self.shapes, w, g, state, c)
+
+    def evaluated(self, w: Tensor, state: State) -> Tensor:
+        """Where to evaluate the lanes after the last step: [R, P]."""
+        if self.last is None or not averages(self.rule):
+            return w
+        return evaluated(self.rule, w, state, self.last)
+
+
+class CompiledUpdates(Updates):
+    """The same in one pass and in place, for a rule that treats all elements of a row alike; raises NotCompiled.
+
+    A coefficient that is always 0 or always 1 is part of the program, which leaves out what it leaves as it is.
+    """
+
+    def __init__(self, rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: State) -> None:
+        super().__init__(rule, shapes, coefficients)
+        if rule.scope not in ("element", "model") or rule.layers is not None:
+            raise NotCompiled(f"{rule.__name__} looks at tensors one by one")
+        tables = [coefficients.table(2**i - 1, 2**i) for i in range(PROBES)]
+        self.names = tables[0][0]
+        seen = np.concatenate([values for _, values in tables]).reshape(-1, len(self.names))
+        is_fixed = ((seen == 0) | (seen == 1)).all(0) & (seen == seen[0]).all(0)
+        self.fixed = {name: float(seen[0, i]) for i, name in enumerate(self.names) if is_fixed[i]}
+        self.moving, self.still = np.flatnonzero(~is_fixed), np.flatnonzero(is_fixed)
+        c = coefficients.of_lanes(tables[0][1][..., self.moving])[0]
+        self._call = _in_one_pass(rule, tuple(self.names), tuple(self.fixed.items()), (w, w, c, *state))
+
+    def steps(self, start: int, stop: int) -> Iterable[Any]:
+        names, values = self.coefficients.table(start, stop)
+        if (values[..., self.still] != [*self.fixed.values()]).any():
+            raise NotCompiled(f"a coefficient of {self.rule.__name__} changes late in a run")
+        return self.coefficients.of_lanes(values[..., self.moving]).unbind()
+
+    def apply(self, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
+        self._call(w, g, c, *state)
+        if averages(self.rule):
+            self.last = _record(self.names, self.fixed, c)
+        return w, state
+
+
+def _record(names: Iterable[str], fixed: dict[str, float], moving: Tensor) -> Any:
+    columns = iter(moving.unbind())
+    return coefficient_record({name: fixed[name] if name in fixed else next(columns) for name in names})
+
+
+def _in_one_pass(
+    rule: type[Rule], names: tuple[str, ...], fixed: tuple[tuple[str, float], ...], example: tuple[Tensor, ...]
+) -> Callable[..., Any]:
+    """(w, g, moving coefficients [n, R, 1], *state) → nothing: parameters and state are changed in place."""
+
+    def update(w: Tensor, g: Tensor, c: Tensor, *state: Tensor) -> tuple[()]:
+        new, new_state = rule.update(w, g, state_record(rule, state), _record(names, dict(fixed), c))
+        for old, value in zip((w, *state), (new, *new_state), strict=True):
+            old.copy_(value)
+        return ()
+
+    sizes = (("lanes", "row"), ("lanes", "row"), (None, "lanes", None))
+    for name, x in zip(rule.state, example[3:], strict=True):
+        sizes += (("lanes", None),) if name in rule.numbers else (("lanes", "row"),)
+        if name not in rule.numbers and x.shape != example[0].shape:
+            raise NotCompiled(f"{rule.__name__} keeps {name} in a shape of its own")
+    with torch.no_grad():
+        graph = make_fx(update)(*(x[:2, :3].clone() if i != 2 else x[:, :2].clone() for i, x in enumerate(example)))
+    return compiled(graph, [x.clone() for x in example], sizes)

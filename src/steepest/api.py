@@ -39,7 +39,7 @@ from steepest.tasks.task import Task
 from steepest.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Protocol, TaskRef
 
 IN_MEMORY = (RULE_IN_MEMORY, TORCH_IN_MEMORY)
-EngineName = Literal["auto", "fleet", "solo"]
+EngineName = Literal["auto", "fleet", "solo", "compiled"]
 DtypeName = Literal["float32", "float64"]
 
 

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,16 @@ _ARRAYS = ("evaluate_at", "train_loss", "valid_loss", "valid_metric", "outcome_s
 
 
 def cache_folder() -> Path:
-    """What any study may use again and nobody would miss: $STEEPEST_CACHE, or steepest/ in $XDG_CACHE_HOME or ~/.cache."""
+    """Of what any study may use again: $STEEPEST_CACHE, or steepest/ in $XDG_CACHE_HOME or ~/.cache."""
     if own := os.environ.get("STEEPEST_CACHE"):
         return Path(own)
     shared = os.environ.get("XDG_CACHE_HOME")
     return (Path(shared) if shared else Path.home() / ".cache") / "steepest"
+
+
+def compiled_note(job: Mapping[str, Any]) -> Path:
+    """The note that a compilation was done on this machine: it tells a planner that it costs next to nothing by now."""
+    return cache_folder() / "compiled" / f"{job['id']}.json"
 
 
 def write_bytes(path: Path, content: bytes) -> None:

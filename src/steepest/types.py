@@ -21,8 +21,8 @@ BatchSize = int | Literal["full"]
 
 
 Compiled = Literal["gradient", "lane", "update"]
-"""What of a fleet's step can be compiled: the gradient of all lanes at once, or that of one lane after the other (one of
-the two), and the update of all."""
+"""What of a fleet's step can be compiled: the gradient of all lanes at once, or of one lane after the other; the update
+of all."""
 
 
 class Outcome(StrEnum):
@@ -298,11 +298,14 @@ class Row:
     """Mean validation metric at the best rate so far, raw."""
 
 
+Phase = Literal["describing", "timing", "compiling", "training", "finished"]
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """What a running study tells whoever watches it."""
 
-    phase: Literal["describing", "timing", "training", "finished"]
+    phase: Phase
     trials_done: int
     trials_planned: int
     seconds: float

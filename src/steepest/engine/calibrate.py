@@ -1,16 +1,20 @@
-"""What a step costs: of one trial alone, which is what a verdict may speak of, and of whole fleets, for forecasts."""
+"""What a step costs: of one trial alone, which is what a verdict may speak of, and of whole fleets of several kinds,
+for the choice among them and for forecasts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 from steepest.engine.fleet import Fleet, in_fleets
 from steepest.engine.solo import Trial
 from steepest.engine.workshop import EMPTY, Workshop
 from steepest.tasks.task import Task
-from steepest.types import Lane, Shard, StepTime
+from steepest.types import Compiled, FleetTime, Lane, Shard, StepTime
 
 WARM_UP = 5
 """Steps that are not timed: the first ones build state, fill caches, and trace."""
@@ -18,29 +22,59 @@ LANES_OF_A_SEED = 9
 """As many lanes see the same batch as a grid has rates."""
 
 
-def step_time(task: Task, shard: Shard, lanes: Iterable[int], workshop: Workshop = EMPTY) -> StepTime:
-    """Time the steps of a shard's contender, at the centre of its grid, alone and in fleets of these numbers of lanes.
+@dataclass(frozen=True)
+class Candidate:
+    """A kind of fleet to be timed."""
 
-    The shard's own lanes do not matter. Evaluations are left out.
+    lanes: int
+    width: int = 0
+    compiled: tuple[Compiled, ...] = ()
+
+
+def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), workshop: Workshop = EMPTY) -> StepTime:
+    """Time the steps of a shard's contender, at the centre of its grid, alone and in fleets.
+
+    The shard's own lanes do not matter. Evaluations are left out. A fleet that cannot be compiled as asked is left out.
     """
     trial = Trial(task, shard, Lane(shard.contender.centre, seed=0), workshop)
     alone = _milliseconds(trial.step, most=200, seconds=0.5)
     parameters = sum(p.numel() for p in trial.model.parameters() if p.requires_grad)
+    times = (fleet_time(task, shard, candidate, workshop) for candidate in candidates)
     return StepTime(
         task=shard.task.name,
         contender=shard.contender.name,
         milliseconds=alone,
         state_bytes_per_parameter=trial.optimizer.state_bytes() / parameters,
-        fleet_milliseconds={str(count): _of_fleets(task, shard, count, workshop) for count in lanes},
+        fleets=tuple(time for time in times if time is not None),
     )
 
 
-def _of_fleets(task: Task, shard: Shard, count: int, workshop: Workshop) -> float:
-    """Milliseconds of one step of so many lanes: those of one fleet, in proportion where they make several."""
-    lanes = tuple(Lane(shard.contender.centre, seed=i // LANES_OF_A_SEED) for i in range(count))
-    first = in_fleets(task, shard, lanes)[0]
-    fleet = Fleet(task, shard, [lanes[place] for place in first], workshop)
-    return _milliseconds(lambda t: fleet.train(t - 1, t), most=40, seconds=0.25) * count / len(first)
+def fleet_time(task: Task, shard: Shard, candidate: Candidate, workshop: Workshop = EMPTY) -> FleetTime | None:
+    """One step of so many lanes: those of one fleet, in proportion where they make several; None if it was refused."""
+    shard = replace(shard, width=candidate.width, compiled=candidate.compiled)
+    fleet = first_fleet(task, shard, candidate.lanes, workshop)
+    if fleet.refused:
+        return None
+    share = candidate.lanes / len(fleet.lanes)
+    updates: list[float] = []
+    apply = fleet.updates.apply
+
+    def timed(*arguments: Any) -> Any:
+        start = perf_counter()
+        result = apply(*arguments)
+        updates.append(perf_counter() - start)
+        return result
+
+    fleet.updates.apply = timed  # type: ignore[method-assign]
+    whole = _milliseconds(lambda t: fleet.train(t - 1, t), most=40, seconds=0.25)
+    return FleetTime(candidate.lanes, candidate.compiled, whole * share, median(updates[WARM_UP:]) * 1e3 * share)
+
+
+def first_fleet(task: Task, shard: Shard, lanes: int, workshop: Workshop = EMPTY) -> Fleet:
+    """The first fleet of so many lanes of a shard's contender, at the centre of its grid."""
+    all_lanes = tuple(Lane(shard.contender.centre, seed=i // LANES_OF_A_SEED) for i in range(lanes))
+    first = in_fleets(task, shard, all_lanes)[0]
+    return Fleet(task, shard, [all_lanes[place] for place in first], workshop)
 
 
 def _milliseconds(step: Callable[[int], object], most: int, seconds: float) -> float:

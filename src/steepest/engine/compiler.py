@@ -1,7 +1,7 @@
-"""Graphs as machine code: a shared library for each, made once by torch's compiler, kept on disk, loaded in a millisecond.
+"""Graphs as machine code: a shared library each, made once by torch's compiler, kept on disk, loaded in a millisecond.
 
-The library is found by a fingerprint of all that it was made from, so that it can never be out of date; one process at
-a time makes libraries, and all others use them. Whoever loads one needs no compiler, and none of its 2 s of imports.
+The library is found by a fingerprint of all that it was made from, so that it can never be out of date; one process
+makes a library, and all others wait for it. Whoever loads one needs no compiler, and none of its 2 s of imports.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def obstacle() -> str:
     """Why nothing can be compiled on this machine, in words; "" if it can be."""
     if os.environ.get("STEEPEST_COMPILE", "") == "0":
         return "compilation is switched off by STEEPEST_COMPILE=0"
-    if not hasattr(torch._C, "_aoti") or not platform.system() == "Linux":
+    if not hasattr(torch._C, "_aoti") or platform.system() != "Linux":
         return f"compiled programs are made on Linux only, not on {platform.system()}"
     if not any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name):
         return "there is no C++ compiler; install g++"
@@ -67,7 +67,7 @@ def compiled(graph: fx.GraphModule, example: Sequence[Tensor], sizes: Sizes) -> 
     path = _path(graph, example, sizes)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.parent / "lock"):
+        with FileLock(path.with_suffix(".lock")):
             if not path.exists():
                 _make(graph, example, sizes, path)
     run = _library(path).run
@@ -83,7 +83,7 @@ def compiled(graph: fx.GraphModule, example: Sequence[Tensor], sizes: Sizes) -> 
 @lru_cache(maxsize=64)
 def _library(path: Path) -> Any:
     try:
-        return torch._C._aoti.AOTIModelContainerRunnerCpu(str(path), 1)
+        return torch._C._aoti.AOTIModelContainerRunnerCpu(str(path), 1)  # type: ignore[attr-defined]
     except RuntimeError as error:
         raise NotCompiled(f"{path} cannot be loaded: {_first_line(error)}") from None
 
@@ -101,8 +101,8 @@ def _make(graph: fx.GraphModule, example: Sequence[Tensor], sizes: Sizes, path: 
             with torch.no_grad(), config.patch(known):
                 program = torch.export.export(graph, tuple(example), dynamic_shapes=shapes, strict=False)
                 options = {"aot_inductor.output_path": f"{place}/library.so"}
-                made = torch._inductor.aot_compile(program.module(), tuple(example), options=options)  # type: ignore[arg-type]
-            os.replace(made, path)
+                made = torch._inductor.aot_compile(program.module(), tuple(example), options=options)  # type: ignore
+            Path(made).replace(path)  # type: ignore[arg-type]
         except Exception as error:  # a compiler has a hundred ways to fail, and eager kernels are always there
             raise NotCompiled(_first_line(error)) from error
 

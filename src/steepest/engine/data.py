@@ -74,12 +74,13 @@ class Feed:
         batch_size: int,
         dtype: torch.dtype,
         device: torch.device,
+        may_share: bool = True,
     ) -> None:
         self.task, self.splits, self.of_lane = task, splits, of_lane
         self.seed_of_lane: list[int] = of_lane.tolist()
         self.batch_size, self.dtype, self.device = batch_size, dtype, device
         self.orders = [Order(seed, split.train) for seed, split in zip(seeds, splits, strict=True)]
-        self.is_shared = len(seeds) == 1
+        self.is_shared = may_share and len(seeds) == 1
         """All lanes see the same batch: it is handed out once, [B, …], and not [R, B, …]."""
         self._always: Batch | None = None
         if batch_size == len(splits[0].train):

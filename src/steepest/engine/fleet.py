@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -90,7 +91,9 @@ class Fleet:
         seeds = [lanes[group[0]].seed for group in places]
         self.splits = [task.splits(seed) for seed in seeds]
         of_lane = torch.tensor([i for i, group in enumerate(places) for _ in group], device=self.device)
-        self.feed = Feed(task, self.splits, seeds, of_lane, shard.batch_size, self.dtype, self.device)
+        may_share = "gradient" not in shard.compiled  # one library for all fleets, whatever their seeds
+        feed = (shard.batch_size, self.dtype, self.device, may_share)
+        self.feed = Feed(task, self.splits, seeds, of_lane, *feed)
 
         models = [task.build_model(seed, self.dtype).to(self.device) for seed in seeds]
         start = replicas(models, of_lane, self.programs.changing)

@@ -30,9 +30,7 @@ class AllAtOnce:
         arguments = (flat, *tensors, *inputs, targets)
         return self.programs.gradient(self.extras, self.feed.is_shared, *arguments, compile=self.compile)
 
-    def apply(
-        self, program: Program, flat: Tensor, tensors: Sequence[Tensor], batch: Batch
-    ) -> tuple[Tensor, Tensor]:
+    def apply(self, program: Program, flat: Tensor, tensors: Sequence[Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
         """Gradients [R, P] and losses [R] of the parameters `flat` [R, P], with the extras in order."""
         inputs, targets = batch
         return program.call(flat, *tensors, *inputs, targets)
@@ -47,9 +45,7 @@ class LaneByLane(AllAtOnce):
     def prepare(self, flat: Tensor, tensors: Sequence[Tensor], batch: Batch) -> Program:
         return self.programs.gradient_of_lane(self.extras, *self._of_lane(0, flat, tensors, batch))
 
-    def apply(
-        self, program: Program, flat: Tensor, tensors: Sequence[Tensor], batch: Batch
-    ) -> tuple[Tensor, Tensor]:
+    def apply(self, program: Program, flat: Tensor, tensors: Sequence[Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
         results = [program.call(*self._of_lane(lane, flat, tensors, batch)) for lane in range(len(flat))]
         gradients, losses = zip(*results, strict=True)
         return torch.stack(gradients), torch.stack(losses)
@@ -67,7 +63,9 @@ def gradients(
     """How a fleet gets its gradients, with the program; and why it is not `how` ("gradient", "lane"), if it is not."""
     refused = ""
     kind = {"gradient": AllAtOnce, "lane": LaneByLane}.get(how or "")
-    if kind is not None and len(flat) > (how == "gradient"):  # a program for any number of lanes is not for a single one
+    if kind is not None and len(flat) > (
+        how == "gradient"
+    ):  # a program for any number of lanes is not for a single one
         chosen = kind(programs, extras, feed, compile=True)
         try:
             return chosen, chosen.prepare(flat, tensors, next(chosen.batches(0, 1))), ""

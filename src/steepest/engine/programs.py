@@ -19,7 +19,7 @@ from torch.func import functional_call, grad_and_value, vjp, vmap
 from steepest.engine.compiler import NotCompiled, Sizes, compiled
 from steepest.engine.data import placed
 from steepest.engine.draws import kept
-from steepest.engine.general import NotGeneral, for_any_lanes
+from steepest.engine.general import FEW, NotGeneral, for_any_lanes, with_lanes
 from steepest.engine.graph import Program, draws, program, same, tame, traced
 from steepest.engine.layout import Layout, Named, changing_buffers
 from steepest.tasks.task import Task
@@ -80,7 +80,7 @@ class Programs:
         return self._compiled(("gradient", extras, batch_is_shared), gradient, example, stacked)
 
     def gradient_of_lane(self, extras: Extras, *example: Tensor) -> Program:
-        """The same for a single lane, compiled: (parameters [P], *extras, *inputs [B, …], targets) → gradient [P], loss.
+        """The same for one lane, compiled: (parameters [P], *extras, *inputs [B, …], targets) → gradient [P], loss.
 
         Images and kernels are laid out with their channels last, as convolutions like them. Raises NotCompiled.
         """
@@ -140,7 +140,9 @@ class Programs:
         self, name: tuple, function: Function, example: Sequence[Tensor], stacked: Sequence[bool] | None
     ) -> Program:
         """`stacked`: which arguments have lanes, of which there may be any number; None if none has."""
-        key = ("compiled", name, *(tensor.shape[bool(stacked) :] for tensor in example))
+        if stacked is not None:  # what lanes there are is of no account
+            example = with_lanes(example, stacked, FEW)
+        key = ("compiled", name, *(tensor.shape for tensor in example))
         if key not in self._ready:
             sizes: Sizes = [(None,) * x.ndim for x in example]
             with warnings.catch_warnings():
@@ -156,7 +158,10 @@ class Programs:
                 if draws(graph):
                     raise NotCompiled("the model draws random numbers, which a library would draw differently")
                 call = compiled(graph, example, sizes)
-                if not same(call, function, tame(example)):
+                for lanes in (2, 3 * FEW) if stacked else ():
+                    if not same(call, function, tame(with_lanes(example, stacked or (), lanes))):
+                        raise NotCompiled("the library does not give what the model gives")
+                if not stacked and not same(call, function, tame(example)):
                     raise NotCompiled("the library does not give what the model gives")
             self._ready[key] = Program(call, is_random=False)
         return self._ready[key]

@@ -7,17 +7,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
 
 from steepest.engine import fleet, solo
-from steepest.engine.calibrate import step_time
+from steepest.engine.calibrate import Candidate, first_fleet, step_time
+from steepest.engine.compiler import obstacle as compiler_obstacle
 from steepest.engine.draws import kept
 from steepest.engine.obstacles import fleet_obstacle
 from steepest.engine.workshop import EMPTY, Workshop
 from steepest.errors import BadInput, BadSetting
-from steepest.files import write_json, write_trace
+from steepest.files import compiled_note, write_json, write_trace
 from steepest.tasks.check import check
 from steepest.tasks.load import resolve
 from steepest.types import Contender, Lane, Shard, StepTime, TaskFacts, TaskRef, Trace
@@ -34,7 +36,7 @@ def run_job(
     workshop: Workshop | None = None,
     progress: Callable[[float], None] = lambda done: None,
 ) -> None:
-    """Do a job: describe a task, time a contender's steps, or train the trials of a shard.
+    """Do a job: describe a task, make its compiled programs, time a contender's steps, or train the trials of a shard.
 
     Writes FOLDER/facts/<id>.json or FOLDER/curves/<id>.npz, the same bytes for the same job, times excepted. `workshop`
     holds what lives in memory only; `progress` hears the share that is done. Raises SteepestError for bad input, and
@@ -47,22 +49,43 @@ def run_job(
                 write_json(folder / "facts" / f"{job['id']}.json", asdict(_describe(job, workshop)))
             case "time":
                 write_json(folder / "facts" / f"{job['id']}.json", asdict(_time(job, workshop)))
+            case "compile":
+                write_json(folder / "facts" / f"{job['id']}.json", _compile(job, workshop))
             case "train":
                 write_trace(folder / "curves" / f"{job['id']}.npz", _train(job, workshop, progress))
             case other:
-                raise BadInput(f"There is no job of kind {other!r}: it must be describe, time or train.")
+                raise BadInput(f"There is no job of kind {other!r}: it must be describe, compile, time or train.")
 
 
 def _describe(job: Job, workshop: Workshop) -> TaskFacts:
     ref = TaskRef(**job["task"])
     task = resolve(ref, workshop.tasks)
     check(task)
-    return replace(task.facts(ref.name), fleet_obstacle=fleet_obstacle(task))
+    return replace(task.facts(ref.name), fleet_obstacle=fleet_obstacle(task), compiler_obstacle=compiler_obstacle())
 
 
 def _time(job: Job, workshop: Workshop) -> StepTime:
+    shard = _endless(job)
+    _check_device(shard.device)
+    candidates = [Candidate(**{**each, "compiled": tuple(each["compiled"])}) for each in job["candidates"]]
+    return step_time(resolve(shard.task, workshop.tasks), shard, candidates, workshop)
+
+
+def _compile(job: Job, workshop: Workshop) -> dict[str, Any]:
+    """Make the libraries that a contender's fleets will load; what was refused is told."""
+    began = perf_counter()
+    shard = replace(_endless(job), compiled=tuple(job["compiled"]))
+    fleet = first_fleet(resolve(shard.task, workshop.tasks), shard, job["lanes"], workshop)
+    found = {"seconds": perf_counter() - began, "refused": fleet.refused}
+    if not fleet.refused and shard.task.source != "memory":  # whose key says nothing of what the task is
+        write_json(compiled_note(job), found)
+    return found
+
+
+def _endless(job: Job) -> Shard:
+    """A shard for a few steps of a contender, of which the first alone will be done."""
     contender = Contender.from_json(job["contender"])
-    shard = Shard(
+    return Shard(
         id=job["id"],
         task=TaskRef(**job["task"]),
         contender=contender,
@@ -73,8 +96,6 @@ def _time(job: Job, workshop: Workshop) -> StepTime:
         dtype=job["dtype"],
         device=job["device"],
     )
-    _check_device(shard.device)
-    return step_time(resolve(shard.task, workshop.tasks), shard, job["lanes"], workshop)
 
 
 def _train(job: Job, workshop: Workshop, progress: Callable[[float], None]) -> Trace:

@@ -13,9 +13,12 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from steepest.engine.coefficients import Coefficients
 from steepest.engine.compiler import NotCompiled, compiled
+from steepest.engine.graph import same
 from steepest.optim.apply import Shapes, State, advance, evaluated
 from steepest.optim.rule import Rule, averages, coefficient_record, state_record
 
+LANES, ROW = 3, 50
+"""The sizes of the example from which a library for all sizes is made."""
 PROBES = 8
 """Steps by which it is told which coefficients never change: t = 1, 2, 4, …"""
 
@@ -60,11 +63,13 @@ class CompiledUpdates(Updates):
         is_fixed = ((seen == 0) | (seen == 1)).all(0) & (seen == seen[0]).all(0)
         self.fixed = {name: float(seen[0, i]) for i, name in enumerate(self.names) if is_fixed[i]}
         self.moving, self.still = np.flatnonzero(~is_fixed), np.flatnonzero(is_fixed)
-        c = coefficients.of_lanes(tables[0][1][..., self.moving])[0]
-        self._call = _in_one_pass(rule, tuple(self.names), tuple(self.fixed.items()), (w, w, c, *state))
+        for name, x in zip(rule.state, state, strict=True):
+            if x.shape != w.shape and name not in rule.numbers:
+                raise NotCompiled(f"{rule.__name__} keeps {name} in a shape of its own")
+        self._call = _in_one_pass(rule, tuple(self.names), tuple(self.fixed.items()), w.dtype)
 
     def steps(self, start: int, stop: int) -> Iterable[Any]:
-        names, values = self.coefficients.table(start, stop)
+        _, values = self.coefficients.table(start, stop)
         if (values[..., self.still] != [*self.fixed.values()]).any():
             raise NotCompiled(f"a coefficient of {self.rule.__name__} changes late in a run")
         return self.coefficients.of_lanes(values[..., self.moving]).unbind()
@@ -81,8 +86,9 @@ def _record(names: Iterable[str], fixed: dict[str, float], moving: Tensor) -> An
     return coefficient_record({name: fixed[name] if name in fixed else next(columns) for name in names})
 
 
+@lru_cache(maxsize=64)
 def _in_one_pass(
-    rule: type[Rule], names: tuple[str, ...], fixed: tuple[tuple[str, float], ...], example: tuple[Tensor, ...]
+    rule: type[Rule], names: tuple[str, ...], fixed: tuple[tuple[str, float], ...], dtype: torch.dtype
 ) -> Callable[..., Any]:
     """(w, g, moving coefficients [n, R, 1], *state) → nothing: parameters and state are changed in place."""
 
@@ -92,11 +98,14 @@ def _in_one_pass(
             old.copy_(value)
         return ()
 
-    sizes = (("lanes", "row"), ("lanes", "row"), (None, "lanes", None))
-    for name, x in zip(rule.state, example[3:], strict=True):
-        sizes += (("lanes", None),) if name in rule.numbers else (("lanes", "row"),)
-        if name not in rule.numbers and x.shape != example[0].shape:
-            raise NotCompiled(f"{rule.__name__} keeps {name} in a shape of its own")
+    buffer, number = (("lanes", "row"), (LANES, ROW)), (("lanes", None), (LANES, 1))
+    moving = ((None, "lanes", None), (len(names) - len(fixed), LANES, 1))
+    kinds = [buffer, buffer, moving, *(number if name in rule.numbers else buffer for name in rule.state)]
+    lots = torch.Generator().manual_seed(0)
+    example = [torch.rand(shape, dtype=dtype, generator=lots) for _, shape in kinds]
     with torch.no_grad():
-        graph = make_fx(update)(*(x[:2, :3].clone() if i != 2 else x[:, :2].clone() for i, x in enumerate(example)))
-    return compiled(graph, [x.clone() for x in example], sizes)
+        graph = make_fx(update)(*(x.clone() for x in example))
+        call = compiled(graph, example, [axes for axes, _ in kinds])
+        if not same(call, update, example):
+            raise NotCompiled(f"the library does not do what {rule.__name__} does")
+    return call

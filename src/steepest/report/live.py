@@ -26,6 +26,7 @@ FRAME = 0.125
 PHASES = {
     "describing": "Looking at the tasks",
     "timing": "Timing one step of every optimizer",
+    "compiling": "Compiling what is run often enough",
     "training": "Training",
     "finished": "Finished",
 }
@@ -97,7 +98,7 @@ class LiveTable:
         now = self.clock()
         if progress.message:
             self.console.print(Text(one_line(progress.message)))
-        if progress.phase in ("describing", "timing"):
+        if progress.phase in ("describing", "timing", "compiling"):
             if progress.phase != self.phase:
                 self.console.print(Text(summary(progress)))
             self.phase = progress.phase
@@ -121,7 +122,7 @@ class LiveTable:
 
 def summary(progress: Progress) -> str:
     """One line: "Training: 312 of 1,560 trials (20 %), 3 failed, 24 s, about 97 s left"."""
-    if progress.phase in ("describing", "timing"):
+    if progress.phase in ("describing", "timing", "compiling"):
         return f"{PHASES[progress.phase]} …"
     failed = sum(row.failed for row in progress.rows)
     share = progress.trials_done / progress.trials_planned if progress.trials_planned else 0.0

@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
 from scipy.special import stdtrit
 
 from steepest.errors import BudgetTooSmall
+from steepest.study.manner import Manner, Manners, step_milliseconds
 from steepest.study.planner import (
     batch_size_of,
     cut,
@@ -39,7 +39,12 @@ Times = Mapping[tuple[str, str], StepTime]
 
 
 def plan_within(
-    spec: StudySpec, facts: Sequence[TaskFacts], times: Times, own_batch: Times, spent: float = 0.0
+    spec: StudySpec,
+    facts: Sequence[TaskFacts],
+    times: Times,
+    own_batch: Times,
+    spent: float = 0.0,
+    manners: Manners | None = None,
 ) -> Plan:
     """The largest plan that fits what is left of the budget, or the one asked for where there is no budget.
 
@@ -48,7 +53,7 @@ def plan_within(
     """
     plan = None
     for protocol, given_up in ever_smaller(spec):
-        plan = _plan(spec, protocol, given_up, facts, times, own_batch)
+        plan = _plan(spec, protocol, given_up, facts, times, own_batch, manners or {})
         if spec.budget_seconds is None or spent + plan.seconds <= spec.budget_seconds:
             return plan
     assert plan is not None and spec.budget_seconds is not None
@@ -90,6 +95,7 @@ def _plan(
     facts: Sequence[TaskFacts],
     times: Times,
     own_batch: Times,
+    manners: Manners,
 ) -> Plan:
     runs: list[RunPlan] = []
     costs: list[list[list[float]]] = []
@@ -101,7 +107,7 @@ def _plan(
                 steps = steps_at_equal_seconds(known, own_batch[pair], times[pair])
             else:
                 steps = steps_at_equal_samples(known, batch_size)
-            run = plan_run(spec, protocol, contender, known, steps, batch_size)
+            run = plan_run(spec, protocol, contender, known, steps, batch_size, manners.get(pair))
             runs.append(run)
             costs.append(stages(run, contender, protocol, known, times[pair]))
     return Plan(
@@ -136,21 +142,11 @@ def shard_seconds(run: RunPlan, facts: TaskFacts, time: StepTime, lanes: int) ->
     """Forecast for one shard: its steps, and its evaluations, a forward pass of which costs a third of a step."""
     batch = max(run.batch_size, 64)  # below this a step costs mostly overhead, which a pass over a whole part has once
     passes = max(1.0, facts.n_valid / batch) * len(run.evaluate_at) + max(1.0, facts.n_test / batch)
-    return (run.steps + passes / 3) * step_milliseconds(run, time, lanes) / 1000
-
-
-def step_milliseconds(run: RunPlan, time: StepTime, lanes: int) -> float:
-    """One step of so many lanes: between the sizes measured, of which a trial alone is one, on a straight line; beyond
-    the largest in proportion."""
-    fleets = {int(size): ms for size, ms in time.fleet_milliseconds.items()}
-    if run.engine == "solo" or not fleets:
-        return lanes * time.milliseconds
-    measured = sorted(({1: time.milliseconds} | fleets).items())
-    largest, ms = measured[-1]
-    if lanes > largest:
-        return ms * lanes / largest
-    sizes, costs = zip(*measured, strict=True)
-    return float(np.interp(lanes, sizes, costs))
+    manner = Manner(run.engine, run.width, run.compiled)
+    plain = Manner(run.engine)  # what evaluates a model is not compiled
+    return (
+        run.steps * step_milliseconds(manner, time, lanes) + passes / 3 * step_milliseconds(plain, time, lanes)
+    ) / 1000
 
 
 def wall_seconds(runs: Sequence[Sequence[Sequence[float]]], workers: int) -> float:

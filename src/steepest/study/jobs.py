@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from steepest import errors
 from steepest.errors import StudyFolderError, TrialFailed
-from steepest.files import read_json
+from steepest.files import compiled_note, read_json
 from steepest.study.executors import Event, Job
 from steepest.study.planner import fingerprint, slug
 from steepest.study.spec import StudySpec
-from steepest.types import Contender, Shard, StepTime, TaskFacts, TaskRef
+from steepest.types import Compiled, Contender, Shard, StepTime, TaskFacts, TaskRef
 
 
 def describe(task: TaskRef) -> Job:
@@ -21,12 +21,30 @@ def describe(task: TaskRef) -> Job:
     return {"kind": "describe", "id": _id(task, {}), "task": asdict(task)}
 
 
-def time(spec: StudySpec, task: TaskRef, contender: Contender, batch_size: int, lanes: set[int]) -> Job:
-    """Measure the steps of a contender alone, and of fleets of these sizes for the forecast: writes its StepTime."""
-    how = {"batch_size": batch_size, "lanes": sorted(lanes), "dtype": spec.dtype, "device": spec.device}
+def time(
+    spec: StudySpec, task: TaskRef, contender: Contender, batch_size: int, candidates: Sequence[Mapping[str, Any]]
+) -> Job:
+    """Measure the steps of a contender alone, and in fleets of these kinds: writes its StepTime.
+
+    A candidate has `lanes`, and may have a `width` and what is `compiled`.
+    """
+    how = {"candidates": [{"width": 0, "compiled": [], **each} for each in candidates]}
+    return _measure("time", spec, task, contender, batch_size, how)
+
+
+def compile(
+    spec: StudySpec, task: TaskRef, contender: Contender, batch_size: int, lanes: int, parts: Sequence[Compiled]
+) -> Job:
+    """Make the libraries that fleets of a contender will load: writes what was refused."""
+    return _measure("compile", spec, task, contender, batch_size, {"lanes": lanes, "compiled": [*parts]})
+
+
+def _measure(
+    kind: str, spec: StudySpec, task: TaskRef, contender: Contender, batch_size: int, how: Mapping[str, Any]
+) -> Job:
+    how = {"kind": kind, "batch_size": batch_size, "dtype": spec.dtype, "device": spec.device, **how}
     what = {"rule": contender.rule, "settings": dict(contender.settings), "schedule": contender.schedule}
     return {
-        "kind": "time",
         "id": _id(task, how | what, contender.rule),
         "task": asdict(task),
         "contender": asdict(contender),
@@ -38,6 +56,11 @@ def _id(task: TaskRef, what: Mapping[str, Any], *words: str) -> str:
     """The same for the same question, under whatever names the study asks it."""
     where = {"source": task.source, "locator": task.locator, "digest": task.digest}
     return f"{slug(Path(task.locator).stem, *words)}-{fingerprint(where | dict(what))}"
+
+
+def is_compiled(job: Job) -> bool:
+    """Whether this machine has done such a compilation before, as far as a note in the cache can tell."""
+    return compiled_note(job).exists()
 
 
 def train(shard: Shard) -> Job:
@@ -62,8 +85,8 @@ def read_facts(path: Path) -> TaskFacts:
 def read_time(path: Path) -> StepTime:
     """Raises StudyFolderError if the file is missing or damaged."""
     try:
-        return StepTime(**read_json(path))
-    except TypeError as error:
+        return StepTime.from_json(read_json(path))
+    except (TypeError, KeyError) as error:
         raise StudyFolderError(f"{path} is damaged: {error}.") from None
 
 

@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Literal, TypeVar
 
 from steepest.errors import BadSetting, BadTask
+from steepest.study.manner import Manner
 from steepest.study.spec import RunPlan, StudySpec, TaskSpec
 from steepest.types import TORCH_IN_MEMORY, Contender, Lane, Protocol, Shard, StepTime, TaskFacts
 
@@ -101,11 +102,18 @@ def evaluation_steps(steps: int, count: int = EVALUATIONS) -> tuple[int, ...]:
 
 
 def plan_run(
-    spec: StudySpec, protocol: Protocol, contender: Contender, facts: TaskFacts, steps: int, batch_size: int
+    spec: StudySpec,
+    protocol: Protocol,
+    contender: Contender,
+    facts: TaskFacts,
+    steps: int,
+    batch_size: int,
+    manner: Manner | None = None,
 ) -> RunPlan:
-    """How the trials of one contender on one task are run."""
+    """How the trials of one contender on one task are run; without a manner, in that which needs no measuring."""
     runs = len(spec.tasks) * len(spec.contenders)
-    engine = engine_of(spec, contender, facts)
+    manner = manner or Manner(engine_of(spec, contender, facts))
+    engine = manner.engine
 
     def lanes(rates: int) -> int:
         trials = rates * protocol.seeds
@@ -117,6 +125,8 @@ def plan_run(
         task=facts.name,
         contender=contender.name,
         engine=engine,
+        width=manner.width,
+        compiled=manner.compiled,
         batch_size=batch_size,
         steps=steps,
         evaluate_at=evaluation_steps(steps),
@@ -130,10 +140,12 @@ def engine_of(spec: StudySpec, contender: Contender, facts: TaskFacts) -> Litera
     obstacle = facts.fleet_obstacle
     if contender.rule.startswith(TORCH_IN_MEMORY):
         obstacle = f"{contender.name} is an optimizer of your own, which trains one model at a time"
-    if spec.engine == "fleet" and obstacle:
+    if spec.engine in ("fleet", "compiled") and obstacle:
         raise BadTask(
             f"{facts.name} cannot be trained as a fleet: {obstacle.rstrip('.')}. Use the engine auto or solo."
         )
+    if spec.engine == "compiled" and facts.compiler_obstacle:
+        raise BadSetting(f"Nothing can be compiled: {facts.compiler_obstacle}. Use the engine auto, fleet or solo.")
     return "solo" if obstacle or spec.engine == "solo" else "fleet"
 
 
@@ -176,6 +188,8 @@ def shards(spec: StudySpec, task: TaskSpec, contender: Contender, run: RunPlan, 
                 steps=run.steps,
                 evaluate_at=run.evaluate_at,
                 engine=run.engine,
+                width=run.width,
+                compiled=run.compiled,
                 dtype=spec.dtype,
                 device=spec.device,
             )

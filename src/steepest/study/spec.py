@@ -16,11 +16,15 @@ from steepest.files import read_json
 from steepest.study.database import DATABASE, newer
 from steepest.study.protocol import SEARCHES, check_contender, check_protocol, trials_of
 from steepest.study.surroundings import hardware, versions
-from steepest.types import Contender, Protocol, StepTime, TaskFacts, TaskRef
+from steepest.types import Compiled, Contender, Protocol, StepTime, TaskFacts, TaskRef
 
 SPEC = "study.json"
 FORMAT = 1
 """Of study.json. A higher one was written by a newer version, and is refused."""
+
+
+Engine = Literal["auto", "fleet", "solo", "compiled"]
+"""What trains: the cheapest, as measured; plain fleets; one trial at a time; or fleets, compiled in any case."""
 
 
 class Noun(BaseModel):
@@ -45,6 +49,10 @@ class RunPlan(Noun):
     task: str
     contender: str
     engine: Literal["fleet", "solo"]
+    width: int = 0
+    """Lanes that a fleet trains at a time; 0 leaves it to the engine."""
+    compiled: tuple[Compiled, ...] = ()
+    """What of a fleet's step is machine code of its own."""
     batch_size: int
     steps: int
     evaluate_at: tuple[int, ...]
@@ -83,7 +91,7 @@ class StudySpec(Noun):
     """Name of the contender that all others are also compared with."""
     protocol: Protocol = Protocol()
     search: str = "grid"
-    engine: Literal["auto", "fleet", "solo"] = "auto"
+    engine: Engine = "auto"
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"
     workers: int = 1

@@ -7,16 +7,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from steepest.errors import StudyFolderError
 from steepest.study import jobs
 from steepest.study.budget import plan_within
+from steepest.study.compilation import Compilation
 from steepest.study.executors import Executor, Job
-from steepest.study.planner import batch_size_of, facts_for, plan_run, steps_at_equal_samples
+from steepest.study.manner import manner
+from steepest.study.planner import batch_size_of, engine_of, facts_for, plan_run, steps_at_equal_samples
 from steepest.study.spec import Plan, StudySpec
 from steepest.study.watch import Watch
-from steepest.types import Contender, StepTime, TaskFacts, TaskRef
+from steepest.types import Contender, Phase, StepTime, TaskFacts, TaskRef
 
 T = TypeVar("T")
 
@@ -29,7 +31,15 @@ def survey(spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> P
     survey = _Survey(spec, folder, executor, watch)
     facts = survey.describe()
     times, own_batch = survey.time(facts)
-    return plan_within(spec, facts, times, own_batch, spent=watch.sitting)
+    if spec.engine in ("auto", "compiled"):
+        times = Compilation(spec, survey.collect, watch).times(facts, times)
+    manners = {
+        (known.name, contender.name): manner(spec.engine, times[known.name, contender.name])
+        for known in facts
+        for contender in spec.contenders
+        if engine_of(spec, contender, known) == "fleet"
+    }
+    return plan_within(spec, facts, times, own_batch, spent=watch.sitting, manners=manners)
 
 
 class _Survey:
@@ -39,7 +49,7 @@ class _Survey:
     def describe(self) -> list[TaskFacts]:
         """The facts of every task of the study, all asked for at once."""
         wanted = [jobs.describe(task.ref) for task in self.spec.tasks]
-        found = self._collect({job["id"]: job for job in wanted}.values(), "describing", jobs.read_facts)
+        found = self.collect({job["id"]: job for job in wanted}.values(), "describing", jobs.read_facts)
         return [facts_for(task, found[job["id"]]) for task, job in zip(self.spec.tasks, wanted, strict=True)]
 
     def time(
@@ -58,7 +68,7 @@ class _Survey:
         found: dict[str, StepTime] = {}
         for job in (*at_its_batch.values(), *at_own_batch.values()):
             if job["id"] not in found:
-                found.update(self._collect([job], "timing", jobs.read_time))
+                found.update(self.collect([job], "timing", jobs.read_time))
 
         def named(wanted: dict[tuple[str, str], Job]) -> dict[tuple[str, str], StepTime]:
             return {
@@ -71,13 +81,13 @@ class _Survey:
     def _timing(self, task: TaskRef, contender: Contender, facts: TaskFacts, batch_size: int) -> Job:
         steps = steps_at_equal_samples(facts, batch_size)
         run = plan_run(self.spec, self.spec.protocol, contender, facts, steps, batch_size)
-        lanes = {run.lanes} if run.engine == "fleet" else set()
-        return jobs.time(self.spec, task, contender, batch_size, lanes)
+        candidates = [{"lanes": run.lanes}] if run.engine == "fleet" else []
+        return jobs.time(self.spec, task, contender, batch_size, candidates)
 
-    def _collect(
+    def collect(
         self,
         wanted: Iterable[Job],
-        phase: Literal["describing", "timing"],
+        phase: Phase,
         read: Callable[[Path], T],
     ) -> dict[str, T]:
         """Have the jobs done whose files are not there yet, and read what came of all."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Literal
 
 from steepest.study.course import Course
-from steepest.types import Progress
+from steepest.types import Phase, Progress
 
 Listener = Callable[[Progress], None]
 """Called whenever something has changed, and a few times a second besides, so that a clock can tick."""
@@ -57,7 +56,7 @@ class Watch:
         """Something worth a line of its own."""
         self._messages.append(message)
 
-    def tell(self, phase: Literal["describing", "timing", "training", "finished"]) -> None:
+    def tell(self, phase: Phase) -> None:
         """Tell the listener how things stand; each message goes out once."""
         if self._listener is None:
             return

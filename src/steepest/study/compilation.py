@@ -98,12 +98,10 @@ class _Group:
         """The times by contender, and those of compiled fleets beside them; `done` are the ids of the jobs that made
         something."""
         made = {(name, part) for job, name, part in self.asked_for if job["id"] in done}
-        gradients: list[Compiled] = sorted({part for _, part in made if part != "update"})
+        gradients = [part for part in ("gradient", "lane") if any(part == each for _, each in made)]
         if gradients:
             first, trials = self.contenders[0], trials_of(self.contenders[0], self.asked.spec.protocol)
-            kinds: list[tuple[int, tuple[Compiled, ...]]] = [
-                (width, (part,)) for part in gradients for width in widths(trials)
-            ]
+            kinds = [(width, (part,)) for part in gradients for width in widths(trials)]
             carrier = self._timed(first, kinds)
             self.times = {name: with_gradient(time, carrier) for name, time in self.times.items()}
         for contender in self.contenders:

@@ -72,6 +72,8 @@ class Contender:
     """None takes the task's own."""
     rates: tuple[float, ...] = ()
     """Rates to try in place of the grid; then there is neither refinement nor edge rule."""
+    fleet_obstacle: str = ""
+    """Why it trains one model at a time, if it does: the rest of a sentence that begins with its name."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Contender:

@@ -75,6 +75,10 @@ class Contender:
     fleet_obstacle: str = ""
     """Why it trains one model at a time, if it does: the rest of a sentence that begins with its name."""
 
+    default_rate: float | None = None
+    """The rate that one gets without asking, for the verdict's gap between tuned and untuned; None where nobody
+    states one."""
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Contender:
         return cls(**{**data, "rates": tuple(data.get("rates", ()))})

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from steepest.verdict.across import hierarchical, mean_of
 from steepest.verdict.pairs import compare_all
-from steepest.verdict.stats import bootstrap_t, holm, welch
+from steepest.verdict.stats import bootstrap_t, holm, mean_interval, welch
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
@@ -35,6 +36,23 @@ def coverage(luck: str, n: int, spread: float, studies: int, method: str = "welc
     for x, y in zip(a, b, strict=True):
         interval = welch(x, y).interval(0.95) if method == "welch" else bootstrap_t(x, y, 0.95, rng, 999)
         held += interval.low <= 0 <= interval.high
+    return held / studies
+
+
+def covered_over_tasks(tasks: int, n: int, studies: int, method: str = "bootstrap", seed: int = 0) -> float:
+    """The share of studies whose 95 % interval of a mean over tasks holds the true one, 0: tasks differ by as much as
+    their n replicates do. method: "bootstrap" (hierarchical), or "t" over the means of the tasks."""
+    rng = np.random.default_rng([seed, tasks, n])
+    held = 0
+    for _ in range(studies):
+        x = rng.normal(size=(tasks, 1)) + rng.normal(size=(tasks, n))
+        if method == "t":
+            interval = mean_interval(x.mean(axis=1), 0.95)
+            low, high = interval.low, interval.high
+        else:
+            means = hierarchical([[row] for row in x], mean_of, rng, 600)[0].mean(axis=(1, 2))
+            low, high = np.quantile(means, [0.025, 0.975])
+        held += bool(low <= 0 <= high)
     return held / studies
 
 

@@ -34,6 +34,7 @@ def evidence_of(task, best, *others):
         margin=0.0,
         pairs=family.pairs,
         chances={},
+        places={},
         stall_level=None,
         targets={},
         traces={},

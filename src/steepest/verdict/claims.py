@@ -6,7 +6,7 @@ With `headline`, `details` and `numbers`, the only place where sentences about r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from steepest.types import StudyRecord
@@ -14,7 +14,7 @@ from steepest.verdict import numbers
 from steepest.verdict.details import details
 from steepest.verdict.diagnostics import Finding
 from steepest.verdict.headline import headline
-from steepest.verdict.nouns import Claim, Tally, TaskVerdict
+from steepest.verdict.nouns import Claim, Everywhere, Tally, TaskVerdict
 from steepest.verdict.scene import Scene
 
 WORDS = 120
@@ -42,7 +42,12 @@ def about_task(verdict: TaskVerdict, findings: Sequence[Finding]) -> tuple[Claim
 
 
 def about_study(
-    study: StudyRecord, verdicts: Sequence[TaskVerdict], tallies: Sequence[Tally], confidence: float
+    study: StudyRecord,
+    verdicts: Sequence[TaskVerdict],
+    tallies: Sequence[Tally],
+    rows: Sequence[Everywhere],
+    unit: str,
+    confidence: float,
 ) -> tuple[Claim, ...]:
     """Claims that no single task bears: the tasks together, how far the figures reach, and what they cost."""
     found = []
@@ -51,6 +56,8 @@ def about_study(
         return (Claim(sentence, {"trials": 0}, ("study",), "weak", part="headline"),)
     if len(verdicts) > 1:
         found.append(_across(verdicts, tallies))
+    if rows:
+        found += [_everywhere(verdicts, rows, unit), *_quickest(verdicts, rows)]
     done = len(study.results)
     if not study.finished:
         sentence = f"The study has run {done} of {study.trials_planned} training runs: all of this may still change."
@@ -89,6 +96,45 @@ def _across(verdicts: Sequence[TaskVerdict], tallies: Sequence[Tally]) -> Claim:
         tuple(f"task:{verdict.task.name}" for verdict in verdicts),
         "use",
         part="headline",
+    )
+
+
+def _everywhere(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere], unit: str) -> Claim:
+    """What it costs to use one contender on every task: the one that costs least, and whether that is known."""
+    tasks, first, second = len(verdicts), rows[0], rows[1]
+    share = "of the way from an untrained model to the best" if unit == "progress" else "of the best's level"
+    mean = f"{numbers.percent(first.regret.value)} {share} on average"
+    if tasks >= ENOUGH_TASKS:
+        mean += f" (likely {numbers.percent(first.regret.low)} to {numbers.percent(first.regret.high)} on such tasks)"
+    worst = f"at most {numbers.percent(first.worst)}, on {first.worst_task}" if first.worst else "nothing anywhere"
+    then = f"; then {second.contender} with {numbers.percent(second.regret.value)}"
+    open_ = ""
+    if tasks >= ENOUGH_TASKS and first.probability_least < 0.95:
+        open_ = f" Over other tasks of the kind it would be the first in {100 * first.probability_least:.0f} of 100."
+    return Claim(
+        f"Whoever uses one optimizer for all of these tasks loses least with {first.contender}: {mean}, {worst}{then}."
+        f"{open_}",
+        {row.contender: row.regret.value for row in rows},
+        tuple(f"task:{verdict.task.name}" for verdict in verdicts),
+        "use",
+    )
+
+
+def _quickest(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere]) -> Iterator[Claim]:
+    """Who is near the quickest on most tasks; not where nobody stands out."""
+    known = [(row.profile.value, row) for row in rows if row.profile]
+    if not known:
+        return
+    (area, first), *rest = sorted(known, key=lambda pair: -pair[0])
+    if not rest or area - rest[0][0] < 0.05:
+        return
+    yield Claim(
+        f"Closest to the quickest over all tasks is {first.contender}: its score is {area:.2f}, where 1 is the "
+        f"quickest everywhere and 0 four times as slow or never there; then {rest[0][1].contender} "
+        f"with {rest[0][0]:.2f}.",
+        {row.contender: value for value, row in known},
+        tuple(f"task:{verdict.task.name}" for verdict in verdicts),
+        "time",
     )
 
 

@@ -44,7 +44,12 @@ class Advice:
     """The rate to use, and the good rates around it."""
 
     rate: float
+    peak: float
+    """The rate with the best mean, which the ranges lie around."""
     safe_rates: tuple[float, float]
+    """Within 5 % of it."""
+    closest_rates: tuple[float, float]
+    """Within 1 %."""
     decades_1pct: float
     decades_5pct: float
 
@@ -79,7 +84,9 @@ def advise(curve: RateCurve) -> Advice | None:
     best = near[np.argmax(smoothed[near])]
     return Advice(
         rate=float(curve.rates[best]),
+        peak=float(curve.rates[top]),
         safe_rates=(_rate(curve, x, low), _rate(curve, x, high)),
+        closest_rates=(_rate(curve, x, low1), _rate(curve, x, high1)),
         decades_1pct=high1 - low1,
         decades_5pct=high - low,
     )

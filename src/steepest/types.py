@@ -54,6 +54,10 @@ TORCH_IN_MEMORY = "torch:"
 """Starts `Contender.rule` where it means a foreign `torch.optim.Optimizer`, which trains one model at a time."""
 
 
+NO_RATE = 0.0
+"""The rate of a run whose table does not tell it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contender:
     """What enters a study: an optimizer of the catalogue, its fixed settings, its search space and its schedule."""
@@ -258,6 +262,8 @@ class StudyRecord:
     """What the planner gave up to keep the budget, one sentence each."""
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)
+    trained: bool = True
+    """Whether this program ran the study; a table of other people's results says nothing of how they came about."""
 
 
 @dataclass(frozen=True, slots=True)

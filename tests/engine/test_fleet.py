@@ -24,8 +24,8 @@ STEPS = 100
 TOLERANCE = 1e-9
 FEWER = {"soap": 20}
 """Steps of a rule that magnifies rounding: where a gradient has nothing, SOAP divides what is left by its own size."""
-FULL_DIGITS = [item for item in optimizers.CATALOGUE if item.name != "muon-bfloat16"]
-"""All but the one that rounds to eight bits in between, where the last of them may fall to either side."""
+FULL_DIGITS = [item for item in optimizers.CATALOGUE if item.name != "muon-bfloat16" and not item.rule.second]
+"""All that fleets train, but the one that rounds to eight bits in between, where the last may fall to either side."""
 
 
 @cache

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import problem
-from reference.drive import RULES, drop_in_path, fleet_path
+from reference.drive import IN_FLEETS, drop_in_path, fleet_path
 from torch import Tensor
 
 from steepest.adapters.torch import build
@@ -159,7 +159,7 @@ def test_adaptive_rules_do_not_see_the_unit_of_the_loss(name: str, power: int, g
 NUMBERS = {"lr": st.floats(1e-6, 10), "eps": st.floats(1e-12, 1), "momentum": st.floats(0, 0.99)}
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.scope != "matrix"], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [rule for rule in IN_FLEETS if rule.scope != "matrix"], ids=lambda rule: rule.__name__)
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
 def test_a_replica_is_the_drop_in_optimizer_bit_for_bit_whatever_the_settings(
@@ -175,4 +175,6 @@ def test_a_replica_is_the_drop_in_optimizer_bit_for_bit_whatever_the_settings(
     replicas = [{item.name: drawn(item) for item in fields(rule)} for _ in range(2)]  # type: ignore[arg-type]
     fleet = fleet_path(rule, replicas, torch.float32)
     for index, chosen in enumerate(replicas):
-        assert np.array_equal(fleet[:, index], drop_in_path(rule, chosen, torch.float32), equal_nan=True)
+        alone = drop_in_path(rule, chosen, torch.float32)
+        until = int(alone.isfinite().all(dim=1).cumprod(0).sum())  # beyond, a sum may be ∞ or ∞ − ∞ by its order
+        assert torch.equal(fleet[:until, index], alone[:until])

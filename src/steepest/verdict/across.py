@@ -6,11 +6,13 @@ seeds, which a hierarchical bootstrap does (Davison and Hinkley, 1997, section 3
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy import special
 
-from steepest.verdict.stats import Interval, moments
+from steepest.verdict.stats import Interval, critical_t, moments
 
 Samples = Sequence[Sequence[np.ndarray]]
 """[T][k] samples of each of k contenders on each of T tasks, one value a replicate; sizes may differ."""
@@ -61,13 +63,13 @@ def regret(means: np.ndarray, units: np.ndarray) -> np.ndarray:  # means [..., T
 def regrets(
     samples: Samples, units: np.ndarray, confidence: float, generator: np.random.Generator
 ) -> tuple[list[Interval], np.ndarray]:
-    """Mean regret over tasks with a percentile interval of the hierarchical bootstrap; and how often each contender has
+    """Mean regret over tasks with an expanded percentile interval of the hierarchical bootstrap; and how often each contender has
     the smallest mean regret in it [k]. Samples hold goodness; units [T] make tasks comparable."""
     means = np.array([[moments(x)[0] for x in row] for row in samples])  # [T, k]
     drawn, tasks = hierarchical(samples, mean_of, generator)
     figures = regret(drawn, units[tasks]).mean(axis=1)  # [resamples, k]
     least = figures == figures.min(axis=1, keepdims=True)
-    return _intervals(regret(means, units).mean(axis=0), figures, confidence), (
+    return intervals(regret(means, units).mean(axis=0), figures, confidence, len(samples)), (
         least / least.sum(axis=1, keepdims=True)
     ).mean(axis=0)
 
@@ -94,15 +96,20 @@ def profile_area(costs: np.ndarray, most: float = MOST) -> np.ndarray:  # [..., 
 
 
 def profile_areas(times: Samples, confidence: float, generator: np.random.Generator) -> list[Interval]:
-    """`profile_area` of the median times, with a percentile interval of the hierarchical bootstrap."""
+    """`profile_area` of the median times, with an expanded percentile interval of the hierarchical bootstrap."""
     medians = np.array([[median_of(x, np.arange(len(x))[None])[0] for x in row] for row in times])  # [T, k]
     drawn, _ = hierarchical(times, median_of, generator)
-    return _intervals(profile_area(medians), profile_area(drawn), confidence)
+    return intervals(profile_area(medians), profile_area(drawn), confidence, len(times))
 
 
-def _intervals(values: np.ndarray, figures: np.ndarray, confidence: float) -> list[Interval]:
-    """Percentiles of figures [resamples, k] around values [k], which they always hold."""
-    tail = (1 - confidence) / 2
+def intervals(values: np.ndarray, figures: np.ndarray, confidence: float, tasks: int) -> list[Interval]:
+    """Percentiles of figures [resamples, k] around values [k], which they always hold.
+
+    With few tasks plain percentiles are too narrow, so they are taken further out: at Φ(−√(T/(T−1))·t), with the t of
+    Student's distribution with T − 1 degrees of freedom (the expanded percentile interval of Hesterberg, 2015).
+    """
+    t = critical_t(1 - confidence, tasks - 1) if tasks > 1 else math.inf
+    tail = float(special.ndtr(-math.sqrt(tasks / max(tasks - 1, 1)) * t))
     low, high = np.quantile(figures, [tail, 1 - tail], axis=0)
     return [
         Interval(float(value), float(min(a, value)), float(max(b, value)))

@@ -62,8 +62,10 @@ def about_study(
     if not study.finished:
         sentence = f"The study has run {done} of {study.trials_planned} training runs: all of this may still change."
         found.append(Claim(sentence, {"done": done, "planned": study.trials_planned}, ("study",), "weak"))
-    found += [_luck(study, verdicts, confidence)]
+    found += [_luck(study, verdicts, confidence) if study.trained else _luck_of_a_table(confidence)]
     found += [Claim(sentence, {}, ("study",), "weak") for sentence in study.given_up]
+    if not study.trained:
+        return tuple(found)
     found.append(
         Claim(
             f"Finding this out took {done:,} training runs and {numbers.duration(study.seconds)}.",
@@ -150,6 +152,18 @@ def _luck(study: StudyRecord, verdicts: Sequence[TaskVerdict], confidence: float
         f"no more: of a hundred studies run with fresh luck, about {100 * confidence:.0f} give a range that holds the "
         "true figure.",
         {"seeds": seeds, "confidence": confidence},
+        ("study",),
+        "luck",
+    )
+
+
+def _luck_of_a_table(confidence: float) -> Claim:
+    """What a range covers where nobody knows how the repeats came about."""
+    return Claim(
+        "A repeat is what the table calls one: likely ranges cover what differs between its repeats and no more. If "
+        "all of them use settings that were tuned once before, the luck of that tuning is in none of them, and leads "
+        f"are less sure than the {100 * confidence:.0f} in 100 that they are told with.",
+        {"confidence": confidence},
         ("study",),
         "luck",
     )

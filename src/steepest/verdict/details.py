@@ -47,8 +47,8 @@ def tie(scene: Scene, item: Standing) -> Claim:
     assert gap is not None
     if only_just_behind(item):
         how = (
-            f"is behind {scene.best.contender} by {scene.size(gap)}, less than the {scene.gap(scene.verdict.margin)} "
-            "that matter in practice"
+            f"is behind {scene.best.contender} by {scene.size(gap)}, less than the {scene.limit} that "
+            "matter in practice"
         )
     else:
         how = f"is {scene.reach(gap, scene.best.contender)}"
@@ -179,9 +179,10 @@ LOPSIDED = 0.5
 
 
 def direction(scene: Scene) -> Iterator[Claim]:
-    """On which side of its best rate the best contender forgives more; nothing where both sides are alike."""
+    """On which side of its best rate the best contender forgives more; nothing where both sides are alike, or
+    where nobody knows what lies beyond."""
     found = scene.best.sensitivity
-    if found is None or abs(found.asymmetry) < LOPSIDED:
+    if found is None or scene.best.untuned or abs(found.asymmetry) < LOPSIDED:
         return
     low, high = map(numbers.rate, found.good_5pct)
     side, there, here = ("larger", f"up to {high}", f"down to {low}")
@@ -326,8 +327,11 @@ def resolution(scene: Scene, found: Resolution) -> Claim:
 def what_it_holds_for(scene: Scene) -> Claim:
     untuned = [each.contender for each in scene.found(AtEdge)]
     wider = f", or a wider search of rates for {numbers.names(untuned)}" if untuned else ""
+    longer = (
+        f"much longer training than the {scene.task.steps:,} steps run here" if scene.task.steps else "a longer run"
+    )
     return Claim(
-        f"What could change this advice: much longer training than the {scene.task.steps:,} steps run here, another "
+        f"What could change this advice: {longer}, another "
         f"batch size or schedule of the rate, other data or another model{wider}.",
         {"steps": scene.task.steps, "batch_size": scene.task.batch_size},
         (scene.key(scene.best.contender),),

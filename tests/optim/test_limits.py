@@ -21,6 +21,7 @@ from steepest.optim.elementwise import (
     SGD,
     Adam,
     AdamW,
+    Adan,
     AdEMAMix,
     AveragedMomentum,
     Lion,
@@ -28,6 +29,8 @@ from steepest.optim.elementwise import (
     NAdam,
     NAdamW,
     Nesterov,
+    RAdam,
+    RAdamW,
     RMSProp,
     RMSPropMomentum,
     SignSGD,
@@ -78,13 +81,16 @@ def test_where_the_rate_enters_matters_only_while_it_changes(rule: type[Rule], m
 
 
 def test_newer_rules_come_down_to_known_ones() -> None:
-    """AdEMAMix without its slow average, Signum without memory, Lion with one β, NAdam without decay."""
+    """AdEMAMix without its slow average, Adan without the change of the gradient, Signum without memory, Lion with one
+    β, NAdam and RAdam without decay."""
     mixed = path(AdEMAMix, alpha=0.0, weight_decay=0.1)
     assert problem.deviation(mixed, path(AdamW, weight_decay=0.1)) < 1e-12
     assert torch.equal(path(Signum, b1=0.0, weight_decay=0.1), path(SignSGD, weight_decay=0.1))
     assert problem.deviation(path(Lion, b1=0.7, b2=0.7), path(Signum, b1=0.7)) < 1e-12
     assert problem.deviation(path(ASGD, slope=0.0), path(SGD)) > 0.1  # its rate is that of the step before
+    assert problem.deviation(path(Adan, b1=0.9, b2=0.0, b3=0.99), path(Adam, b1=0.9, b2=0.99)) < 1e-12
     assert torch.equal(path(NAdamW, weight_decay=0.0), path(NAdam))
+    assert torch.equal(path(RAdamW, weight_decay=0.0), path(RAdam))
 
 
 def test_asgd_keeps_the_mean_of_the_weights_from_its_start_on() -> None:

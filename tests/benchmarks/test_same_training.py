@@ -74,7 +74,8 @@ def test_jax_trains_as_the_plain_loop_does(name):
 
 @pytest.mark.oracles
 @everywhere
-def test_keras_trains_as_the_plain_loop_does(name):
+def test_keras_trains_as_the_plain_loop_does(name, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
     from benchmarks.peers.keras_fit import Fit
 
     keras = Fit(WORKLOADS[name], threads=1, steps_per_execution=1)

@@ -236,6 +236,21 @@ class Protocol:
     extra_rates: int = 4
     """Rates that every contender may spend after the grid: on refinement, or on the edge rule."""
     first_seed: int = 0
+    until_sure: bool = False
+    """Whether seeds are added only until the verdict is settled; then `seeds` is the most there may be."""
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of seeds after which the verdict is looked at: 5, 7, 10, 14, 20, … (each √2 times the one before)
+        up to `seeds`; `seeds` alone where their number is fixed.
+
+        >>> Protocol(seeds=12, until_sure=True).looks
+        (5, 7, 10, 12)
+        """
+        if not self.until_sure:
+            return (self.seeds,)
+        steps = (round(5 * 2 ** (i / 2)) for i in range(40))
+        return (*(step for step in steps if step < self.seeds), self.seeds)
 
 
 @dataclass(frozen=True, slots=True)

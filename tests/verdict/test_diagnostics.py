@@ -31,6 +31,7 @@ def evidence_of(task, best, *others):
         reference=None,
         finished=True,
         confidence=0.95,
+        coverage=0.95,
         margin=0.0,
         pairs=family.pairs,
         chances={},

@@ -63,8 +63,8 @@ def regret(means: np.ndarray, units: np.ndarray) -> np.ndarray:  # means [..., T
 def regrets(
     samples: Samples, units: np.ndarray, confidence: float, generator: np.random.Generator
 ) -> tuple[list[Interval], np.ndarray]:
-    """Mean regret over tasks with an expanded percentile interval of the hierarchical bootstrap; and how often each contender has
-    the smallest mean regret in it [k]. Samples hold goodness; units [T] make tasks comparable."""
+    """Mean regret over tasks with an expanded percentile interval of the hierarchical bootstrap; and how often each
+    contender has the smallest mean regret in it [k]. Samples hold goodness; units [T] make tasks comparable."""
     means = np.array([[moments(x)[0] for x in row] for row in samples])  # [T, k]
     drawn, tasks = hierarchical(samples, mean_of, generator)
     figures = regret(drawn, units[tasks]).mean(axis=1)  # [resamples, k]

@@ -62,6 +62,7 @@ def about_study(
     if not study.finished:
         sentence = f"The study has run {done} of {study.trials_planned} training runs: all of this may still change."
         found.append(Claim(sentence, {"done": done, "planned": study.trials_planned}, ("study",), "weak"))
+    found += _looks(verdicts)
     found += [_luck(study, verdicts, confidence) if study.trained else _luck_of_a_table(confidence)]
     found += [Claim(sentence, {}, ("study",), "weak") for sentence in study.given_up]
     if not study.trained:
@@ -140,17 +141,43 @@ def _quickest(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere]) -> It
     )
 
 
+def _looks(verdicts: Sequence[TaskVerdict]) -> Iterator[Claim]:
+    """Why studies that add seeds until they are sure have other numbers of repeats, and what that costs."""
+    for verdict in verdicts:
+        done = min((item.replicates + item.failed_replicates for item in verdict.standings), default=0)
+        seen = [look for look in verdict.looks if look <= done]
+        if not seen:
+            continue
+        times = {1: "once", 2: "twice"}.get(len(seen), f"{len(seen)} times")
+        why = "then the answer was settled" if verdict.settled else "the answer is still open"
+        if verdict.settled and len(seen) == len(verdict.looks):
+            why = "the answer is settled"
+        elif len(seen) == len(verdict.looks):
+            why = f"{seen[-1]} were the most that were allowed, and the answer is still open"
+        yield Claim(
+            f"Repeats of {verdict.task.name} were added until the answer was sure. It was looked at {times}, after "
+            f"{numbers.names([str(look) for look in seen])} repeats; {why}. The ranges are wide enough for that many "
+            "looks.",
+            {"looks": len(seen), "repeats": done},
+            (f"task:{verdict.task.name}",),
+            "luck",
+        )
+
+
 def _luck(study: StudyRecord, verdicts: Sequence[TaskVerdict], confidence: float) -> Claim:
     """What a repeat is, what "likely" means, and what neither covers."""
     drawn = list(dict.fromkeys(luck for verdict in verdicts for luck in verdict.task.luck))
     luck = numbers.names(drawn) if drawn else "whatever a seed draws"
     seeds = study.protocol.seeds
+    if study.protocol.until_sure:
+        seeds = max((item.replicates + item.failed_replicates for v in verdicts for item in v.standings), default=0)
     each = f"In each of the {seeds} repeats" if seeds > 1 else "In the one repeat"
+    about = "at least" if study.protocol.until_sure else "about"
     alike = "" if any(contender.rates for contender in study.contenders) else ", on the same number of rates"
     return Claim(
         f'{each} every optimizer was tuned anew{alike}, with fresh luck: {luck}. "Likely" ranges cover that luck and '
-        f"no more: of a hundred studies run with fresh luck, about {100 * confidence:.0f} give a range that holds the "
-        "true figure.",
+        f"no more: of a hundred studies run with fresh luck, {about} {100 * confidence:.0f} give a range that holds "
+        "the true figure.",
         {"seeds": seeds, "confidence": confidence},
         ("study",),
         "luck",

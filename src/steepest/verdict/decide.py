@@ -19,6 +19,7 @@ from steepest.verdict.curves import stall_level, start_level
 from steepest.verdict.everywhere import everywhere
 from steepest.verdict.nouns import Claim, Estimate, RatePoint, Standing, Tally, TaskVerdict, Verdict
 from steepest.verdict.pairs import ENOUGH, Pair, Values, compare_all
+from steepest.verdict.sequential import look_at
 from steepest.verdict.standings import Evidence, standing, targets
 from steepest.verdict.stats import moments, probability_best, rank_intervals
 from steepest.verdict.table import Entrant, entrant
@@ -80,7 +81,8 @@ def judge(
     best, reference = ranked[0], entrants.get(study.reference)
     sound = {item.contender: item.goodness for item in entrants.values() if item.goodness}
     judged = {name: values for name, values in sound.items() if len(values) >= ENOUGH}
-    family = compare_all(judged, 1 - confidence, generator(0, "bootstrap", index, 0))
+    look = look_at(study.protocol.looks, min((len(item.replicates) for item in entrants.values()), default=0))
+    family = compare_all(judged, 1 - confidence, generator(0, "bootstrap", index, 0), look)
     start = start_level(ranked, traces)
     evidence = Evidence(
         task=task,
@@ -88,6 +90,7 @@ def judge(
         reference=reference,
         finished=study.finished,
         confidence=confidence,
+        coverage=1 - look.level(1 - confidence),
         margin=task.margin if margin is None else margin,
         pairs=family.pairs,
         chances=chances_of(sound, family.paired, generator(0, "bootstrap", index, 1)),
@@ -114,6 +117,7 @@ def judge(
         margin=evidence.margin,
         paired=family.paired,
         correlation=family.correlation,
+        looks=study.protocol.looks if study.protocol.until_sure else (),
         start=None if start is None else best.sign * start,
     )
     findings = diagnostics.examine(verdict, evidence, entrants, generator(0, "bootstrap", index, 2))

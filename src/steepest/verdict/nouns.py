@@ -189,8 +189,22 @@ class TaskVerdict:
     """Whether contenders are compared seed by seed, because the seeds' luck is seen to move them together."""
     correlation: float | None = None
     """Of the contenders' test metrics over seeds, the mean over pairs; None where it could not be measured."""
+    looks: tuple[int, ...] = ()
+    """Numbers of repeats after which a study that ends once it is sure is looked at; empty where that is fixed."""
     start: float | None = None
     """Validation metric of an untrained model, raw; None without curves."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether more repeats could hardly change it: everyone else is behind, has failed, or is shown to differ from
+        the best by less than the practical margin."""
+
+        def is_settled(item: Standing) -> bool:
+            gap = item.behind_best
+            small = gap is not None and max(gap.high, -gap.low) < self.margin
+            return item.status in ("best", "behind", "failed") or (item.status == "tie" and small)
+
+        return all(map(is_settled, self.standings))
 
     @property
     def headline(self) -> str:

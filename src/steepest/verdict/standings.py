@@ -44,6 +44,8 @@ class Evidence:
     finished: bool
     """Whether the study is: before, no edge is final."""
     confidence: float
+    coverage: float
+    """At which intervals of single figures are taken: `confidence`, or more where the study is looked at repeatedly."""
     margin: float
     """The practical margin, raw."""
     pairs: Mapping[tuple[str, str], Pair]
@@ -74,7 +76,7 @@ def standing(
         contender=name,
         place=place,
         status=status(evidence, item),
-        quality=estimate(values, evidence.confidence),
+        quality=estimate(values, evidence.coverage),
         deviation=math.sqrt(moments(values)[1]) if len(values) > 1 else None,
         behind_best=behind_best,
         p_best=p_best,
@@ -131,7 +133,7 @@ def behind(evidence: Evidence, leader: Entrant | None, item: Entrant) -> tuple[E
     if pair is not None:
         return pair.estimate, pair.p
     pair = compare(leader.goodness, item.goodness, paired=False)
-    return replace(pair, level=1 - evidence.confidence).estimate, None
+    return replace(pair, level=1 - evidence.coverage).estimate, None
 
 
 def estimate(values: np.ndarray, confidence: float) -> Estimate | None:
@@ -152,7 +154,7 @@ def point(evidence: Evidence, item: Entrant, rate: float) -> RatePoint:
         n=len(trials),
         failed=len(trials) - len(valid),
         stalled=0 if level is None else int(np.sum(item.sign * valid <= level)),
-        valid=estimate(valid, evidence.confidence),
+        valid=estimate(valid, evidence.coverage),
         picked=sum(each.pick is not None and each.pick.rate == rate for each in item.replicates),
     )
 
@@ -178,7 +180,7 @@ def arrivals(evidence: Evidence, item: Entrant, time: StepTime | None) -> dict[s
             return {}
         for name, level in evidence.targets.items():
             steps[name][each.seed] = first_crossing(curve[0], item.sign * curve[1], level) if curve else math.inf
-    return {name: arrival(times, time, evidence.confidence) for name, times in steps.items()}
+    return {name: arrival(times, time, evidence.coverage) for name, times in steps.items()}
 
 
 def arrival(times: Mapping[int, float], time: StepTime | None, confidence: float) -> Arrival:
@@ -200,7 +202,7 @@ def area(evidence: Evidence, item: Entrant) -> Estimate | None:
     curves = [curve_of(each.pick, evidence.traces) for each in item.replicates if each.pick]
     heights = np.array([area_under(*curve) for curve in curves if curve is not None])
     known = heights[np.isfinite(heights)]
-    return estimate(known, evidence.confidence) if len(known) == len(curves) else None
+    return estimate(known, evidence.coverage) if len(known) == len(curves) else None
 
 
 def tables(item: Entrant) -> list[np.ndarray]:
@@ -272,7 +274,7 @@ def untuned_gap(evidence: Evidence, item: Entrant, rate: float) -> Untuned | Non
     if not item.replicates:
         return None
     exact = bool(np.any(np.abs(np.log10(rates / rate)) < 1e-9))
-    return Untuned(rate, estimate(np.array(gaps), evidence.confidence), failed, not exact)
+    return Untuned(rate, estimate(np.array(gaps), evidence.coverage), failed, not exact)
 
 
 # ---- a second opinion ------------------------------------------------------------------------------------------------

@@ -323,7 +323,9 @@ def _tasks(asked: Any) -> tuple[list[TaskRef], dict[str, Task]]:
         elif isinstance(item, Path) or str(item).endswith(".py") or "/" in str(item):
             refs.append(load.reference(Path(item)))
         elif isinstance(item, str):
-            refs.append(TaskRef(name=task_catalogue.entry(item).name, source="catalogue", locator=item))
+            entry = task_catalogue.entry(item)
+            entry.fetch()  # here, where the licence is seen, and not in a worker
+            refs.append(TaskRef(name=entry.name, source="catalogue", locator=item))
         else:
             raise BadTask(f"{item!r} is not a task: pass a steepest.Task, a built-in task's name, or a .py file.")
     return refs, memory
@@ -402,3 +404,8 @@ def optimizers() -> list[dict[str, Any]]:
 def tasks() -> list[dict[str, Any]]:
     """A row for every built-in task."""
     return [task_catalogue.describe(entry) for entry in task_catalogue.CATALOGUE]
+
+
+def suite(name: str | None) -> tuple[str, ...]:
+    """The names of a suite's tasks; none for none. Raises UnknownName."""
+    return () if name is None else task_catalogue.suite(name)

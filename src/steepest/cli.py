@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from steepest import __version__
-from steepest.errors import BadInput, Interrupted, SteepestError, StudyFolderError
+from steepest.errors import BadInput, BadSetting, Interrupted, SteepestError, StudyFolderError
 
 app = App(
     name="steepest",
@@ -28,6 +28,7 @@ STUDY = Group("What to compare", sort_key=0)
 EFFORT = Group("How much to run", sort_key=1)
 MACHINE = Group("How to run it", sort_key=2)
 OUTPUT = Group("Where it goes", sort_key=3)
+TABLE = Group("A table of results from elsewhere", sort_key=4)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", group=OUTPUT, help="Print JSON instead of words.")]
 Optimizers = Annotated[
@@ -49,6 +50,9 @@ Rates = Annotated[
         allow_leading_hyphen=True,  # so that a rate below 0 is told as such
         help="Learning rates to try, such as 0.001,0.01, in place of each optimizer's own.",
     ),
+]
+Suite = Annotated[
+    str | None, Parameter(group=STUDY, help="A set of built-in tasks with a name, such as smoke or core.")
 ]
 Schedule = Annotated[str, Parameter(group=STUDY, help="How the rate changes over a trial.")]
 Reference = Annotated[
@@ -103,6 +107,7 @@ def _print_json(value: Any) -> None:
 @app.command
 def run(
     *tasks: Annotated[str, Parameter(group=STUDY)],
+    suite: Suite = None,
     optimizers: Optimizers = None,
     batch_size: BatchSizes = None,
     rates: Rates = None,
@@ -131,7 +136,7 @@ def run(
     from steepest import api
 
     study = api.compare(
-        tasks or ("digits",),
+        (*tasks, *api.suite(suite)) or ("digits",),
         optimizers,
         batch_sizes=batch_size,
         rates=rates,
@@ -155,6 +160,7 @@ def run(
 @app.command
 def plan(
     *tasks: Annotated[str, Parameter(group=STUDY)],
+    suite: Suite = None,
     optimizers: Optimizers = None,
     batch_size: BatchSizes = None,
     rates: Rates = None,
@@ -179,7 +185,7 @@ def plan(
     from steepest import api, pages
 
     forecast = api.plan(
-        tasks or ("digits",),
+        (*tasks, *api.suite(suite)) or ("digits",),
         optimizers,
         batch_sizes=batch_size,
         rates=rates,
@@ -206,10 +212,29 @@ def resume(folder: StudyFolder = None, *, workers: Workers = None, quiet: Quiet 
 
 
 @app.command
-def verdict(folder: StudyFolder = None, *, margin: Margin = None, json: Json = False) -> None:
-    """What a study concludes, in words: also while it is still running."""
-    from steepest.reading import StudyReader
+def verdict(
+    folder: StudyFolder = None,
+    *,
+    csv: Annotated[
+        Path | None,
+        Parameter(group=TABLE, help="A table of results from anywhere: optimizer, value; task, seed, rate, valid."),
+    ] = None,
+    metric: Annotated[str, Parameter(group=TABLE, help="What the table's values are, such as accuracy.")] = "value",
+    higher_is_better: Annotated[
+        bool | None, Parameter(group=TABLE, negative="--lower-is-better", help="Unless the metric's name tells.")
+    ] = None,
+    margin: Margin = None,
+    json: Json = False,
+) -> None:
+    """What a study concludes, in words: also while it is still running. Or what a table of other results does."""
+    from steepest.reading import StudyReader, judge_table
 
+    if csv is not None:
+        if folder is not None:
+            raise BadSetting("A verdict is on a study folder or on a table: leave out one of the two.")
+        found, words = judge_table(csv, metric, higher_is_better, margin)
+        _print_json(found.to_json()) if json else print(words)
+        return
     study = StudyReader(_folder(folder), margin=margin)
     _print_json(study.verdict.to_json()) if json else print(study.text())
 
@@ -292,7 +317,7 @@ def optimizers(*, json: Json = False) -> None:
 
 @app.command
 def tasks(*, json: Json = False) -> None:
-    """List the built-in tasks."""
+    """List the built-in tasks by kind, and the suites."""
     from steepest import api, pages
 
     rows = api.tasks()

@@ -13,7 +13,7 @@ import torch
 from steepest.errors import BadSetting
 from steepest.optim import catalogue
 from steepest.optim.entry import Entry
-from steepest.optim.rule import Rule, check_settings, hyperparameters
+from steepest.optim.rule import SECOND_OBSTACLE, Rule, check_settings, hyperparameters
 from steepest.optim.schedules import schedule as check_schedule
 from steepest.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, BatchSize, Contender, Setting
 
@@ -118,7 +118,12 @@ def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memo
     memory[rule.__name__] = rule
     centre = float(settings.get("lr", default["lr"]))
     return Contender(
-        name=rule.__name__, rule=RULE_IN_MEMORY + rule.__name__, centre=centre, settings=others, schedule=schedule
+        name=rule.__name__,
+        rule=RULE_IN_MEMORY + rule.__name__,
+        centre=centre,
+        settings=others,
+        schedule=schedule,
+        fleet_obstacle=SECOND_OBSTACLE if rule.second else "",
     )
 
 

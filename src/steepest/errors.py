@@ -4,6 +4,7 @@ SteepestError
 ├── BadInput                what the user typed or passed; the command line exits with 2
 │   ├── UnknownName         a task, optimizer, schedule … that is not in its catalogue; names the nearest
 │   ├── BadSetting          a hyperparameter, rate, budget or batch size outside its range
+│   ├── BadTable            a table of results that no verdict can be read from
 │   ├── BadTask             a task that cannot be trained: its file, model, loss or data
 │   └── BudgetTooSmall      the plan does not fit into the time given
 ├── DataUnavailable         a data set could not be had; says what is missing and how to get it
@@ -39,6 +40,10 @@ class UnknownName(BadInput):
 
 
 class BadSetting(BadInput):
+    pass
+
+
+class BadTable(BadInput):
     pass
 
 

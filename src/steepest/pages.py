@@ -74,15 +74,27 @@ def task(page: Page) -> str:
 
 
 def tasks(rows: Sequence[Page]) -> str:
-    table = _table(("name", "kind", "what it is"), [(row["name"], row["kind"], row["title"]) for row in rows])
-    return f"{table}\n\nYour own: a Python file that defines `task`; see docs/own-task.md."
+    """The built-in tasks, kind by kind, and the suites."""
+    cells = [(row["name"], row["title"], _number(row["target"])) for row in rows]
+    lines = _table(("name", "what it is", "level to reach"), cells).splitlines()
+    by_kind = [f"{lines[0]}"]
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        by_kind += ["", f"{kind}", *(line for line, row in zip(lines[1:], rows, strict=True) if row["kind"] == kind)]
+    names = {suite: [row["name"] for row in rows if suite in row["suites"]] for row in rows for suite in row["suites"]}
+    suites = _table(("suite", "its tasks"), [(suite, ", ".join(names[suite])) for suite in names], wrap_last=True)
+    return "\n".join(by_kind) + (
+        f"\n\n{suites}\n\nAll about one: steepest show {rows[0]['name']}. A suite: steepest run --suite smoke."
+        "\nYour own: a Python file that defines `task`; see docs/own-task.md."
+    )
 
 
 def datasets(rows: Sequence[Page]) -> str:
-    return _table(
-        ("name", "what it is", "examples", "licence", "here"),
-        [(row["name"], row["title"], str(row["examples"]), row["licence"], _yes(row["here"])) for row in rows],
-    )
+    """Two lines for each: what it is, and on whose terms."""
+    cells = [(row["name"], _yes(row["here"]), _number(row["megabytes"]), row["title"]) for row in rows]
+    head, *lines = _table(("name", "here", "MB", "what it is"), cells).splitlines()
+    indent = head.index("what it is")
+    both = zip(lines, (textwrap.indent(row["licence"], " " * indent) for row in rows), strict=True)
+    return "\n".join([head, *(line for pair in both for line in pair)])
 
 
 def dataset(page: Page) -> str:

@@ -7,13 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from steepest.errors import StudyFolderError
+from steepest.errors import BadTable, StudyFolderError
 from steepest.files import write_bytes
 from steepest.report import export, html, text
 from steepest.report.view import view
 from steepest.study import store
 from steepest.types import StudyRecord, Trace
 from steepest.verdict.decide import decide
+from steepest.verdict.foreign import study_of_table
 from steepest.verdict.nouns import Verdict
 
 
@@ -65,3 +66,24 @@ class StudyReader:
     def with_margin(self, margin: float | None) -> Self:
         """The same study, judged with another practical margin."""
         return type(self)(self.folder, margin)
+
+
+def judge_table(
+    path: Path | str, metric: str = "value", higher_is_better: bool | None = None, margin: float | None = None
+) -> tuple[Verdict, str]:
+    """The verdict on a CSV table of results from anywhere, and the same in words and tables.
+
+    Columns: optimizer and value, with task, seed, rate and valid where there are any; or, for a row that sums up n
+    runs, optimizer, mean, sd and n. higher_is_better: None takes it from the metric's name. margin: differences below
+    it are ties; a quarter of a point for accuracies between 0 and 1, else 0. Raises BadTable or BadSetting.
+    """
+    path = Path(path)
+    try:
+        content = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise BadTable(f"{path} is not a text table in UTF-8; save it as CSV.") from None
+    except OSError as error:
+        raise BadTable(f"{path} cannot be read: {error.strerror or error}.") from None
+    study = study_of_table(content, path.stem, metric, higher_is_better)
+    verdict = decide(study, margin=margin)
+    return verdict, text.text(view(study, verdict, {}), colour=text.wants_colour(sys.stdout))

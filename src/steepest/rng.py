@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["weights", "order", "split", "dropout", "augmentation", "data", "bootstrap", "search"]
+Purpose = Literal["weights", "order", "split", "dropout", "labels", "augmentation", "data", "bootstrap", "search"]
 
 
 def generator(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:

@@ -59,6 +59,10 @@ TORCH_IN_MEMORY = "torch:"
 """Starts `Contender.rule` where it means a foreign `torch.optim.Optimizer`, which trains one model at a time."""
 
 
+NO_RATE = 0.0
+"""The rate of a run whose table does not tell it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contender:
     """What enters a study: an optimizer of the catalogue, its fixed settings, its search space and its schedule."""
@@ -77,6 +81,12 @@ class Contender:
     """None takes the task's own."""
     rates: tuple[float, ...] = ()
     """Rates to try in place of the grid; then there is neither refinement nor edge rule."""
+    fleet_obstacle: str = ""
+    """Why it trains one model at a time, if it does: the rest of a sentence that begins with its name."""
+
+    default_rate: float | None = None
+    """The rate that one gets without asking, for the verdict's gap between tuned and untuned; None where nobody
+    states one."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Contender:
@@ -254,6 +264,21 @@ class Protocol:
     extra_rates: int = 4
     """Rates that every contender may spend after the grid: on refinement, or on the edge rule."""
     first_seed: int = 0
+    until_sure: bool = False
+    """Whether seeds are added only until the verdict is settled; then `seeds` is the most there may be."""
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of seeds after which the verdict is looked at: 5, 7, 10, 14, 20, … (each √2 times the one before)
+        up to `seeds`; `seeds` alone where their number is fixed.
+
+        >>> Protocol(seeds=12, until_sure=True).looks
+        (5, 7, 10, 12)
+        """
+        if not self.until_sure:
+            return (self.seeds,)
+        steps = (round(5 * 2 ** (i / 2)) for i in range(40))
+        return (*(step for step in steps if step < self.seeds), self.seeds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +305,8 @@ class StudyRecord:
     """What the planner gave up to keep the budget, one sentence each."""
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)
+    trained: bool = True
+    """Whether this program ran the study; a table of other people's results says nothing of how they came about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,11 +72,11 @@ def test_an_unknown_optimizer_is_refused_with_the_nearest_names() -> None:
 
 
 def test_a_contender_keeps_what_differs_from_its_entry() -> None:
-    assert contender("momentum") == Contender(name="momentum", rule="momentum", centre=1e-2)
+    assert contender("momentum") == Contender(name="momentum", rule="momentum", centre=1e-2, default_rate=1e-3)
     assert contender("gd").batch_size == "full"
     assert contender(entry("sgd-1"), batch_size=4).batch_size == 4
     bent = contender("adam-printed", name="adam β₁ .5", schedule="cosine", centre=1e-2, b1=0.5)
-    assert bent == Contender("adam β₁ .5", "adam-printed", 1e-2, {"b1": 0.5}, "cosine")
+    assert bent == Contender("adam β₁ .5", "adam-printed", 1e-2, {"b1": 0.5}, "cosine", default_rate=1e-3)
     assert settings_of(entry(bent.rule), bent.settings)["correction"] == "printed"
     assert settings_of(entry(bent.rule), bent.settings)["b1"] == 0.5
 

@@ -130,6 +130,7 @@ def radam(
     eps: float,
     threshold: float,
     weight_decay: float,
+    decoupled: float = 0.0,
 ) -> np.ndarray:
     """Liu et al. 2020, Algorithm 2; ε, which it lacks, is added to √v, and the threshold is 5 in libraries, 4 there."""
     path = []
@@ -142,6 +143,7 @@ def radam(
         m = b1 * m + (1 - b1) * g
         m_hat = m / (1 - b1**t)
         rho = rho_inf - 2 * t * b2**t / (1 - b2**t)
+        w = w - alpha * decoupled * w
         if rho > threshold:
             length = np.sqrt(1 - b2**t) / (np.sqrt(v) + eps)
             r = np.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
@@ -150,3 +152,10 @@ def radam(
             w = w - alpha * m_hat
         path.append(w)
     return np.array(path)
+
+
+def radamw(
+    gradient: Gradient, w: np.ndarray, rates: Sequence[float], *, weight_decay: float, **settings: Any
+) -> np.ndarray:
+    """RAdam with its decay decoupled."""
+    return radam(gradient, w, rates, weight_decay=0.0, decoupled=weight_decay, **settings)

@@ -28,6 +28,7 @@ from steepest.optim.rule import (
 
 Settings = dict[str, Any]
 RULES = list(dict.fromkeys(item.rule for item in CATALOGUE))
+IN_FLEETS = [rule for rule in RULES if not rule.second]
 
 
 def optimizer_path(
@@ -35,13 +36,21 @@ def optimizer_path(
 ) -> Tensor:
     """Where `build(parameters, lr=…, **settings)` leads, as a training loop drives it."""
     parameters = [p.clone().requires_grad_() for p in problem.split(torch.tensor(problem.START, dtype=dtype))]
-    optimizer = build(parameters, lr=lr, **settings)
+    optimizer: Any = build(parameters, lr=lr, **settings)
     path = []
+
+    def backward(t: int) -> None:
+        gradient = problem.gradient
+        if hasattr(optimizer, "targets"):  # as many as a batch has, drawn in the place of these where that is due
+            given = torch.full((problem.B,), 7)
+            drawn = optimizer.targets(torch.zeros(problem.B, 7, dtype=dtype), given)
+            gradient = problem.gradient if drawn is given else problem.sampled_gradient
+        for p, g in zip(parameters, problem.split(gradient(t, problem.joined(parameters))), strict=True):
+            p.grad = g
+
     for t, eta in enumerate(problem.rates(lr), start=1):
         optimizer.param_groups[0]["lr"] = eta
-        for p, g in zip(parameters, problem.split(problem.gradient(t, problem.joined(parameters))), strict=True):
-            p.grad = g
-        optimizer.step()
+        optimizer.step(lambda t=t: backward(t))
         path.append(problem.joined(parameters))
     return torch.stack(path)
 
@@ -96,6 +105,7 @@ LIVELY: dict[str, Settings] = {
     "AdaBelief": {"eps": 1e-8},
     "Adafactor": {"eps": 1e-3, "eps2": 2.0, "clip": 1.05},
     "DoG": {"eps": 1e-3},
+    "SophiaG": {"gamma": 3.0, "eps": 0.3, "every": 4.0},
 }
 """Settings that put numbers to work which are limits, and so do nothing at their defaults."""
 

@@ -43,6 +43,15 @@ def gradient(t: int, w: Any) -> Any:
     return (like_w(_NOISE[t - 1]) + 0.3 * (w - like_w(_TARGET))) * like_w(_SCALE)
 
 
+B = 9
+"""Targets in a batch, for rules that draw them."""
+
+
+def sampled_gradient(t: int, w: Any) -> Any:
+    """A second, unlike gradient of step t at w, in the place of that of a loss whose targets are drawn."""
+    return gradient(STEPS + 1 - t, 0.5 * w)
+
+
 def split(flat: Tensor) -> list[Tensor]:
     """[P] → one tensor a parameter."""
     return [part.reshape(shape) for part, shape in zip(flat.split(_sizes), SHAPES, strict=True)]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from reference import adam as kin
-from reference import matrix, modelwide, moments, signs
+from reference import matrix, modelwide, moments, signs, twice
 
 Gradient = Callable[[int, np.ndarray], np.ndarray]
 
@@ -240,6 +240,7 @@ REFERENCE: dict[str, Callable[..., np.ndarray]] = {
     "NAdam": kin.nadam,
     "NAdamW": kin.nadamw,
     "RAdam": kin.radam,
+    "RAdamW": kin.radamw,
     "AdaBelief": moments.adabelief,
     "Yogi": moments.yogi,
     "AdEMAMix": moments.ademamix,
@@ -248,6 +249,8 @@ REFERENCE: dict[str, Callable[..., np.ndarray]] = {
     "LAMB": moments.lamb,
     "Adafactor": moments.adafactor,
     "MARSApprox": moments.mars_approximate,
+    "MARS": twice.mars,
+    "SophiaG": twice.sophia_g,
     **modelwide.REFERENCE,
     **matrix.REFERENCE,
 }

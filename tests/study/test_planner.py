@@ -12,6 +12,7 @@ from steepest.errors import BadSetting, BadTask
 from steepest.study.planner import (
     batch_size_of,
     cut,
+    engine_of,
     evaluation_steps,
     facts_for,
     lanes_per_shard,
@@ -138,3 +139,11 @@ def test_a_task_that_cannot_be_a_fleet_is_trained_solo_or_refused():
     assert plan_run(asked, asked.protocol, foreign, FACTS, 100, 64).engine == "solo"
     with pytest.raises(BadTask, match="slower in a fleet than alone"):
         plan_run(spec(engine="fleet"), asked.protocol, asked.contenders[0], lstm, 100, 64)
+
+
+def test_a_contender_that_trains_one_model_at_a_time_does_so_and_the_others_train_in_fleets():
+    alone = replace(contender("sam"), fleet_obstacle="needs a second gradient")
+    assert engine_of(spec("sam"), alone, FACTS) == "solo"
+    assert engine_of(spec("sam"), contender("adam"), FACTS) == "fleet"
+    with pytest.raises(BadTask, match="cannot be trained as a fleet: sam needs a second gradient"):
+        engine_of(spec("sam", engine="fleet"), alone, FACTS)

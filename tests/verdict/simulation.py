@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from steepest.verdict.across import hierarchical, intervals, mean_of
 from steepest.verdict.pairs import compare_all
-from steepest.verdict.stats import bootstrap_t, holm, welch
+from steepest.verdict.sequential import FIXED, Look
+from steepest.verdict.stats import bootstrap_t, holm, mean_interval, welch
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
@@ -35,6 +37,27 @@ def coverage(luck: str, n: int, spread: float, studies: int, method: str = "welc
     for x, y in zip(a, b, strict=True):
         interval = welch(x, y).interval(0.95) if method == "welch" else bootstrap_t(x, y, 0.95, rng, 999)
         held += interval.low <= 0 <= interval.high
+    return held / studies
+
+
+def covered_over_tasks(tasks: int, n: int, studies: int, method: str = "expanded", seed: int = 0) -> float:
+    """The share of studies whose 95 % interval of a mean over tasks holds the true one, 0: tasks differ by as much as
+    their n replicates do. method: "expanded" (as the verdict has it), "percentile", or "t" over the tasks' means."""
+    rng = np.random.default_rng([seed, tasks, n])
+    held = 0
+    for _ in range(studies):
+        x = rng.normal(size=(tasks, 1)) + rng.normal(size=(tasks, n))
+        if method == "t":
+            interval = mean_interval(x.mean(axis=1), 0.95)
+            low, high = interval.low, interval.high
+        else:
+            means = hierarchical([[row] for row in x], mean_of, rng, 1000)[0].mean(axis=(1, 2))
+            if method == "percentile":
+                low, high = np.quantile(means, [0.025, 0.975])
+            else:
+                interval = intervals(np.array([x.mean()]), means[:, None], 0.95, tasks)[0]
+                low, high = interval.low, interval.high
+        held += bool(low <= 0 <= high)
     return held / studies
 
 
@@ -80,6 +103,41 @@ def false_behind(
             p = dict(zip(others, holm(raw, 0.05).p, strict=True))
         wrong += any(p[name] < 0.05 for name in others if lags[int(name)] == lags[int(best)] == 0)
     return wrong / studies
+
+
+def looked_at(
+    lags: Sequence[float],
+    looks: Sequence[int],
+    studies: int,
+    luck: str = "normal",
+    correlation: float = 0.0,
+    valid: bool = True,
+    seed: int = 0,
+) -> tuple[float, float, float]:
+    """Studies that add replicates from look to look until all that differ are told apart: the share in which equals
+    were, at any look; the share in which all that differ were in the end; and the mean number of replicates.
+
+    Studies whose contenders are all equal stop as soon as any two are told apart. valid: False takes plain p values at
+    every look, as is often done.
+    """
+    rng = np.random.default_rng([seed, len(lags), 77])
+    names = [str(i) for i in range(len(lags))]
+    wrong = right = total = 0
+    for _ in range(studies):
+        shared = LUCK[luck](rng, (looks[-1],))
+        x = {name: tuned(rng, luck, shared, lag, correlation) for name, lag in zip(names, lags, strict=True)}
+        for i, n in enumerate(looks):
+            look = Look(i, tuple(looks)) if valid else FIXED
+            samples = {name: dict(enumerate(values[:n])) for name, values in x.items()}
+            pairs = compare_all(samples, 0.05, rng, look).pairs
+            told = {(a, b) for a, b in pairs if a < b and pairs[a, b].p < 0.05}
+            false = any(lags[int(a)] == lags[int(b)] for a, b in told)
+            open_ = [(a, b) for a in names for b in names if a < b and lags[int(a)] != lags[int(b)]]
+            found = bool(open_) and all(pair in told for pair in open_)
+            if false or found:
+                break
+        wrong, right, total = wrong + false, right + found, total + n
+    return wrong / studies, right / studies, total / studies
 
 
 def found_behind(lag: float, n: int, studies: int, correlation: float, seed: int = 0) -> float:

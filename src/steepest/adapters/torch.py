@@ -12,14 +12,28 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
+from operator import itemgetter
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from steepest.adapters.forms import plateau_lines
+from steepest.adapters.moving import (
+    Batch,
+    Kernels,
+    begin,
+    check_dense,
+    check_real,
+    compiles_by_default,
+    move,
+    real,
+    write,
+)
+from steepest.adapters.second import SECOND_LINES, SecondGradients
 from steepest.errors import BadInput, BadSetting
-from steepest.optim.apply import check_matrices, evaluated, fresh, is_wide, moved, moved_together
+from steepest.optim.apply import State, check_matrices, evaluated, is_wide, moved_together
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
 from steepest.optim.entry import Entry
 from steepest.optim.rule import (
@@ -31,7 +45,7 @@ from steepest.optim.rule import (
     describe_hyperparameters,
     hyperparameters,
 )
-from steepest.optim.schedules import schedule
+from steepest.optim.schedules import listens, schedule
 from steepest.optim.stock import stock
 from steepest.optim.wrappers import unwrap, wrap
 from steepest.types import Contender, Setting
@@ -39,78 +53,103 @@ from steepest.types import Contender, Setting
 Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
 
-class RuleOptimizer(torch.optim.Optimizer):
+class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
     """The driver that `as_torch` joins to a rule. It behaves as torch's own do: parameter groups with settings of their
     own, closures, schedulers, `state_dict`, copies and pickles; a parameter without gradient stays as it is, and
-    gradients are read only. Sparse gradients and complex parameters raise BadInput.
+    gradients are read only. Complex parameters go with element-wise rules, sparse gradients with those that rest where
+    a gradient is zero; for others both raise BadInput.
+
+    Element-wise rules run as compiled kernels (docs/drop-in.md) unless `compile` is False, or STEEPEST_COMPILE is 0.
     """
 
     rule: ClassVar[type[Rule]]
+    is_compiled: bool = True
+    """Whether kernels are compiled where the rule allows it; may be changed between steps. No part of `state_dict`."""
+    _kernels: Kernels | None = None
 
-    def __init__(self, params: Params, lr: float | None = None, **settings: Setting) -> None:
-        if lr is not None:
-            settings["lr"] = lr
-        check_settings(self.rule, settings)
-        super().__init__(params, {**hyperparameters(self.rule), **settings})
+    def __init__(
+        self, params: Params, lr: float | Tensor | None = None, *, compile: bool | None = None, **settings: Setting
+    ) -> None:
+        chosen: dict[str, Any] = dict(settings) if lr is None else {**settings, "lr": lr}
+        _check(self.rule, chosen)
+        self.is_compiled = compiles_by_default() if compile is None else compile
+        super().__init__(params, {**hyperparameters(self.rule), **chosen})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As torch's; raises BadSetting for a hyperparameter out of its range."""
         known = hyperparameters(self.rule)
-        check_settings(self.rule, {name: value for name, value in param_group.items() if name in known})
+        _check(self.rule, {name: value for name, value in param_group.items() if name in known})
         super().add_param_group(param_group)
 
-    @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
         """One update of every parameter that has a gradient; returns what `closure` returns."""
-        loss = None
+        loss, closure = None, self._closure(closure)
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        if self.is_evaluating:
+        if averages(self.rule) and self.is_evaluating:
             raise BadInput(
                 "The parameters are those for evaluation, where no step can be taken. Call optimizer.train() before "
                 "the gradient is computed, or optimizer.follow(model) once."
             )
-        check_matrices(self.rule, [p.shape for group in self.param_groups for p in group["params"]])
-        together: list[tuple[Tensor, Tensor, tuple[Tensor, ...], Any]] = []
-        for group in self.param_groups:
-            settings = {name: group[name] for name in hyperparameters(self.rule)}
-            h = at_rate(settings, float(group["lr"]))
-            coefficients = cache(partial(_coefficients, self.rule, h))
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                _check_dense(p)
-                state = self.state[p]
-                if not state:
-                    start = zip(self.rule.state, fresh(self.rule, h, p), strict=True)
-                    state.update({"step": 0, **self.rule.carry, **dict(start)})
-                state["step"] += 1  # per parameter: one that had no gradient is behind
-                c, carry = coefficients(state["step"], *(state[name] for name in self.rule.carry))
-                state.update(carry)
-                held = tuple(state[name] for name in self.rule.state)
-                if is_wide(self.rule):
-                    together.append((p, p.grad, held, c))
-                else:
-                    self._move(p, p.grad, held, c)
-        if together:
-            self._move_together(together)
+        rule = self.rule
+        if rule.fallback is not None:
+            check_matrices(rule, [p.shape for group in self.param_groups for p in group["params"]])
+        batches = [batch for group in self.param_groups for batch in self._batches(group)]
+        if is_wide(rule) or rule.second:
+            self._move_together([each for batch in batches for each in batch.each()], closure)
+            return loss
+        if self.is_compiled and self._kernels is None:
+            self._kernels = Kernels()
+        for batch in batches:
+            move(rule, batch, self._kernels if self.is_compiled else None)
         return loss
 
-    def _move(self, p: Tensor, g: Tensor, state: tuple[Tensor, ...], c: Any) -> None:
-        """One tensor's update in place: the seam at which a compiled kernel takes the eager rule's place."""
-        _write(p, state, *moved(self.rule, p, g, state, c))
+    def _batches(self, group: dict[str, Any]) -> Iterator[Batch]:
+        """The parameters of a group that have a gradient, together where their steps are the same; counts the steps."""
+        rule, h = self.rule, _at(self.rule, group)
+        gs = [g for p in group["params"] if (g := p.grad) is not None]
+        ps = group["params"]
+        if len(gs) < len(ps):
+            ps = [p for p in ps if p.grad is not None]
+        states = [*map(self.state.__getitem__, ps)]
+        for p, state in zip(ps, states, strict=True) if not all(states) else ():
+            if not state:
+                state.update({"step": 0, **rule.carry, **dict(zip(rule.state, begin(rule, h, p), strict=True))})
+        times = [*map(itemgetter("step", *rule.carry), states)]  # of each: one that had no gradient is behind
+        for time in dict.fromkeys(times):
+            now = (ps, gs, states)
+            if times.count(time) < len(times):
+                at = [i for i, other in enumerate(times) if other == time]
+                now = tuple([column[i] for i in at] for column in now)
+            done, carried = (time[0], time[1:]) if isinstance(time, tuple) else (time, ())
+            c, carry = _coefficients(rule, h, done + 1, *carried)
+            for state in now[2]:
+                state["step"] = done + 1
+                if carry:
+                    state.update(carry)
+            yield Batch(now[0], now[1], [[state[name] for state in now[2]] for name in rule.state], c)
 
-    def _move_together(self, moving: list[tuple[Tensor, Tensor, tuple[Tensor, ...], Any]]) -> None:
-        """All parameters that have a gradient, for a rule of the whole model, whose numbers stand in every state."""
+    @torch.no_grad()
+    def _move_together(self, moves: list[tuple[Tensor, Tensor, State, Any]], closure: Callable[[], Any] | None) -> None:
+        """All parameters that have a gradient, for a rule of the whole model, whose numbers stand in every state, or
+        for one that takes a second gradient.
+        """
+        if not moves:
+            return
         numbers = [i for i, name in enumerate(self.rule.state) if name in self.rule.numbers]
         oldest = max((state for state in self.state.values()), key=lambda state: state["step"])
-        for _, _, held, _ in moving:
+        for p, g, held, _ in moves:
+            check_dense(self.rule, g)
+            check_real(self.rule, p)
             for i in numbers:
                 held[i].copy_(oldest[self.rule.state[i]])
-        ws, gs, states, cs = zip(*moving, strict=True)
-        for p, held, (there, new) in zip(ws, states, moved_together(self.rule, ws, gs, states, cs), strict=True):
-            _write(p, held, there, new)
+        ws, gs, states, cs = zip(*moves, strict=True)
+        given = states
+        if self.rule.second and closure is not None:
+            gs, given = self._with_second(ws, gs, states, cs, closure)
+        for p, held, (there, new) in zip(ws, states, moved_together(self.rule, ws, gs, given, cs), strict=True):
+            write(p, held, there, new)
 
     # ---- where to evaluate -------------------------------------------------------------------------------------------
 
@@ -128,14 +167,14 @@ class RuleOptimizer(torch.optim.Optimizer):
         if not averages(self.rule) or self.is_evaluating:
             return
         for group in self.param_groups:
-            h = at_rate({name: group[name] for name in hyperparameters(self.rule)}, float(group["lr"]))
+            h = _at(self.rule, group)
             for p in group["params"]:
                 if state := self.state.get(p):
                     carried = [state[name] for name in self.rule.carry]
                     c, _ = _coefficients(self.rule, h, state["step"], *carried)
-                    held = tuple(state[name] for name in self.rule.state)
+                    held = tuple(real(state[name]) for name in self.rule.state)
                     state["training"] = p.clone()
-                    p.copy_(evaluated(self.rule, p, held, c))
+                    real(p).copy_(evaluated(self.rule, real(p), held, c))
 
     @torch.no_grad()
     def train(self) -> None:
@@ -176,29 +215,32 @@ class RuleOptimizer(torch.optim.Optimizer):
                     )
         super().load_state_dict(state_dict)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "is_compiled": self.is_compiled}
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _blank, unwrap(self.rule), self.__getstate__()  # a generated class is found again through its rule
 
 
-def _write(p: Tensor, state: tuple[Tensor, ...], there: Tensor, new: tuple[Tensor, ...]) -> None:
-    p.copy_(there)
-    for old, value in zip(state, new, strict=True):
-        old.copy_(value)
+def _check(rule: type[Rule], settings: dict[str, Any]) -> None:
+    """As `check_settings`; a rate may be a tensor of one number, too."""
+    check_settings(rule, {name: x.item() if isinstance(x, Tensor) else x for name, x in settings.items()})
+
+
+@cache
+def _names(rule: type[Rule]) -> tuple[str, ...]:
+    return tuple(hyperparameters(rule))
+
+
+def _at(rule: type[Rule], group: dict[str, Any]) -> Any:
+    """The hyperparameters of a group, with its rate of now."""
+    return at_rate({name: group[name] for name in _names(rule)}, float(group["lr"]))
 
 
 def _coefficients(rule: type[Rule], h: Any, t: int, *carried: float) -> tuple[Any, dict[str, float]]:
     """The coefficients of step t, and the carry after it, from the carry before it."""
     carry = dict(zip(rule.carry, carried, strict=True))
     return coefficient_record(rule.advance(h, t, carry)), carry
-
-
-def _check_dense(p: Tensor) -> None:
-    if p.is_complex():
-        raise BadInput("A complex parameter cannot be updated: rules are defined on real numbers. Use view_as_real.")
-    if p.grad is not None and p.grad.layout is not torch.strided:
-        raise BadInput(
-            "A sparse gradient cannot be used: rules need dense ones. Build the embedding without sparse=True."
-        )
 
 
 def _blank(rule: type[Rule], wrappers: Sequence[str]) -> RuleOptimizer:
@@ -208,13 +250,21 @@ def _blank(rule: type[Rule], wrappers: Sequence[str]) -> RuleOptimizer:
 
 @cache
 def as_torch(rule: type[Rule]) -> type[RuleOptimizer]:
-    """The `torch.optim.Optimizer` subclass of a rule: called with (params, lr=…, **hyperparameters)."""
+    """The `torch.optim.Optimizer` subclass of a rule: called with (params, lr=…, compile=…, **hyperparameters).
+
+    Raises BadSetting for a rule that has a hyperparameter of that name.
+    """
+    if "compile" in _names(rule):
+        raise BadSetting(
+            f"{rule.__name__} has a hyperparameter named compile, which is the switch of every optimizer. Rename it."
+        )
     keyword = inspect.Parameter.KEYWORD_ONLY
     usual = inspect.Parameter.POSITIONAL_OR_KEYWORD
     accepted = [inspect.Parameter("params", usual)] + [
         inspect.Parameter(name, usual if name == "lr" else keyword, default=default)
         for name, default in hyperparameters(rule).items()
     ]
+    accepted.append(inspect.Parameter("compile", keyword, default=None))
     lines = [
         f"    {row['name']}: {row['meaning']} ({row['allowed']}; default {row['default']})"
         for row in describe_hyperparameters(rule)
@@ -242,11 +292,16 @@ def __dir__() -> list[str]:
 
 
 def build(
-    optimizer: str | Entry | type[Rule], params: Params, lr: float | None = None, **settings: Setting
+    optimizer: str | Entry | type[Rule],
+    params: Params,
+    lr: float | None = None,
+    *,
+    compile: bool | None = None,
+    **settings: Setting,
 ) -> RuleOptimizer:
     """An optimizer from its name in the catalogue, its entry or its rule; without `lr`, at its default rate.
 
-    Raises UnknownName or BadSetting.
+    `compile` as in `RuleOptimizer`. Raises UnknownName or BadSetting.
     """
     chosen: dict[str, Any] = dict(settings) if lr is None else {**settings, "lr": lr}
     if isinstance(optimizer, str):
@@ -254,7 +309,7 @@ def build(
     if isinstance(optimizer, Entry):
         chosen = {**settings_of(optimizer, chosen)}
         optimizer = optimizer.rule
-    return as_torch(optimizer)(params, **chosen)
+    return as_torch(optimizer)(params, compile=compile, **chosen)
 
 
 # ---- code to paste ---------------------------------------------------------------------------------------------------
@@ -293,12 +348,16 @@ def code(
                 "# Evaluated at an average of the weights: model.eval() puts it in place, model.train() takes it out.",
                 "optimizer.follow(model)",
             ]
+        lines += SECOND_LINES[item.rule.second]
     if what.batch_size is not None:
         named = {"full": "over all examples of the training part", 1: "of a single example"}
         lines.insert(
             0, f"# Give every step the gradient {named.get(what.batch_size, f'over {what.batch_size} examples')}."
         )
-    if what.schedule != "constant":
+    if listens(what.schedule):
+        imports.append("import torch")
+        lines += plateau_lines(what.schedule, rate)
+    elif what.schedule != "constant":
         schedule(what.schedule)  # raises UnknownName
         if horizon is not None and horizon < 1:
             raise BadSetting(f"The schedule {what.schedule} needs a horizon of at least one step; it is {horizon}.")

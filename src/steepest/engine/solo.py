@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from torch import Tensor, nn
 from steepest.engine.curves import Curves, joined
 from steepest.engine.data import Order, Part, placed
 from steepest.engine.draws import seed_step
+from steepest.engine.second import Again, check_second, second_gradient
 from steepest.engine.workshop import EMPTY, Configured, Foreign, Workshop
-from steepest.optim.apply import check_matrices, evaluated, fresh, moved_together
+from steepest.optim.apply import check_matrices, evaluated, fresh, moved_together, with_second
 from steepest.optim.rule import at_rate, averages, coefficient_record
 from steepest.optim.schedules import schedule
 from steepest.tasks.task import Task
@@ -65,7 +67,10 @@ class Trial:
         self.model = task.build_model(lane.seed, self.dtype).to(self.device)
         self.factor = schedule(shard.contender.schedule)
         first = lane.rate * self.factor(1, shard.steps)
-        self.optimizer = _driver(workshop.optimizer(shard.contender), self.model, first)
+        optimizer = workshop.optimizer(shard.contender)
+        if isinstance(optimizer, Configured):
+            check_second(optimizer.rule.second, task, shard.contender.name)
+        self.optimizer = _driver(optimizer, self.model, first)
 
     def step(self, t: int) -> float:
         """Step t = 1, 2, …: forward, backward, update. The loss is the batch's, before the update."""
@@ -74,7 +79,8 @@ class Trial:
         self.model.zero_grad()
         loss = self.task.loss(self.model(*inputs), targets)
         loss.backward()
-        self.optimizer.step(self.lane.rate * self.factor(t, self.shard.steps))
+        again = partial(second_gradient, self.task, self.model, inputs, targets, self.lane.seed, t)
+        self.optimizer.step(self.lane.rate * self.factor(t, self.shard.steps), again)
         return loss.item()
 
     @torch.no_grad()
@@ -120,13 +126,18 @@ class RuleDriver:
         self.last: Any = None  # the coefficients of the step before
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
+    def step(self, rate: float, again: Again) -> None:
+        """One update; `again` computes a second gradient of given parameters, for a rule that needs one."""
         self.t += 1
         c = coefficient_record(self.rule.advance(at_rate(self.settings, rate), self.t, self.carry))
         here = [i for i, w in enumerate(self.parameters) if w.grad is not None]
         ws = [self.parameters[i] for i in here]
         gradients = [w.grad for w in ws if w.grad is not None]
-        moves = moved_together(self.rule, ws, gradients, [self.state[i] for i in here], [c] * len(here))
+        states, cs = [self.state[i] for i in here], [c] * len(here)
+        if self.rule.second:
+            other = partial(again, self.rule.second, ws)
+            gradients, states = with_second(self.rule, ws, gradients, states, cs, other)
+        moves = moved_together(self.rule, ws, gradients, states, cs)
         for i, w, (new, state) in zip(here, ws, moves, strict=True):
             w.copy_(new)
             self.state[i] = state
@@ -166,7 +177,7 @@ class ForeignDriver:
         if all(map(callable, self.switches)):
             self.switches[to]()  # type: ignore[misc]
 
-    def step(self, rate: float) -> None:
+    def step(self, rate: float, again: Again) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()

@@ -212,9 +212,22 @@ class RAdam(Rule):
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
-        m, v = _moments(add_scaled(g, w, c.decay), s, c)
-        scaled = shift(scale(v.sqrt(), c.adapts), c.eps).reciprocal() * c.root  # so torch divides a float by a tensor
-        return w - m / c.first * c.lr * scaled * c.rectified, (m, v)
+        return _radam_step(w, add_scaled(g, w, c.decay), s, c)
+
+
+@dataclass(frozen=True)
+class RAdamW(RAdam):
+    """w ← (1 − ηλ)w, then RAdam's step without any coupled decay"""
+
+    weight_decay: float = number(1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0)
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {**RAdam.coefficients(h, t), "keep": 1 - h.lr * h.weight_decay}
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        return _radam_step(w * c.keep, g, s, c)
 
 
 # ---- what they share -------------------------------------------------------------------------------------------------
@@ -233,3 +246,9 @@ def _nadam_step(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
     m, v = _moments(g, s, c)
     root = shift((v / c.correction).sqrt(), c.eps)
     return add_quotient(add_quotient(w, g, root, c.step_g), m, root, c.step_m), (m, v)
+
+
+def _radam_step(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    m, v = _moments(g, s, c)
+    scaled = shift(scale(v.sqrt(), c.adapts), c.eps).reciprocal() * c.root  # so torch divides a float by a tensor
+    return w - m / c.first * c.lr * scaled * c.rectified, (m, v)

@@ -8,8 +8,9 @@ parameters' shares side by side as in the buffer [R, P] of the parameters themse
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import repeat
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -89,6 +90,50 @@ def moved_together(
         new, kept = wrapper.after(ws[i], new, gs[i], state_record(wrapper, states[i][own:]), cs[i])
         results[i] = (new, (*state, *kept))
     return results
+
+
+def with_second(
+    rule: type[Rule],
+    ws: Sequence[Tensor],
+    gs: Sequence[Tensor],
+    states: Sequence[State],
+    cs: Sequence[Any],
+    again: Callable[[], Sequence[Tensor]],
+) -> tuple[list[Tensor], list[State]]:
+    """The gradients and states with which a rule that needs a second gradient makes its update.
+
+    `again` computes that gradient, one tensor a parameter, at the weights that the parameters have when it is called;
+    they are moved in place for it, and back.
+    """
+    due = [getattr(c, "second", 1.0) != 0 for c in cs]
+    if not any(due):
+        return list(gs), list(states)
+    kept = [w.clone() for w in ws]
+    try:
+        if rule.second == "elsewhere":
+            for w, there, is_due in zip(ws, _elsewhere(rule, ws, gs, states, cs), due, strict=True):
+                if is_due:
+                    w.copy_(there)
+        seconds = again()
+    finally:
+        for w, before in zip(ws, kept, strict=True):
+            w.copy_(before)
+    gradients, changed = list(gs), list(states)
+    for i, (w, second, c) in enumerate(zip(ws, seconds, cs, strict=True)):
+        if due[i]:
+            held = state_record(rule, states[i])
+            gradients[i], news = rule.combine(w, gs[i], second, held, c)
+            changed[i] = tuple(held._replace(**news))
+    return gradients, changed
+
+
+def _elsewhere(
+    rule: type[Rule], ws: Sequence[Tensor], gs: Sequence[Tensor], states: Sequence[State], cs: Sequence[Any]
+) -> Sequence[Tensor]:
+    columns = dict(zip(rule.state, zip(*states, strict=True), strict=True)) if rule.state else {}
+    alike = {name: xs for name, xs in columns.items() if all(x.shape == w.shape for x, w in zip(xs, ws, strict=True))}
+    held = SimpleNamespace(**{name: _side_by_side(xs) for name, xs in alike.items()})
+    return _cut(rule.elsewhere(_side_by_side(ws), _side_by_side(gs), held, _joined(cs, ws)), ws)
 
 
 def _moved_side_by_side(

@@ -20,9 +20,10 @@ from steepest.optim import (
     rows_modelwide,
     rows_moments,
     rows_signs,
+    rows_twice,
 )
 from steepest.optim.entry import Entry
-from steepest.optim.rule import check_settings, describe_hyperparameters, hyperparameters
+from steepest.optim.rule import SECOND_OBSTACLE, check_settings, describe_hyperparameters, hyperparameters
 from steepest.optim.wrappers import WRAPPERS, wrap
 from steepest.types import BatchSize, Contender, Setting
 
@@ -35,6 +36,7 @@ CATALOGUE = (
     *rows_layerwise.ROWS,
     *rows_matrix.ROWS,
     *rows_modelwide.ROWS,
+    *rows_twice.ROWS,
 )
 
 
@@ -102,6 +104,8 @@ def contender(
         settings=settings,
         schedule=schedule,
         batch_size=item.batch_size if batch_size is None else batch_size,
+        fleet_obstacle=SECOND_OBSTACLE if item.rule.second else "",
+        default_rate=item.rate,
     )
 
 

@@ -6,7 +6,7 @@ one, turns g into g + λw first of all. State starts at zero unless the rule say
 
 from __future__ import annotations
 
-from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam
+from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam, RAdamW
 from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
 from steepest.optim.descent import ASGD, SGD, AveragedMomentum, Momentum, Nesterov
 from steepest.optim.moments import AdaBelief, Adan, AdEMAMix, Yogi
@@ -31,6 +31,7 @@ __all__ = [
     "NAdamW",
     "Nesterov",
     "RAdam",
+    "RAdamW",
     "RMSProp",
     "RMSPropMomentum",
     "Rprop",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam
+from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam, RAdamW
 from steepest.optim.entry import KERAS_DECAY, OPTAX_SAME, PYTORCH_SAME, Departure, Entry, Paper
 
 KINGMA = Paper("D. P. Kingma, J. Ba", "Adam: A Method for Stochastic Optimization", 2015)
@@ -156,6 +156,24 @@ ROWS = (
             PYTORCH_SAME,
             Departure("Keras", "has none"),
             Departure("Optax", "ε is added to the corrected root"),
+        ),
+    ),
+    Entry(
+        name="radamw",
+        title="RAdamW",
+        rule=RAdamW,
+        centre=1e-3,
+        rate=1e-3,
+        summary="RAdam with a weight decay that the adaptive scaling does not touch.",
+        formula=(
+            f"w ← (1−ηλ)w ;  {MOMENTS} ;  w ← w − ηr · m/(1−β₁ᵗ) · √(1−β₂ᵗ)/(√v + ε) where ρ > ρ₀, "
+            "else w ← w − η · m/(1−β₁ᵗ)"
+        ),
+        paper=LIU,
+        departures=(
+            Departure("PyTorch", "λ is 0; RAdam(decoupled_weight_decay=True)", {"weight_decay": 0.0}),
+            Departure("Keras", "has none"),
+            Departure("Optax", "ε is added to the corrected root; as a chain with add_decayed_weights"),
         ),
     ),
 )

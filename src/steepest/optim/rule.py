@@ -37,6 +37,9 @@ from steepest.errors import BadSetting, UnknownName
 from steepest.types import Setting
 
 Scope = Literal["element", "tensor", "matrix", "model"]
+Second = Literal["", "elsewhere", "sampled"]
+SECOND_OBSTACLE = "needs a second gradient in a step, which fleets do not compute"
+"""Why a rule that has a `second` trains one model at a time."""
 Scalar = float | Tensor
 Updated = tuple[Tensor, tuple[Tensor, ...]]
 
@@ -56,6 +59,11 @@ class Rule:
     """Those names of the state, in a rule of the whole model, that are one number for all parameters, [1] or [R, 1]."""
     layers: ClassVar[Any] = None
     """Wrapper and rule within, of a wrapped rule if one of them looks at the whole model and the other at tensors."""
+    second: ClassVar[Second] = ""
+    """The second gradient that a step needs, in those steps in which a coefficient `second` is not zero, or in all if
+    there is none of that name. "elsewhere": of the same batch, at the weights that `elsewhere` names. "sampled": of the
+    same inputs, with B targets drawn from what the model predicts, and √B times that of their mean loss; so its square
+    estimates the diagonal of the Gauss-Newton matrix. A rule that needs one trains one model at a time."""
 
     lr: float
 
@@ -100,6 +108,21 @@ class Rule:
         Called where there is a coefficient `renew` that is not zero. For rules that look at a tensor or a matrix.
         """
         return {}
+
+    @staticmethod
+    def elsewhere(w: Tensor, g: Tensor, s: Any, c: Any) -> Tensor:
+        """Where the second gradient of that name is taken. All are rows [P] of the whole model; of the state `s` there
+        are those tensors that are shaped like their parameter.
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def combine(w: Tensor, g: Tensor, second: Tensor, s: Any, c: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """What `update` is given as the gradient, and those states that the second gradient changes, by name.
+
+        Called before the update, for one parameter tensor, in steps in which the second gradient is due.
+        """
+        return g, {}
 
     @staticmethod
     def evaluation_weights(w: Tensor, s: Any, c: Any) -> Tensor:

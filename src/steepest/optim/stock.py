@@ -24,6 +24,7 @@ from steepest.optim.elementwise import (
     NAdamW,
     Nesterov,
     RAdam,
+    RAdamW,
     RMSProp,
     RMSPropMomentum,
     Rprop,
@@ -131,6 +132,11 @@ def _radam(h: Any) -> Stock | None:
     return Stock("RAdam", {"betas": (h.b1, h.b2), "eps": h.eps, "weight_decay": h.weight_decay})
 
 
+def _radamw(h: Any) -> Stock | None:
+    plain = _radam(h)
+    return plain and Stock("RAdam", {**plain.arguments, "decoupled_weight_decay": True})
+
+
 def _adadelta(h: Any) -> Stock:
     return Stock("Adadelta", {"rho": h.rho, "eps": h.eps, "weight_decay": h.weight_decay})
 
@@ -166,5 +172,6 @@ _STOCK: dict[type[Rule], Callable[[Any], Stock | None]] = {
     NAdam: _nadam,
     NAdamW: _nadamw,
     RAdam: _radam,
+    RAdamW: _radamw,
     Adafactor: _adafactor,
 }

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from steepest.errors import BadSetting, UnknownName
-from steepest.optim.rule import Rule, Scope, Updated, add_scaled, lerp, number, state_record
+from steepest.optim.rule import Rule, Scope, Second, Updated, add_scaled, lerp, number, state_record
 
 
 class Wrapper:
@@ -39,6 +39,10 @@ class Wrapper:
     """To stand after the rule's own formula."""
     source: ClassVar[str] = ""
     """Where it was first described."""
+    second: ClassVar[Second] = ""
+    """The second gradient that it needs, as in a rule; `elsewhere` and `combine` are the rule's, too."""
+    elsewhere = staticmethod(Rule.elsewhere)
+    combine = staticmethod(Rule.combine)
 
     @staticmethod
     def coefficients(h: Any, t: int) -> Mapping[str, float]:
@@ -206,6 +210,34 @@ class Centralise(Wrapper):
         return g - g.mean(dim=tuple(range(1, g.ndim)), keepdim=True) if g.ndim > 1 else g
 
 
+@dataclass(frozen=True)
+class SharpnessAware(Wrapper):
+    """g ← ∇L(w + ρg/|g|), |g| over all parameters, for the same batch: twice the work of a step
+
+    Whatever else is around the rule sees this gradient in the place of the first.
+    """
+
+    radius: float = number(0.05, "ρ", "how far up the slope the gradient is taken", low=0)
+    second = "elsewhere"
+    title = "sharpness-aware"
+    sentence = "with the gradient from a little way up the slope, so that it seeks flat valleys"
+    formula = "g ← ∇L(w + ρg/|g|)"
+    source = "P. Foret, A. Kleiner, H. Mobahi, B. Neyshabur, Sharpness-Aware Minimization, 2021"
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {"radius": h.radius}
+
+    @staticmethod
+    def elsewhere(w: Tensor, g: Tensor, s: Any, c: Any) -> Tensor:
+        size = torch.linalg.vector_norm(g, dim=-1, keepdim=True)
+        return w + g * (c.radius / (size + 1e-12))  # 10⁻¹² as in the authors' code
+
+    @staticmethod
+    def combine(w: Tensor, g: Tensor, second: Tensor, s: Any, c: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        return second, {}
+
+
 # ---- the step, and the weights after it ------------------------------------------------------------------------------
 
 
@@ -312,6 +344,7 @@ WRAPPERS: dict[str, type[Wrapper]] = {
     "clip-norm": ClipNorm,
     "agc": AdaptiveClip,
     "centralise": Centralise,
+    "sam": SharpnessAware,
     "cautious": Cautious,
     "lookahead": Lookahead,
     "ema": MovingAverage,
@@ -354,6 +387,10 @@ def _wrapped(rule: type[Rule], wrapper: type[Wrapper]) -> type[Rule]:
     if clash or wrapper in _kinds(rule):
         shared = f": both have {', '.join(sorted(clash))}" if clash else " a second time"
         raise BadSetting(f"{wrapper.__name__} cannot be put around {rule.__name__}{shared}.")
+    if wrapper.second and rule.second:
+        raise BadSetting(
+            f"{wrapper.__name__} cannot be put around {rule.__name__}: each needs a second gradient of its own."
+        )
 
     def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
         held = tuple(s)
@@ -384,6 +421,7 @@ def _wrapped(rule: type[Rule], wrapper: type[Wrapper]) -> type[Rule]:
             "advance": classmethod(advance),
             "coefficients": staticmethod(coefficients),
             "update": staticmethod(update),
+            **({name: vars(wrapper)[name] for name in ("second", "elsewhere", "combine")} if wrapper.second else {}),
         },
     )
     if wrapper.evaluation is not Wrapper.evaluation:

@@ -52,7 +52,7 @@ def _reach(entry: dict[str, Any], sign: int) -> tuple[float, float]:
 
 def rate_domain(entries: list[dict[str, Any]]) -> Domain | None:
     """All rates searched by any contender, with a quarter of a decade to spare on both sides."""
-    rates = [point["rate"] for entry in entries for point in entry["points"]]
+    rates = [point["rate"] for entry in entries for point in entry["points"] if point["rate"]]
     if not rates:
         return None
     low, high = math.log10(min(rates)) - 0.25, math.log10(max(rates)) + 0.25

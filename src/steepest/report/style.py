@@ -63,6 +63,7 @@ FIXED = {
     "nadam": Style(6, 2),
     "nadamw": Style(6, 3),
     "mars-approx": Style(6, 4),
+    "mars": Style(6, 6),
     "ademamix": Style(6, 5),
     "adagrad": Style(2, 0),
     "adagrad-printed": Style(2, 1),
@@ -88,10 +89,12 @@ FIXED = {
     "lamb": Style(5, 1),
     "schedule-free-adamw": Style(5, 2),
     "hypergradient-adam": Style(5, 3),
+    "radamw": Style(5, 4),
     "muon": Style(7, 0),
     "muon-bfloat16": Style(7, 1),
     "shampoo": Style(7, 2),
     "soap": Style(7, 3),
+    "sophia-g": Style(7, 4),
 }
 """Catalogue name → its look, for good: relatives share a colour, and the dash tells them apart."""
 

@@ -31,7 +31,8 @@ def text(view: Mapping[str, Any], colour: bool = False) -> str:
     if not view["tasks"]:
         blocks.append("No trial has finished yet.")
     blocks.append(_claims(view["claims"]))
-    blocks.append(_reproduce(view, paint))
+    if view["reproduce"]["command"]:
+        blocks.append(_reproduce(view, paint))
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -92,6 +93,8 @@ def _rates(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
         ]
         for s in task["standings"]
     ]
+    if all(s["rate_text"] == "–" for s in task["standings"]):
+        return ""
     table = _table(head, rows, "<r<rrrrr", _plain)
     if any(s["untuned"] for s in task["standings"]):
         table += "\n↑ ↓ untuned: the best rate lies at that edge of what was searched, so a better one may lie beyond."

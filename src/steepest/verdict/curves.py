@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.selection import is_sound
-from steepest.types import Trace
+from steepest.types import NO_RATE, Trace
 from steepest.verdict.table import Entrant, curve_of
 
 BANDWIDTH = 0.25
@@ -44,7 +44,12 @@ class Advice:
     """The rate to use, and the good rates around it."""
 
     rate: float
+    peak: float
+    """The rate with the best mean, which the ranges lie around."""
     safe_rates: tuple[float, float]
+    """Within 5 % of it."""
+    closest_rates: tuple[float, float]
+    """Within 1 %."""
     decades_1pct: float
     decades_5pct: float
 
@@ -62,13 +67,13 @@ def rate_curve(entrant: Entrant) -> RateCurve:
 
 
 def advise(curve: RateCurve) -> Advice | None:
-    """The rate recommended to a user who will run it once; None if no rate has a sound trial.
+    """The rate recommended to a user who will run it once; None if no rate has a sound trial, or none is told.
 
     Among the safe rates around the best one whose mean stays within 5 % of it, the peak of the smoothed curve: a rate
     that was lucky among poor neighbours loses to one with good neighbours.
     """
     safe = curve.safe
-    if not safe.any():
+    if not safe.any() or NO_RATE in curve.rates:
         return None
     x, y = np.log10(curve.rates), np.where(safe, curve.mean, np.nan)
     top = int(np.nanargmax(y))
@@ -79,7 +84,9 @@ def advise(curve: RateCurve) -> Advice | None:
     best = near[np.argmax(smoothed[near])]
     return Advice(
         rate=float(curve.rates[best]),
+        peak=float(curve.rates[top]),
         safe_rates=(_rate(curve, x, low), _rate(curve, x, high)),
+        closest_rates=(_rate(curve, x, low1), _rate(curve, x, high1)),
         decades_1pct=high1 - low1,
         decades_5pct=high - low,
     )

@@ -6,7 +6,7 @@ The policy lives here, apart from the methods in `stats` and from the words in `
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +16,12 @@ from steepest.rng import generator
 from steepest.types import StudyRecord, Trace
 from steepest.verdict import claims, diagnostics
 from steepest.verdict.curves import stall_level, start_level
+from steepest.verdict.everywhere import everywhere
 from steepest.verdict.nouns import Claim, Estimate, RatePoint, Standing, Tally, TaskVerdict, Verdict
-from steepest.verdict.pairs import ENOUGH, Values, compare_all
+from steepest.verdict.pairs import ENOUGH, Pair, Values, compare_all
+from steepest.verdict.sequential import look_at
 from steepest.verdict.standings import Evidence, standing, targets
-from steepest.verdict.stats import moments, probability_best
+from steepest.verdict.stats import moments, probability_best, rank_intervals
 from steepest.verdict.table import Entrant, entrant
 
 __all__ = ["Claim", "Estimate", "RatePoint", "Standing", "Tally", "TaskVerdict", "Verdict", "decide"]
@@ -50,15 +52,18 @@ def decide(
         if task.name in begun
     )
     tallies = tally(study, verdicts) if len(verdicts) > 1 else ()
+    rows, unit = everywhere(verdicts, confidence, generator(0, "bootstrap", len(study.tasks), 0))
     return Verdict(
         study=study.name,
         finished=study.finished,
         tasks=verdicts,
         contenders=study.contenders,
-        claims=claims.about_study(study, verdicts, tallies, confidence),
+        claims=claims.about_study(study, verdicts, tallies, rows, unit, confidence),
         reproduce=study.command,
         tallies=tallies,
         confidence=confidence,
+        everywhere=rows,
+        regret_unit=unit,
     )
 
 
@@ -76,23 +81,30 @@ def judge(
     best, reference = ranked[0], entrants.get(study.reference)
     sound = {item.contender: item.goodness for item in entrants.values() if item.goodness}
     judged = {name: values for name, values in sound.items() if len(values) >= ENOUGH}
-    family = compare_all(judged, 1 - confidence, generator(0, "bootstrap", index, 0))
+    look = look_at(study.protocol.looks, min((len(item.replicates) for item in entrants.values()), default=0))
+    family = compare_all(judged, 1 - confidence, generator(0, "bootstrap", index, 0), look)
+    start = start_level(ranked, traces)
     evidence = Evidence(
         task=task,
         best=best,
         reference=reference,
         finished=study.finished,
         confidence=confidence,
+        coverage=1 - look.level(1 - confidence),
         margin=task.margin if margin is None else margin,
         pairs=family.pairs,
         chances=chances_of(sound, family.paired, generator(0, "bootstrap", index, 1)),
+        places=places_of(judged, family.pairs, 1 - confidence),
         stall_level=stall_level(ranked, traces),
-        targets=targets(reference, start_level(ranked, traces)),
+        targets=targets(reference, start),
         traces=traces,
     )
     times = {time.contender: time for time in study.times if time.task == task.name}
+    defaults = {contender.name: contender.default_rate for contender in study.contenders}
+    bootstrap = generator(0, "bootstrap", index, 3)
     standings = tuple(
-        standing(evidence, place, item, times.get(item.contender)) for place, item in enumerate(ranked, start=1)
+        standing(evidence, place, item, times.get(item.contender), defaults[item.contender], bootstrap)
+        for place, item in enumerate(ranked, start=1)
     )
     verdict = TaskVerdict(
         task=task,
@@ -105,6 +117,8 @@ def judge(
         margin=evidence.margin,
         paired=family.paired,
         correlation=family.correlation,
+        looks=study.protocol.looks if study.protocol.until_sure else (),
+        start=None if start is None else best.sign * start,
     )
     findings = diagnostics.examine(verdict, evidence, entrants, generator(0, "bootstrap", index, 2))
     return replace(verdict, claims=claims.about_task(verdict, findings))
@@ -130,6 +144,17 @@ def chances_of(sound: Mapping[str, Values], together: bool, generator: np.random
     seeds = sorted(set.union(*(set(values) for values in sound.values())))
     table = np.array([[values.get(seed, math.nan) for seed in seeds] for values in sound.values()])
     return dict(zip(sound, map(float, probability_best(table, generator, together)), strict=True))
+
+
+def places_of(judged: Iterable[str], pairs: Mapping[tuple[str, str], Pair], alpha: float) -> dict[str, tuple[int, int]]:
+    """Contender → the places that it may truly have among those judged."""
+    names = list(judged)
+
+    def is_better(one: str, other: str) -> bool:
+        return one != other and pairs[one, other].p < alpha and pairs[one, other].difference.value > 0
+
+    better = np.array([[is_better(one, other) for other in names] for one in names], dtype=bool)
+    return dict(zip(names, rank_intervals(better), strict=True)) if names else {}
 
 
 def tally(study: StudyRecord, verdicts: Sequence[TaskVerdict]) -> tuple[Tally, ...]:

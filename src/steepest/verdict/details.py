@@ -23,6 +23,8 @@ def details(scene: Scene) -> Iterator[Claim]:
     yield from too_large(scene)
     yield from too_small(scene)
     yield from forgiving(scene)
+    yield from direction(scene)
+    yield from left_untuned(scene)
     yield from time_to_target(scene)
     yield from time_of_a_run(scene)
     yield from repeat_by_repeat(scene)
@@ -45,8 +47,8 @@ def tie(scene: Scene, item: Standing) -> Claim:
     assert gap is not None
     if only_just_behind(item):
         how = (
-            f"is behind {scene.best.contender} by {scene.size(gap)}, less than the {scene.gap(scene.verdict.margin)} "
-            "that matter in practice"
+            f"is behind {scene.best.contender} by {scene.size(gap)}, less than the {scene.limit} that "
+            "matter in practice"
         )
     else:
         how = f"is {scene.reach(gap, scene.best.contender)}"
@@ -172,6 +174,52 @@ def forgiving(scene: Scene) -> Iterator[Claim]:
     )
 
 
+LOPSIDED = 0.5
+"""Decades by which the good rates must reach further on one side of the best for advice on which side to err."""
+
+
+def direction(scene: Scene) -> Iterator[Claim]:
+    """On which side of its best rate the best contender forgives more; nothing where both sides are alike, or
+    where nobody knows what lies beyond."""
+    found = scene.best.sensitivity
+    if found is None or scene.best.untuned or abs(found.asymmetry) < LOPSIDED:
+        return
+    low, high = map(numbers.rate, found.good_5pct)
+    side, there, here = ("larger", f"up to {high}", f"down to {low}")
+    if found.asymmetry < 0:
+        side, there, here = "smaller", f"down to {low}", f"up to {high}"
+    beyond = f"; from {numbers.rate(found.diverges)} up most runs blow up" if found.diverges is not None else ""
+    yield Claim(
+        f"In doubt, take a {side} rate for {scene.best.contender}: from its best one, {numbers.rate(found.best)}, good "
+        f"rates reach {there}, but only {here}{beyond}.",
+        {"best": found.best, "low": found.good_5pct[0], "high": found.good_5pct[1], "diverges": found.diverges},
+        scene.keys(scene.best),
+        "rate",
+    )
+
+
+def left_untuned(scene: Scene) -> Iterator[Claim]:
+    """What tuning was worth to the best and to the yardstick, where the rate that one gets without asking is known."""
+    for item in (scene.best, *(each for each in scene.others if each.contender == scene.verdict.reference)):
+        found = item.untuned_gap
+        if found is None:
+            continue
+        where = f"Left at its usual rate, {numbers.rate(found.rate)}, {item.contender}"
+        repeats = found.failed + (found.gap.n if found.gap else 0)
+        if found.failed:
+            sentence = f"{where} fails in {found.failed} of {repeats} repeats."
+        elif found.gap is None or repeats < ENOUGH:
+            continue
+        elif found.gap.low > 0:
+            sentence = f"{where} would be worse by {scene.size(found.gap)}: so much was tuning worth."
+        elif max(found.gap.high, -found.gap.low) <= scene.verdict.margin:
+            sentence = f"{where} is as good as tuned."
+        else:
+            continue
+        figures = {"rate": found.rate, "failed": found.failed, "gap": found.gap.value if found.gap else None}
+        yield Claim(sentence, figures, scene.keys(item), "rate")
+
+
 # ---- time ------------------------------------------------------------------------------------------------------------
 
 
@@ -279,8 +327,11 @@ def resolution(scene: Scene, found: Resolution) -> Claim:
 def what_it_holds_for(scene: Scene) -> Claim:
     untuned = [each.contender for each in scene.found(AtEdge)]
     wider = f", or a wider search of rates for {numbers.names(untuned)}" if untuned else ""
+    longer = (
+        f"much longer training than the {scene.task.steps:,} steps run here" if scene.task.steps else "a longer run"
+    )
     return Claim(
-        f"What could change this advice: much longer training than the {scene.task.steps:,} steps run here, another "
+        f"What could change this advice: {longer}, another "
         f"batch size or schedule of the rate, other data or another model{wider}.",
         {"steps": scene.task.steps, "batch_size": scene.task.batch_size},
         (scene.key(scene.best.contender),),

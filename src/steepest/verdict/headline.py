@@ -57,13 +57,13 @@ def nothing_yet(scene: Scene) -> Claim:
 
 def too_early(scene: Scene) -> Claim:
     best = scene.best
-    assert best.quality is not None and best.rate is not None
+    assert best.quality is not None
     count = best.replicates
     ahead = "is ahead with" if scene.others else "reaches"
+    at = f", at a learning rate of {numbers.rate(best.rate)}" if best.rate is not None else ""
     sentence = (
         f"{scene.title}: not enough to judge. A verdict takes at least {ENOUGH} repeats, and {best.contender} has "
-        f"{count}. So far it {ahead} {scene.level(best.quality.value)} on test data, at a learning rate of "
-        f"{numbers.rate(best.rate)}. Keep what you have, or run more seeds."
+        f"{count}. So far it {ahead} {scene.reached(best.quality.value)}{at}. Keep what you have, or run more seeds."
     )
     return Claim(sentence, _figures(scene), scene.keys(best), "weak")
 
@@ -71,9 +71,11 @@ def too_early(scene: Scene) -> Claim:
 def use(scene: Scene) -> Claim:
     """What to use, and whether something else would do as well."""
     best = scene.best
-    assert best.quality is not None and best.rate is not None
-    take = f"{best.contender} with a learning rate of {numbers.rate(best.rate)}"
-    reached = f"it reaches {scene.level(best.quality.value)} on test data, the mean of {best.replicates} repeats"
+    assert best.quality is not None
+    take = best.contender
+    if best.rate is not None:
+        take += f" with a learning rate of {numbers.rate(best.rate)}"
+    reached = f"it reaches {scene.reached(best.quality.value)}, the mean of {best.replicates} repeats"
     if not scene.ties:
         return Claim(f"{scene.title}: use {take}; {reached}.", _figures(scene), scene.keys(best), "use")
     names = [item.contender for item in scene.ties]

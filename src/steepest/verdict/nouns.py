@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
 from steepest.types import Contender, TaskFacts
+from steepest.verdict.tuning import Tunability
 
 Status = Literal["best", "tie", "behind", "unsure", "failed"]
 
@@ -53,6 +54,51 @@ class RatePoint:
     """Mean validation metric of the ok trials, with Student's t interval; None where there is none."""
     picked: int
     """Replicates that picked this rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """How the mean validation metric answers to the rate."""
+
+    best: float
+    """The rate with the best mean, which the ranges lie around; the rate recommended is smoothed, and may differ."""
+    good_1pct: tuple[float, float]
+    """The range in which the mean stays within 1 % of the best and no trial failed."""
+    good_5pct: tuple[float, float]
+    asymmetry: float
+    """Decades of that range above the best rate minus those below it: positive forgives too large a rate more."""
+    diverges: float | None
+    """The smallest rate from which on at least half of the trials diverged at every rate; None if none does."""
+    headroom: float | None
+    """Decades from the best rate to there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Untuned:
+    """The optimizer at the rate that one gets without asking."""
+
+    rate: float
+    gap: Estimate | None
+    """How much worse its test metric is than the replicate's own pick (positive means worse), mean over replicates
+    with Student's t interval, failed runs left out."""
+    failed: int
+    """Replicates whose run at that rate failed."""
+    interpolated: bool
+    """Whether the rate was not tried itself, but lies between two that were: a straight line over the log-rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How soon the replicates' picks reach a target, those that never do included."""
+
+    steps: Estimate | None
+    """Median steps, with an interval between two order statistics; None if fewer than half arrive."""
+    seconds: Estimate | None
+    """The same as time of training alone on one thread, without evaluations; None where a step was not timed."""
+    arrived: int
+    of: int
+    times: Mapping[int, float | None]
+    """Seed → steps; None if it never arrives, or the replicate failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +158,18 @@ class Standing:
     """Examples a step; steps of contenders with different batches are not to be compared."""
     steps: int = 0
     """Of one training run."""
+    places: tuple[int, int] | None = None
+    """The places that it may truly have, from what was shown of all pairs; None where it was not judged."""
+    behind_bootstrap: Estimate | None = None
+    """`behind_best` once more, with the bootstrap-t interval at the same level, without bell-shaped luck."""
+    sensitivity: Sensitivity | None = None
+    untuned_gap: Untuned | None = None
+    tunability: Tunability | None = None
+    """What a search of the grid's rates in random order is worth, in the raw metric; None with fewer than two."""
+    arrivals: Mapping[str, Arrival] = field(default_factory=dict)
+    """"95 %" and "99 %" of the reference's improvement → when. Empty without curves."""
+    area: Estimate | None = None
+    """Mean validation metric over the whole course of the run (its area over its width), over the replicates' picks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +189,22 @@ class TaskVerdict:
     """Whether contenders are compared seed by seed, because the seeds' luck is seen to move them together."""
     correlation: float | None = None
     """Of the contenders' test metrics over seeds, the mean over pairs; None where it could not be measured."""
+    looks: tuple[int, ...] = ()
+    """Numbers of repeats after which a study that ends once it is sure is looked at; empty where that is fixed."""
+    start: float | None = None
+    """Validation metric of an untrained model, raw; None without curves."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether more repeats could hardly change it: everyone else is behind, has failed, or is shown to differ from
+        the best by less than the practical margin."""
+
+        def is_settled(item: Standing) -> bool:
+            gap = item.behind_best
+            small = gap is not None and max(gap.high, -gap.low) < self.margin
+            return item.status in ("best", "behind", "failed") or (item.status == "tie" and small)
+
+        return all(map(is_settled, self.standings))
 
     @property
     def headline(self) -> str:
@@ -151,6 +225,25 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Everywhere:
+    """One contender used on all tasks alike: what that costs beside the best choice for each."""
+
+    contender: str
+    regret: Estimate
+    """Mean over tasks of how much worse it is than the task's best, as a share; its interval lets both the tasks and
+    the seeds vary (hierarchical bootstrap). n is the number of tasks."""
+    worst: float
+    """The largest regret of any task,"""
+    worst_task: str
+    """and where that was."""
+    probability_least: float
+    """How often its mean regret would be the smallest, as far as these tasks and seeds can tell."""
+    profile: Estimate | None
+    """Area of the performance profile of the time to the 95 % target, for ratios of 1 to 4 to the quickest: 1 if it
+    is the quickest everywhere. None where times were not measured on every task."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     study: str
     finished: bool
@@ -163,6 +256,10 @@ class Verdict:
     tallies: tuple[Tally, ...] = ()
     """One per contender where there are several tasks."""
     confidence: float = 0.95
+    everywhere: tuple[Everywhere, ...] = ()
+    """The contenders that were judged on every one of several tasks, the smallest mean regret first."""
+    regret_unit: Literal["", "progress", "level"] = ""
+    """What a regret is a share of: the way from an untrained model to the task's best, or the best's own level."""
 
     @property
     def headline(self) -> str:

@@ -61,6 +61,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def percent(share: float) -> str:
+    """A share of something, to 2 significant digits: "0.4 %", "12 %"."""
+    return f"{significant(100 * share, 2)} %" if share >= 5e-5 or share == 0 else "less than 0.01 %"
+
+
 def factor(ratio: float) -> str:
     """How many times as much: "1.4", "30"."""
     return significant(ratio, 2)

@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from steepest.verdict.nouns import Estimate
+from steepest.verdict.sequential import FIXED, Look
 from steepest.verdict.stats import Difference, critical_t, holm, moments, shared_luck, welch
 
 Values = Mapping[int, float]
@@ -32,9 +33,9 @@ class Pair:
     other: np.ndarray
     difference: Difference
     p: float = 1.0
-    """Adjusted over the family."""
+    """Adjusted over the family, and over all looks at the study."""
     level: float = 1.0
-    """The unadjusted level at which Holm's procedure judged it."""
+    """The level at this look for the unadjusted p, at which Holm's procedure judged it."""
 
     @property
     def n(self) -> int:
@@ -63,15 +64,21 @@ class Family:
     """Whether contenders are compared seed by seed."""
 
 
-def compare_all(samples: Mapping[str, Values], alpha: float, generator: np.random.Generator) -> Family:
-    """Welch's t for every pair, or Student's t on the differences by seed where that helps; Holm over all pairs."""
+def compare_all(
+    samples: Mapping[str, Values], alpha: float, generator: np.random.Generator, look: Look = FIXED
+) -> Family:
+    """Welch's t for every pair, or Student's t on the differences by seed where that helps; Holm over all pairs.
+
+    In a study that is looked at more than once, Holm's procedure takes p values for the whole sequence of looks, and
+    the interval of a pair has the level of this look: it holds 0 exactly where the adjusted p is `alpha` or more.
+    """
     keys = list(combinations(samples, 2))
-    correlation, paired = together(list(samples.values()), alpha / max(len(keys), 1), generator)
+    correlation, paired = together(list(samples.values()), look.level(alpha / max(len(keys), 1)), generator)
     pairs = [compare(samples[one], samples[other], paired) for one, other in keys]
-    adjusted = holm(np.array([pair.difference.p for pair in pairs]), alpha)
+    adjusted = holm(np.array([look.p(pair.difference.p) for pair in pairs]), alpha)
     found: dict[tuple[str, str], Pair] = {}
     for (one, other), pair, p, level in zip(keys, pairs, adjusted.p, adjusted.level, strict=True):
-        judged = replace(pair, p=float(p), level=float(level))
+        judged = replace(pair, p=float(p), level=look.level(float(level)))
         found[one, other] = judged
         found[other, one] = replace(judged, one=pair.other, other=pair.one, difference=pair.difference.reversed())
     return Family(found, correlation, paired)

@@ -62,10 +62,22 @@ class Scene:
         metric, figure = self.task.metric, numbers.quality(value, self.task)
         return f"{figure} {metric}" if self.task.unit == "%" else f"{metric} {figure}"
 
+    def reached(self, value: float) -> str:
+        """A level on test data; a table of other people's results does not tell what it is on."""
+        return self.level(value) + (" on test data" if self.task.n_test else "")
+
     def gap(self, value: float) -> str:
         """A difference: "0.8 points", "0.012 in R²"."""
         figure = numbers.gap(value, self.task)
         return f"{figure} points" if self.task.unit == "%" else f"{figure} in {self.task.metric}"
+
+    @property
+    def limit(self) -> str:
+        """The practical margin, to two digits: a quarter of a point must not read as 0.2."""
+        margin = self.verdict.margin
+        if self.task.unit == "%":
+            return f"{numbers.significant(100 * margin, 2)} points"
+        return f"{numbers.significant(margin, 2)} in {self.task.metric}"
 
     def size(self, gap: Estimate) -> str:
         """A difference whose sign is settled, with its interval: "0.8 points (likely 0.3 to 1.3)"."""

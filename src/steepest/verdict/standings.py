@@ -12,18 +12,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from steepest.selection import edge, is_sound
-from steepest.types import StepTime, TaskFacts, Trace
-from steepest.verdict.curves import advise, rate_curve
-from steepest.verdict.nouns import Estimate, RatePoint, Standing, Status
+from steepest.types import Outcome, StepTime, TaskFacts, Trace
+from steepest.verdict.curves import Advice, advise, rate_curve
+from steepest.verdict.nouns import Arrival, Estimate, RatePoint, Sensitivity, Standing, Status, Untuned
 from steepest.verdict.pairs import ENOUGH, Pair, compare
 from steepest.verdict.stats import (
+    area_under,
     best_of_k,
-    censored_median,
+    bootstrap_t,
     first_crossing,
     mean_interval,
+    median_interval,
     moments,
 )
 from steepest.verdict.table import GRID, Entrant, curve_of, has_test_value
+from steepest.verdict.tuning import Tunability, asymmetry, at_rate, divergence_edge, tunability
 
 TARGETS = {"95 %": 0.95, "99 %": 0.99}
 """Name → share of the reference's improvement."""
@@ -41,27 +44,39 @@ class Evidence:
     finished: bool
     """Whether the study is: before, no edge is final."""
     confidence: float
+    coverage: float
+    """At which intervals of single figures are taken: `confidence`, or more where the study is looked at repeatedly."""
     margin: float
     """The practical margin, raw."""
     pairs: Mapping[tuple[str, str], Pair]
     """Among those with enough replicates."""
     chances: Mapping[str, float]
     """Contender → probability of having the best mean."""
+    places: Mapping[str, tuple[int, int]]
+    """Contender → the places that it may truly have."""
     stall_level: float | None
     targets: Mapping[str, float]
     """Name → goodness."""
     traces: Mapping[str, Trace]
 
 
-def standing(evidence: Evidence, place: int, item: Entrant, time: StepTime | None) -> Standing:
+def standing(
+    evidence: Evidence,
+    place: int,
+    item: Entrant,
+    time: StepTime | None,
+    default_rate: float | None,
+    generator: np.random.Generator,
+) -> Standing:
     name, values, advice = item.contender, item.values, advise(rate_curve(item))
     behind_best, p_best = behind(evidence, evidence.best, item)
     behind_reference, p_reference = behind(evidence, evidence.reference, item)
+    found = arrivals(evidence, item, time)
     return Standing(
         contender=name,
         place=place,
         status=status(evidence, item),
-        quality=estimate(values, evidence.confidence),
+        quality=estimate(values, evidence.coverage),
         deviation=math.sqrt(moments(values)[1]) if len(values) > 1 else None,
         behind_best=behind_best,
         p_best=p_best,
@@ -80,13 +95,20 @@ def standing(evidence: Evidence, place: int, item: Entrant, time: StepTime | Non
         milliseconds=time.milliseconds if time else None,
         seconds=time.milliseconds * item.trials[0].steps / 1000 if time else None,
         state_bytes_per_parameter=time.state_bytes_per_parameter if time else None,
-        steps_to_target=steps_to_target(evidence, item),
+        steps_to_target={name: each.steps.value if each.steps else None for name, each in found.items()},
         points=tuple(point(evidence, item, rate) for rate in item.rates),
         picks={each.seed: each.pick.rate for each in item.replicates if each.pick},
         values={each.seed: each.value for each in item.replicates},
         best_of=best_of(item),
         batch_size=item.trials[0].batch_size,
         steps=item.trials[0].steps,
+        places=evidence.places.get(name),
+        behind_bootstrap=behind_bootstrap(evidence, item, generator),
+        sensitivity=sensitivity(item, advice) if advice else None,
+        untuned_gap=untuned_gap(evidence, item, default_rate) if default_rate is not None else None,
+        tunability=tunability_of(item),
+        arrivals=found,
+        area=area(evidence, item),
     )
 
 
@@ -111,7 +133,7 @@ def behind(evidence: Evidence, leader: Entrant | None, item: Entrant) -> tuple[E
     if pair is not None:
         return pair.estimate, pair.p
     pair = compare(leader.goodness, item.goodness, paired=False)
-    return replace(pair, level=1 - evidence.confidence).estimate, None
+    return replace(pair, level=1 - evidence.coverage).estimate, None
 
 
 def estimate(values: np.ndarray, confidence: float) -> Estimate | None:
@@ -132,7 +154,7 @@ def point(evidence: Evidence, item: Entrant, rate: float) -> RatePoint:
         n=len(trials),
         failed=len(trials) - len(valid),
         stalled=0 if level is None else int(np.sum(item.sign * valid <= level)),
-        valid=estimate(valid, evidence.confidence),
+        valid=estimate(valid, evidence.coverage),
         picked=sum(each.pick is not None and each.pick.rate == rate for each in item.replicates),
     )
 
@@ -149,29 +171,118 @@ def targets(reference: Entrant | None, start: float | None) -> dict[str, float]:
     return {name: start + share * (end - start) for name, share in TARGETS.items()} if end > start else {}
 
 
-def steps_to_target(evidence: Evidence, item: Entrant) -> dict[str, float | None]:
-    """Median steps over the replicates' picks; a replicate that failed never gets there. Empty without curves."""
-    steps: dict[str, list[float]] = {name: [] for name in evidence.targets}
+def arrivals(evidence: Evidence, item: Entrant, time: StepTime | None) -> dict[str, Arrival]:
+    """When the replicates' picks reach each target; a replicate that failed never gets there. Empty without curves."""
+    steps: dict[str, dict[int, float]] = {name: {} for name in evidence.targets}
     for each in item.replicates:
         curve = curve_of(each.pick, evidence.traces) if each.pick else None
         if each.pick and curve is None:
             return {}
         for name, level in evidence.targets.items():
-            steps[name].append(first_crossing(curve[0], item.sign * curve[1], level) if curve else math.inf)
-    return {name: censored_median(times) for name, times in steps.items()}
+            steps[name][each.seed] = first_crossing(curve[0], item.sign * curve[1], level) if curve else math.inf
+    return {name: arrival(times, time, evidence.coverage) for name, times in steps.items()}
 
 
-def best_of(item: Entrant) -> dict[int, float | None]:
-    """For k rates of the grid drawn at random: the mean over replicates of the expected test metric of the pick."""
-    found: dict[int, float | None] = {}
-    tables = []
+def arrival(times: Mapping[int, float], time: StepTime | None, confidence: float) -> Arrival:
+    """times: seed → steps, inf for never."""
+    middle = median_interval(list(times.values()), confidence)
+    steps = None
+    if middle is not None and math.isfinite(middle.value):
+        steps = Estimate(middle.value, middle.low, middle.high, len(times))
+    seconds = None
+    if steps is not None and time is not None:
+        each = time.milliseconds / 1000
+        seconds = Estimate(each * steps.value, each * steps.low, each * steps.high, steps.n)
+    known = {seed: step if math.isfinite(step) else None for seed, step in times.items()}
+    return Arrival(steps, seconds, sum(step is not None for step in known.values()), len(known), known)
+
+
+def area(evidence: Evidence, item: Entrant) -> Estimate | None:
+    """Of the picks' validation curves; None without curves."""
+    curves = [curve_of(each.pick, evidence.traces) for each in item.replicates if each.pick]
+    heights = np.array([area_under(*curve) for curve in curves if curve is not None])
+    known = heights[np.isfinite(heights)]
+    return estimate(known, evidence.coverage) if len(known) == len(curves) else None
+
+
+def tables(item: Entrant) -> list[np.ndarray]:
+    """Of every replicate, the test metrics of its grid [K] in order of preference, failed trials last as NaN."""
+    found = []
     for each in item.replicates:
         grid = [trial for trial in each.trials if trial.stage == GRID]
         sound = [trial.test_metric for trial in grid if has_test_value(trial)]
-        tables.append(np.array(sound + [math.nan] * (len(grid) - len(sound)), dtype=float))
-    for k in TRIED:
-        if tables and k <= min(map(len, tables)):
-            expected = [best_of_k(table, k) for table in tables]
-            sound = [value for value in expected if value is not None]
-            found[k] = math.fsum(sound) / len(sound) if len(sound) == len(expected) else None
+        found.append(np.array(sound + [math.nan] * (len(grid) - len(sound)), dtype=float))
     return found
+
+
+def expected(values: list[np.ndarray], k: int) -> float | None:
+    """The mean over replicates of the expected test metric of the pick among k rates of the grid drawn at random."""
+    each = [best_of_k(table, k) for table in values]
+    sound = [value for value in each if value is not None]
+    return math.fsum(sound) / len(sound) if sound and len(sound) == len(each) else None
+
+
+def best_of(item: Entrant) -> dict[int, float | None]:
+    values = tables(item)
+    most = min(map(len, values), default=0)
+    return {k: expected(values, k) for k in TRIED if k <= most}
+
+
+def tunability_of(item: Entrant) -> Tunability | None:
+    """None where a grid leaves fewer than two numbers of trials to compare."""
+    values = tables(item)
+    most = min(map(len, values), default=0)
+    curve = [expected(values, k) for k in range(1, most + 1)]
+    known = np.array([value for value in curve if value is not None])  # the last ones: more trials fail less often
+    return tunability(known, most - len(known) + 1) if len(known) > 1 else None
+
+
+# ---- the rate --------------------------------------------------------------------------------------------------------
+
+
+def sensitivity(item: Entrant, advice: Advice) -> Sensitivity:
+    rates = np.array(item.rates)
+    outcomes = [[trial.outcome is Outcome.DIVERGED for trial in item.at(rate)] for rate in item.rates]
+    edge = divergence_edge(
+        rates, np.array([sum(each) for each in outcomes]), np.array([len(each) for each in outcomes])
+    )
+    return Sensitivity(
+        best=advice.peak,
+        good_1pct=advice.closest_rates,
+        good_5pct=advice.safe_rates,
+        asymmetry=asymmetry(advice.peak, *advice.safe_rates),
+        diverges=edge,
+        headroom=None if edge is None else math.log10(edge / advice.peak),
+    )
+
+
+def untuned_gap(evidence: Evidence, item: Entrant, rate: float) -> Untuned | None:
+    """Replicate by replicate, the pick's test metric against that at `rate`; None outside what was tried."""
+    rates = np.array(item.rates)
+    gaps, failed = [], 0
+    for each in item.replicates:
+        by_rate = {trial.rate: trial.test_metric for trial in each.trials if has_test_value(trial)}
+        tried = np.array([trial.rate for trial in each.trials])
+        mine = np.sort(tried)
+        value = at_rate(mine, np.array([by_rate.get(r, math.nan) for r in mine], dtype=float), rate)
+        if value is None:
+            return None
+        if math.isnan(value):
+            failed += 1
+        elif each.value is not None:
+            gaps.append(item.sign * (each.value - value))
+    if not item.replicates:
+        return None
+    exact = bool(np.any(np.abs(np.log10(rates / rate)) < 1e-9))
+    return Untuned(rate, estimate(np.array(gaps), evidence.coverage), failed, not exact)
+
+
+# ---- a second opinion ------------------------------------------------------------------------------------------------
+
+
+def behind_bootstrap(evidence: Evidence, item: Entrant, generator: np.random.Generator) -> Estimate | None:
+    pair = evidence.pairs.get((evidence.best.contender, item.contender))
+    if pair is None:
+        return None
+    interval = bootstrap_t(pair.one, pair.other, 1 - pair.level, generator)
+    return Estimate(interval.value, interval.low, interval.high, pair.n)

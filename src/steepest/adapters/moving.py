@@ -1,0 +1,275 @@
+"""How a step of a rule reaches the memory of a model's parameters: as one kernel for all of them, where the rule is
+element-wise and a C++ compiler is there, else tensor by tensor.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from array import array
+from functools import cache
+from itertools import chain
+from operator import attrgetter, is_
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import increment_version
+
+from steepest.errors import BadInput
+from steepest.optim.apply import State, fresh, moved
+from steepest.optim.kernel import TYPES, Kernel, NotCompiled, kernel
+from steepest.optim.rule import Rule, state_record
+
+_layout, _bytes = attrgetter("layout"), attrgetter("nbytes")
+
+
+class Batch(NamedTuple):
+    """Parameters that take the same step: their coefficients agree."""
+
+    ps: list[Tensor]
+    gs: list[Tensor]
+    states: list[list[Tensor]]
+    """For each name of the rule's state, that of every parameter."""
+    c: Any
+    """The coefficients: a record of floats."""
+
+    def each(self) -> list[tuple[Tensor, Tensor, State, Any]]:
+        """Parameter, gradient, state and coefficients of one after the other."""
+        states = zip(*self.states, strict=True) if self.states else ((),) * len(self.ps)
+        return [(p, g, state, self.c) for p, g, state in zip(self.ps, self.gs, states, strict=True)]
+
+
+def compiles_by_default() -> bool:
+    """Whether kernels are compiled where nobody says otherwise: unless STEEPEST_COMPILE is 0."""
+    return os.environ.get("STEEPEST_COMPILE", "1") != "0"
+
+
+def begin(rule: type[Rule], h: Any, p: Tensor) -> State:
+    """The state of a parameter before its first step; of a complex one, both parts of each number start alike."""
+    if not p.is_complex():
+        return fresh(rule, h, p)
+    check_real(rule, p)
+    return tuple(map(torch.view_as_complex, fresh(rule, h, torch.view_as_real(p))))
+
+
+def move(rule: type[Rule], batch: Batch, kernels: Kernels | None) -> None:
+    """Move parameters and states in place, compiled if there are `kernels`; not for rules of the whole model.
+
+    Raises BadInput for a gradient or a parameter of a kind that the rule cannot take.
+    """
+    compiled = None
+    if kernels is not None and rule.scope == "element" and not torch.compiler.is_compiling():
+        compiled = _kernel(rule, batch.c)
+    if compiled is None or not kernels.has_moved(compiled, batch):  # type: ignore[union-attr]
+        _look_and_move(rule, batch, compiled, kernels)
+
+
+@torch.no_grad()
+def _look_and_move(rule: type[Rule], batch: Batch, compiled: Kernel | None, kernels: Kernels | None) -> None:
+    if set(map(_layout, batch.gs)) != {torch.strided} or any(map(Tensor.is_complex, batch.ps)):
+        batch = _ordinary(rule, batch)
+    if compiled is not None and kernels is not None:
+        batch = kernels.move(compiled, batch)
+    for p, g, state, c in batch.each():
+        write(p, state, *moved(rule, p, g, state, c))
+
+
+def write(p: Tensor, state: State, there: Tensor, new: State) -> None:
+    """Put the results of an update into the tensors that it was made of."""
+    p.copy_(there)
+    for old, value in zip(state, new, strict=True):
+        if value is not old:
+            old.copy_(value)
+
+
+# ---- complex parameters and sparse gradients -------------------------------------------------------------------------
+
+
+def real(x: Tensor) -> Tensor:
+    """A complex tensor [*shape] as the real one [*shape, 2] in the same memory; others as they are."""
+    return torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
+
+
+def check_real(rule: type[Rule], p: Tensor) -> None:
+    """Raise BadInput for a complex parameter that the rule cannot move."""
+    if p.is_complex() and rule.scope != "element":
+        raise BadInput(
+            f"A complex parameter cannot be used: {rule.__name__} looks at whole tensors of real numbers. "
+            "Keep it as a real one and use view_as_complex in the model, or choose an element-wise rule such as Adam."
+        )
+
+
+def check_dense(rule: type[Rule], g: Tensor) -> None:
+    """Raise BadInput for a gradient that is not dense."""
+    if g.layout is not torch.strided:
+        raise BadInput(
+            f"A sparse gradient cannot be used by {rule.__name__} with these settings: a gradient of zero would move "
+            "weights or state, too. Build the embedding without sparse=True."
+        )
+
+
+def _ordinary(rule: type[Rule], batch: Batch) -> Batch:
+    """The real views of those that have a dense gradient; those that have a sparse one are moved here and now."""
+    ordinary = Batch([], [], [[] for _ in batch.states], batch.c)
+    for p, g, state, c in batch.each():
+        check_real(rule, p)
+        if g.layout is not torch.strided:
+            _move_rows(rule, p, g, state, c)
+            continue
+        ordinary.ps.append(real(p))
+        ordinary.gs.append(real(g))
+        for column, x in zip(ordinary.states, state, strict=True):
+            column.append(real(x))
+    return ordinary
+
+
+def _move_rows(rule: type[Rule], p: Tensor, g: Tensor, state: State, c: Any) -> None:
+    """Move those elements for which a sparse gradient has an entry."""
+    if g.layout is not torch.sparse_coo or rule.scope != "element" or not _rests_at_zero(rule, c):
+        check_dense(rule, g)
+    g = g.coalesce()
+    place = tuple(g.indices())
+    rows = [x[place] for x in (p, *state)]
+    move(rule, Batch(rows[:1], [g.values()], [[x] for x in rows[1:]], c), None)
+    for whole, part in zip((p, *state), rows, strict=True):
+        whole.index_put_(place, part)
+
+
+@cache
+def _rests_at_zero(rule: type[Rule], c: Any) -> bool:
+    """Whether an element-wise rule leaves everything as it is where the gradient is zero: tried out on one element."""
+    w, g, *state = torch.tensor([1.5, 0.0, *(2.5 + i for i in range(len(rule.state)))], dtype=torch.float64)
+    new, new_state = rule.update(w, g, state_record(rule, state), c)
+    return torch.equal(new, w) and all(map(torch.equal, new_state, state))
+
+
+# ---- kernels ---------------------------------------------------------------------------------------------------------
+
+
+class _Fit(NamedTuple):
+    """Tensors that a kernel can take, as they were seen."""
+
+    columns: list[list[Tensor]]
+    """Parameters, and then each state."""
+    addresses: list[list[int]]
+    """Of the same."""
+    packed: tuple[array[int], array[int]]
+    """Of parameters, and of states, as a kernel is told."""
+    sizes: array[int]
+    bytes: list[int]
+    single: list[int]
+    """Parameters of one number: only there can a gradient be contiguous and yet stored with its sign turned."""
+    dtype: torch.dtype
+
+
+class Kernels:
+    """The compiled side of one optimizer. It remembers which tensors it has found fit for a kernel: for small ones to
+    look at everything takes longer than to move them.
+    """
+
+    def __init__(self) -> None:
+        self._fit: dict[int, _Fit] = {}  # by the first parameter of a batch
+
+    def has_moved(self, compiled: Kernel, batch: Batch) -> bool:
+        """Move a batch if it consists of the tensors that were found fit before; returns whether it did."""
+        known = self._fit.get(id(batch.ps[0])) if batch.ps else None
+        if known is None or not _is_seen(known, batch):
+            return False
+        _run(compiled, known, batch.gs, batch.c)
+        return True
+
+    def move(self, compiled: Kernel, batch: Batch) -> Batch:
+        """Move all that a kernel can move; returns the others."""
+        others, fitting = _sorted(batch)
+        for fit, gs in fitting:
+            _run(compiled, fit, gs, batch.c)
+            self._fit[id(fit.columns[0][0])] = fit
+        return others
+
+
+def _is_seen(known: _Fit, batch: Batch) -> bool:
+    """Whether these are the tensors that were found fit, at the same addresses, and the gradients are fit, too."""
+    ps, gs = batch.ps, batch.gs
+    try:
+        return (
+            len(ps) == len(known.sizes)
+            and all(all(map(is_, *pair)) for pair in zip((ps, *batch.states), known.columns, strict=True))
+            and [[*map(Tensor.data_ptr, column)] for column in known.columns] == known.addresses
+            and all(map(Tensor.is_contiguous, ps))
+            and all(map(Tensor.is_contiguous, gs))
+            and not any(gs[i].is_neg() for i in known.single)
+            and [*map(_bytes, gs)] == known.bytes
+        )
+    except RuntimeError:  # only dense tensors can be asked whether they are contiguous
+        return False
+
+
+def _sorted(batch: Batch) -> tuple[Batch, list[tuple[_Fit, list[Tensor]]]]:
+    """Those that no kernel takes, and, by type, those that one takes, with gradients in the order of their memory."""
+    others = Batch([], [], [[] for _ in batch.states], batch.c)
+    by_type: dict[torch.dtype, Batch] = {}
+    for p, g, state, c in batch.each():
+        chosen = others
+        if _is_plain(p, g, state):
+            chosen = by_type.setdefault(p.dtype, Batch([], [], [[] for _ in batch.states], c))
+            if g.is_neg() or not _in_one_order(g, p):
+                g = torch.empty_like(p).copy_(g)
+        chosen.ps.append(p)
+        chosen.gs.append(g)
+        for column, x in zip(chosen.states, state, strict=True):
+            column.append(x)
+    return others, [(_fit(chosen), chosen.gs) for chosen in by_type.values()]
+
+
+def _fit(batch: Batch) -> _Fit:
+    columns = [batch.ps, *batch.states]
+    addresses = [[*map(Tensor.data_ptr, column)] for column in columns]
+    packed = (array("Q", addresses[0]), array("Q", chain(*addresses[1:])))
+    sizes = array("q", map(Tensor.numel, batch.ps))
+    single = [i for i, size in enumerate(sizes) if size == 1]
+    return _Fit(columns, addresses, packed, sizes, [*map(_bytes, batch.ps)], single, batch.ps[0].dtype)
+
+
+def _is_plain(p: Tensor, g: Tensor, state: State) -> bool:
+    """Whether all are numbers of one type in main memory, and parameter and state lie there densely, in one order."""
+    if not p.is_cpu or type(p) not in _PLAIN or p.dtype not in TYPES or g.dtype is not p.dtype or g.shape != p.shape:
+        return False
+    if not p.is_contiguous() and torch.empty_like(p).stride() != p.stride():
+        return False
+    return all(x.dtype is p.dtype and x.shape == p.shape and x.is_cpu and _in_one_order(x, p) for x in state)
+
+
+_PLAIN = (Tensor, torch.nn.Parameter)
+"""Subclasses may keep their numbers elsewhere."""
+
+
+def _in_one_order(x: Tensor, y: Tensor) -> bool:
+    return (x.is_contiguous() and y.is_contiguous()) or x.stride() == y.stride()
+
+
+def _run(compiled: Kernel, fit: _Fit, gs: list[Tensor], c: Any) -> None:
+    parameters, states = fit.packed
+    compiled.step(parameters + array("Q", [*map(Tensor.data_ptr, gs)]) + states, fit.sizes, c, fit.dtype)
+    increment_version(fit.columns[0])  # autograd must see it, as it sees every change in place
+
+
+def _kernel(rule: type[Rule], c: Any) -> Kernel | None:
+    """The kernel of these coefficients; None, and a word about it, if there can be none."""
+    try:
+        return kernel(rule, c)
+    except NotCompiled as error:
+        _tell(
+            f"{rule.__name__} runs uncompiled, because {error}. The results are the same, but a step takes several "
+            "times as long. To choose so, and to read this no more, say compile=False or set STEEPEST_COMPILE=0."
+        )
+        return None
+
+
+_told: set[str] = set()
+
+
+def _tell(sentence: str) -> None:
+    if sentence not in _told:
+        _told.add(sentence)
+        warnings.warn(sentence, stacklevel=2)

@@ -1,0 +1,103 @@
+"""The C++ compiler of this machine: from the text of a program to a library that is loaded, by way of a cache on disk.
+
+The cache is kernels/ in $STEEPEST_CACHE, or in steepest/ in $XDG_CACHE_HOME or ~/.cache.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from ctypes import CDLL
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+
+_ALWAYS = ("-std=c++17", "-O3", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fopenmp-simd")
+_PROCESSOR = {
+    "AVX2": ("-mavx2", "-mfma"),
+    "AVX512": ("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"),
+}
+"""By what torch has found the processor to be."""
+SECONDS = 120
+"""After which a compiler is given up."""
+
+
+class NoCompiler(OSError):
+    """No library could be made; says why, as what follows "because"."""
+
+
+@cache
+def compiler() -> str | None:
+    """The C++ compiler: $CXX, else g++, else clang++; None if there is none."""
+    found = (shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name)
+    return next((path for path in found if path), None)
+
+
+@cache
+def load(program: str) -> CDLL:
+    """The library that this C++ becomes, compiled for this processor if no earlier process has. Raises NoCompiler."""
+    processor = _PROCESSOR.get(torch.backends.cpu.get_cpu_capability(), ())
+    try:
+        return _load(program, (*_ALWAYS, *processor, "-fopenmp"))
+    except NoCompiler:  # one thread is better than none
+        return _load(program, (*_ALWAYS, *processor))
+
+
+def _load(program: str, flags: tuple[str, ...]) -> CDLL:
+    path = compiler()
+    if path is None:
+        raise NoCompiler("there is no C++ compiler")
+    name = sha256("\n".join((sys.platform, platform.machine(), *flags, program)).encode()).hexdigest()[:32]
+    library = folder() / f"{name}.so"
+    try:
+        if not library.exists():
+            _compile(path, flags, program, library)
+        return CDLL(str(library))
+    except OSError as error:
+        raise (
+            error if isinstance(error, NoCompiler) else NoCompiler(f"a kernel could not be loaded ({error})")
+        ) from None
+
+
+def _compile(path: str, flags: tuple[str, ...], program: str, library: Path) -> None:
+    """Compile in a folder apart and move the outcome to its place, where others never see half of it.
+
+    What the program calls to run in parallel is not linked in, but found as it is loaded: in the library that torch
+    has loaded for itself, so that there is one team of threads, not two that get in each other's way.
+    """
+    with tempfile.TemporaryDirectory(dir=library.parent, prefix=".making-") as apart:
+        text, compiled, linked = (Path(apart) / name for name in ("kernel.cpp", "kernel.o", "kernel.so"))
+        text.write_text(program)
+        for command in (
+            [path, *flags, "-c", str(text), "-o", str(compiled)],
+            [path, "-shared", str(compiled), "-o", str(linked)],
+        ):
+            try:
+                done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+            except subprocess.TimeoutExpired:
+                raise NoCompiler(f"{path} took more than {SECONDS} seconds") from None
+            if done.returncode:
+                raise NoCompiler(f"{path} failed ({(done.stderr.strip() or 'without a word').splitlines()[0]})")
+        linked.replace(library)
+
+
+@cache
+def folder() -> Path:
+    """Where libraries lie, private to the user; where the cache cannot be written, a new folder for this process."""
+    root = os.environ.get("STEEPEST_CACHE")
+    shared = os.environ.get("XDG_CACHE_HOME")
+    base = Path(root) if root else (Path(shared) if shared else Path.home() / ".cache") / "steepest"
+    try:
+        place = base / "kernels"
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.access(place, os.W_OK):
+            return place
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="steepest-kernels-"))

@@ -1,0 +1,133 @@
+"""Rules that need a second gradient in some of their steps, and so train one model at a time; see `Rule.second`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.linalg import vector_norm as norm
+
+from steepest.errors import BadInput
+from steepest.optim.rule import (
+    Rule,
+    Scope,
+    Second,
+    Updated,
+    add_product,
+    add_quotient,
+    add_scaled,
+    lerp,
+    number,
+    rate,
+    shift,
+)
+from steepest.optim.signs import decoupled_decay
+
+
+@dataclass(frozen=True)
+class SophiaG(Rule):
+    """every k steps: h ← β₂h + (1−β₂)B·ĝ² ;  m ← β₁m + (1−β₁)g ;  u = m/max(γh, ε) ;
+    w ← (1 − ηλ)w − η·min(max(u, −1), 1)
+
+    ĝ is the gradient of the mean loss over the B targets of the batch if they are drawn from what the model predicts:
+    the Gauss-Newton-Bartlett estimate. It is made in the first step and in every k-th from there, before the update.
+    """
+
+    lr: float = rate(1e-4)
+    b1: float = number(0.96, "β₁", "share of m, the average of g, kept each step", low=0, below=1)
+    b2: float = number(0.99, "β₂", "share of h, the average of curvatures, kept at each look at it", low=0, below=1)
+    gamma: float = number(0.05, "γ", "factor of h: the larger, the more of the steps are clipped no more", low=0)
+    eps: float = number(1e-12, "ε", "least divisor", above=0)
+    every: float = number(10.0, "k", "steps between two looks at the curvature", low=1)
+    weight_decay: float = decoupled_decay(0.2)
+    state: ClassVar[tuple[str, ...]] = ("m", "h")
+    second: ClassVar[Second] = "sampled"
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {
+            "second": 1.0 if (t - 1) % max(1, round(h.every)) == 0 else 0.0,
+            "keep": 1 - h.lr * h.weight_decay,
+            "w1": 1 - h.b1,
+            "b2": h.b2,
+            "w2": 1 - h.b2,
+            "gamma": h.gamma,
+            "eps": h.eps,
+            "step": -h.lr,
+        }
+
+    @staticmethod
+    def combine(w: Tensor, g: Tensor, second: Tensor, s: Any, c: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
+        return g, {"h": add_product(s.h * c.b2, second, second, c.w2)}
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        m = lerp(s.m, g, c.w1)
+        u = m / (c.gamma * s.h).clamp(min=c.eps)
+        return add_scaled(w * c.keep, u.clamp(-1.0, 1.0), c.step), (m, s.h)
+
+
+@dataclass(frozen=True)
+class MARS(Rule):
+    """c = g + γβ₁/(1−β₁) · (g − ∇L(o)) ;  o ← w ;  c ← c/max(1, ‖c‖) ;  then AdamW with c in the place of g
+
+    ∇L(o) is the gradient of *this* batch at the weights before the last step, ‖·‖ the norm of one parameter tensor. The
+    first step has no such weights, and corrects nothing.
+    """
+
+    lr: float = rate(3e-3)
+    b1: float = number(0.95, "β₁", "share of m, the average of c, kept each step", low=0, below=1)
+    b2: float = number(0.99, "β₂", "share of v, the average of c², kept each step", low=0, below=1)
+    eps: float = number(1e-8, "ε", "added to the root", low=0)
+    gamma: float = number(0.025, "γ", "how far the change of the gradient corrects it", low=0)
+    weight_decay: float = decoupled_decay()
+    scope: ClassVar[Scope] = "tensor"
+    state: ClassVar[tuple[str, ...]] = ("o", "m", "v")
+    second: ClassVar[Second] = "elsewhere"
+
+    @staticmethod
+    def coefficients(h: Any, t: int) -> dict[str, float]:
+        return {
+            "second": 0.0 if t == 1 else 1.0,
+            "correct": h.gamma * h.b1 / (1 - h.b1),
+            "keep": 1 - h.lr * h.weight_decay,
+            "w1": 1 - h.b1,
+            "b2": h.b2,
+            "w2": 1 - h.b2,
+            "root": (1 - h.b2**t) ** 0.5,
+            "eps": h.eps,
+            "step": -(h.lr / (1 - h.b1**t)),
+        }
+
+    @staticmethod
+    def elsewhere(w: Tensor, g: Tensor, s: Any, c: Any) -> Tensor:
+        return s.o
+
+    @staticmethod
+    def combine(w: Tensor, g: Tensor, second: Tensor, s: Any, c: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
+        return add_scaled(g, g - second, c.correct), {}
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+        clipped = g / norm(g).clamp(min=1.0)
+        m = lerp(s.m, clipped, c.w1)
+        v = add_product(s.v * c.b2, clipped, clipped, c.w2)
+        return add_quotient(w * c.keep, m, shift(v.sqrt() / c.root, c.eps), c.step), (w.clone(), m, v)
+
+
+def sampled(logits: Tensor, targets: Tensor, generator: torch.Generator | None = None, ignored: int = -100) -> Tensor:
+    """Targets like `targets`, class numbers [B, …], each drawn from the softmax of its `logits` [B, K, …].
+
+    Those with the number `ignored` stay as they are. Raises BadInput for targets that are no class numbers.
+    """
+    if targets.is_floating_point() or logits.ndim != targets.ndim + 1:
+        raise BadInput(
+            "Targets can be drawn from a model's predictions only where these are logits [B, K, …] of the classes "
+            f"[B, …]; they are {list(logits.shape)} and {list(targets.shape)}. Use an optimizer other than sophia-g."
+        )
+    shares = logits.detach().movedim(1, -1).float().softmax(-1)  # [B, …, K]
+    drawn = torch.multinomial(shares.flatten(0, -2), 1, generator=generator).view_as(targets)
+    return torch.where(targets == ignored, targets, drawn.to(targets.dtype))

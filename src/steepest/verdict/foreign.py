@@ -1,0 +1,317 @@
+"""Other people's tables: results from anywhere, as CSV, made into a study that a verdict can be asked of.
+
+A row is one run (task, optimizer, seed, value; rate and valid where there are any), or, as papers print them, one cell
+(task, optimizer, mean, sd, n). Whatever is wrong with a table ends in a sentence that names the line; whatever makes
+its verdict weaker is said with the verdict.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from steepest.errors import BadSetting, BadTable
+from steepest.types import NO_RATE, Contender, Outcome, Protocol, Result, StudyRecord, TaskFacts
+from steepest.verdict.pairs import ENOUGH
+
+RUN = ("task", "optimizer", "seed", "rate", "value", "valid")
+CELL = ("task", "optimizer", "mean", "sd", "n")
+OTHER_NAMES = {
+    "lr": "rate", "learning_rate": "rate", "learning rate": "rate", "std": "sd", "deviation": "sd", "count": "n",
+    "seeds": "n", "contender": "optimizer", "method": "optimizer", "problem": "task", "dataset": "task",
+    "test": "value", "score": "value", "validation": "valid", "run": "seed", "repeat": "seed",
+}  # fmt: skip
+"""What columns are called elsewhere."""
+HIGHER = ("accuracy", "acc", "r2", "r²", "auc", "roc-auc", "f1", "precision", "recall", "bleu", "map", "iou", "score")
+LOWER = ("loss", "error", "mse", "rmse", "mae", "perplexity", "ppl", "time", "steps", "seconds", "cross-entropy")
+FAILED = ("", "nan", "inf", "+inf", "-inf", "none", "null", "na", "n/a", "-", "–", "diverged", "failed", "oom")
+"""How tables write a run without a result; it is counted, and never averaged into a quality."""
+APART = 1_000_000
+"""Between the made-up seeds of two optimizers, so that no luck is taken to be common to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One row, or one of the n runs that a cell stands for."""
+
+    line: int
+    task: str
+    optimizer: str
+    seed: int
+    rate: float
+    value: float | None
+    valid: float | None
+
+
+def study_of_table(text: str, name: str = "table", metric: str = "value", higher_is_better: bool | None = None,
+                   command: str = "") -> StudyRecord:  # fmt: skip
+    """The study that a CSV table holds; `decide` gives its verdict.
+
+    metric: what the values are, for sentences and, where its name tells, for the direction. higher_is_better: None
+    takes the direction from the metric's name. Raises BadTable, naming the line, or BadSetting.
+    """
+    higher = _direction(metric, higher_is_better)
+    runs, remarks = _runs(text)
+    tasks, optimizers = (list(dict.fromkeys(getattr(run, each) for run in runs)) for each in ("task", "optimizer"))
+    remarks += [*_gaps(runs, tasks, optimizers), *_sameness(runs), *_selection(runs, optimizers)]
+    share = metric.casefold() in ("accuracy", "acc") and all(
+        0 <= run.value <= 1 for run in runs if run.value is not None
+    )
+    return StudyRecord(
+        name=name,
+        command=command,
+        created="",
+        finished=True,
+        protocol=Protocol(seeds=max(Counter((run.task, run.optimizer, run.rate) for run in runs).values())),
+        reference="",
+        tasks=tuple(_facts(task, metric, higher, share) for task in tasks),
+        contenders=tuple(Contender(each, each, 1.0) for each in optimizers),
+        results=tuple(_result(run) for run in runs),
+        times=(),
+        trials_planned=len(runs),
+        seconds=0.0,
+        given_up=tuple(remarks),
+        trained=False,
+    )
+
+
+def _direction(metric: str, higher_is_better: bool | None) -> bool:
+    if higher_is_better is not None:
+        return higher_is_better
+    word = metric.casefold()
+    if word in HIGHER or word in LOWER:
+        return word in HIGHER
+    raise BadSetting(f"Is a higher {metric} better? Say so with --higher-is-better, or --lower-is-better.")
+
+
+def _facts(task: str, metric: str, higher: bool, share: bool) -> TaskFacts:
+    return TaskFacts(
+        name=task, title=task, metric=metric, higher_is_better=higher, unit="%" if share else "",
+        margin=0.0025 if share else 0.0, n_train=0, n_valid=0, n_test=0, parameters=0, batch_size=0, steps=0, luck=(),
+        source="a table",
+    )  # fmt: skip
+
+
+def _result(run: Run) -> Result:
+    sound = run.value is not None and run.valid is not None
+    return Result(
+        task=run.task, contender=run.optimizer, rate=run.rate, seed=run.seed, stage="grid", batch_size=0, steps=0,
+        outcome=Outcome.OK if sound else Outcome.DIVERGED, outcome_step=0, train_loss=None, valid_loss=None,
+        valid_metric=run.valid if sound else None, test_loss=None, test_metric=run.value if sound else None,
+        shard="table", lane=run.line,
+    )  # fmt: skip
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _runs(text: str) -> tuple[list[Run], list[str]]:
+    """All runs of the table, and what to remark about its columns."""
+    lines = text.removeprefix("\ufeff").splitlines()
+    if not any(line.strip() for line in lines):
+        raise BadTable("The table is empty; it needs a line of column names and a line for every run.")
+    start = next(i for i, line in enumerate(lines) if line.strip())
+    delimiter = max(",;\t", key=lines[start].count)
+    reader = csv.reader(lines[start:], delimiter=delimiter)
+    named = [OTHER_NAMES.get(name.strip().casefold(), name.strip().casefold()) for name in next(reader)]
+    if twice := [name for name, count in Counter(named).items() if count > 1 and name in RUN + CELL]:
+        raise BadTable(f"Two columns of the table say {twice[0]}; keep one.")
+    form = _form(named)
+    remarks = []
+    if unknown := [name for name in named if name not in form]:
+        remarks.append(f"Columns that nothing was read from: {', '.join(unknown)}.")
+    if form == RUN and "seed" not in named:
+        remarks.append("The table has no column seed, so each row counts as a repeat with luck of its own.")
+    rows = [
+        (start + reader.line_num, dict(zip(named, cells, strict=True)))
+        for cells in _rectangular(reader, len(named), start, delimiter)
+    ]
+    if not rows:
+        raise BadTable("The table has column names and nothing below them.")
+    runs = list(_read_runs(rows) if form == RUN else _read_cells(rows))
+    if not any(run.value is not None for run in runs):
+        raise BadTable("No run of the table has a result: every value is empty or not a number.")
+    if form == CELL:
+        remarks.append(
+            "The table tells only mean and deviation, so its repeats are taken to be bell-shaped, and to share no luck."
+        )
+    return runs, remarks
+
+
+def _form(named: Sequence[str]) -> tuple[str, ...]:
+    if "optimizer" not in named:
+        raise BadTable(f"The table has no column optimizer; its columns are {', '.join(named) or 'none'}.")
+    if "value" in named:
+        return RUN
+    if missing := [name for name in ("mean", "sd", "n") if name not in named]:
+        raise BadTable(
+            "The table has no column value, with one row a run; nor mean, sd and n, with one row for all runs "
+            f"({', '.join(missing)} missing)."
+        )
+    return CELL
+
+
+def _rectangular(reader: Iterable[list[str]], width: int, start: int, delimiter: str) -> Iterator[list[str]]:
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != width:
+            line = start + getattr(reader, "line_num", 0)
+            raise BadTable(
+                f"Line {line} of the table has {len(cells)} cells and its head {width}, separated by {delimiter!r}; "
+                "a comma within a number or a name has to be quoted."
+            )
+        yield [cell.strip() for cell in cells]
+
+
+def _read_runs(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
+    seen: dict[tuple[str, str, int, float], int] = {}
+    count: Counter[tuple[str, str, float]] = Counter()
+    apart: dict[str, int] = {}
+    for line, row in rows:
+        task, optimizer = row.get("task", "") or "the table", row["optimizer"]
+        if not optimizer:
+            raise BadTable(f"Line {line} of the table names no optimizer.")
+        rate = _rate(row["rate"], line) if row.get("rate") else NO_RATE
+        if "seed" in row:
+            seed = _whole(row["seed"], "seed", line, least=0)
+        else:
+            seed = apart.setdefault(optimizer, len(apart)) * APART + count[task, optimizer, rate]
+        count[task, optimizer, rate] += 1
+        key = (task, optimizer, seed, rate)
+        if key in seen:
+            what = f"{optimizer}, seed {seed}" + (f", rate {rate:g}" if rate else "")
+            raise BadTable(
+                f"Lines {seen[key]} and {line} of the table both hold {what} on {task}; each run counts once."
+            )
+        seen[key] = line
+        value = _value(row["value"], "value", line)
+        yield Run(
+            line, task, optimizer, seed, rate, value, _value(row["valid"], "valid", line) if "valid" in row else value
+        )
+
+
+def _read_cells(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
+    """n values with the mean and the deviation that a cell tells, laid out as a normal sample is expected to lie."""
+    seen: dict[tuple[str, str], int] = {}
+    apart: dict[str, int] = {}
+    for line, row in rows:
+        task, optimizer = row.get("task", "") or "the table", row["optimizer"]
+        if not optimizer:
+            raise BadTable(f"Line {line} of the table names no optimizer.")
+        if (task, optimizer) in seen:
+            raise BadTable(f"Lines {seen[task, optimizer]} and {line} of the table both hold {optimizer} on {task}.")
+        seen[task, optimizer] = line
+        n = _whole(row["n"], "n", line, least=1)
+        mean, sd = _value(row["mean"], "mean", line), _value(row["sd"], "sd", line)
+        first = apart.setdefault(optimizer, len(apart)) * APART
+        if mean is None:
+            yield from (Run(line, task, optimizer, first + i, NO_RATE, None, None) for i in range(n))
+            continue
+        if n > 1 and (sd is None or sd < 0):
+            raise BadTable(f"Line {line} of the table: the sd {row['sd']!r} is none; it is 0 or more.")
+        scores = normal_scores(n)
+        for i, z in enumerate(scores):
+            value = mean + (sd or 0.0) * float(z)
+            yield Run(line, task, optimizer, first + i, NO_RATE, value, value)
+
+
+def normal_scores(n: int) -> np.ndarray:  # [n]
+    """Where n normal values are expected to lie (Blom, 1958), with mean 0 and standard deviation 1 exactly."""
+    z = special.ndtri((np.arange(1, n + 1) - 0.375) / (n + 0.25))
+    return (z - z.mean()) / z.std(ddof=1) if n > 1 else np.zeros(1)
+
+
+def _value(cell: str, column: str, line: int) -> float | None:
+    if cell.casefold() in FAILED:
+        return None
+    try:
+        number = float(cell.removesuffix("%"))
+    except ValueError:
+        hint = " Write a decimal point, not a comma." if "," in cell else ""
+        raise BadTable(f"Line {line} of the table: the {column} {cell!r} is not a number.{hint}") from None
+    if cell.endswith("%"):
+        number /= 100
+    return number if math.isfinite(number) else None
+
+
+def _rate(cell: str, line: int) -> float:
+    rate = _value(cell, "rate", line)
+    if rate is None or rate <= 0:
+        raise BadTable(f"Line {line} of the table: the rate {cell!r} is not one; it must be above 0.")
+    return rate
+
+
+def _whole(cell: str, column: str, line: int, least: int) -> int:
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if not (number >= least and number == math.floor(number) and number < 1e15):
+        raise BadTable(f"Line {line} of the table: the {column} {cell!r} is not a whole number from {least}.")
+    return int(number)
+
+
+# ---- what makes a table's verdict weaker -----------------------------------------------------------------------------
+
+
+def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) -> Iterator[str]:
+    """Optimizers that are missing, or have fewer repeats than others; seeds that did not run every rate."""
+    seeds: dict[tuple[str, str], set[int]] = defaultdict(set)
+    tried: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
+    for run in runs:
+        seeds[run.task, run.optimizer].add(run.seed)
+        tried[run.task, run.optimizer][run.seed] += 1
+    for task in tasks:
+        missing = [each for each in optimizers if (task, each) not in seeds]
+        if missing:
+            yield f"On {task} the table has nothing of {', '.join(missing)}."
+        sizes = {each: len(seeds[task, each]) for each in optimizers if (task, each) in seeds}
+        few, many = min(sizes, key=lambda each: sizes[each]), max(sizes, key=lambda each: sizes[each])
+        if sizes[few] < sizes[many]:
+            yield (
+                f"On {task} the optimizers have unequal numbers of repeats, from {sizes[few]} ({few}) to {sizes[many]} "
+                f"({many})."
+            )
+        if sizes[many] < ENOUGH:
+            yield f"On {task} nobody has the {ENOUGH} repeats that a verdict takes."
+        for each in sizes:
+            counts = tried[task, each]
+            if short := sorted(seed for seed, count in counts.items() if count < max(counts.values())):
+                yield (
+                    f"On {task} {each} did not run every rate with seed {', '.join(map(str, short[:5]))}"
+                    f"{' and others' if len(short) > 5 else ''}: left out."
+                )
+
+
+def _sameness(runs: Sequence[Run]) -> Iterator[str]:
+    """Repeats that agree to the last digit, which luck does not do."""
+    values: dict[tuple[str, str, float], list[float]] = defaultdict(list)
+    for run in runs:
+        if run.value is not None:
+            values[run.task, run.optimizer, run.rate].append(run.value)
+    for (task, optimizer, _), found in values.items():
+        if len(found) > 1 and len(set(found)) == 1:
+            yield f"All {len(found)} repeats of {optimizer} on {task} have the same value: did the seeds differ at all?"
+
+
+def _selection(runs: Sequence[Run], optimizers: Sequence[str]) -> Iterator[str]:
+    """Rates that were picked by the value that they are judged by, and searches of unequal size."""
+    rates = {each: {run.rate for run in runs if run.optimizer == each} for each in optimizers}
+    if max(map(len, rates.values())) > 1 and all(run.valid == run.value for run in runs):
+        yield (
+            "The table has no column valid, so each repeat picks the rate with its best value: that flatters all "
+            "levels, and most of all those of optimizers with many rates."
+        )
+    few, many = (choose(rates, key=lambda each: len(rates[each])) for choose in (min, max))
+    if len(rates[few]) < len(rates[many]):
+        yield (
+            f"The optimizers were tried at unequal numbers of rates, from {len(rates[few])} ({few}) to "
+            f"{len(rates[many])} ({many}): who tries more has more luck to pick from."
+        )

@@ -16,13 +16,12 @@ from torch import Tensor
 
 from steepest import rng
 from steepest.engine.coefficients import Coefficients
-from steepest.engine.compiler import NotCompiled
 from steepest.engine.curves import Curves, joined
 from steepest.engine.data import Feed, Part, placed
 from steepest.engine.gradients import gradients
 from steepest.engine.layout import replicas
 from steepest.engine.programs import Extras, programs
-from steepest.engine.updates import CompiledUpdates, Updates
+from steepest.engine.updates import updates
 from steepest.engine.workshop import EMPTY, Configured, Workshop
 from steepest.errors import BadInput
 from steepest.optim.apply import fresh_fleet
@@ -106,14 +105,13 @@ class Fleet:
         first = coefficients.factor(1, shard.steps)
         starts = [at_rate(optimizer.settings, rate * first) for rate in rates]
         self.state = fresh_fleet(self.rule, starts, shapes, self.flat)  # each [R, Q]
-        self.updates = Updates(self.rule, shapes, coefficients)
         self.refused: list[str] = []
         """Why something is not compiled that was to be, in words."""
-        if "update" in shard.compiled and len(lanes) > 1:
-            try:
-                self.updates = CompiledUpdates(self.rule, shapes, coefficients, self.flat, self.state)
-            except NotCompiled as error:
-                self.refused.append(f"the update: {error}")
+        self.updates, refused = updates(
+            self.rule, shapes, coefficients, self.flat, self.state, compile="update" in shard.compiled
+        )
+        if refused:
+            self.refused.append(f"the update: {refused}")
         how = next((part for part in shard.compiled if part != "update"), None)
         tensors = (self.flat, self.tensors)
         self.gradients, self.program, refused = gradients(how, self.programs, self.extras, self.feed, *tensors)

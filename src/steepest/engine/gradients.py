@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from steepest.engine.compiler import NotCompiled
 from steepest.engine.data import Batch, Feed
 from steepest.engine.graph import Program
+from steepest.engine.library import NotCompiled
 from steepest.engine.programs import Extras, Programs
 
 

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad_and_value, vjp, vmap
 
-from steepest.engine.compiler import NotCompiled, Sizes, compiled
 from steepest.engine.data import placed
 from steepest.engine.draws import kept
 from steepest.engine.general import FEW, NotGeneral, for_any_lanes, with_lanes
 from steepest.engine.graph import Program, draws, program, same, tame, traced
 from steepest.engine.layout import Layout, Named, changing_buffers
+from steepest.engine.library import NotCompiled, Sizes, compiled
 from steepest.tasks.task import Task
 
 Function = Callable[..., Any]

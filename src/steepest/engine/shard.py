@@ -14,8 +14,8 @@ import torch
 
 from steepest.engine import fleet, solo
 from steepest.engine.calibrate import Candidate, first_fleet, step_time
-from steepest.engine.compiler import obstacle as compiler_obstacle
 from steepest.engine.draws import kept
+from steepest.engine.library import obstacle as compiler_obstacle
 from steepest.engine.obstacles import fleet_obstacle
 from steepest.engine.workshop import EMPTY, Workshop
 from steepest.errors import BadInput, BadSetting

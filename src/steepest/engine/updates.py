@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from steepest.engine.coefficients import Coefficients
-from steepest.engine.compiler import NotCompiled, compiled
 from steepest.engine.graph import same
+from steepest.engine.library import compiled
 from steepest.optim.apply import Shapes, State, advance, evaluated
+from steepest.optim.kernel import TYPES, Kernel, NotCompiled, kernel
 from steepest.optim.rule import Rule, averages, coefficient_record, state_record
 
 LANES, ROW = 3, 50
@@ -47,16 +48,54 @@ class Updates:
         return evaluated(self.rule, w, state, self.last)
 
 
-class CompiledUpdates(Updates):
-    """The same in one pass and in place, for a rule that treats all elements of a row alike; raises NotCompiled.
+class KernelUpdates(Updates):
+    """The same as one loop over all numbers, in place, for a rule that treats all elements alike.
 
-    A coefficient that is always 0 or always 1 is part of the program, which leaves out what it leaves as it is.
+    Raises NotCompiled.
+    """
+
+    def __init__(self, rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: State) -> None:
+        super().__init__(rule, shapes, coefficients)
+        if rule.scope != "element" or rule.layers is not None:
+            raise NotCompiled(f"{rule.__name__} looks at more than one element")
+        if w.dtype not in TYPES or w.device.type != "cpu":
+            raise NotCompiled(f"there are kernels for float32 and float64 on the CPU, not for {w.dtype} on {w.device}")
+        self._offsets = np.arange(len(w), dtype=np.uint64) * np.uint64(w.shape[1] * w.element_size())  # [R]
+        self._kernel(*coefficients.table(0, 1))
+
+    def _kernel(self, names: Sequence[str], values: np.ndarray) -> Kernel:
+        """The kernel for steps with these coefficients [steps, distinct rates, names]."""
+        first = values.reshape(-1, len(names))
+        is_fixed = ((first[0] == 0) | (first[0] == 1)) & (first == first[0]).all(0)
+        pattern = np.where(is_fixed, first[0], np.nan)
+        return kernel(self.rule, coefficient_record(dict(zip(names, pattern.tolist(), strict=True))))
+
+    def steps(self, start: int, stop: int) -> Iterable[Any]:
+        names, values = self.coefficients.table(start, stop)
+        self.names, self.now = names, self._kernel(names, values)
+        return values[:, self.coefficients.of_lane]  # [steps, R, names]
+
+    def apply(self, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
+        addresses = np.stack([x.data_ptr() + self._offsets for x in (w, g, *state)])  # [2 + states, R]
+        self.now.rows(addresses, w.shape[1], c, w.dtype)
+        if averages(self.rule):
+            columns = torch.from_numpy(c).to(w.dtype).T[..., None]  # [names, R, 1]
+            self.last = coefficient_record(dict(zip(self.names, columns, strict=True)))
+        return w, state
+
+
+class LibraryUpdates(Updates):
+    """The same as one library, in place, for a rule that looks at all parameters of a model; raises NotCompiled.
+
+    A coefficient that is always 0 or always 1 is part of the library, which leaves out what it leaves as it is.
     """
 
     def __init__(self, rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: State) -> None:
         super().__init__(rule, shapes, coefficients)
         if rule.scope not in ("element", "model") or rule.layers is not None:
             raise NotCompiled(f"{rule.__name__} looks at tensors one by one")
+        if len(w) < 2:
+            raise NotCompiled("a library is made for two lanes or more")
         tables = [coefficients.table(2**i - 1, 2**i) for i in range(PROBES)]
         self.names = tables[0][0]
         seen = np.concatenate([values for _, values in tables]).reshape(-1, len(self.names))
@@ -71,14 +110,29 @@ class CompiledUpdates(Updates):
     def steps(self, start: int, stop: int) -> Iterable[Any]:
         _, values = self.coefficients.table(start, stop)
         if (values[..., self.still] != [*self.fixed.values()]).any():
-            raise NotCompiled(f"a coefficient of {self.rule.__name__} changes late in a run")
+            return self.coefficients.steps(start, stop)
         return self.coefficients.of_lanes(values[..., self.moving]).unbind()
 
     def apply(self, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
+        if not isinstance(c, Tensor):  # one that seemed fixed is not, for now
+            return super().apply(w, g, state, c)
         self._call(w, g, c, *state)
         if averages(self.rule):
             self.last = _record(self.names, self.fixed, c)
         return w, state
+
+
+def updates(
+    rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: State, compile: bool
+) -> tuple[Updates, str]:
+    """The fastest form there is, and why nothing is compiled that was to be: "" where it is."""
+    reasons = []
+    for kind in (KernelUpdates, LibraryUpdates) if compile else ():
+        try:
+            return kind(rule, shapes, coefficients, w, state), ""
+        except NotCompiled as error:
+            reasons.append(str(error))
+    return Updates(rule, shapes, coefficients), "; ".join(dict.fromkeys(reasons))
 
 
 def _record(names: Iterable[str], fixed: dict[str, float], moving: Tensor) -> Any:

@@ -15,6 +15,7 @@ from ctypes import CDLL, c_int, c_longlong, c_void_p
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import fx
 
@@ -35,8 +36,18 @@ class Kernel:
     def __init__(self, library: CDLL) -> None:
         self._step = {dtype: getattr(library, f"step_{name}") for dtype, name in TYPES.items()}
         for function in self._step.values():
-            function.argtypes = [c_longlong, c_void_p, c_void_p, c_void_p, c_int]
+            function.argtypes = [c_longlong, c_void_p, c_void_p, c_void_p, c_longlong, c_int]
             function.restype = None
+
+    def rows(self, addresses: np.ndarray, length: int, c: np.ndarray, dtype: torch.dtype) -> None:
+        """Move R rows of `length` numbers, each with coefficients of its own, `c` [R, n] in float64.
+
+        `addresses` [2 + states, R], uint64, are those of the rows of w, of g, and of each state. Nothing is checked.
+        """
+        lanes, each = c.shape
+        sizes = np.full(lanes, length, dtype=np.int64)
+        pointers = (addresses.ctypes.data, sizes.ctypes.data, c.ctypes.data)
+        self._step[dtype](lanes, *pointers, each, torch.get_num_threads())
 
     def step(self, addresses: array[int], sizes: array[int], c: Sequence[float], dtype: torch.dtype) -> None:
         """Move tensors of these `sizes` ["q"; n]; `addresses` ["Q"] are those of all w, then all g, and each state.
@@ -49,6 +60,7 @@ class Kernel:
             addresses.buffer_info()[0],
             sizes.buffer_info()[0],
             scalars.buffer_info()[0],
+            0,
             torch.get_num_threads(),
         )
 
@@ -266,7 +278,7 @@ static void piece(void **t, const long long tensors, const long long start, cons
 }}
 
 template <typename T>
-static void step(long long tensors, void **t, const long long *sizes, const double *c, int threads) {{
+static void step(long long tensors, void **t, const long long *sizes, const double *c, long long each, int threads) {{
     long long total = 0;
     for (long long k = 0; k < tensors; ++k) total += sizes[k];
 #pragma omp parallel num_threads(threads) if (threads > 1 && total >= 131072)
@@ -280,15 +292,18 @@ static void step(long long tensors, void **t, const long long *sizes, const doub
         for (long long k = 0, first = 0; k < tensors && first < to; first += sizes[k++]) {{
             const long long start = from > first ? from - first : 0;
             const long long stop = to < first + sizes[k] ? to - first : sizes[k];
-            if (start < stop) piece<T>(t + k, tensors, start, stop - start, c);
+            if (start < stop) piece<T>(t + k, tensors, start, stop - start, c + k * each);
         }}
     }}
 }}
 
-extern "C" void step_float(long long n, void **t, const long long *sizes, const double *c, int threads) {{
-    step<float>(n, t, sizes, c, threads);
+// The coefficients of tensor k begin at c[k · each].
+extern "C" void step_float(
+    long long n, void **t, const long long *sizes, const double *c, long long each, int threads) {{
+    step<float>(n, t, sizes, c, each, threads);
 }}
-extern "C" void step_double(long long n, void **t, const long long *sizes, const double *c, int threads) {{
-    step<double>(n, t, sizes, c, threads);
+extern "C" void step_double(
+    long long n, void **t, const long long *sizes, const double *c, long long each, int threads) {{
+    step<double>(n, t, sizes, c, each, threads);
 }}
 """

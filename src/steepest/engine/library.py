@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -23,6 +22,8 @@ from filelock import FileLock
 from torch import Tensor, fx
 
 from steepest.files import cache_folder
+from steepest.optim.compiler import compiler
+from steepest.optim.kernel import NotCompiled
 
 Sizes = Sequence[Sequence[str | None]]
 """For each argument the name of each axis whose length may differ from call to call; None for one that never does."""
@@ -37,17 +38,13 @@ OPTIONS = {
 }
 
 
-class NotCompiled(Exception):
-    """Why there is no library, in one line."""
-
-
 def obstacle() -> str:
     """Why nothing can be compiled on this machine, in words; "" if it can be."""
     if os.environ.get("STEEPEST_COMPILE", "") == "0":
         return "compilation is switched off by STEEPEST_COMPILE=0"
     if not hasattr(torch._C, "_aoti") or platform.system() != "Linux":
         return f"compiled programs are made on Linux only, not on {platform.system()}"
-    if not any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name):
+    if compiler() is None:
         return "there is no C++ compiler; install g++"
     return ""
 

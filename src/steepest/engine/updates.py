@@ -73,7 +73,7 @@ class KernelUpdates(Updates):
     def steps(self, start: int, stop: int) -> Iterable[Any]:
         names, values = self.coefficients.table(start, stop)
         self.names, self.now = names, self._kernel(names, values)
-        return values[:, self.coefficients.of_lane]  # [steps, R, names]
+        return np.ascontiguousarray(values[:, self.coefficients.of_lane])  # [steps, R, names]
 
     def apply(self, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
         addresses = np.stack([x.data_ptr() + self._offsets for x in (w, g, *state)])  # [2 + states, R]

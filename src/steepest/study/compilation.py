@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,16 +11,7 @@ from typing import Any
 from steepest.files import read_json
 from steepest.study import jobs
 from steepest.study.executors import Job
-from steepest.study.manner import (
-    GRADIENT_SAVES,
-    UPDATE_SAVES,
-    Work,
-    best,
-    gradient_to_compile,
-    widths,
-    with_gradient,
-    worth_compiling,
-)
+from steepest.study.manner import Work, gradient_to_compile, widths, with_compiled, worth_compiling
 from steepest.study.planner import batch_size_of, engine_of, steps_at_equal_samples
 from steepest.study.protocol import trials_of
 from steepest.study.spec import StudySpec
@@ -47,14 +38,14 @@ class Compilation:
     def times(self, facts: Iterable[TaskFacts], times: Times) -> dict[tuple[str, str], StepTime]:
         """The same times, with those of compiled fleets where it was worth while to make any."""
         groups = [*self._groups(facts, times)]
-        wanted = {job["id"]: job for group in groups for job in group.wanted()}
-        made = self.collect(wanted.values(), "compiling", read_json)
-        for reason in sorted({reason for each in made.values() for reason in each["refused"]}):
+        missing = [each.job for group in groups for each in group.wanted if not jobs.is_compiled(each.job)]
+        made = self.collect({job["id"]: job for job in missing}.values(), "compiling", read_json)
+        refused = {name for name, each in made.items() if each["refused"]}
+        for reason in sorted({reason for name in refused for reason in made[name]["refused"]}):
             self.watch.say(f"Not compiled: {reason}.")
         found = dict(times)
         for group in groups:
-            done = {job["id"] for job in group.wanted() if not made[job["id"]]["refused"]}
-            found |= {(group.facts.name, name): time for name, time in group.compiled(done).items()}
+            found |= {(group.facts.name, name): time for name, time in group.compiled(refused).items()}
         return found
 
     def _groups(self, facts: Iterable[TaskFacts], times: Times) -> Iterator[_Group]:
@@ -66,6 +57,15 @@ class Compilation:
             for batch_size, contenders in sizes.items():
                 mine = {contender.name: times[known.name, contender.name] for contender in contenders}
                 yield _Group(self, task.ref, known, batch_size, contenders, mine)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Something to be compiled."""
+
+    job: Job
+    contender: str
+    part: Compiled
 
 
 @dataclass
@@ -80,48 +80,38 @@ class _Group:
     times: dict[str, StepTime]
 
     @cached_property
-    def asked_for(self) -> list[tuple[Job, str, Compiled]]:
-        """What is worth while to make: the jobs, each with the contender and the part that it is for."""
-        spec = self.asked.spec
-        wanted = []
-        for contender, part, seconds, saves in self._candidates():
+    def wanted(self) -> list[_Wanted]:
+        """What is worth while to make."""
+        spec, found = self.asked.spec, []
+        for contender, part, seconds in self._candidates():
             job = jobs.compile(spec, self.task, contender, self.batch_size, LEAST_LANES, [part])
-            if spec.engine == "compiled" or worth_compiling(seconds, saves, jobs.is_compiled(job)):
-                wanted.append((job, contender.name, part))
-        return wanted
+            if spec.engine == "compiled" or worth_compiling(part, seconds, jobs.is_compiled(job)):
+                found.append(_Wanted(job, contender.name, part))
+        return found
 
-    def wanted(self) -> list[Job]:
-        """The jobs that make libraries."""
-        return [job for job, _, _ in self.asked_for]
-
-    def compiled(self, done: Set[str]) -> dict[str, StepTime]:
-        """The times by contender, and those of compiled fleets beside them; `done` are the ids of the jobs that made
-        something."""
-        made = {(name, part) for job, name, part in self.asked_for if job["id"] in done}
-        gradients = [part for part in ("gradient", "lane") if any(part == each for _, each in made)]
-        if gradients:
-            first, trials = self.contenders[0], trials_of(self.contenders[0], self.asked.spec.protocol)
-            kinds = [(width, (part,)) for part in gradients for width in widths(trials)]
-            carrier = self._timed(first, kinds)
-            self.times = {name: with_gradient(time, carrier) for name, time in self.times.items()}
-        for contender in self.contenders:
-            fleet = best(self.times[contender.name])
-            if (contender.name, "update") in made and fleet is not None and fleet.compiled:
-                more = self._timed(contender, [(fleet.lanes, (*fleet.compiled, "update"))])
-                known = self.times[contender.name]
-                self.times[contender.name] = replace(known, fleets=(*known.fleets, *more.fleets))
-        return self.times
-
-    def _candidates(self) -> Iterable[tuple[Contender, Compiled, float, float]]:
-        """(contender, part, core-seconds that the part takes as it is, share that may be saved)."""
+    def _candidates(self) -> Iterable[tuple[Contender, Compiled, float]]:
+        """(contender, part, core-seconds that the part takes as it is); gradients are everybody's."""
         steps = steps_at_equal_samples(self.facts, self.batch_size)
-        trials = trials_of(self.contenders[0], self.asked.spec.protocol)
-        work = {name: Work(trials * steps, time) for name, time in self.times.items()}
         first = self.contenders[0]
+        work = {
+            name: Work(trials_of(first, self.asked.spec.protocol) * steps, time) for name, time in self.times.items()
+        }
         for part in gradient_to_compile(self.times[first.name]):
-            yield first, part, sum(each.core_seconds("gradient") for each in work.values()), GRADIENT_SAVES
+            yield first, part, sum(each.core_seconds("gradient") for each in work.values())
         for contender in self.contenders:
-            yield contender, "update", work[contender.name].core_seconds("update"), UPDATE_SAVES
+            yield contender, "update", work[contender.name].core_seconds("update")
+
+    def compiled(self, refused: Set[str]) -> dict[str, StepTime]:
+        """The times by contender, and those of compiled fleets; `refused` are the ids of jobs that made nothing."""
+        made = [each for each in self.wanted if each.job["id"] not in refused]
+        gradients: list[Compiled] = [each.part for each in made if each.part != "update"]
+        updates = {each.contender for each in made if each.part == "update"}
+        carrier = None
+        if gradients:
+            first = self.contenders[0]
+            at = widths(trials_of(first, self.asked.spec.protocol))
+            carrier = self._timed(first, [(width, [part]) for part in gradients for width in at])
+        return {name: with_compiled(time, carrier, name in updates) for name, time in self.times.items()}
 
     def _timed(self, contender: Contender, kinds: Iterable[tuple[int, Sequence[Compiled]]]) -> StepTime:
         candidates = [{"lanes": width, "width": width, "compiled": [*parts]} for width, parts in kinds]

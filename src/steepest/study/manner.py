@@ -14,14 +14,14 @@ from typing import Literal
 
 from steepest.types import Compiled, FleetTime, StepTime
 
-SECONDS_TO_COMPILE = 15.0
-"""Of one core, for one library, as a rule."""
-SECONDS_TO_LOAD = 2.0
-"""For one that has been made before: it is traced again, and tried."""
+SECONDS_TO_COMPILE: Mapping[Compiled, float] = {"gradient": 15.0, "lane": 15.0, "update": 1.0}
+"""Of one core, as a rule."""
+SECONDS_TO_LOAD: Mapping[Compiled, float] = {"gradient": 2.0, "lane": 2.0, "update": 0.2}
+"""What was made before: it is traced again, and tried."""
 PAYS = 2.0
 """How many times its cost a compilation must be expected to save."""
-GRADIENT_SAVES, UPDATE_SAVES = 0.5, 0.7
-"""Shares of their time that are commonly saved; measured afterwards."""
+SAVES: Mapping[Compiled, float] = {"gradient": 0.5, "lane": 0.5, "update": 0.7}
+"""Shares of their time that are commonly saved. Of gradients it is measured afterwards; updates take little by then."""
 CLEARLY = 1.3
 """A trial alone must be so many times faster than in a fleet to be trained alone."""
 NARROW = 2
@@ -51,7 +51,7 @@ class Work:
     @property
     def eager(self) -> FleetTime | None:
         """The fleet that was timed without any compilation, if any was."""
-        return next((each for each in self.time.fleets if not each.compiled), None)
+        return plain(self.time)
 
     def core_seconds(self, part: str) -> float:
         """For all trials in plain fleets: their "gradient" or their "update"."""
@@ -64,15 +64,20 @@ class Work:
         return self.trial_steps * milliseconds / fleet.lanes / 1e3
 
 
-def worth_compiling(seconds: float, saves: float, is_made: bool) -> bool:
-    """Whether a program that would run for so many core-seconds is worth a library."""
-    return seconds * saves > PAYS * (SECONDS_TO_LOAD if is_made else SECONDS_TO_COMPILE)
+def plain(time: StepTime) -> FleetTime | None:
+    """The fleet that was timed without any compilation, if one was."""
+    return next((each for each in time.fleets if not each.compiled), None)
+
+
+def worth_compiling(part: Compiled, seconds: float, is_made: bool) -> bool:
+    """Whether it pays to compile what would run for so many core-seconds."""
+    return seconds * SAVES[part] > PAYS * (SECONDS_TO_LOAD if is_made else SECONDS_TO_COMPILE)[part]
 
 
 def gradient_to_compile(time: StepTime) -> tuple[Compiled, ...]:
     """Which form of the gradient may be the faster one: for all lanes at once, or, where a plain fleet is no faster
     than a trial alone, for one lane after the other."""
-    fleet = next((each for each in time.fleets if not each.compiled), None)
+    fleet = plain(time)
     if fleet is None:
         return ("lane",)
     ratio = fleet.milliseconds / fleet.lanes / time.milliseconds
@@ -98,22 +103,32 @@ def manner(engine: str, time: StepTime) -> Manner:
     fleet = best(time)
     if fleet is None or (engine == "auto" and fleet.milliseconds / fleet.lanes > CLEARLY * time.milliseconds):
         return Manner("solo")
-    return Manner("fleet", fleet.lanes if fleet.compiled else 0, fleet.compiled)
+    width = fleet.lanes if set(fleet.compiled) - {"update"} else 0
+    return Manner("fleet", width, fleet.compiled)
 
 
-def with_gradient(time: StepTime, carrier: StepTime) -> StepTime:
-    """A contender's times in fleets whose gradients are compiled: those of the contender that they were measured with,
-    its own update in the place of the other's."""
-    own = next((each for each in time.fleets if not each.compiled), None)
-    others = [each for each in carrier.fleets if each.compiled]
+def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> StepTime:
+    """A contender's times, and beside them those of compiled fleets: their gradients are those timed with another
+    contender, the `carrier`; their updates its own, compiled if `update`."""
+    own = plain(time)
     if own is None:
         return time
     fleets = [*time.fleets]
-    for each in others:
-        if "update" not in each.compiled:
-            update = own.update_milliseconds * each.lanes / own.lanes
-            gradient = each.milliseconds - each.update_milliseconds
-            fleets.append(FleetTime(each.lanes, each.compiled, gradient + update, update))
+    for each in carrier.fleets if carrier else ():
+        mine = own.update_milliseconds * each.lanes / own.lanes
+        whole = each.milliseconds - each.update_milliseconds + mine
+        fleets.append(FleetTime(each.lanes, each.compiled, whole, mine))
+    if update:
+        saved = SAVES["update"]
+        fleets = [
+            FleetTime(
+                each.lanes,
+                (*each.compiled, "update"),
+                each.milliseconds - saved * each.update_milliseconds,
+                (1 - saved) * each.update_milliseconds,
+            )
+            for each in fleets
+        ]
     return replace(time, fleets=tuple(fleets))
 
 

@@ -108,7 +108,7 @@ def plan_run(
     engine = engine_of(spec, contender, facts)
 
     def lanes(rates: int) -> int:
-        trials = rates * protocol.seeds
+        trials = rates * protocol.looks[0]
         if engine == "solo":  # nothing is shared, so small shards lose nothing: one replicate each
             return min(rates, trials)
         return lanes_per_shard(trials, runs, spec.workers, steps, batch_size * facts.parameters)

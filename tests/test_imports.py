@@ -22,7 +22,7 @@ MAY = {
     "adapters": BASE | {"optim", "tasks"},
     "contenders": BASE | {"optim"},
     "reading": BASE | {"files", "study", "verdict", "report"},
-    "api": BASE | {"contenders", "optim", "tasks", "engine", "study", "reading", "report", "adapters"},
+    "api": BASE | {"contenders", "optim", "tasks", "engine", "study", "reading", "report", "verdict", "adapters"},
     "doctor": BASE | {"tasks", "study"},
     "pages": BASE,
     "cli": BASE | {"files", "api", "reading", "pages", "doctor", "tasks", "report"},

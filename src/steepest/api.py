@@ -4,6 +4,7 @@ command line. The only place that sees the whole house.
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
+from statistics import median
+from time import perf_counter
 from typing import Any, Literal
 
 import torch
@@ -19,7 +22,9 @@ import torch
 from steepest.adapters import frameworks
 from steepest.adapters import torch as drop_in
 from steepest.contenders import DEFAULT, enter
+from steepest.engine.obstacles import fleet_obstacle
 from steepest.engine.shard import Workshop, run_job
+from steepest.engine.solo import Trial
 from steepest.engine.worker import serve
 from steepest.errors import BadSetting, BadTask, UnknownName
 from steepest.optim import catalogue as optimizer_catalogue
@@ -35,8 +40,10 @@ from steepest.study.spec import Plan, StudySpec, TaskSpec
 from steepest.study.surroundings import cores
 from steepest.tasks import catalogue as task_catalogue
 from steepest.tasks import load
+from steepest.tasks.check import check as sound
 from steepest.tasks.task import Task
-from steepest.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Protocol, TaskRef
+from steepest.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Lane, Protocol, Shard, StudyRecord, TaskRef
+from steepest.verdict.decide import decide
 
 IN_MEMORY = (RULE_IN_MEMORY, TORCH_IN_MEMORY)
 EngineName = Literal["auto", "fleet", "solo", "compiled"]
@@ -139,6 +146,8 @@ def compare(
     *,
     budget: str | float | None = None,
     seeds: int | None = None,
+    until_sure: bool = False,
+    first_seed: int = 0,
     grid: int | None = None,
     rates: Sequence[float] | str | None = None,
     batch_sizes: Sequence[int | str] | str | None = None,
@@ -162,18 +171,21 @@ def compare(
     the methods of the textbooks. `budget`: "5m", "90s" or seconds; without it the default protocol runs in full.
     `rates`: try these in place of each optimizer's grid. `batch_sizes`: compare these too, at equal samples and at
     equal seconds. `reference`: all others are compared with it as well as with the best; "adam" where it takes part.
-    `out`: the study folder, by default a new one in runs/. `margin`: see `StudyReader`.
+    `out`: the study folder, by default a new one in runs/. `margin`: see `StudyReader`. `seeds`: 10 replicates of each
+    optimizer's whole tuning, counted from `first_seed`: another one gives fresh luck throughout. `until_sure`: begin
+    with 5 seeds and add more, up to `seeds` (20), until every answer is sure by the task's own margin; ranges are as
+    wide as such looking takes.
 
     Raises BadInput for whatever cannot be run as asked, DataUnavailable, StudyFolderError, and Interrupted on Ctrl-C.
     """
     crew, spec = _prepare(
-        tasks, optimizers, budget, seeds, grid, rates, batch_sizes, schedule, reference, workers, engine, dtype, device,
-        command,
+        tasks, optimizers, budget, _protocol(seeds, grid, until_sure, first_seed), rates, batch_sizes, schedule,
+        reference, workers, engine, dtype, device, command,
     )  # fmt: skip
     folder = _new_folder(spec) if out is None else Path(out)
     executor = crew.executor(folder, spec.workers)
     with _told(listener, quiet) as told:
-        run_study(spec, folder, executor, told, overwrite=overwrite)
+        run_study(spec, folder, executor, told, overwrite=overwrite, settled=settled)
     return Study(folder, margin, crew.optimizers)
 
 
@@ -183,6 +195,8 @@ def plan(
     *,
     budget: str | float | None = None,
     seeds: int | None = None,
+    until_sure: bool = False,
+    first_seed: int = 0,
     grid: int | None = None,
     rates: Sequence[float] | str | None = None,
     batch_sizes: Sequence[int | str] | str | None = None,
@@ -197,8 +211,8 @@ def plan(
 ) -> Plan:
     """What `compare` would do with the same arguments, and for how long. Times some steps, trains nothing."""
     crew, spec = _prepare(
-        tasks, optimizers, budget, seeds, grid, rates, batch_sizes, schedule, None, workers, engine, dtype, device,
-        command,
+        tasks, optimizers, budget, _protocol(seeds, grid, until_sure, first_seed), rates, batch_sizes, schedule,
+        None, workers, engine, dtype, device, command,
     )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="steepest-plan-") as scratch:
         folder = Path(scratch)
@@ -231,13 +245,18 @@ def resume(
                 f"steepest.resume({str(folder)!r}, tasks=[task])."
             )
     with _told(listener, quiet) as told:
-        run_resume(folder, crew.executor(folder, _workers(workers)), told)
+        run_resume(folder, crew.executor(folder, _workers(workers)), told, settled)
     return Study(folder)
 
 
 def open_study(folder: Path | str, margin: float | None = None) -> Study:
     """A study that exists, finished or not."""
     return Study(folder, margin)
+
+
+def settled(study: StudyRecord) -> frozenset[str]:
+    """The tasks whose verdict is sure, by their own margins: what a study asks that adds seeds until it is."""
+    return frozenset(verdict.task.name for verdict in decide(study).tasks if verdict.settled)
 
 
 @contextmanager
@@ -277,8 +296,7 @@ def _prepare(
     tasks: Any,
     optimizers: Any,
     budget: str | float | None,
-    seeds: int | None,
-    grid: int | None,
+    protocol: Protocol,
     rates: Sequence[float] | str | None,
     batch_sizes: Sequence[int | str] | str | None,
     schedule: str,
@@ -300,7 +318,7 @@ def _prepare(
         tasks=tuple(_variants(refs, batch_sizes is not None)),
         contenders=tuple(contenders),
         reference=reference or _reference(contenders),
-        protocol=_protocol(seeds, grid),
+        protocol=protocol,
         engine=engine,
         dtype=dtype,
         device=_device(device),
@@ -342,11 +360,18 @@ def _variants(refs: Sequence[TaskRef], batch_axis: bool) -> list[TaskSpec]:
     return specs
 
 
-def _protocol(seeds: int | None, grid: int | None) -> Protocol:
+MOST_SEEDS = 20
+"""Seeds that a study may come to which adds them until it is sure."""
+
+
+def _protocol(seeds: int | None, grid: int | None, until_sure: bool, first_seed: int) -> Protocol:
     default = Protocol()
     points = default.rates if grid is None else grid
+    usual = MOST_SEEDS if until_sure else default.seeds
     return Protocol(
-        seeds=default.seeds if seeds is None else seeds,
+        seeds=usual if seeds is None else seeds,
+        first_seed=first_seed,
+        until_sure=until_sure,
         rates=points,
         decades=default.decades,
         extra_rates=default.extra_rates if points >= 3 else 0,
@@ -409,3 +434,57 @@ def tasks() -> list[dict[str, Any]]:
 def suite(name: str | None) -> tuple[str, ...]:
     """The names of a suite's tasks; none for none. Raises UnknownName."""
     return () if name is None else task_catalogue.suite(name)
+
+
+TRIED = 30
+"""Steps that `check` trains."""
+
+
+def check(task: Task | str | Path) -> dict[str, Any]:
+    """Whether a task can be trained, and how, in seconds: its parts, some steps of Adam, and the engine that it gets.
+
+    Raises BadTask, with one sentence, for whatever cannot be trained.
+    """
+    (ref,), memory = _tasks(task)
+    built = load.resolve(ref, memory)
+    sound(built)
+    facts = built.facts(ref.name)
+    contender = optimizer_catalogue.contender("adam")
+    shard = Shard(
+        id="check",
+        task=ref,
+        contender=contender,
+        lanes=(Lane(contender.centre, seed=0),),
+        batch_size=built.batch_size,
+        steps=TRIED,
+        evaluate_at=(TRIED,),
+    )
+    trial = Trial(built, shard, shard.lanes[0])
+    (before,), _ = trial.evaluate("valid")
+    times = []
+    for t in range(1, TRIED + 1):
+        start = perf_counter()
+        trial.step(t)
+        times.append(perf_counter() - start)
+    (after,), (quality,) = trial.evaluate("valid")
+    obstacle = fleet_obstacle(built)
+    return {
+        "task": facts.name,
+        "title": facts.title,
+        "parts": {"train": facts.n_train, "valid": facts.n_valid, "test": facts.n_test},
+        "drawn_by_the_seed": list(facts.luck),
+        "parameters": facts.parameters,
+        "batch_size": facts.batch_size,
+        "steps": facts.steps,
+        "loss": facts.loss_name,
+        "metric": facts.metric,
+        "margin": facts.margin,
+        "steps_tried": TRIED,
+        "rate_tried": contender.centre,
+        "valid_loss_before": before if math.isfinite(before) else None,
+        "valid_loss_after": after if math.isfinite(after) else None,
+        "valid_metric_after": quality if math.isfinite(quality) else None,
+        "milliseconds_a_step": median(times) * 1000,
+        "engine": "solo" if obstacle else "fleet",
+        "obstacle": obstacle,
+    }

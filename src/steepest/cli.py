@@ -62,6 +62,11 @@ Budget = Annotated[
     str | None, Parameter(group=EFFORT, help="Time to spend, such as 90s, 5m or 1h; plans backwards from it.")
 ]
 Seeds = Annotated[int | None, Parameter(group=EFFORT, help="Replicates of each optimizer's whole tuning (10).")]
+UntilSure = Annotated[
+    bool,
+    Parameter(group=EFFORT, negative="", help="Begin with 5 seeds; add more, up to --seeds (20), until it is sure."),
+]
+FirstSeed = Annotated[int, Parameter(group=EFFORT, help="Where seeds count from; another number is fresh luck.")]
 Grid = Annotated[int | None, Parameter(group=EFFORT, help="Learning rates in each optimizer's grid (9).")]
 Workers = Annotated[int | None, Parameter(group=MACHINE, help="Worker processes of one thread each (one a core).")]
 Engine = Annotated[
@@ -115,6 +120,8 @@ def run(
     reference: Reference = None,
     budget: Budget = None,
     seeds: Seeds = None,
+    until_sure: UntilSure = False,
+    first_seed: FirstSeed = 0,
     grid: Grid = None,
     workers: Workers = None,
     engine: Engine = "auto",
@@ -144,6 +151,8 @@ def run(
         reference=reference,
         budget=budget,
         seeds=seeds,
+        until_sure=until_sure,
+        first_seed=first_seed,
         grid=grid,
         workers=workers,
         engine=engine,
@@ -167,6 +176,8 @@ def plan(
     schedule: Schedule = "constant",
     budget: Budget = None,
     seeds: Seeds = None,
+    until_sure: UntilSure = False,
+    first_seed: FirstSeed = 0,
     grid: Grid = None,
     workers: Workers = None,
     engine: Engine = "auto",
@@ -192,6 +203,8 @@ def plan(
         schedule=schedule,
         budget=budget,
         seeds=seeds,
+        until_sure=until_sure,
+        first_seed=first_seed,
         grid=grid,
         workers=workers,
         engine=engine,
@@ -322,6 +335,36 @@ def tasks(*, json: Json = False) -> None:
 
     rows = api.tasks()
     _print_json(rows) if json else print(pages.tasks(rows))
+
+
+@app.command
+def init(path: Path = Path("my_task.py")) -> None:
+    """Write a commented task file that runs as it is, to put your own model and data into.
+
+    Parameters
+    ----------
+    path
+        Where to; nothing is overwritten.
+    """
+    from steepest.tasks import load
+
+    load.begin(path)
+    print(f"{path} is written. Try it: steepest check {path}")
+
+
+@app.command
+def check(task: str = "my_task.py", *, json: Json = False) -> None:
+    """Say in seconds whether a task trains, and which engine it gets and why.
+
+    Parameters
+    ----------
+    task
+        A Python file that defines `task`, or a name of `steepest tasks`.
+    """
+    from steepest import api, pages
+
+    page = api.check(task)
+    _print_json(page) if json else print(pages.check(page))
 
 
 @data.command(name="list")

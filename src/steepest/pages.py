@@ -103,6 +103,41 @@ def dataset(page: Page) -> str:
     )
 
 
+def check(page: Page) -> str:
+    """Whether a task trains, and how."""
+    before, after, quality = (page[f"valid_{key}"] for key in ("loss_before", "loss_after", "metric_after"))
+    sound = after is not None and before is not None and after < before
+    tried = (
+        f"{page['steps_tried']} steps of Adam at {_number(page['rate_tried'])}: validation loss "
+        f"{_short(before)} → {_short(after)}, {page['metric']} {_short(quality)}; "
+        f"{page['milliseconds_a_step']:.2g} ms a step."
+    )
+    engine = (
+        f"One trial at a time (engine solo), since {page['obstacle'].rstrip('.')}."
+        if page["obstacle"]
+        else "Many trials at once (engine fleet), for every optimizer of `steepest optimizers`."
+    )
+    rows = [
+        ("examples", " / ".join(map(str, page["parts"].values())) + " to train, to choose and to judge by"),
+        ("a seed draws", ", ".join(page["drawn_by_the_seed"])),
+        ("model", f"{page['parameters']:,} trainable parameters"),
+        ("a trial", f"{page['steps']:,} steps of {page['batch_size']}"),
+        ("tie", f"differences of {page['metric']} below {page['margin']:.2g}"),
+        ("tried", tried),
+        ("engine", engine),
+    ]
+    end = (
+        "It trains."
+        if sound
+        else "It runs, but the loss did not fall: look at the data, the loss, or the scale of the inputs."
+    )
+    return f"{page['title']}\n\n{_table(('', ''), rows, head=False, wrap_last=True)}\n\n{end}"
+
+
+def _short(value: float | None) -> str:
+    return "not finite" if value is None else f"{value:.4g}"
+
+
 def plan(forecast: Page) -> str:
     """What a run would do, and for how long."""
     protocol = forecast["protocol"]
@@ -114,9 +149,9 @@ def plan(forecast: Page) -> str:
     words = [
         f"{forecast['trials']:,} trials: {protocol['rates']} rates in the grid"
         f"{' and ' + str(protocol['extra_rates']) + ' more around the best' if protocol['extra_rates'] else ''}, "
-        f"each on {protocol['seeds']} seeds, for {len({run['contender'] for run in forecast['runs']})} contenders on "
+        f"each on {'at most ' if protocol['until_sure'] else ''}{protocol['seeds']} seeds, for {len({run['contender'] for run in forecast['runs']})} contenders on "
         f"{len(facts)} task{'s' if len(facts) > 1 else ''}.",
-        f"It would take about {_duration(forecast['seconds'])}.",
+        f"It would take {'at most ' if protocol['until_sure'] else ''}about {_duration(forecast['seconds'])}.",
         *(sentence for sentence in forecast["given_up"]),
     ]
     if forecast["resolution"] is not None:

@@ -50,27 +50,27 @@ def load(program: str) -> CDLL:
 
 
 def _load(program: str, flags: tuple[str, ...]) -> CDLL:
-    path = compiler()
-    if path is None:
-        raise NoCompiler("there is no C++ compiler")
     name = sha256("\n".join((sys.platform, platform.machine(), *flags, program)).encode()).hexdigest()[:32]
     library = folder() / f"{name}.so"
     try:
         if not library.exists():
-            _compile(path, flags, program, library)
+            _compile(flags, program, library)
         return CDLL(str(library))
+    except NoCompiler:
+        raise
     except OSError as error:
-        raise (
-            error if isinstance(error, NoCompiler) else NoCompiler(f"a kernel could not be loaded ({error})")
-        ) from None
+        raise NoCompiler(f"a kernel could not be stored or loaded ({error})") from None
 
 
-def _compile(path: str, flags: tuple[str, ...], program: str, library: Path) -> None:
+def _compile(flags: tuple[str, ...], program: str, library: Path) -> None:
     """Compile in a folder apart and move the outcome to its place, where others never see half of it.
 
     What the program calls to run in parallel is not linked in, but found as it is loaded: in the library that torch
     has loaded for itself, so that there is one team of threads, not two that get in each other's way.
     """
+    path = compiler()
+    if path is None:
+        raise NoCompiler("there is no C++ compiler")
     with tempfile.TemporaryDirectory(dir=library.parent, prefix=".making-") as apart:
         text, compiled, linked = (Path(apart) / name for name in ("kernel.cpp", "kernel.o", "kernel.so"))
         text.write_text(program)

@@ -8,13 +8,16 @@ from dataclasses import replace
 from steepest.selection import Score, is_sound, pooled_best
 from steepest.study.budget import shard_seconds, stages
 from steepest.study.planner import shards
-from steepest.study.protocol import SEARCHES, trials_of
+from steepest.study.protocol import SEARCHES, on_more_seeds, trials_of
 from steepest.study.spec import RunPlan, StudySpec
 from steepest.types import Contender, Protocol, Result, Row, Shard, StepTime, TaskFacts
 
 
 class Course:
-    """Turns the lanes that a search asks for into shards, and their rows into the scores that it is sent."""
+    """Turns the lanes that a search asks for into shards, and their rows into the scores that it is sent.
+
+    `protocol` is that of the search: where seeds are added until the verdict is sure, it has the first ones only.
+    """
 
     def __init__(
         self, spec: StudySpec, contender: Contender, protocol: Protocol, run: RunPlan, facts: TaskFacts, time: StepTime
@@ -46,6 +49,19 @@ class Course:
             return []
         # In the order asked, whatever order they were done in: nothing that a search sees may depend on luck.
         return self._ask([_score(row) for asked in self._asked for row in self._got[asked.id]])
+
+    def more(self, seeds: range) -> list[Shard]:
+        """The shards that add these seeds to a course which is at its end."""
+        tried = list(dict.fromkeys((row.stage, row.rate) for row in self.results))
+        lanes = list(on_more_seeds(tried, seeds))
+        self._asked = [
+            each for part in lanes for each in shards(self._spec, self._task, self.contender, self.run, part)
+        ]
+        self._got = {}
+        self.planned += sum(map(len, lanes))
+        self.cost += sum(map(self.seconds, self._asked))
+        self._row = replace(self._row, stage=lanes[0][0].stage, planned=self.planned)
+        return self._asked
 
     def seconds(self, shard: Shard) -> float:
         """Forecast of one core's time for a shard."""

@@ -116,7 +116,7 @@ def plan_run(
     engine = manner.engine
 
     def lanes(rates: int) -> int:
-        trials = rates * protocol.seeds
+        trials = rates * protocol.looks[0]
         if engine == "solo":  # nothing is shared, so small shards lose nothing: one replicate each
             return min(rates, trials)
         return lanes_per_shard(trials, runs, spec.workers, steps, batch_size * facts.parameters)

@@ -8,7 +8,7 @@ Every seed is a replicate that tunes for itself: each rate is tried on every see
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
 from steepest.errors import BadSetting
 from steepest.selection import Edge, Score, edge, pooled_best
@@ -91,12 +91,30 @@ def on_every_seed(stage: str, rates: Iterable[float], protocol: Protocol) -> tup
     return tuple(Lane(rate, seed, stage) for seed in seeds for rate in rates)  # type: ignore[arg-type]
 
 
+def on_more_seeds(tried: Iterable[tuple[str, float]], seeds: range) -> Iterator[tuple[Lane, ...]]:
+    """The (stage, rate) pairs that a search has tried on its first seeds, on further ones; stage by stage.
+
+    Nothing is searched anew: where the rates lie was pooled over the first seeds, and every replicate tunes over the
+    same rates, or its replicates would not be alike.
+    """
+    by_stage: dict[str, list[float]] = {}
+    for stage, rate in tried:
+        by_stage.setdefault(stage, []).append(rate)
+    for stage, rates in by_stage.items():
+        yield tuple(Lane(rate, seed, stage) for seed in seeds for rate in rates)  # type: ignore[arg-type]
+
+
 def check_protocol(protocol: Protocol) -> None:
     """Raise BadSetting where there is no such search."""
     if protocol.seeds < 1:
         raise BadSetting(f"A study needs at least 1 seed, not {protocol.seeds}; a verdict needs 2, and 5 to say much.")
     if protocol.first_seed < 0:
         raise BadSetting(f"The first seed is {protocol.first_seed}; seeds are numbers from 0.")
+    if protocol.until_sure and len(protocol.looks) < 2:
+        raise BadSetting(
+            f"Adding seeds until the verdict is sure begins with 5 seeds, and {protocol.seeds} are the most allowed: "
+            "take more seeds, such as 20, or a fixed number."
+        )
     if protocol.rates < 1:
         raise BadSetting(f"A study needs at least 1 rate, not {protocol.rates}.")
     if not 0 < protocol.decades <= 20:

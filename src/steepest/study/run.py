@@ -5,7 +5,9 @@ Whoever calls gives an executor, which is closed in the end. Ctrl-C leaves a fol
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 from steepest.errors import BadInput, Interrupted
@@ -19,8 +21,16 @@ from steepest.study.survey import PATIENCE, survey
 from steepest.study.watch import Listener, Watch
 from steepest.types import Shard, StudyRecord
 
+Settled = Callable[[StudyRecord], Collection[str]]
+"""Names the tasks of a study whose verdict is sure. It may look at results only: a resumed study asks it again, and
+must get the same answer."""
 NOTE_EVERY = 2.0
 """Seconds of wall time that a killed study may lose count of."""
+
+
+def never(study: StudyRecord) -> Collection[str]:
+    """No verdict is ever sure: every task gets all its seeds."""
+    return ()
 
 
 def run(
@@ -29,8 +39,10 @@ def run(
     executor: Executor,
     listener: Listener | None = None,
     overwrite: bool = False,
+    settled: Settled = never,
 ) -> StudyRecord:
-    """Make a study in a new folder, and return it finished.
+    """Make a study in a new folder, and return it finished. `settled` is asked at each look, where the protocol adds
+    seeds only until the verdict is sure.
 
     Raises BadInput for a spec, task or budget that nothing can be made of, leaving no folder behind; StudyFolderError
     for a folder that cannot be used; TrialFailed where the training itself is broken; Interrupted on Ctrl-C.
@@ -38,7 +50,7 @@ def run(
     try:
         with Store.create(folder, spec.check(), overwrite) as store:
             try:
-                return _finish(store, executor, listener)
+                return _finish(store, executor, listener, settled)
             except BadInput:
                 if store.spec.plan is None:
                     executor.close()
@@ -48,13 +60,13 @@ def run(
         executor.close()
 
 
-def resume(folder: Path, executor: Executor, listener: Listener | None = None) -> StudyRecord:
+def resume(folder: Path, executor: Executor, listener: Listener | None = None, settled: Settled = never) -> StudyRecord:
     """Go on with the study in `folder` and return it finished. What is done is read, never trained again, and the final
     rows and curves are, bit for bit, those of a study that was never interrupted. Raises as `run` does.
     """
     try:
         with Store.open(folder) as store:
-            return _finish(store, executor, listener)
+            return _finish(store, executor, listener, settled)
     finally:
         executor.close()
 
@@ -67,12 +79,12 @@ def forecast(spec: StudySpec, folder: Path, executor: Executor, listener: Listen
         executor.close()
 
 
-def _finish(store: Store, executor: Executor, listener: Listener | None) -> StudyRecord:
+def _finish(store: Store, executor: Executor, listener: Listener | None, settled: Settled) -> StudyRecord:
     watch = Watch(listener, store.spec.asked_trials(), store.seconds())
     try:
         if store.spec.plan is None:
             store.save_plan(survey(store.spec, store.folder, executor, watch))
-        _train(store, executor, watch)
+        _train(store, executor, watch, settled)
         store.spend(watch.sitting)
     except KeyboardInterrupt:
         executor.close()
@@ -85,8 +97,9 @@ def _finish(store: Store, executor: Executor, listener: Listener | None) -> Stud
     return read(store.folder)
 
 
-def _train(store: Store, executor: Executor, watch: Watch) -> None:
-    """Every course to its end, all at once: whichever shard is done, its rows may bring new shards."""
+def _train(store: Store, executor: Executor, watch: Watch, settled: Settled) -> None:
+    """Every course to its end, all at once: whichever shard is done, its rows may bring new shards. Then, look by look,
+    more seeds for the tasks whose verdict is not sure yet."""
     courses = _courses(store.spec)
     orders = _Orders(store, executor, watch)
     for course in courses:
@@ -94,16 +107,30 @@ def _train(store: Store, executor: Executor, watch: Watch) -> None:
     for sentence in (*store.repairs, *_changes(store.spec)):
         watch.say(sentence)
     watch.follow(courses, executor.workers, sum(course.planned for course in courses))
-    watch.tell("training")
-    noted = watch.sitting
-    while orders.waiting:
-        for event in executor.poll(PATIENCE):
-            orders.handle(event)
-        if watch.sitting - noted > NOTE_EVERY:
-            noted = watch.sitting
-            store.spend(noted)
-        watch.tell("training")
+    orders.wait()
+    plan = store.spec.plan
+    assert plan is not None
+    open_ = courses
+    for done, seeds in pairwise(plan.protocol.looks):
+        sure = settled(_as_it_stands(store, courses))
+        open_ = [course for course in open_ if course.run.task not in sure]
+        if not open_:
+            break
+        names = ", ".join(dict.fromkeys(course.run.task for course in open_))
+        watch.say(f"After {done} seeds the verdict is still open on {names}: going on to {seeds}.")
+        first = plan.protocol.first_seed
+        for course in open_:
+            orders.ask(course, course.more(range(first + done, first + seeds)))
+        watch.follow(courses, executor.workers, sum(course.planned for course in courses))
+        orders.wait()
     store.finish()
+
+
+def _as_it_stands(store: Store, courses: Sequence[Course]) -> StudyRecord:
+    """The study as if it ended here: what the courses have asked for, whatever else an earlier sitting has left."""
+    return replace(
+        read(store.folder), finished=True, results=tuple(row for course in courses for row in course.results)
+    )
 
 
 def _changes(spec: StudySpec) -> Iterator[str]:
@@ -123,13 +150,14 @@ def _courses(spec: StudySpec) -> list[Course]:
     plan = spec.plan
     assert plan is not None
     contenders = {contender.name: contender for contender in spec.contenders}
+    protocol = replace(plan.protocol, seeds=plan.protocol.looks[0])
     facts = {known.name: known for known in plan.facts}
     times = {(time.task, time.contender): time for time in plan.times}
     courses = [
         Course(
             spec,
             contenders[run.contender],
-            plan.protocol,
+            protocol,
             run,
             facts[run.task],
             times[run.task, run.contender],
@@ -157,6 +185,18 @@ class _Orders:
                 self.executor.submit(train(shard))
             else:
                 shards += course.take(shard, rows)
+
+    def wait(self) -> None:
+        """Until nothing is with the executor any more."""
+        self.watch.tell("training")
+        noted = self.watch.sitting
+        while self.waiting:
+            for event in self.executor.poll(PATIENCE):
+                self.handle(event)
+            if self.watch.sitting - noted > NOTE_EVERY:
+                noted = self.watch.sitting
+                self.store.spend(noted)
+            self.watch.tell("training")
 
     def handle(self, event: Event) -> None:
         course, shard = self.waiting[event.id]

@@ -227,7 +227,7 @@ def read(folder: Path) -> StudyRecord:
         contenders=spec.contenders,
         results=tuple(sorted(found, key=_order(spec))),
         times=plan.times if plan else (),
-        trials_planned=plan.trials if plan else spec.asked_trials(),
+        trials_planned=len(found) if finished else plan.trials if plan else spec.asked_trials(),
         seconds=seconds,
         given_up=plan.given_up if plan else (),
         versions=spec.versions,

@@ -52,13 +52,17 @@ def train(
 
 
 def in_fleets(task: Task, shard: Shard, lanes: Sequence[Lane]) -> list[list[int]]:
-    """How lanes are cut into fleets: their places among `lanes`, those of one seed side by side."""
+    """How lanes are cut into fleets: their places among `lanes`, those of one seed side by side and, where a fleet has
+    room for them all, together.
+    """
     places = sorted(range(len(lanes)), key=lambda place: lanes[place].seed)
     layout = programs(task, getattr(torch, shard.dtype), torch.device(shard.device)).layout
     width = shard.width or lanes_per_fleet(layout.parameters, shard.batch_size)
-    count = math.ceil(len(places) / width)
-    bounds = [len(places) * i // count for i in range(count + 1)]
-    return [places[start:end] for start, end in pairwise(bounds)]
+    seeds = [[*group] for _, group in groupby(places, key=lambda place: lanes[place].seed)]
+    units = seeds if max(map(len, seeds)) <= width else [[place] for place in places]
+    count = math.ceil(len(units) / (width // max(map(len, units))))
+    bounds = [len(units) * i // count for i in range(count + 1)]
+    return [[place for unit in units[start:end] for place in unit] for start, end in pairwise(bounds)]
 
 
 def lanes_per_fleet(parameters: int, batch_size: int) -> int:

@@ -25,8 +25,8 @@ SAVES: Mapping[Compiled, float] = {"gradient": 0.5, "lane": 0.5, "update": 0.7}
 CLEARLY = 1.3
 """A trial alone must be so many times faster than in a fleet to be trained alone."""
 NARROW = 2
-WIDTHS = (8, 16, 32, 64)
-"""Lanes at a time at which compiled fleets are timed: what is best depends on the caches."""
+WIDTHS = (9, 18, 36, 72)
+"""Lanes at a time at which compiled fleets are timed, whole seeds of a grid: what is best depends on the caches."""
 BY_ITSELF = 0.15
 """Of the time of a fleet, at most: what a step costs whatever the number of lanes."""
 

@@ -28,7 +28,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
-# Every built-in task at a good setting: does it reach its level? Fetches 150 MB; TASKS="line housing" for a part.
+# Every built-in task at a good setting: does it reach its level? Fetches 200 MB; TASKS="line housing" for a part.
 tasks: $(INSTALLED)
 	$(BIN)/python benchmarks/tasks.py $(TASKS)
 

@@ -20,11 +20,7 @@ test-oracles: .venv/.installed-oracles
 test-browser: .venv/.installed-browser
 	$(BIN)/pytest -m browser
 
-test-# Is a verdict as sure as it says? 160 real studies and simulations, under 30 minutes on 2 cores; goes on where it was.
-calibrate: $(INSTALLED)
-	$(BIN)/python -m benchmarks.calibrate
-
-docs: $(INSTALLED)
+test-docs: $(INSTALLED)
 	$(BIN)/pytest -n 2 -m docs
 
 check: $(INSTALLED)
@@ -39,6 +35,10 @@ tasks: $(INSTALLED)
 # WORKLOADS="mlp-32 cnn" for a part of the table; the studies are on their own: python -m benchmarks.studies
 bench: .venv/.installed-bench
 	$(BIN)/python -m benchmarks.speed $(WORKLOADS)
+
+# Is a verdict as sure as it says? 160 real studies and simulations, under 30 minutes on 2 cores; goes on where it was.
+calibrate: $(INSTALLED)
+	$(BIN)/python -m benchmarks.calibrate
 
 docs: $(INSTALLED)
 	$(BIN)/python docs/generate.py

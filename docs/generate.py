@@ -14,7 +14,8 @@ from steepest.adapters.frameworks import OTHERS
 from steepest.adapters.torch import build, code
 from steepest.optim.catalogue import CATALOGUE, contender, describe, settings_of
 from steepest.optim.entry import Entry
-from steepest.optim.schedules import SCHEDULES, WARMUP_SHARE, Schedule, numbers_of
+from steepest.optim.plateau import Plateau
+from steepest.optim.schedules import LISTENING, SCHEDULES, WARMUP_SHARE, numbers_of
 from steepest.optim.stock import stock
 
 FOLDER = Path(__file__).parent
@@ -26,7 +27,8 @@ Made by `make docs` from the table in `src/steepest/optim/catalogue.py`; `steepe
 
 Letters: w weights, g gradient, η learning rate, t = 1, 2, … the step; other letters are in each table. All state
 starts at zero unless a table says otherwise. A coupled weight decay λ turns g into g + λw first of all. "Worked"
-shows three steps from w = 1 with the gradients 0.5, 0.5 and −0.25 at η = 0.1. "The article" is the tutorial whose
+shows three steps from w = 1 with the gradients 0.5, 0.5 and −0.25 at η = 0.1; where a step takes a second gradient,
+it is the first again. "The article" is the tutorial whose
 formulas the entries marked *as printed* follow to the letter.
 """
 
@@ -34,7 +36,8 @@ SCHEDULES_HEAD = f"""## Schedules
 
 A schedule multiplies η at step t of a horizon; x = (t−1)/horizon is the share that is done. Numbers are given as in
 `step:factor=0.5:every=0.25`; shares are of the horizon. `warmup-NAME` rises over the first {WARMUP_SHARE:.0%} of the
-steps, or over another `share`, then NAME runs; names that rise by themselves have no such form.
+steps, or over another `share`, then NAME runs; names that rise by themselves have no such form. `plateau` follows the
+validation loss, and so is for models trained one at a time, which a study then does.
 """
 
 
@@ -42,13 +45,14 @@ def optimizers() -> str:
     """docs/optimizers.md"""
     contents = [f"- [{item.title}](#{item.name}): {item.summary}" for item in CATALOGUE]
     entries = [line for item in CATALOGUE for line in _optimizer(item)]
-    schedules = [_schedule(name, fn) for name, fn in SCHEDULES.items() if not isinstance(fn, partial)]
+    schedules = [_schedule(name, fn.__doc__) for name, fn in SCHEDULES.items() if not isinstance(fn, partial)]
+    schedules.append(_schedule(LISTENING, (Plateau.__doc__ or "").partition("\n")[0]))
     return "\n".join([HEAD, *contents, "", *entries, SCHEDULES_HEAD, *schedules, ""])
 
 
-def _schedule(name: str, fn: Schedule) -> str:
+def _schedule(name: str, what: str | None) -> str:
     numbers = ", ".join(f"`{key}={value:g}`" for key, value in numbers_of(name).items())
-    return f"- `{name}`: {fn.__doc__}" + (f"; {numbers}" if numbers else "")
+    return f"- `{name}`: {what}" + (f"; {numbers}" if numbers else "")
 
 
 def _optimizer(item: Entry) -> Iterable[str]:
@@ -74,6 +78,8 @@ def _optimizer(item: Entry) -> Iterable[str]:
     yield f"- Worked: w = {', '.join(f'{w:.6g}' for w in worked(item))}"
     yield f"- Search: rates over four decades around {item.centre:g}; the library's own is {item.rate:g}"
     yield f"- Batch: {size}. State: {', '.join(item.rule.state) or 'none'}"
+    if item.rule.second:
+        yield "- Takes a second gradient in a step: `optimizer.step(closure)`. A study trains its models one at a time"
     yield f"- Source: {paper['authors']}, *{paper['title']}*, {paper['year']}"
     yield from ("", "```python", code(item, item.rate).rstrip(), "```", "")
 
@@ -84,9 +90,13 @@ def worked(item: Entry) -> list[float]:
     w = torch.ones(shape, dtype=torch.float64, requires_grad=True)
     optimizer = build(item, [w], lr=0.1)
     path = []
-    for g in (0.5, 0.5, -0.25):
+
+    def closure(g: float) -> None:
+        optimizer.targets(torch.zeros(1, 2), torch.zeros(1, dtype=torch.long))
         w.grad = torch.full(shape, g, dtype=torch.float64)
-        optimizer.step()
+
+    for g in (0.5, 0.5, -0.25):
+        optimizer.step(partial(closure, g))
         path.append(w.item())
     return path
 

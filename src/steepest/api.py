@@ -22,6 +22,7 @@ import torch
 from steepest.adapters import frameworks
 from steepest.adapters import torch as drop_in
 from steepest.contenders import DEFAULT, enter
+from steepest.engine.draws import kept, seed_step
 from steepest.engine.obstacles import fleet_obstacle
 from steepest.engine.shard import Workshop, run_job
 from steepest.engine.solo import Trial
@@ -459,14 +460,16 @@ def check(task: Task | str | Path) -> dict[str, Any]:
         steps=TRIED,
         evaluate_at=(TRIED,),
     )
-    trial = Trial(built, shard, shard.lanes[0])
-    (before,), _ = trial.evaluate("valid")
-    times = []
-    for t in range(1, TRIED + 1):
-        start = perf_counter()
-        trial.step(t)
-        times.append(perf_counter() - start)
-    (after,), (quality,) = trial.evaluate("valid")
+    with kept():
+        trial = Trial(built, shard, shard.lanes[0])
+        (before,), _ = trial.evaluate("valid")
+        times = []
+        for t in range(1, TRIED + 1):
+            seed_step(0, t)
+            start = perf_counter()
+            trial.step(t)
+            times.append(perf_counter() - start)
+        (after,), (quality,) = trial.evaluate("valid")
     obstacle = fleet_obstacle(built)
     return {
         "task": facts.name,

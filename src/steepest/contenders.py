@@ -13,7 +13,7 @@ import torch
 from steepest.errors import BadSetting
 from steepest.optim import catalogue
 from steepest.optim.entry import Entry
-from steepest.optim.rule import SECOND_OBSTACLE, Rule, check_settings, hyperparameters
+from steepest.optim.rule import Rule, check_settings, hyperparameters
 from steepest.optim.schedules import schedule as check_schedule
 from steepest.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, BatchSize, Contender, Setting
 
@@ -123,7 +123,7 @@ def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memo
         centre=centre,
         settings=others,
         schedule=schedule,
-        fleet_obstacle=SECOND_OBSTACLE if rule.second else "",
+        fleet_obstacle=catalogue.fleet_obstacle(rule, schedule),
     )
 
 

@@ -28,6 +28,7 @@ from steepest.errors import BadSetting, UnknownName
 from steepest.optim.adaptive import Adadelta
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
 from steepest.optim.entry import Entry
+from steepest.optim.rule import Rule, check_settings
 from steepest.optim.schedules import SCHEDULES, schedule
 from steepest.types import Contender
 
@@ -129,12 +130,12 @@ def keras_path(keras: ModuleType, text: str) -> list[Tensor]:
 def optax_path(optax: ModuleType, text: str) -> list[Tensor]:
     space: dict[str, Any] = {}
     exec(compile(text, "pasted", "exec"), space)
-    jnp = importlib.import_module("jax.numpy")
+    jax, jnp = importlib.import_module("jax"), importlib.import_module("jax.numpy")
     model, path = make_model(), []
     params = [jnp.asarray(p.detach().numpy()) for p in model.parameters()]
-    state = space["optimizer"].init(params)
+    state, update = space["optimizer"].init(params), jax.jit(space["optimizer"].update)
     for t in range(1, STEPS + 1):
-        updates, state = space["optimizer"].update([jnp.asarray(g.numpy()) for g in gradients(model, t)], state, params)
+        updates, state = update([jnp.asarray(g.numpy()) for g in gradients(model, t)], state, params)
         params = optax.apply_updates(params, updates)
         _load(model, params)
         path.append(where(model))
@@ -162,6 +163,14 @@ def frameworks() -> Iterator[dict[str, Any]]:
     jax.config.update("jax_enable_x64", before[1])
 
 
+def takes(rule: type[Rule], settings: dict[str, Any]) -> bool:
+    try:
+        check_settings(rule, settings)
+    except BadSetting:
+        return False
+    return True
+
+
 def settings_to_try(item: Entry, chosen: str) -> list[dict[str, Any]]:
     """The entry's own and every form of a framework; under a constant rate also every choice, every number that is zero
     on, and every ε and momentum off.
@@ -172,7 +181,8 @@ def settings_to_try(item: Entry, chosen: str) -> list[dict[str, Any]]:
         tried += variants(item.rule, here)
         zeros = [name for name, value in here.items() if value == 0 and not isinstance(value, bool)]
         tried += [{name: ON.get(name, 0.1)} for name in zeros]
-        tried += [{name: 0.0} for name in ("eps", "momentum") if here.get(name) and item.rule is not Adadelta]
+        off = ({name: 0.0} for name in ("eps", "momentum") if here.get(name) and item.rule is not Adadelta)
+        tried += [settings for settings in off if takes(item.rule, settings)]
     different: list[dict[str, Any]] = []
     for settings in tried:
         kept = {name: value for name, value in settings.items() if name != "lr" and value != here[name]}

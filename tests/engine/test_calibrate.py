@@ -7,7 +7,7 @@ import pytest
 import torch
 from engine.small import digits, shard
 
-from steepest.engine.calibrate import step_time
+from steepest.engine.calibrate import Candidate, step_time
 from steepest.engine.solo import Trial
 from steepest.engine.workshop import Workshop
 from steepest.types import Contender
@@ -15,7 +15,7 @@ from steepest.types import Contender
 
 def test_a_step_is_timed_alone_and_in_fleets():
     task, plan = digits(), shard("adam")
-    time = step_time(task, plan, lanes=[1, 20])
+    time = step_time(task, plan, [Candidate(1), Candidate(20)])
     trial = Trial(task, plan, plan.lanes[0])
     start = perf_counter()
     for t in range(1, 51):
@@ -24,19 +24,20 @@ def test_a_step_is_timed_alone_and_in_fleets():
     assert mean / 5 < time.milliseconds < 5 * mean
     assert time.task == "test"
     assert time.contender == "adam"
-    assert set(time.fleet_milliseconds) == {"1", "20"}
-    assert time.fleet_milliseconds["20"] < 20 * time.milliseconds  # what fleets are for
+    assert [fleet.lanes for fleet in time.fleets] == [1, 20]
+    assert time.fleets[1].milliseconds < 20 * time.milliseconds  # what fleets are for
+    assert 0 < time.fleets[1].update_milliseconds < time.fleets[1].milliseconds
 
 
 @pytest.mark.parametrize(("optimizer", "bytes_"), [("sgd", 0), ("momentum", 4), ("adam", 8)])
 def test_state_is_counted_in_bytes_per_parameter(optimizer, bytes_):
-    assert step_time(digits(), shard(optimizer), lanes=[]).state_bytes_per_parameter == bytes_
+    assert step_time(digits(), shard(optimizer)).state_bytes_per_parameter == bytes_
 
 
 def test_foreign_optimizers_are_timed_too():
     contender = Contender("Rprop", "torch:Rprop", centre=1e-2)
     workshop = Workshop(optimizers={"Rprop": torch.optim.Rprop})
-    time = step_time(digits(), replace(shard(), contender=contender), lanes=[], workshop=workshop)
+    time = step_time(digits(), replace(shard(), contender=contender), workshop=workshop)
     assert time.milliseconds > 0
     assert time.state_bytes_per_parameter == 8
-    assert time.fleet_milliseconds == {}
+    assert time.fleets == ()

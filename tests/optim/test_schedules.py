@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steepest.errors import BadSetting, UnknownName
+from steepest.optim.plateau import Plateau
 from steepest.optim.schedules import SCHEDULES, as_torch, numbers_of, schedule
 
 horizons = st.integers(1, 5000)
@@ -133,3 +134,56 @@ def test_a_schedule_can_be_taken_away_as_one_of_torch_s(words: str) -> None:
 def test_a_bad_number_of_a_schedule_is_refused_in_one_sentence(words: str, error: type, sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         schedule(words)
+
+
+# ---- the one that listens --------------------------------------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(
+    losses=st.lists(st.floats(0.01, 1.0) | st.just(float("nan")), min_size=1, max_size=60),
+    patience=st.integers(0, 5),
+    factor=st.floats(0.1, 0.9),
+    threshold=st.sampled_from([0.0, 1e-4, 0.2]),
+    end=st.sampled_from([0.0, 0.3]),
+)
+def test_plateau_is_torch_s_where_evaluations_are_equally_far_apart(
+    losses: list[float], patience: int, factor: float, threshold: float, end: float
+) -> None:
+    words = f"plateau:factor={factor!r}:patience={patience / 60!r}:threshold={threshold}:end={end}"
+    ours = schedule(words)
+    assert isinstance(ours, Plateau)
+    theirs, taken = (torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0) for _ in range(2))
+    own = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        theirs, factor=factor, patience=patience, threshold=threshold, min_lr=end, eps=0.0
+    )
+    scheduler = as_torch(words, taken, horizon=60)
+    for k, loss in enumerate(losses, start=1):
+        ours.hear(7 * k, 7 * 60, loss)
+        for each in (own, scheduler):
+            each.step(loss)
+        assert ours(7 * k + 1, 7 * 60) == theirs.param_groups[0]["lr"] == taken.param_groups[0]["lr"]
+
+
+def test_two_trials_do_not_listen_with_the_same_ears() -> None:
+    assert schedule("plateau") is not schedule("plateau")
+    assert numbers_of("plateau") == {"factor": 0.1, "patience": 0.1, "threshold": 1e-4, "end": 0.0}
+    with pytest.raises(BadSetting, match="patience is 2; it must be a number from 0 to 1"):
+        schedule("plateau:patience=2")
+
+
+# ---- warm-up ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEDULES if f"warmup-{name}" in SCHEDULES])
+def test_a_warm_up_goes_before_any_schedule_that_does_not_rise_by_itself(name: str) -> None:
+    warm, plain = schedule(f"warmup-{name}:share=0.1"), schedule(name)
+    assert [warm(t, 200) for t in (1, 10, 20)] == pytest.approx([0.05, 0.5, 1.0])
+    assert [warm(20 + t, 200) for t in range(1, 200)] == [plain(t, 180) for t in range(1, 200)]
+
+
+def test_every_schedule_has_a_warm_up() -> None:
+    rising = {name for name in SCHEDULES if schedule(name)(1, 1000) < 1 and not name.startswith("warmup-")}
+    assert rising == {"one-cycle", "inverse-sqrt"}  # and warmup-stable-decay, by its name
+    falling = {name for name in SCHEDULES if not name.startswith("warmup-")} - rising
+    assert all(f"warmup-{name}" in SCHEDULES for name in falling)

@@ -16,14 +16,14 @@ from steepest.study.budget import (
     plan_within,
     resolution,
     shard_seconds,
-    step_milliseconds,
     wall_seconds,
 )
+from steepest.study.manner import Manner, step_milliseconds
 from steepest.study.planner import plan_run
 from steepest.study.spec import TaskSpec
-from steepest.types import Protocol, StepTime, TaskRef
+from steepest.types import FleetTime, Protocol, StepTime, TaskRef
 
-FLEET = {"1": 1.0, "10": 2.0, "20": 3.0}
+FLEET = (FleetTime(20, (), 3.0, 0.5),)
 
 
 def times_of(asked, ms=1.0):
@@ -96,9 +96,19 @@ def test_trials_are_counted_as_the_protocol_counts_them():
 def test_fleet_times_are_read_off_a_line_and_go_on_in_proportion():
     run = plan_run(spec(), Protocol(), contender("inside"), FACTS, 100, 64)
     time = StepTime("toy", "inside", 0.9, 4.0, FLEET)
-    assert [step_milliseconds(run, time, n) for n in (1, 10, 15, 20, 40)] == [1.0, 2.0, 2.5, 3.0, 6.0]
-    solo = run.model_copy(update={"engine": "solo"})
-    assert step_milliseconds(solo, time, 10) == pytest.approx(9.0)
+    manner = Manner(run.engine)
+    assert [step_milliseconds(manner, time, n) for n in (1, 20, 40)] == pytest.approx([0.9, 3.0, 6.0])
+    assert 0.9 < step_milliseconds(manner, time, 10) < 3.0
+    assert step_milliseconds(Manner("solo"), time, 10) == pytest.approx(9.0)
+
+
+def test_compiled_fleets_are_forecast_by_their_own_times():
+    fleets = (*FLEET, FleetTime(9, ("gradient",), 0.9, 0.1), FleetTime(18, ("gradient",), 1.6, 0.2))
+    time = StepTime("toy", "inside", 0.9, 4.0, fleets)
+    manner = Manner("fleet", 18, ("gradient",))
+    assert step_milliseconds(manner, time, 18) == pytest.approx(1.6)
+    assert step_milliseconds(manner, time, 36) == pytest.approx(3.2)
+    assert 0.8 < step_milliseconds(manner, time, 9) < 1.2
 
 
 def test_evaluations_are_part_of_the_forecast():

@@ -20,7 +20,7 @@ from steepest.errors import BadTask
 from steepest.files import write_json, write_trace
 from steepest.study.executors import FunctionExecutor, Job
 from steepest.study.spec import StudySpec, TaskSpec
-from steepest.types import Contender, Lane, Outcome, Protocol, Shard, StepTime, TaskFacts, TaskRef, Trace
+from steepest.types import Contender, FleetTime, Lane, Outcome, Protocol, Shard, StepTime, TaskFacts, TaskRef, Trace
 
 FACTS = TaskFacts(
     name="toy",
@@ -80,8 +80,8 @@ def work(job: Job, folder: Path) -> None:
             write_json(facts, asdict(FACTS))
         case "time":
             ms = 0.5 + job["batch_size"] / 128
-            lanes = {str(n): ms * (0.8 + 0.2 * n) for n in job["lanes"]}
-            write_json(facts, asdict(StepTime("", "", ms, 8.0, lanes)))
+            fleets = [FleetTime(c["lanes"], (), ms * (0.8 + 0.2 * c["lanes"]), ms / 10) for c in job["candidates"]]
+            write_json(facts, asdict(StepTime("", "", ms, 8.0, tuple(fleets))))
         case _:
             shard = Shard.from_json(job["shard"])
             write_trace(folder / "curves" / f"{shard.id}.npz", trace(shard))

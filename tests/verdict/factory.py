@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from steepest.selection import edge, pooled_best
-from steepest.types import Contender, Outcome, Protocol, Result, StepTime, StudyRecord, TaskFacts, Trace
+from steepest.types import Contender, FleetTime, Outcome, Protocol, Result, StepTime, StudyRecord, TaskFacts, Trace
 
 DIGITS = TaskFacts(
     name="digits",
@@ -114,7 +114,7 @@ def synthetic_study(
             contenders=tuple(Contender(s.name, s.name, s.centre, batch_size=s.batch_size) for s in shapes),
             results=tuple(results),
             times=tuple(
-                StepTime(task.name, s.name, s.milliseconds, s.state_bytes, {"1": 0.6, "45": 4.2})
+                StepTime(task.name, s.name, s.milliseconds, s.state_bytes, (FleetTime(45, (), 4.2, 0.5),))
                 for task in tasks
                 for s in shapes
             ),

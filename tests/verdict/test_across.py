@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import binom
 from verdict.factory import DIGITS, HOUSING, LINE, Shape, synthetic_study
-from verdict.simulation import covered_over_tasks
 
+from benchmarks.simulation import covered_over_tasks
 from steepest.verdict.across import (
     hierarchical,
     mean_of,

@@ -6,8 +6,8 @@ The bounds are those that a sound method misses once in a thousand runs, and the
 import pytest
 from scipy.stats import binom
 from verdict.factory import Shape, synthetic_study
-from verdict.simulation import coverage, false_behind, found_behind
 
+from benchmarks.simulation import coverage, false_behind, found_behind
 from steepest.verdict.decide import decide
 
 STUDIES = 2000

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, norm
 from verdict.factory import Shape, study_of, synthetic_study
-from verdict.simulation import looked_at
 
+from benchmarks.simulation import looked_at
 from steepest.types import Protocol
 from steepest.verdict.decide import decide
 from steepest.verdict.sequential import FIXED, Look, levels, look_at, spent

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
 from steepest.errors import BadSetting
 from steepest.optim.catalogue import entry, settings_of
 from steepest.optim.entry import Entry
+from steepest.optim.plateau import Plateau
 from steepest.optim.rule import Rule
-from steepest.optim.schedules import schedule
+from steepest.optim.schedules import listens
+from steepest.optim.schedules import schedule as schedule_of
 from steepest.types import Contender, Setting
 
 
@@ -25,7 +27,7 @@ class Part:
     """One call of a framework: an optimizer, or one transformation in a chain of them."""
 
     name: str
-    arguments: Mapping[str, float | bool] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     """All that matter, also those at the framework's defaults, which change between versions."""
     takes_rate: bool = True
 
@@ -40,6 +42,8 @@ class Form:
     """What it does otherwise, in clauses; with none, it trains identically up to rounding."""
     share: float = 1.0
     """Its learning rate as a share of the study's."""
+    note: str = ""
+    """What else a reader must know to train and evaluate as was measured: a sentence."""
 
 
 Table = Mapping[type[Rule], Callable[[Any], Form | None]]
@@ -53,19 +57,23 @@ class Framework:
     """What people read, and the `framework` of a Departure: "Keras"."""
     imports: str
     forms: Table
-    """From the complete settings of a rule, as attributes, with `is_steady`: whether the rate is constant."""
+    """From the complete settings of a rule, as attributes, with `is_steady`: whether the rate is constant, and
+    `rises`: whether a schedule starts below its highest rate."""
     write: Callable[[tuple[Part, ...], str], str]
     """The expression that builds an optimizer, from its parts and the text of its rate."""
     steps: str
     """What a training loop calls the number of all its steps."""
     write_schedule: Callable[[str, float], Sequence[str]]
     """Lines that define `rate`, from a schedule's name and the highest rate; they may use `horizon`."""
+    plateau: str
+    """What lowers the rate there where the loss stands still."""
 
     def form(self, rule: type[Rule], settings: Mapping[str, Setting], schedule: str = "constant") -> Form | None:
         """What is nearest to `rule` with these (complete) settings; None if nothing comes near."""
         if rule not in self.forms:
             return None
-        return self.forms[rule](SimpleNamespace(**settings, is_steady=schedule == "constant"))
+        rises = schedule_of(schedule)(1, 1000) < 1
+        return self.forms[rule](SimpleNamespace(**settings, is_steady=schedule == "constant", rises=rises))
 
     def code(self, what: Contender, rate: float, *, horizon: int | None = None) -> str:
         """Python that builds the optimizer of a contender at a rate, or says in a comment why that cannot be.
@@ -82,7 +90,10 @@ class Framework:
                 "this rule. The code for PyTorch: steepest use --framework torch."
             )
         lines = [self.imports]
-        if what.schedule == "constant":
+        if listens(what.schedule):
+            clause = f"its rate follows the loss there by {self.plateau}, and is constant below"
+            form = replace(form, differs=(*form.differs, clause))
+        if what.schedule == "constant" or listens(what.schedule):
             text = repr(form.share * rate)
         else:
             lines += schedule_lines(horizon, self.steps, self.write_schedule(what.schedule, form.share * rate))
@@ -93,7 +104,7 @@ class Framework:
         return "\n".join([*lines, ""])
 
     def _sentences(self, what: Contender, item: Entry, form: Form) -> list[str]:
-        told = step_sees(what)
+        told = [*step_sees(what), *([form.note] if form.note else [])]
         if not form.differs:
             return [*told, f"{self.title}'s own: it trains as the optimizer that was measured, up to rounding."]
         told.append(f"{self.title} cannot train {item.title} as it was measured: {'; '.join(form.differs)}.")
@@ -126,7 +137,7 @@ def step_sees(what: Contender) -> list[str]:
 
 def check_horizon(name: str, horizon: int | None) -> None:
     """Raise UnknownName or BadSetting for a schedule that does not exist or has no steps to run over."""
-    schedule(name)
+    schedule_of(name)
     if name != "constant" and horizon is not None and horizon < 1:
         raise BadSetting(f"The schedule {name} needs a horizon of at least one step; it is {horizon}.")
 
@@ -138,12 +149,26 @@ def schedule_lines(horizon: int | None, steps: str, lines: Sequence[str]) -> lis
     return [*imports, "", f"horizon = {horizon or steps}  # steps of the whole training", *rest]
 
 
+def plateau_lines(words: str, rate: float) -> list[str]:
+    """torch's own scheduler for the schedule that follows the loss."""
+    factor = schedule_of(words)
+    assert isinstance(factor, Plateau)
+    least = f", min_lr={factor.end * rate!r}" if factor.end else ""
+    return [
+        "# Call scheduler.step(loss) with the loss of the validation part after every epoch.",
+        "scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(",
+        f"    optimizer, factor={factor.factor!r}, patience=int({factor.patience!r} * epochs), "
+        f"threshold={factor.threshold!r}{least}, eps=0.0",
+        ")",
+    ]
+
+
 def looked_up(name: str, rate: float) -> str:
     """The rates of all steps and of the time after them, for a schedule that a framework has no name for."""
     return f'[{rate!r} * schedule("{name}")(t, horizon) for t in range(1, horizon + 2)]'
 
 
-def call(function: str, *arguments: str, **named: float | bool) -> str:
+def call(function: str, *arguments: str, **named: Any) -> str:
     """`function(arguments, name=value)`"""
     return f"{function}({', '.join([*arguments, *(f'{name}={value!r}' for name, value in named.items())])})"
 

@@ -7,18 +7,22 @@ Formulas below are those of Keras 3.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from steepest.adapters.forms import Form, Framework, Part, Table, call, inside_root, looked_up
 from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW
 from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
 from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
-from steepest.optim.layerwise import LAMB
+from steepest.optim.layerwise import LAMB, Adafactor
+from steepest.optim.matrix import Muon
+from steepest.optim.modelwide import ScheduleFreeAdamW
 from steepest.optim.signs import Lion, Signum
 
 EPS_HAT = "it adds ε to √v before v is corrected, so that the ε of the first steps is much larger"
 EPS_INSIDE = "it adds ε inside the root"
 RATE_INSIDE = "it multiplies by η as a gradient enters the velocity, which is another path under a schedule"
+TORCH_ALIAS = "on the torch backend it reads z after it has overwritten it, up to 3.15.1; on JAX it does not"
 COUPLED = (
     "its weight_decay is decoupled and left out here; a coupled one is "
     "keras.regularizers.L2(λ/2) on every weight of the model"
@@ -120,6 +124,32 @@ def _signum(h: Any) -> Form | None:
     return _form("Lion", h, decay="decoupled", beta_1=h.b1, beta_2=h.b1)
 
 
+def _adafactor(h: Any) -> Form:
+    decays = (h.weight_decay != 0, "it shrinks w before it takes its size")
+    numbers = {"beta_2_decay": -h.power, "epsilon_1": 1e-30, "epsilon_2": h.eps2, "clip_threshold": h.clip}
+    added = (True, "it adds 1e-30 to g² where v is held above ε²")
+    return _form("Adafactor", h, added, decays, decay="decoupled", **numbers)
+
+
+def _muon(h: Any) -> Form:
+    shape = (h.scale_by != "rms", "its scale by the shape is none at all")
+    eps_hat = (h.eps != 0, f"for what is no matrix {EPS_HAT}")
+    shared = (h.share != 1 and h.weight_decay != 0, "what is no matrix shrinks at the rate η")
+    form = _form(
+        "Muon", h, shape, eps_hat, shared, decay="decoupled", momentum=h.momentum, nesterov=h.nesterov,
+        adam_beta_1=h.b1, adam_beta_2=h.b2, epsilon=h.eps, adam_lr_ratio=h.share, adam_weight_decay=h.weight_decay,
+    )  # fmt: skip
+    return replace(form, note="It takes matrices only: kernels of convolutions and embeddings move as a vector does.")
+
+
+def _schedule_free_adamw(h: Any) -> Form:
+    decays = (h.weight_decay != 0, "its decay shrinks w, and not z")
+    weighs = (h.power != 0 or (h.rate_power != 0 and h.rises), "every step has the same weight in the average")
+    numbers = {"beta_1": h.b1, "beta_2": h.b2, "epsilon": h.eps}
+    form = _form("ScheduleFreeAdamW", h, (True, TORCH_ALIAS), decays, weighs, decay="decoupled", **numbers)
+    return replace(form, note="Keras evaluates at w, where it trains; the study evaluated at the average of the z.")
+
+
 def _late_rate(h: Any) -> tuple[bool, str]:
     return h.rate_at != "buffer" and h.momentum != 0 and not h.is_steady, RATE_INSIDE
 
@@ -146,6 +176,9 @@ FORMS: Table = {
     NAdam: _nadam,
     NAdamW: _nadamw,
     LAMB: _lamb,
+    Adafactor: _adafactor,
+    Muon: _muon,
+    ScheduleFreeAdamW: _schedule_free_adamw,
 }
 
 
@@ -181,4 +214,12 @@ def _write_schedule(name: str, rate: float) -> Sequence[str]:
     ]
 
 
-KERAS = Framework("Keras", "import keras", FORMS, _write, "steps_per_epoch * epochs", _write_schedule)
+KERAS = Framework(
+    "Keras",
+    "import keras",
+    FORMS,
+    _write,
+    "steps_per_epoch * epochs",
+    _write_schedule,
+    "the callback keras.callbacks.ReduceLROnPlateau",
+)

@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from steepest.adapters.forms import Form, Framework, Part, Table, call, inside_root, looked_up
-from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam
+from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam, RAdamW
 from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
 from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
-from steepest.optim.layerwise import LAMB, LARS
-from steepest.optim.moments import AdaBelief, AdEMAMix, Yogi
+from steepest.optim.layerwise import LAMB, LARS, Adafactor
+from steepest.optim.matrix import Muon
+from steepest.optim.modelwide import DAdaptAdam, DoG, DoWG, Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
+from steepest.optim.moments import AdaBelief, Adan, AdEMAMix, Yogi
 from steepest.optim.schedules import WARMUP_SHARE
 from steepest.optim.signs import Lion, Rprop, SignSGD, Signum
 
@@ -178,6 +180,96 @@ def _lamb(h: Any) -> Form:
     return Form((Part("lamb", {**_moments(h), "weight_decay": h.weight_decay}),))
 
 
+def _radamw(h: Any) -> Form:
+    scaling = _part("scale_by_radam", **_moments(h), threshold=h.threshold)
+    eps = (EPS_CORRECTED,) if h.eps != 0 else ()
+    return Form((scaling, *_decay(h.weight_decay), RATE), eps)
+
+
+def _adan(h: Any) -> Form:
+    weighs = (h.b2 != 0.5, "it weighs the change of the gradient by 1 − β₂, not by β₂")
+    decays = (h.weight_decay != 0, "its decay is no division of w")
+    given = {"b1": h.b1, "b2": h.b2, "b3": h.b3, "eps": h.eps, "eps_root": 0.0, "weight_decay": h.weight_decay}
+    return Form((Part("adan", given),), tuple(clause for holds, clause in (weighs, decays) if holds))
+
+
+def _adafactor(h: Any) -> Form:
+    added = "it adds 1e-30 to g² where v is held above ε², and does not hold η below 1/√t"
+    sizes = (h.eps2 != 1e-3, "the least size that w counts with is 1e-3")
+    decays = (h.weight_decay != 0, "its decay is left out here: it is not multiplied by η")
+    given = {"min_dim_size_to_factor": 2, "decay_rate": h.power, "clipping_threshold": h.clip}
+    return Form((Part("adafactor", given),), (added, *(clause for holds, clause in (sizes, decays) if holds)))
+
+
+def _muon(h: Any) -> Form:
+    ahead = (h.nesterov, "it frees m of its zero start before it looks ahead, and what is no matrix looks ahead too")
+    adam = (h.eps != 1e-8, "the ε of what is no matrix is 1e-8")
+    shared = (h.share != 1, "what is no matrix moves at the rate η")
+    width = (h.scale_by != "rms", "its scale by the shape is that of the transposed matrix")
+    given: dict[str, Any] = {
+        "beta": h.momentum,
+        "nesterov": h.nesterov,
+        "weight_decay": h.weight_decay,
+        "adam_weight_decay": h.weight_decay,
+        "adam_b1": h.b1,
+        "adam_b2": h.b2,
+    }
+    if h.scale_by == "rms":
+        given["consistent_rms"] = 0.2
+    found = tuple(clause for holds, clause in (ahead, adam, shared, width) if holds)
+    return Form((Part("contrib.muon", given),), found, note="It takes matrices only, and other kernels as a vector.")
+
+
+EVALUATE_AVERAGE = (
+    "Evaluate at optax.contrib.schedule_free_eval_params(state, params), the average at which the study did."
+)
+
+
+def _schedule_free(name: str, h: Any, **numbers: float) -> Form:
+    weighs = (h.power != 0, "the weight of a step in the average does not rise with t")
+    ahead = (h.rises and h.rate_power != 0, "the weight of a step in the average is of the rate after it")
+    given = {"b1": h.b1, **numbers, "weight_decay": h.weight_decay, "weight_lr_power": h.rate_power}
+    found = tuple(clause for holds, clause in (weighs, ahead) if holds)
+    return Form((Part(f"contrib.{name}", given),), found, note=EVALUATE_AVERAGE)
+
+
+def _schedule_free_sgd(h: Any) -> Form:
+    return _schedule_free("schedule_free_sgd", h)
+
+
+def _schedule_free_adamw(h: Any) -> Form:
+    return _schedule_free("schedule_free_adamw", h, b2=h.b2, eps=h.eps)
+
+
+def _prodigy(h: Any) -> Form:
+    given = {
+        "betas": (h.b1, h.b2),
+        "beta3": h.b3 or h.b2**0.5,
+        "eps": h.eps,
+        "estim_lr0": h.d0,
+        "estim_lr_coef": h.growth,
+        "weight_decay": h.weight_decay,
+        "safeguard_warmup": h.safeguard,
+    }
+    return Form((Part("contrib.prodigy", given),), () if h.correction else ("it corrects both averages",))
+
+
+def _d_adapt_adam(h: Any) -> Form | None:
+    if h.eps == 0:  # it divides zero by zero in the first step
+        return None
+    given = {"betas": (h.b1, h.b2), "eps": h.eps, "estim_lr0": h.d0}
+    corrects = () if h.correction else ("it corrects both averages",)
+    return Form((*_decay(h.weight_decay), Part("contrib.dadapt_adamw", given)), corrects)
+
+
+def _dog(h: Any) -> Form:
+    return _form(h, Part("contrib.dog", {"init_step": ("heuristic", h.start), "eps": h.eps}))
+
+
+def _dowg(h: Any) -> Form:
+    return _form(h, Part("contrib.dowg", {"init_estim_sq_dist": h.start**2, "eps": 0.0}))
+
+
 def _moments(h: Any) -> dict[str, float]:
     return {"b1": h.b1, "b2": h.b2, "eps": h.eps}
 
@@ -216,6 +308,16 @@ FORMS: Table = {
     AdEMAMix: _ademamix,
     LARS: _lars,
     LAMB: _lamb,
+    RAdamW: _radamw,
+    Adan: _adan,
+    Adafactor: _adafactor,
+    Muon: _muon,
+    ScheduleFreeSGD: _schedule_free_sgd,
+    ScheduleFreeAdamW: _schedule_free_adamw,
+    Prodigy: _prodigy,
+    DAdaptAdam: _d_adapt_adam,
+    DoG: _dog,
+    DoWG: _dowg,
 }
 
 
@@ -253,4 +355,12 @@ def _write_schedule(name: str, rate: float) -> Sequence[str]:
     ]
 
 
-OPTAX = Framework("Optax", "import optax", FORMS, _write, "steps_per_epoch * epochs", _write_schedule)
+OPTAX = Framework(
+    "Optax",
+    "import optax",
+    FORMS,
+    _write,
+    "steps_per_epoch * epochs",
+    _write_schedule,
+    "the transformation optax.contrib.reduce_on_plateau",
+)

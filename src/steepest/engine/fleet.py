@@ -25,7 +25,8 @@ from steepest.engine.updates import updates
 from steepest.engine.workshop import EMPTY, Configured, Workshop
 from steepest.errors import BadInput
 from steepest.optim.apply import fresh_fleet
-from steepest.optim.rule import SECOND_OBSTACLE, at_rate
+from steepest.optim.catalogue import fleet_obstacle
+from steepest.optim.rule import at_rate
 from steepest.tasks.task import Task
 from steepest.types import Lane, Shard, Trace
 
@@ -83,8 +84,8 @@ class Fleet:
         optimizer = workshop.optimizer(shard.contender)
         if not isinstance(optimizer, Configured):
             raise BadInput(f"{shard.contender.name} is no rule of ours: it trains one model at a time. Use solo.")
-        if optimizer.rule.second:
-            raise BadInput(f"{shard.contender.name} {SECOND_OBSTACLE}: it trains one model at a time. Use solo.")
+        if obstacle := fleet_obstacle(optimizer.rule, shard.contender.schedule):
+            raise BadInput(f"{shard.contender.name} {obstacle}: it trains one model at a time. Use solo.")
         self.task, self.shard, self.lanes, self.rule = task, shard, lanes, optimizer.rule
         self.dtype, self.device = getattr(torch, shard.dtype), torch.device(shard.device)
         self.programs = programs(task, self.dtype, self.device)

@@ -19,6 +19,7 @@ from steepest.engine.draws import seed_step
 from steepest.engine.second import Again, check_second, second_gradient
 from steepest.engine.workshop import EMPTY, Configured, Foreign, Workshop
 from steepest.optim.apply import check_matrices, evaluated, fresh, moved_together, with_second
+from steepest.optim.plateau import Plateau
 from steepest.optim.rule import at_rate, averages, coefficient_record
 from steepest.optim.schedules import schedule
 from steepest.tasks.task import Task
@@ -48,7 +49,10 @@ def run(trial: Trial, progress: Callable[[float], None] = lambda done: None) -> 
         loss = trial.step(step)
         curves.trained(np.array([[loss]]))
         if step in shard.evaluate_at:
-            curves.evaluated(*trial.evaluate("valid"))
+            losses, metrics = trial.evaluate("valid")
+            curves.evaluated(losses, metrics)
+            if isinstance(trial.factor, Plateau):
+                trial.factor.hear(step, shard.steps, float(losses[0]))
             progress(step / shard.steps)
         if not curves.alive.any():
             break

@@ -23,7 +23,8 @@ from steepest.optim import (
     rows_twice,
 )
 from steepest.optim.entry import Entry
-from steepest.optim.rule import SECOND_OBSTACLE, check_settings, describe_hyperparameters, hyperparameters
+from steepest.optim.rule import SECOND_OBSTACLE, Rule, check_settings, describe_hyperparameters, hyperparameters
+from steepest.optim.schedules import listens
 from steepest.optim.wrappers import WRAPPERS, wrap
 from steepest.types import BatchSize, Contender, Setting
 
@@ -104,9 +105,16 @@ def contender(
         settings=settings,
         schedule=schedule,
         batch_size=item.batch_size if batch_size is None else batch_size,
-        fleet_obstacle=SECOND_OBSTACLE if item.rule.second else "",
+        fleet_obstacle=fleet_obstacle(item.rule, schedule),
         default_rate=item.rate,
     )
+
+
+def fleet_obstacle(rule: type[Rule] | None, schedule: str) -> str:
+    """Why a rule under a schedule trains one model at a time, to follow its name; "" if fleets can train it."""
+    if rule is not None and rule.second:
+        return SECOND_OBSTACLE
+    return "follows its own losses, and the rates of a fleet are laid out in advance" if listens(schedule) else ""
 
 
 def describe(item: Entry) -> dict[str, Any]:

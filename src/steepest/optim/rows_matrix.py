@@ -30,8 +30,15 @@ ROWS = (
         paper=LIU,
         departures=(
             Departure("PyTorch", "takes matrices only, another scale, and rounds to bfloat16: see muon-bfloat16"),
-            Departure("Keras", "keeps a velocity v ← μv + g in the place of the average"),
-            Departure("Optax", "contrib.muon frees m of its zero start and takes the scale of (in, out) matrices"),
+            Departure(
+                "Keras",
+                "the same but for what is no matrix, where ε is added to √v before its correction",
+                {"eps": 0.0},
+            ),
+            Departure(
+                "Optax",
+                "contrib.muon frees m of its zero start; without nesterov it is the same",
+            ),
         ),
     ),
     Entry(

@@ -46,7 +46,7 @@ ROWS = (
         departures=(
             NONE_IN_PYTORCH,
             NONE_IN_KERAS,
-            Departure("Optax", "as a wrapper, schedule_free, which keeps x and z and works y out of them"),
+            Departure("Optax", "the same, as contrib.schedule_free_sgd, at a rate that does not rise", {}),
         ),
     ),
     Entry(
@@ -64,7 +64,7 @@ ROWS = (
         departures=(
             NONE_IN_PYTORCH,
             NONE_IN_KERAS,
-            Departure("Optax", "as a wrapper, schedule_free_adamw, whose decay is taken at z"),
+            Departure("Optax", "the same, as contrib.schedule_free_adamw, at a rate that does not rise", {}),
         ),
     ),
     Entry(
@@ -82,7 +82,7 @@ ROWS = (
         departures=(
             Departure("PyTorch", f"has none; the authors' package prodigyopt {NO_LIMIT}"),
             NONE_IN_KERAS,
-            Departure("Optax", "contrib.prodigy adds ε without the factor d"),
+            Departure("Optax", "contrib.prodigy corrects both averages", {"correction": True}),
         ),
     ),
     Entry(
@@ -121,7 +121,7 @@ ROWS = (
         departures=(
             Departure("PyTorch", f"has none; the authors' package dadaptation {NO_LIMIT}"),
             NONE_IN_KERAS,
-            Departure("Optax", "contrib.dadapt_adamw has a decoupled decay"),
+            Departure("Optax", "contrib.dadapt_adamw corrects both, and decouples its decay", {"correction": True}),
         ),
     ),
     Entry(
@@ -155,7 +155,7 @@ ROWS = (
         departures=(
             NONE_IN_PYTORCH,
             NONE_IN_KERAS,
-            Departure("Optax", "contrib.dowg starts from the estimate r² = 1e-4 and adds 1e-4 to the root"),
+            Departure("Optax", "contrib.dowg starts at r = 1e-2 and adds 1e-4 to the root, unless told otherwise"),
         ),
     ),
     Entry(

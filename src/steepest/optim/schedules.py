@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from steepest.errors import BadSetting, UnknownName
+from steepest.optim.plateau import Plateau
 
 Schedule = Callable[[int, int], float]
 
@@ -119,6 +120,10 @@ _FALLING = {
 SCHEDULES: dict[str, Schedule] = {**_FALLING, **_RISING}
 SCHEDULES |= {f"warmup-{name}": partial(_warm, decay) for name, decay in _FALLING.items()}
 
+LISTENING = "plateau"
+"""The name of the schedule that follows the loss."""
+_KNOWN: dict[str, Any] = {**SCHEDULES, LISTENING: Plateau}
+
 _LIMITS = {
     "end": (0.0, 1.0),
     "factor": (0.0, 1.0),
@@ -127,6 +132,8 @@ _LIMITS = {
     "rise": (0.0, 1.0),
     "fall": (0.0, 1.0),
     "every": (0.0, 1.0),
+    "patience": (0.0, 1.0),
+    "threshold": (0.0, 1.0),
     "power": (0.0, 100.0),
     "cycles": (1.0, 1000.0),
     "growth": (1.0, 100.0),
@@ -136,7 +143,7 @@ _LIMITS = {
 
 def numbers_of(name: str) -> dict[str, float]:
     """The numbers of the schedule of this name, with their defaults."""
-    function: Any = SCHEDULES[name]
+    function: Any = _KNOWN[name]
     own = inspect.signature(function.args[0] if isinstance(function, partial) else function).parameters
     found = {key: value.default for key, value in own.items() if value.default is not inspect.Parameter.empty}
     return {"share": WARMUP_SHARE, **found} if isinstance(function, partial) else found
@@ -145,13 +152,14 @@ def numbers_of(name: str) -> dict[str, float]:
 def schedule(words: str) -> Schedule:
     """The schedule of this name, with numbers if there are any: "cosine", "step:factor=0.5:every=0.25".
 
+    "plateau" is a `Plateau`, a new one at every call, which must be told the losses that it follows.
     Raises UnknownName with the nearest names, or BadSetting for a number out of its range.
     """
     name, *pairs = words.split(":")
-    if name not in SCHEDULES:
-        raise UnknownName.among("schedule", name, SCHEDULES)
+    if name not in _KNOWN:
+        raise UnknownName.among("schedule", name, _KNOWN)
     if not pairs:
-        return SCHEDULES[name]
+        return Plateau() if name == LISTENING else SCHEDULES[name]
     known, chosen = numbers_of(name), {}
     for pair in pairs:
         key, _, text = pair.partition("=")
@@ -165,12 +173,26 @@ def schedule(words: str) -> Schedule:
         if not low <= value <= high:
             raise BadSetting(f"{words!r}: {key} is {text or 'empty'}; it must be a number from {low:g} to {high:g}.")
         chosen[key] = value
-    return partial(SCHEDULES[name], **chosen)
+    return Plateau(**chosen) if name == LISTENING else partial(SCHEDULES[name], **chosen)
+
+
+def listens(words: str) -> bool:
+    """Whether a schedule follows the loss, so that it is no function of the step."""
+    return words.split(":")[0] == LISTENING
 
 
 def as_torch(words: str, optimizer: Any, horizon: int) -> Any:
-    """The schedule as a scheduler of torch: call its `step()` after every step of `optimizer`."""
-    from torch.optim.lr_scheduler import LambdaLR
+    """The schedule as a scheduler of torch: call its `step()` after every step of `optimizer`.
+
+    "plateau" becomes torch's own, whose `step(loss)` is called after every evaluation: the horizon counts these then.
+    """
+    from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
     factor = schedule(words)
+    if isinstance(factor, Plateau):
+        least = [factor.end * group["lr"] for group in optimizer.param_groups]
+        patience = math.floor(factor.patience * horizon + 1e-9)
+        return ReduceLROnPlateau(
+            optimizer, factor=factor.factor, patience=patience, threshold=factor.threshold, min_lr=least, eps=0.0
+        )
     return LambdaLR(optimizer, lambda done: factor(done + 1, horizon))

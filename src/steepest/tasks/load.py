@@ -107,3 +107,20 @@ def _told(path: Path, error: BaseException) -> SteepestError:
         return error
     message = error.msg if isinstance(error, SyntaxError) else (str(error).strip().splitlines() or [""])[0]
     return BadTask(f"{where} raised {type(error).__name__}: {message.rstrip('.')}.")
+
+
+STARTER = Path(__file__).with_name("starter.txt")
+"""A commented task file that runs as it is."""
+
+
+def begin(path: Path) -> None:
+    """Write the starter file to `path`. Raises BadInput if there is something, or if it cannot be written."""
+    if path.suffix != ".py":
+        raise BadInput(f"{path} is no name for a Python file; a task file ends in .py.")
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(STARTER.read_text(encoding="utf-8").replace("THIS_FILE", path.name))
+    except FileExistsError:
+        raise BadInput(f"{path} is there already, and is left as it is; give another name.") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror or error}.") from None

@@ -1,6 +1,6 @@
 """How often intervals hold the truth, and how often a difference is seen where there is none: by simulation.
 
-`python tests/verdict/simulation.py` prints the tables that docs/statistics.md quotes; the tests run small versions.
+`python -m benchmarks.simulation` prints the tables that docs/statistics.md quotes; the tests run small versions.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from steepest.verdict.across import hierarchical, intervals, mean_of
-from steepest.verdict.pairs import compare_all
+from steepest.verdict.pairs import ENOUGH, compare_all
 from steepest.verdict.sequential import FIXED, Look
 from steepest.verdict.stats import bootstrap_t, holm, mean_interval, welch
 
@@ -22,6 +22,8 @@ LUCK: dict[str, Draw] = {
     "heavy tails": lambda rng, shape: rng.standard_t(3, size=shape),
 }
 """Luck of mean 0. The skewed one is an exponential, as lopsided as luck gets; the heavy one is Student's t with 3."""
+FAILING = "failing"
+"""Normal luck, and one replicate in ten diverges at every rate."""
 RATES = np.array([0.30, 0.62, 0.85, 0.93, 0.955, 0.96, 0.957, 0.94, 0.80])
 """Mean quality at nine rates: a hump with a flat top, so that luck has a say in which rate is picked."""
 
@@ -29,15 +31,22 @@ RATES = np.array([0.30, 0.62, 0.85, 0.93, 0.955, 0.96, 0.957, 0.94, 0.80])
 def coverage(luck: str, n: int, spread: float, studies: int, method: str = "welch", seed: int = 0) -> float:
     """The share of studies whose 95 % interval of a difference holds the true difference, 0.
 
-    Two samples of n, the second `spread` times as noisy as the first. method: "welch" or "bootstrap-t".
+    Two samples of n, the second `spread` times as noisy as the first. method: "welch" or "bootstrap-t". With the luck
+    "failing" one replicate in ten is lost, and studies that are left with fewer than 5 of either are not judged.
     """
     rng = np.random.default_rng([seed, n])
-    a, b = LUCK[luck](rng, (studies, n)), spread * LUCK[luck](rng, (studies, n))
-    held = 0
+    draw = LUCK["normal" if luck == FAILING else luck]
+    a, b = draw(rng, (studies, n)), spread * draw(rng, (studies, n))
+    held = judged = 0
     for x, y in zip(a, b, strict=True):
+        if luck == FAILING:
+            x, y = (z[rng.random(n) >= 0.1] for z in (x, y))
+            if min(len(x), len(y)) < ENOUGH:
+                continue
+        judged += 1
         interval = welch(x, y).interval(0.95) if method == "welch" else bootstrap_t(x, y, 0.95, rng, 999)
         held += interval.low <= 0 <= interval.high
-    return held / studies
+    return held / judged
 
 
 def covered_over_tasks(tasks: int, n: int, studies: int, method: str = "expanded", seed: int = 0) -> float:
@@ -122,7 +131,8 @@ def looked_at(
     """
     rng = np.random.default_rng([seed, len(lags), 77])
     names = [str(i) for i in range(len(lags))]
-    wrong = right = total = 0
+    wrong = right = total = n = 0
+    false = found = False
     for _ in range(studies):
         shared = LUCK[luck](rng, (looks[-1],))
         x = {name: tuned(rng, luck, shared, lag, correlation) for name, lag in zip(names, lags, strict=True)}
@@ -154,11 +164,11 @@ def found_behind(lag: float, n: int, studies: int, correlation: float, seed: int
 
 if __name__ == "__main__":
     print("Coverage of nominal 95 % intervals of a difference, 10,000 studies each (bootstrap-t: 2,000)")
-    for luck in LUCK:
+    for luck in (*LUCK, FAILING):
         for spread in (1.0, 3.0):
             cells = [f"{coverage(luck, n, spread, 10_000):.3f}" for n in (5, 10, 20)]
             cells += [f"{coverage(luck, n, spread, 2_000, 'bootstrap-t'):.3f}" for n in (5, 10, 20)]
-            print(f"| {luck}, spread 1 : {spread:.0f} |", " | ".join(cells), "|")
+            print(f"| {luck}, spread 1 : {spread:.0f} |", " | ".join(cells), "|", flush=True)
     print("Share of studies that judge an equal contender behind, 4,000 studies each; luck in common 0, then 0.8")
     lines = {"2 equal": [0, 0], "5 equal": [0] * 5, "8 equal": [0] * 8, "2 equal, 3 worse": [0, 0, 0.05, 0.06, 0.1]}
     for family in ("all pairs", "with the best"):
@@ -173,3 +183,24 @@ if __name__ == "__main__":
     for n in (5, 10, 20):
         cells = [f"{found_behind(0.004, n, 2_000, correlation):.2f}" for correlation in (0.0, 0.2, 0.5, 0.8, 0.95)]
         print(f"| {n} |", " | ".join(cells), "|", flush=True)
+    print("Coverage of 95 % intervals of a mean over tasks, 4,000 studies each; 5 and 10 replicates a task")
+    for tasks in (3, 6, 10, 20):
+        cells = [
+            f"{covered_over_tasks(tasks, n, 4_000, method):.3f}"
+            for method in ("percentile", "expanded", "t")
+            for n in (5, 10)
+        ]
+        print(f"| {tasks} |", " | ".join(cells), "|", flush=True)
+    print(
+        "Looks after 5, 7, 10, 14 and 20 replicates: equals told apart at any look, by our levels and by plain p < 5 %"
+    )
+    looks = (5, 7, 10, 14, 20)
+    for k in (2, 5, 8):
+        for luck in LUCK:
+            for correlation in (0.0, 0.8):
+                ours, plain = (looked_at([0] * k, looks, 2_000, luck, correlation, valid)[0] for valid in (True, False))
+                print(f"| {k} equal, {luck}, shared {correlation} | {ours:.3f} | {plain:.3f} |", flush=True)
+    print("A true lag: found within 20 replicates, and replicates taken; beside a fixed 20")
+    for lag in (0.003, 0.006, 0.012, 0.03):
+        _, found, n = looked_at([0, lag], looks, 2_000)
+        print(f"| {lag} | {found:.2f} | {n:.1f} | {found_behind(lag, 20, 2_000, 0.0):.2f} |", flush=True)

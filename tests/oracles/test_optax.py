@@ -13,7 +13,6 @@ from reference.drive import drop_in_path
 from steepest.optim.catalogue import CATALOGUE, settings_of
 from steepest.optim.entry import Departure, Entry
 
-optax = pytest.importorskip("optax")
 pytestmark = pytest.mark.oracles
 RATE = 0.03125
 
@@ -22,7 +21,7 @@ def scheduled(done: Any) -> Any:
     return RATE * problem.DECAY**done
 
 
-def transformation(item: Entry) -> Any:
+def transformation(optax: Any, item: Entry) -> Any:
     momentum = settings_of(item).get("momentum")
     return {
         "SGD": lambda: optax.sgd(scheduled),
@@ -48,6 +47,10 @@ def transformation(item: Entry) -> Any:
         "Adamax": lambda: optax.adamax(scheduled),
         "NAdam": lambda: optax.nadam(scheduled),
         "NAdamW": lambda: optax.nadamw(scheduled),
+        "ScheduleFreeSGD": lambda: optax.contrib.schedule_free_sgd(scheduled),
+        "ScheduleFreeAdamW": lambda: optax.contrib.schedule_free_adamw(scheduled),
+        "Prodigy": lambda: optax.contrib.prodigy(scheduled),
+        "DAdaptAdam": lambda: optax.contrib.dadapt_adamw(scheduled),
     }[item.rule.__name__]()
 
 
@@ -65,10 +68,9 @@ CASES = [
 
 @pytest.mark.parametrize(("item", "departure"), CASES)
 def test_the_settings_that_give_optax_form_do(item: Entry, departure: Departure) -> None:
-    import jax
-
+    optax, jax = (pytest.importorskip(name) for name in ("optax", "jax"))
     with jax.enable_x64(True):
-        theirs = transformation(item)
+        theirs = transformation(optax, item)
         w = [jax.numpy.array(part.numpy()) for part in problem.split(torch.tensor(problem.START))]
         state = theirs.init(w)
         path = []

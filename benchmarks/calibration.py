@@ -1,0 +1,215 @@
+"""How often a verdict is wrong, from real studies of the same contenders with fresh luck each: pure functions of their
+records. `benchmarks/calibrate.py` runs the studies.
+
+A study of one optimizer under two names has to have different luck on both sides: with the same seeds both would train
+the very same trials. So the second name's trials come from another study, whose seeds count from elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from steepest.selection import is_sound, pooled_best
+from steepest.types import Contender, Result, StudyRecord
+from steepest.verdict.decide import decide
+from steepest.verdict.pairs import ENOUGH, compare_all
+from steepest.verdict.stats import welch
+from steepest.verdict.table import entrant
+
+CLONE = "{} again"
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Count:
+    """So many of so many, with the interval of Clopper and Pearson (1934)."""
+
+    hits: int
+    n: int
+
+    def to_json(self) -> dict[str, Any]:
+        if not self.n:
+            return {"rate": None, "low": None, "high": None, "n": 0}
+        found = stats.binomtest(self.hits, self.n).proportion_ci(0.95, "exact")
+        return {"rate": self.hits / self.n, "low": found.low, "high": found.high, "n": self.n}
+
+
+def count(found: Iterable[bool | None]) -> Count:
+    """Of those that could be judged at all."""
+    known = [each for each in found if each is not None]
+    return Count(sum(known), len(known))
+
+
+# ---- one optimizer under two names -----------------------------------------------------------------------------------
+
+
+def with_clone(study: StudyRecord, other: StudyRecord, name: str, only: bool) -> StudyRecord:
+    """`study` with the contender `name` of `other` as one more, under another name and with the first one's seeds.
+
+    only: without any other contender. Seeds are told as the same, as in a real study, although they share no luck.
+    """
+    again = CLONE.format(name)
+    shift = study.protocol.first_seed - other.protocol.first_seed
+    rows = [row for row in study.results if row.contender == name or not only]
+    rows += [
+        replace(row, contender=again, seed=row.seed + shift, shard=f"again-{row.shard}")
+        for row in other.results
+        if row.contender == name
+    ]
+    kept = [each for each in study.contenders if each.name == name or not only]
+    mine = next(each for each in kept if each.name == name)
+    return replace(
+        study,
+        contenders=(*kept, Contender(again, mine.rule, mine.centre)),
+        reference=name,
+        results=tuple(rows),
+        times=(),
+        trials_planned=len(rows),
+    )
+
+
+def false_win(study: StudyRecord, name: str, margin: float | None = None) -> bool | None:
+    """Whether the verdict has one of the two names as the best and the other one behind it; None if neither could be
+    judged. margin: 0 counts differences of any size, None those that matter by the task's own margin."""
+    verdict = decide(study, margin=margin).tasks[0]
+    status = {item.contender: item.status for item in verdict.standings}
+    both = (status[name], status[CLONE.format(name)])
+    return None if "unsure" in both or "failed" in both else set(both) == {"best", "behind"}
+
+
+def pairs_of(studies: Sequence[StudyRecord]) -> Iterator[tuple[StudyRecord, StudyRecord]]:
+    """Studies two by two, each once."""
+    return ((studies[i], studies[i + 1]) for i in range(0, len(studies) - 1, 2))
+
+
+# ---- the usual protocol, on the same trials --------------------------------------------------------------------------
+
+
+def usual_value(tuned_on: Sequence[Result], final: Sequence[Result], higher_is_better: bool) -> np.ndarray | None:
+    """Test values of fresh seeds at the rate that tuning picked; None where fewer than 5 are sound."""
+    rate = pooled_best(tuned_on, higher_is_better)
+    values = [row.test_metric for row in final if row.rate == rate and is_sound(row) and row.test_metric is not None]
+    return np.array(values) if len(values) >= ENOUGH else None
+
+
+def usual_false_wins(studies: Sequence[StudyRecord], name: str, seeds: int | None) -> Iterator[bool | None]:
+    """Four studies a time: on each of two sides tune on `seeds` seeds of one (None: on all), then take the picked
+    rate's test values on the fresh seeds of another, and test by Welch's t at 5 %. Rates are those of the grid."""
+    higher = studies[0].tasks[0].higher_is_better if studies else True
+
+    def grid(study: StudyRecord, most: int | None = None) -> list[Result]:
+        end = study.protocol.first_seed + (most or study.protocol.seeds)
+        return [r for r in study.results if r.contender == name and r.stage == "grid" and r.seed < end]
+
+    for i in range(0, len(studies) - 3, 4):
+        a, fresh_a, b, fresh_b = studies[i : i + 4]
+        x = usual_value(grid(a, seeds), grid(fresh_a), higher)
+        y = usual_value(grid(b, seeds), grid(fresh_b), higher)
+        yield None if x is None or y is None else welch(x, y).p < ALPHA
+
+
+# ---- claimed wins against the truth ----------------------------------------------------------------------------------
+
+
+def values(study: StudyRecord, name: str) -> dict[int, float]:
+    """Seed → goodness of the sound replicates of one contender."""
+    rows = [row for row in study.results if row.contender == name]
+    return entrant(name, rows, study.tasks[0].higher_is_better).goodness
+
+
+def agreements(studies: Sequence[StudyRecord]) -> Iterator[bool]:
+    """For every win that a study's verdict claims, over anyone who is behind: whether the mean over the seeds of all
+    other studies has the same sign."""
+    names = [each.name for each in studies[0].contenders] if studies else []
+    known = [{name: list(values(study, name).values()) for name in names} for study in studies]
+    for i, study in enumerate(studies):
+        truth = {
+            name: np.mean([x for j, each in enumerate(known) if j != i for x in each[name]])
+            for name in names
+            if any(each[name] for j, each in enumerate(known) if j != i)
+        }
+        verdict = decide(study).tasks[0]
+        for item in verdict.standings:
+            if item.status == "behind" and {item.contender, verdict.best} <= truth.keys():
+                yield bool(truth[verdict.best] > truth[item.contender])
+
+
+# ---- coverage with real luck -----------------------------------------------------------------------------------------
+
+
+def real_coverage(studies: Sequence[StudyRecord], n: int, draws: int, generator: np.random.Generator) -> Iterator[bool]:
+    """Studies of n replicates drawn from all that were run, two contenders a time with the same seeds for both: whether
+    the interval, paired where that is shown to help, holds the difference over all seeds."""
+    names = [each.name for each in studies[0].contenders] if studies else []
+    pool: dict[str, dict[int, float]] = {name: {} for name in names}
+    for study in studies:
+        for name in names:
+            pool[name] |= values(study, name)
+    for one, other in combinations(names, 2):
+        common = sorted(pool[one].keys() & pool[other].keys())
+        if len(common) < 4 * n:
+            continue
+        x, y = (np.array([pool[name][seed] for seed in common]) for name in (one, other))
+        truth = x.mean() - y.mean()
+        for _ in range(draws):
+            drawn = generator.integers(len(common), size=n)
+            samples = {one: dict(enumerate(x[drawn])), other: dict(enumerate(y[drawn]))}
+            interval = compare_all(samples, ALPHA, generator).pairs[one, other].difference.interval(1 - ALPHA)
+            yield bool(interval.low <= truth <= interval.high)
+
+
+# ---- all of it -------------------------------------------------------------------------------------------------------
+
+
+def calibration(cells: Mapping[tuple[str, int], Sequence[StudyRecord]], draws: int = 200) -> dict[str, Any]:
+    """Figures of every cell (task, seeds a study), and over all of them, ready for JSON."""
+    rows = []
+    for (task, seeds), studies in cells.items():
+        names = [each.name for each in studies[0].contenders] if studies else []
+        two, five, matters = [], [], []
+        for a, b in pairs_of(studies):
+            for name in names:
+                two.append(false_win(with_clone(a, b, name, only=True), name, margin=0.0))
+                five.append(false_win(with_clone(a, b, name, only=False), name, margin=0.0))
+                matters.append(false_win(with_clone(a, b, name, only=True), name))
+        usual = {
+            f"tuned on {label}": count(hit for name in names for hit in usual_false_wins(studies, name, most))
+            for label, most in (("1 seed", 1), ("all seeds", None))
+        }
+        generator = np.random.default_rng([seeds, len(task)])
+        rows.append(
+            {
+                "task": task,
+                "seeds": seeds,
+                "studies": len(studies),
+                "two names": count(two),
+                "two names, beyond the margin": count(matters),
+                "a clone among all": count(five),
+                "usual": usual,
+                "agreement": count(agreements(studies)),
+                "coverage": count(real_coverage(studies, seeds, draws, generator)),
+            }
+        )
+
+    def over_all(key: str) -> dict[str, Any]:
+        return Count(sum(row[key].hits for row in rows), sum(row[key].n for row in rows)).to_json()
+
+    return {
+        "false_win_rate": over_all("two names") | {"a clone among all": over_all("a clone among all")},
+        "agreement": over_all("agreement"),
+        "coverage": over_all("coverage"),
+        "cells": [
+            {
+                key: {name: each.to_json() for name, each in value.items()} if isinstance(value, dict)
+                else value.to_json() if isinstance(value, Count) else value
+                for key, value in row.items()
+            }
+            for row in rows
+        ],
+    }  # fmt: skip

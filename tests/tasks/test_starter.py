@@ -1,0 +1,118 @@
+"""`steepest init` writes a file that runs as it is; `steepest check` tells whether a task trains, and how."""
+
+import json
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from steepest import api, pages
+from steepest.errors import BadInput, BadTask
+from steepest.tasks import load, sources
+from steepest.tasks.task import Task
+
+PIXELS, DIGITS = (sources.load("digits")[name][:300] for name in ("x", "y"))
+
+
+def steepest(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "steepest", *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_starter_file_is_written_once_and_runs_as_it_is(tmp_path):
+    path = tmp_path / "mine.py"
+    load.begin(path)
+    first = path.read_text(encoding="utf-8")
+    assert "steepest run mine.py" in first
+    with pytest.raises(BadInput, match="left as it is"):
+        load.begin(path)
+    page = api.check(path)
+    assert page["engine"] == "fleet"
+    assert page["valid_loss_after"] < page["valid_loss_before"]
+    assert page["parts"] == {"train": 107, "valid": 35, "test": 36}
+    assert "It trains." in pages.check(page)
+
+
+def test_the_starter_file_names_only_arguments_that_there_are():
+    text = load.STARTER.read_text(encoding="utf-8")
+    inside = text[text.index("task = Task(") :]
+    named = {line.split("=")[0].strip() for line in inside.splitlines()[1:] if line.startswith("    ")}
+    assert named <= {field.name for field in fields(Task)}
+    assert {"model", "loss", "metric", "data", "split", "standardize", "batch_size", "epochs"} == named
+
+
+def test_a_name_that_no_file_can_have_is_told(tmp_path):
+    with pytest.raises(BadInput, match=r"ends in \.py"):
+        load.begin(tmp_path / "mine.txt")
+    with pytest.raises(BadInput, match="cannot be written"):
+        load.begin(tmp_path / "nowhere" / "mine.py")
+
+
+@pytest.mark.slow
+def test_init_and_check_on_the_command_line(tmp_path):
+    written = steepest("init", folder=tmp_path)
+    assert (written.returncode, "steepest check my_task.py" in written.stdout) == (0, True)
+    assert steepest("init", folder=tmp_path).returncode == 2
+    told = steepest("check", "--json", folder=tmp_path)
+    assert json.loads(told.stdout)["engine"] == "fleet", told.stderr
+    (tmp_path / "my_task.py").write_text("task = 3\n")
+    told = steepest("check", folder=tmp_path)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "`task` in my_task.py is a int" in told.stderr
+
+
+# ---- which engine, and why -------------------------------------------------------------------------------------------
+
+
+class Fickle(nn.Module):
+    """Looks at its values to decide what to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.layer(x) if x.sum() > 0 else self.layer(-x)
+
+
+def task(model, **changes) -> Task:
+    what = {"loss": F.cross_entropy, "metric": "accuracy", "data": (PIXELS / 16, DIGITS), "batch_size": 16}
+    return Task(model=model, **{**what, **changes})
+
+
+def test_a_model_that_cannot_be_a_fleet_is_trained_alone_and_the_reason_is_said():
+    page = api.check(task(Fickle))
+    assert page["engine"] == "solo"
+    assert "data-dependent" in page["obstacle"]
+    assert "One trial at a time" in pages.check(page)
+
+
+def test_a_loss_that_does_not_fall_is_said():
+    def nearly_blind(outputs, targets):
+        return (outputs.logsumexp(1) - outputs.logsumexp(1).detach()).mean() * 1e-12 + targets.float().mean() * 0 + 1
+
+    page = api.check(task(lambda: nn.Linear(64, 10), loss=nearly_blind))
+    assert "the loss did not fall" in pages.check(page)
+
+
+def test_what_cannot_be_trained_is_told_as_it_is_by_run():
+    with pytest.raises(BadTask, match="cannot take"):
+        api.check(task(lambda: nn.Linear(63, 10)))
+
+
+def test_checking_leaves_the_callers_luck_alone():
+    torch.manual_seed(1)
+    np.random.seed(1)
+    expected = torch.rand(2), np.random.rand()
+    torch.manual_seed(1)
+    np.random.seed(1)
+    api.check(task(lambda: nn.Sequential(nn.Dropout(), nn.Linear(64, 10))))
+    assert torch.equal(torch.rand(2), expected[0])
+    assert np.random.rand() == expected[1]

@@ -149,7 +149,8 @@ def plan(forecast: Page) -> str:
     words = [
         f"{forecast['trials']:,} trials: {protocol['rates']} rates in the grid"
         f"{' and ' + str(protocol['extra_rates']) + ' more around the best' if protocol['extra_rates'] else ''}, "
-        f"each on {'at most ' if protocol['until_sure'] else ''}{protocol['seeds']} seeds, for {len({run['contender'] for run in forecast['runs']})} contenders on "
+        f"each on {'at most ' if protocol['until_sure'] else ''}{protocol['seeds']} seeds, "
+        f"for {len({run['contender'] for run in forecast['runs']})} contenders on "
         f"{len(facts)} task{'s' if len(facts) > 1 else ''}.",
         f"It would take {'at most ' if protocol['until_sure'] else ''}about {_duration(forecast['seconds'])}.",
         *(sentence for sentence in forecast["given_up"]),

@@ -61,7 +61,7 @@ def test_a_built_in_task_is_found_by_its_name(tmp_path):
 
 def test_steps_are_timed(tmp_path):
     contender = Contender("SGD", "torch:SGD", centre=1e-2)
-    job = {"kind": "time", "id": "t", "task": HERE, "contender": asdict(contender), "batch_size": 16, "lanes": []}
+    job = {"kind": "time", "id": "t", "task": HERE, "contender": asdict(contender), "batch_size": 16, "candidates": []}
     run_job({**job, "dtype": "float32", "device": "cpu"}, tmp_path, WORKSHOP)
     time = read_json(tmp_path / "facts" / "t.json")
     assert time["task"] == "mine"
@@ -116,7 +116,7 @@ def test_moments_that_fade_away_become_zero():
 @pytest.mark.parametrize(
     ("job", "error", "message"),
     [
-        ({"kind": "dance", "id": "x"}, BadInput, "describe, time or train"),
+        ({"kind": "dance", "id": "x"}, BadInput, "describe, compile, time or train"),
         ({"kind": "describe", "id": "x", "task": asdict(TaskRef("a", "memory", "gone"))}, BadTask, "'gone'"),
         ({"kind": "describe", "id": "x", "task": asdict(TaskRef("a", "catalogue", "digit"))}, UnknownName, "digits"),
         (train(shard(), device="abacus"), BadSetting, "abacus"),

@@ -92,7 +92,7 @@ def test_no_worker_is_started_before_there_is_work(crew):
 def test_a_step_is_timed_only_when_every_worker_is_idle(crew, tmp_path):
     executor = crew(workers=2)
     executor.submit({"kind": "sleep", "id": "before", "seconds": 0.3})
-    job = {"kind": "time", "id": "t", "batch_size": 8, "lanes": []}
+    job = {"kind": "time", "id": "t", "batch_size": 8, "candidates": []}
     executor.submit(job)
     seen = events_until(executor, "done", count=2)
     assert [event.id for event in seen if event.kind == "done"] == ["before", "t"]

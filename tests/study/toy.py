@@ -24,6 +24,7 @@ from steepest.types import Contender, FleetTime, Lane, Outcome, Protocol, Shard,
 
 FACTS = TaskFacts(
     name="toy",
+    compiler_obstacle="nothing is compiled here",
     title="A formula",
     metric="accuracy",
     higher_is_better=True,

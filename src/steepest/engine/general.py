@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 
-FEW, MORE = 5, 7
-"""Lanes at which traces are taken: primes that no other size is likely to be a multiple of both in the same place."""
+from steepest.engine.graph import same, tame
+
+FEW, MORE, OTHER = 5, 7, 12
+"""Lanes at which traces are taken, and at which their common form is tried."""
 
 
 class NotGeneral(Exception):
@@ -35,20 +37,23 @@ def for_any_lanes(function: Callable[..., Any], arguments: Sequence[Tensor], sta
     last_input = [node for node in few.graph.nodes if node.op == "placeholder"]
     with few.graph.inserting_after(last_input[-1]):
         lanes = few.graph.call_function(torch.ops.aten.sym_size.int, (last_input[list(stacked).index(True)], 0))
-    same = {}  # nodes of the second trace → those of the first
+    twin = {}  # nodes of the second trace → those of the first
     for one, other in nodes:
         if (one.op, str(one.target)) != (other.op, str(other.target)):
             raise NotGeneral(f"{one.target} for {FEW} lanes, {other.target} for {MORE}")
-        same[other] = one
+        twin[other] = one
         if one.op == "get_attr":
             a, b = (_attribute(module, node.target) for module, node in ((few, one), (more, other)))
             if a.shape != b.shape or not torch.equal(a, b):
                 raise NotGeneral(f"the constant {one.target} depends on the number of lanes")
         with few.graph.inserting_before(one):
-            one.args = _merged(one.args, other.args, lanes, same)
-            one.kwargs = _merged(one.kwargs, other.kwargs, lanes, same)
+            one.args = _merged(one.args, other.args, lanes, twin)
+            one.kwargs = _merged(one.kwargs, other.kwargs, lanes, twin)
     few.graph.lint()
     few.recompile()
+    others = with_lanes(arguments, stacked, OTHER)
+    if not same(few, function, tame(others)):
+        raise NotGeneral(f"what holds for {FEW} and {MORE} lanes does not hold for {OTHER}")
     return few
 
 
@@ -60,18 +65,18 @@ def with_lanes(arguments: Sequence[Tensor], stacked: Sequence[bool], lanes: int)
     )
 
 
-def _merged(few: Any, more: Any, lanes: fx.Node, same: dict[fx.Node, fx.Node]) -> Any:
+def _merged(few: Any, more: Any, lanes: fx.Node, twin: dict[fx.Node, fx.Node]) -> Any:
     """One argument of a call from the two traces; new nodes are put where the graph's insertion point stands."""
     if isinstance(few, fx.Node):
-        if same.get(more) is not few:
+        if twin.get(more) is not few:
             raise NotGeneral("the traces call in different orders")
         return few
     if isinstance(few, tuple | list):
         if not isinstance(more, tuple | list) or len(few) != len(more):
             raise NotGeneral("a call takes more arguments for more lanes")
-        return type(few)([_merged(a, b, lanes, same) for a, b in zip(few, more, strict=True)])
+        return type(few)([_merged(a, b, lanes, twin) for a, b in zip(few, more, strict=True)])
     if isinstance(few, dict):
-        return {name: _merged(value, more[name], lanes, same) for name, value in few.items()}
+        return {name: _merged(value, more[name], lanes, twin) for name, value in few.items()}
     if few == more:
         return few
     if type(few) is not int or type(more) is not int or (more - few) % (MORE - FEW):

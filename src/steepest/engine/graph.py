@@ -112,13 +112,21 @@ def _bind(node: fx.Node) -> None:
 
 
 def same(graph: Callable[..., Any], function: Callable[..., Any], example: Sequence[Tensor]) -> bool:
-    """Whether both give the same results and leave the same arguments behind, given the same luck."""
+    """Whether both give the same results and leave the same arguments behind, given the same luck.
+
+    A graph that raises an error does not.
+    """
     outcomes = []
     for run in (graph, function):
         arguments = _copies(example)
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(0)
-            results = run(*arguments)
+            try:
+                results = run(*arguments)
+            except RuntimeError:
+                if run is function:
+                    raise
+                return False
         outcomes.append([*(results if isinstance(results, tuple) else (results,)), *arguments])
     return all(map(_close, *outcomes))
 
@@ -127,8 +135,10 @@ def _close(a: Tensor, b: Tensor) -> bool:
     if not a.is_floating_point():
         return torch.equal(a, b)
     finite = b.isfinite()
-    return torch.equal(a.isfinite(), finite) and bool(
-        (a - b)[finite].norm() <= AGREES * b[finite].norm() + torch.finfo(b.dtype).tiny
+    return (
+        a.shape == b.shape
+        and torch.equal(a.isfinite(), finite)
+        and bool((a - b)[finite].norm() <= AGREES * b[finite].norm() + torch.finfo(b.dtype).tiny)
     )
 
 

@@ -13,7 +13,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from steepest.engine.coefficients import Coefficients
 from steepest.engine.graph import same
-from steepest.engine.library import compiled
+from steepest.engine.library import compiled, obstacle
 from steepest.optim.apply import Shapes, State, advance, evaluated
 from steepest.optim.kernel import TYPES, Kernel, NotCompiled, kernel
 from steepest.optim.rule import Rule, averages, coefficient_record, state_record
@@ -126,8 +126,8 @@ def updates(
     rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: State, compile: bool
 ) -> tuple[Updates, str]:
     """The fastest form there is, and why nothing is compiled that was to be: "" where it is."""
-    reasons = []
-    for kind in (KernelUpdates, LibraryUpdates) if compile else ():
+    reasons = [obstacle()] if compile and obstacle() else []
+    for kind in (KernelUpdates, LibraryUpdates) if compile and not reasons else ():
         try:
             return kind(rule, shapes, coefficients, w, state), ""
         except NotCompiled as error:

@@ -38,8 +38,9 @@ class Compilation:
     def times(self, facts: Iterable[TaskFacts], times: Times) -> dict[tuple[str, str], StepTime]:
         """The same times, with those of compiled fleets where it was worth while to make any."""
         groups = [*self._groups(facts, times)]
-        missing = [each.job for group in groups for each in group.wanted if not jobs.is_compiled(each.job)]
-        made = self.collect({job["id"]: job for job in missing}.values(), "compiling", read_json)
+        wanted = {each.job["id"]: each.job for group in groups for each in group.wanted}
+        missing = [job for job in wanted.values() if not jobs.is_compiled(job)]
+        made = self.collect(missing, "compiling", read_json) if missing else {}
         refused = {name for name, each in made.items() if each["refused"]}
         for reason in sorted({reason for name in refused for reason in made[name]["refused"]}):
             self.watch.say(f"Not compiled: {reason}.")

@@ -1,0 +1,104 @@
+"""What is compiled gives what the plain loop gives, and where nothing can be compiled a fleet trains all the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from engine.small import digits, shard
+from torch import nn
+
+from steepest.engine import fleet, library, solo
+from steepest.engine.coefficients import Coefficients
+from steepest.engine.fleet import Fleet
+from steepest.engine.updates import KernelUpdates, Updates
+from steepest.engine.workshop import EMPTY
+from steepest.optim.apply import fresh_fleet
+from steepest.optim.catalogue import CATALOGUE
+from steepest.optim.rule import at_rate
+from steepest.types import Contender, Lane, Shard, TaskRef
+
+TOLERANCE = 1e-9
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path))
+    return tmp_path / "compiled"
+
+
+def curves(trace):
+    return np.stack([trace.train_loss, trace.valid_loss, trace.valid_metric])
+
+
+@pytest.mark.compile
+def test_a_compiled_fleet_is_what_its_trials_are_alone_and_one_library_serves_any_number_of_lanes(cache):
+    task = digits()
+    plan = shard("prodigy", seeds=(0, 1, 2), steps=100, dtype="float64", compiled=("gradient", "update"))
+    trace = fleet.train(task, plan)
+    np.testing.assert_allclose(curves(trace), curves(solo.train(task, plan)), rtol=TOLERANCE)
+    made = {path.name for path in cache.glob("*.so")}
+    assert len(made) == 2, "one for the gradients, one for the update"
+    wider = replace(plan, lanes=tuple(Lane(1e-3, seed) for seed in range(5)), steps=3, evaluate_at=(3,))
+    started = Fleet(task, wider, wider.lanes)
+    assert started.refused == []
+    assert {path.name for path in cache.glob("*.so")} == made
+
+
+@pytest.mark.compile
+def test_lanes_one_by_one_with_running_statistics_are_what_they_are_alone(cache):
+    def network():
+        torch.set_default_dtype(torch.float32)
+        return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+
+    def images():
+        task = digits(network)
+        x, y = task.data  # type: ignore[misc]
+        return replace(task, data=(np.asarray(x).reshape(-1, 1, 8, 8), y))
+
+    plan = shard("adam", steps=30, dtype="float64", compiled=("lane", "update"))
+    assert Fleet(images(), plan, plan.lanes).refused == []
+    np.testing.assert_allclose(curves(fleet.train(images(), plan)), curves(solo.train(images(), plan)), rtol=TOLERANCE)
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("item", [item for item in CATALOGUE if item.rule.scope == "element"], ids=lambda x: x.name)
+def test_the_kernel_of_a_rule_moves_every_lane_as_the_rule_does(item):
+    rates = [1e-3, 1e-3, 2e-3, 1e-1]
+    contender = Contender(item.name, item.name, centre=1e-3)
+    plan = Shard("x", TaskRef("x", "memory", "x"), contender, tuple(Lane(r, 0) for r in rates), 8, 9, (9,))
+    optimizer = EMPTY.optimizer(contender)
+    generator = torch.Generator().manual_seed(0)
+    gradients = torch.randn(9, len(rates), 37, generator=generator, dtype=torch.float64)
+    ends = []
+    for kind in (Updates, KernelUpdates):
+        w = torch.ones(len(rates), 37, dtype=torch.float64)
+        starts = [at_rate(optimizer.settings, rate) for rate in rates]
+        state = fresh_fleet(item.rule, starts, [(37,)], w)
+        coefficients = Coefficients(optimizer, rates, plan, w.dtype, w.device)
+        updates = Updates(item.rule, [(37,)], coefficients)
+        if kind is KernelUpdates:
+            updates = KernelUpdates(item.rule, [(37,)], coefficients, w, state)
+        with torch.no_grad():
+            for g, c in zip(gradients, updates.steps(0, 9), strict=True):
+                w, state = updates.apply(w, g.clone(), state, c)
+        ends.append((w, *state, updates.evaluated(w, state)))
+    for eager, compiled in zip(*ends, strict=True):
+        torch.testing.assert_close(compiled, eager, rtol=1e-12, atol=1e-14)
+
+
+def test_without_a_compiler_a_fleet_trains_as_it_would_have_and_says_why():
+    plan = shard("adam", compiled=("gradient", "update"))
+    started = Fleet(digits(), plan, plan.lanes)
+    assert started.refused == [
+        "the update: compilation is switched off by STEEPEST_COMPILE=0",
+        "the gradient: compilation is switched off by STEEPEST_COMPILE=0",
+    ]
+    plain = fleet.train(digits(), replace(plan, compiled=()))
+    assert np.array_equal(curves(fleet.train(digits(), plan)), curves(plain))
+
+
+def test_a_machine_without_a_compiler_is_told_what_to_install(monkeypatch):
+    monkeypatch.delenv("STEEPEST_COMPILE")
+    monkeypatch.setattr(library, "compiler", lambda: None)
+    assert library.obstacle() == "there is no C++ compiler; install g++"

@@ -148,7 +148,7 @@ print(float(keras.ops.convert_to_numpy(w.value)[0]))
     for backend in ("jax", "torch"):
         run = subprocess.run([sys.executable, "-c", program, backend], capture_output=True, text=True, check=True)
         ends[backend] = float(run.stdout)
-    assert ends["jax"] == pytest.approx(w.item(), rel=1e-9)
+    assert ends["jax"] == pytest.approx(w.item(), rel=1e-6)  # its rate is a float32
     assert abs(ends["torch"] - w.item()) > 1e-4
     flaw("keras", "ScheduleFreeAdamW on the torch backend reads its z after it has overwritten it; on JAX it does not")
 

@@ -1,4 +1,4 @@
-"""What a step of every optimizer costs: python -m benchmarks.rules, three minutes. Writes benchmarks/results/rules.json.
+"""What a step of every optimizer costs: python -m benchmarks.rules writes benchmarks/results/rules.json.
 
 Of the drop-in optimizer alone, gradients at hand: milliseconds a step, and bytes of state, on the parameters of a
 784-256-10 network (203,530 numbers in float32), eager and compiled where that is done. docs/optimizers.md shows them.

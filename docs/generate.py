@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from steepest.optim.entry import Entry
 from steepest.optim.plateau import Plateau
 from steepest.optim.schedules import LISTENING, SCHEDULES, WARMUP_SHARE, numbers_of
 from steepest.optim.stock import stock
+from steepest.optim.wrappers import WRAPPERS
 
 FOLDER = Path(__file__).parent
 
@@ -44,6 +46,23 @@ validation loss, and so is for models trained one at a time, which a study then 
 """
 
 
+WRAPPERS_HEAD = """## Wrappers
+
+Go around any optimizer, behind a plus: `adam+cautious`, `sgd+l2+clip-norm:max_norm=0.5`. The last named is the
+outermost, and sees the gradient first.
+"""
+
+
+def wrappers() -> Iterable[str]:
+    """What can be put around every optimizer."""
+    yield WRAPPERS_HEAD
+    for name, kind in WRAPPERS.items():
+        numbers = ", ".join(f"`{row.name}={row.default:g}`" for row in fields(kind))  # type: ignore[arg-type]
+        alone = "; takes a second gradient, so that models train one at a time" if kind.second else ""
+        yield f"- `{name}`: {kind.formula}{f'; {numbers}' if numbers else ''}{alone} ({kind.source})"
+    yield ""
+
+
 COST_HEAD = """## What they cost
 
 On the parameters of a 784-256-10 network in float32, 203,530 numbers: state in bytes a parameter, worked out from its
@@ -66,8 +85,8 @@ def cost() -> Iterable[str]:
     yield from _table(("optimizer", "state, bytes a parameter", "step, ms", "compiled, ms"), rows)
     yield ""
     if measured["rules"]:
-        yield f"Measured on {measured['when']}: {measured['hardware']['processor']}, torch {measured['versions']['torch']}."
-        yield ""
+        machine, version = measured["hardware"]["processor"], measured["versions"]["torch"]
+        yield from (f"Measured on {measured['when']}: {machine}, torch {version}.", "")
 
 
 def state_bytes(item: Entry) -> float:
@@ -82,7 +101,7 @@ def optimizers() -> str:
     entries = [line for item in CATALOGUE for line in _optimizer(item)]
     schedules = [_schedule(name, fn.__doc__) for name, fn in SCHEDULES.items() if not isinstance(fn, partial)]
     schedules.append(_schedule(LISTENING, (Plateau.__doc__ or "").partition("\n")[0]))
-    return "\n".join([HEAD, *contents, "", *cost(), *entries, SCHEDULES_HEAD, *schedules, ""])
+    return "\n".join([HEAD, *contents, "", *cost(), *entries, *wrappers(), SCHEDULES_HEAD, *schedules, ""])
 
 
 def _schedule(name: str, what: str | None) -> str:

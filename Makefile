@@ -15,7 +15,7 @@ test-data: $(INSTALLED)
 	$(BIN)/pytest -m data
 
 test-oracles: .venv/.installed-oracles
-	$(BIN)/pytest -n 2 -m oracles
+	$(BIN)/pytest -n 2 -m "oracles or proof" --proofs
 
 test-browser: .venv/.installed-browser
 	$(BIN)/pytest -m browser

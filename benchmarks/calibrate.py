@@ -1,7 +1,7 @@
 """Is a verdict as sure as it says? Real studies of the same contenders with fresh luck each, and simulations.
 
     $ make calibrate
-    $ python -m benchmarks.calibrate --minutes 25 --blocks 40
+    $ python -m benchmarks.calibrate --minutes 20 --blocks 40
 
 Runs `steepest.compare` again and again, refinement and edge rule included, with seeds that no study before had; keeps
 the studies in runs/calibration, so that it goes on where it was stopped; and writes what they say of false wins, of
@@ -115,7 +115,9 @@ def sequential(studies: int) -> Iterator[dict[str, Any]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--minutes", type=float, default=25, help="for the studies; the simulations take about three")
+    parser.add_argument(
+        "--minutes", type=float, default=20, help="for the studies; judging and simulating them takes some more"
+    )
     parser.add_argument("--blocks", type=int, default=40, help="studies of each task and size")
     parser.add_argument("--simulations", type=int, default=2000, help="simulated studies of each kind")
     parser.add_argument("--fresh", action="store_true", help="forget the studies of earlier runs")
@@ -133,13 +135,13 @@ def main() -> None:
         except DataUnavailable as error:
             print(f"{name} is left out: {error}", file=sys.stderr)
     found = calibration(blocks(tasks, asked.blocks, begin + 60 * asked.minutes, asked.folder))
-    found["simulated coverage"] = list(simulated(asked.simulations))
+    found["coverage"]["simulated"] = list(simulated(asked.simulations))
     found["until sure"] = list(sequential(asked.simulations // 2))
     found |= {"seconds": round(time.monotonic() - begin), "versions": versions(), "hardware": hardware()}
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(asked.out, (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
     for key in ("false_win_rate", "agreement", "coverage"):
-        print(key, {name: value for name, value in found[key].items() if not isinstance(value, dict)})
+        print(key, {name: value for name, value in found[key].items() if not isinstance(value, dict | list)})
 
 
 if __name__ == "__main__":

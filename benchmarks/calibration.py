@@ -26,24 +26,49 @@ CLONE = "{} again"
 ALPHA = 0.05
 
 
+Group = tuple[int, int]
+"""(hits, n) of what shares its luck."""
+
+
 @dataclass(frozen=True)
 class Count:
-    """So many of so many, with the interval of Clopper and Pearson (1934)."""
+    """So many of so many, in groups that share their luck: the optimizers of a study have the same seeds, and so the
+    same test examples, and are wrong together. Taking each for itself would make a rate look surer than it is."""
 
-    hits: int
-    n: int
+    groups: tuple[Group, ...]
+
+    @property
+    def hits(self) -> int:
+        return sum(hits for hits, _ in self.groups)
+
+    @property
+    def n(self) -> int:
+        return sum(n for _, n in self.groups)
+
+    @property
+    def effective(self) -> float:
+        """The number of independent ones that would say as much: n over the design effect, which is the variance
+        between groups over the binomial one (Kish, 1965); the number of groups where all or none are hits."""
+        rate, known = self.hits / self.n, len(self.groups)
+        if known < 2 or rate in (0.0, 1.0):
+            return float(known)
+        between = known / (known - 1) * sum((hits - rate * n) ** 2 for hits, n in self.groups) / self.n**2
+        return self.n / max(1.0, between / (rate * (1 - rate) / self.n))
 
     def to_json(self) -> dict[str, Any]:
+        """With the interval of Clopper and Pearson (1934) for the effective number (Korn and Graubard, 1998)."""
         if not self.n:
-            return {"rate": None, "low": None, "high": None, "n": 0}
-        found = stats.binomtest(self.hits, self.n).proportion_ci(0.95, "exact")
-        return {"rate": self.hits / self.n, "low": found.low, "high": found.high, "n": self.n}
+            return {"rate": None, "low": None, "high": None, "n": 0, "effective": 0.0}
+        rate, n = self.hits / self.n, self.effective
+        low = float(stats.beta.ppf(0.025, rate * n, n - rate * n + 1)) if rate > 0 else 0.0
+        high = float(stats.beta.ppf(0.975, rate * n + 1, n - rate * n)) if rate < 1 else 1.0
+        return {"rate": rate, "low": low, "high": high, "n": self.n, "effective": round(n, 1)}
 
 
-def count(found: Iterable[bool | None]) -> Count:
+def count(groups: Iterable[Iterable[bool | None]]) -> Count:
     """Of those that could be judged at all."""
-    known = [each for each in found if each is not None]
-    return Count(sum(known), len(known))
+    known = [[each for each in group if each is not None] for group in groups]
+    return Count(tuple((sum(group), len(group)) for group in known if group))
 
 
 # ---- one optimizer under two names -----------------------------------------------------------------------------------
@@ -123,9 +148,9 @@ def values(study: StudyRecord, name: str) -> dict[int, float]:
     return entrant(name, rows, study.tasks[0].higher_is_better).goodness
 
 
-def agreements(studies: Sequence[StudyRecord]) -> Iterator[bool]:
-    """For every win that a study's verdict claims, over anyone who is behind: whether the mean over the seeds of all
-    other studies has the same sign."""
+def agreements(studies: Sequence[StudyRecord]) -> Iterator[list[bool]]:
+    """Study by study, for every win that its verdict claims, over anyone who is behind: whether the mean over the seeds
+    of all other studies has the same sign."""
     names = [each.name for each in studies[0].contenders] if studies else []
     known = [{name: list(values(study, name).values()) for name in names} for study in studies]
     for i, study in enumerate(studies):
@@ -135,9 +160,11 @@ def agreements(studies: Sequence[StudyRecord]) -> Iterator[bool]:
             if any(each[name] for j, each in enumerate(known) if j != i)
         }
         verdict = decide(study).tasks[0]
-        for item in verdict.standings:
-            if item.status == "behind" and {item.contender, verdict.best} <= truth.keys():
-                yield bool(truth[verdict.best] > truth[item.contender])
+        yield [
+            bool(truth[verdict.best] > truth[item.contender])
+            for item in verdict.standings
+            if item.status == "behind" and {item.contender, verdict.best} <= truth.keys()
+        ]
 
 
 # ---- coverage with real luck -----------------------------------------------------------------------------------------
@@ -172,14 +199,13 @@ def calibration(cells: Mapping[tuple[str, int], Sequence[StudyRecord]], draws: i
     rows = []
     for (task, seeds), studies in cells.items():
         names = [each.name for each in studies[0].contenders] if studies else []
-        two, five, matters = [], [], []
-        for a, b in pairs_of(studies):
-            for name in names:
-                two.append(false_win(with_clone(a, b, name, only=True), name, margin=0.0))
-                five.append(false_win(with_clone(a, b, name, only=False), name, margin=0.0))
-                matters.append(false_win(with_clone(a, b, name, only=True), name))
+        pairs = list(pairs_of(studies))
+
+        def told_apart(only: bool, margin: float | None, pairs: Any = pairs, names: Any = names) -> Count:
+            return count([false_win(with_clone(a, b, name, only), name, margin) for name in names] for a, b in pairs)
+
         usual = {
-            f"tuned on {label}": count(hit for name in names for hit in usual_false_wins(studies, name, most))
+            f"tuned on {label}": count(zip(*(usual_false_wins(studies, name, most) for name in names), strict=True))
             for label, most in (("1 seed", 1), ("all seeds", None))
         }
         generator = np.random.default_rng([seeds, len(task)])
@@ -188,17 +214,17 @@ def calibration(cells: Mapping[tuple[str, int], Sequence[StudyRecord]], draws: i
                 "task": task,
                 "seeds": seeds,
                 "studies": len(studies),
-                "two names": count(two),
-                "two names, beyond the margin": count(matters),
-                "a clone among all": count(five),
+                "two names": told_apart(True, 0.0),
+                "two names, beyond the margin": told_apart(True, None),
+                "a clone among all": told_apart(False, 0.0),
                 "usual": usual,
                 "agreement": count(agreements(studies)),
-                "coverage": count(real_coverage(studies, seeds, draws, generator)),
+                "coverage": count([each] for each in real_coverage(studies, seeds, draws, generator)),
             }
         )
 
     def over_all(key: str) -> dict[str, Any]:
-        return Count(sum(row[key].hits for row in rows), sum(row[key].n for row in rows)).to_json()
+        return Count(tuple(group for row in rows for group in row[key].groups)).to_json()
 
     return {
         "false_win_rate": over_all("two names") | {"a clone among all": over_all("a clone among all")},

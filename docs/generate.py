@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,11 +15,13 @@ import torch
 from steepest.adapters.forms import Framework
 from steepest.adapters.frameworks import OTHERS
 from steepest.adapters.torch import build, code
+from steepest.optim.apply import state_shapes
 from steepest.optim.catalogue import CATALOGUE, contender, describe, settings_of
 from steepest.optim.entry import Entry
 from steepest.optim.plateau import Plateau
 from steepest.optim.schedules import LISTENING, SCHEDULES, WARMUP_SHARE, numbers_of
 from steepest.optim.stock import stock
+from steepest.optim.wrappers import WRAPPERS
 
 FOLDER = Path(__file__).parent
 
@@ -41,13 +46,62 @@ validation loss, and so is for models trained one at a time, which a study then 
 """
 
 
+WRAPPERS_HEAD = """## Wrappers
+
+Go around any optimizer, behind a plus: `adam+cautious`, `sgd+l2+clip-norm:max_norm=0.5`. The last named is the
+outermost, and sees the gradient first.
+"""
+
+
+def wrappers() -> Iterable[str]:
+    """What can be put around every optimizer."""
+    yield WRAPPERS_HEAD
+    for name, kind in WRAPPERS.items():
+        numbers = ", ".join(f"`{row.name}={row.default:g}`" for row in fields(kind))  # type: ignore[arg-type]
+        alone = "; takes a second gradient, so that models train one at a time" if kind.second else ""
+        yield f"- `{name}`: {kind.formula}{f'; {numbers}' if numbers else ''}{alone} ({kind.source})"
+    yield ""
+
+
+COST_HEAD = """## What they cost
+
+On the parameters of a 784-256-10 network in float32, 203,530 numbers: state in bytes a parameter, worked out from its
+shapes; and milliseconds of a step of the drop-in optimizer on one core with its gradients at hand, as it is written and
+compiled, by `python -m benchmarks.rules`.
+"""
+NETWORK = ((256, 784), (256,), (10, 256), (10,))
+MEASURED = FOLDER.parent / "benchmarks" / "results" / "rules.json"
+
+
+def cost() -> Iterable[str]:
+    """A table of what every optimizer keeps and how long its step takes."""
+    measured = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {"rules": {}}
+    yield COST_HEAD
+    rows = []
+    for item in CATALOGUE:
+        seen = measured["rules"].get(item.name, {})
+        times = (seen.get(name) for name in ("milliseconds", "milliseconds_compiled"))
+        rows.append((f"`{item.name}`", f"{state_bytes(item):.3g}", *("–" if t is None else f"{t:.2g}" for t in times)))
+    yield from _table(("optimizer", "state, bytes a parameter", "step, ms", "compiled, ms"), rows)
+    yield ""
+    if measured["rules"]:
+        machine, version = measured["hardware"]["processor"], measured["versions"]["torch"]
+        yield from (f"Measured on {measured['when']}: {machine}, torch {version}.", "")
+
+
+def state_bytes(item: Entry) -> float:
+    """Bytes of state a parameter, in float32, over the network of the table; numbers of the model count once each."""
+    shapes = [shape for each in NETWORK for shape in state_shapes(item.rule, each)]
+    return 4 * sum(math.prod(shape) for shape in shapes) / sum(math.prod(shape) for shape in NETWORK)
+
+
 def optimizers() -> str:
     """docs/optimizers.md"""
     contents = [f"- [{item.title}](#{item.name}): {item.summary}" for item in CATALOGUE]
     entries = [line for item in CATALOGUE for line in _optimizer(item)]
     schedules = [_schedule(name, fn.__doc__) for name, fn in SCHEDULES.items() if not isinstance(fn, partial)]
     schedules.append(_schedule(LISTENING, (Plateau.__doc__ or "").partition("\n")[0]))
-    return "\n".join([HEAD, *contents, "", *entries, SCHEDULES_HEAD, *schedules, ""])
+    return "\n".join([HEAD, *contents, "", *cost(), *entries, *wrappers(), SCHEDULES_HEAD, *schedules, ""])
 
 
 def _schedule(name: str, what: str | None) -> str:

@@ -4,6 +4,7 @@ So the bits that are compared with torch's are those of the rules as they are wr
 """
 
 import pytest
+from proofs import flaw, proof, pytest_addoption, pytest_runtest_logreport, pytest_sessionfinish  # noqa: F401
 
 
 @pytest.fixture(autouse=True)

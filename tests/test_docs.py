@@ -75,6 +75,12 @@ OF_A_STUDY = "study-folder.md"
 """Holds a program that reads the study of the commands."""
 
 
+def test_a_rule_of_one_s_own_races_in_under_25_lines():
+    (program,) = [body for page, body in blocks("python") if page == "adding-a-rule.md"]
+    assert "steepest.compare(" in program
+    assert len(program.splitlines()) < 25
+
+
 @pytest.mark.docs
 @pytest.mark.parametrize(
     ("page", "program"),

@@ -121,7 +121,7 @@ def lstm_parameters(model: Any) -> Parameters:
     }
 
 
-def lstm(p: Parameters, tokens: jax.Array, y: jax.Array, unroll: int) -> jax.Array:
+def lstm(p: Parameters, tokens: jax.Array, y: jax.Array) -> jax.Array:
     """tokens [B, T]; what does not wait for the state is done for all T at once."""
     inputs = apply(p["into"], p["embedding"][tokens]).transpose(1, 0, 2)  # [T, B, 4·64]
 
@@ -132,7 +132,7 @@ def lstm(p: Parameters, tokens: jax.Array, y: jax.Array, unroll: int) -> jax.Arr
         return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
 
     zero = jnp.zeros((len(tokens), p["again"]["w"].shape[0]))
-    (h, _), _ = jax.lax.scan(cell, (zero, zero), inputs, unroll=unroll)
+    (h, _), _ = jax.lax.scan(cell, (zero, zero), inputs)
     return cross_entropy(apply(p["out"], h), y)
 
 

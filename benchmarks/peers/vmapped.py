@@ -2,7 +2,7 @@
 
 What it is spared: data and batches as in the plain loop, and the time to compile. What it is given a choice of: how
 many trials at a time, one process for all cores or one for each or one with a device for each, convolutions as XLA does
-them or as matrix products of patches, how far a scan is unrolled.
+them or as matrix products of patches.
 """
 
 from __future__ import annotations
@@ -74,14 +74,22 @@ class Vmapped:
         """One chunk of steps; batches [steps, S, B]. Returns the new state and the losses [steps, R]."""
         shared = len(self.streams) == 1
         of_batch = None if shared else 0
-        step = jax.vmap(self._step, in_axes=(0, 0, of_batch, of_batch))
+        step = jax.vmap(self._step, in_axes=(0, 0, of_batch, of_batch)) if len(rates) > 1 else self._step_alone
 
         def body(state: State, positions: Any) -> tuple[State, Any]:
             x, y = (jax.vmap(lambda column, i: column[i])(column, positions) for column in (inputs, targets))
             x, y = (x[0], y[0]) if shared else (x[seed_of_lane], y[seed_of_lane])
             return step(state, rates, x, y)
 
+        if len(batches) == 1:  # XLA convolves ten times slower within a loop
+            state, losses = body(state, batches[0])
+            return state, losses[None]
         return jax.lax.scan(body, state, batches)
+
+    def _step_alone(self, state: State, rates: Any, x: Any, y: Any) -> tuple[State, Any]:
+        """The same for a single lane, without `vmap`, which would make its convolutions grouped ones."""
+        state, loss = self._step(jax.tree.map(lambda rows: rows[0], state), rates[0], x, y)
+        return jax.tree.map(lambda row: row[None], state), loss[None]
 
     def _step(self, state: State, rate: Any, x: Any, y: Any) -> tuple[State, Any]:
         """One step of one trial."""

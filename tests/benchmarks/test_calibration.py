@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats as scipy_stats
 from verdict.factory import Shape, synthetic_study
 
 from benchmarks.calibration import (
@@ -60,8 +61,7 @@ def test_a_false_win_is_a_clone_told_apart(studies):
 
 def test_claimed_wins_agree_with_the_truth_where_it_is_plain(studies):
     found = list(agreements(studies))
-    assert len(found) == 12
-    assert all(found)
+    assert found == [[True]] * 12
     upside_down = [replace(each, contenders=each.contenders[::-1]) for each in studies]
     assert list(agreements(upside_down)) == found
 
@@ -69,7 +69,7 @@ def test_claimed_wins_agree_with_the_truth_where_it_is_plain(studies):
 def test_a_win_that_all_other_studies_deny_is_counted_as_one(studies):
     swap = {"good": "poor", "poor": "good"}
     odd = replace(studies[0], results=tuple(replace(row, contender=swap[row.contender]) for row in studies[0].results))
-    assert list(agreements([odd, *studies[1:]])).count(False) == 1
+    assert list(agreements([odd, *studies[1:]])).count([False]) == 1
 
 
 def test_the_usual_protocol_takes_four_studies_a_time_and_fresh_seeds(studies):
@@ -94,12 +94,37 @@ def test_figures_come_with_their_n_and_their_interval(studies):
     json.dumps(found, allow_nan=False)
     assert found["false_win_rate"]["n"] == 12
     assert 0 <= found["false_win_rate"]["low"] <= found["false_win_rate"]["rate"] <= found["false_win_rate"]["high"]
-    assert found["agreement"] == {"rate": 1.0, "low": pytest.approx(0.7354, abs=1e-4), "high": 1.0, "n": 12}
+    assert found["agreement"] == {
+        "rate": 1.0,
+        "low": pytest.approx(0.7354, abs=1e-4),
+        "high": 1.0,
+        "n": 12,
+        "effective": 12.0,
+    }
     assert found["coverage"]["n"] == 20
     assert found["cells"][0]["usual"]["tuned on 1 seed"]["n"] == 6
 
 
+def test_what_shares_its_luck_counts_for_less():
+    alone = Count(tuple((int(i < 5), 1) for i in range(100)))
+    together = Count(tuple((5 * int(i < 1), 5) for i in range(20)))
+    assert alone.to_json()["rate"] == together.to_json()["rate"] == 0.05
+    assert alone.effective == pytest.approx(100, rel=0.02)
+    assert together.effective == pytest.approx(20, rel=0.1)
+    assert together.to_json()["high"] > alone.to_json()["high"] + 0.05
+
+
+def test_independent_ones_have_the_interval_that_scipy_gives():
+    ours = Count(tuple((int(i < 7), 1) for i in range(40)))
+    theirs = scipy_stats.binomtest(7, round(ours.effective)).proportion_ci(0.95, "exact")
+    found = Count(((7, 40), (7, 40))).to_json()
+    assert found["effective"] == 80
+    assert ours.to_json()["low"] == pytest.approx(theirs.low, abs=0.01)
+    exact = scipy_stats.binomtest(14, 80).proportion_ci(0.95, "exact")
+    assert (found["low"], found["high"]) == pytest.approx((exact.low, exact.high))
+
+
 def test_nothing_run_is_nothing_claimed():
-    assert Count(0, 0).to_json() == {"rate": None, "low": None, "high": None, "n": 0}
+    assert Count(()).to_json()["rate"] is None
     assert list(pairs_of([study(0)])) == []
     assert calibration({("digits", 5): []})["agreement"]["rate"] is None

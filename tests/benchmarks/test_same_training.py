@@ -67,7 +67,7 @@ def test_jax_trains_as_the_plain_loop_does(name):
 
     expected = by_hand(name, len(RATES) + 1)
     for choices in CHOICES.get(name, ({},)):
-        jax = Vmapped(WORKLOADS[name], lanes=len(RATES) + 1, chunk=STEPS // 2, devices=1, **choices)
+        jax = Vmapped(WORKLOADS[name], lanes=len(RATES) + 1, devices=1, **{"chunk": STEPS // 2, **choices})
         steady = expected < 10
         np.testing.assert_allclose(jax.train(0, STEPS)[steady], expected[steady], rtol=1e-4)
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+
+from steepest.adapters.torch import build
 
 DOCS = Path(__file__).parents[2] / "docs"
 _spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
@@ -25,3 +29,21 @@ def test_worked_numbers_are_those_of_a_calculation_by_hand() -> None:
     assert generate.worked(by_name["momentum"]) == pytest.approx([0.95, 0.855, 0.7945])  # v = 0.5, 0.95, 0.605
     assert generate.worked(by_name["momentum-averaged"]) == pytest.approx([0.995, 0.9855, 0.97945])
     assert generate.worked(by_name["adagrad"])[1] == pytest.approx(0.9 - 0.1 / 2**0.5)
+
+
+def test_the_state_of_the_table_is_that_which_an_optimizer_holds() -> None:
+    for item in generate.CATALOGUE:
+        parameters = [torch.ones(shape, requires_grad=True) for shape in ((256, 784), (256,), (10, 256), (10,))]
+        optimizer = build(item, parameters)
+
+        def closure(parameters: list[torch.Tensor] = parameters, optimizer: Any = optimizer) -> None:
+            optimizer.targets(torch.zeros(1, 2), torch.zeros(1, dtype=torch.long))
+            for p in parameters:
+                p.grad = torch.ones_like(p)
+
+        if item.rule.scope == "matrix":  # its first step takes seconds
+            continue
+        optimizer.step(closure)
+        names = item.rule.state
+        held = sum(state[name].nbytes for state in optimizer.state.values() for name in names)
+        assert held / 203_530 == pytest.approx(generate.state_bytes(item)), item.name

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from proofs import PAPER
 from reference import problem
 from reference.drive import (
     IN_FLEETS,
@@ -76,9 +77,12 @@ def torch_path(rule: type[Rule], settings: Settings, dtype: torch.dtype) -> torc
         torch.set_default_dtype(torch.float32)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize(("rule", "settings"), forms_in_torch())
-def test_a_rule_that_torch_has_gives_the_same_bits(rule: type[Rule], settings: Settings, dtype: torch.dtype) -> None:
+def test_a_rule_that_torch_has_gives_the_same_bits(
+    rule: type[Rule], settings: Settings, dtype: torch.dtype, proof: Any
+) -> None:
     expected = torch_path(rule, settings, dtype)
     assert (expected[-1] != torch.tensor(problem.START, dtype=dtype)).all(), "every element must have moved"
 
@@ -89,6 +93,7 @@ def test_a_rule_that_torch_has_gives_the_same_bits(rule: type[Rule], settings: S
     assert torch.equal(fleet[:, 1], expected)
     assert torch.equal(fleet[:, 0], torch_path(rule, replicas[0], dtype))
     assert torch.equal(fleet[:, 2], torch_path(rule, replicas[2], dtype))
+    proof(rule.__name__, f"torch.optim.{stock(rule, settings).name}", 0.0, 0.0, "torch")  # type: ignore[union-attr]
 
 
 def test_every_class_of_torch_has_its_like_here_but_for_one_of_sparse_gradients_and_one_of_line_searches() -> None:
@@ -110,11 +115,13 @@ def test_adafactor_is_torch_s_up_to_rounding_since_torch_takes_norms_to_the_host
     assert problem.deviation(fleet_path(Adafactor, [settings, settings], dtype)[:, 1], expected) <= most
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("item", CATALOGUE, ids=operator.attrgetter("name"))
-def test_a_rule_follows_its_paper(item: Entry) -> None:
+def test_a_rule_follows_its_paper(item: Entry, proof: Any) -> None:
     for settings in forms(item.rule, settings_of(item)):
         expected = reference_path(item.rule, settings)
-        assert problem.deviation(drop_in_path(item.rule, settings, torch.float64), expected) <= tolerance(item.rule)
+        apart = problem.deviation(drop_in_path(item.rule, settings, torch.float64), expected)
+        proof(item.rule.__name__, PAPER, apart, tolerance(item.rule))
         if item.rule.second:
             continue
         fleet = fleet_path(item.rule, [{**settings, "lr": 2 * RATE}, settings], torch.float64)
@@ -203,9 +210,10 @@ def test_the_settings_that_give_torch_s_form_do(item: Entry, departure: Departur
     assert {name for name, value in same.arguments.items() if defaults[name] != value} <= family
 
 
+@pytest.mark.proof
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' Nadam, on NumPy 2
 @pytest.mark.parametrize(("item", "departure"), departures("Keras"))
-def test_the_settings_that_give_keras_form_do(item: Entry, departure: Departure, keras: Any) -> None:
+def test_the_settings_that_give_keras_form_do(item: Entry, departure: Departure, keras: Any, proof: Any) -> None:
     settings = {**settings_of(item, departure.settings), "lr": RATE}
     kind, arguments = {
         "SGD": ("SGD", {}),
@@ -235,7 +243,8 @@ def test_the_settings_that_give_keras_form_do(item: Entry, departure: Departure,
         w = problem.joined([part.value for part in weights])
         optimizer.apply(problem.split(problem.gradient(t, w)), weights)
         path.append(problem.joined([part.value for part in weights]).numpy())
-    assert problem.deviation(drop_in_path(item.rule, settings, torch.float64), path) <= tolerance
+    apart = problem.deviation(drop_in_path(item.rule, settings, torch.float64), path)
+    proof(item.rule.__name__, f"keras.optimizers.{kind}", apart, tolerance, "keras")
 
 
 @pytest.fixture

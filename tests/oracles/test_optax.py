@@ -67,7 +67,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("item", "departure"), CASES)
-def test_the_settings_that_give_optax_form_do(item: Entry, departure: Departure) -> None:
+def test_the_settings_that_give_optax_form_do(item: Entry, departure: Departure, proof: Any) -> None:
     optax, jax = (pytest.importorskip(name) for name in ("optax", "jax"))
     with jax.enable_x64(True):
         theirs = transformation(optax, item)
@@ -80,4 +80,10 @@ def test_the_settings_that_give_optax_form_do(item: Entry, departure: Departure)
             w = optax.apply_updates(w, change)
             path.append(flat(w))
     ours = drop_in_path(item.rule, {**settings_of(item, departure.settings), "lr": RATE}, torch.float64)
-    assert problem.deviation(ours, path) <= problem.TOLERANCE
+    proof(
+        item.rule.__name__,
+        "optax, the optimizer of that name",
+        problem.deviation(ours, path),
+        problem.TOLERANCE,
+        "optax",
+    )

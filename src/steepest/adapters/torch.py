@@ -322,7 +322,7 @@ def code(
     *,
     horizon: int | None = None,
 ) -> str:
-    """Python that builds an optimizer for a `model`: torch's own class where it is the same bit for bit, else ours.
+    """Python that builds an optimizer for a `model`: torch's own class where it does the same, else ours.
 
     `what` is a contender, or an entry or its name with `settings` that differ from it. A schedule runs over `horizon`
     steps; without it, over whatever a `loader` and a number of `epochs` come to. Raises UnknownName or BadSetting.

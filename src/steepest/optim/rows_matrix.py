@@ -30,11 +30,7 @@ ROWS = (
         paper=LIU,
         departures=(
             Departure("PyTorch", "takes matrices only, another scale, and rounds to bfloat16: see muon-bfloat16"),
-            Departure(
-                "Keras",
-                "the same but for what is no matrix, where ε is added to √v before its correction",
-                {"eps": 0.0},
-            ),
+            Departure("Keras", "the same, but for what is no matrix, where ε is added to √v before its correction"),
             Departure(
                 "Optax",
                 "contrib.muon frees m of its zero start; without nesterov it is the same",

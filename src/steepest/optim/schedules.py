@@ -122,7 +122,6 @@ SCHEDULES |= {f"warmup-{name}": partial(_warm, decay) for name, decay in _FALLIN
 
 LISTENING = "plateau"
 """The name of the schedule that follows the loss."""
-_KNOWN: dict[str, Any] = {**SCHEDULES, LISTENING: Plateau}
 
 _LIMITS = {
     "end": (0.0, 1.0),
@@ -143,7 +142,7 @@ _LIMITS = {
 
 def numbers_of(name: str) -> dict[str, float]:
     """The numbers of the schedule of this name, with their defaults."""
-    function: Any = _KNOWN[name]
+    function: Any = Plateau if name == LISTENING else SCHEDULES[name]
     own = inspect.signature(function.args[0] if isinstance(function, partial) else function).parameters
     found = {key: value.default for key, value in own.items() if value.default is not inspect.Parameter.empty}
     return {"share": WARMUP_SHARE, **found} if isinstance(function, partial) else found
@@ -156,8 +155,8 @@ def schedule(words: str) -> Schedule:
     Raises UnknownName with the nearest names, or BadSetting for a number out of its range.
     """
     name, *pairs = words.split(":")
-    if name not in _KNOWN:
-        raise UnknownName.among("schedule", name, _KNOWN)
+    if name not in (*SCHEDULES, LISTENING):
+        raise UnknownName.among("schedule", name, [*SCHEDULES, LISTENING])
     if not pairs:
         return Plateau() if name == LISTENING else SCHEDULES[name]
     known, chosen = numbers_of(name), {}

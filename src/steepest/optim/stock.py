@@ -1,4 +1,4 @@
-"""How a rule is said in plain PyTorch, wherever `torch.optim` gives the same bits on CPU.
+"""How a rule is said in plain PyTorch, wherever `torch.optim` does the same on CPU: bit for bit, or as `is_exact` says.
 
 The tests hold every row of this table against torch; the code that users paste is written from it.
 """

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from steepest.errors import BadTask
+from steepest.tasks.batches import in_memory
 
 PARTS = ("train", "valid", "test")
 
@@ -25,24 +26,48 @@ class Pool:
     inputs: tuple[Tensor, ...]  # each [N, ...]
     targets: Tensor  # [N, ...]
     ranges: Mapping[str, range]  # of each part as given, before anything is drawn from it
+    names: tuple[str, ...] = ()  # by which the model takes its inputs; () where it takes them in order
 
 
-def pool_of(given: Mapping[str, Any]) -> Pool:
-    """One pool from the parts given, name → (inputs, targets); `inputs` may be a tuple of several arrays.
+def pool_of(given: Mapping[str, Any], own_loss: bool = False) -> Pool:
+    """One pool from the parts given, name → (inputs, targets); `inputs` may be a tuple or a dict of several arrays.
 
-    The arrays are copied, so that a task stays what it was. Floats become float32, whole-number targets int64.
-    Raises BadTask for whatever cannot be trained on.
+    Where a model has its `own_loss`, all is inputs, and the targets are zeros. The arrays are copied, so that a task
+    stays what it was. Floats become float32, whole-number targets int64. Raises BadTask for whatever cannot be trained
+    on.
     """
-    parts = {name: _part(name, pair) for name, pair in given.items()}
+    taken = {name: in_memory(name, part, own_loss) for name, part in given.items()}
+    if own_loss:
+        taken = {name: (inputs, _zeros(inputs)) for name, inputs in taken.items()}
+    parts = {name: _part(name, pair) for name, pair in taken.items()}
     first = next(iter(parts))
+    names = {name: tuple(pair[0]) if isinstance(pair[0], Mapping) else () for name, pair in taken.items()}
     for name, part in parts.items():
+        if names[name] != names[first]:
+            raise BadTask(
+                f"The inputs of {first} are {_called(names[first])} and those of {name} {_called(names[name])}: all "
+                "parts must be built alike, in one order."
+            )
         _check_alike(first, parts[first], name, part)
     columns = [torch.cat(column) for column in zip(*parts.values(), strict=True)]
     ranges, start = {}, 0
     for name, part in parts.items():
         ranges[name] = range(start, start + len(part[-1]))
         start += len(part[-1])
-    return Pool(tuple(columns[:-1]), columns[-1], ranges)
+    return Pool(tuple(columns[:-1]), columns[-1], ranges, names[first])
+
+
+def _zeros(inputs: Any) -> np.ndarray:
+    """Targets for a model that needs none: as many as there are examples, as far as that can be told."""
+    columns = [*inputs.values()] if isinstance(inputs, Mapping) else inputs if isinstance(inputs, tuple) else [inputs]
+    try:
+        return np.zeros(len(columns[0]))
+    except (TypeError, IndexError):  # told in words when the inputs are looked at
+        return np.zeros(1)
+
+
+def _called(names: tuple[str, ...]) -> str:
+    return f"called {', '.join(names)}" if names else "in order"
 
 
 def _part(name: str, pair: Any) -> list[Tensor]:
@@ -52,10 +77,12 @@ def _part(name: str, pair: Any) -> list[Tensor]:
         what = f"a {kind} of {len(pair)}" if isinstance(pair, tuple | list) else f"of type {kind}"
         raise BadTask(f"{name} must be a pair of arrays (inputs, targets); it is {what}.")
     inputs, targets = pair
-    several: tuple[Any, ...] = inputs if isinstance(inputs, tuple) else (inputs,)
+    by_name = isinstance(inputs, Mapping)
+    several: tuple[Any, ...] = tuple(inputs.values()) if by_name else inputs if isinstance(inputs, tuple) else (inputs,)
     if not several:
-        raise BadTask(f"{name} has no inputs: the tuple of its inputs is empty.")
-    labels = [f"{name} inputs"] if len(several) == 1 else [f"{name} inputs[{i}]" for i in range(len(several))]
+        raise BadTask(f"{name} has no inputs: the {'dict' if by_name else 'tuple'} of its inputs is empty.")
+    keys = [repr(key) for key in inputs] if by_name else [str(i) for i in range(len(several))]
+    labels = [f"{name} inputs[{key}]" for key in keys] if by_name or len(several) > 1 else [f"{name} inputs"]
     columns = [_tensor(label, value) for label, value in zip(labels, several, strict=True)]
     target = _tensor(f"{name} targets", targets)
     columns.append(target if target.is_floating_point() else target.long())

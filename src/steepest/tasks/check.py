@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from steepest.errors import BadTask
 from steepest.tasks.arrays import shape_of
+from steepest.tasks.calling import Called
 from steepest.tasks.metrics import SAME_SHAPE, accuracy, is_cross_entropy, r2
 from steepest.tasks.task import Splits, Task
 
@@ -74,6 +75,8 @@ def _outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         if any(x.is_floating_point() for x in inputs)
         else " The inputs are whole numbers; pass floats unless they are indices."
     )
+    if isinstance(model, Called) and model.returns_loss:
+        hint = " loss is left out, so that the model gets all of data and must return its loss; or pass loss=…."
     with told(f"The model cannot take a batch of inputs {shapes}", hint):
         outputs = model(*inputs)
     if not isinstance(outputs, Tensor):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Real
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from steepest import rng
 from steepest.errors import BadTask
 from steepest.tasks.arrays import PARTS, Pool, pool_of
+from steepest.tasks.calling import Called, own_loss
 from steepest.tasks.metrics import MARGIN, Loss, Metric, metric_of, natural_margin
 from steepest.tasks.splits import Scaling, Splits, draw_parts, drawn_parts, moments, part_sizes
 from steepest.types import TaskFacts
@@ -36,7 +37,8 @@ class Task:
     """What a trial trains: model + data + loss + metric + batch size + horizon.
 
     Data come as pairs (inputs, targets) of arrays or tensors with one row an example; a model with several inputs
-    takes ((x1, x2), y). Give them in one of four ways:
+    takes ((x1, x2), y), and one that takes them by keyword ({"a": x1, "b": x2}, y). A torch Dataset or DataLoader is
+    read into memory. Give them in one of four ways:
 
     * `data`: every seed draws its own train, validation and test part, in the shares of `split`;
     * `train`, `valid` and `test`: they are taken as they are, and the split is no part of the luck;
@@ -49,8 +51,9 @@ class Task:
 
     model: Callable[[], nn.Module]
     """A function (or class) without arguments that builds the model anew, with weights from torch's generator."""
-    loss: Loss
-    """loss(outputs, targets) → scalar, the mean over a batch."""
+    loss: Loss = own_loss
+    """loss(outputs, targets) → scalar, the mean over a batch. Left out, the model returns its own loss (a scalar; or
+    `loss` in a dict, an object or a tuple), and data are all that it is called with, targets included."""
     train: Any = field(default=None, repr=False)
     valid: Any = field(default=None, repr=False)
     test: Any = field(default=None, repr=False)
@@ -112,7 +115,15 @@ class Task:
         """The model with the initial weights of this seed; the caller's random state is left as it was."""
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(rng.integer(seed, "weights"))
-            return self.model().to(dtype)
+            model = self.model().to(dtype)
+        if self._pool.names or self.has_own_loss:
+            return Called(model, self._pool.names, self.has_own_loss)
+        return model
+
+    @property
+    def has_own_loss(self) -> bool:
+        """Whether the model returns its loss itself."""
+        return self.loss is own_loss
 
     @cached_property
     def quality(self) -> Metric:
@@ -168,14 +179,14 @@ class Task:
         if self.data is not None:
             if given:
                 raise BadTask(f"Both data and {' and '.join(given)} are given: pass data alone, or the parts.")
-            pool = pool_of({"data": self.data})
-            return Pool(pool.inputs, pool.targets, {"train": pool.ranges["data"]})
+            pool = pool_of({"data": self.data}, self.has_own_loss)
+            return replace(pool, ranges={"train": pool.ranges["data"]})
         if "train" not in given or len(given) == 1:
             raise BadTask(
                 f"{' and '.join(given) or 'Nothing'} {'are' if len(given) > 1 else 'is'} given, which is not enough: "
                 "pass data=(x, y) to have all three parts drawn from it, or train with test or valid or both."
             )
-        return pool_of(given)
+        return pool_of(given, self.has_own_loss)
 
     def _check_numbers(self) -> None:
         if isinstance(self.epochs, bool) or not isinstance(self.epochs, Real) or not 0 < self.epochs < math.inf:

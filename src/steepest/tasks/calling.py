@@ -1,0 +1,48 @@
+"""Models that are called by keyword, or that return their own loss, in the form that engines know: tensors in order in,
+one tensor out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from steepest.errors import BadTask
+
+
+def own_loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The loss of a task whose model returns it: outputs hold its mean over a batch, once for each example."""
+    return outputs.mean()
+
+
+class Called(nn.Module):
+    """A model behind positional arguments; where it returns its own loss, that loss is the output of each example."""
+
+    def __init__(self, model: nn.Module, names: tuple[str, ...], returns_loss: bool) -> None:
+        super().__init__()
+        self.model, self.names, self.returns_loss = model, names, returns_loss
+
+    def forward(self, *inputs: Tensor) -> Any:
+        result = self.model(**dict(zip(self.names, inputs, strict=True))) if self.names else self.model(*inputs)
+        if not self.returns_loss:
+            return result
+        loss = _loss_in(result)
+        examples = inputs[0].shape[0]
+        return loss if loss.shape == (examples,) else loss.reshape(()).expand(examples)
+
+
+def _loss_in(result: Any) -> Tensor:
+    """A loss: the result itself, what it calls `loss`, or the one scalar in a tuple."""
+    found = result.get("loss") if isinstance(result, Mapping) else getattr(result, "loss", None)
+    if found is None and isinstance(result, tuple | list):
+        scalars = [x for x in result if isinstance(x, Tensor) and x.ndim == 0]
+        found = scalars[0] if len(scalars) == 1 else None
+    found = result if found is None else found
+    if not isinstance(found, Tensor) or found.ndim > 1:
+        what = f"a tensor {list(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+        raise BadTask(
+            f"loss is left out, so the model must return its own, as a scalar, as .loss or under 'loss'; it returned "
+            f"{what}. Or pass loss=…."
+        )
+    return found

@@ -23,7 +23,7 @@ from steepest.optim.stock import stock
 
 OPTIMIZERS = (
     *("sgd", "momentum", "nesterov", "asgd", "rprop", "adagrad", "adadelta", "rmsprop", "rmsprop-momentum"),
-    *("rmsprop-centred", "adam", "adamw", "amsgrad", "adamax", "nadam", "nadamw", "radam"),
+    *("adam", "adamw", "amsgrad", "adamax", "nadam", "nadamw", "radam"),
 )
 """Of the catalogue: every element-wise optimizer that torch has, once."""
 WORKLOADS = {

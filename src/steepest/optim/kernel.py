@@ -137,15 +137,16 @@ def _program(tensors: Sequence[str], results: Sequence[fx.Node], place: Mapping[
     for node in reversed(order):
         if node in needed:
             needed.update(node.all_input_nodes)
-    scalars, lines = [], []
+    scalars, lines = [], []  # before the loop, and in it
     code: dict[fx.Node, str] = {}
     numbers: set[fx.Node] = set()  # those that are one number for all elements
     for i, node in enumerate(node for node in order if node in needed):
         if node.op == "placeholder":
             name = str(node.target)
-            if name in place:
+            code[node] = f"x_{name}"
+            if name in place:  # fetched before the loop: one that is fetched in a branch keeps it from vectors
                 numbers.add(node)
-            code[node] = place.get(name) or f"x_{name}"
+                scalars.append(f"const double x_{name} = {place[name]};")
         elif all(x in numbers for x in node.all_input_nodes):
             numbers.add(node)
             code[node] = f"k{i}"
@@ -157,7 +158,7 @@ def _program(tensors: Sequence[str], results: Sequence[fx.Node], place: Mapping[
             else:
                 code[node] = f"v{i}"
                 lines.append(f"const T v{i} = {form};")
-    used = {str(node.target) for node in needed if node.op == "placeholder"}
+    used = {str(node.target) for node in needed if node.op == "placeholder"} - {*place}
     columns = dict(zip(tensors, range(len(tensors)), strict=True))
     written = {name: code[node] for name, node in zip((t for t in tensors if t != "g"), results, strict=True)}
     written = {name: value for name, value in written.items() if value != f"x_{name}"}
@@ -202,8 +203,8 @@ def _element(x: Any, code: Mapping[fx.Node, str], numbers: set[fx.Node]) -> str:
 
 
 def _clamp(x: str, min: str | None = None, max: str | None = None) -> str:
-    x = x if min is None else f"larger({x}, {min})"
-    return x if max is None else f"smaller({x}, {max})"
+    x = x if min is None else f"at_least({x}, {min})"
+    return x if max is None else f"at_most({x}, {max})"
 
 
 def _power(x: str, exponent: str) -> str:
@@ -256,8 +257,11 @@ static inline double fused(double a, double b, double c) {{ return __builtin_fma
 template <typename T> static inline T fused(T a, T b, T c) {{ return a * b + c; }}
 #endif
 template <typename T> static inline T sign(T a) {{ return (a > T(0) ? T(1) : T(0)) - (a < T(0) ? T(1) : T(0)); }}
-template <typename T> static inline T larger(T a, T b) {{ return a > b || a != a ? a : b; }}
-template <typename T> static inline T smaller(T a, T b) {{ return a < b || a != a ? a : b; }}
+// These four keep a NaN, as torch does, and are written so that a compiler makes vectors of them.
+template <typename T> static inline T larger(T a, T b) {{ const T x = a < b ? b : a; return b != b ? b : x; }}
+template <typename T> static inline T smaller(T a, T b) {{ const T x = a > b ? b : a; return b != b ? b : x; }}
+template <typename T> static inline T at_least(T a, T low) {{ return a < low ? low : a; }}
+template <typename T> static inline T at_most(T a, T high) {{ return a > high ? high : a; }}
 template <typename T> static inline T between(T a, T b, T weight) {{
     const bool near = magnitude(weight) < T(0.5);
     return fused(near ? weight : weight - T(1), b - a, near ? a : b);

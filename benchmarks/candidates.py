@@ -50,23 +50,28 @@ class Candidate:
 # ---- ours ------------------------------------------------------------------------------------------------------------
 
 FLEETS = {
-    "mlp-32": (16, 32, 64),
-    "mlp-128": (4, 8, 16, 32, 64),
-    "housing": (16, 32, 64),
-    "cnn": (1, 2, 4, 9),
-    "lstm": (1, 2, 4, 9),
-    "transformer": (1, 2, 4, 9),
+    "mlp-32": (18, 36, 72),
+    "mlp-128": (9, 18, 36),
+    "housing": (18, 36, 72),
+    "cnn": (2, 9),
+    "lstm": (2, 9),
+    "transformer": (2, 9),
 }
 """Lanes of the fleets that are tried, by workload."""
+COMPILED = {"cnn": ("lane",), "lstm": (), "transformer": ("gradient", "lane")}
+"""In which form their gradients are compiled; ("gradient",) where nothing is said. Updates are compiled then, too."""
 
 
 def ours(workload: str, cores: int) -> list[Candidate]:
     """What calibration chooses from: engines, and lanes of a fleet. One process of one thread a core, as in a study."""
-    ways = [("solo", 1), *(("fleet", lanes) for lanes in FLEETS[workload])]
-    return [
-        Candidate("ours", "ours", f"{engine}, R = {lanes}", {"engine": engine, "lanes": lanes}, processes=cores)
-        for engine, lanes in ways
-    ]
+    found = [Candidate("ours", "ours", "solo", {"engine": "solo", "lanes": 1}, processes=cores)]
+    for lanes in FLEETS[workload]:
+        for form in (None, *COMPILED.get(workload, ("gradient",))):
+            parts = (form, "update") if form else ()
+            label = f"R = {lanes}, compiled{' lane by lane' if form == 'lane' else ''}" if form else f"R = {lanes}"
+            options = {"engine": "fleet", "lanes": lanes, "compiled": parts}
+            found.append(Candidate("ours", "ours", label, options, processes=cores))
+    return found
 
 
 # ---- peers -----------------------------------------------------------------------------------------------------------

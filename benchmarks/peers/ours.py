@@ -12,7 +12,7 @@ from benchmarks.workloads import Workload, trials
 from steepest.engine.fleet import CHECK, Fleet
 from steepest.engine.solo import Trial
 from steepest.optim.catalogue import contender
-from steepest.types import Shard, TaskRef
+from steepest.types import Compiled, Shard, TaskRef
 
 
 class Engine:
@@ -20,7 +20,7 @@ class Engine:
 
     chunk = 1
 
-    def __init__(self, workload: Workload, engine: str, lanes: int) -> None:
+    def __init__(self, workload: Workload, engine: str, lanes: int, compiled: tuple[Compiled, ...] = ()) -> None:
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)
         self.lanes, of_lanes = lanes, trials(lanes)
@@ -32,9 +32,13 @@ class Engine:
             batch_size=workload.batch_size,
             steps=sys.maxsize,  # timing never gets there
             evaluate_at=(sys.maxsize,),
+            width=lanes,
+            compiled=compiled,
         )
         self.step = Trial(workload.task, shard, of_lanes[0]).step if engine == "solo" else None
         self.fleet = Fleet(workload.task, shard, of_lanes) if engine == "fleet" else None
+        if self.fleet and self.fleet.refused:
+            print(f"{workload.name}: {'; '.join(self.fleet.refused)}", file=sys.stderr)
 
     def train(self, start: int, stop: int) -> np.ndarray:
         if self.step is not None:

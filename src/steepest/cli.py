@@ -70,7 +70,11 @@ FirstSeed = Annotated[int, Parameter(group=EFFORT, help="Where seeds count from;
 Grid = Annotated[int | None, Parameter(group=EFFORT, help="Learning rates in each optimizer's grid (9).")]
 Workers = Annotated[int | None, Parameter(group=MACHINE, help="Worker processes of one thread each (one a core).")]
 Engine = Annotated[
-    Literal["auto", "fleet", "solo", "compiled"], Parameter(group=MACHINE, help="Train trials together, or one by one.")
+    Literal["auto", "fleet", "solo", "compiled"],
+    Parameter(
+        group=MACHINE,
+        help="auto measures which is cheapest: trials together (fleet), together and compiled, or one by one (solo).",
+    ),
 ]
 Dtype = Annotated[Literal["float32", "float64"], Parameter(group=MACHINE, help="Arithmetic of the training.")]
 Device = Annotated[str, Parameter(group=MACHINE, help="A torch device; only cpu is tested.")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import Any
 
 import torch
 
+from steepest.engine import library
+from steepest.optim.compiler import compiler
 from steepest.study.surroundings import cores, hardware, versions
 from steepest.tasks import sources
 
@@ -43,8 +44,9 @@ def _folder() -> dict[str, Any]:
 
 
 def _compiler() -> dict[str, Any]:
-    found = next((name for name in (os.environ.get("CXX", ""), "g++", "clang++") if name and shutil.which(name)), None)
-    return _check("C++ compiler", found is not None, found or "none; trials are trained without compiled kernels")
+    reason = library.obstacle()
+    finding = f"{reason}; trials are trained without compiled programs" if reason else str(compiler())
+    return _check("C++ compiler", not reason, finding)
 
 
 def _parquet() -> dict[str, Any]:

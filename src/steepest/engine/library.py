@@ -49,11 +49,6 @@ def obstacle() -> str:
     return ""
 
 
-def is_ready(graph: fx.GraphModule, example: Sequence[Tensor], sizes: Sizes) -> bool:
-    """Whether the library of a graph has been made already."""
-    return _path(graph, example, sizes).exists()
-
-
 def compiled(graph: fx.GraphModule, example: Sequence[Tensor], sizes: Sizes) -> Callable[..., Any]:
     """`graph` as machine code; raises NotCompiled where it cannot be.
 
@@ -63,10 +58,13 @@ def compiled(graph: fx.GraphModule, example: Sequence[Tensor], sizes: Sizes) -> 
         raise NotCompiled(reason)
     path = _path(graph, example, sizes)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
-            if not path.exists():
-                _make(graph, example, sizes, path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # what lies here is run
+            with FileLock(path.with_suffix(".lock")):
+                if not path.exists():
+                    _make(graph, example, sizes, path)
+        except OSError as error:
+            raise NotCompiled(f"{path.parent} cannot be written: {error.strerror or error}") from None
     run = _library(path).run
     single = not isinstance(_output(graph), tuple | list)
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import torch
 
+from steepest.files import cache_folder
+
 _ALWAYS = ("-std=c++17", "-O3", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fopenmp-simd")
 _PROCESSOR = {
     "AVX2": ("-mavx2", "-mfma"),
@@ -90,11 +92,8 @@ def _compile(flags: tuple[str, ...], program: str, library: Path) -> None:
 @cache
 def folder() -> Path:
     """Where libraries lie, private to the user; where the cache cannot be written, a new folder for this process."""
-    root = os.environ.get("STEEPEST_CACHE")
-    shared = os.environ.get("XDG_CACHE_HOME")
-    base = Path(root) if root else (Path(shared) if shared else Path.home() / ".cache") / "steepest"
+    place = cache_folder() / "kernels"
     try:
-        place = base / "kernels"
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         if os.access(place, os.W_OK):
             return place

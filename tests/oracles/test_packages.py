@@ -82,7 +82,7 @@ def test_mars_is_that_of_pytorch_optimizer_but_for_its_constant_inside_the_root(
     proof("MARSApprox", "pytorch_optimizer.MARS, where gradients are not tiny", apart, 1e-9, "pytorch_optimizer")
     assert problem.deviation(found, path) > 0.1
     if gamma == 0.025:
-        flaw("pytorch_optimizer", "MARS adds 1e-15 inside the root, beside its ε: gradients of 1e-6 move a tenth less")
+        flaw("pytorch_optimizer", "MARS adds 1e-15 inside the root, beside its ε, which gradients of a millionth feel")
 
 
 # ---- errors found in Optax 0.2.8 -------------------------------------------------------------------------------------

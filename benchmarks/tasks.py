@@ -1,8 +1,9 @@
 """Every built-in task with a setting that is known to be good: does it reach its level?
 
 Trains each task on a few seeds at one rate of one optimizer, in the plain loop, and writes what was reached to
-`benchmarks/results/tasks.json` and into the table of `docs/tasks.md`. The rate comes from the catalogue, found by a few
-runs on other rates; nothing is picked here. Names of tasks as arguments run only these, and keep what is known of the rest.
+`benchmarks/results/tasks.json` and into the table of `docs/tasks.md`. The rate comes from the catalogue, which
+was found by a few runs; nothing is picked here. Names of tasks as arguments run only these, and keep what is known of
+the rest.
 
     $ make tasks
     $ python benchmarks/tasks.py line rosenbrock

@@ -26,7 +26,7 @@ from steepest.study.surroundings import cores, hardware, versions
 
 TRIAL_SECONDS = 0.3
 """For which a candidate is timed to find the fastest."""
-ROUNDS, SECONDS = 7, 1.0
+ROUNDS, SECONDS = 5, 1.0
 """Rounds in which the fastest are compared, and how long each of them is timed in a round."""
 FRAMEWORKS = ("jax", "jaxlib", "optax", "joblib", "keras")
 RESULTS = Path(__file__).parent / "results" / "speed.json"

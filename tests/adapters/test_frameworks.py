@@ -194,7 +194,7 @@ def settings_to_try(item: Entry, chosen: str) -> list[dict[str, Any]]:
 # ---- what is claimed is what happens ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [item.name for item in CATALOGUE])
+@pytest.mark.parametrize("name", [item.name for item in CATALOGUE if not item.rule.second])
 def test_torch_code_follows_what_was_measured(name: str) -> None:
     for chosen in ("constant", "warmup-cosine"):
         what = contender(name, schedule=chosen)

@@ -53,3 +53,11 @@ def test_what_training_changes_is_stacked_and_what_all_have_in_common_is_kept_on
     assert set(frozen.shared) == {"scale"}
     assert frozen.stacked["features.weight"].shape == (3, 32, 64)
     assert frozen.flat.shape == (3, 330)
+
+
+def test_a_parameter_without_axes_has_one_place():
+    layout = Layout({"scale": torch.Size([]), "weight": torch.Size([2])})
+    named = {"scale": torch.tensor([1.0, 2.0]), "weight": torch.tensor([[3.0, 4.0], [5.0, 6.0]])}
+    flat = layout.flatten(named)
+    assert flat.tolist() == [[1.0, 3.0, 4.0], [2.0, 5.0, 6.0]]
+    assert all(torch.equal(view, named[name]) for name, view in layout.views(flat).items())

@@ -46,7 +46,7 @@ class Layout:
 
     def flatten(self, named: Mapping[str, Tensor]) -> Tensor:
         """The inverse: tensors [R, *shape], such as gradients, as one new buffer [R, P]."""
-        return torch.cat([named[name].flatten(1) for name in self.shapes], dim=1)
+        return torch.cat([named[name].reshape(len(named[name]), -1) for name in self.shapes], dim=1)
 
     def row(self, model: nn.Module) -> Tensor:
         """The trainable parameters of one model: [P]."""

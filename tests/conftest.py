@@ -1,7 +1,7 @@
 """What holds for all tests: optimizers run their rules uncompiled, except in tests that are marked `compile`.
 
-So the bits that are compared with torch's are those of the rules as they are written, on any machine. And no test leaves
-behind that numbers too small for full precision count as zero, as engines and benchmarks have it.
+So the bits that are compared with torch's are those of the rules as they are written, on any machine. And no test
+leaves behind that numbers too small for full precision count as zero, as engines and benchmarks have it.
 """
 
 import sys

@@ -7,6 +7,7 @@ import pytest
 import torch
 from engine.small import digits, shard
 from torch import nn
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from steepest.engine import fleet, library, solo
 from steepest.engine.coefficients import Coefficients
@@ -104,3 +105,18 @@ def test_a_machine_without_a_compiler_is_told_what_to_install(monkeypatch):
     monkeypatch.delenv("STEEPEST_COMPILE")
     monkeypatch.setattr(library, "compiler", lambda: None)
     assert library.obstacle() == "there is no C++ compiler; install g++"
+
+
+@pytest.mark.compile
+def test_a_constant_is_part_of_a_librarys_name(cache):
+    weights = torch.tensor([1.0, 2.0])
+
+    def weighted(x):
+        return (x * weights,)
+
+    x = torch.ones(3, 2)
+    for value in (2.0, 5.0):
+        weights = torch.tensor([1.0, value])
+        graph = make_fx(weighted)(x)
+        assert library.compiled(graph, [x], [(None, None)])(x)[0].tolist() == [[1.0, value]] * 3
+    assert len(list(cache.glob("*.so"))) == 2

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 from functools import lru_cache
 from hashlib import blake2b
+from io import StringIO
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -112,10 +114,11 @@ def _has(config: Any, name: str) -> bool:
 def _path(graph: fx.GraphModule, example: Sequence[Tensor], sizes: Sizes) -> Path:
     """Where the library of a graph is kept: named by all that it depends on."""
     said = [torch.__version__, torch.backends.cpu.get_cpu_capability(), _processor(), graph.code, sizes]
-    said += [(tuple(x.shape), x.stride(), x.dtype) for x in (*example, *graph.buffers(), *graph.parameters())]
+    constants = [attrgetter(str(node.target))(graph) for node in graph.graph.nodes if node.op == "get_attr"]
+    said += [(tuple(x.shape), x.stride(), x.dtype) for x in (*example, *constants)]
     digest = blake2b(repr(said).encode(), digest_size=12)
-    for x in (*graph.buffers(), *graph.parameters()):
-        digest.update(x.detach().contiguous().view(torch.uint8).numpy().tobytes())
+    for x in constants:
+        digest.update(x.detach().flatten().contiguous().view(torch.uint8).numpy().tobytes())
     return cache_folder() / "compiled" / f"{digest.hexdigest()}.so"
 
 
@@ -138,7 +141,7 @@ def _first_line(error: Exception) -> str:
 
 
 @contextmanager
-def _quiet():
-    with catch_warnings(), redirect_stderr(None):
+def _quiet() -> Iterator[None]:
+    with catch_warnings(), redirect_stderr(StringIO()):
         simplefilter("ignore")
         yield

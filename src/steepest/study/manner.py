@@ -25,6 +25,7 @@ SAVES: Mapping[Compiled, float] = {"gradient": 0.5, "lane": 0.5, "update": 0.7}
 CLEARLY = 1.3
 """A trial alone must be so many times faster than in a fleet to be trained alone."""
 NARROW = 2
+"""A plain fleet that beats trials alone by less may gain more from lanes one by one: both forms are tried."""
 WIDTHS = (9, 18, 36, 72)
 """Lanes at a time at which compiled fleets are timed, whole seeds of a grid: what is best depends on the caches."""
 BY_ITSELF = 0.15
@@ -48,14 +49,9 @@ class Work:
     trial_steps: float
     time: StepTime
 
-    @property
-    def eager(self) -> FleetTime | None:
-        """The fleet that was timed without any compilation, if any was."""
-        return plain(self.time)
-
     def core_seconds(self, part: str) -> float:
         """For all trials in plain fleets: their "gradient" or their "update"."""
-        fleet = self.eager
+        fleet = plain(self.time)
         if fleet is None:
             return 0.0
         milliseconds = fleet.update_milliseconds

@@ -50,9 +50,9 @@ class Candidate:
 # ---- ours ------------------------------------------------------------------------------------------------------------
 
 FLEETS = {
-    "mlp-32": (18, 36, 72),
-    "mlp-128": (9, 18, 36),
-    "housing": (18, 36, 72),
+    "mlp-32": (18, 36),
+    "mlp-128": (9, 18),
+    "housing": (18, 72),
     "cnn": (2, 9),
     "lstm": (2, 9),
     "transformer": (2, 9),
@@ -95,11 +95,11 @@ def joblib(workload: str, cores: int) -> list[Candidate]:
 
 
 GROUPS = {
-    "mlp-32": (1, 4, 9, 16, 32, 64),
-    "mlp-128": (1, 4, 9, 16, 32),
-    "housing": (1, 4, 9, 16, 32, 64),
+    "mlp-32": (1, 4, 9, 16, 32),
+    "mlp-128": (1, 4, 9, 16),
+    "housing": (4, 9, 16, 32, 64),
     "cnn": (1, 4),
-    "lstm": (1, 4, 16),
+    "lstm": (4, 16),
     "transformer": (1, 4, 9),
 }
 """Trials that JAX trains at a time, by workload. 9 are those of one seed, which share their batches."""

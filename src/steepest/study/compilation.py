@@ -85,7 +85,7 @@ class _Group:
         """What is worth while to make."""
         spec, found = self.asked.spec, []
         for contender, part, seconds in self._candidates():
-            job = jobs.compile(spec, self.task, contender, self.batch_size, LEAST_LANES, [part])
+            job = jobs.compile(spec, self.task, contender, self.batch_size, LEAST_LANES, part)
             if spec.engine == "compiled" or worth_compiling(part, seconds, jobs.is_compiled(job)):
                 found.append(_Wanted(job, contender.name, part))
         return found

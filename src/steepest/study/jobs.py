@@ -13,6 +13,7 @@ from steepest.files import compiled_note, read_json
 from steepest.study.executors import Event, Job
 from steepest.study.planner import fingerprint, slug
 from steepest.study.spec import StudySpec
+from steepest.study.surroundings import versions
 from steepest.types import Compiled, Contender, Shard, StepTime, TaskFacts, TaskRef
 
 
@@ -28,28 +29,28 @@ def time(
 
     A candidate has `lanes`, and may have a `width` and what is `compiled`.
     """
-    how = {"candidates": [{"width": 0, "compiled": [], **each} for each in candidates]}
-    return _measure("time", spec, task, contender, batch_size, how)
+    how = _how(spec, batch_size) | {"candidates": [{"width": 0, "compiled": [], **each} for each in candidates]}
+    name = _id(task, {"kind": "time", **how, **_what(contender)}, contender.rule)
+    return {"kind": "time", "id": name, "task": asdict(task), "contender": asdict(contender), **how}
 
 
-def compile(
-    spec: StudySpec, task: TaskRef, contender: Contender, batch_size: int, lanes: int, parts: Sequence[Compiled]
-) -> Job:
-    """Make the libraries that fleets of a contender will load: writes what was refused."""
-    return _measure("compile", spec, task, contender, batch_size, {"lanes": lanes, "compiled": [*parts]})
+def compile(spec: StudySpec, task: TaskRef, contender: Contender, batch_size: int, lanes: int, part: Compiled) -> Job:
+    """Make a library that fleets of a contender will load: writes what was refused.
+
+    The job's id is the library's, as far as a planner can know it: a gradient is the same for all contenders.
+    """
+    how = _how(spec, batch_size) | {"lanes": lanes, "compiled": [part]}
+    same = {"kind": "compile", **how, "versions": versions()}
+    name = _id(task, {**same, **_what(contender)}, contender.rule) if part == "update" else _id(task, same, part)
+    return {"kind": "compile", "id": name, "task": asdict(task), "contender": asdict(contender), **how}
 
 
-def _measure(
-    kind: str, spec: StudySpec, task: TaskRef, contender: Contender, batch_size: int, how: Mapping[str, Any]
-) -> Job:
-    how = {"kind": kind, "batch_size": batch_size, "dtype": spec.dtype, "device": spec.device, **how}
-    what = {"rule": contender.rule, "settings": dict(contender.settings), "schedule": contender.schedule}
-    return {
-        "id": _id(task, how | what, contender.rule),
-        "task": asdict(task),
-        "contender": asdict(contender),
-        **how,
-    }
+def _how(spec: StudySpec, batch_size: int) -> dict[str, Any]:
+    return {"batch_size": batch_size, "dtype": spec.dtype, "device": spec.device}
+
+
+def _what(contender: Contender) -> dict[str, Any]:
+    return {"rule": contender.rule, "settings": dict(contender.settings), "schedule": contender.schedule}
 
 
 def _id(task: TaskRef, what: Mapping[str, Any], *words: str) -> str:

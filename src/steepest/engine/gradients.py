@@ -18,7 +18,6 @@ class AllAtOnce:
 
     def __init__(self, programs: Programs, extras: Extras, feed: Feed, compile: bool = False) -> None:
         self.programs, self.extras, self.feed, self.compile = programs, extras, feed, compile
-        self._program: Program | None = None
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
         """What `apply` takes at each of the steps k = start … stop − 1."""
@@ -62,10 +61,10 @@ def gradients(
 ) -> tuple[AllAtOnce, Program, str]:
     """How a fleet gets its gradients, with the program; and why it is not `how` ("gradient", "lane"), if it is not."""
     refused = ""
-    kind = {"gradient": AllAtOnce, "lane": LaneByLane}.get(how or "")
-    if kind is not None and len(flat) > (
-        how == "gradient"
-    ):  # a program for any number of lanes is not for a single one
+    kinds: dict[str | None, type[AllAtOnce]] = {"lane": LaneByLane}
+    if len(flat) > 1:  # a program for any number of lanes is not for a single one
+        kinds["gradient"] = AllAtOnce
+    if kind := kinds.get(how):
         chosen = kind(programs, extras, feed, compile=True)
         try:
             return chosen, chosen.prepare(flat, tensors, next(chosen.batches(0, 1))), ""

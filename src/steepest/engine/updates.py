@@ -65,9 +65,7 @@ class KernelUpdates(Updates):
 
     def _kernel(self, names: Sequence[str], values: np.ndarray) -> Kernel:
         """The kernel for steps with these coefficients [steps, distinct rates, names]."""
-        first = values.reshape(-1, len(names))
-        is_fixed = ((first[0] == 0) | (first[0] == 1)) & (first == first[0]).all(0)
-        pattern = np.where(is_fixed, first[0], np.nan)
+        pattern = np.where(_is_fixed(values), values[0, 0], np.nan)
         return kernel(self.rule, coefficient_record(dict(zip(names, pattern.tolist(), strict=True))))
 
     def steps(self, start: int, stop: int) -> Iterable[Any]:
@@ -98,9 +96,9 @@ class LibraryUpdates(Updates):
             raise NotCompiled("a library is made for two lanes or more")
         tables = [coefficients.table(2**i - 1, 2**i) for i in range(PROBES)]
         self.names = tables[0][0]
-        seen = np.concatenate([values for _, values in tables]).reshape(-1, len(self.names))
-        is_fixed = ((seen == 0) | (seen == 1)).all(0) & (seen == seen[0]).all(0)
-        self.fixed = {name: float(seen[0, i]) for i, name in enumerate(self.names) if is_fixed[i]}
+        seen = np.concatenate([values for _, values in tables])
+        is_fixed = _is_fixed(seen)
+        self.fixed = {name: float(seen[0, 0, i]) for i, name in enumerate(self.names) if is_fixed[i]}
         self.moving, self.still = np.flatnonzero(~is_fixed), np.flatnonzero(is_fixed)
         for name, x in zip(rule.state, state, strict=True):
             if x.shape != w.shape and name not in rule.numbers:
@@ -133,6 +131,11 @@ def updates(
         except NotCompiled as error:
             reasons.append(str(error))
     return Updates(rule, shapes, coefficients), "; ".join(dict.fromkeys(reasons))
+
+
+def _is_fixed(values: np.ndarray) -> np.ndarray:
+    """Which coefficients [names] are 0 in all of these values [steps, distinct rates, names], or 1 in all of them."""
+    return (values == 0).all((0, 1)) | (values == 1).all((0, 1))
 
 
 def _record(names: Iterable[str], fixed: dict[str, float], moving: Tensor) -> Any:

@@ -42,13 +42,17 @@ def compiler() -> str | None:
 
 
 @cache
-def load(program: str) -> CDLL:
-    """The library that this C++ becomes, compiled for this processor if no earlier process has. Raises NoCompiler."""
+def load(program: str, flags: tuple[str, ...] = ()) -> CDLL:
+    """The library that this C++ becomes, compiled for this processor if no earlier process has. Raises NoCompiler.
+
+    `flags` come after those that are always given.
+    """
     processor = _PROCESSOR.get(torch.backends.cpu.get_cpu_capability(), ())
+    flags = (*_ALWAYS, *processor, *flags)
     try:
-        return _load(program, (*_ALWAYS, *processor, "-fopenmp"))
+        return _load(program, (*flags, "-fopenmp"))
     except NoCompiler:  # one thread is better than none
-        return _load(program, (*_ALWAYS, *processor))
+        return _load(program, flags)
 
 
 def _load(program: str, flags: tuple[str, ...]) -> CDLL:

@@ -1,0 +1,260 @@
+"""Convolutions and pooling, with the channels of a pixel side by side: [B, H, W, C] in memory.
+
+A row of the output is a product of matrices. With the image framed by zeros, the numbers under a kernel's row lie side by
+side, KW·C of them, and move on by C from pixel to pixel: as a matrix [W, KW·C] they need not be copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import fx
+
+from steepest.engine.native.loops import copied, filled, reduced
+from steepest.engine.native.places import Place
+from steepest.engine.native.translate import PADDED, Translation, form
+from steepest.optim.kernel import NotCompiled
+
+aten = torch.ops.aten
+
+
+def _pair(x: Any, dims: int = 2) -> tuple[int, int]:
+    """(along H, along W) from one number, or a list of one or two; a series is an image of height 1."""
+    x = [*x] if isinstance(x, list | tuple) else [x]
+    if dims == 1:
+        return (1 if x[0] else 0, x[0])
+    return (x[0], x[-1])
+
+
+def _last(t: Translation, place: Place) -> Place:
+    """The place [B, C, H, W] as [B, H, W, C] without gaps; its numbers are moved if they lie otherwise."""
+    seen = place.seen(aten.permute.default, [0, 2, 3, 1])
+    if seen.is_dense:
+        return Place.dense(seen.buffer, seen.kind, seen.shape, seen.offset)
+    target = t.writer.new(seen.kind, seen.shape, Place.dense("", "", seen.shape).strides)
+    copied(t.writer, seen, target)
+    return target
+
+
+def _first(place: Place) -> Place:
+    """The inverse: [B, H, W, C] seen as [B, C, H, W]."""
+    return place.seen(aten.permute.default, [0, 3, 1, 2])
+
+
+def _as_image(place: Place) -> Place:
+    return place.seen(aten.unsqueeze.default, 2) if len(place.shape) == 3 else place
+
+
+def _framed(height: int, width: int, channels: int, top: int, left: int, full: int, step: tuple[int, int]) -> str:
+    """C++: image x [H, W, C] into the frame y0, `full` pixels wide, from (top, left) on; `step` pixels apart."""
+    return (
+        f"for (integer y = 0; y < {height}; ++y)\nfor (integer x = 0; x < {width}; ++x)\n#pragma omp simd\n"
+        f"for (integer c = 0; c < {channels}; ++c)\n"
+        f"y0[((y * {step[0]} + {top}) * {full} + x * {step[1]} + {left}) * {channels} + c] = "
+        f"x0[((i * {height} + y) * {width} + x) * {channels} + c];"
+    )
+
+
+def _padded(t: Translation, shape: Sequence[int]) -> Place:
+    """A matrix, or several, with room for whole vectors at the end of each row."""
+    wide = (*shape[:-1], -(-shape[-1] // PADDED) * PADDED)
+    return t.writer.new("real", wide, Place.dense("", "", wide).strides)
+
+
+def _convolved(
+    t: Translation, image: Place, weight: Place, bias: Place | None, frame: tuple[int, ...], step: tuple[int, int], out: tuple[int, int],
+    spread: tuple[int, int] = (1, 1),
+) -> Place:
+    """[B, Ho, Wo, O] from an image [B, H, W, C] and weights [KH, KW, C, O], both without gaps.
+
+    `frame`: (rows above, columns before, rows in all, columns in all); `step` of the kernel; `spread`: pixels from one
+    of the image's to the next, zeros between them.
+    """
+    count, height, width, channels = image.shape
+    kernel_h, kernel_w, _, outputs = weight.shape
+    top, left, rows, columns = frame
+    framed = t.writer.new("real", (rows * columns * channels,))
+    filled(t.writer, framed, "0")
+    target = t.writer.new("real", (count, *out, outputs), Place.dense("", "", (count, *out, outputs)).strides)
+    if outputs % PADDED:
+        matrix = _padded(t, (kernel_h, kernel_w, channels, outputs))
+        copied(t.writer, weight, matrix.seen(aten.slice.Tensor, 3, 0, outputs))
+        weight = matrix
+    wide = weight.strides[2]
+    line = kernel_w * channels
+    start = "x2" if bias is not None else "nullptr"
+    body = (
+        f"for (integer i = 0; i < {count}; ++i) {{\n"
+        + _framed(height, width, channels, top, left, columns, spread)
+        + f"\nfor (integer y = 0; y < {out[0]}; ++y)\nfor (integer k = 0; k < {kernel_h}; ++k) {{\n"
+        f"T *to = y1 + (i * {out[0]} + y) * {out[1] * outputs};\n"
+        f"product<T>({out[1]}, {outputs}, {line}, y0 + (y * {step[0]} + k) * {columns * channels}, {step[1] * channels}, 1, "
+        f"x1 + k * {line * wide}, {wide}, to, {outputs}, k ? to : {start}, k ? {outputs} : 0);\n}}\n}}"
+    )
+    t.writer.call(body, [framed, target], [image, weight, *([bias] if bias is not None else [])])
+    return target
+
+
+class _Convolution:
+    """The sizes of one convolution."""
+
+    def __init__(self, t: Translation, image: Place, weight: Place, stride: Any, padding: Any, dilation: Any, transposed: bool, groups: int) -> None:
+        dims = len(image.shape) - 2
+        if dims > 2 or transposed or groups != 1 or any(d != 1 for d in dilation):
+            raise NotCompiled("there is a form in C++ for plain convolutions of images and series alone")
+        self.image = _last(t, _as_image(image))  # [B, H, W, C]
+        seen = _as_image(weight).seen(aten.permute.default, [2, 3, 1, 0])
+        self.weight = seen  # [KH, KW, C, O]
+        self.stride, self.padding = _pair(stride, dims), _pair(padding, dims)
+        self.dims = dims
+        _, height, width, _ = self.image.shape
+        self.kernel = seen.shape[:2]
+        self.frame = (*self.padding, height + 2 * self.padding[0], width + 2 * self.padding[1])
+        self.out = tuple((n - k) // s + 1 for n, k, s in zip(self.frame[2:], self.kernel, self.stride, strict=True))
+
+    def shaped(self, place: Place) -> Place:
+        """[B, H, W, C] as the graph has it."""
+        seen = _first(place)
+        return seen.seen(aten.squeeze.dim, 2) if self.dims == 1 else seen
+
+
+def _moved(t: Translation, place: Place) -> Place:
+    target = t.writer.new(place.kind, place.shape, Place.dense("", "", place.shape).strides)
+    copied(t.writer, place, target)
+    return target
+
+
+@form(aten.convolution)
+def _convolution(
+    t: Translation, node: fx.Node, image: fx.Node, weight: fx.Node, bias: Any, stride: Any, padding: Any, dilation: Any,
+    transposed: bool, _: Any, groups: int,
+) -> Place:
+    c = _Convolution(t, t.place(image), t.place(weight), stride, padding, dilation, transposed, groups)
+    start = t.place(bias) if bias is not None else None
+    return c.shaped(_convolved(t, c.image, _moved(t, c.weight), start, c.frame, c.stride, c.out))  # type: ignore[arg-type]
+
+
+@form(aten.convolution_backward)
+def _convolution_backward(
+    t: Translation, node: fx.Node, gradient: fx.Node, image: fx.Node, weight: fx.Node, bias_sizes: Any, stride: Any,
+    padding: Any, dilation: Any, transposed: bool, _: Any, groups: int, wanted: Sequence[bool],
+) -> list[Place | None]:
+    c = _Convolution(t, t.place(image), t.place(weight), stride, padding, dilation, transposed, groups)
+    above = _last(t, _as_image(t.place(gradient)))  # [B, Ho, Wo, O]
+    results: list[Place | None] = [None, None, None]
+    if wanted[0]:
+        results[0] = c.shaped(_to_image(t, c, above))
+    if wanted[1]:
+        found = _to_weight(t, c, above).seen(aten.permute.default, [3, 2, 0, 1])
+        results[1] = found.seen(aten.squeeze.dim, 2) if c.dims == 1 else found
+    if wanted[2]:
+        results[2] = t.writer.new("real", (above.shape[-1],))
+        reduced(t.writer, "sum", above, [0, 1, 2], results[2])
+    return results
+
+
+def _to_image(t: Translation, c: _Convolution, above: Place) -> Place:
+    """The gradient of the image: a convolution of the gradient above, with the kernel turned round."""
+    (kernel_h, kernel_w), (_, height, width, _) = c.kernel, c.image.shape
+    turned = c.weight.seen(aten.permute.default, [0, 1, 3, 2])  # [KH, KW, O, C]
+    mirrored = t.writer.new("real", turned.shape, Place.dense("", "", turned.shape).strides)
+    for y in range(kernel_h):
+        for x in range(kernel_w):
+            from_ = turned.seen(aten.select.int, 0, kernel_h - 1 - y).seen(aten.select.int, 0, kernel_w - 1 - x)
+            copied(t.writer, from_, mirrored.seen(aten.select.int, 0, y).seen(aten.select.int, 0, x))
+    frame = (kernel_h - 1 - c.padding[0], kernel_w - 1 - c.padding[1], height + kernel_h - 1, width + kernel_w - 1)
+    if min(frame) < 0:
+        raise NotCompiled("there is no form in C++ for a convolution that pads more than its kernel")
+    return _convolved(t, above, mirrored, None, frame, (1, 1), (height, width), c.stride)
+
+
+def _to_weight(t: Translation, c: _Convolution, above: Place) -> Place:
+    """The gradient of the weights: [KH, KW, C, O]."""
+    count, height, width, channels = c.image.shape
+    (kernel_h, kernel_w), outputs = c.kernel, above.shape[-1]
+    top, left, rows, columns = c.frame
+    framed = t.writer.new("real", (rows * columns * channels,))
+    filled(t.writer, framed, "0")
+    if outputs % PADDED:
+        wide = _padded(t, above.shape)
+        copied(t.writer, above, wide.seen(aten.slice.Tensor, 3, 0, outputs))
+        above = wide
+    target = t.writer.new("real", (kernel_h, kernel_w, channels, outputs), Place.dense("", "", (kernel_h, kernel_w, channels, outputs)).strides)
+    filled(t.writer, target, "0")
+    line, step = kernel_w * channels, above.strides[1]
+    body = (
+        f"for (integer i = 0; i < {count}; ++i) {{\n"
+        + _framed(height, width, channels, top, left, columns, (1, 1))
+        + f"\nfor (integer y = 0; y < {c.out[0]}; ++y)\nfor (integer k = 0; k < {kernel_h}; ++k)\n"
+        f"product<T>({line}, {outputs}, {c.out[1]}, y0 + (y * {c.stride[0]} + k) * {columns * channels}, 1, "
+        f"{c.stride[1] * channels}, x1 + (i * {c.out[0]} + y) * {step}, {above.strides[2]}, "
+        f"y1 + k * {line * outputs}, {outputs}, y1 + k * {line * outputs}, {outputs});\n}}"
+    )
+    t.writer.call(body, [framed, target], [c.image, above])
+    return target
+
+
+# ---- pooling ---------------------------------------------------------------------------------------------------------
+
+
+class _Pool:
+    """The sizes of one pooling, and the loops over its windows, in C++."""
+
+    def __init__(self, t: Translation, image: Place, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool) -> None:
+        if ceil or any(_pair(padding)) or _pair(dilation) != (1, 1) or len(image.shape) != 4:
+            raise NotCompiled("there is a form in C++ for plain pooling alone")
+        self.image = _last(t, image)
+        self.kernel = _pair(kernel)
+        self.stride = _pair(stride) if stride else self.kernel
+        count, height, width, channels = self.image.shape
+        out = tuple((n - k) // s + 1 for n, k, s in zip((height, width), self.kernel, self.stride, strict=True))
+        self.shape = (count, *out, channels)
+
+    def loops(self, lines: str) -> str:
+        """`lines` for every window: its corner is number `at` of the image, its place in the output `to`."""
+        (count, rows, columns, channels), (_, height, width, _) = self.shape, self.image.shape
+        return (
+            f"for (integer i = 0; i < {count}; ++i)\nfor (integer y = 0; y < {rows}; ++y)\n"
+            f"for (integer x = 0; x < {columns}; ++x) {{\n"
+            f"const integer at = ((i * {height} + y * {self.stride[0]}) * {width} + x * {self.stride[1]}) * {channels};\n"
+            f"const integer to = ((i * {rows} + y) * {columns} + x) * {channels};\n"
+            f"#pragma omp simd\nfor (integer c = 0; c < {channels}; ++c) {{\n{lines}\n}}\n}}"
+        )
+
+    def window(self) -> list[str]:
+        """The numbers under a window, row by row, as places in the image."""
+        _, _, width, channels = self.image.shape
+        return [
+            f"at + {(y * width + x) * channels} + c" for y in range(self.kernel[0]) for x in range(self.kernel[1])
+        ]
+
+
+@form(aten.max_pool2d_with_indices)
+def _max_pool(
+    t: Translation, node: fx.Node, image: fx.Node, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil: bool = False,
+) -> list[Place | None]:
+    p = _Pool(t, t.place(image), kernel, stride, padding, dilation, ceil)
+    target = t.writer.new("real", p.shape, Place.dense("", "", p.shape).strides)
+    first, *others = p.window()
+    lines = [f"T most = x0[{first}];", *(f"most = larger<T>(most, x0[{other}]);" for other in others), "y0[to + c] = most;"]
+    t.writer.call(p.loops("\n".join(lines)), [target], [p.image])
+    return [_first(target), None]  # which number it was is found again on the way back
+
+
+@form(aten.max_pool2d_with_indices_backward)
+def _max_pool_backward(
+    t: Translation, node: fx.Node, gradient: fx.Node, image: fx.Node, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool, _: Any,
+) -> Place:
+    p = _Pool(t, t.place(image), kernel, stride, padding, dilation, ceil)
+    above = _last(t, t.place(gradient))
+    target = t.writer.new("real", p.image.shape, Place.dense("", "", p.image.shape).strides)
+    filled(t.writer, target, "0")
+    window = p.window()
+    lines = [f"T most = x0[{window[0]}];", *(f"most = larger<T>(most, x0[{other}]);" for other in window[1:])]
+    lines.append("T left = x1[to + c];")  # goes to the first that is the most
+    for place in window:
+        lines.append(f"{{ const T take = x0[{place}] == most ? left : T(0); y0[{place}] += take; left -= take; }}")
+    t.writer.call(p.loops("\n".join(lines)), [target], [p.image, above])
+    return _first(target)

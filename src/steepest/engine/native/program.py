@@ -1,0 +1,206 @@
+"""The training of lanes as one C++ program: batch, gradient and update of a lane, step after step, all in the nearest
+cache; then the next lane. It is made from the same graph as any other engine's, and compiled in a second or two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from ctypes import CDLL, c_longlong, c_void_p
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+
+from steepest.engine.layout import Layout
+from steepest.engine.native.places import TYPES, Place, kind_of
+from steepest.engine.native import images  # noqa: F401  its forms are known from here on
+from steepest.engine.native.translate import Translation
+from steepest.engine.native.writer import BYTES, LINE
+from steepest.optim.compiler import NoCompiler, load
+from steepest.optim.kernel import TYPES as NUMBERS
+from steepest.optim.kernel import NotCompiled
+
+KERNELS = Path(__file__).with_name("kernels.h")
+FLAGS = ("-ffp-contract=fast", "-fno-signed-zeros", "-Wno-psabi")
+LARGEST = 6000
+"""Calls of a graph beyond which its C++ would take minutes to compile."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One of the columns of a batch: its kind, the numbers of an example, and whether the gradient needs it."""
+
+    kind: str
+    width: int
+    is_used: bool
+
+
+class Native:
+    """The program of one task and batch size in one precision."""
+
+    def __init__(
+        self,
+        graph: fx.Graph,
+        layout: Layout,
+        extras: int,
+        batch: Sequence[Tensor],  # inputs and targets, each [B, …]
+        dtype: torch.dtype,
+    ) -> None:
+        """`graph`: (*parameters, *extras, *batch) → loss, *gradients. Raises NotCompiled."""
+        if dtype not in NUMBERS:
+            raise NotCompiled(f"there are programs for float32 and float64 on the CPU, not for {dtype}")
+        if len(graph.nodes) > LARGEST:
+            raise NotCompiled(f"a step has {len(graph.nodes):,} calls, more than are compiled")
+        self.length, self.dtype, self.batch_size = sum(layout.sizes), dtype, len(batch[0])
+        inputs = [node for node in graph.nodes if node.op == "placeholder"]
+        count = len(layout.shapes)
+        places: dict[fx.Node, Place] = {}
+        offsets = np.cumsum([0, *layout.sizes]).tolist()
+        for node, shape, offset in zip(inputs, layout.shapes.values(), offsets, strict=False):
+            places[node] = Place.dense("w", "real", shape, offset)
+        for i, node in enumerate(inputs[count : count + extras]):
+            value = node.meta["val"]
+            places[node] = Place.dense(f"e{i}", kind_of(value.dtype), value.shape)
+        self.columns = []
+        for i, node in enumerate(inputs[count + extras :]):
+            value = node.meta["val"]
+            place = places[node] = Place.dense(f"x{i}", kind_of(value.dtype), value.shape)
+            self.columns.append(Column(place.kind, place.size // self.batch_size, bool(node.users)))
+        loss, *gradients = next(node for node in graph.nodes if node.op == "output").args[0]
+        targets: dict[fx.Node, Place] = {loss: Place.dense("loss", "real", ())}
+        zeros = []
+        for node, shape, offset in zip(gradients, layout.shapes.values(), offsets, strict=False):
+            place = Place.dense("g", "real", shape, offset)
+            if not isinstance(node, fx.Node) or node in targets:
+                raise NotCompiled("two parameters share a gradient")
+            targets[node] = place
+            zeros.append(place)
+        translation = Translation(graph, places, targets)
+        calls, self.memory = translation.writer.calls()
+        self.constants = translation.constants
+        self.extras = [places[node].kind for node in inputs[count : count + extras]]
+        self.text = self._text(translation.writer.functions(), calls)
+        try:
+            library: CDLL = load(self.text, FLAGS)
+        except NoCompiler as error:
+            raise NotCompiled(str(error)) from None
+        self._train = library.train
+        self._train.argtypes = [c_longlong, c_longlong, c_void_p, c_void_p, c_void_p, c_longlong, c_longlong, c_void_p]
+        self._train.restype = None
+
+    def _text(self, functions: str, calls: str) -> str:
+        at = self.memory
+        declared, gathered, lane = [], [], 4
+        for i, column in enumerate(self.columns):
+            type_ = TYPES[column.kind]
+            if column.is_used:
+                declared.append(f"{type_} *const x{i} = reinterpret_cast<{type_} *>(arena + {at});")
+                gathered.append(f"gather<{type_}>(x{i}, static_cast<const {type_} *>(lane[{lane}]), at, {column.width});")
+                at += -(-column.width * self.batch_size * BYTES // LINE) * LINE + 2 * LINE
+            lane += 1
+        for i, kind in enumerate(self.extras):
+            declared.append(f"const {TYPES[kind]} *const e{i} = static_cast<const {TYPES[kind]} *>(lane[{lane}]);")
+            lane += 1
+        for i, constant in enumerate(self.constants):
+            type_ = TYPES[kind_of(constant.dtype)]
+            declared.append(f"const {type_} *const k{i} = static_cast<const {type_} *>(constants[{i}]);")
+        self.arena = at
+        return _FILE.format(
+            kernels=KERNELS.read_text(encoding="utf-8"),
+            functions=functions,
+            declared="\n    ".join(declared),
+            gathered="\n        ".join(gathered),
+            calls=calls,
+            number=NUMBERS[self.dtype],
+            batch=self.batch_size,
+            first=lane,
+        )
+
+    def train(
+        self,
+        steps: int,
+        lanes: np.ndarray,  # [R, 4 + columns + extras + 2 + states], uint64: addresses, in the order of `_FILE`
+        update: int = 0,
+        coefficients: int = 0,
+        scratch: Tensor | None = None,
+    ) -> None:
+        """Train lanes for so many steps. `update` is the address of a rule's kernel; without it the gradient stays."""
+        constants = np.array([x.data_ptr() for x in self.constants] or [0], dtype=np.uint64)
+        arena = torch.empty(self.arena + LINE, dtype=torch.uint8) if scratch is None else scratch
+        start = -(-arena.data_ptr() // LINE) * LINE
+        self._train(
+            len(lanes), steps, lanes.ctypes.data, constants.ctypes.data, update, lanes.shape[1], coefficients, start
+        )
+
+
+def graph_of(function: Any, example: Sequence[Tensor]) -> fx.Graph:
+    """A function's graph in the operations that there are forms for: no changes in place, nothing fused."""
+    from torch._decomp import core_aten_decompositions, get_decompositions
+    from torch.fx.experimental.proxy_tensor import make_fx
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    aten = torch.ops.aten
+    more = [aten._log_softmax, aten._softmax, aten.native_layer_norm_backward]
+    table: Mapping[Any, Any] = {
+        **core_aten_decompositions(),
+        **get_decompositions(more),
+        aten.native_layer_norm.default: _layer_norm,
+    }
+    with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):
+        module = make_fx(torch.func.functionalize(function), decomposition_table=table)(*example)
+    module.graph.eliminate_dead_code()
+    return module.graph
+
+
+def _layer_norm(x: Tensor, shape: Sequence[int], weight: Any, bias: Any, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """torch's, whose own decomposition asks for a variance as one operation."""
+    axes = [*range(x.ndim - len(shape), x.ndim)]
+    mean = x.mean(axes, keepdim=True)
+    scale = (x - mean).square().mean(axes, keepdim=True).add(eps).rsqrt()
+    y = (x - mean) * scale
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias, mean, scale
+
+
+_FILE = """\
+{kernels}
+typedef {number} Number;
+typedef void Update(long long, void **, const long long *, const double *, long long, int);
+
+template <typename X> static void gather(X *to, const X *from, const integer *at, integer width) {{
+    for (integer i = 0; i < {batch}; ++i) std::memcpy(to + i * width, from + at[i] * width, width * sizeof(X));
+}}
+
+{functions}
+
+template <typename T>
+static void work(integer steps, void **lane, void **constants, Update *update, integer pointers, integer coefficients, char *arena) {{
+    {declared}
+    const T *const w = static_cast<const T *>(lane[{first}]);
+    T *const g = static_cast<T *>(lane[{first} + 1]);
+    const integer *at = static_cast<const integer *>(lane[0]);
+    T *loss = static_cast<T *>(lane[1]);
+    const double *c = static_cast<const double *>(lane[2]);
+    const long long length = *static_cast<const long long *>(lane[3]);
+    for (integer step = 0; step < steps; ++step, at += {batch}, ++loss, c += coefficients) {{
+        {gathered}
+        {calls}
+        if (update && !std::isfinite(*loss)) {{  // what is finite no more stays so
+            for (; step < steps; ++step) *loss++ = T(__builtin_nan(""));
+            return;
+        }}
+        if (update) update(1, lane + {first}, &length, c, coefficients, 1);
+    }}
+}}
+
+// lanes [n, pointers]: places in the pool [steps, B], losses [steps], coefficients [steps, n], length of w, the columns of
+// the pool, the extras, and then what is updated: w, g and each state.
+extern "C" void train(
+    integer n, integer steps, void **lanes, void **constants, void *update, integer pointers, integer coefficients, char *arena) {{
+    for (integer i = 0; i < n; ++i)
+        work<Number>(steps, lanes + i * pointers, constants, reinterpret_cast<Update *>(update), pointers, coefficients, arena);
+}}
+"""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "steepest"
 
-BASE = {"types", "errors", "rng"}
+BASE = {"language", "types", "errors", "rng"}
 MAY = {
-    "types": set(),
+    "language": set(),
+    "types": {"language"},
     "errors": set(),
     "rng": {"types"},
     "files": {"types", "errors"},
@@ -30,6 +31,7 @@ MAY = {
     "__main__": {"cli"},
 }
 WITHOUT_TORCH = (
+    "language",
     "types",
     "errors",
     "rng",

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from steepest.language import Text
+
 Setting = float | bool | str
 """The value of one hyperparameter."""
 
@@ -99,11 +101,13 @@ class TaskRef:
 
     name: str
     """What people read, and the key in every row: "digits", "digits (equal seconds)"."""
-    source: Literal["catalogue", "file", "memory"]
+    source: Literal["catalogue", "file", "data", "memory"]
     locator: str
-    """The catalogue's name, the absolute path of the file, or the key in memory."""
+    """The catalogue's name, the absolute path of the task file or of the data, or the key in memory."""
     digest: str = ""
-    """SHA-256 of a task file, so that a resumed study notices that the task has changed."""
+    """SHA-256 of a task file or of data, so that a resumed study notices that the task has changed."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What was said about data: which column is to be told, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +305,7 @@ class StudyRecord:
     trials_planned: int
     seconds: float
     """Wall time spent so far, over all sittings."""
-    given_up: tuple[str, ...] = ()
+    given_up: tuple[Text, ...] = ()
     """What the planner gave up to keep the budget, one sentence each."""
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)

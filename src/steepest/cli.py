@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from steepest import __version__
 from steepest.errors import BadInput, BadSetting, Interrupted, SteepestError, StudyFolderError
+from steepest.language import Language
 
 app = App(
     name="steepest",
@@ -80,6 +81,7 @@ Dtype = Annotated[Literal["float32", "float64"], Parameter(group=MACHINE, help="
 Device = Annotated[str, Parameter(group=MACHINE, help="A torch device; only cpu is tested.")]
 Out = Annotated[Path | None, Parameter(name=["--out"], group=OUTPUT, help="The study folder (runs/<task>-<time>).")]
 Overwrite = Annotated[bool, Parameter(group=OUTPUT, negative="", help="Replace the study in that folder.")]
+Lang = Annotated[Language, Parameter(group=OUTPUT, help="The language of the verdict: en or zh.")]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], group=OUTPUT, negative="", help="No progress.")]
 StudyFolder = Annotated[Path | None, Parameter(help="A study folder; the newest one in runs/ if left out.")]
 Margin = Annotated[
@@ -134,6 +136,7 @@ def run(
     out: Out = None,
     overwrite: Overwrite = False,
     margin: Margin = None,
+    lang: Lang = "en",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -167,7 +170,7 @@ def run(
         command=_command_line(),
         quiet=quiet,
     )
-    _conclude(study, margin, json)
+    _conclude(study, margin, json, lang)
 
 
 @app.command
@@ -221,11 +224,13 @@ def plan(
 
 
 @app.command
-def resume(folder: StudyFolder = None, *, workers: Workers = None, quiet: Quiet = False, json: Json = False) -> None:
+def resume(
+    folder: StudyFolder = None, *, workers: Workers = None, lang: Lang = "en", quiet: Quiet = False, json: Json = False
+) -> None:
     """Go on with a study that was interrupted or killed: nothing finished is run again."""
     from steepest import api
 
-    _conclude(api.resume(_folder(folder), workers=workers, quiet=quiet), None, json)
+    _conclude(api.resume(_folder(folder), workers=workers, quiet=quiet), None, json, lang)
 
 
 @app.command
@@ -241,6 +246,7 @@ def verdict(
         bool | None, Parameter(group=TABLE, negative="--lower-is-better", help="Unless the metric's name tells.")
     ] = None,
     margin: Margin = None,
+    lang: Lang = "en",
     json: Json = False,
 ) -> None:
     """What a study concludes, in words: also while it is still running. Or what a table of other results does."""
@@ -249,11 +255,11 @@ def verdict(
     if csv is not None:
         if folder is not None:
             raise BadSetting("A verdict is on a study folder or on a table: leave out one of the two.")
-        found, words = judge_table(csv, metric, higher_is_better, margin)
+        found, words = judge_table(csv, metric, higher_is_better, margin, lang)
         _print_json(found.to_json()) if json else print(words)
         return
     study = StudyReader(_folder(folder), margin=margin)
-    _print_json(study.verdict.to_json()) if json else print(study.text())
+    _print_json(study.verdict.to_json()) if json else print(study.text(lang))
 
 
 @app.command
@@ -418,16 +424,17 @@ def doctor(*, json: Json = False) -> None:
 # ---- helpers ---------------------------------------------------------------------------------------------------------
 
 
-def _conclude(study: Any, margin: float | None, json: bool) -> None:
+def _conclude(study: Any, margin: float | None, json: bool, lang: Language) -> None:
     """The end of a run: the report written, the verdict printed."""
     study = study.with_margin(margin)
     path = study.write_report()
     if json:
         _print_json(study.verdict.to_json() | {"folder": str(study.folder), "report": str(path)})
     else:
-        print(study.text())
-        print(f"\nReport: {path}")
-        print(f"Code to paste: steepest use {study.folder}")
+        print(study.text(lang))
+        chinese = lang == "zh"
+        print(f"\n报告：{path}" if chinese else f"\nReport: {path}")
+        print(f"可直接粘贴的代码：steepest use {study.folder}" if chinese else f"Code to paste: steepest use {study.folder}")
 
 
 def _folder(folder: Path | None) -> Path:

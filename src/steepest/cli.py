@@ -30,6 +30,7 @@ EFFORT = Group("How much to run", sort_key=1)
 MACHINE = Group("How to run it", sort_key=2)
 OUTPUT = Group("Where it goes", sort_key=3)
 TABLE = Group("A table of results from elsewhere", sort_key=4)
+OWN = Group("A file of your own, without code", sort_key=0)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", group=OUTPUT, help="Print JSON instead of words.")]
 Optimizers = Annotated[
@@ -55,6 +56,18 @@ Rates = Annotated[
 Suite = Annotated[
     str | None, Parameter(group=STUDY, help="A set of built-in tasks with a name, such as smoke or core.")
 ]
+DataFile = Annotated[
+    Path | None,
+    Parameter(
+        name="--data",
+        group=OWN,
+        help="A table (.csv, .tsv, .parquet), arrays (.npz: x and y), or a folder with a folder of pictures a class.",
+    ),
+]
+Target = Annotated[str | None, Parameter(group=OWN, help="The column of the table that is to be told.")]
+TextColumn = Annotated[str | None, Parameter(name="--text", group=OWN, help="A column of texts to tell it from.")]
+Kind = Annotated[str | None, Parameter(group=OWN, help="classification or regression, where the guess is wrong.")]
+Size = Annotated[int | None, Parameter(group=OWN, help="Pixels a side that pictures are brought to (32).")]
 Schedule = Annotated[str, Parameter(group=STUDY, help="How the rate changes over a trial.")]
 Reference = Annotated[
     str | None, Parameter(group=STUDY, help="The optimizer that all others are compared with, beside the best.")
@@ -119,6 +132,11 @@ def _print_json(value: Any) -> None:
 def run(
     *tasks: Annotated[str, Parameter(group=STUDY)],
     suite: Suite = None,
+    data: DataFile = None,
+    target: Target = None,
+    text: TextColumn = None,
+    kind: Kind = None,
+    size: Size = None,
     optimizers: Optimizers = None,
     batch_size: BatchSizes = None,
     rates: Rates = None,
@@ -150,7 +168,7 @@ def run(
     from steepest import api
 
     study = api.compare(
-        (*tasks, *api.suite(suite)) or ("digits",),
+        (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
         optimizers,
         batch_sizes=batch_size,
         rates=rates,
@@ -177,6 +195,11 @@ def run(
 def plan(
     *tasks: Annotated[str, Parameter(group=STUDY)],
     suite: Suite = None,
+    data: DataFile = None,
+    target: Target = None,
+    text: TextColumn = None,
+    kind: Kind = None,
+    size: Size = None,
     optimizers: Optimizers = None,
     batch_size: BatchSizes = None,
     rates: Rates = None,
@@ -203,7 +226,7 @@ def plan(
     from steepest import api, pages
 
     forecast = api.plan(
-        (*tasks, *api.suite(suite)) or ("digits",),
+        (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
         optimizers,
         batch_sizes=batch_size,
         rates=rates,
@@ -363,7 +386,16 @@ def init(path: Path = Path("my_task.py")) -> None:
 
 
 @app.command
-def check(task: str = "my_task.py", *, json: Json = False) -> None:
+def check(
+    task: str = "my_task.py",
+    *,
+    data: DataFile = None,
+    target: Target = None,
+    text: TextColumn = None,
+    kind: Kind = None,
+    size: Size = None,
+    json: Json = False,
+) -> None:
     """Say in seconds whether a task trains, and which engine it gets and why.
 
     Parameters
@@ -373,7 +405,7 @@ def check(task: str = "my_task.py", *, json: Json = False) -> None:
     """
     from steepest import api, pages
 
-    page = api.check(task)
+    page = api.check(*(_own(data, target, text, kind, size, json) or (task,)))
     _print_json(page) if json else print(pages.check(page))
 
 
@@ -435,6 +467,22 @@ def _conclude(study: Any, margin: float | None, json: bool, lang: Language) -> N
         chinese = lang == "zh"
         print(f"\n报告：{path}" if chinese else f"\nReport: {path}")
         print(f"可直接粘贴的代码：steepest use {study.folder}" if chinese else f"Code to paste: steepest use {study.folder}")
+
+
+def _own(
+    data: Path | None, target: str | None, text: str | None, kind: str | None, size: int | None, json: bool
+) -> tuple[Any, ...]:
+    """The task made of a file, after all that was assumed for it is told: on standard error where JSON is wanted."""
+    if data is None:
+        if given := [name for name, x in (("target", target), ("text", text), ("kind", kind), ("size", size)) if x]:
+            raise BadSetting(f"--{given[0]} says something about a file: name it with --data.")
+        return ()
+    from steepest.tasks import own_files
+
+    ref = own_files.reference(data, target=target, text=text, kind=kind, size=size)
+    lines = (f"{data}:", *(f"  {note}" for note in own_files.made(ref).notes), "")
+    print("\n".join(lines), file=sys.stderr if json else sys.stdout, flush=True)
+    return (ref,)
 
 
 def _folder(folder: Path | None) -> Path:

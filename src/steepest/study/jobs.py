@@ -55,7 +55,9 @@ def _what(contender: Contender) -> dict[str, Any]:
 
 def _id(task: TaskRef, what: Mapping[str, Any], *words: str) -> str:
     """The same for the same question, under whatever names the study asks it."""
-    where = {"source": task.source, "locator": task.locator, "digest": task.digest}
+    where: dict[str, Any] = {"source": task.source, "locator": task.locator, "digest": task.digest}
+    if task.options:
+        where["options"] = dict(task.options)
     return f"{slug(Path(task.locator).stem, *words)}-{fingerprint(where | dict(what))}"
 
 

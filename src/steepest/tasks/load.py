@@ -1,4 +1,4 @@
-"""Tasks by reference: from the catalogue, from a user's file, or from the memory of whoever began the study.
+"""Tasks by reference: from the catalogue, a user's file, data, or the memory of whoever began the study.
 
 A task file is a Python file that defines `task`: a `steepest.Task`, or a function without arguments that returns one.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from steepest.errors import BadInput, BadTask, SteepestError
-from steepest.tasks import catalogue
+from steepest.tasks import catalogue, own_files
 from steepest.tasks.task import Task
 from steepest.types import TaskRef
 
@@ -41,6 +41,8 @@ def resolve(ref: TaskRef, memory: Mapping[str, Task] | None = None) -> Task:
         return task
     if ref.source == "catalogue":
         return _built(ref.locator)
+    if ref.source == "data":
+        return own_files.resolve(ref)
     source = _read(Path(ref.locator))
     if ref.digest and sha256(source).hexdigest() != ref.digest:
         raise BadTask(f"{ref.locator} has changed since this study began; put the old file back, or begin a new study.")

@@ -106,7 +106,8 @@ class Task:
         first, *others = (column[index] for column in splits.inputs)
         targets = splits.targets[index]
         if (scaling := splits.scaling) is not None:
-            first = (first - scaling.input_shift) / scaling.input_scale
+            if first.is_floating_point():  # class numbers and words stay what they are
+                first = (first - scaling.input_shift) / scaling.input_scale
             if scaling.target_shift is not None and scaling.target_scale is not None:
                 targets = (targets - scaling.target_shift) / scaling.target_scale
         return (first, *others), targets

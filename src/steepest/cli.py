@@ -466,7 +466,8 @@ def _conclude(study: Any, margin: float | None, json: bool, lang: Language) -> N
         print(study.text(lang))
         chinese = lang == "zh"
         print(f"\n报告：{path}" if chinese else f"\nReport: {path}")
-        print(f"可直接粘贴的代码：steepest use {study.folder}" if chinese else f"Code to paste: steepest use {study.folder}")
+        label = "可直接粘贴的代码：" if chinese else "Code to paste: "
+        print(f"{label}steepest use {study.folder}")
 
 
 def _own(

@@ -277,7 +277,7 @@ def _luck_of_a_table(confidence: float) -> Claim:
             "If all of them use settings that were tuned once before, the luck of that tuning is in none of them, and "
             "leads are less sure than the {n:.0f} in 100 that they are told with.",
             "“重复”以表格所称为准：“很可能”的范围只涵盖各次重复之间的差异。如果它们都使用事先调好一次的设置，"
-            "那次调参的运气就不在其中，领先也就不如所说的 100 次中 {n:.0f} 次那样可靠。",
+            "那次调参的运气就不在其中，领先也就没有所说的 100 次中 {n:.0f} 次那么可靠。",
             n=100 * confidence,
         ),
         {"confidence": confidence},

@@ -6,6 +6,7 @@ A task file is a Python file that defines `task`: a `steepest.Task`, or a functi
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -79,6 +80,8 @@ def _run(path: Path, source: bytes) -> Task:
     sys.modules[module.__name__] = module  # dataclasses and torch look classes up by their module
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
+    if "keras" not in sys.modules:
+        os.environ.setdefault("KERAS_BACKEND", "torch")  # the only one that can be trained here; read at its import
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
         found = module.__dict__.get("task")

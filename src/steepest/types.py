@@ -94,6 +94,11 @@ class Contender:
     optimizer: str = ""
     """The name that it would have without axes; "" where it has none."""
 
+    axes: Mapping[str, Setting] = field(default_factory=dict)
+    """What differs in its task or its training from other contenders with the same optimizer: {"dropout": 0.2}."""
+    optimizer: str = ""
+    """The name that it would have without axes; "" where it has none."""
+
     default_rate: float | None = None
     """The rate that one gets without asking, for the verdict's gap between tuned and untuned; None where nobody
     states one."""

@@ -36,7 +36,7 @@ tasks: $(INSTALLED)
 bench: .venv/.installed-bench
 	$(BIN)/python -m benchmarks.speed $(WORKLOADS)
 
-# Is a verdict as sure as it says? 160 real studies and simulations, under 30 minutes on 2 cores; goes on where it was.
+# Is a verdict as sure as it says? 200 real studies and simulations, under 30 minutes on 2 cores; goes on where it was.
 calibrate: $(INSTALLED)
 	$(BIN)/python -m benchmarks.calibrate
 

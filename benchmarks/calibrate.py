@@ -1,74 +1,124 @@
 """Is a verdict as sure as it says? Real studies of the same contenders with fresh luck each, and simulations.
 
     $ make calibrate
-    $ python -m benchmarks.calibrate --minutes 20 --blocks 40
+    $ python -m benchmarks.calibrate --minutes 20 --blocks 50 --workers 1
 
-Runs `steepest.compare` again and again, refinement and edge rule included, with seeds that no study before had; keeps
-the studies in runs/calibration, so that it goes on where it was stopped; and writes what they say of false wins, of
-claimed wins, and of intervals to `benchmarks/results/calibration.json`: good or bad.
+Trains the studies that `steepest.compare` would make, refinement and edge rule included, each with seeds that no study
+before had; keeps them in runs/calibration, so that it goes on where it was stopped; and writes what they say of false
+wins, of claimed wins, and of intervals to `benchmarks/results/calibration.json`: good or bad.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import steepest
 from benchmarks.calibration import calibration
 from benchmarks.simulation import FAILING, LUCK, coverage, looked_at
+from steepest.contenders import enter
+from steepest.engine.shard import run_job
+from steepest.engine.workshop import Workshop
 from steepest.errors import DataUnavailable, StudyFolderError
 from steepest.files import write_bytes
+from steepest.study.executors import FunctionExecutor, Job
+from steepest.study.protocol import SEARCHES
+from steepest.study.run import run
+from steepest.study.spec import StudySpec, TaskSpec
 from steepest.study.store import read
-from steepest.study.surroundings import hardware, versions
+from steepest.study.surroundings import cores, hardware, versions
 from steepest.tasks import catalogue
 from steepest.tasks.task import Task
-from steepest.types import Protocol, StudyRecord
+from steepest.types import Protocol, StudyRecord, TaskRef
 
 RESULTS = Path(__file__).parent / "results" / "calibration.json"
 FOLDER = Path("runs") / "calibration"
 OPTIMIZERS = ("sgd", "momentum", "adagrad", "rmsprop", "adam")
-EPOCHS: dict[str, float | None] = {"digits": None, "housing": 2}
-"""Task → a shorter horizon than its own; what is calibrated is the verdict, not the training."""
+EPOCHS: dict[str, float] = {"digits": 4, "housing": 0.5}
+"""Task → a shorter horizon than its own: what is calibrated is the verdict, not the training."""
 SEEDS = (5, 10)
+BLOCKS = 50
+"""Studies of each task and size: 200 in all, and beside each one 245 seeds or more that it never saw."""
 FIRST = 1_000
 """Where the seeds of the first study begin: no other study has them."""
 LOOKS = Protocol(seeds=20, until_sure=True).looks
 
-
-def blocks(tasks: Sequence[str], most: int, ends: float, folder: Path) -> dict[tuple[str, int], list[StudyRecord]]:
-    """Study after study, one of every cell in turn, until there are `most` of each or time is up."""
-    cells: dict[tuple[str, int], list[StudyRecord]] = {(name, seeds): [] for name in tasks for seeds in SEEDS}
-    made = {name: prepared(name) for name in tasks}
-    spent = 0.0
-    for block in range(most):
-        for (name, seeds), found in cells.items():
-            begin = time.monotonic()
-            place = folder / f"{name}-{seeds}-{block}"
-            done = finished(place)
-            if done is None:
-                if begin + spent > ends:
-                    return cells
-                first = FIRST * (1 + SEEDS.index(seeds)) + block * seeds
-                done = train(made[name], seeds, first, place)
-                spent = max(spent, time.monotonic() - begin)
-            found.append(done)
-        said = ", ".join(f"{name} {seeds}: {len(found)}" for (name, seeds), found in cells.items())
-        print(f"studies so far: {said}", flush=True)
-    return cells
+Cell = tuple[str, int]
+"""A task, and the number of seeds a study."""
 
 
-def prepared(name: str) -> str | Task:
-    """The built-in task, or with a shorter horizon."""
-    if (epochs := EPOCHS[name]) is None:
-        return name
-    return replace(catalogue.entry(name).build(), epochs=epochs)
+def studies(tasks: Sequence[str], most: int, ends: float, folder: Path, search: str, workers: int) -> list[Path]:
+    """Study after study, one of every cell in turn, until there are `most` of each or time is up; their folders."""
+    wanted = [(name, seeds, block) for block in range(most) for name in tasks for seeds in SEEDS]
+    make = partial(study, folder=folder, search=search, ends=ends)
+    if workers == 1:
+        return _told(map(make, wanted), len(wanted))
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        return _told(pool.imap(make, wanted), len(wanted))
+
+
+def _told(places: Iterator[Path | None], wanted: int) -> list[Path]:
+    found = []
+    for place in places:
+        if place is not None:
+            found.append(place)
+            print(f"{len(found)} of {wanted} studies, the last one {place.name}", flush=True)
+    return found
+
+
+def study(wanted: tuple[str, int, int], folder: Path, search: str, ends: float) -> Path | None:
+    """One study, unless it lies there already or time is up; its folder if there is one. Its curves are not kept:
+    26,000 trials a cell would fill a disk."""
+    name, seeds, block = wanted
+    place = folder / f"{name}-{seeds}-{block}"
+    if finished(place) is not None:
+        return place
+    if time.monotonic() > ends:
+        return None
+    spec = StudySpec(
+        name=name,
+        command="python -m benchmarks.calibrate",
+        tasks=(TaskSpec(ref=TaskRef(name, "memory", name)),),
+        contenders=tuple(enter(OPTIMIZERS)[0]),
+        reference="adam",
+        protocol=Protocol(seeds=seeds, first_seed=FIRST * (1 + SEEDS.index(seeds)) + block * seeds),
+        search=search,
+        engine="fleet",
+    )
+    workshop = Workshop(tasks={name: prepared(name)})
+    run(spec, place, FunctionExecutor(partial(job_done, folder=place, workshop=workshop)), overwrite=place.exists())
+    for curves in (place / "curves").glob("*.npz"):
+        curves.unlink()
+    return place
+
+
+@lru_cache
+def prepared(name: str) -> Task:
+    """The built-in task with a shorter horizon."""
+    return replace(catalogue.entry(name).build(), epochs=EPOCHS[name])
+
+
+TIMES: dict[str, bytes] = {}
+"""What is known of tasks and steps, by job: the same for every study, and a study's verdict does not rest on it."""
+
+
+def job_done(job: Job, folder: Path, workshop: Workshop) -> None:
+    """Do a job of a study; a question of which the answer is known is answered at once."""
+    facts = folder / "facts" / f"{job['id']}.json"
+    if job["id"] in TIMES:
+        write_bytes(facts, TIMES[job["id"]])
+        return
+    run_job(job, folder, workshop)
+    if job["kind"] != "train":
+        TIMES[job["id"]] = facts.read_bytes()
 
 
 def finished(place: Path) -> StudyRecord | None:
@@ -80,15 +130,12 @@ def finished(place: Path) -> StudyRecord | None:
     return found if found.finished else None
 
 
-def train(task: str | Task, seeds: int, first: int, place: Path) -> StudyRecord:
-    """A default study in all but its seeds. Its curves are not kept: 26,000 trials a cell would fill a disk."""
-    study = steepest.compare(
-        task, list(OPTIMIZERS), seeds=seeds, first_seed=first, out=place, overwrite=place.exists(), quiet=True
-    )
-    record = study.record
-    for curves in (place / "curves").glob("*.npz"):
-        curves.unlink()
-    return record
+def cells(places: Sequence[Path]) -> dict[Cell, list[StudyRecord]]:
+    """The finished studies, sorted by what they have in common."""
+    found: dict[Cell, list[StudyRecord]] = {}
+    for record in filter(None, map(finished, places)):
+        found.setdefault((record.tasks[0].name, record.protocol.seeds), []).append(record)
+    return found
 
 
 def simulated(studies: int) -> Iterator[dict[str, Any]]:
@@ -118,8 +165,10 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=20, help="for the studies; judging and simulating them takes some more"
     )
-    parser.add_argument("--blocks", type=int, default=40, help="studies of each task and size")
+    parser.add_argument("--blocks", type=int, default=BLOCKS, help="studies of each task and size")
     parser.add_argument("--simulations", type=int, default=2000, help="simulated studies of each kind")
+    parser.add_argument("--search", choices=tuple(SEARCHES), default="grid", help="what a replicate runs")
+    parser.add_argument("--workers", type=int, default=cores(), help="studies trained at a time, one thread each")
     parser.add_argument("--fresh", action="store_true", help="forget the studies of earlier runs")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--folder", type=Path, default=FOLDER)
@@ -134,7 +183,9 @@ def main() -> None:
             tasks.append(name)
         except DataUnavailable as error:
             print(f"{name} is left out: {error}", file=sys.stderr)
-    found = calibration(blocks(tasks, asked.blocks, begin + 60 * asked.minutes, asked.folder))
+    ends = begin + 60 * asked.minutes
+    found = calibration(cells(studies(tasks, asked.blocks, ends, asked.folder, asked.search, asked.workers)))
+    found["search"] = asked.search
     found["coverage"]["simulated"] = list(simulated(asked.simulations))
     found["until sure"] = list(sequential(asked.simulations // 2))
     found |= {"seconds": round(time.monotonic() - begin), "versions": versions(), "hardware": hardware()}

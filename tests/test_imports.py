@@ -6,30 +6,33 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "steepest"
 
-BASE = {"types", "errors", "rng"}
+BASE = {"language", "types", "errors", "rng"}
 MAY = {
-    "types": set(),
+    "language": set(),
+    "types": {"language"},
     "errors": set(),
     "rng": {"types"},
     "files": {"types", "errors"},
     "selection": {"types"},
     "optim": BASE | {"files"},
     "tasks": BASE | {"files"},
-    "engine": BASE | {"files", "optim", "tasks"},
+    "engine": BASE | {"files", "optim", "selection", "tasks"},
     "study": BASE | {"files", "selection"},
     "verdict": BASE | {"selection"},
     "report": BASE | {"verdict"},
     "adapters": BASE | {"optim", "tasks"},
     "contenders": BASE | {"optim"},
     "reading": BASE | {"files", "study", "verdict", "report"},
+    "serving": BASE | {"files", "study", "verdict", "report"},
     "api": BASE | {"contenders", "optim", "tasks", "engine", "study", "reading", "report", "verdict", "adapters"},
     "doctor": BASE | {"engine", "optim", "study", "tasks"},
     "pages": BASE,
-    "cli": BASE | {"files", "api", "reading", "pages", "doctor", "tasks", "report"},
+    "cli": BASE | {"files", "api", "reading", "pages", "doctor", "tasks", "report", "serving"},
     "__init__": {"api", "errors", "tasks"},
     "__main__": {"cli"},
 }
 WITHOUT_TORCH = (
+    "language",
     "types",
     "errors",
     "rng",
@@ -39,6 +42,7 @@ WITHOUT_TORCH = (
     "verdict",
     "report",
     "reading",
+    "serving",
     "pages",
     "cli",
 )

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -339,6 +339,8 @@ def _tasks(asked: Any) -> tuple[list[TaskRef], dict[str, Task]]:
         if isinstance(item, Task):
             refs.append(TaskRef(name=item.name, source="memory", locator=item.name))
             memory[item.name] = item
+        elif isinstance(item, TaskRef):
+            refs.append(item)
         elif isinstance(item, Path) or str(item).endswith(".py") or "/" in str(item):
             refs.append(load.reference(Path(item)))
         elif isinstance(item, str):
@@ -355,7 +357,7 @@ def _variants(refs: Sequence[TaskRef], batch_axis: bool) -> list[TaskSpec]:
     specs = [TaskSpec(ref=ref) for ref in refs]
     if batch_axis:
         specs += [
-            TaskSpec(ref=TaskRef(f"{ref.name} (equal seconds)", ref.source, ref.locator, ref.digest), equal="seconds")
+            TaskSpec(ref=replace(ref, name=f"{ref.name} (equal seconds)"), equal="seconds")
             for ref in refs
         ]
     return specs

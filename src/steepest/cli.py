@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from steepest import __version__
 from steepest.errors import BadInput, BadSetting, Interrupted, SteepestError, StudyFolderError
+from steepest.language import Language
 
 app = App(
     name="steepest",
@@ -29,6 +30,7 @@ EFFORT = Group("How much to run", sort_key=1)
 MACHINE = Group("How to run it", sort_key=2)
 OUTPUT = Group("Where it goes", sort_key=3)
 TABLE = Group("A table of results from elsewhere", sort_key=4)
+OWN = Group("A file of your own, without code", sort_key=0)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", group=OUTPUT, help="Print JSON instead of words.")]
 Optimizers = Annotated[
@@ -54,6 +56,18 @@ Rates = Annotated[
 Suite = Annotated[
     str | None, Parameter(group=STUDY, help="A set of built-in tasks with a name, such as smoke or core.")
 ]
+DataFile = Annotated[
+    Path | None,
+    Parameter(
+        name="--data",
+        group=OWN,
+        help="A table (.csv, .tsv, .parquet), arrays (.npz: x and y), or a folder with a folder of pictures a class.",
+    ),
+]
+Target = Annotated[str | None, Parameter(group=OWN, help="The column of the table that is to be told.")]
+TextColumn = Annotated[str | None, Parameter(name="--text", group=OWN, help="A column of texts to tell it from.")]
+Kind = Annotated[str | None, Parameter(group=OWN, help="classification or regression, where the guess is wrong.")]
+Size = Annotated[int | None, Parameter(group=OWN, help="Pixels a side that pictures are brought to (32).")]
 Schedule = Annotated[str, Parameter(group=STUDY, help="How the rate changes over a trial.")]
 Reference = Annotated[
     str | None, Parameter(group=STUDY, help="The optimizer that all others are compared with, beside the best.")
@@ -80,6 +94,7 @@ Dtype = Annotated[Literal["float32", "float64"], Parameter(group=MACHINE, help="
 Device = Annotated[str, Parameter(group=MACHINE, help="A torch device; only cpu is tested.")]
 Out = Annotated[Path | None, Parameter(name=["--out"], group=OUTPUT, help="The study folder (runs/<task>-<time>).")]
 Overwrite = Annotated[bool, Parameter(group=OUTPUT, negative="", help="Replace the study in that folder.")]
+Lang = Annotated[Language, Parameter(group=OUTPUT, help="The language of the verdict: en or zh.")]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], group=OUTPUT, negative="", help="No progress.")]
 StudyFolder = Annotated[Path | None, Parameter(help="A study folder; the newest one in runs/ if left out.")]
 Margin = Annotated[
@@ -117,6 +132,11 @@ def _print_json(value: Any) -> None:
 def run(
     *tasks: Annotated[str, Parameter(group=STUDY)],
     suite: Suite = None,
+    data: DataFile = None,
+    target: Target = None,
+    text: TextColumn = None,
+    kind: Kind = None,
+    size: Size = None,
     optimizers: Optimizers = None,
     batch_size: BatchSizes = None,
     rates: Rates = None,
@@ -134,6 +154,7 @@ def run(
     out: Out = None,
     overwrite: Overwrite = False,
     margin: Margin = None,
+    lang: Lang = "en",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -147,7 +168,7 @@ def run(
     from steepest import api
 
     study = api.compare(
-        (*tasks, *api.suite(suite)) or ("digits",),
+        (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
         optimizers,
         batch_sizes=batch_size,
         rates=rates,
@@ -167,13 +188,18 @@ def run(
         command=_command_line(),
         quiet=quiet,
     )
-    _conclude(study, margin, json)
+    _conclude(study, margin, json, lang)
 
 
 @app.command
 def plan(
     *tasks: Annotated[str, Parameter(group=STUDY)],
     suite: Suite = None,
+    data: DataFile = None,
+    target: Target = None,
+    text: TextColumn = None,
+    kind: Kind = None,
+    size: Size = None,
     optimizers: Optimizers = None,
     batch_size: BatchSizes = None,
     rates: Rates = None,
@@ -200,7 +226,7 @@ def plan(
     from steepest import api, pages
 
     forecast = api.plan(
-        (*tasks, *api.suite(suite)) or ("digits",),
+        (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
         optimizers,
         batch_sizes=batch_size,
         rates=rates,
@@ -221,11 +247,13 @@ def plan(
 
 
 @app.command
-def resume(folder: StudyFolder = None, *, workers: Workers = None, quiet: Quiet = False, json: Json = False) -> None:
+def resume(
+    folder: StudyFolder = None, *, workers: Workers = None, lang: Lang = "en", quiet: Quiet = False, json: Json = False
+) -> None:
     """Go on with a study that was interrupted or killed: nothing finished is run again."""
     from steepest import api
 
-    _conclude(api.resume(_folder(folder), workers=workers, quiet=quiet), None, json)
+    _conclude(api.resume(_folder(folder), workers=workers, quiet=quiet), None, json, lang)
 
 
 @app.command
@@ -241,6 +269,7 @@ def verdict(
         bool | None, Parameter(group=TABLE, negative="--lower-is-better", help="Unless the metric's name tells.")
     ] = None,
     margin: Margin = None,
+    lang: Lang = "en",
     json: Json = False,
 ) -> None:
     """What a study concludes, in words: also while it is still running. Or what a table of other results does."""
@@ -249,11 +278,11 @@ def verdict(
     if csv is not None:
         if folder is not None:
             raise BadSetting("A verdict is on a study folder or on a table: leave out one of the two.")
-        found, words = judge_table(csv, metric, higher_is_better, margin)
+        found, words = judge_table(csv, metric, higher_is_better, margin, lang)
         _print_json(found.to_json()) if json else print(words)
         return
     study = StudyReader(_folder(folder), margin=margin)
-    _print_json(study.verdict.to_json()) if json else print(study.text())
+    _print_json(study.verdict.to_json()) if json else print(study.text(lang))
 
 
 @app.command
@@ -357,7 +386,16 @@ def init(path: Path = Path("my_task.py")) -> None:
 
 
 @app.command
-def check(task: str = "my_task.py", *, json: Json = False) -> None:
+def check(
+    task: str = "my_task.py",
+    *,
+    data: DataFile = None,
+    target: Target = None,
+    text: TextColumn = None,
+    kind: Kind = None,
+    size: Size = None,
+    json: Json = False,
+) -> None:
     """Say in seconds whether a task trains, and which engine it gets and why.
 
     Parameters
@@ -367,7 +405,7 @@ def check(task: str = "my_task.py", *, json: Json = False) -> None:
     """
     from steepest import api, pages
 
-    page = api.check(task)
+    page = api.check(*(_own(data, target, text, kind, size, json) or (task,)))
     _print_json(page) if json else print(pages.check(page))
 
 
@@ -418,16 +456,34 @@ def doctor(*, json: Json = False) -> None:
 # ---- helpers ---------------------------------------------------------------------------------------------------------
 
 
-def _conclude(study: Any, margin: float | None, json: bool) -> None:
+def _conclude(study: Any, margin: float | None, json: bool, lang: Language) -> None:
     """The end of a run: the report written, the verdict printed."""
     study = study.with_margin(margin)
     path = study.write_report()
     if json:
         _print_json(study.verdict.to_json() | {"folder": str(study.folder), "report": str(path)})
     else:
-        print(study.text())
-        print(f"\nReport: {path}")
-        print(f"Code to paste: steepest use {study.folder}")
+        print(study.text(lang))
+        chinese = lang == "zh"
+        print(f"\n报告：{path}" if chinese else f"\nReport: {path}")
+        label = "可直接粘贴的代码：" if chinese else "Code to paste: "
+        print(f"{label}steepest use {study.folder}")
+
+
+def _own(
+    data: Path | None, target: str | None, text: str | None, kind: str | None, size: int | None, json: bool
+) -> tuple[Any, ...]:
+    """The task made of a file, after all that was assumed for it is told: on standard error where JSON is wanted."""
+    if data is None:
+        if given := [name for name, x in (("target", target), ("text", text), ("kind", kind), ("size", size)) if x]:
+            raise BadSetting(f"--{given[0]} says something about a file: name it with --data.")
+        return ()
+    from steepest.tasks import own_files
+
+    ref = own_files.reference(data, target=target, text=text, kind=kind, size=size)
+    lines = (f"{data}:", *(f"  {note}" for note in own_files.made(ref).notes), "")
+    print("\n".join(lines), file=sys.stderr if json else sys.stdout, flush=True)
+    return (ref,)
 
 
 def _folder(folder: Path | None) -> Path:

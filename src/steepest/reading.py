@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from steepest.errors import BadTable, StudyFolderError
 from steepest.files import write_bytes
+from steepest.language import Language
 from steepest.report import export, html, text
 from steepest.report.view import view
 from steepest.study import store
@@ -45,9 +46,9 @@ class StudyReader:
         """All that text and page show: rounded, with units, ready for JSON."""
         return view(self.record, self.verdict, self.traces)
 
-    def text(self) -> str:
+    def text(self, language: Language = "en") -> str:
         """The verdict in words and tables, in colour where standard output is a terminal that wants it."""
-        return text.text(self.view, colour=text.wants_colour(sys.stdout))
+        return text.text(self.view, text.wants_colour(sys.stdout), language)
 
     def export(self, form: str) -> str:
         """The study as "csv" (a row a trial), "ranking-csv", "json" (the view) or "latex" (the ranking)."""
@@ -69,7 +70,11 @@ class StudyReader:
 
 
 def judge_table(
-    path: Path | str, metric: str = "value", higher_is_better: bool | None = None, margin: float | None = None
+    path: Path | str,
+    metric: str = "value",
+    higher_is_better: bool | None = None,
+    margin: float | None = None,
+    language: Language = "en",
 ) -> tuple[Verdict, str]:
     """The verdict on a CSV table of results from anywhere, and the same in words and tables.
 
@@ -86,4 +91,4 @@ def judge_table(
         raise BadTable(f"{path} cannot be read: {error.strerror or error}.") from None
     study = study_of_table(content, path.stem, metric, higher_is_better)
     verdict = decide(study, margin=margin)
-    return verdict, text.text(view(study, verdict, {}), colour=text.wants_colour(sys.stdout))
+    return verdict, text.text(view(study, verdict, {}), text.wants_colour(sys.stdout), language)

@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from steepest.language import Text
+
 Setting = float | bool | str
 """The value of one hyperparameter."""
 
@@ -26,9 +28,11 @@ of all."""
 
 
 class Outcome(StrEnum):
-    """How a trial ended: a closed set. Only OK has a quality; every other outcome ranks last and is kept."""
+    """How a trial ended: a closed set. Only OK has a quality; every other outcome ranks last and is kept. STOPPED is no
+    failure: the trial was sound when racing gave its time to better ones."""
 
     OK = "ok"
+    STOPPED = "stopped"
     DIVERGED = "diverged"
     NONFINITE = "nonfinite"
     OOM = "oom"
@@ -44,6 +48,7 @@ class Outcome(StrEnum):
 
 _SENTENCES = {
     Outcome.OK: "The trial reached its horizon.",
+    Outcome.STOPPED: "The trial was behind others of its seed, and was stopped at step {step} to save time.",
     Outcome.DIVERGED: "The loss blew up at step {step}; the trial ranks last and is kept.",
     Outcome.NONFINITE: "The first loss was already not finite: look at the data or the model, not at the rate.",
     Outcome.OOM: "Memory ran out at step {step}.",
@@ -84,6 +89,16 @@ class Contender:
     fleet_obstacle: str = ""
     """Why it trains one model at a time, if it does: the rest of a sentence that begins with its name."""
 
+    axes: Mapping[str, Setting] = field(default_factory=dict)
+    """What differs in its task or its training from other contenders with the same optimizer: {"dropout": 0.2}."""
+    optimizer: str = ""
+    """The name that it would have without axes; "" where it has none."""
+
+    axes: Mapping[str, Setting] = field(default_factory=dict)
+    """What differs in its task or its training from other contenders with the same optimizer: {"dropout": 0.2}."""
+    optimizer: str = ""
+    """The name that it would have without axes; "" where it has none."""
+
     default_rate: float | None = None
     """The rate that one gets without asking, for the verdict's gap between tuned and untuned; None where nobody
     states one."""
@@ -99,11 +114,13 @@ class TaskRef:
 
     name: str
     """What people read, and the key in every row: "digits", "digits (equal seconds)"."""
-    source: Literal["catalogue", "file", "memory"]
+    source: Literal["catalogue", "file", "data", "memory"]
     locator: str
-    """The catalogue's name, the absolute path of the file, or the key in memory."""
+    """The catalogue's name, the absolute path of the task file or of the data, or the key in memory."""
     digest: str = ""
-    """SHA-256 of a task file, so that a resumed study notices that the task has changed."""
+    """SHA-256 of a task file or of data, so that a resumed study notices that the task has changed."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What was said about data: which column is to be told, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +165,10 @@ class Lane:
     stage: Literal["grid", "refine", "extend"] = "grid"
 
 
+Rung = tuple[int, int]
+"""(step, k): after this evaluation the best k lanes of a seed go on, and all others are stopped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
     """A fleet's worth of trials of one contender on one task, as handed to a worker."""
@@ -168,9 +189,17 @@ class Shard:
     """What of a fleet's step is machine code of its own."""
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"
+    rungs: tuple[Rung, ...] = ()
+    """After these steps each seed goes on with its best lanes alone; it must then have all its lanes in this shard."""
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        whole = asdict(self)
+        for part, name in (("task", "options"), ("contender", "axes"), ("contender", "optimizer")):
+            if not whole[part][name]:  # what is not there changes no id either
+                del whole[part][name]
+        if not self.rungs:  # a shard without keeps the id that it has had since before there were any
+            del whole["rungs"]
+        return whole
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Shard:
@@ -182,6 +211,7 @@ class Shard:
                 "lanes": tuple(Lane(**lane) for lane in data["lanes"]),
                 "evaluate_at": tuple(data["evaluate_at"]),
                 "compiled": tuple(data.get("compiled", ())),
+                "rungs": tuple((step, kept) for step, kept in data.get("rungs", ())),
             }
         )
 
@@ -222,6 +252,35 @@ class Trace:
     outcome_step: np.ndarray  # [R], int64
     test_loss: np.ndarray  # [R], NaN unless OK
     test_metric: np.ndarray  # [R], NaN unless OK
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeTrace:
+    """What probes saw within some trials of one contender: K looks, each at the step that would come next; R lanes, L
+    tensors of parameters, S state tensors of the rule. NaN where a figure does not exist, and after a trial's end.
+    """
+
+    task: str
+    contender: str
+    at: np.ndarray  # [K], int64: steps done before the look
+    seeds: np.ndarray  # [R], int64
+    rate: np.ndarray  # [R, K]: of the step looked at, its schedule included
+    layers: tuple[str, ...]  # [L]
+    states: tuple[str, ...]  # [S]
+    batch_size: int
+    steps: int
+    """The horizon."""
+    step: np.ndarray  # [R, K, 5]: quantiles .05, .25, .5, .75, .95 over parameters of |Δw|/|g|
+    step_of_layer: np.ndarray  # [R, K, L]: its median
+    step_of_rare: np.ndarray  # [R, K, 2]: its median where few batches have a gradient, and where most have
+    share_rare: np.ndarray  # [R, K, 2]: the shares of parameters that these are
+    update_to_weight: np.ndarray  # [R, K, L]: |Δw|/|w| of the whole tensor
+    loss: np.ndarray  # [R, K]: mean over the batches of the look
+    gradient: np.ndarray  # [R, K]: norm of the mean gradient of these batches
+    noise: np.ndarray  # [R, K]: the gradient's noise scale, in examples
+    flips: np.ndarray  # [R, K]: share of parameters whose next two updates have opposite signs
+    sharpness: np.ndarray  # [R, K]: top eigenvalue of the Hessian of the training loss
+    state: np.ndarray  # [R, K, S]: median size over parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +360,7 @@ class StudyRecord:
     trials_planned: int
     seconds: float
     """Wall time spent so far, over all sittings."""
-    given_up: tuple[str, ...] = ()
+    given_up: tuple[Text, ...] = ()
     """What the planner gave up to keep the budget, one sentence each."""
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)

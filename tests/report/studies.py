@@ -5,6 +5,7 @@ from functools import cache
 
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, synthetic_study
 
+from steepest.language import Text
 from steepest.report.view import view
 from steepest.types import Contender, StudyRecord, Trace
 from steepest.verdict.decide import decide
@@ -76,7 +77,7 @@ def hostile_study() -> Study:
         contenders=tuple(
             Contender(c.name, c.rule, c.centre, settings={evil: evil}, schedule=evil) for c in study.contenders
         ),
-        given_up=(evil,),
+        given_up=(Text(evil, evil),),
         versions={evil: evil},
         hardware={evil: evil},
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, study_of, synthetic_study
 
+from steepest.language import Text
 from steepest.types import Outcome, StepTime
 from steepest.verdict.claims import WORDS
 from steepest.verdict.decide import decide
@@ -162,7 +163,8 @@ def test_several_tasks_below_six_name_no_winner():
 
 
 def test_what_the_planner_gave_up_is_told():
-    verdict = decide(study_of({"adam": {0.1: GOOD}}, given_up=("Fewer rates were tried: 5 instead of 9.",)))
+    fewer = Text("Fewer rates were tried: 5 instead of 9.", "试了 5 个学习率，而不是 9 个。")
+    verdict = decide(study_of({"adam": {0.1: GOOD}}, given_up=(fewer,)))
     assert "Fewer rates were tried: 5 instead of 9." in sentences(verdict)
 
 

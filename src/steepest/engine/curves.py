@@ -55,6 +55,14 @@ class Curves:
         self.valid_metric[alive, e] = metric[alive]
         self._sum[:], self._since, self._done = 0.0, 0, e + 1
 
+    def now(self, lane: int) -> tuple[float, float]:
+        """Validation metric and loss of a lane at the last evaluation."""
+        return float(self.valid_metric[lane, self._done - 1]), float(self.valid_loss[lane, self._done - 1])
+
+    def stopped(self, lanes: Iterable[int]) -> None:
+        """These lanes are not trained any further."""
+        self._end(lanes, Outcome.STOPPED, self.step)
+
     def _end(self, lanes: Iterable[int], outcome: Outcome, step: int) -> None:
         for lane in lanes:
             if self.alive[lane]:

@@ -83,7 +83,7 @@ class Feed:
         self.is_shared = may_share and len(seeds) == 1
         """All lanes see the same batch: it is handed out once, [B, …], and not [R, B, …]."""
         self._always: Batch | None = None
-        if batch_size == len(splits[0].train):
+        if batch_size == len(splits[0].train) and not task.changes_examples:
             self._always = self._of_lanes(*(column[0] for column in self._fetch(0, 1)))
         columns = (*splits[0].inputs, splits[0].targets)
         numbers = len(seeds) * batch_size * sum(column[0].numel() for column in columns)
@@ -114,7 +114,8 @@ class Feed:
         of_seeds = []
         for splits, order in zip(self.splits, self.orders, strict=True):
             positions = order.batches(start, stop, self.batch_size)
-            inputs, targets = placed(*self.task.batch(splits, positions.reshape(-1)), self.dtype, self.device)
+            batch = self.task.training_batch(splits, positions, order.seed, start)
+            inputs, targets = placed(*batch, self.dtype, self.device)
             of_seeds.append([column.view(*positions.shape, *column.shape[1:]) for column in (*inputs, targets)])
         return [torch.stack(column, dim=1) for column in zip(*of_seeds, strict=True)]
 

@@ -16,11 +16,12 @@ from torch import Tensor
 
 from steepest import rng
 from steepest.engine.coefficients import Coefficients
-from steepest.engine.curves import Curves, joined
+from steepest.engine.curves import Curves
 from steepest.engine.data import Feed, Part, placed
 from steepest.engine.gradients import gradients
 from steepest.engine.layout import replicas
 from steepest.engine.programs import Extras, programs
+from steepest.engine.racing import to_the_end
 from steepest.engine.updates import updates
 from steepest.engine.workshop import EMPTY, Configured, Workshop
 from steepest.errors import BadInput
@@ -44,12 +45,26 @@ def train(
     task: Task, shard: Shard, workshop: Workshop = EMPTY, progress: Callable[[float], None] = lambda done: None
 ) -> Trace:
     """Train the trials of a shard, as many at a time as is fastest."""
+
+    def enter(part: Sequence[int]) -> March:
+        return March(Fleet(task, shard, [shard.lanes[place] for place in part], workshop))
+
+    return to_the_end(heats(task, shard), enter, shard, task.quality.higher_is_better, progress)
+
+
+def heats(task: Task, shard: Shard) -> list[list[list[int]]]:
+    """How the lanes of a shard are cut into fleets, and which fleets hold lanes of one seed: those that must march
+    abreast, where rates are stopped at rungs."""
     parts = in_fleets(task, shard, shard.lanes)
-    traces = []
-    for i, part in enumerate(parts):
-        fleet = Fleet(task, shard, [shard.lanes[place] for place in part], workshop)
-        traces.append(fleet.run(lambda done, i=i: progress((i + done) / len(parts))))
-    return joined(traces, [place for part in parts for place in part])
+    seeds = [{shard.lanes[place].seed for place in part} for part in parts]
+    if not shard.rungs or sum(map(len, seeds)) == len(set().union(*seeds)):
+        return [[part] for part in parts]
+    found = []
+    for seed in sorted(set().union(*seeds)):
+        mine = [place for place, lane in enumerate(shard.lanes) if lane.seed == seed]
+        cut = in_fleets(task, shard, [shard.lanes[place] for place in mine])
+        found.append([[mine[i] for i in part] for part in cut])
+    return found
 
 
 def in_fleets(task: Task, shard: Shard, lanes: Sequence[Lane]) -> list[list[int]]:
@@ -86,57 +101,64 @@ class Fleet:
             raise BadInput(f"{shard.contender.name} is no rule of ours: it trains one model at a time. Use solo.")
         if obstacle := fleet_obstacle(optimizer.rule, shard.contender.schedule):
             raise BadInput(f"{shard.contender.name} {obstacle}: it trains one model at a time. Use solo.")
-        self.task, self.shard, self.lanes, self.rule = task, shard, lanes, optimizer.rule
+        self.task, self.shard, self.rule = task, shard, optimizer.rule
         self.dtype, self.device = getattr(torch, shard.dtype), torch.device(shard.device)
         self.programs = programs(task, self.dtype, self.device)
-        rates = [lane.rate for lane in lanes]
-        coefficients = Coefficients(optimizer, rates, shard, self.dtype, self.device)
-
-        places = [[*group] for _, group in groupby(range(len(lanes)), key=lambda place: lanes[place].seed)]
-        self.rows = [slice(group[0], group[-1] + 1) for group in places]  # of each seed
-        seeds = [lanes[group[0]].seed for group in places]
-        self.splits = [task.splits(seed) for seed in seeds]
-        of_lane = torch.tensor([i for i, group in enumerate(places) for _ in group], device=self.device)
-        may_share = "gradient" not in shard.compiled  # one library for all fleets, whatever their seeds
-        feed = (shard.batch_size, self.dtype, self.device, may_share)
-        self.feed = Feed(task, self.splits, seeds, of_lane, *feed)
-
+        self.optimizer = optimizer
+        self.shapes = tuple(self.programs.layout.shapes.values())
+        seeds, of_lane = self._seat(lanes)
         models = [task.build_model(seed, self.dtype).to(self.device) for seed in seeds]
         start = replicas(models, of_lane, self.programs.changing)
         self.flat = start.flat  # [R, P]
         self.extras = Extras(tuple(start.stacked), tuple(start.shared))
         self.tensors = (*start.stacked.values(), *start.shared.values())
-        shapes = tuple(self.programs.layout.shapes.values())
-        first = coefficients.factor(1, shard.steps)
-        starts = [at_rate(optimizer.settings, rate * first) for rate in rates]
-        self.state = fresh_fleet(self.rule, starts, shapes, self.flat)  # each [R, Q]
+        first = self.coefficients.factor(1, shard.steps)
+        starts = [at_rate(optimizer.settings, lane.rate * first) for lane in lanes]
+        self.state = fresh_fleet(self.rule, starts, self.shapes, self.flat)  # each [R, Q]
+        self._prepare()
+
+    def _seat(self, lanes: Sequence[Lane]) -> tuple[list[int], Tensor]:
+        """Batches and coefficients for these lanes; their seeds [S], and which of them a lane has [R]."""
+        self.lanes = lanes
+        places = [[*group] for _, group in groupby(range(len(lanes)), key=lambda place: lanes[place].seed)]
+        self.rows = [slice(group[0], group[-1] + 1) for group in places]  # of each seed
+        seeds = [lanes[group[0]].seed for group in places]
+        self.splits = [self.task.splits(seed) for seed in seeds]
+        of_lane = torch.tensor([i for i, group in enumerate(places) for _ in group], device=self.device)
+        may_share = "gradient" not in self.shard.compiled  # one library for all fleets, whatever their seeds
+        feed = (self.shard.batch_size, self.dtype, self.device, may_share)
+        self.feed = Feed(self.task, self.splits, seeds, of_lane, *feed)
+        rates = [lane.rate for lane in lanes]
+        self.coefficients = Coefficients(self.optimizer, rates, self.shard, self.dtype, self.device)
+        return seeds, of_lane
+
+    def _prepare(self) -> None:
+        """The two functions of a step, for the lanes that there are."""
+        compiled = self.shard.compiled
         self.refused: list[str] = []
         """Why something is not compiled that was to be, in words."""
+        buffers = (self.flat, self.state)
         self.updates, refused = updates(
-            self.rule, shapes, coefficients, self.flat, self.state, compile="update" in shard.compiled
+            self.rule, self.shapes, self.coefficients, *buffers, compile="update" in compiled
         )
         if refused:
             self.refused.append(f"the update: {refused}")
-        how = next((part for part in shard.compiled if part != "update"), None)
+        how = next((part for part in compiled if part != "update"), None)
         tensors = (self.flat, self.tensors)
         self.gradients, self.program, refused = gradients(how, self.programs, self.extras, self.feed, *tensors)
         if refused:
             self.refused.append(f"the gradient: {refused}")
         self.frozen: Tensor | None = None  # int64: rows whose trial has ended
 
-    def run(self, progress: Callable[[float], None] = lambda done: None) -> Trace:
-        """Train up to the horizon, or until every lane has diverged."""
-        curves = Curves(len(self.lanes), self.shard.evaluate_at)
-        for stop in self.shard.evaluate_at:
-            while curves.step < stop and curves.alive.any():
-                curves.trained(self.train(curves.step, min(curves.step + CHECK, stop)))
-                self.freeze(~curves.alive)
-            if not curves.alive.any():
-                break
-            curves.evaluated(*self.evaluate("valid"))
-            progress(stop / self.shard.steps)
-        nothing = np.full(len(self.lanes), np.nan)
-        return curves.trace(*(self.evaluate("test") if curves.alive.any() else (nothing, nothing)))
+    @torch.no_grad()
+    def keep(self, places: Sequence[int]) -> None:
+        """Go on with the lanes at these places alone; the others are gone, and cost nothing any more."""
+        rows = torch.tensor(places, device=self.device)
+        self.flat, self.state = self.flat[rows], tuple(x[rows] for x in self.state)
+        own = len(self.extras.stacked)
+        self.tensors = (*(x[rows] for x in self.tensors[:own]), *self.tensors[own:])
+        self._seat([self.lanes[place] for place in places])
+        self._prepare()
 
     @torch.no_grad()
     def train(self, start: int, stop: int) -> np.ndarray:
@@ -190,3 +212,50 @@ class Fleet:
         extras = (*(x[rows] for x in self.tensors[:count]), *self.tensors[count:])
         arguments = (flat[rows], *extras, *inputs)
         return self.programs.outputs(self.extras, *arguments).call(*arguments)
+
+
+class March:
+    """A fleet under way, with the record of all the lanes that it began with."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet, self.lanes = fleet, fleet.lanes
+        self.curves = Curves(len(fleet.lanes), fleet.shard.evaluate_at)
+        self.places = np.arange(len(fleet.lanes))  # [rows of the fleet]: which lane of the record each is
+
+    def until(self, last: int, tell: Callable[[int], None]) -> None:
+        """Train and evaluate up to step `last`, or until every lane has ended."""
+        curves, fleet = self.curves, self.fleet
+        for stop in fleet.shard.evaluate_at:
+            if not curves.step < stop <= last:
+                continue
+            while curves.step < stop and curves.alive.any():
+                losses = fleet.train(curves.step, min(curves.step + CHECK, stop))
+                curves.trained(self._of_all(losses))
+                fleet.freeze(~curves.alive[self.places])
+            if not curves.alive.any():
+                return
+            curves.evaluated(*map(self._of_all, fleet.evaluate("valid")))
+            tell(stop)
+
+    def stop(self, lanes: Sequence[int]) -> None:
+        """Stop these lanes of the record; they leave the fleet, and so do those that have ended before."""
+        self.curves.stopped(lanes)
+        alive = np.flatnonzero(self.curves.alive[self.places])
+        if 0 < len(alive) < len(self.places):
+            self.places = self.places[alive]
+            self.fleet.keep(alive.tolist())
+
+    def finish(self) -> Trace:
+        """The record, once the horizon is reached."""
+        nothing = np.full(len(self.lanes), np.nan)
+        if not self.curves.alive.any():
+            return self.curves.trace(nothing, nothing)
+        return self.curves.trace(*map(self._of_all, self.fleet.evaluate("test")))
+
+    def _of_all(self, values: np.ndarray) -> np.ndarray:
+        """Values […, rows of the fleet] as values […, R] of all lanes, NaN for those that have left."""
+        if len(self.places) == len(self.lanes):
+            return values
+        whole = np.full((*values.shape[:-1], len(self.lanes)), np.nan)
+        whole[..., self.places] = values
+        return whole

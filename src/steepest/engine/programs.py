@@ -100,7 +100,7 @@ class Programs:
 
     def _loss(self, parameters: Named, stacked: Named, shared: Named, inputs: Any, targets: Tensor) -> Tensor:
         """The loss of one replica on one batch."""
-        return self.task.loss(functional_call(self.model, parameters | stacked | shared, inputs), targets)
+        return self.task.training_loss(functional_call(self.model, parameters | stacked | shared, inputs), targets)
 
     def outputs(self, extras: Extras, *example: Tensor) -> Program:
         """(parameters [R, P], *extras, *inputs [n, …]) → outputs [R, n, …], in evaluation mode."""

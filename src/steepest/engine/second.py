@@ -27,7 +27,7 @@ IGNORED = -100
 
 def check_second(kind: Second, task: Task, title: str) -> None:
     """Raise BadTask if a second gradient of this kind cannot be had for a task."""
-    loss: Any = task.loss
+    loss: Any = task.training_loss
     is_plain = getattr(loss, "weight", None) is None and not getattr(loss, "label_smoothing", 0.0)
     if kind == "sampled" and not (is_cross_entropy(loss) and is_plain and getattr(loss, "reduction", "mean") == "mean"):
         raise BadTask(
@@ -57,10 +57,10 @@ def second_gradient(
     share = 1.0
     if kind == "sampled":
         generator = torch.Generator(outputs.device).manual_seed(rng.integer(seed, "labels", t))
-        ignored = getattr(task.loss, "ignore_index", IGNORED)
+        ignored = getattr(task.training_loss, "ignore_index", IGNORED)
         targets = sampled(outputs, targets, generator, ignored)
         share = int((targets != ignored).sum()) ** 0.5
-    found = torch.autograd.grad(share * task.loss(outputs, targets), [*parameters], materialize_grads=True)
+    found = torch.autograd.grad(share * task.training_loss(outputs, targets), [*parameters], materialize_grads=True)
     with torch.no_grad():
         for buffer, before in zip(model.buffers(), kept, strict=True):
             buffer.copy_(before)

@@ -22,6 +22,8 @@ from steepest.errors import BadInput, BadSetting
 from steepest.files import compiled_note, write_json, write_trace
 from steepest.tasks.check import check
 from steepest.tasks.load import resolve
+from steepest.tasks.task import Task
+from steepest.tasks.vary import varied
 from steepest.types import Contender, Lane, Shard, StepTime, TaskFacts, TaskRef, Trace
 
 __all__ = ["Workshop", "run_job"]
@@ -68,14 +70,14 @@ def _time(job: Job, workshop: Workshop) -> StepTime:
     shard = _endless(job)
     _check_device(shard.device)
     candidates = [Candidate(**{**each, "compiled": tuple(each["compiled"])}) for each in job["candidates"]]
-    return step_time(resolve(shard.task, workshop.tasks), shard, candidates, workshop)
+    return step_time(_task(shard, workshop), shard, candidates, workshop)
 
 
 def _compile(job: Job, workshop: Workshop) -> dict[str, Any]:
     """Make the libraries that a contender's fleets will load; what was refused is told."""
     began = perf_counter()
     shard = replace(_endless(job), compiled=tuple(job["compiled"]))
-    fleet = first_fleet(resolve(shard.task, workshop.tasks), shard, job["lanes"], workshop)
+    fleet = first_fleet(_task(shard, workshop), shard, job["lanes"], workshop)
     found = {"seconds": perf_counter() - began, "refused": fleet.refused}
     if not fleet.refused and shard.task.source != "memory":  # whose key says nothing of what the task is
         write_json(compiled_note(job), found)
@@ -101,7 +103,12 @@ def _endless(job: Job) -> Shard:
 def _train(job: Job, workshop: Workshop, progress: Callable[[float], None]) -> Trace:
     shard = Shard.from_json(job["shard"])
     _check_device(shard.device)
-    return ENGINES[shard.engine](resolve(shard.task, workshop.tasks), shard, workshop, progress)
+    return ENGINES[shard.engine](_task(shard, workshop), shard, workshop, progress)
+
+
+def _task(shard: Shard, workshop: Workshop) -> Task:
+    """The task as the shard's contender trains it."""
+    return varied(resolve(shard.task, workshop.tasks), shard.contender.axes)
 
 
 def _check_device(device: str) -> None:

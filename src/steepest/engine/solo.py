@@ -7,15 +7,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steepest.engine.curves import Curves, joined
+from steepest.engine.curves import Curves
 from steepest.engine.data import Order, Part, placed
 from steepest.engine.draws import seed_step
+from steepest.engine.racing import to_the_end
 from steepest.engine.second import Again, check_second, second_gradient
 from steepest.engine.workshop import EMPTY, Configured, Foreign, Workshop
 from steepest.optim.apply import check_matrices, evaluated, fresh, moved_together, with_second
@@ -32,32 +34,53 @@ EXAMPLES = 512
 def train(
     task: Task, shard: Shard, workshop: Workshop = EMPTY, progress: Callable[[float], None] = lambda done: None
 ) -> Trace:
-    """Train the trials of a shard one after another."""
-    traces = []
-    for i, lane in enumerate(shard.lanes):
-        trial = Trial(task, shard, lane, workshop)
-        traces.append(run(trial, lambda done, i=i: progress((i + done) / len(shard.lanes))))
-    return joined(traces, range(len(traces)))
+    """Train the trials of a shard one after another; those of a seed in turns, where rates are stopped at rungs."""
+    places = sorted(range(len(shard.lanes)), key=lambda place: shard.lanes[place].seed)
+    seeds = [[[place] for place in group] for _, group in groupby(places, key=lambda place: shard.lanes[place].seed)]
+    heats = seeds if shard.rungs else [[[place]] for place in range(len(shard.lanes))]
+
+    def enter(part: Sequence[int]) -> March:
+        return March(Trial(task, shard, shard.lanes[part[0]], workshop))
+
+    return to_the_end(heats, enter, shard, task.quality.higher_is_better, progress)
 
 
-def run(trial: Trial, progress: Callable[[float], None] = lambda done: None) -> Trace:
+def run(trial: Trial) -> Trace:
     """Train one trial up to its horizon, or until it diverges."""
-    shard = trial.shard
-    curves = Curves(1, shard.evaluate_at)
-    for step in range(1, shard.steps + 1):
-        seed_step(trial.lane.seed, step)
-        loss = trial.step(step)
-        curves.trained(np.array([[loss]]))
-        if step in shard.evaluate_at:
-            losses, metrics = trial.evaluate("valid")
-            curves.evaluated(losses, metrics)
-            if isinstance(trial.factor, Plateau):
-                trial.factor.hear(step, shard.steps, float(losses[0]))
-            progress(step / shard.steps)
-        if not curves.alive.any():
-            break
-    test = trial.evaluate("test") if curves.alive.any() else (np.full(1, np.nan), np.full(1, np.nan))
-    return curves.trace(*test)
+    march = March(trial)
+    march.until(trial.shard.steps)
+    return march.finish()
+
+
+class March:
+    """A trial under way, with its record."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial, self.lanes = trial, (trial.lane,)
+        self.curves = Curves(1, trial.shard.evaluate_at)
+
+    def until(self, last: int, tell: Callable[[int], None] = lambda step: None) -> None:
+        """Train and evaluate up to step `last`, or until the trial has ended."""
+        trial, shard, curves = self.trial, self.trial.shard, self.curves
+        while curves.step < last and curves.alive.any():
+            step = curves.step + 1
+            seed_step(trial.lane.seed, step)
+            curves.trained(np.array([[trial.step(step)]]))
+            if step in shard.evaluate_at:
+                losses, metrics = trial.evaluate("valid")
+                curves.evaluated(losses, metrics)
+                if isinstance(trial.factor, Plateau):
+                    trial.factor.hear(step, shard.steps, float(losses[0]))
+                tell(step)
+
+    def stop(self, lanes: Sequence[int]) -> None:
+        """Train no further, if the trial's lane is among these."""
+        self.curves.stopped(lanes)
+
+    def finish(self) -> Trace:
+        """The record, once the horizon is reached."""
+        nothing = np.full(1, np.nan)
+        return self.curves.trace(*(self.trial.evaluate("test") if self.curves.alive.any() else (nothing, nothing)))
 
 
 class Trial:
@@ -78,10 +101,12 @@ class Trial:
 
     def step(self, t: int) -> float:
         """Step t = 1, 2, …: forward, backward, update. The loss is the batch's, before the update."""
-        inputs, targets = self.batch(self.order.batches(t - 1, t, self.shard.batch_size)[0])
+        positions = self.order.batches(t - 1, t, self.shard.batch_size)
+        batch = self.task.training_batch(self.splits, positions, self.lane.seed, t - 1)
+        inputs, targets = placed(*batch, self.dtype, self.device)
         self.model.train()
         self.model.zero_grad()
-        loss = self.task.loss(self.model(*inputs), targets)
+        loss = self.task.training_loss(self.model(*inputs), targets)
         loss.backward()
         again = partial(second_gradient, self.task, self.model, inputs, targets, self.lane.seed, t)
         self.optimizer.step(self.lane.rate * self.factor(t, self.shard.steps), again)

@@ -128,7 +128,7 @@ def summary(progress: Progress) -> str:
     share = progress.trials_done / progress.trials_planned if progress.trials_planned else 0.0
     parts = [f"{progress.trials_done:,} of {progress.trials_planned:,} trials ({share:.0%})".replace("%", " %")]
     parts += [f"{failed} failed"] if failed else []
-    parts += [numbers.duration(progress.seconds)]
+    parts += [str(numbers.duration(progress.seconds))]
     if progress.seconds_left is not None and progress.phase == "training":
         parts.append(f"about {numbers.duration(progress.seconds_left)} left")
     return f"{PHASES[progress.phase]}: {', '.join(parts)}"

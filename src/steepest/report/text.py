@@ -3,37 +3,67 @@
 from __future__ import annotations
 
 import os
+import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 from rich.cells import cell_len, set_cell_size
 
+from steepest.language import Language, Text, counted, say
 from steepest.report import words
 
 WIDTH = 100
+OPTIMIZER = Text("optimizer", "优化器")
 BOLD, DIM, GREEN, RED = "1", "2", "32", "31"
 
 
-def text(view: Mapping[str, Any], colour: bool = False) -> str:
+def text(view: Mapping[str, Any], colour: bool = False, language: Language = "en") -> str:
     """The verdict and its tables; `colour` adds ANSI styles and changes no character besides."""
     paint = _painted if colour else _plain
+    page = _Page(view, paint, language)
     study = view["study"]
     blocks: list[str] = []
     if not study["finished"]:
-        done, planned = study["trials"], words.count(study["planned"], "trial")
-        blocks.append(paint(f"This study is not finished: {done:,} of {planned} are in.", RED))
+        unfinished = say(
+            "This study is not finished: {done:,} of {planned} are in.",
+            "本研究尚未完成：{planned}已完成 {done:,} 次。",
+            done=study["trials"],
+            planned=counted(study["planned"], "trial", "次训练"),
+        )
+        blocks.append(paint(unfinished.of(language), RED))
     if len(view["tasks"]) > 1:
-        blocks.append(_wrapped(" ".join(view["headline"]), paint, BOLD))
-        blocks.append(_tallies(view, paint))
+        blocks.append(page.headline(view))
+        blocks.append(_tallies(page))
     for task in view["tasks"]:
-        blocks += _task(view, task, paint)
+        blocks += _task(page, task)
     if not view["tasks"]:
-        blocks.append("No trial has finished yet.")
-    blocks.append(_claims(view["claims"]))
+        blocks.append(page.say("No trial has finished yet.", "还没有完成任何一次训练。"))
+    blocks.append(_claims(page, view["claims"]))
     if view["reproduce"]["command"]:
-        blocks.append(_reproduce(view, paint))
+        blocks.append(_reproduce(page))
     return "\n\n".join(block for block in blocks if block)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """The view, and how its words are to look."""
+
+    view: Mapping[str, Any]
+    paint: Any
+    language: Language
+
+    def say(self, english: str, chinese: str) -> str:
+        return chinese if self.language == "zh" else english
+
+    def of(self, entry: Mapping[str, Any], key: str) -> Any:
+        """What stands under a key of the view, or under the same in Chinese."""
+        return entry[f"{key}_zh" if self.language == "zh" else key]
+
+    def headline(self, entry: Mapping[str, Any]) -> str:
+        whole = (" " if self.language == "en" else "").join(self.of(entry, "headline"))
+        return "\n".join(self.paint(line, BOLD) for line in _fill(whole).split("\n"))
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -44,29 +74,35 @@ def wants_colour(stream: TextIO) -> bool:
 # ---- blocks ----------------------------------------------------------------------------------------------------------
 
 
-def _task(view: Mapping[str, Any], task: Mapping[str, Any], paint: Any) -> list[str]:
+def _task(page: _Page, task: Mapping[str, Any]) -> list[str]:
     blocks = []
-    if len(view["tasks"]) > 1:
-        blocks.append(paint(f"{task['label']} {'─' * (WIDTH - 1 - cell_len(task['label']))}", BOLD))
-    blocks.append(_wrapped(" ".join(task["headline"]), paint, BOLD))
-    blocks.append(_ranking(view, task, paint))
-    blocks.append(_rates(view, task))
-    blocks.append(_claims(task["claims"]))
+    if len(page.view["tasks"]) > 1:
+        blocks.append(page.paint(f"{task['label']} {'─' * (WIDTH - 1 - cell_len(task['label']))}", BOLD))
+    blocks.append(page.headline(task))
+    blocks.append(_ranking(page, task))
+    blocks.append(_rates(page, task))
+    blocks.append(_claims(page, task["claims"]))
     return blocks
 
 
-def _ranking(view: Mapping[str, Any], task: Mapping[str, Any], paint: Any) -> str:
-    interval = f"{100 * view['study']['confidence']:g} %"
-    unit = f", {task['unit']}" if task["unit"] else ""
-    head = ["#", "optimizer", "verdict", f"test {task['metric']}{unit}", interval, "behind best", interval, "p"]
+def _ranking(page: _Page, task: Mapping[str, Any]) -> str:
+    interval = f"{100 * page.view['study']['confidence']:g} %"
+    metric = page.of(task, "metric")
+    if page.language == "zh":
+        unit = f"（{task['unit']}）" if task["unit"] else ""
+        interval = f"{interval.replace(' ', '')} 区间"
+        head = ["#", OPTIMIZER.zh, "结论", f"测试{metric}{unit}", interval, "落后最好者", interval, "p"]
+    else:
+        unit = f", {task['unit']}" if task["unit"] else ""
+        head = ["#", OPTIMIZER.en, "verdict", f"test {metric}{unit}", interval, "behind best", interval, "p"]
     rows = []
     for s in task["standings"]:
         quality, behind = s["quality"], s["behind_best"]
         rows.append(
             [
                 str(s["place"]),
-                view["contenders"][s["contender"]]["label"],
-                words.STATUS[s["status"]][0],
+                page.view["contenders"][s["contender"]]["label"],
+                words.STATUS[s["status"]][0].of(page.language),
                 quality["text"] if quality else "–",
                 quality["interval"] if quality else "",
                 behind["text"] if behind else "–",
@@ -75,21 +111,23 @@ def _ranking(view: Mapping[str, Any], task: Mapping[str, Any], paint: Any) -> st
             ]
         )
     styles = {"best": GREEN, "tie": GREEN, "behind": "", "unsure": DIM, "failed": RED}
-    return _table(head, rows, "r<<r<r<r", paint, [styles[s["status"]] for s in task["standings"]])
+    return _table(head, rows, "r<<r<r<r", page.paint, [styles[s["status"]] for s in task["standings"]])
 
 
-def _rates(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
+def _rates(page: _Page, task: Mapping[str, Any]) -> str:
     head = ["optimizer", "use rate", "safe rates", "failed", "stalled", "of trials", "ms/step", "one run"]
+    if page.language == "zh":
+        head = [OPTIMIZER.zh, "建议学习率", "安全范围", "失败", "停滞", "训练次数", "毫秒/步", "训练一次"]
     rows = [
         [
-            view["contenders"][s["contender"]]["label"],
+            page.view["contenders"][s["contender"]]["label"],
             s["rate_text"] + {"": "", "low": " ↓", "high": " ↑"}[s["untuned"]],
-            s["safe_text"],
+            page.of(s, "safe_text"),
             str(s["failed_trials"]),
             str(s["stalled_trials"]),
             str(s["trials"]),
             s["milliseconds_text"],
-            s["seconds_text"],
+            page.of(s, "seconds_text"),
         ]
         for s in task["standings"]
     ]
@@ -97,33 +135,37 @@ def _rates(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
         return ""
     table = _table(head, rows, "<r<rrrrr", _plain)
     if any(s["untuned"] for s in task["standings"]):
-        table += "\n↑ ↓ untuned: the best rate lies at that edge of what was searched, so a better one may lie beyond."
+        table += "\n" + page.say(
+            "↑ ↓ untuned: the best rate lies at that edge of what was searched, so a better one may lie beyond.",
+            "↑ ↓ 未调到位：最佳学习率在搜索范围的这一端，更好的可能在范围之外。",
+        )
     return table
 
 
-def _tallies(view: Mapping[str, Any], paint: Any) -> str:
-    head = ["optimizer", *(word for word, _ in words.STATUS.values())]
+def _tallies(page: _Page) -> str:
+    head = [OPTIMIZER.of(page.language), *(word.of(page.language) for word, _ in words.STATUS.values())]
     rows = [
-        [view["contenders"][tally["contender"]]["label"], *(str(tally[status]) for status in words.STATUS)]
-        for tally in view["tallies"]
+        [page.view["contenders"][tally["contender"]]["label"], *(str(tally[status]) for status in words.STATUS)]
+        for tally in page.view["tallies"]
     ]
-    return _table(head, rows, "<" + "r" * len(words.STATUS), paint) if rows else ""
+    return _table(head, rows, "<" + "r" * len(words.STATUS), page.paint) if rows else ""
 
 
-def _claims(claims: list[dict[str, Any]]) -> str:
+def _claims(page: _Page, claims: list[dict[str, Any]]) -> str:
     """Each sentence as an item under the label of its kind, but for those that repeat the ranking just above."""
     lines = []
-    for label, sentences in words.by_kind(claims):
-        lines.append(f"{label}:")
+    for label, sentences in words.by_kind(claims, language=page.language):
+        lines.append(label + page.say(":", "："))
         lines += [_fill(sentence, "  - ", "    ") for sentence in sentences]
     return "\n".join(lines)
 
 
-def _reproduce(view: Mapping[str, Any], paint: Any) -> str:
-    how = view["reproduce"]
+def _reproduce(page: _Page) -> str:
+    how = page.view["reproduce"]
     machine = ", ".join(f"{key} {value}" for key, value in [*how["versions"].items(), *how["hardware"].items()])
-    lines = [_fill(f"With {machine}.")] if machine else []
-    return "\n".join([*lines, f"To run it again: {paint(how['command'], BOLD)}"])
+    lines = [_fill(page.say(f"With {machine}.", f"环境：{machine}。"))] if machine else []
+    again = page.say("To run it again: ", "再运行一次：")
+    return "\n".join([*lines, f"{again}{page.paint(how['command'], BOLD)}"])
 
 
 # ---- layout ----------------------------------------------------------------------------------------------------------
@@ -132,7 +174,7 @@ def _reproduce(view: Mapping[str, Any], paint: Any) -> str:
 def _table(head: list[str], rows: list[list[str]], align: str, paint: Any, styles: Sequence[str] = ()) -> str:
     """Columns as wide as their widest cell, measured in terminal cells; the names give way if that is too much."""
     widths = [max(cell_len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    named = head.index("optimizer")
+    named = next(i for i, cell in enumerate(head) if cell in (OPTIMIZER.en, OPTIMIZER.zh))
     excess = sum(widths) + 2 * (len(widths) - 1) - WIDTH
     if excess > 0:
         widths[named] = max(9, widths[named] - excess)
@@ -151,15 +193,23 @@ def _cut(cell: str, width: int) -> str:
 
 
 def _fill(paragraph: str, first: str = "", rest: str = "") -> str:
-    return textwrap.fill(paragraph, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    """Wrapped at WIDTH terminal cells; Chinese breaks between any two characters, but not before a closing mark."""
+    if paragraph.isascii() or not _IDEOGRAPH.search(paragraph):
+        return textwrap.fill(paragraph, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    lines, line = [], first
+    for token in _TOKEN.findall(paragraph):
+        for piece in [token] if cell_len(token) < WIDTH // 2 else token:  # no name is wider than a line
+            if cell_len(line + piece.rstrip()) > WIDTH:
+                lines.append(line.rstrip())
+                line = rest + piece.lstrip()
+            else:
+                line += piece
+    return "\n".join([*lines, line.rstrip()])
 
 
-def _wrapped(paragraph: str, paint: Any, style: str) -> str:
-    return _lines(textwrap.wrap(paragraph, WIDTH, break_on_hyphens=False), paint, style)
-
-
-def _lines(lines: Iterable[str], paint: Any, style: str) -> str:
-    return "\n".join(paint(line, style) for line in lines)
+_IDEOGRAPH = re.compile("[\u4e00-\u9fff]")
+_TOKEN = re.compile(r"[（“]*(?:[\u4e00-\u9fff]|[^\s\u4e00-\u9fff，。；：、！？（）“”]+)?[，。；：、！？）”]*\s*")
+"""An ideograph, or a word without any, with the marks that must stay beside it and the space after it."""
 
 
 def _painted(content: str, style: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from steepest.language import Text
 from steepest.report import curves
 from steepest.report.domains import forest_domain, loss_domain, metric_domains, rate_domain
 from steepest.report.rounding import decimals_for, one_line, significant
@@ -19,6 +20,7 @@ from steepest.report.style import COLOURS, DASHES, MARKERS, styles
 from steepest.types import Contender, Outcome, StudyRecord, Trace
 from steepest.verdict import numbers
 from steepest.verdict.nouns import Claim, TaskVerdict, Verdict
+from steepest.verdict.terms import term
 
 SCHEMA = 1
 """Rises whenever a reader of an older view would misread a newer one."""
@@ -44,11 +46,11 @@ def view(study: StudyRecord, verdict: Verdict, traces: Mapping[str, Trace]) -> d
             "trials": len(study.results),
             "planned": study.trials_planned,
             "failed": failed,
-            "time": numbers.duration(study.seconds),
+            **_both("time", numbers.duration(study.seconds)),
             "reference": one_line(study.reference),
             "confidence": verdict.confidence,
         },
-        "headline": _headline(verdict.claims, say),
+        **_headlines(verdict.claims, say),
         "claims": _claims(verdict.claims, say),
         "contenders": [
             {**_contender(contender), "colour": look.colour, "dash": look.dash, "marker": MARKERS[look.dash]}
@@ -103,25 +105,27 @@ def _task(
     return {
         "name": one_line(task.name),
         "label": one_line(task.name, LABEL),
-        "title": one_line(task.title),
-        "metric": one_line(task.metric),
+        **_both("title", term(task.title)),
+        **_both("metric", term(task.metric)),
         "unit": one_line(task.unit),
-        "loss_name": one_line(task.loss_name),
+        **_both("loss_name", term(task.loss_name)),
         "higher_is_better": task.higher_is_better,
         "decimals": decimals,
         "margin": significant(verdict.margin * scale),
         "margin_text": f"{verdict.margin * scale:.3g}" + (" points" if task.unit == "%" else ""),
+        "margin_text_zh": f"{verdict.margin * scale:.3g}" + (" 个百分点" if task.unit == "%" else ""),
         "n_train": task.n_train,
         "n_valid": task.n_valid,
         "n_test": task.n_test,
         "parameters": task.parameters,
         "luck": [one_line(item) for item in task.luck],
+        "luck_zh": [one_line(term(item).zh) for item in task.luck],
         "source": one_line(task.source),
         "target": significant(None if task.target is None else task.target * scale),
         "best": _index(study.contenders, verdict.best),
         "reference": _index(study.contenders, verdict.reference),
         "ties": [_index(study.contenders, name) for name in verdict.ties],
-        "headline": _headline(verdict.claims, say),
+        **_headlines(verdict.claims, say),
         "claims": _claims(verdict.claims, say),
         "paired": verdict.paired,
         "mixed": len({(entry["batch_size"], entry["steps"]) for entry in entries}) > 1,
@@ -151,19 +155,33 @@ def _sayer(study: StudyRecord) -> Callable[[str], str]:
     return say
 
 
-def _headline(claims: Iterable[Claim], say: Callable[[str], str]) -> list[str]:
-    """The paragraph to read first: its first sentence, which is set large, and the rest."""
-    text = " ".join(say(claim.sentence) for claim in claims if claim.part == "headline")
-    return re.split(r"(?<=[.!?]) +(?=[A-Z])", text, maxsplit=1) if text else []
+def _headlines(claims: Iterable[Claim], say: Callable[[str], str]) -> dict[str, list[str]]:
+    """The paragraph to read first in either language: its first sentence, which is set large, and the rest."""
+    said = [claim.says for claim in claims if claim.part == "headline"]
+    en, zh = " ".join(say(text.en) for text in said), "".join(say(text.zh) for text in said)
+    return {
+        "headline": re.split(r"(?<=[.!?]) +(?=[A-Z])", en, maxsplit=1) if en else [],
+        "headline_zh": re.split(r"(?<=[。！？])(?!$)", zh, maxsplit=1) if zh else [],
+    }
 
 
 def _claims(claims: Iterable[Claim], say: Callable[[str], str]) -> list[dict[str, Any]]:
     """The claims that are not part of the headline, in the order in which the verdict tells them."""
     return [
-        {"kind": c.kind, "sentence": say(c.sentence), "pair": c.kind in ("tie", "behind") and _is_pair(c)}
+        {
+            "kind": c.kind,
+            "sentence": say(c.says.en),
+            "sentence_zh": say(c.says.zh),
+            "pair": c.kind in ("tie", "behind") and _is_pair(c),
+        }
         for c in claims
         if c.part == "detail"
     ]
+
+
+def _both(key: str, text: Text) -> dict[str, str]:
+    """One thing under its key, and in Chinese under the same key with `_zh`."""
+    return {key: one_line(text.en), f"{key}_zh": one_line(text.zh)}
 
 
 def _is_pair(claim: Claim) -> bool:
@@ -180,7 +198,8 @@ def _reproduce(study: StudyRecord) -> dict[str, Any]:
         "rates": protocol.rates,
         "decades": protocol.decades,
         "extra_rates": protocol.extra_rates,
-        "given_up": [one_line(sentence) for sentence in study.given_up],
+        "given_up": [one_line(text.en) for text in study.given_up],
+        "given_up_zh": [one_line(text.zh) for text in study.given_up],
         "versions": {one_line(key): one_line(value) for key, value in study.versions.items()},
         "hardware": {one_line(key): one_line(value) for key, value in study.hardware.items()},
     }

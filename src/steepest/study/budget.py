@@ -14,6 +14,7 @@ from dataclasses import replace
 from scipy.special import stdtrit
 
 from steepest.errors import BudgetTooSmall
+from steepest.language import Text, say
 from steepest.study.manner import Manner, Manners, step_milliseconds
 from steepest.study.planner import (
     batch_size_of,
@@ -65,33 +66,45 @@ def plan_within(
     )
 
 
-def ever_smaller(spec: StudySpec) -> Iterator[tuple[Protocol, tuple[str, ...]]]:
+def ever_smaller(spec: StudySpec) -> Iterator[tuple[Protocol, tuple[Text, ...]]]:
     """The protocol asked for, then ever smaller ones, each with what was given up, in sentences."""
     asked = protocol = spec.protocol
-    given_up: dict[str, str] = {}
+    given_up: dict[str, Text] = {}
     yield protocol, ()
     if not spec.contenders[0].rates:  # rates of the user's own are not ours to drop
         if asked.extra_rates:
             protocol = replace(protocol, extra_rates=0)
-            given_up["refinement"] = (
-                f"Refinement and the edge rule ({asked.extra_rates} more rates for every optimizer) were given up."
+            given_up["refinement"] = say(
+                "Refinement and the edge rule ({n} more rates for every optimizer) were given up.",
+                "放弃了细化和边界规则（每个优化器再多试 {n} 个学习率）。",
+                n=asked.extra_rates,
             )
             yield protocol, tuple(given_up.values())
         for rates in LEAST_RATES:
             if rates < asked.rates:
                 protocol = replace(protocol, rates=rates)
-                given_up["rates"] = f"The grid has {rates} rates instead of {asked.rates}."
+                given_up["rates"] = say(
+                    "The grid has {rates} rates instead of {asked}.",
+                    "网格有 {rates} 个学习率，而不是 {asked} 个。",
+                    rates=rates,
+                    asked=asked.rates,
+                )
                 yield protocol, tuple(given_up.values())
     for seeds in range(asked.seeds - 1, LEAST_SEEDS - 1, -1):
         protocol = replace(protocol, seeds=seeds)
-        given_up["seeds"] = f"There are {seeds} seeds instead of {asked.seeds}."
+        given_up["seeds"] = say(
+            "There are {seeds} seeds instead of {asked}.",
+            "用 {seeds} 个随机种子，而不是 {asked} 个。",
+            seeds=seeds,
+            asked=asked.seeds,
+        )
         yield protocol, tuple(given_up.values())
 
 
 def _plan(
     spec: StudySpec,
     protocol: Protocol,
-    given_up: tuple[str, ...],
+    given_up: tuple[Text, ...],
     facts: Sequence[TaskFacts],
     times: Times,
     own_batch: Times,
@@ -117,7 +130,8 @@ def _plan(
         runs=tuple(runs),
         trials=len(spec.tasks) * sum(trials_of(contender, protocol) for contender in spec.contenders),
         seconds=wall_seconds(costs, spec.workers),
-        given_up=given_up,
+        given_up=tuple(each.en for each in given_up),
+        given_up_zh=tuple(each.zh for each in given_up),
         resolution=resolution(protocol.seeds),
     )
 

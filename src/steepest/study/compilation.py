@@ -51,11 +51,12 @@ class Compilation:
 
     def _groups(self, facts: Iterable[TaskFacts], times: Times) -> Iterator[_Group]:
         for task, known in zip(self.spec.tasks, facts, strict=True):
-            sizes: dict[int, list[Contender]] = {}
+            sizes: dict[tuple[int, str], list[Contender]] = {}
             for contender in self.spec.contenders:
                 if not known.compiler_obstacle and engine_of(self.spec, contender, known) == "fleet":
-                    sizes.setdefault(batch_size_of(contender, known), []).append(contender)
-            for batch_size, contenders in sizes.items():
+                    kind = (batch_size_of(contender, known), str(dict(contender.axes)))
+                    sizes.setdefault(kind, []).append(contender)
+            for (batch_size, _), contenders in sizes.items():
                 mine = {contender.name: times[known.name, contender.name] for contender in contenders}
                 yield _Group(self, task.ref, known, batch_size, contenders, mine)
 
@@ -71,7 +72,7 @@ class _Wanted:
 
 @dataclass
 class _Group:
-    """Contenders with one task and one batch size, whose gradients are therefore the same program."""
+    """Contenders with one task, one batch size and the same axes, whose gradients are therefore the same program."""
 
     asked: Compilation
     task: TaskRef

@@ -40,7 +40,9 @@ def compile(spec: StudySpec, task: TaskRef, contender: Contender, batch_size: in
     The job's id is the library's, as far as a planner can know it: a gradient is the same for all contenders.
     """
     how = _how(spec, batch_size) | {"lanes": lanes, "compiled": [part]}
-    same = {"kind": "compile", **how, "versions": versions()}
+    same: dict[str, Any] = {"kind": "compile", **how, "versions": versions()}
+    if contender.axes:  # another task, to all intents
+        same["axes"] = dict(contender.axes)
     name = _id(task, {**same, **_what(contender)}, contender.rule) if part == "update" else _id(task, same, part)
     return {"kind": "compile", "id": name, "task": asdict(task), "contender": asdict(contender), **how}
 
@@ -50,12 +52,16 @@ def _how(spec: StudySpec, batch_size: int) -> dict[str, Any]:
 
 
 def _what(contender: Contender) -> dict[str, Any]:
-    return {"rule": contender.rule, "settings": dict(contender.settings), "schedule": contender.schedule}
+    what: dict[str, Any] = {"rule": contender.rule, "settings": dict(contender.settings)}
+    what["schedule"] = contender.schedule
+    return what | ({"axes": dict(contender.axes)} if contender.axes else {})
 
 
 def _id(task: TaskRef, what: Mapping[str, Any], *words: str) -> str:
     """The same for the same question, under whatever names the study asks it."""
-    where = {"source": task.source, "locator": task.locator, "digest": task.digest}
+    where: dict[str, Any] = {"source": task.source, "locator": task.locator, "digest": task.digest}
+    if task.options:
+        where["options"] = dict(task.options)
     return f"{slug(Path(task.locator).stem, *words)}-{fingerprint(where | dict(what))}"
 
 

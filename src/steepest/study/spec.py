@@ -74,6 +74,8 @@ class Plan(Noun):
     seconds: float
     """Forecast of the training, on all workers."""
     given_up: tuple[str, ...] = ()
+    given_up_zh: tuple[str, ...] = ()
+    """The same sentences in Chinese; none in studies that are older than these."""
     resolution: float | None
     """Smallest difference that can be told from luck, in standard deviations of a replicate; None for one seed."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from steepest.errors import StudyFolderError
 from steepest.files import file_digest, read_trace, write_json, write_trace
+from steepest.language import Text
 from steepest.study import lock
 from steepest.study.database import DATABASE, get_rows, is_damage, needs_rollback, put_rows, reader, transaction, writer
 from steepest.study.lock import FolderLock
@@ -229,7 +230,7 @@ def read(folder: Path) -> StudyRecord:
         times=plan.times if plan else (),
         trials_planned=len(found) if finished else plan.trials if plan else spec.asked_trials(),
         seconds=seconds,
-        given_up=plan.given_up if plan else (),
+        given_up=tuple(map(Text, plan.given_up, plan.given_up_zh or plan.given_up)) if plan else (),
         versions=spec.versions,
         hardware=spec.hardware,
     )

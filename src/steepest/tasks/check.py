@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from steepest.errors import BadTask
 from steepest.tasks.arrays import shape_of
 from steepest.tasks.calling import Called
+from steepest.tasks.keras_models import takes_probabilities
 from steepest.tasks.metrics import SAME_SHAPE, accuracy, is_cross_entropy, r2
 from steepest.tasks.task import Splits, Task
 
@@ -42,7 +43,7 @@ def check(task: Task) -> None:
 
 def _model(task: Task) -> nn.Module:
     with told("model()"):
-        model, twin = task.model(), task.model()
+        model, twin = task.made(), task.made()
     if not isinstance(model, nn.Module):
         raise BadTask(f"model() returned a {type(model).__name__}; it must return a torch.nn.Module.")
     if any(isinstance(p, nn.UninitializedParameter) for p in model.parameters()):
@@ -164,6 +165,7 @@ def _check_metric(task: Task, model: nn.Module, splits: Splits) -> None:
 
 def _check_accuracy(task: Task, outputs: Tensor, targets: Tensor, shapes: str) -> None:
     probabilities = isinstance(task.loss, nn.BCELoss) or task.loss is nn.functional.binary_cross_entropy
+    probabilities = probabilities or takes_probabilities(task.loss)
     if probabilities or (targets.is_floating_point() and is_cross_entropy(task.loss)):
         raise BadTask(
             "accuracy reads class numbers or logits, but this loss takes probabilities; use "

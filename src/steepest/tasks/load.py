@@ -1,4 +1,4 @@
-"""Tasks by reference: from the catalogue, from a user's file, or from the memory of whoever began the study.
+"""Tasks by reference: from the catalogue, a user's file, data, or the memory of whoever began the study.
 
 A task file is a Python file that defines `task`: a `steepest.Task`, or a function without arguments that returns one.
 """
@@ -6,6 +6,7 @@ A task file is a Python file that defines `task`: a `steepest.Task`, or a functi
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from steepest.errors import BadInput, BadTask, SteepestError
-from steepest.tasks import catalogue
+from steepest.tasks import catalogue, own_files
 from steepest.tasks.task import Task
 from steepest.types import TaskRef
 
@@ -41,6 +42,8 @@ def resolve(ref: TaskRef, memory: Mapping[str, Task] | None = None) -> Task:
         return task
     if ref.source == "catalogue":
         return _built(ref.locator)
+    if ref.source == "data":
+        return own_files.resolve(ref)
     source = _read(Path(ref.locator))
     if ref.digest and sha256(source).hexdigest() != ref.digest:
         raise BadTask(f"{ref.locator} has changed since this study began; put the old file back, or begin a new study.")
@@ -77,6 +80,8 @@ def _run(path: Path, source: bytes) -> Task:
     sys.modules[module.__name__] = module  # dataclasses and torch look classes up by their module
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
+    if "keras" not in sys.modules:
+        os.environ.setdefault("KERAS_BACKEND", "torch")  # the only one that can be trained here; read at its import
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)
         found = module.__dict__.get("task")

@@ -22,6 +22,7 @@ from steepest import rng
 from steepest.errors import BadTask
 from steepest.tasks.arrays import PARTS, Pool, pool_of
 from steepest.tasks.calling import Called, own_loss
+from steepest.tasks.keras_models import KerasModule, adopted, draws_numbers, loss_of, luck_of
 from steepest.tasks.metrics import MARGIN, Loss, Metric, metric_of, natural_margin
 from steepest.tasks.splits import Scaling, Splits, draw_parts, drawn_parts, moments, part_sizes
 from steepest.types import TaskFacts
@@ -50,10 +51,12 @@ class Task:
     """
 
     model: Callable[[], nn.Module]
-    """A function (or class) without arguments that builds the model anew, with weights from torch's generator."""
-    loss: Loss = own_loss
+    """A function (or class) without arguments that builds the model anew, with weights from torch's generator: a torch
+    module, or a Keras model on Keras' torch backend."""
+    loss: Callable[..., Any] = own_loss
     """loss(outputs, targets) → scalar, the mean over a batch. Left out, the model returns its own loss (a scalar; or
-    `loss` in a dict, an object or a tuple), and data are all that it is called with, targets included."""
+    `loss` in a dict, an object or a tuple), and data are all that it is called with, targets included. A loss of
+    Keras, which takes targets first, is taken as it is."""
     train: Any = field(default=None, repr=False)
     valid: Any = field(default=None, repr=False)
     test: Any = field(default=None, repr=False)
@@ -89,6 +92,7 @@ class Task:
         if not callable(self.loss) or isinstance(self.loss, type):
             hint = f"{self.loss.__name__}()" if isinstance(self.loss, type) else "torch.nn.functional.cross_entropy"
             raise BadTask(f"loss is {self.loss!r}; pass a function of outputs and targets, such as {hint}.")
+        object.__setattr__(self, "loss", loss_of(self.loss))
         self.quality  # noqa: B018  an unknown metric is told here, not in a worker
         self._check_numbers()
         self._check_parts()
@@ -106,19 +110,54 @@ class Task:
         first, *others = (column[index] for column in splits.inputs)
         targets = splits.targets[index]
         if (scaling := splits.scaling) is not None:
-            first = (first - scaling.input_shift) / scaling.input_scale
+            if first.is_floating_point():  # class numbers and words stay what they are
+                first = (first - scaling.input_shift) / scaling.input_scale
             if scaling.target_shift is not None and scaling.target_scale is not None:
                 targets = (targets - scaling.target_shift) / scaling.target_scale
         return (first, *others), targets
 
+    def training_batch(
+        self, splits: Splits, positions: np.ndarray, seed: int, start: int
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """What the steps k = start, start + 1, … of a seed train on, whose examples are at positions [steps, B]: one
+        row an example, as in `batch`, in that order. A task that changes its examples anew at each step does it
+        here."""
+        return self.batch(splits, positions.reshape(-1))
+
+    @property
+    def training_loss(self) -> Loss:
+        """The loss whose gradient is followed; on validation and test it is `loss` that is measured."""
+        return self.loss
+
+    changes_examples = False
+    """Whether an example is another one at every step."""
+
+    def training_batch(
+        self, splits: Splits, positions: np.ndarray, seed: int, start: int
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """What the steps k = start, start + 1, … of a seed train on, whose examples are at positions [steps, B]: one
+        row an example, as in `batch`, in that order. A task that changes its examples anew at each step does it
+        here."""
+        return self.batch(splits, positions.reshape(-1))
+
+    @property
+    def training_loss(self) -> Loss:
+        """The loss whose gradient is followed; on validation and test it is `loss` that is measured."""
+        return self.loss
+
+    changes_examples = False
+    """Whether an example is another one at every step."""
+
     def build_model(self, seed: int, dtype: torch.dtype = torch.float32) -> nn.Module:
         """The model with the initial weights of this seed; the caller's random state is left as it was."""
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(rng.integer(seed, "weights"))
-            model = self.model().to(dtype)
-        if self._pool.names or self.has_own_loss:
-            return Called(model, self._pool.names, self.has_own_loss)
-        return model
+        with luck_of(rng.integer(seed, "weights"), dtype):
+            model = self.made().to(dtype)
+        names = () if isinstance(model, KerasModule) else self._pool.names
+        return Called(model, names, self.has_own_loss) if names or self.has_own_loss else model
+
+    def made(self) -> Any:
+        """What `model` makes: a torch module, as a Keras model becomes one; check says so where it is none."""
+        return adopted(self.model(), self._pool.names, tuple(column[:2] for column in self._pool.inputs))
 
     @property
     def has_own_loss(self) -> bool:
@@ -264,7 +303,8 @@ class Task:
         if any(not torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True)):
             luck.append("initial weights")
         luck.append("order of the batches")
-        if any(isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 for module in model.modules()):
+        drops = any(isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 for module in model.modules())
+        if drops or draws_numbers(model):
             luck.append("dropout")
         drawn = drawn_parts(self._pool)
         if len(drawn) > 1:

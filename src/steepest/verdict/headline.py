@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from steepest.language import Text, say
 from steepest.verdict import numbers
 from steepest.verdict.details import edge, failure, only_just_behind, unsure
 from steepest.verdict.diagnostics import AtEdge
@@ -43,65 +44,112 @@ def headline(scene: Scene) -> Iterator[Claim]:
 
 
 def nothing_works(scene: Scene) -> Claim:
-    sentence = (
-        f"{scene.title}: nothing can be recommended, because no optimizer got through its training in any repeat. Look "
-        "at the data and the model first, then at the rates that were tried."
+    says = say(
+        "{title}: nothing can be recommended, because no optimizer got through its training in any repeat. Look at the "
+        "data and the model first, then at the rates that were tried.",
+        "{title}：没有可推荐的优化器，因为在任何一次重复中都没有优化器能完成训练。请先检查数据和模型，再看试过的学习率。",
+        title=scene.title,
     )
-    return Claim(sentence, {"contenders": len(scene.verdict.standings)}, scene.keys(scene.best), "failure")
+    return Claim(says, {"contenders": len(scene.verdict.standings)}, scene.keys(scene.best), "failure")
 
 
 def nothing_yet(scene: Scene) -> Claim:
-    sentence = f"{scene.title}: too early to say anything, since no optimizer has completed a repeat."
-    return Claim(sentence, {"repeats": 0}, scene.keys(scene.best), "weak")
+    says = say(
+        "{title}: too early to say anything, since no optimizer has completed a repeat.",
+        "{title}：现在下结论为时过早，还没有优化器完成过一次重复。",
+        title=scene.title,
+    )
+    return Claim(says, {"repeats": 0}, scene.keys(scene.best), "weak")
 
 
 def too_early(scene: Scene) -> Claim:
     best = scene.best
     assert best.quality is not None
-    count = best.replicates
-    ahead = "is ahead with" if scene.others else "reaches"
-    at = f", at a learning rate of {numbers.rate(best.rate)}" if best.rate is not None else ""
-    sentence = (
-        f"{scene.title}: not enough to judge. A verdict takes at least {ENOUGH} repeats, and {best.contender} has "
-        f"{count}. So far it {ahead} {scene.reached(best.quality.value)}{at}. Keep what you have, or run more seeds."
+    at = Text("", "")
+    if best.rate is not None:
+        at = say(" at a learning rate of {rate}", "（学习率 {rate}）", rate=numbers.rate(best.rate))
+    says = say(
+        "{title}: not enough to judge. A verdict takes at least {enough} repeats, and {best} has {count}. So far it "
+        "{ahead} {reached}{at}. Keep what you have, or run more seeds.",
+        "{title}：数据还不足以判断。下结论至少需要 {enough} 次重复，而 {best} 只有 {count} 次。"
+        "目前它{ahead}{reached}{at}。请继续用您现有的，或增加随机种子。",
+        title=scene.title,
+        enough=ENOUGH,
+        best=best.contender,
+        count=best.replicates,
+        ahead=Text("is ahead with", "领先，达到") if scene.others else Text("reaches", "达到"),
+        reached=scene.reached(best.quality.value),
+        at=at,
     )
-    return Claim(sentence, _figures(scene), scene.keys(best), "weak")
+    return Claim(says, _figures(scene), scene.keys(best), "weak")
 
 
 def use(scene: Scene) -> Claim:
     """What to use, and whether something else would do as well."""
     best = scene.best
     assert best.quality is not None
-    take = best.contender
+    take = Text(best.contender, best.contender)
     if best.rate is not None:
-        take += f" with a learning rate of {numbers.rate(best.rate)}"
-    reached = f"it reaches {scene.reached(best.quality.value)}, the mean of {best.replicates} repeats"
+        take = say(
+            "{best} with a learning rate of {rate}", "{best}，学习率取 {rate}", best=take, rate=numbers.rate(best.rate)
+        )
+    reached = say(
+        "it reaches {level}, the mean of {n} repeats",
+        "{n} 次重复的平均结果为{level}",
+        level=scene.reached(best.quality.value),
+        n=best.replicates,
+    )
     if not scene.ties:
-        return Claim(f"{scene.title}: use {take}; {reached}.", _figures(scene), scene.keys(best), "use")
+        says = say("{title}: use {take}; {reached}.", "{title}：请用 {take}；{reached}。",
+                   title=scene.title, take=take, reached=reached)  # fmt: skip
+        return Claim(says, _figures(scene), scene.keys(best), "use")
     names = [item.contender for item in scene.ties]
     if len(names) == len(scene.others):
-        sentence = f"{scene.title}: a tie, so keep what you have. {_no_difference(scene)}. "
-        sentence += f"Starting fresh, take {take}: {reached}."
-    else:
-        those = "one of these" if len(names) > 1 else "that"
-        sentence = (
-            f"{scene.title}: use {take}; {reached}. {_no_difference(scene)}: if you already use {those}, keep it."
+        says = say(
+            "{title}: a tie, so keep what you have. {alike}. Starting fresh, take {take}: {reached}.",
+            "{title}：不相上下，继续用您现有的即可。{alike}。若从头开始，可选 {take}：{reached}。",
+            title=scene.title,
+            alike=_no_difference(scene),
+            take=take,
+            reached=reached,
         )
-    return Claim(sentence, {**_figures(scene), "ties": len(names)}, scene.keys(best, *scene.ties), "tie")
+    else:
+        says = say(
+            "{title}: use {take}; {reached}. {alike}: if you already use {those}, keep it.",
+            "{title}：请用 {take}；{reached}。{alike}：如果您已经在用{those}，不必更换。",
+            title=scene.title,
+            take=take,
+            reached=reached,
+            alike=_no_difference(scene),
+            those=Text("one of these", "其中之一") if len(names) > 1 else Text("that", "它"),
+        )
+    return Claim(says, {**_figures(scene), "ties": len(names)}, scene.keys(best, *scene.ties), "tie")
 
 
-def _no_difference(scene: Scene) -> str:
+def _no_difference(scene: Scene) -> Text:
     """Why ties are ties: because nobody can know, because the difference is small, or both. The reference comes first,
     since that is what most readers use."""
     names = sorted((item.contender for item in scene.ties), key=lambda name: name != scene.verdict.reference)
-    some = numbers.names(names if len(names) <= NAMED else [*names[: NAMED - 1], f"{len(names) - NAMED + 1} others"])
+    rest = len(names) - NAMED + 1
+    named = names if len(names) <= NAMED else [*names[: NAMED - 1], Text(f"{rest} others", f"另外 {rest} 个")]
+    some = numbers.names(named)
     small = [only_just_behind(item) for item in scene.ties]
     best = scene.best.contender
     if all(small):
-        return f"The difference between {best} and {some} is too small to matter"
+        return say(
+            "The difference between {best} and {some} is too small to matter",
+            "{best} 与 {some} 的差距小到没有实际意义",
+            best=best,
+            some=some,
+        )
     if any(small):
-        return f"The difference between {best} and {some} is too small to matter or to be sure of"
-    return f"The data can't tell {best} from {some}"
+        return say(
+            "The difference between {best} and {some} is too small to matter or to be sure of",
+            "{best} 与 {some} 的差距小到没有实际意义，或无法确定",
+            best=best,
+            some=some,
+        )
+    return say("The data can't tell {best} from {some}", "数据无法区分 {best} 与 {some}", best=best, some=some)
 
 
 def lead(scene: Scene) -> Iterator[Claim]:
@@ -109,26 +157,47 @@ def lead(scene: Scene) -> Iterator[Claim]:
     if scene.behind:
         second = scene.behind[0]
         assert second.behind_best is not None
-        who = "The best of the others" if scene.ties else "The next best"
-        sentence = f"{who}, {second.contender}, is behind by {scene.size(second.behind_best)}."
-        yield scene.pair_claim(sentence, second, "behind")
+        says = say(
+            "{who}, {second}, is behind by {size}.",
+            "{who} {second} 落后 {size}。",
+            who=Text("The best of the others", "其余优化器中最好的")
+            if scene.ties
+            else Text("The next best", "排在其后的"),
+            second=second.contender,
+            size=scene.size(second.behind_best),
+        )
+        yield scene.pair_claim(says, second, "behind")
     elif scene.ties:
         second = scene.ties[0]
         assert second.behind_best is not None
         if only_just_behind(second):
-            sentence = f"The closest, {second.contender}, is behind by {scene.size(second.behind_best)}."
+            says = say(
+                "The closest, {second}, is behind by {size}.",
+                "最接近的 {second} 落后 {size}。",
+                second=second.contender,
+                size=scene.size(second.behind_best),
+            )
         else:
-            reach = scene.reach(second.behind_best, scene.best.contender)
-            sentence = f"The closest, {second.contender}, is {reach}."
-        yield scene.pair_claim(sentence, second, "tie")
+            says = say(
+                "The closest, {second}, is {reach}.",
+                "最接近的 {second} {reach}。",
+                second=second.contender,
+                reach=scene.reach(second.behind_best, scene.best.contender),
+            )
+        yield scene.pair_claim(says, second, "tie")
 
 
 def yardstick(scene: Scene) -> Iterator[Claim]:
     """What the best gains over the reference, where the sentence before has not said it."""
     for item in scene.behind[1:]:
         if item.contender == scene.verdict.reference and item.behind_best is not None:
-            sentence = f"This study's yardstick, {item.contender}, is behind by {scene.size(item.behind_best)}."
-            yield scene.pair_claim(sentence, item, "behind")
+            says = say(
+                "This study's yardstick, {who}, is behind by {size}.",
+                "本研究的参照 {who} 落后 {size}。",
+                who=item.contender,
+                size=scene.size(item.behind_best),
+            )
+            yield scene.pair_claim(says, item, "behind")
 
 
 def rate(scene: Scene) -> Iterator[Claim]:
@@ -137,17 +206,39 @@ def rate(scene: Scene) -> Iterator[Claim]:
     if best.rate is None or best.safe_rates is None or len(best.points) < 2:
         return
     low, high = map(numbers.rate, best.safe_rates)
-    level = f"within 5 % of its best validation {scene.task.metric}"
+    level = say("within 5 % of its best validation {metric}", "与最佳验证{metric}相差不到 5%", metric=scene.metric)
     if best.decades_5pct >= FORGIVING:
-        sentence = f"Its rate is forgiving: anything from {low} to {high} stays {level}."
+        says = say(
+            "Its rate is forgiving: anything from {low} to {high} stays {level}.",
+            "它对学习率很宽容：从 {low} 到 {high} 都{level}。",
+            low=low,
+            high=high,
+            level=level,
+        )
     elif best.decades_5pct >= TOUCHY:
-        sentence = f"Its rate needs some care: only from {low} to {high} does it stay {level}."
+        says = say(
+            "Its rate needs some care: only from {low} to {high} does it stay {level}.",
+            "它的学习率需要留意：只有从 {low} 到 {high} 才{level}。",
+            low=low,
+            high=high,
+            level=level,
+        )
     elif low == high:
-        sentence = f"Its rate is touchy: none of the other rates tried stays {level}."
+        says = say(
+            "Its rate is touchy: none of the other rates tried stays {level}.",
+            "它对学习率很敏感：试过的其他学习率没有一个{level}。",
+            level=level,
+        )
     else:
-        sentence = f"Its rate is touchy: it must lie between {low} and {high} to stay {level}."
+        says = say(
+            "Its rate is touchy: it must lie between {low} and {high} to stay {level}.",
+            "它对学习率很敏感：必须在 {low} 到 {high} 之间，才{level}。",
+            low=low,
+            high=high,
+            level=level,
+        )
     figures = {"rate": best.rate, "low": best.safe_rates[0], "high": best.safe_rates[1], "decades": best.decades_5pct}
-    yield Claim(sentence, figures, scene.keys(best), "rate")
+    yield Claim(says, figures, scene.keys(best), "rate")
 
 
 def leaner(scene: Scene) -> Iterator[Claim]:
@@ -159,11 +250,28 @@ def leaner(scene: Scene) -> Iterator[Claim]:
     theirs, item = min(lean, key=lambda pair: pair[0])
     if theirs >= mine:
         return
-    what = f"{theirs:.3g} bytes for each of the model's parameters" if theirs else "nothing between steps"
-    own = f"{mine:.3g}" if theirs else f"{mine:.3g} bytes for each of the model's parameters"
-    which = "The leanest of these in memory" if len(scene.ties) > 1 else "Leaner in memory"
-    sentence = f"{which} is {item.contender}: it keeps {what} where {scene.best.contender} keeps {own}."
-    yield Claim(sentence, {"bytes": theirs, "bytes_of_best": mine}, scene.keys(scene.best, item), "use")
+    which = Text("Leaner in memory", "更省内存的是")
+    if len(scene.ties) > 1:
+        which = Text("The leanest of these in memory", "其中最省内存的是")
+    keeps = (
+        say(
+            "{theirs:.3g} bytes for each of the model's parameters where {best} keeps {mine:.3g}",
+            "为模型的每个参数保存 {theirs:.3g} 字节，而 {best} 保存 {mine:.3g} 字节",
+            theirs=theirs,
+            best=scene.best.contender,
+            mine=mine,
+        )
+        if theirs
+        else say(
+            "nothing between steps where {best} keeps {mine:.3g} bytes for each of the model's parameters",
+            "在两步之间什么也不保存，而 {best} 为模型的每个参数保存 {mine:.3g} 字节",
+            best=scene.best.contender,
+            mine=mine,
+        )
+    )
+    says = say("{which} is {who}: it keeps {keeps}.", "{which} {who}：它{keeps}。",
+               which=which, who=item.contender, keeps=keeps)  # fmt: skip
+    yield Claim(says, {"bytes": theirs, "bytes_of_best": mine}, scene.keys(scene.best, item), "use")
 
 
 def _figures(scene: Scene) -> dict[str, float | int | str | None]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
+from steepest.language import Language, Text, paragraph
 from steepest.types import Contender, TaskFacts
 from steepest.verdict.tuning import Tunability
 
@@ -30,13 +31,19 @@ class Estimate:
 class Claim:
     """One sentence about results, with the numbers in it and what they were read from."""
 
-    sentence: str
+    says: Text
+    """In English and in Chinese."""
     numbers: Mapping[str, float | int | str | None]
     evidence: tuple[str, ...]
     """Keys of what it rests on: "standing:digits/adam", "pair:digits/adam-sgd", "study"."""
     kind: Literal["use", "tie", "behind", "rate", "failure", "edge", "time", "weak", "luck", "change"] = "use"
     part: Literal["headline", "detail"] = "detail"
     """Headline claims, joined in order, are the paragraph that is read first."""
+
+    @property
+    def sentence(self) -> str:
+        """In English."""
+        return self.says.en
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +215,13 @@ class TaskVerdict:
 
     @property
     def headline(self) -> str:
-        """The paragraph to read first."""
-        return " ".join(claim.sentence for claim in self.claims if claim.part == "headline")
+        """The paragraph to read first, in English."""
+        return self.summary.en
+
+    @property
+    def summary(self) -> Text:
+        """The paragraph to read first, in both languages."""
+        return paragraph(claim.says for claim in self.claims if claim.part == "headline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,27 +275,46 @@ class Verdict:
 
     @property
     def headline(self) -> str:
+        """The paragraph to read first, in English."""
+        return self.summary.en
+
+    @property
+    def summary(self) -> Text:
         """The paragraph to read first: the task's own if there is one task, otherwise about all of them."""
         if len(self.tasks) == 1:
-            return self.tasks[0].headline
-        return " ".join(claim.sentence for claim in self.claims if claim.part == "headline")
+            return self.tasks[0].summary
+        return paragraph(claim.says for claim in self.claims if claim.part == "headline")
 
     def __str__(self) -> str:
-        paragraphs = [self.headline]
+        return self.text()
+
+    def text(self, language: Language = "en") -> str:
+        """All sentences, the headline first."""
+        paragraphs = [self.summary.of(language)]
         if len(self.tasks) > 1:
-            paragraphs += [task.headline for task in self.tasks]
+            paragraphs += [task.summary.of(language) for task in self.tasks]
         for claims in (*(task.claims for task in self.tasks), self.claims):
-            paragraphs += ["\n".join(f"- {claim.sentence}" for claim in claims if claim.part == "detail")]
-        return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+            paragraphs += ["\n".join(f"- {claim.says.of(language)}" for claim in claims if claim.part == "detail")]
+        return "\n\n".join(filter(None, paragraphs))
 
     def to_json(self) -> dict[str, Any]:
-        """The verdict as plain JSON values; what is not a finite number becomes null, keys become strings."""
-        tasks = [{**plain(task), "headline": task.headline} for task in self.tasks]
-        return {**plain(self), "headline": self.headline, "tasks": tasks}
+        """The verdict as plain JSON values; what is not a finite number becomes null, keys become strings.
+
+        A claim has `sentence` and `sentence_zh`, a task and the whole `headline` and `headline_zh`.
+        """
+        tasks = [{**plain(task), **_headlines(task.summary)} for task in self.tasks]
+        return {**plain(self), **_headlines(self.summary), "tasks": tasks}
+
+
+def _headlines(summary: Text) -> dict[str, str]:
+    return {"headline": summary.en, "headline_zh": summary.zh}
 
 
 def plain(value: Any) -> Any:
     """Any noun as JSON-ready dicts, lists, strings, numbers and None."""
+    if isinstance(value, Claim):
+        rest = {item.name: plain(getattr(value, item.name)) for item in fields(value)[1:]}
+        return {"sentence": value.says.en, "sentence_zh": value.says.zh, **rest}
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, Mapping):

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from steepest.language import Part, Text, say
 from steepest.types import TaskFacts
 from steepest.verdict import numbers
 from steepest.verdict.diagnostics import Finding
 from steepest.verdict.nouns import Claim, Estimate, Standing, TaskVerdict
+from steepest.verdict.terms import term
 
 F = TypeVar("F", bound=Finding)
 
@@ -29,8 +31,12 @@ class Scene:
         return self.verdict.task
 
     @property
-    def title(self) -> str:
-        return self.task.title or self.task.name
+    def title(self) -> Text:
+        return term(self.task.title or self.task.name)
+
+    @property
+    def metric(self) -> Text:
+        return term(self.task.metric)
 
     @property
     def best(self) -> Standing:
@@ -57,42 +63,65 @@ class Scene:
 
     # ---- figures in words ----
 
-    def level(self, value: float) -> str:
+    def level(self, value: float) -> Text:
         """A level of the metric: "97.4 % accuracy", "R² 0.812", "loss 0.0312"."""
-        metric, figure = self.task.metric, numbers.quality(value, self.task)
-        return f"{figure} {metric}" if self.task.unit == "%" else f"{metric} {figure}"
+        form = "{figure} {metric}" if self.task.unit == "%" else "{metric} {figure}"
+        return say(form, "{metric} {figure}", figure=numbers.quality(value, self.task), metric=self.metric)
 
-    def reached(self, value: float) -> str:
+    def reached(self, value: float) -> Text:
         """A level on test data; a table of other people's results does not tell what it is on."""
-        return self.level(value) + (" on test data" if self.task.n_test else "")
+        level = self.level(value)
+        return say("{level} on test data", "测试集{level}", level=level) if self.task.n_test else level
 
-    def gap(self, value: float) -> str:
+    def gap(self, value: float) -> Text:
         """A difference: "0.8 points", "0.012 in R²"."""
-        figure = numbers.gap(value, self.task)
-        return f"{figure} points" if self.task.unit == "%" else f"{figure} in {self.task.metric}"
+        return self._sized(numbers.gap(value, self.task))
 
     @property
-    def limit(self) -> str:
+    def limit(self) -> Text:
         """The practical margin, to two digits: a quarter of a point must not read as 0.2."""
-        margin = self.verdict.margin
-        if self.task.unit == "%":
-            return f"{numbers.significant(100 * margin, 2)} points"
-        return f"{numbers.significant(margin, 2)} in {self.task.metric}"
+        return self._sized(numbers.significant((100 if self.task.unit == "%" else 1) * self.verdict.margin, 2))
 
-    def size(self, gap: Estimate) -> str:
+    def _sized(self, figure: Part) -> Text:
+        if self.task.unit == "%":
+            return say("{figure} points", "{figure} 个百分点", figure=figure)
+        return say("{figure} in {metric}", "{figure}（{metric}）", figure=figure, metric=self.metric)
+
+    def size(self, gap: Estimate) -> Text:
         """A difference whose sign is settled, with its interval: "0.8 points (likely 0.3 to 1.3)"."""
         low, high = (numbers.gap(end, self.task) for end in (gap.low, gap.high))
-        return f"{self.gap(gap.value)} (likely {low} to {high})"
+        likely = say("likely {low} to {high}", "很可能在 {low} 到 {high} 之间", low=low, high=high)
+        if self.task.unit == "%":
+            return say("{gap} ({likely})", "{gap}（{likely}）", gap=self.gap(gap.value), likely=likely)
+        figure = numbers.gap(gap.value, self.task)
+        return say(
+            "{figure} in {metric} ({likely})",
+            "{figure}（{metric}；{likely}）",
+            figure=figure,
+            metric=self.metric,
+            likely=likely,
+        )
 
-    def reach(self, gap: Estimate, leader: str) -> str:
+    def reach(self, gap: Estimate, leader: str) -> Text:
         """A difference whose sign is open, as the end of a sentence about the one who is behind."""
         ahead, behind = (numbers.gap(end, self.task) for end in (gap.low, gap.high))
-        mean = f"behind {leader} by {self.gap(gap.value)}" if gap.value else f"level with {leader}"
-        return f"{mean} on average, but anything from {ahead} ahead to {behind} behind fits the data"
+        mean = (
+            say("behind {leader} by {gap}", "平均落后 {leader} {gap}", leader=leader, gap=self.gap(gap.value))
+            if gap.value
+            else say("level with {leader}", "平均与 {leader} 持平", leader=leader)
+        )
+        return say(
+            "{mean} on average, but anything from {ahead} ahead to {behind} behind fits the data",
+            "{mean}，但从领先 {ahead} 到落后 {behind} 都与数据相符",
+            mean=mean,
+            ahead=ahead,
+            behind=behind,
+        )
 
-    def named(self, item: Standing) -> str:
-        yardstick = " (this study's yardstick)" if item.contender == self.verdict.reference else ""
-        return f"{item.contender}{yardstick}"
+    def named(self, item: Standing) -> Text:
+        if item.contender == self.verdict.reference:
+            return say("{who} (this study's yardstick)", "{who}（本研究的参照）", who=item.contender)
+        return Text(item.contender, item.contender)
 
     # ---- evidence ----
 
@@ -102,12 +131,12 @@ class Scene:
     def keys(self, *items: Standing) -> tuple[str, ...]:
         return tuple(self.key(item.contender) for item in items)
 
-    def pair_claim(self, sentence: str, item: Standing, kind: Literal["tie", "behind"]) -> Claim:
+    def pair_claim(self, says: Text, item: Standing, kind: Literal["tie", "behind"]) -> Claim:
         """A claim that rests on the difference between the best and `item`."""
         gap = item.behind_best
         assert gap is not None, "a pair was judged without a difference"
         return Claim(
-            sentence,
+            says,
             {"gap": gap.value, "low": gap.low, "high": gap.high, "n": gap.n, "p": item.p_best},
             (self.pair_key(item.contender),),
             kind,

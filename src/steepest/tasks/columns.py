@@ -1,0 +1,249 @@
+"""What the cells of a column mean: numbers, categories, dates, or nothing that a model could learn from. All that is
+assumed is told in a note.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", "#n/a", "missing", "<na>"})
+"""Cells, in small letters, that hold no value."""
+MOSTLY = 0.9
+"""Share of the cells with a value that must be numbers (or dates) for a column to be one of them."""
+MOST_CATEGORIES = 1000
+"""Categories that have a vector of their own; the rarest beyond are one category together."""
+NAMES = 0.5
+"""Share of different texts in a column beyond which they name the rows, and tell nothing about them."""
+LONG = 40
+"""Characters beyond which texts are sentences, on average."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A feature that is a number; NaN where there is none."""
+
+    name: str
+    values: np.ndarray  # [N], float64
+
+
+@dataclass(frozen=True)
+class Categories:
+    """A feature that is one of several names: `codes` count into `labels`."""
+
+    name: str
+    codes: np.ndarray  # [N], int64
+    labels: list[str]
+
+
+Feature = Numbers | Categories
+
+
+@dataclass
+class Reading:
+    """The features found in the columns of a table, and what was done to find them."""
+
+    features: list[Feature] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def features(columns: Mapping[str, Sequence[str]], comma_separates: bool = True) -> Reading:
+    """Features of a table's columns of cells, in order."""
+    reading = Reading()
+    left: dict[str, list[str]] = {}
+    for name, cells in columns.items():
+        counts = Counter(cells)
+        found, why = _feature(name, cells, counts, comma_separates, reading.notes)
+        reading.features += found
+        if why:
+            left.setdefault(why, []).append(repr(name))
+        if formulas := sum(n for cell, n in counts.items() if cell.startswith("=")):
+            reading.notes.append(f"{name!r}: {cells_are(formulas)} a spreadsheet's formula: text to us, and never run.")
+    reading.notes += [f"Left out, {why}: {', '.join(names)}." for why, names in left.items()]
+    return reading
+
+
+def _feature(
+    name: str, cells: Sequence[str], counts: Counter[str], comma_separates: bool, notes: list[str]
+) -> tuple[list[Feature], str]:
+    """The features of a column; or none, and why."""
+    values = {cell: n for cell, n in counts.items() if not is_missing(cell)}
+    present = sum(values.values())
+    if not values:
+        return [], "no values at all"
+    if len(values) == 1 and present == len(cells):
+        return [], "the same value everywhere"
+    if (numbers := as_numbers(name, counts, comma_separates, notes)) is not None:
+        column = np.array([numbers[cell] for cell in cells])
+        if len(cells) > 2 and present == len(cells) and np.all(np.diff(column) == 1):
+            return [], "they count the rows"
+        if missing := int(np.isnan(column).sum()):
+            notes.append(
+                f"{name!r}: {missing} of {len(cells)} missing; each replicate puts its own median there, and a mark "
+                "beside it."
+            )
+        return [Numbers(name, column)], ""
+    if (dates := _as_dates(values)) is not None:
+        written, parse = dates
+        notes.append(f"{name!r}: dates, as {written}; days since the first, place in the year and in the week.")
+        return _date_features(name, cells, parse), ""
+    if len(values) > max(NAMES * present, 20):
+        length = sum(len(cell) * n for cell, n in values.items()) / present
+        if length >= LONG:
+            return [], "texts (name one with --text to learn from it)"
+        return [], "names of single rows, too many different texts"
+    return [_categories(name, cells, values, notes)], ""
+
+
+def is_missing(cell: str) -> bool:
+    return cell.lower() in MISSING
+
+
+def cells_are(count: int) -> str:
+    return "1 cell is" if count == 1 else f"{count} cells are"
+
+
+# ---- numbers ---------------------------------------------------------------------------------------------------------
+
+PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+")
+AROUND = "$€£¥￥% "
+
+
+def as_numbers(
+    name: str, counts: Mapping[str, int], comma_separates: bool, notes: list[str]
+) -> dict[str, float] | None:
+    """Cell → number, NaN where there is none; None if too few cells are numbers.
+
+    Numbers with zeros in front, such as 00501, are codes and no amounts.
+    """
+    cells = [cell for cell in counts if not is_missing(cell)]
+    with_comma = [cell.strip(AROUND) for cell in cells if "," in cell]
+    decimal = (
+        not comma_separates
+        and bool(with_comma)
+        and all(DECIMAL_COMMA.fullmatch(cell) for cell in with_comma)
+        and any(len(cell.rpartition(",")[2]) != 3 or cell.lstrip("+-").startswith("0,") for cell in with_comma)
+    )
+    if any(re.fullmatch(r"0\d+", cell) for cell in cells):
+        return None
+    table = {cell: math.nan if is_missing(cell) else _number(cell, decimal) for cell in counts}
+    strange = [cell for cell in cells if math.isnan(table[cell])]
+    present, wrong = (sum(counts[cell] for cell in group) for group in (cells, strange))
+    if not cells or present - wrong < MOSTLY * present:
+        return None
+    if decimal:
+        notes.append(f"{name!r}: a comma is its decimal point.")
+    if any(cell.strip(AROUND) != cell for cell in cells if cell not in strange):
+        notes.append(f"{name!r}: signs of currency or percent are taken off.")
+    if strange:
+        some = ", ".join(repr(cell[:20]) for cell in strange[:3])
+        notes.append(f"{name!r}: {cells_are(wrong)} no number ({some}) and counted as missing.")
+    return table
+
+
+def _number(cell: str, decimal_comma: bool) -> float:
+    cell = cell.strip(AROUND)
+    if decimal_comma and "," in cell:
+        cell = cell.replace(".", "").replace(",", ".")
+    elif THOUSANDS.fullmatch(cell):
+        cell = cell.replace(",", "")
+    value = float(cell) if PLAIN.fullmatch(cell) else math.nan
+    return value if abs(value) < 1e30 else math.nan  # float32 is what models train in
+
+
+# ---- dates -----------------------------------------------------------------------------------------------------------
+
+FORMATS = {
+    "year-month-day": ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日"),
+    "month/day/year": ("%m/%d/%Y", "%m-%d-%Y"),
+    "day/month/year": ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y"),
+    "day month year": ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
+}
+"""How dates are written. Where every date fits two ways, the first of them is taken, and told."""
+
+Parse = Callable[[str], datetime | None]
+
+
+def _as_dates(values: Mapping[str, int]) -> tuple[str, Parse] | None:
+    """How the cells are written as dates, and what reads them; None if they are none."""
+    sample = [*values]
+    if not all(re.search(r"\d.*[-/.年 :].*\d", cell) for cell in sample[:20]):
+        return None
+    tries: list[tuple[str, Parse]] = [("year-month-day", _iso)]
+    tries += [(words, _reader(form)) for words, forms in FORMATS.items() for form in forms]
+    for words, parse in tries:
+        if all(parse(cell) for cell in sample[:5]):
+            right = sum(n for cell, n in values.items() if parse(cell))
+            if right >= MOSTLY * sum(values.values()):
+                return words, parse
+    return None
+
+
+def _iso(cell: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(cell[:26]).replace(tzinfo=None)  # nanoseconds are more than it takes
+    except ValueError:
+        return None
+
+
+def _reader(form: str) -> Parse:
+    def read(cell: str) -> datetime | None:
+        for tail in ("", " %H:%M", " %H:%M:%S"):
+            try:
+                return datetime.strptime(cell, form + tail)
+            except ValueError:
+                continue
+        return None
+
+    return read
+
+
+def _date_features(name: str, cells: Sequence[str], parse: Parse) -> list[Feature]:
+    """Days since the first date; and sine and cosine of the place in the year, the week and, with times, the day."""
+    known = {cell: None if is_missing(cell) else parse(cell) for cell in set(cells)}
+    first = min(moment for moment in known.values() if moment is not None)
+    blank = (math.nan,) * 4
+    quantities = {
+        cell: blank
+        if moment is None
+        else (
+            (moment - first).total_seconds() / 86400,
+            (moment.timetuple().tm_yday - 1) / 365.25,
+            moment.weekday() / 7,
+            (moment.hour * 60 + moment.minute) / 1440,
+        )
+        for cell, moment in known.items()
+    }
+    table = np.array([quantities[cell] for cell in cells])  # [N, 4]
+    found: list[Feature] = [Numbers(f"{name}, days", table[:, 0])]
+    for column, cycle in ((1, "year"), (2, "week"), (3, "day")):
+        if np.nanmax(table[:, column]) > 0:
+            angle = 2 * np.pi * table[:, column]
+            found += [Numbers(f"{name}, {cycle} sin", np.sin(angle)), Numbers(f"{name}, {cycle} cos", np.cos(angle))]
+    return found
+
+
+# ---- categories ------------------------------------------------------------------------------------------------------
+
+
+def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], notes: list[str]) -> Categories:
+    """The most frequent texts as categories of their own; what is missing is one more."""
+    ranked = sorted(values, key=lambda cell: (-values[cell], cell))
+    labels, others = ranked[:MOST_CATEGORIES], len(ranked) - MOST_CATEGORIES
+    number = {cell: i for i, cell in enumerate(labels)}
+    if others > 0:
+        notes.append(f"{name!r}: {len(ranked)} categories; the {others} rarest are one category together.")
+        number |= dict.fromkeys(ranked[MOST_CATEGORIES:], len(labels))
+        labels = [*labels, "others"]
+    if missing := sum(1 for cell in cells if is_missing(cell)):
+        notes.append(f"{name!r}: {missing} of {len(cells)} missing, a category of their own.")
+    codes = np.array([number.get(cell, len(labels)) for cell in cells], dtype=np.int64)
+    return Categories(name, codes, [*labels, "missing"] if missing else labels)

@@ -1,0 +1,174 @@
+"""A table of anyone's as a task: numbers and categories of a row, and a network that tells the target from them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import compress
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from steepest.errors import BadTask
+from steepest.tasks import columns, own_targets
+from steepest.tasks.columns import Categories, Numbers
+from steepest.tasks.models import mlp
+from steepest.tasks.own_targets import Kind, Made, Target
+from steepest.tasks.splits import Scaling
+from steepest.tasks.spreadsheets import Sheet
+from steepest.tasks.task import Task
+
+WIDTH = 8
+"""Numbers in the vector of a category."""
+MANY_COPIES = 0.2
+"""Share of rows that repeat others beyond which repeats are no mistake."""
+IQR = 1.349
+"""The distance of the quartiles of a normal distribution, in deviations."""
+
+
+def table_task(sheet: Sheet, target_name: str, kind: Kind | None, name: str, title: str, source: str) -> Made:
+    """The task of telling a column of a sheet from the others. Raises BadTask."""
+    notes = [*sheet.notes]
+    cells = without_copies(sheet.columns, notes)
+    if target_name not in cells:
+        raise no_column(target_name, cells)
+    if f"{target_name} (2)" in cells:
+        raise BadTask(f"Several columns are called {target_name!r}: give the target a name that no other column has.")
+    found = own_targets.target(target_name, cells.pop(target_name), kind, sheet.comma_separates)
+    inputs = {name: [*compress(column, found.here)] for name, column in cells.items()}
+    own_targets.enough(title, len(found.values))
+    reading = columns.features(inputs, sheet.comma_separates)
+    if not reading.features:
+        raise BadTask(f"{title}: no column is left to tell {target_name!r} from. " + " ".join(reading.notes))
+    notes += [*found.notes, *reading.notes]
+    return Made(_task(reading.features, found, name, title, source, notes), tuple(notes))
+
+
+def no_column(wanted: str, there: Sequence[str] | dict[str, list[str]]) -> BadTask:
+    """The error that no column has the name that was asked for."""
+    near = [name for name in there if name.lower() == wanted.lower()]
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    names = ", ".join(list(there)[:12]) + (" …" if len(there) > 12 else "")
+    return BadTask(f"There is no column {wanted!r}.{hint} There are: {names}.")
+
+
+def without_copies(cells: dict[str, list[str]], notes: list[str]) -> dict[str, list[str]]:
+    """The columns without rows that repeat an earlier one, so that no example is in two parts."""
+    rows = [*zip(*cells.values(), strict=True)]
+    once = dict.fromkeys(rows)
+    copies = len(rows) - len(once)
+    if not copies:
+        return cells
+    some = "1 row repeats an earlier one" if copies == 1 else f"{copies} of {len(rows)} rows repeat earlier ones"
+    if copies > MANY_COPIES * len(rows):
+        notes.append(f"{some}; kept, since so many are hardly mistakes. Parts may have rows in common.")
+        return cells
+    notes.append(f"{some}: taken once.")
+    return dict(zip(cells, map(list, zip(*once, strict=True)), strict=True))
+
+
+def _task(
+    features: Sequence[columns.Feature], found: Target, name: str, title: str, source: str, notes: list[str]
+) -> Task:
+    numbers = [feature for feature in features if isinstance(feature, Numbers)]
+    categories = [feature for feature in features if isinstance(feature, Categories)]
+    inputs: list[np.ndarray] = []
+    missing = np.zeros((len(found.values), 0), dtype=bool)
+    if numbers:
+        table = np.column_stack([feature.values for feature in numbers])  # [n, numbers]
+        missing = np.isnan(table)
+        inputs.append(np.nan_to_num(table))
+        if missing.any():
+            inputs.append(missing.astype(np.float32))
+    sizes = [len(feature.labels) for feature in categories]
+    if categories:
+        offsets = np.cumsum([0, *sizes[:-1]])  # all columns look into one table of vectors, each into rows of its own
+        inputs.append(np.column_stack([feature.codes for feature in categories]) + offsets)
+    how = own_targets.effort(len(found.values))
+    hidden = (64, 64) if len(found.values) < 10_000 else (128, 64)
+    network = partial(
+        TableNet, len(numbers), bool(missing.any()), len(categories), sum(sizes), WIDTH, hidden, found.outputs
+    )
+    if numbers:
+        notes.append(
+            f"{len(numbers)} numbers, each less its median and by the distance of its quartiles, both of a replicate's "
+            "own training part; what lies far out is drawn in, to within ±3."
+        )
+    if categories:
+        notes.append(f"{len(categories)} columns of categories ({sum(sizes)} in all), a vector of {WIDTH} for each.")
+    width = len(numbers) * (2 if missing.any() else 1) + len(categories) * WIDTH
+    notes.append(f"Model: an MLP {width}-{hidden[0]}-{hidden[1]}-{found.outputs}.")
+    return TableTask(
+        model=network,
+        data=(tuple(inputs), found.values),
+        **found.of_task,
+        **how,
+        standardize="targets" if not found.labels else False,
+        numbers=len(numbers),
+        name=name,
+        title=title,
+        source=source,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class TableTask(Task):
+    """A task whose first input, if it has `numbers`, is scaled by medians and quartiles, missing values left out.
+
+    Robust, as the amounts in people's tables have tails that a mean and a deviation would be made of (D. Holzmüller,
+    L. Grinsztajn, I. Steinwart, Better by Default, 2024).
+    """
+
+    numbers: int = 0
+
+    def _scaling(self, train: np.ndarray) -> Scaling | None:
+        usual = super()._scaling(train)
+        if not self.numbers:
+            return usual
+        first, *others = self._pool.inputs
+        x = first[train].double().numpy()
+        if others and others[0].is_floating_point():  # marks of what is missing
+            x[others[0][train].numpy() > 0] = np.nan
+        shift, scale = (torch.from_numpy(value).float() for value in _robust(x))
+        return Scaling(shift, scale, usual and usual.target_shift, usual and usual.target_scale)
+
+
+def _robust(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Median and quartile distance / 1.349 of each column [n, k]; the deviation where quartiles are one; else 1."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column may be missing in the whole of a small part
+        low, middle, high = np.nanquantile(x, (0.25, 0.5, 0.75), axis=0)
+        scale = np.where(high > low, (high - low) / IQR, np.nanstd(x, axis=0))
+    return np.nan_to_num(middle), np.where(np.isfinite(scale) & (scale > 0), scale, 1.0)
+
+
+class TableNet(nn.Module):
+    """Numbers, drawn in by x / √(1 + (x/3)²), marks of what is missing, and vectors of categories into an MLP."""
+
+    def __init__(
+        self,
+        numbers: int,
+        marks: bool,
+        columns: int,
+        categories: int,
+        width: int,
+        hidden: Sequence[int],
+        outputs: int,
+    ) -> None:
+        super().__init__()
+        self.numbers, self.marks = numbers > 0, marks
+        self.vectors = nn.Embedding(categories, width) if columns else None
+        self.head = mlp((numbers * (2 if marks else 1) + columns * width, *hidden, outputs))
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Of [B, numbers], [B, numbers] and [B, columns] those that there are → outputs [B, outputs]."""
+        parts = []
+        if self.numbers:
+            x = inputs[0] / (1 + (inputs[0] / 3) ** 2).sqrt()
+            parts = [x * (1 - inputs[1]), inputs[1]] if self.marks else [x]
+        if self.vectors is not None:
+            parts.append(self.vectors(inputs[-1]).flatten(-2))
+        return self.head(torch.cat(parts, dim=-1))

@@ -1,0 +1,96 @@
+"""A column of texts as a task: words, or characters where a script has no spaces, and a network that reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from itertools import compress
+
+import numpy as np
+from torch import nn
+
+from steepest.errors import BadTask
+from steepest.tasks import own_targets
+from steepest.tasks.models import BagOfWords, TextCNN
+from steepest.tasks.own_tables import no_column, without_copies
+from steepest.tasks.own_targets import Kind, Made
+from steepest.tasks.spreadsheets import Sheet
+from steepest.tasks.task import Task
+from steepest.tasks.texts import numbered, vocabulary
+
+WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+|[!?]")
+WITHOUT_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]")
+"""Chinese, Japanese and Thai letters."""
+LETTER = re.compile(r"[^\W\d_]")
+MOST_WORDS, MOST_CHARACTERS = 20_000, 6_000
+SHORT = 64
+"""Words or characters up to which a text is read by convolutions, and beyond which as a bag."""
+LONGEST = 256
+"""Words or characters of a text that are looked at, at most."""
+WIDTH, MAPS = 64, 32
+SHARES = (0.7, 0.1, 0.2)
+
+
+def text_task(
+    sheet: Sheet, text_name: str, target_name: str, kind: Kind | None, name: str, title: str, source: str
+) -> Made:
+    """The task of telling a column of a sheet from a column of texts. Raises BadTask."""
+    for wanted in (text_name, target_name):
+        if wanted not in sheet.columns:
+            raise no_column(wanted, sheet.columns)
+    if text_name == target_name:
+        raise BadTask(f"Both --text and --target are {text_name!r}: what is to be told cannot be what is read.")
+    notes = [*sheet.notes]
+    cells = without_copies({each: sheet.columns[each] for each in (text_name, target_name)}, notes)
+    found = own_targets.target(target_name, cells[target_name], kind, sheet.comma_separates)
+    texts = [*compress(cells[text_name], found.here)]
+    by_character, pieces = cut(texts)
+    full = np.array([len(words) > 0 for words in pieces])
+    if not full.all():
+        notes.append(f"{int((~full).sum())} texts are empty: left out.")
+    pieces, values = [words for words in pieces if words], found.values[full]
+    own_targets.enough(title, len(values))
+    many, most = ("characters", MOST_CHARACTERS) if by_character else ("words", MOST_WORDS)
+    numbers = vocabulary(pieces, at_least=2, at_most=most - 2)
+    if not numbers:
+        raise BadTask(f"The texts of {text_name!r} have no two {many} in common: there is nothing to learn from.")
+    lengths = np.array([len(words) for words in pieces])
+    length = max(5, min(LONGEST, int(np.ceil(np.quantile(lengths, 0.95)))))
+    median = int(np.median(lengths))
+    network, words = _network(len(numbers) + 2, median, found.outputs)
+    notes += found.notes
+    why = "most letters belong to a script without spaces" if by_character else "as the script has spaces"
+    notes += [
+        f"Texts {text_name!r} cut into {many}, {why}: {len(numbers)} of them are in two texts or more, and known.",
+        f"A text has {median} {many} in the middle; the first {length} of each are read.",
+        f"Model: {words}.",
+    ]
+    task = Task(
+        model=network,
+        data=(numbered(pieces, numbers, length), values),
+        **found.of_task,
+        **own_targets.effort(len(values), SHARES),
+        standardize=False if found.labels else "targets",
+        name=name,
+        title=title,
+        source=source,
+    )
+    return Made(task, tuple(notes))
+
+
+def cut(texts: Sequence[str]) -> tuple[bool, list[list[str]]]:
+    """Whether texts are read by character, and their words in small letters, or their characters without blanks."""
+    sample = "".join(texts[:1000])
+    letters = len(LETTER.findall(sample))
+    if len(WITHOUT_SPACES.findall(sample)) > letters / 2:
+        return True, [[*re.sub(r"\s", "", text)] for text in texts]
+    return False, [WORD.findall(text.lower()) for text in texts]
+
+
+def _network(words: int, median: int, outputs: int) -> tuple[partial[nn.Module], str]:
+    """A network for texts of this length, and what it is in words."""
+    if median <= SHORT:
+        said = f"vectors of {WIDTH}, convolutions over 3, 4 and 5 places with {MAPS} maps each, {outputs} outputs"
+        return partial(TextCNN, words, WIDTH, MAPS, outputs, 0.5), f"{said}, dropout of one half"
+    return partial(BagOfWords, words, WIDTH, outputs), f"the mean of vectors of {WIDTH}, and {outputs} outputs"

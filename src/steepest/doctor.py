@@ -10,8 +10,7 @@ from typing import Any
 
 import torch
 
-from steepest.engine import library
-from steepest.optim.compiler import compiler
+from steepest.optim.compiler import compiler, obstacle
 from steepest.study.surroundings import cores, hardware, versions
 from steepest.tasks import sources
 
@@ -44,7 +43,7 @@ def _folder() -> dict[str, Any]:
 
 
 def _compiler() -> dict[str, Any]:
-    reason = library.obstacle()
+    reason = obstacle()
     finding = f"{reason}; trials are trained without compiled programs" if reason else str(compiler())
     return _check("C++ compiler", not reason, finding)
 

@@ -22,9 +22,8 @@ BatchSize = int | Literal["full"]
 """Examples a step; "full" means the whole training part, that is, plain gradient descent."""
 
 
-Compiled = Literal["gradient", "lane", "update"]
-"""What of a fleet's step can be compiled: the gradient of all lanes at once, or of one lane after the other; the update
-of all."""
+Compiled = Literal["gradient", "update"]
+"""What of a fleet's step can be compiled: the gradient of its lanes, one after the other; the update of all of them."""
 
 
 class Outcome(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -18,6 +19,10 @@ Batch = tuple[tuple[Tensor, ...], Tensor]
 
 AHEAD = 2**18
 """Numbers fetched from the pool at a time, some 1 MB: far enough ahead to be cheap, little enough to stay in cache."""
+
+
+IN_MEMORY = 2**26
+"""Numbers that are kept scaled for all seeds of a fleet, some 256 MB; more are scaled batch by batch."""
 
 
 class Order:
@@ -46,6 +51,12 @@ class Order:
         begin = start * size - epochs[0] * n
         return stream[begin : begin + (stop - start) * size].reshape(stop - start, size)
 
+    def places(self, positions: np.ndarray) -> np.ndarray:
+        """Where these positions in the pool stand in the training part."""
+        places = np.empty(self.examples.max() + 1, dtype=np.int64)
+        places[self.examples] = np.arange(len(self.examples))
+        return places[positions]
+
     def _epoch(self, epoch: int) -> np.ndarray:
         known = self._epochs.get(epoch)
         if known is None:
@@ -62,6 +73,23 @@ def placed(inputs: tuple[Tensor, ...], targets: Tensor, dtype: torch.dtype, devi
     return tuple(map(place, inputs)), place(targets)
 
 
+@dataclass(frozen=True)
+class Examples:
+    """What one seed trains on: columns of examples, targets last, and where in them each step finds its batch."""
+
+    columns: list[Tensor]  # each [n, …], without gaps; whole numbers as int64
+    places: np.ndarray  # [steps, B], int64
+
+    def at(self, step: int) -> Examples:
+        """The same for one of the steps."""
+        return Examples(self.columns, self.places[step : step + 1])
+
+
+def plain(x: Tensor) -> Tensor:
+    """A column without gaps, its whole numbers as int64."""
+    return (x if x.is_floating_point() or x.dtype is torch.bool else x.long()).contiguous()
+
+
 class Feed:
     """The batches of a fleet. Lanes of one seed see the same examples, which are fetched and scaled but once."""
 
@@ -74,14 +102,15 @@ class Feed:
         batch_size: int,
         dtype: torch.dtype,
         device: torch.device,
-        may_share: bool = True,
     ) -> None:
         self.task, self.splits, self.of_lane = task, splits, of_lane
         self.seed_of_lane: list[int] = of_lane.tolist()
         self.batch_size, self.dtype, self.device = batch_size, dtype, device
         self.orders = [Order(seed, split.train) for seed, split in zip(seeds, splits, strict=True)]
-        self.is_shared = may_share and len(seeds) == 1
+        self.is_shared = len(seeds) == 1
         """All lanes see the same batch: it is handed out once, [B, …], and not [R, B, …]."""
+        self._whole: list[Tensor] | None = None
+        self._parts: dict[int, list[Tensor]] = {}
         self._always: Batch | None = None
         if batch_size == len(splits[0].train) and not task.changes_examples:
             self._always = self._of_lanes(*(column[0] for column in self._fetch(0, 1)))
@@ -99,10 +128,46 @@ class Feed:
         for columns in self._steps(start, stop):
             yield self._of_lanes(*columns)
 
-    def of_seeds(self, start: int, stop: int) -> Iterator[Batch]:
-        """The same for each seed, and not for each lane: [S, B, …]."""
-        for *inputs, targets in self._steps(start, stop):
-            yield tuple(inputs), targets
+    def examples(self, start: int, stop: int) -> Iterator[tuple[int, list[Examples]]]:
+        """For programs that gather batches by themselves: (steps, what each of the seeds trains on in them), until all
+        of the steps k = start … stop − 1 are told."""
+        if self.task.changes_examples or self._pool_is_large():
+            for begin in range(start, stop, self.ahead):
+                count = min(self.ahead, stop - begin)
+                columns = [x.flatten(0, 1) for x in self._fetch(begin, begin + count)]  # [steps · S, B, …]
+                yield count, self._fetched(columns, count)
+            return
+        pools = [self._pool(i) for i in range(len(self.splits))]
+        found = []
+        for order, (columns, is_whole) in zip(self.orders, pools, strict=True):
+            positions = order.batches(start, stop, self.batch_size)
+            found.append(Examples(columns, positions if is_whole else order.places(positions)))
+        yield stop - start, found
+
+    def _fetched(self, columns: list[Tensor], steps: int) -> list[Examples]:
+        """Batches side by side, [steps · S, B, …], as the examples of each seed."""
+        seeds, size = len(self.splits), self.batch_size
+        flat = [plain(x.flatten(0, 1)) for x in columns]  # [steps · S · B, …]
+        within = np.arange(size)[None, :] + size * seeds * np.arange(steps)[:, None]  # [steps, B]
+        return [Examples(flat, within + size * seed) for seed in range(seeds)]
+
+    def _pool_is_large(self) -> bool:
+        splits = self.splits[0]
+        numbers = sum(x[0].numel() for x in (*splits.inputs, splits.targets))
+        return splits.scaling is not None and numbers * len(splits.train) * len(self.splits) > IN_MEMORY
+
+    def _pool(self, seed: int) -> tuple[list[Tensor], bool]:
+        """The columns of a seed's training part, as batches see them; or, where these are just that, of the pool."""
+        splits = self.splits[seed]
+        if splits.scaling is None and type(self.task).batch is Task.batch:
+            if self._whole is None:
+                inputs, targets = placed(splits.inputs, splits.targets, self.dtype, self.device)
+                self._whole = [plain(x) for x in (*inputs, targets)]
+            return self._whole, True
+        if seed not in self._parts:
+            inputs, targets = placed(*self.task.batch(splits, splits.train), self.dtype, self.device)
+            self._parts[seed] = [plain(x) for x in (*inputs, targets)]
+        return self._parts[seed], False
 
     def _steps(self, start: int, stop: int) -> Iterator[tuple[Tensor, ...]]:
         """The columns of the batches, targets last, for all seeds: each [S, B, …]."""

@@ -18,11 +18,11 @@ from steepest import rng
 from steepest.engine.coefficients import Coefficients
 from steepest.engine.curves import Curves
 from steepest.engine.data import Feed, Part, placed
-from steepest.engine.gradients import gradients
+from steepest.engine.gradients import LaneByLane, gradients
 from steepest.engine.layout import replicas
 from steepest.engine.programs import Extras, programs
 from steepest.engine.racing import to_the_end
-from steepest.engine.updates import updates
+from steepest.engine.updates import KernelUpdates, updates
 from steepest.engine.workshop import EMPTY, Configured, Workshop
 from steepest.errors import BadInput
 from steepest.optim.apply import fresh_fleet
@@ -125,8 +125,7 @@ class Fleet:
         seeds = [lanes[group[0]].seed for group in places]
         self.splits = [self.task.splits(seed) for seed in seeds]
         of_lane = torch.tensor([i for i, group in enumerate(places) for _ in group], device=self.device)
-        may_share = "gradient" not in self.shard.compiled  # one library for all fleets, whatever their seeds
-        feed = (self.shard.batch_size, self.dtype, self.device, may_share)
+        feed = (self.shard.batch_size, self.dtype, self.device)
         self.feed = Feed(self.task, self.splits, seeds, of_lane, *feed)
         rates = [lane.rate for lane in lanes]
         self.coefficients = Coefficients(self.optimizer, rates, self.shard, self.dtype, self.device)
@@ -143,12 +142,13 @@ class Fleet:
         )
         if refused:
             self.refused.append(f"the update: {refused}")
-        how = next((part for part in compiled if part != "update"), None)
         tensors = (self.flat, self.tensors)
-        self.gradients, self.program, refused = gradients(how, self.programs, self.extras, self.feed, *tensors)
+        self.gradients, refused = gradients("gradient" in compiled, self.programs, self.extras, self.feed, *tensors)
         if refused:
             self.refused.append(f"the gradient: {refused}")
         self.frozen: Tensor | None = None  # int64: rows whose trial has ended
+        self.going = [*range(len(self.lanes))]
+        """The other rows."""
 
     @torch.no_grad()
     def keep(self, places: Sequence[int]) -> None:
@@ -163,12 +163,18 @@ class Fleet:
     @torch.no_grad()
     def train(self, start: int, stop: int) -> np.ndarray:
         """Steps t = start + 1 … stop; returns their batch losses [stop − start, R], each from before its update."""
+        if isinstance(self.gradients, LaneByLane) and isinstance(self.updates, KernelUpdates):
+            buffers = (self.flat, self.tensors, self.state)
+            losses = self.gradients.train(start, stop, *buffers, self.updates, self.going)
+            if self.frozen is not None:
+                self.flat.index_fill_(0, self.frozen, 0.0)
+            return losses
         losses = []
         batches = self.gradients.batches(start, stop)
         for t, (batch, c) in enumerate(zip(batches, self.updates.steps(start, stop), strict=True), start + 1):
-            if self.program.is_random:
+            if self.is_random:
                 torch.manual_seed(rng.integer(self.lanes[0].seed, "dropout", t))
-            g, loss = self.gradients.apply(self.program, self.flat, self.tensors, batch)
+            g, loss = self.gradients.apply(self.flat, self.tensors, batch)
             self.flat, self.state = self.updates.apply(self.flat, g, self.state, c)
             if self.frozen is not None:
                 self.flat.index_fill_(0, self.frozen, 0.0)
@@ -178,12 +184,13 @@ class Fleet:
     @property
     def is_random(self) -> bool:
         """Whether a step draws random numbers, as dropout does."""
-        return self.program.is_random
+        return self.gradients.is_random
 
     def freeze(self, ended: np.ndarray) -> None:
         """Pin the weights of these lanes [R] at zero from now on: finite, whatever their state has become."""
         if ended.any():
             self.frozen = torch.from_numpy(np.flatnonzero(ended)).to(self.device)
+            self.going = np.flatnonzero(~ended).tolist()
 
     @torch.no_grad()
     def evaluate(self, part: Part, at_most: int | None = None) -> tuple[np.ndarray, np.ndarray]:

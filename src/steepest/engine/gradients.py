@@ -1,74 +1,101 @@
-"""The gradients of all lanes of a fleet: in one program for all, traced or compiled, or in one for lane after lane."""
+"""The gradients of all lanes of a fleet: in one traced program for all, or lane after lane in a generated one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from steepest.engine.data import Batch, Feed
 from steepest.engine.graph import Program
-from steepest.engine.library import NotCompiled
+from steepest.engine.native.lanes import trained
+from steepest.engine.native.program import Native
 from steepest.engine.programs import Extras, Programs
+from steepest.engine.updates import KernelUpdates
+from steepest.optim.apply import State
+from steepest.optim.compiler import obstacle
+from steepest.optim.kernel import NotCompiled
 
 
 class AllAtOnce:
-    """One program takes all lanes, each with its own batch beside it."""
+    """One traced program takes all lanes, each with its own batch beside it."""
 
-    def __init__(self, programs: Programs, extras: Extras, feed: Feed, compile: bool = False) -> None:
-        self.programs, self.extras, self.feed, self.compile = programs, extras, feed, compile
+    def __init__(self, programs: Programs, extras: Extras, feed: Feed, flat: Tensor, tensors: Sequence[Tensor]) -> None:
+        self.feed = feed
+        inputs, targets = next(self.batches(0, 1))
+        self.program: Program = programs.gradient(extras, feed.is_shared, flat, *tensors, *inputs, targets)
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
+    @property
+    def is_random(self) -> bool:
+        """Whether a step draws random numbers, as dropout does."""
+        return self.program.is_random
+
+    def batches(self, start: int, stop: int) -> Iterator[Any]:
         """What `apply` takes at each of the steps k = start … stop − 1."""
         return self.feed.batches(start, stop)
 
-    def prepare(self, flat: Tensor, tensors: Sequence[Tensor], batch: Batch) -> Program:
-        """The program for arguments like these; raises NotCompiled."""
-        inputs, targets = batch
-        arguments = (flat, *tensors, *inputs, targets)
-        return self.programs.gradient(self.extras, self.feed.is_shared, *arguments, compile=self.compile)
-
-    def apply(self, program: Program, flat: Tensor, tensors: Sequence[Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
+    def apply(self, flat: Tensor, tensors: Sequence[Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
         """Gradients [R, P] and losses [R] of the parameters `flat` [R, P], with the extras in order."""
         inputs, targets = batch
-        return program.call(flat, *tensors, *inputs, targets)
+        return self.program.call(flat, *tensors, *inputs, targets)
 
 
 class LaneByLane(AllAtOnce):
-    """A compiled program takes one lane after the other: for models whose kernels gain nothing from company."""
+    """A generated program takes one lane after the other. It can do many steps of a lane at a time, updates included."""
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        return self.feed.of_seeds(start, stop)
+    is_random = False
 
-    def prepare(self, flat: Tensor, tensors: Sequence[Tensor], batch: Batch) -> Program:
-        return self.programs.gradient_of_lane(self.extras, *self._of_lane(0, flat, tensors, batch))
+    def __init__(self, programs: Programs, extras: Extras, feed: Feed) -> None:
+        """Raises NotCompiled."""
+        if reason := obstacle():
+            raise NotCompiled(reason)
+        self.feed, self.stacked = feed, len(extras.stacked)
+        self.native: Native = programs.native(extras, feed.batch_size)
 
-    def apply(self, program: Program, flat: Tensor, tensors: Sequence[Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
-        results = [program.call(*self._of_lane(lane, flat, tensors, batch)) for lane in range(len(flat))]
-        gradients, losses = zip(*results, strict=True)
-        return torch.stack(gradients), torch.stack(losses)
+    def batches(self, start: int, stop: int) -> Iterator[Any]:
+        for steps, examples in self.feed.examples(start, stop):
+            for k in range(steps):
+                yield [each.at(k) for each in examples]
 
-    def _of_lane(self, lane: int, flat: Tensor, tensors: Sequence[Tensor], batch: Batch) -> tuple[Tensor, ...]:
-        inputs, targets = batch
-        count, seed = len(self.extras.stacked), self.feed.seed_of_lane[lane]
-        own = (x[lane] for x in tensors[:count])
-        return (flat[lane], *own, *tensors[count:], *(x[seed] for x in inputs), targets[seed])
+    def apply(self, flat: Tensor, tensors: Sequence[Tensor], batch: Any) -> tuple[Tensor, Tensor]:
+        gradients = torch.empty_like(flat)
+        seeds = self.feed.seed_of_lane
+        losses = trained(self.native, flat, tensors, self.stacked, seeds, batch, range(len(flat)), gradients)
+        return gradients, torch.from_numpy(losses[0])
+
+    def train(
+        self,
+        start: int,
+        stop: int,
+        flat: Tensor,
+        tensors: Sequence[Tensor],
+        state: State,
+        updates: KernelUpdates,
+        rows: Sequence[int],
+    ) -> np.ndarray:
+        """Steps t = start + 1 … stop of these rows, in place: their batch losses [stop − start, R], NaN elsewhere."""
+        losses = []
+        for steps, examples in self.feed.examples(start, stop):
+            kernel, c = updates.together(start, start + steps)
+            c = np.ascontiguousarray(c.transpose(1, 0, 2))  # [distinct rates, steps, n]
+            update = (kernel.address(flat.dtype), state, c, updates.coefficients.of_lane)
+            seeds = self.feed.seed_of_lane
+            losses.append(trained(self.native, flat, tensors, self.stacked, seeds, examples, rows, None, update))
+            start += steps
+        return np.concatenate(losses)
 
 
 def gradients(
-    how: str | None, programs: Programs, extras: Extras, feed: Feed, flat: Tensor, tensors: Sequence[Tensor]
-) -> tuple[AllAtOnce, Program, str]:
-    """How a fleet gets its gradients, with the program; and why it is not `how` ("gradient", "lane"), if it is not."""
+    compile: bool, programs: Programs, extras: Extras, feed: Feed, flat: Tensor, tensors: Sequence[Tensor]
+) -> tuple[AllAtOnce, str]:
+    """How a fleet gets its gradients; and why they are not compiled that were to be: "" where they are."""
     refused = ""
-    kinds: dict[str | None, type[AllAtOnce]] = {"lane": LaneByLane}
-    if len(flat) > 1:  # a program for any number of lanes is not for a single one
-        kinds["gradient"] = AllAtOnce
-    if kind := kinds.get(how):
-        chosen = kind(programs, extras, feed, compile=True)
+    if compile:
         try:
-            return chosen, chosen.prepare(flat, tensors, next(chosen.batches(0, 1))), ""
+            return LaneByLane(programs, extras, feed), ""
         except NotCompiled as error:
             refused = str(error)
-    plain = AllAtOnce(programs, extras, feed)
-    return plain, plain.prepare(flat, tensors, next(plain.batches(0, 1))), refused
+    return AllAtOnce(programs, extras, feed, flat, tensors), refused

@@ -128,10 +128,11 @@ def same(graph: Callable[..., Any], function: Callable[..., Any], example: Seque
                     raise
                 return False
         outcomes.append([*(results if isinstance(results, tuple) else (results,)), *arguments])
-    return all(map(_close, *outcomes))
+    return all(map(close, *outcomes))
 
 
-def _close(a: Tensor, b: Tensor) -> bool:
+def close(a: Tensor, b: Tensor) -> bool:
+    """Whether two results are the same but for rounding."""
     if not a.is_floating_point():
         return torch.equal(a, b)
     finite = b.isfinite()

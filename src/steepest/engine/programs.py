@@ -1,7 +1,7 @@
 """The pure functions of a task that a fleet runs: gradients of all lanes, outputs of all lanes, and their scores.
 
-Each takes and returns tensors only, and is traced once for every size at which it is called. Gradients may be compiled
-instead, once for any number of lanes.
+Each takes and returns tensors only, and is traced once for every size at which it is called. Gradients may be had from a
+generated program instead, one for all lanes.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad_and_value, vjp, vmap
 
-from steepest.engine.data import placed
+from steepest.engine.data import placed, plain
 from steepest.engine.draws import kept
-from steepest.engine.general import FEW, NotGeneral, for_any_lanes, with_lanes
-from steepest.engine.graph import Program, draws, program, same, tame, traced
+from steepest.engine.graph import Program, program
 from steepest.engine.layout import Layout, Named, changing_buffers
-from steepest.engine.library import NotCompiled, Sizes, compiled
+from steepest.engine.native.lanes import agrees
+from steepest.engine.native.program import Native, graph_of
+from steepest.optim.kernel import NotCompiled
 from steepest.tasks.task import Task
 
 Function = Callable[..., Any]
@@ -54,13 +55,14 @@ class Programs:
         inputs, _ = placed(*task.batch(splits, splits.train[: task.batch_size]), dtype, device)
         with kept():
             self.changing = changing_buffers(task.build_model(0, dtype).to(device), inputs)
+        self.dtype, self.device = dtype, device
         self._ready: dict[tuple, Program] = {}
+        self._natives: dict[tuple, Native | NotCompiled] = {}
 
-    def gradient(self, extras: Extras, batch_is_shared: bool, *example: Tensor, compile: bool = False) -> Program:
+    def gradient(self, extras: Extras, batch_is_shared: bool, *example: Tensor) -> Program:
         """(parameters [R, P], *extras, *inputs, targets) → gradients [R, P], losses [R].
 
         Inputs and targets are [R, B, …], or [B, …] where the batch is shared. Buffers among the extras are updated.
-        Raises NotCompiled.
         """
         of_batch = None if batch_is_shared else 0
         of_all = vmap(grad_and_value(self._loss), (0, 0, None, of_batch, of_batch), randomness="different")
@@ -72,31 +74,52 @@ class Programs:
             gradients, losses = of_all(self.layout.views(flat), stacked, shared, tuple(inputs), targets)
             return self.layout.flatten(gradients), losses
 
-        if not compile:
-            return self._program(("gradient", extras, batch_is_shared), gradient, example)
-        of_extras = [True] * len(extras.stacked) + [False] * len(extras.shared)
-        of_columns = [not batch_is_shared] * (len(example) - 1 - len(extras))
-        stacked = (True, *of_extras, *of_columns)
-        return self._compiled(("gradient", extras, batch_is_shared), gradient, example, stacked)
+        return self._program(("gradient", extras, batch_is_shared), gradient, example)
 
-    def gradient_of_lane(self, extras: Extras, *example: Tensor) -> Program:
-        """The same for one lane, compiled: (parameters [P], *extras, *inputs [B, …], targets) → gradient [P], loss.
+    def native(self, extras: Extras, batch_size: int) -> Native:
+        """The gradient of one lane as a generated program; raises NotCompiled."""
+        key = (extras, batch_size)
+        if key not in self._natives:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                try:
+                    self._natives[key] = self._native(extras, batch_size)
+                except NotCompiled as error:
+                    self._natives[key] = error
+        found = self._natives[key]
+        if isinstance(found, NotCompiled):
+            raise found
+        return found
 
-        Images and kernels are laid out with their channels last, as convolutions like them. Raises NotCompiled.
-        """
+    def _native(self, extras: Extras, batch_size: int) -> Native:
+        model = self.task.build_model(0, self.dtype).to(self.device)
+        tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        own = [tensors[name].detach().contiguous() for name in self.layout.shapes]
+        other = [tensors[name].detach().contiguous() for name in (*extras.stacked, *extras.shared)]
+        splits = self.task.splits(0)
+        inputs, targets = placed(*self.task.batch(splits, splits.train[:batch_size]), self.dtype, self.device)
+        batch = [plain(x) for x in (*inputs, targets)]
+        kinds = [x.dtype for x in (*inputs, targets)]
 
-        def gradient(row: Tensor, *rest: Tensor) -> tuple[Tensor, Tensor]:
+        def gradient(*arguments: Tensor) -> tuple[Tensor, ...]:
+            """(*parameters, *extras, *batch) → loss, *gradients."""
             self.model.train()
-            stacked, shared = extras.named(rest[: len(extras)])
-            *inputs, targets = rest[len(extras) :]
+            parameters = dict(zip(self.layout.shapes, arguments, strict=False))
+            stacked, shared = extras.named(arguments[len(own) : len(own) + len(extras)])
+            *inputs, targets = (x.to(kind) for x, kind in zip(arguments[len(own) + len(extras) :], kinds, strict=True))
+            found, loss = grad_and_value(self._loss)(parameters, stacked, shared, tuple(inputs), targets)
+            return loss, *(found[name] for name in self.layout.shapes)
 
-            def loss(row: Tensor, stacked: Named) -> Tensor:  # what is changed in place must be an argument
-                one = {name: _channels_last(w[0]) for name, w in self.layout.views(row[None]).items()}
-                return self._loss(one, stacked, shared, tuple(map(_channels_last, inputs)), targets)
-
-            return grad_and_value(loss)(row, stacked)
-
-        return self._compiled(("lane", extras), gradient, example, None)
+        if self.device.type != "cpu":
+            raise NotCompiled(f"programs are generated for the CPU, not for {self.device}")
+        try:
+            graph = graph_of(gradient, [*own, *other, *batch])
+        except Exception as error:  # whatever a model does that cannot be traced: kernels one by one can do it
+            raise NotCompiled(f"the model cannot be traced ({first_line(error)})") from error
+        native = Native(graph, self.layout, len(extras), batch, self.dtype)
+        if not agrees(native, gradient, own, other, batch):
+            raise NotCompiled("the generated program does not give what the model gives")
+        return native
 
     def _loss(self, parameters: Named, stacked: Named, shared: Named, inputs: Any, targets: Tensor) -> Tensor:
         """The loss of one replica on one batch."""
@@ -136,37 +159,10 @@ class Programs:
                 self._ready[key] = program(function, *example, copies_matter=bool(self.changing))
         return self._ready[key]
 
-    def _compiled(
-        self, name: tuple, function: Function, example: Sequence[Tensor], stacked: Sequence[bool] | None
-    ) -> Program:
-        """`stacked`: which arguments have lanes, of which there may be any number; None if none has."""
-        if stacked is not None:  # what lanes there are is of no account
-            example = with_lanes(example, stacked, FEW)
-        key = ("compiled", name, *(tensor.shape for tensor in example))
-        if key not in self._ready:
-            sizes: Sizes = [(None,) * x.ndim for x in example]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                if stacked is None:
-                    graph = traced(function, *(x.clone() for x in example), directly=False)[0]
-                else:
-                    try:
-                        graph = for_any_lanes(function, example, stacked)
-                    except NotGeneral as error:
-                        raise NotCompiled(str(error)) from None
-                    sizes = [("lanes", *size[1:]) if has else size for size, has in zip(sizes, stacked, strict=True)]
-                if draws(graph):
-                    raise NotCompiled("the model draws random numbers, which a library would draw differently")
-                call = compiled(graph, example, sizes)
-                tries = [with_lanes(example, stacked, lanes) for lanes in (2, 3 * FEW)] if stacked else [example]
-                if not all(same(call, function, tame(each)) for each in tries):
-                    raise NotCompiled("the library does not give what the model gives")
-            self._ready[key] = Program(call, is_random=False)
-        return self._ready[key]
 
-
-def _channels_last(x: Tensor) -> Tensor:
-    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 and x.is_floating_point() else x
+def first_line(error: Exception) -> str:
+    """What an error says first, for a sentence."""
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0].rstrip('.')}"
 
 
 @lru_cache(maxsize=4)

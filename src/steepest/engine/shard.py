@@ -15,11 +15,11 @@ import torch
 from steepest.engine import fleet, solo
 from steepest.engine.calibrate import Candidate, first_fleet, step_time
 from steepest.engine.draws import kept
-from steepest.engine.library import obstacle as compiler_obstacle
 from steepest.engine.obstacles import fleet_obstacle
 from steepest.engine.workshop import EMPTY, Workshop
 from steepest.errors import BadInput, BadSetting
 from steepest.files import compiled_note, write_json, write_trace
+from steepest.optim.compiler import obstacle as compiler_obstacle
 from steepest.tasks.check import check
 from steepest.tasks.load import resolve
 from steepest.tasks.task import Task

@@ -30,6 +30,13 @@ SECONDS = 120
 """After which a compiler is given up."""
 
 
+def obstacle() -> str:
+    """Why nothing is compiled here, in words; "" if it is."""
+    if os.environ.get("STEEPEST_COMPILE", "") == "0":
+        return "compilation is switched off by STEEPEST_COMPILE=0"
+    return "" if compiler() else "there is no C++ compiler; install g++"
+
+
 class NoCompiler(OSError):
     """No library could be made; says why, as what follows "because"."""
 

@@ -11,7 +11,7 @@ import math
 import operator
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from ctypes import CDLL, c_int, c_longlong, c_void_p
+from ctypes import CDLL, c_int, c_longlong, c_void_p, cast
 from functools import cache
 from typing import Any
 
@@ -38,6 +38,10 @@ class Kernel:
         for function in self._step.values():
             function.argtypes = [c_longlong, c_void_p, c_void_p, c_void_p, c_longlong, c_int]
             function.restype = None
+
+    def address(self, dtype: torch.dtype) -> int:
+        """Where the machine code for numbers of this type begins: `step_float` or `step_double` of `_FILE`."""
+        return cast(self._step[dtype], c_void_p).value or 0
 
     def rows(self, addresses: np.ndarray, length: int, c: np.ndarray, dtype: torch.dtype) -> None:
         """Move R rows of `length` numbers, each with coefficients of its own, `c` [R, n] in float64.

@@ -25,6 +25,8 @@ from steepest.optim.kernel import NotCompiled
 
 KERNELS = Path(__file__).with_name("kernels.h")
 FLAGS = ("-ffp-contract=fast", "-fno-signed-zeros", "-Wno-psabi")
+FIXED = 4
+"""Addresses that every lane has, before those of columns, extras and what is updated."""
 LARGEST = 6000
 """Calls of a graph beyond which its C++ would take minutes to compile."""
 
@@ -55,6 +57,8 @@ class Native:
         if len(graph.nodes) > LARGEST:
             raise NotCompiled(f"a step has {len(graph.nodes):,} calls, more than are compiled")
         self.length, self.dtype, self.batch_size = sum(layout.sizes), dtype, len(batch[0])
+        if any(torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()) for node in graph.nodes):
+            raise NotCompiled("the model draws random numbers")
         inputs = [node for node in graph.nodes if node.op == "placeholder"]
         count = len(layout.shapes)
         places: dict[fx.Node, Place] = {}
@@ -81,6 +85,7 @@ class Native:
         translation = Translation(graph, places, targets)
         calls, self.memory = translation.writer.calls()
         self.constants = translation.constants
+        self._arena: Tensor | None = None
         self.extras = [places[node].kind for node in inputs[count : count + extras]]
         self.text = self._text(translation.writer.functions(), calls)
         try:
@@ -93,7 +98,7 @@ class Native:
 
     def _text(self, functions: str, calls: str) -> str:
         at = self.memory
-        declared, gathered, lane = [], [], 4
+        declared, gathered, lane = [], [], FIXED
         for i, column in enumerate(self.columns):
             type_ = TYPES[column.kind]
             if column.is_used:
@@ -107,7 +112,7 @@ class Native:
         for i, constant in enumerate(self.constants):
             type_ = TYPES[kind_of(constant.dtype)]
             declared.append(f"const {type_} *const k{i} = static_cast<const {type_} *>(constants[{i}]);")
-        self.arena = at
+        self.memory = at
         return _FILE.format(
             kernels=KERNELS.read_text(encoding="utf-8"),
             functions=functions,
@@ -122,15 +127,16 @@ class Native:
     def train(
         self,
         steps: int,
-        lanes: np.ndarray,  # [R, 4 + columns + extras + 2 + states], uint64: addresses, in the order of `_FILE`
+        lanes: np.ndarray,  # [R, FIXED + columns + extras + 2 + states], uint64: addresses, in the order of `_FILE`
         update: int = 0,
         coefficients: int = 0,
-        scratch: Tensor | None = None,
     ) -> None:
-        """Train lanes for so many steps. `update` is the address of a rule's kernel; without it the gradient stays."""
+        """Train lanes for so many steps. `update` is the address of a rule's kernel, which takes so many coefficients;
+        without it the gradient stays, and weights are as they were."""
         constants = np.array([x.data_ptr() for x in self.constants] or [0], dtype=np.uint64)
-        arena = torch.empty(self.arena + LINE, dtype=torch.uint8) if scratch is None else scratch
-        start = -(-arena.data_ptr() // LINE) * LINE
+        if self._arena is None:
+            self._arena = torch.empty(self.memory + LINE, dtype=torch.uint8)
+        start = -(-self._arena.data_ptr() // LINE) * LINE
         self._train(
             len(lanes), steps, lanes.ctypes.data, constants.ctypes.data, update, lanes.shape[1], coefficients, start
         )

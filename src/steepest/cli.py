@@ -45,6 +45,16 @@ BatchSizes = Annotated[
     str | None,
     Parameter(group=STUDY, help="Batch sizes to compare, such as 1,64,full: at equal samples and at equal seconds."),
 ]
+AxisOption = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--axis",
+        group=STUDY,
+        negative="",
+        help="Values to compare with every optimizer: dropout=0,0.2,0.5; l1, l2, decay, augment, word-dropout, "
+        "label-smoothing, early-stopping.",
+    ),
+]
 Rates = Annotated[
     str | None,
     Parameter(
@@ -138,6 +148,7 @@ def run(
     kind: Kind = None,
     size: Size = None,
     optimizers: Optimizers = None,
+    axis: AxisOption = None,
     batch_size: BatchSizes = None,
     rates: Rates = None,
     schedule: Schedule = "constant",
@@ -170,6 +181,7 @@ def run(
     study = api.compare(
         (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
         optimizers,
+        axes=axis,
         batch_sizes=batch_size,
         rates=rates,
         schedule=schedule,
@@ -201,6 +213,7 @@ def plan(
     kind: Kind = None,
     size: Size = None,
     optimizers: Optimizers = None,
+    axis: AxisOption = None,
     batch_size: BatchSizes = None,
     rates: Rates = None,
     schedule: Schedule = "constant",
@@ -228,6 +241,7 @@ def plan(
     forecast = api.plan(
         (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
         optimizers,
+        axes=axis,
         batch_sizes=batch_size,
         rates=rates,
         schedule=schedule,

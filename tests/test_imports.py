@@ -22,9 +22,11 @@ MAY = {
     "report": BASE | {"verdict"},
     "adapters": BASE | {"optim", "tasks"},
     "contenders": BASE | {"optim"},
+    "axes": BASE | {"optim"},
     "reading": BASE | {"files", "study", "verdict", "report"},
     "serving": BASE | {"files", "study", "verdict", "report"},
-    "api": BASE | {"contenders", "optim", "tasks", "engine", "study", "reading", "report", "verdict", "adapters"},
+    "api": BASE
+    | {"axes", "contenders", "optim", "tasks", "engine", "study", "reading", "report", "verdict", "adapters"},
     "doctor": BASE | {"engine", "optim", "study", "tasks"},
     "pages": BASE,
     "cli": BASE | {"files", "api", "reading", "pages", "doctor", "tasks", "report", "serving"},

@@ -21,6 +21,7 @@ import torch
 
 from steepest.adapters import frameworks
 from steepest.adapters import torch as drop_in
+from steepest.axes import Axes, expand
 from steepest.contenders import DEFAULT, enter
 from steepest.engine.draws import kept, seed_step
 from steepest.engine.obstacles import fleet_obstacle
@@ -145,6 +146,7 @@ def compare(
     tasks: Task | str | Path | Sequence[Task | str | Path],
     optimizers: str | Sequence[Any] | None = None,
     *,
+    axes: Axes | None = None,
     budget: str | float | None = None,
     seeds: int | None = None,
     until_sure: bool = False,
@@ -172,6 +174,8 @@ def compare(
     the methods of the textbooks. `budget`: "5m", "90s" or seconds; without it the default protocol runs in full.
     `rates`: try these in place of each optimizer's grid. `batch_sizes`: compare these too, at equal samples and at
     equal seconds. `reference`: all others are compared with it as well as with the best; "adam" where it takes part.
+    `axes`: regularisation and augmentation to compare, such as {"dropout": [0, 0.2, 0.5]}: every value with every
+    optimizer, each tuned on its own (docs/axes.md).
     `out`: the study folder, by default a new one in runs/. `margin`: see `StudyReader`. `seeds`: 10 replicates of each
     optimizer's whole tuning, counted from `first_seed`: another one gives fresh luck throughout. `until_sure`: begin
     with 5 seeds and add more, up to `seeds` (20), until every answer is sure by the task's own margin; ranges are as
@@ -180,7 +184,7 @@ def compare(
     Raises BadInput for whatever cannot be run as asked, DataUnavailable, StudyFolderError, and Interrupted on Ctrl-C.
     """
     crew, spec = _prepare(
-        tasks, optimizers, budget, _protocol(seeds, grid, until_sure, first_seed), rates, batch_sizes, schedule,
+        tasks, optimizers, axes, budget, _protocol(seeds, grid, until_sure, first_seed), rates, batch_sizes, schedule,
         reference, workers, engine, dtype, device, command,
     )  # fmt: skip
     folder = _new_folder(spec) if out is None else Path(out)
@@ -194,6 +198,7 @@ def plan(
     tasks: Task | str | Path | Sequence[Task | str | Path],
     optimizers: str | Sequence[Any] | None = None,
     *,
+    axes: Axes | None = None,
     budget: str | float | None = None,
     seeds: int | None = None,
     until_sure: bool = False,
@@ -212,7 +217,7 @@ def plan(
 ) -> Plan:
     """What `compare` would do with the same arguments, and for how long. Times some steps, trains nothing."""
     crew, spec = _prepare(
-        tasks, optimizers, budget, _protocol(seeds, grid, until_sure, first_seed), rates, batch_sizes, schedule,
+        tasks, optimizers, axes, budget, _protocol(seeds, grid, until_sure, first_seed), rates, batch_sizes, schedule,
         None, workers, engine, dtype, device, command,
     )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="steepest-plan-") as scratch:
@@ -296,6 +301,7 @@ class _Crew:
 def _prepare(
     tasks: Any,
     optimizers: Any,
+    axes: Axes | None,
     budget: str | float | None,
     protocol: Protocol,
     rates: Sequence[float] | str | None,
@@ -312,7 +318,10 @@ def _prepare(
     contenders, optimizers_in_memory = enter(
         DEFAULT if optimizers is None else optimizers, schedule, rates, batch_sizes
     )
+    contenders = expand(contenders, axes, optimizers_in_memory)
     names = [contender.name for contender in contenders]
+    if reference is not None and reference not in names:  # with axes: its first values
+        reference = next((contender.name for contender in contenders if contender.optimizer == reference), reference)
     spec = StudySpec(
         name="-".join(ref.name for ref in refs),
         command=command or "steepest.compare(…), in Python",
@@ -383,8 +392,8 @@ def _protocol(seeds: int | None, grid: int | None, until_sure: bool, first_seed:
 
 def _reference(contenders: Sequence[Contender]) -> str:
     """What people use unless they know better: Adam, where it takes part."""
-    names = [contender.name for contender in contenders]
-    return "adam" if "adam" in names else names[0]
+    found = (contender.name for contender in contenders if "adam" in (contender.name, contender.optimizer))
+    return next(found, contenders[0].name)
 
 
 def _workers(workers: int | None) -> int:

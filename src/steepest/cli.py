@@ -6,6 +6,7 @@ import json as jsonlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -44,6 +45,16 @@ Optimizers = Annotated[
 BatchSizes = Annotated[
     str | None,
     Parameter(group=STUDY, help="Batch sizes to compare, such as 1,64,full: at equal samples and at equal seconds."),
+]
+AxisOption = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--axis",
+        group=STUDY,
+        negative="",
+        help="Values to compare with every optimizer: dropout=0,0.2,0.5; l1, l2, decay, augment, word-dropout, "
+        "label-smoothing, early-stopping.",
+    ),
 ]
 Rates = Annotated[
     str | None,
@@ -96,6 +107,7 @@ Out = Annotated[Path | None, Parameter(name=["--out"], group=OUTPUT, help="The s
 Overwrite = Annotated[bool, Parameter(group=OUTPUT, negative="", help="Replace the study in that folder.")]
 Lang = Annotated[Language, Parameter(group=OUTPUT, help="The language of the verdict: en or zh.")]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], group=OUTPUT, negative="", help="No progress.")]
+OpenPage = Annotated[bool, Parameter(name=["--open"], group=OUTPUT, negative="", help="Watch it live in a browser.")]
 StudyFolder = Annotated[Path | None, Parameter(help="A study folder; the newest one in runs/ if left out.")]
 Margin = Annotated[
     float | None, Parameter(group=STUDY, help="Differences below this are ties, in the metric's own units (0.0025).")
@@ -138,6 +150,7 @@ def run(
     kind: Kind = None,
     size: Size = None,
     optimizers: Optimizers = None,
+    axis: AxisOption = None,
     batch_size: BatchSizes = None,
     rates: Rates = None,
     schedule: Schedule = "constant",
@@ -155,6 +168,7 @@ def run(
     overwrite: Overwrite = False,
     margin: Margin = None,
     lang: Lang = "en",
+    open_page: OpenPage = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -167,28 +181,30 @@ def run(
     """
     from steepest import api
 
-    study = api.compare(
-        (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
-        optimizers,
-        batch_sizes=batch_size,
-        rates=rates,
-        schedule=schedule,
-        reference=reference,
-        budget=budget,
-        seeds=seeds,
-        until_sure=until_sure,
-        first_seed=first_seed,
-        grid=grid,
-        workers=workers,
-        engine=engine,
-        dtype=dtype,
-        device=device,
-        out=out,
-        overwrite=overwrite,
-        command=_command_line(),
-        quiet=quiet,
-    )
-    _conclude(study, margin, json, lang)
+    with _page_beside(open_page, out):
+        study = api.compare(
+            (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
+            optimizers,
+            axes=axis,
+            batch_sizes=batch_size,
+            rates=rates,
+            schedule=schedule,
+            reference=reference,
+            budget=budget,
+            seeds=seeds,
+            until_sure=until_sure,
+            first_seed=first_seed,
+            grid=grid,
+            workers=workers,
+            engine=engine,
+            dtype=dtype,
+            device=device,
+            out=out,
+            overwrite=overwrite,
+            command=_command_line(),
+            quiet=quiet,
+        )
+        _conclude(study, margin, json, lang)
 
 
 @app.command
@@ -201,6 +217,7 @@ def plan(
     kind: Kind = None,
     size: Size = None,
     optimizers: Optimizers = None,
+    axis: AxisOption = None,
     batch_size: BatchSizes = None,
     rates: Rates = None,
     schedule: Schedule = "constant",
@@ -228,6 +245,7 @@ def plan(
     forecast = api.plan(
         (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
         optimizers,
+        axes=axis,
         batch_sizes=batch_size,
         rates=rates,
         schedule=schedule,
@@ -286,12 +304,25 @@ def verdict(
 
 
 @app.command
-def report(folder: StudyFolder = None, *, out: Out = None, json: Json = False) -> None:
-    """Write the report: one HTML file that opens without a network."""
+def report(folder: StudyFolder = None, *, out: Out = None, lang: Lang = "en", json: Json = False) -> None:
+    """Write the report: one HTML file that opens without a network, in both languages."""
     from steepest.reading import StudyReader
 
-    path = StudyReader(_folder(folder)).write_report(out)
+    path = StudyReader(_folder(folder)).write_report(out, lang)
     _print_json({"report": str(path)}) if json else print(path)
+
+
+@app.command
+def serve(
+    place: Annotated[Path | None, Parameter(help="A study folder, or a folder of studies; runs/ if left out.")] = None,
+    *,
+    port: Annotated[int, Parameter(group=MACHINE, help="0 takes any that is free.")] = 0,
+    open_page: Annotated[bool, Parameter(name="--open", group=OUTPUT, help="Open a browser, if there is one.")] = True,
+) -> None:
+    """Show studies in a browser, also while they run. Only this machine can look, with the link that is printed."""
+    from steepest.serving.serve import serve
+
+    serve(Path("runs") if place is None else place, port, open_page)
 
 
 @app.command
@@ -459,7 +490,7 @@ def doctor(*, json: Json = False) -> None:
 def _conclude(study: Any, margin: float | None, json: bool, lang: Language) -> None:
     """The end of a run: the report written, the verdict printed."""
     study = study.with_margin(margin)
-    path = study.write_report()
+    path = study.write_report(language=lang)
     if json:
         _print_json(study.verdict.to_json() | {"folder": str(study.folder), "report": str(path)})
     else:
@@ -468,6 +499,15 @@ def _conclude(study: Any, margin: float | None, json: bool, lang: Language) -> N
         print(f"\n报告：{path}" if chinese else f"\nReport: {path}")
         label = "可直接粘贴的代码：" if chinese else "Code to paste: "
         print(f"{label}steepest use {study.folder}")
+
+
+def _page_beside(wanted: bool, folder: Path | None) -> AbstractContextManager[None]:
+    """The live page of the study that is about to begin, if it is wanted."""
+    if not wanted:
+        return nullcontext()
+    from steepest.serving.companion import page
+
+    return page(folder)
 
 
 def _own(

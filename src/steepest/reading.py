@@ -11,6 +11,7 @@ from steepest.errors import BadTable, StudyFolderError
 from steepest.files import write_bytes
 from steepest.language import Language
 from steepest.report import export, html, text
+from steepest.report.trials import trials
 from steepest.report.view import view
 from steepest.study import store
 from steepest.types import StudyRecord, Trace
@@ -54,10 +55,13 @@ class StudyReader:
         """The study as "csv" (a row a trial), "ranking-csv", "json" (the view) or "latex" (the ranking)."""
         return export.export(form, self.record, self.view)
 
-    def write_report(self, path: Path | None = None) -> Path:
-        """Write the report, by default into the study folder, and say where it is. Raises StudyFolderError."""
+    def write_report(self, path: Path | None = None, language: Language = "en") -> Path:
+        """Write the report, by default into the study folder, and say where it is. Raises StudyFolderError.
+
+        language: what it opens in; a switch on the page shows the other.
+        """
         path = self.folder / "report.html" if path is None else path
-        content = html.html(self.view).encode()
+        content = html.html(self.view, trials(self.record, self.traces), language).encode()
         try:
             write_bytes(path, content)
         except OSError as error:

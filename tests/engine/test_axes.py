@@ -9,6 +9,7 @@ from engine.small import digits, shard
 from torch import nn
 from torch.nn import functional as F
 
+from steepest.engine import fleet, solo
 from steepest.engine.fleet import Fleet
 from steepest.engine.layout import Layout
 from steepest.engine.solo import Trial
@@ -17,6 +18,7 @@ from steepest.tasks.arrays import PARTS
 from steepest.tasks.models import BagOfWords, mlp
 from steepest.tasks.task import Task
 from steepest.tasks.vary import varied
+from steepest.types import Outcome
 
 STEPS = 12
 
@@ -144,3 +146,53 @@ def test_label_smoothing_is_torchs_own_and_mixup_blends_two_losses():
 def test_what_a_task_cannot_have_is_told(make, axes, said):
     with pytest.raises(BadTask, match=said):
         varied(make(), axes)
+
+
+# ---- early stopping --------------------------------------------------------------------------------------------------
+
+
+def stopping(epochs: float, **choices):
+    """Digits at a rate so large that validation soon gets no better."""
+    plan = shard("sgd", rates=(0.3, 2.0), steps=120, evaluate_at=tuple(range(6, 121, 6)), **choices)
+    return replace(plan, contender=replace(plan.contender, axes={"early-stopping": epochs}))
+
+
+@pytest.mark.parametrize("engine", [fleet, solo], ids=["fleet", "solo"])
+def test_early_stopping_keeps_the_weights_that_validation_liked_best(engine):
+    task, plan = digits(), stopping(2.0)
+    trace = engine.train(task, plan)
+    free = engine.train(task, replace(plan, contender=replace(plan.contender, axes={})))
+    patience = 2.0 * task.sizes["train"] / plan.batch_size
+    stopped = 0
+    for i, lane in enumerate(plan.lanes):
+        curve = free.valid_metric[i]
+        best, at = -np.inf, 0
+        for e, step in enumerate(trace.evaluate_at):
+            if curve[e] > best:
+                best, at = curve[e], e
+            if step - trace.evaluate_at[at] >= patience:
+                break
+        stopped += step < 120
+        assert trace.outcome_step[i] == trace.evaluate_at[at]
+        assert trace.valid_metric[i, -1] == best
+        np.testing.assert_array_equal(trace.valid_metric[i, : e + (step < 120)], curve[: e + (step < 120)])
+        short = replace(plan, lanes=(lane,), steps=int(trace.evaluate_at[at]), contender=shard("sgd").contender)
+        short = replace(short, evaluate_at=(short.steps,))
+        assert trace.test_metric[i] == pytest.approx(solo.train(task, short).test_metric[0], abs=1e-6)
+    assert stopped  # or nothing was tried here
+
+
+def test_early_stopping_is_alike_in_both_engines():
+    task, plan = digits(), stopping(2.0, dtype="float64")
+    a, b = fleet.train(task, plan), solo.train(task, plan)
+    np.testing.assert_array_equal(a.outcome_step, b.outcome_step)
+    np.testing.assert_allclose(a.test_loss, b.test_loss, atol=1e-9)
+    np.testing.assert_allclose(a.valid_loss, b.valid_loss, atol=1e-9)
+
+
+def test_a_trial_that_diverges_is_no_early_stop():
+    task, plan = digits(), stopping(50.0)
+    plan = replace(plan, lanes=(replace(plan.lanes[0], rate=1e9), *plan.lanes))
+    trace = fleet.train(task, plan)
+    assert trace.outcome[0] is Outcome.DIVERGED and np.isnan(trace.test_metric[0])
+    assert trace.outcome[1] is Outcome.OK

@@ -7,13 +7,13 @@ import pytest
 import torch
 from engine.small import digits, shard
 from torch import nn
-from torch.fx.experimental.proxy_tensor import make_fx
 
-from steepest.engine import fleet, library, solo
+from steepest.engine import fleet, solo
 from steepest.engine.coefficients import Coefficients
 from steepest.engine.fleet import Fleet
 from steepest.engine.updates import KernelUpdates, Updates
 from steepest.engine.workshop import EMPTY
+from steepest.optim import compiler
 from steepest.optim.apply import fresh_fleet
 from steepest.optim.catalogue import CATALOGUE
 from steepest.optim.rule import at_rate
@@ -25,7 +25,10 @@ TOLERANCE = 1e-9
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path))
-    return tmp_path / "compiled"
+    compiler.load.cache_clear()
+    compiler.folder.cache_clear()
+    yield tmp_path / "kernels"
+    compiler.folder.cache_clear()
 
 
 def curves(trace):
@@ -33,9 +36,9 @@ def curves(trace):
 
 
 @pytest.mark.compile
-def test_a_compiled_fleet_is_what_its_trials_are_alone_and_one_library_serves_any_number_of_lanes(cache):
+def test_a_compiled_fleet_is_what_its_trials_are_alone_and_one_program_serves_any_number_of_lanes(cache):
     task = digits()
-    plan = shard("prodigy", seeds=(0, 1, 2), steps=100, dtype="float64", compiled=("gradient", "update"))
+    plan = shard("adam", seeds=(0, 1, 2), steps=100, dtype="float64", compiled=("gradient", "update"))
     trace = fleet.train(task, plan)
     np.testing.assert_allclose(curves(trace), curves(solo.train(task, plan)), rtol=TOLERANCE)
     made = {path.name for path in cache.glob("*.so")}
@@ -47,7 +50,7 @@ def test_a_compiled_fleet_is_what_its_trials_are_alone_and_one_library_serves_an
 
 
 @pytest.mark.compile
-def test_lanes_one_by_one_with_running_statistics_are_what_they_are_alone(cache):
+def test_running_statistics_are_what_they_are_alone(cache):
     def network():
         # without a bias: batch norm leaves it no gradient but rounding, which Adam takes for a direction
         return nn.Sequential(
@@ -59,7 +62,7 @@ def test_lanes_one_by_one_with_running_statistics_are_what_they_are_alone(cache)
         x, y = task.data  # type: ignore[misc]
         return replace(task, data=(np.asarray(x).reshape(-1, 1, 8, 8), y))
 
-    plan = shard("adam", steps=30, dtype="float64", compiled=("lane", "update"))
+    plan = shard("adam", steps=30, dtype="float64", compiled=("gradient", "update"))
     assert Fleet(images(), plan, plan.lanes).refused == []
     np.testing.assert_allclose(curves(fleet.train(images(), plan)), curves(solo.train(images(), plan)), rtol=TOLERANCE)
 
@@ -103,20 +106,5 @@ def test_without_a_compiler_a_fleet_trains_as_it_would_have_and_says_why():
 
 def test_a_machine_without_a_compiler_is_told_what_to_install(monkeypatch):
     monkeypatch.delenv("STEEPEST_COMPILE")
-    monkeypatch.setattr(library, "compiler", lambda: None)
-    assert library.obstacle() == "there is no C++ compiler; install g++"
-
-
-@pytest.mark.compile
-def test_a_constant_is_part_of_a_librarys_name(cache):
-    weights = torch.tensor([1.0, 2.0])
-
-    def weighted(x):
-        return (x * weights,)
-
-    x = torch.ones(3, 2)
-    for value in (2.0, 5.0):
-        weights = torch.tensor([1.0, value])
-        graph = make_fx(weighted)(x)
-        assert library.compiled(graph, [x], [(None, None)])(x)[0].tolist() == [[1.0, value]] * 3
-    assert len(list(cache.glob("*.so"))) == 2
+    monkeypatch.setattr(compiler, "compiler", lambda: None)
+    assert compiler.obstacle() == "there is no C++ compiler; install g++"

@@ -6,6 +6,7 @@ from functools import cache
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, synthetic_study
 
 from steepest.language import Text
+from steepest.report.trials import trials
 from steepest.report.view import view
 from steepest.types import Contender, StudyRecord, Trace
 from steepest.verdict.decide import decide
@@ -54,10 +55,24 @@ def default_view() -> dict:
     return view(*default_study())
 
 
+def trials_of(study: Study) -> list[dict]:
+    return trials(study[0], study[2])
+
+
+@cache
+def default_trials() -> list[dict]:
+    return trials_of(default_study())
+
+
+@cache
+def three_tasks_study() -> Study:
+    """Three tasks: accuracy, R², and a loss that is to be small."""
+    return judged(*synthetic_study(SEVEN[:4], (DIGITS, HOUSING, LINE), seeds=5))
+
+
 @cache
 def three_tasks() -> dict:
-    """Three tasks: accuracy, R², and a loss that is to be small."""
-    return view(*judged(*synthetic_study(SEVEN[:4], (DIGITS, HOUSING, LINE), seeds=5)))
+    return view(*three_tasks_study())
 
 
 @cache

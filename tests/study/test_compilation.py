@@ -100,4 +100,3 @@ def test_a_gradient_is_the_same_library_whoever_asks_and_an_update_is_not():
 
     assert name(first, "gradient") == name(second, "gradient")
     assert name(first, "update") != name(second, "update")
-    assert name(first, "gradient") != name(first, "lane")

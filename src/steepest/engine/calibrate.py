@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from statistics import median
 from time import perf_counter
-from typing import Any
 
-from steepest.engine.fleet import Fleet, in_fleets
+import torch
+
+from steepest.engine.fleet import CHECK, Fleet, in_fleets
 from steepest.engine.solo import Trial
 from steepest.engine.workshop import EMPTY, Workshop
 from steepest.tasks.task import Task
@@ -18,6 +19,10 @@ from steepest.types import Compiled, FleetTime, Lane, Shard, StepTime
 
 WARM_UP = 5
 """Steps that are not timed: the first ones build state, fill caches, and trace."""
+STRETCHES = 5
+"""Into which the time for measuring is cut."""
+MOST_OF_IT = 0.9
+"""Of a step's time an update alone may take, however noisy the machine."""
 LANES_OF_A_SEED = 9
 """As many lanes see the same batch as a grid has rates."""
 
@@ -37,7 +42,12 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
     The shard's own lanes do not matter. Evaluations are left out. A fleet that cannot be compiled as asked is left out.
     """
     trial = Trial(task, shard, Lane(shard.contender.centre, seed=0), workshop)
-    alone = _milliseconds(trial.step, most=200, seconds=0.5)
+
+    def train(start: int, stop: int) -> None:
+        for t in range(start + 1, stop + 1):
+            trial.step(t)
+
+    alone = _milliseconds(train, most=200, seconds=0.5)
     parameters = sum(p.numel() for p in trial.model.parameters() if p.requires_grad)
     times = (fleet_time(task, shard, candidate, workshop) for candidate in candidates)
     return StepTime(
@@ -56,18 +66,16 @@ def fleet_time(task: Task, shard: Shard, candidate: Candidate, workshop: Worksho
     if fleet.refused:
         return None
     share = candidate.lanes / len(fleet.lanes)
-    updates: list[float] = []
-    apply = fleet.updates.apply
+    whole = _milliseconds(fleet.train, most=2000, seconds=0.25)
+    gradients = torch.zeros_like(fleet.flat)
 
-    def timed(*arguments: Any) -> Any:
-        start = perf_counter()
-        result = apply(*arguments)
-        updates.append(perf_counter() - start)
-        return result
+    @torch.no_grad()
+    def update(start: int, stop: int) -> None:
+        for c in fleet.updates.steps(start, stop):
+            fleet.updates.apply(fleet.flat, gradients, fleet.state, c)
 
-    fleet.updates.apply = timed  # type: ignore[method-assign]
-    whole = _milliseconds(lambda t: fleet.train(t - 1, t), most=40, seconds=0.25)
-    return FleetTime(candidate.lanes, candidate.compiled, whole * share, median(updates[WARM_UP:]) * 1e3 * share)
+    update_alone = _milliseconds(update, most=100, seconds=0.05)
+    return FleetTime(candidate.lanes, candidate.compiled, whole * share, min(update_alone, MOST_OF_IT * whole) * share)
 
 
 def first_fleet(task: Task, shard: Shard, lanes: int, workshop: Workshop = EMPTY) -> Fleet:
@@ -77,16 +85,18 @@ def first_fleet(task: Task, shard: Shard, lanes: int, workshop: Workshop = EMPTY
     return Fleet(task, shard, [all_lanes[place] for place in first], workshop)
 
 
-def _milliseconds(step: Callable[[int], object], most: int, seconds: float) -> float:
-    """The median over `most` steps t = 1, 2, …, or over those (at least three) that fit into `seconds`."""
-    taken: list[float] = []
-    t, began = 0, perf_counter()
-    while len(taken) < 3 or (len(taken) < most and perf_counter() - began < seconds):
-        t += 1
+def _milliseconds(train: Callable[[int, int], object], most: int, seconds: float) -> float:
+    """Of one step: the median over stretches of steps t = start + 1 … stop, as long as a study trains at a time where
+    that takes but a share of the `seconds`; over `most` steps, or as many as fit in, and at least three stretches."""
+    for t in range(WARM_UP):
         start = perf_counter()
-        step(t)
-        if t > WARM_UP:
-            taken.append((perf_counter() - start) * 1e3)
-        else:
-            began = perf_counter()
+        train(t, t + 1)
+    length = max(1, min(CHECK, int(seconds / STRETCHES / (perf_counter() - start))))
+    taken: list[float] = []
+    t, began = WARM_UP, perf_counter()
+    while len(taken) < 3 or (t < most and perf_counter() - began < seconds):
+        start = perf_counter()
+        train(t, t + length)
+        taken.append((perf_counter() - start) * 1e3 / length)
+        t += length
     return median(taken)

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from steepest import rng
 from steepest.engine.coefficients import Coefficients
-from steepest.engine.curves import Curves
 from steepest.engine.data import Feed, Part, placed
 from steepest.engine.gradients import LaneByLane, gradients
 from steepest.engine.layout import replicas
 from steepest.engine.programs import Extras, programs
 from steepest.engine.racing import to_the_end
+from steepest.engine.stopping import curves_of
 from steepest.engine.updates import KernelUpdates, updates
 from steepest.engine.workshop import EMPTY, Configured, Workshop
 from steepest.errors import BadInput
@@ -226,7 +226,7 @@ class March:
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet, self.lanes = fleet, fleet.lanes
-        self.curves = Curves(len(fleet.lanes), fleet.shard.evaluate_at)
+        self.curves = curves_of(fleet.task, fleet.shard, len(fleet.lanes), lambda: self._evaluated("test"))
         self.places = np.arange(len(fleet.lanes))  # [rows of the fleet]: which lane of the record each is
 
     def until(self, last: int, tell: Callable[[int], None]) -> None:
@@ -241,7 +241,7 @@ class March:
                 fleet.freeze(~curves.alive[self.places])
             if not curves.alive.any():
                 return
-            curves.evaluated(*map(self._of_all, fleet.evaluate("valid")))
+            curves.evaluated(*self._evaluated("valid"))
             tell(stop)
 
     def stop(self, lanes: Sequence[int]) -> None:
@@ -257,7 +257,12 @@ class March:
         nothing = np.full(len(self.lanes), np.nan)
         if not self.curves.alive.any():
             return self.curves.trace(nothing, nothing)
-        return self.curves.trace(*map(self._of_all, self.fleet.evaluate("test")))
+        return self.curves.trace(*self._evaluated("test"))
+
+    def _evaluated(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
+        """Loss and metric on a part of the data, of all lanes of the record."""
+        loss, metric = self.fleet.evaluate(part)
+        return self._of_all(loss), self._of_all(metric)
 
     def _of_all(self, values: np.ndarray) -> np.ndarray:
         """Values […, rows of the fleet] as values […, R] of all lanes, NaN for those that have left."""

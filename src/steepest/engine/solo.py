@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steepest.engine.curves import Curves
 from steepest.engine.data import Order, Part, placed
 from steepest.engine.draws import seed_step
 from steepest.engine.racing import to_the_end
 from steepest.engine.second import Again, check_second, second_gradient
+from steepest.engine.stopping import curves_of
 from steepest.engine.workshop import EMPTY, Configured, Foreign, Workshop
 from steepest.optim.apply import check_matrices, evaluated, fresh, moved_together, with_second
 from steepest.optim.plateau import Plateau
@@ -57,7 +57,7 @@ class March:
 
     def __init__(self, trial: Trial) -> None:
         self.trial, self.lanes = trial, (trial.lane,)
-        self.curves = Curves(1, trial.shard.evaluate_at)
+        self.curves = curves_of(trial.task, trial.shard, 1, lambda: trial.evaluate("test"))
 
     def until(self, last: int, tell: Callable[[int], None] = lambda step: None) -> None:
         """Train and evaluate up to step `last`, or until the trial has ended."""

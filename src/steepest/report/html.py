@@ -1,7 +1,8 @@
 """A view as one HTML file that needs nothing else: no network, no neighbour file, under a strict content policy.
 
-Everything static is inlined; the view travels as JSON in a script tag that is data, not code. Names go through
-Jinja's escaping or, in the script, through `textContent`; neither ever becomes markup.
+Everything static is inlined; the data travel as JSON in a script tag that is data, not code. Names go through Jinja's
+escaping or, in the script, through `textContent`; neither ever becomes markup. The server shows the same page, with
+one script more, which follows a running study.
 """
 
 from __future__ import annotations
@@ -9,47 +10,95 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2.environment import TemplateModule
 from markupsafe import Markup
+from scipy import stats
 
-from steepest.report import style, words
+from steepest.language import Language
+from steepest.report import bilingual, export, style, words
 
 STATIC = Path(__file__).with_name("static")
-SCRIPTS = ("base.js", "learning.js", "rates.js", "page.js")
+SCRIPTS = (
+    *("state.js", "base.js", "groups.js", "lines.js", "curves.js", "eachrate.js", "rates.js", "speed.js"),
+    *("picture.js", "trials.js", "parallel.js", "compare.js", "diagnosis.js"),
+)
+T_QUANTILES = 60
+"""Degrees of freedom up to which the page is told Student's quantile for its 95 % bands; beyond, it takes the last."""
 
 
-def html(view: Mapping[str, Any]) -> str:
-    """The report: opens from a file, offline, in any browser of the last years; under 1 MB for the default study."""
-    sheet, code = stylesheet(), script()
+def html(
+    view: Mapping[str, Any],
+    trials: Sequence[Mapping[str, Any]] = (),
+    language: Language = "en",
+    live: int | None = None,
+) -> str:
+    """The report: opens from a file, offline, in any browser of the last years; under 1 MB for the default study.
+
+    trials: what `report.trials` makes of the same study; without it, the page has no single trials. language: what
+    the page opens in; the reader can change it. live: the snapshot's version, where a server will tell of changes.
+    """
+    sheet, code = stylesheet(), script(live is not None)
     return (
         _environment()
         .get_template("page.html")
         .render(
-            view=view,
-            words=words,
-            policy=_policy(sheet, code),
+            **_context(view),
+            language=language,
+            live=live,
+            policy=_policy(sheet, code, live is not None),
             stylesheet=Markup(sheet),
             script=Markup(code),
-            data=Markup(json_in_script(view)),
+            data=Markup(json_in_script(data(view, trials))),
         )
+        .lstrip()
     )
+
+
+def data(view: Mapping[str, Any], trials: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """What the script draws from: the view, the trials, and the tables for other programs."""
+    return {
+        "view": view,
+        "trials": list(trials),
+        "files": {"ranking.csv": export.ranking_csv(view), "ranking.tex": export.latex(view)},
+        "t975": _t_quantiles(),
+    }
+
+
+def sections(view: Mapping[str, Any]) -> dict[str, str]:
+    """The parts of the page that the server renders anew as a study goes on, by their `data-section`."""
+    module = _environment().get_template("sections.html").make_module(_context(view))
+    parts = {"notice": _render(module, "notice"), "reproduce": _render(module, "reproduce")}
+    if len(view["tasks"]) > 1:
+        parts["overview"] = _render(module, "overview")
+    for task in view["tasks"]:
+        for name in ("verdict", "ranking", "detail", "settings"):
+            parts[f"{name}-{task['index']}"] = _render(module, name, task)
+    return parts
+
+
+def studies(entries: Sequence[Any], place: str, language: Language = "en") -> str:
+    """The list of studies that a server shows; it has no script. entries: `serving.library.Entry`."""
+    template = _environment().get_template("studies.html")
+    return template.render(entries=entries, place=place, language=language, stylesheet=Markup(stylesheet()))
 
 
 @cache
 def stylesheet() -> str:
     """All styles of the page: the plot library's, the colours of the optimizers, and the page's own."""
-    return "\n".join((_read("uplot.css"), style.stylesheet(), _read("page.css")))
+    return "\n".join((_read("uplot.css"), style.stylesheet(), _read("page.css"), _read("tools.css")))
 
 
 @cache
-def script() -> str:
+def script(live: bool = False) -> str:
     """All code of the page: the plot library with its licence, then ours in one closed scope."""
-    ours = "\n".join(_read(name) for name in SCRIPTS)
+    names = (*SCRIPTS, *(("live.js",) if live else ()), "page.js")
+    ours = "\n".join(_read(name) for name in names)
     return f'/*\n{_read("uplot.LICENSE")}*/\n{_read("uplot.js")}\n(() => {{\n"use strict";\n{ours}\n}})();\n'
 
 
@@ -61,11 +110,24 @@ def json_in_script(value: Any) -> str:
     return text
 
 
-def _policy(sheet: str, code: str) -> str:
-    """Only this very script and this very stylesheet; nothing may be fetched, framed, submitted or re-based."""
+@cache
+def live_policy() -> str:
+    """The content policy of the pages that a server shows, as a header."""
+    return f"{_policy(stylesheet(), script(live=True), True)}; frame-ancestors 'none'"
+
+
+def _policy(sheet: str, code: str, live: bool) -> str:
+    """Only this very script and this very stylesheet; nothing may be fetched, framed, submitted or re-based.
+
+    The pictures that a reader saves are drawn from blobs of the page's own; a live page may ask its own server.
+    """
     return (
-        f"default-src 'none'; script-src {_hash(code)}; style-src {_hash(sheet)}; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {_hash(code)}; style-src {_hash(sheet)}; img-src blob:; "
+        f"{_ASKING if live else ''}base-uri 'none'; form-action 'none'"
     )
+
+
+_ASKING = "connect-src 'self'; "
 
 
 def _hash(content: str) -> str:
@@ -74,6 +136,19 @@ def _hash(content: str) -> str:
 
 def _read(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
+
+
+def _context(view: Mapping[str, Any]) -> dict[str, Any]:
+    return {"view": view, "study": view["study"], "words": words, "many": len(view["tasks"]) > 1}
+
+
+def _render(module: TemplateModule, macro: str, *arguments: Any) -> str:
+    return str(getattr(module, macro)(*arguments)).strip()
+
+
+@cache
+def _t_quantiles() -> list[float]:
+    return [round(float(stats.t.ppf(0.975, n)), 4) for n in range(1, T_QUANTILES + 1)]
 
 
 @cache
@@ -86,8 +161,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["percent"] = _percent
-    environment.filters["count"] = words.count
     environment.filters["unit"] = words.with_unit
+    environment.globals.update(bilingual.HELPERS)
     return environment
 
 

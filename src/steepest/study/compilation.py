@@ -1,4 +1,4 @@
-"""Which libraries a study has made before it trains: those that will save clearly more time than they cost."""
+"""Which programs a study has made before it trains: those that will save clearly more time than they cost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from steepest.files import read_json
 from steepest.study import jobs
 from steepest.study.executors import Job
-from steepest.study.manner import Work, gradient_to_compile, widths, with_compiled, worth_compiling
+from steepest.study.manner import Work, with_compiled, worth_compiling
 from steepest.study.planner import batch_size_of, engine_of, steps_at_equal_samples
 from steepest.study.protocol import trials_of
 from steepest.study.spec import StudySpec
@@ -19,7 +19,7 @@ from steepest.study.watch import Watch
 from steepest.types import Compiled, Contender, Phase, StepTime, TaskFacts, TaskRef
 
 LEAST_LANES = 9
-"""A library made for these serves any number of lanes."""
+"""With which programs are tried and timed; they train any number of lanes, one after the other."""
 
 Times = Mapping[tuple[str, str], StepTime]
 """By task and contender."""
@@ -29,7 +29,7 @@ Collect = Callable[[Iterable[Job], Phase, Callable[[Path], Any]], dict[str, Any]
 
 @dataclass
 class Compilation:
-    """Makes libraries for the contenders of a study, and times the fleets that load them."""
+    """Has programs made for the contenders of a study, and times the fleets that load them."""
 
     spec: StudySpec
     collect: Collect
@@ -98,24 +98,20 @@ class _Group:
         work = {
             name: Work(trials_of(first, self.asked.spec.protocol) * steps, time) for name, time in self.times.items()
         }
-        for part in gradient_to_compile(self.times[first.name]):
-            yield first, part, sum(each.core_seconds("gradient") for each in work.values())
+        yield first, "gradient", sum(each.core_seconds("gradient") for each in work.values())
         for contender in self.contenders:
             yield contender, "update", work[contender.name].core_seconds("update")
 
     def compiled(self, refused: Set[str]) -> dict[str, StepTime]:
         """The times by contender, and those of compiled fleets; `refused` are the ids of jobs that made nothing."""
         made = [each for each in self.wanted if each.job["id"] not in refused]
-        gradients: list[Compiled] = [each.part for each in made if each.part != "update"]
         updates = {each.contender for each in made if each.part == "update"}
         carrier = None
-        if gradients:
+        if any(each.part == "gradient" for each in made):
             first = self.contenders[0]
-            at = widths(trials_of(first, self.asked.spec.protocol))
-            carrier = self._timed(first, [(width, [part]) for part in gradients for width in at])
+            parts = ["gradient", "update"] if first.name in updates else ["gradient"]
+            job = jobs.time(
+                self.asked.spec, self.task, first, self.batch_size, [{"lanes": LEAST_LANES, "compiled": parts}]
+            )
+            carrier = self.asked.collect([job], "timing", jobs.read_time)[job["id"]]
         return {name: with_compiled(time, carrier, name in updates) for name, time in self.times.items()}
-
-    def _timed(self, contender: Contender, kinds: Iterable[tuple[int, Sequence[Compiled]]]) -> StepTime:
-        candidates = [{"lanes": width, "width": width, "compiled": [*parts]} for width, parts in kinds]
-        job = jobs.time(self.asked.spec, self.task, contender, self.batch_size, candidates)
-        return self.asked.collect([job], "timing", jobs.read_time)[job["id"]]

@@ -14,20 +14,16 @@ from typing import Literal
 
 from steepest.types import Compiled, FleetTime, StepTime
 
-SECONDS_TO_COMPILE: Mapping[Compiled, float] = {"gradient": 15.0, "lane": 15.0, "update": 1.0}
+SECONDS_TO_COMPILE: Mapping[Compiled, float] = {"gradient": 4.0, "update": 0.5}
 """Of one core, as a rule."""
-SECONDS_TO_LOAD: Mapping[Compiled, float] = {"gradient": 2.0, "lane": 2.0, "update": 0.2}
+SECONDS_TO_LOAD: Mapping[Compiled, float] = {"gradient": 1.0, "update": 0.1}
 """What was made before: it is traced again, and tried."""
 PAYS = 2.0
 """How many times its cost a compilation must be expected to save."""
-SAVES: Mapping[Compiled, float] = {"gradient": 0.5, "lane": 0.5, "update": 0.7}
+SAVES: Mapping[Compiled, float] = {"gradient": 0.6, "update": 0.7}
 """Shares of their time that are commonly saved. Of gradients it is measured afterwards; updates take little by then."""
 CLEARLY = 1.3
 """A trial alone must be so many times faster than in a fleet to be trained alone."""
-NARROW = 2
-"""A plain fleet that beats trials alone by less may gain more from lanes one by one: both forms are tried."""
-WIDTHS = (9, 18, 36, 72)
-"""Lanes at a time at which compiled fleets are timed, whole seeds of a grid: what is best depends on the caches."""
 BY_ITSELF = 0.15
 """Of the time of a fleet, at most: what a step costs whatever the number of lanes."""
 
@@ -50,14 +46,13 @@ class Work:
     time: StepTime
 
     def core_seconds(self, part: str) -> float:
-        """For all trials in plain fleets: their "gradient" or their "update"."""
+        """For all trials in plain fleets, or one by one if that is faster: their "gradient" or their "update"."""
         fleet = plain(self.time)
         if fleet is None:
             return 0.0
-        milliseconds = fleet.update_milliseconds
-        if part == "gradient":
-            milliseconds = fleet.milliseconds - fleet.update_milliseconds
-        return self.trial_steps * milliseconds / fleet.lanes / 1e3
+        update = fleet.update_milliseconds / fleet.lanes
+        whole = min(fleet.milliseconds / fleet.lanes, self.time.milliseconds)
+        return self.trial_steps * (update if part == "update" else max(0.0, whole - update)) / 1e3
 
 
 def plain(time: StepTime) -> FleetTime | None:
@@ -68,21 +63,6 @@ def plain(time: StepTime) -> FleetTime | None:
 def worth_compiling(part: Compiled, seconds: float, is_made: bool) -> bool:
     """Whether it pays to compile what would run for so many core-seconds."""
     return seconds * SAVES[part] > PAYS * (SECONDS_TO_LOAD if is_made else SECONDS_TO_COMPILE)[part]
-
-
-def gradient_to_compile(time: StepTime) -> tuple[Compiled, ...]:
-    """Which form of the gradient may be the faster one: for all lanes at once, or, where a plain fleet is no faster
-    than a trial alone, for one lane after the other."""
-    fleet = plain(time)
-    if fleet is None:
-        return ("lane",)
-    ratio = fleet.milliseconds / fleet.lanes / time.milliseconds
-    return ("gradient",) if ratio < 1 / NARROW else ("lane",) if ratio > 1 else ("gradient", "lane")
-
-
-def widths(trials: int) -> list[int]:
-    """The widths at which so many trials may be trained, at most."""
-    return [width for width in WIDTHS if width < 2 * trials] or [WIDTHS[0]]
 
 
 def best(time: StepTime, margin: float = 1.05) -> FleetTime | None:
@@ -99,33 +79,24 @@ def manner(engine: str, time: StepTime) -> Manner:
     fleet = best(time)
     if fleet is None or (engine == "auto" and fleet.milliseconds / fleet.lanes > CLEARLY * time.milliseconds):
         return Manner("solo")
-    width = fleet.lanes if set(fleet.compiled) - {"update"} else 0
-    return Manner("fleet", width, fleet.compiled)
+    return Manner("fleet", compiled=fleet.compiled)
 
 
 def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> StepTime:
     """A contender's times, and beside them those of compiled fleets: their gradients are those timed with another
     contender, the `carrier`; their updates its own, compiled if `update`."""
     own = plain(time)
-    if own is None:
+    if own is None or not (carrier or update):
         return time
-    fleets = [*time.fleets]
-    for each in carrier.fleets if carrier else ():
-        mine = own.update_milliseconds * each.lanes / own.lanes
-        whole = each.milliseconds - each.update_milliseconds + mine
-        fleets.append(FleetTime(each.lanes, each.compiled, whole, mine))
-    if update:
-        saved = SAVES["update"]
-        fleets = [
-            FleetTime(
-                each.lanes,
-                (*each.compiled, "update"),
-                each.milliseconds - saved * each.update_milliseconds,
-                (1 - saved) * each.update_milliseconds,
-            )
-            for each in fleets
-        ]
-    return replace(time, fleets=tuple(fleets))
+    left = 1 - SAVES["update"] if update else 1.0
+    parts: tuple[Compiled, ...] = ("update",) if update else ()
+    lanes, gradient = own.lanes, own.milliseconds - own.update_milliseconds
+    if carrier:
+        timed = carrier.fleets[0]
+        parts = ("gradient", *parts)
+        lanes, gradient = timed.lanes, timed.milliseconds - timed.update_milliseconds
+    mine = left * own.update_milliseconds * lanes / own.lanes
+    return replace(time, fleets=(*time.fleets, FleetTime(lanes, parts, gradient + mine, mine)))
 
 
 def step_milliseconds(manner: Manner, time: StepTime, lanes: int) -> float:
@@ -133,9 +104,9 @@ def step_milliseconds(manner: Manner, time: StepTime, lanes: int) -> float:
     if manner.engine == "solo" or not time.fleets:
         return lanes * time.milliseconds
     fleet = next((each for each in time.fleets if _is(each, manner)), time.fleets[0])
-    if not manner.width:  # timed with as many lanes as a shard has
-        if lanes >= fleet.lanes:
-            return fleet.milliseconds * lanes / fleet.lanes
+    if "gradient" in fleet.compiled or lanes >= fleet.lanes:  # lane after lane, or as many as were timed
+        return fleet.milliseconds * lanes / fleet.lanes
+    if not manner.width:
         alone = min(time.milliseconds, fleet.milliseconds)
         return alone + (fleet.milliseconds - alone) * (lanes - 1) / max(1, fleet.lanes - 1)
     count = ceil(lanes / manner.width)
@@ -144,7 +115,7 @@ def step_milliseconds(manner: Manner, time: StepTime, lanes: int) -> float:
 
 
 def _is(fleet: FleetTime, manner: Manner) -> bool:
-    return fleet.compiled == manner.compiled and (not manner.width or fleet.lanes == manner.width)
+    return fleet.compiled == manner.compiled
 
 
 Manners = Mapping[tuple[str, str], Manner]

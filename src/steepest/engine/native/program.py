@@ -107,7 +107,7 @@ class Native:
                 at += -(-column.width * self.batch_size * BYTES // LINE) * LINE + 2 * LINE
             lane += 1
         for i, kind in enumerate(self.extras):
-            declared.append(f"const {TYPES[kind]} *const e{i} = static_cast<const {TYPES[kind]} *>(lane[{lane}]);")
+            declared.append(f"{TYPES[kind]} *const e{i} = static_cast<{TYPES[kind]} *>(lane[{lane}]);")
             lane += 1
         for i, constant in enumerate(self.constants):
             type_ = TYPES[kind_of(constant.dtype)]
@@ -149,11 +149,12 @@ def graph_of(function: Any, example: Sequence[Tensor]) -> fx.Graph:
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     aten = torch.ops.aten
-    more = [aten._log_softmax, aten._softmax, aten.native_layer_norm_backward]
+    more = [aten._log_softmax, aten._softmax, aten.native_layer_norm_backward, aten.native_batch_norm_backward]
     table: Mapping[Any, Any] = {
         **core_aten_decompositions(),
         **get_decompositions(more),
         aten.native_layer_norm.default: _layer_norm,
+        aten.native_batch_norm.default: _batch_norm,
     }
     with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):
         module = make_fx(torch.func.functionalize(function), decomposition_table=table)(*example)
@@ -169,6 +170,26 @@ def _layer_norm(x: Tensor, shape: Sequence[int], weight: Any, bias: Any, eps: fl
     y = (x - mean) * scale
     y = y if weight is None else y * weight
     return y if bias is None else y + bias, mean, scale
+
+
+def _batch_norm(
+    x: Tensor, weight: Any, bias: Any, means: Any, variances: Any, training: bool, momentum: float, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """torch's, over all axes but the second; the running statistics are changed in place."""
+    axes = [0, *range(2, x.ndim)]
+    shape = [1, -1, *[1] * (x.ndim - 2)]
+    mean, variance = means, variances
+    if training:
+        mean = x.mean(axes)
+        variance = (x - mean.view(shape)).square().mean(axes)
+        if means is not None:
+            count = x.numel() // x.shape[1]
+            means.copy_(means * (1 - momentum) + mean * momentum)
+            variances.copy_(variances * (1 - momentum) + variance * (momentum * count / (count - 1)))
+    scale = (variance + eps).rsqrt()
+    y = (x - mean.view(shape)) * scale.view(shape)
+    y = y if weight is None else y * weight.view(shape)
+    return y if bias is None else y + bias.view(shape), mean, scale
 
 
 _FILE = """\

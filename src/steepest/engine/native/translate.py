@@ -188,6 +188,12 @@ class Translation:
         if loop not in self._loops:
             self._loops.append(loop)
 
+    def finish(self, buffer: str) -> None:
+        """Write all loops that read this buffer."""
+        for loop in [*self._loops]:
+            if any(place.buffer == buffer for place in loop._reads):
+                self._close(loop)
+
     def _close(self, loop: Loop) -> None:
         self._loops.remove(loop)
         wanted = {
@@ -363,6 +369,15 @@ def _joined(t: Translation, node: fx.Node, parts: Sequence[fx.Node], dim: int = 
         copied(t.writer, place, target.seen(aten.slice.Tensor, dim, begin, begin + length))
         begin += length
     return target
+
+
+@form(aten.copy_)
+def _changed(t: Translation, node: fx.Node, target: fx.Node, source: fx.Node, *_: Any) -> Place:
+    """An argument is changed, once all is done that asks for what it was."""
+    place = t.place(target)
+    t.finish(place.buffer)
+    t._leave(source, place)
+    return place
 
 
 def _copy(t: Translation, node: fx.Node, source: fx.Node) -> Place:

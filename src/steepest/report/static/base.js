@@ -1,8 +1,10 @@
-// What all figures share: the view, elements, colours of the theme, the tip at the pointer, and who is selected.
+// What all figures share: the data, elements, the two languages, colours of the theme, numbers, the tip at the pointer.
 
-const view = JSON.parse(document.getElementById("view").textContent);
+const data = JSON.parse(document.getElementById("view").textContent);
+const { view } = data;
+const root = document.documentElement;
 const SVG = document.querySelector("svg").namespaceURI;
-const redraws = new Set(); // one function per figure, called when the theme changes
+const redraws = new Set(); // one function per figure, called when theme, language or data change
 
 function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -18,6 +20,40 @@ function drawn(tag, attributes = {}, ...children) {
   return node;
 }
 
+function redrawAll() {
+  for (const redraw of redraws) redraw();
+}
+
+// ---- languages --------------------------------------------------------------------------------------------------
+
+/** One of two wordings that stand side by side, like those of the templates. */
+function both(english, chinese) {
+  return root.lang === "zh" ? chinese : english;
+}
+
+/** What the data say under a key, in the page's language where they know it. */
+function word(thing, key) {
+  return (root.lang === "zh" && thing[`${key}_zh`]) || thing[key];
+}
+
+const STAGES = { grid: "网格", refine: "细化", extend: "扩展" };
+const OUTCOMES = { ok: "完成", diverged: "发散", nonfinite: "非有限", oom: "内存不足", error: "出错", killed: "被终止", timeout: "超时" };
+
+function stageName(stage) {
+  return both(stage, STAGES[stage] ?? stage);
+}
+
+function outcomeName(outcome) {
+  return both(outcome, OUTCOMES[outcome] ?? outcome);
+}
+
+function setLanguage(language) {
+  root.lang = language;
+  for (const name of ["aria-label", "title", "placeholder", "data-label"]) {
+    for (const node of document.querySelectorAll(`[data-${name}-zh]`)) node.setAttribute(name, node.getAttribute(`data-${name}-${language}`));
+  }
+}
+
 // ---- theme ------------------------------------------------------------------------------------------------------
 
 let printing = false;
@@ -25,7 +61,7 @@ const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 
 function isDark() {
   if (printing) return false;
-  const chosen = document.documentElement.dataset.theme;
+  const chosen = root.dataset.theme;
   return chosen ? chosen === "dark" : prefersDark.matches;
 }
 
@@ -34,16 +70,33 @@ function colourOf(contender) {
   return view.palette.colours[contender.colour][isDark() ? 1 : 0];
 }
 
+const ON_PAPER = { "--ink": "#1b1f24", "--soft": "#565f69", "--line": "#e4e6e3", "--faint": "#878f98", "--page": "#ffffff", "--accent": "#2456b8" };
+
 /** A custom property of the stylesheet as a colour that a canvas understands. */
 function paint(property) {
-  const probe = document.getElementById("probe") || document.body.appendChild(element("i", { id: "probe" }));
-  probe.style.color = printing ? "" : `var(${property})`;
-  return printing ? { "--ink": "#1b1f24", "--soft": "#565f69", "--line": "#e4e6e3", "--faint": "#878f98", "--page": "#fff" }[property] : getComputedStyle(probe).color;
+  if (printing) return ON_PAPER[property];
+  const probe = document.getElementById("probe") || document.body.appendChild(element("i", { id: "probe", "aria-hidden": "true" }));
+  probe.style.color = `var(${property})`;
+  return getComputedStyle(probe).color;
 }
 
 /** A CSS colour with another opacity: #rrggbb → #rrggbbaa. */
 function translucent(hex, opacity) {
   return hex + Math.round(255 * opacity).toString(16).padStart(2, "0");
+}
+
+const RAMP = { light: ["#1d2c8f", "#6a2ba6", "#b12c88", "#d9544f", "#e08a1e"], dark: ["#7d8cff", "#b483f7", "#e681bd", "#fb9d85", "#ffd166"] };
+
+/** The colour of what lies between the smallest (0) and the largest (1). */
+function ramp(share) {
+  const stops = RAMP[isDark() ? "dark" : "light"];
+  const position = Math.min(1, Math.max(0, share || 0)) * (stops.length - 1);
+  const i = Math.min(stops.length - 2, Math.floor(position));
+  const mix = (from) => {
+    const [a, b] = [stops[i], stops[i + 1]].map((stop) => parseInt(stop.slice(from, from + 2), 16));
+    return Math.round(a + (b - a) * (position - i)).toString(16).padStart(2, "0");
+  };
+  return `#${mix(1)}${mix(3)}${mix(5)}`;
 }
 
 // ---- numbers ----------------------------------------------------------------------------------------------------
@@ -56,13 +109,23 @@ function power(value) {
 }
 
 function short(value) {
-  if (value === null || value === undefined) return "failed";
+  if (value === null || value === undefined || !Number.isFinite(value)) return both("failed", "失败");
   const rounded = Number(value.toPrecision(4));
   return (Math.abs(rounded) >= 1e4 ? rounded.toLocaleString("en") : String(rounded)).replace("-", "−");
 }
 
 function withUnit(value, unit) {
   return value === null || value === undefined || !unit ? short(value) : `${short(value)} ${unit}`;
+}
+
+function counted(number) {
+  return number.toLocaleString("en");
+}
+
+function duration(seconds) {
+  if (seconds < 90) return both(`${Math.round(seconds)} s`, `${Math.round(seconds)} 秒`);
+  if (seconds < 5400) return both(`${Math.round(seconds / 60)} min`, `${Math.round(seconds / 60)} 分钟`);
+  return both(`${(seconds / 3600).toFixed(1)} h`, `${(seconds / 3600).toFixed(1)} 小时`);
 }
 
 // ---- tip --------------------------------------------------------------------------------------------------------
@@ -83,59 +146,67 @@ function hideTip() {
   tip.hidden = true;
 }
 
-// ---- controls ---------------------------------------------------------------------------------------------------
+// ---- contenders -------------------------------------------------------------------------------------------------
 
-/** The values of a figure's controls, and `changed` called whenever the reader moves one. */
-function controls(figure, changed) {
-  const state = {};
-  for (const control of figure.querySelectorAll("[data-control]")) {
-    const name = control.dataset.control;
-    if (control.tagName === "SELECT") {
-      state[name] = control.value;
-      control.addEventListener("change", () => ((state[name] = control.value), changed()));
-      continue;
-    }
-    state[name] = control.querySelector("[aria-pressed=true]").value;
-    control.addEventListener("click", (event) => {
-      const button = event.target.closest("button");
-      if (!button) return;
-      press(control, button);
-      state[name] = button.value;
-      changed();
-    });
-  }
-  return state;
+/** A marker of the shapes that the page's own template draws. */
+function markerAt(marker, x, y, size) {
+  const shapes = {
+    circle: () => drawn("circle", { r: size }),
+    square: () => drawn("rect", { x: -size * 0.9, y: -size * 0.9, width: size * 1.8, height: size * 1.8 }),
+    triangle: () => drawn("path", { d: `M0 ${-size * 1.2}L${size * 1.15} ${size * 0.9}H${-size * 1.15}Z` }),
+    diamond: () => drawn("path", { d: `M0 ${-size * 1.3}L${size * 1.3} 0L0 ${size * 1.3}L${-size * 1.3} 0Z` }),
+    funnel: () => drawn("path", { d: `M0 ${size * 1.2}L${size * 1.15} ${-size * 0.9}H${-size * 1.15}Z` }),
+    plus: () => drawn("path", { class: "open", d: `M0 ${-size * 1.2}V${size * 1.2}M${-size * 1.2} 0H${size * 1.2}` }),
+    cross: () => drawn("path", { class: "open", d: `M${-size} ${-size}L${size} ${size}M${-size} ${size}L${size} ${-size}` }),
+  };
+  return drawn("g", { class: "shape", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` }, shapes[marker]());
 }
 
-function press(group, button) {
-  for (const other of group.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
-}
-
-function offer(figure, name, shown) {
-  const control = figure.querySelector(`[data-control=${name}]`);
-  if (control) control.hidden = !shown;
+/** A contender's line, marker and name. */
+function nameTag(index) {
+  const contender = view.contenders[index];
+  const swatch = drawn("svg", { class: `swatch c${contender.colour}`, width: 30, height: 12, "aria-hidden": "true" });
+  swatch.append(drawn("line", { x1: 1, x2: 29, y1: 6, y2: 6, "stroke-dasharray": view.palette.dashes[contender.dash].join(" ") || "none" }));
+  swatch.append(markerAt(contender.marker, 15, 6, 3.2));
+  const name = element("bdi", {}, contender.label);
+  if (contender.name !== contender.label) name.title = contender.name;
+  return element("span", { class: "name" }, swatch, name);
 }
 
 /** Per task: the contenders isolated by the reader. Empty means all. Figures of one task share it. */
-const selections = view.tasks.map(() => ({ chosen: new Set(), watchers: [] }));
+const selections = view.tasks.map((task) => ({ chosen: new Set(recalledList(`show-${task.index}`).map(Number)), watchers: [] }));
 
-function legend(figure, selection, changed) {
+function isolate(task, index) {
+  const { chosen, watchers } = selections[task.index];
+  if (index === null) chosen.clear();
+  else if (!chosen.delete(index)) chosen.add(index);
+  remember(`show-${task.index}`, [...chosen].join("."), "");
+  for (const watcher of watchers) watcher();
+}
+
+/** Names to click, in the order of the ranking; `changed` is called whenever any figure of the task changes them. */
+function legend(figure, task, changed) {
   const box = figure.querySelector(".legend");
-  const all = box.querySelector(".all");
+  const selection = selections[task.index];
   box.addEventListener("click", (event) => {
     const button = event.target.closest("button");
-    if (!button) return;
-    const index = Number(button.dataset.contender);
-    if (button === all) selection.chosen.clear();
-    else if (!selection.chosen.delete(index)) selection.chosen.add(index);
-    for (const watcher of selection.watchers) watcher();
+    if (button) isolate(task, button.dataset.contender === undefined ? null : Number(button.dataset.contender));
   });
-  selection.watchers.push(() => {
+  const arrange = () => {
+    const order = task.standings.map((standing) => standing.contender);
+    const signature = `${order} ${root.lang}`;
+    if (box.dataset.order !== signature) {
+      box.dataset.order = signature;
+      const names = order.map((index) => element("button", { type: "button", "data-contender": index }, nameTag(index)));
+      box.replaceChildren(...names, element("button", { type: "button", class: "all" }, both("Show all", "全部显示")));
+    }
     box.classList.toggle("some", selection.chosen.size > 0);
-    all.hidden = selection.chosen.size === 0;
+    box.querySelector(".all").hidden = selection.chosen.size === 0;
     for (const button of box.querySelectorAll("[data-contender]")) {
       button.setAttribute("aria-pressed", String(selection.chosen.has(Number(button.dataset.contender))));
     }
-    changed();
-  });
+  };
+  selection.watchers.push(() => (arrange(), changed()));
+  redraws.add(arrange);
+  arrange();
 }

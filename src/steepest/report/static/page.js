@@ -1,42 +1,45 @@
-// Start: theme, tabs, copying the command, and every figure that the page holds.
+// Start: theme, language, tabs, keys, and every figure that the page holds.
 
-const FIGURES = { learning: learningFigure, rates: ratesFigure, each: eachRateFigure };
+const FIGURES = {
+  ...{ learning: learningFigure, rates: ratesFigure, each: eachRateFigure, target: targetFigure, bestof: bestOfFigure },
+  ...{ diagnosis: diagnosisFigure, trials: trialsFigure },
+};
 
-function redrawAll() {
-  for (const redraw of redraws) redraw();
+/** What a browser remembers between pages; a file opened from disk may have no such memory. */
+function stored(key, value) {
+  try {
+    if (value === undefined) return localStorage.getItem(key);
+    localStorage.setItem(key, value);
+  } catch {
+    // then the choice lasts as long as the page
+  }
+  return null;
 }
 
-function themeSwitch() {
-  const group = document.getElementById("theme");
-  const remember = (value) => {
-    try {
-      localStorage.setItem("steepest-theme", value);
-    } catch {
-      // a file opened from disk may have no storage: the choice then lasts as long as the page
-    }
-  };
-  const recall = () => {
-    try {
-      return localStorage.getItem("steepest-theme");
-    } catch {
-      return null;
-    }
-  };
-  const choose = (value) => {
-    if (value === "auto") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = value;
+/** A group of buttons of which one is chosen: from the address, else from memory, else as the page came. */
+function choice(id, values, apply) {
+  const group = document.getElementById(id);
+  const usual = group.querySelector("[aria-pressed=true]").value;
+  const choose = (value, remembered) => {
     press(group, group.querySelector(`[value=${value}]`));
+    apply(value);
+    if (!remembered) return;
+    stored(`steepest-${id}`, value);
+    remember(id, value, usual);
     redrawAll();
   };
   group.addEventListener("click", (event) => {
     const button = event.target.closest("button");
-    if (!button) return;
-    choose(button.value);
-    remember(button.value);
+    if (button) choose(button.value, true);
   });
-  prefersDark.addEventListener("change", redrawAll);
-  const remembered = recall();
-  if (remembered === "light" || remembered === "dark") choose(remembered);
+  const first = recall(id) ?? stored(`steepest-${id}`);
+  choose(values.includes(first) ? first : usual, false);
+  return () => choose(values[(values.indexOf(group.querySelector("[aria-pressed=true]").value) + 1) % values.length], true);
+}
+
+function setTheme(value) {
+  if (value === "auto") delete root.dataset.theme;
+  else root.dataset.theme = value;
 }
 
 function tabs() {
@@ -48,6 +51,8 @@ function tabs() {
       button.tabIndex = i === index ? 0 : -1;
       panels[i].hidden = i !== index;
     });
+    for (const link of document.querySelectorAll(".contents a")) link.hash = link.hash.replace(/-\d+$/, `-${index}`);
+    remember("task", index, 0);
     if (focus) buttons[index].focus();
   };
   buttons.forEach((button, i) => {
@@ -57,28 +62,99 @@ function tabs() {
       if (move) choose((i + move + buttons.length) % buttons.length, true);
     });
   });
-  if (buttons.length) choose(0, false);
+  if (buttons.length) choose(Math.min(buttons.length - 1, Number(recall("task")) || 0), false);
   return () => panels.forEach((panel, i) => (panel.hidden = printing ? false : buttons[i].getAttribute("aria-selected") !== "true"));
 }
 
+/** Links within the page move it, and leave the address to the reader's choices. */
+function contents() {
+  const links = [...document.querySelectorAll(".contents a, .skip")];
+  const jump = (link) => {
+    const target = document.querySelector(link.hash);
+    if (!target) return;
+    target.scrollIntoView({ behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    target.tabIndex = -1;
+    target.focus({ preventScroll: true });
+  };
+  for (const link of links) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      jump(link);
+    });
+  }
+  return (move) => {
+    const places = links.filter((link) => link.dataset.part && !link.hidden).map((link) => [link, document.querySelector(link.hash)?.getBoundingClientRect().top]);
+    const ahead = places.filter(([, top]) => (move > 0 ? top > 80 : top < 0));
+    const next = move > 0 ? ahead[0] : ahead[ahead.length - 1];
+    if (next) jump(next[0]);
+  };
+}
+
 function copying() {
-  const button = document.getElementById("copy");
-  button.addEventListener("click", async () => {
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    const before = [...button.childNodes];
     try {
       await navigator.clipboard.writeText(view.reproduce.command);
-      button.textContent = "Copied";
+      button.replaceChildren(both("Copied", "已复制"));
     } catch {
       getSelection().selectAllChildren(document.querySelector(".command code"));
-      button.textContent = "Selected";
+      button.replaceChildren(both("Selected", "已选中"));
     }
-    setTimeout(() => (button.textContent = "Copy"), 1600);
+    setTimeout(() => button.replaceChildren(...before), 1600);
   });
 }
 
-themeSwitch();
+function keys(move, nextTheme, nextLanguage) {
+  const dialog = document.getElementById("keys");
+  const rows = () => [
+    ["?", both("these keys", "显示这些按键")],
+    ["j  k", both("next, previous part", "下一部分、上一部分")],
+    ["/", both("find a trial", "查找训练")],
+    ["t", both("light, dark, as the system", "浅色、深色、跟随系统")],
+    ["l", both("English, Chinese", "英文、中文")],
+    ["Esc", both("show all optimizers again", "重新显示所有优化器")],
+    ["← →  ↑ ↓", both("in a chart: move the cursor, choose the curve", "图中：移动光标、选择曲线")],
+    ["↑ ↓  Enter", both("in the table: move, compare", "表中：移动、加入比较")],
+  ];
+  const open = () => {
+    const list = rows().map(([key, what]) => element("div", {}, element("dt", {}, element("kbd", {}, key)), element("dd", {}, what)));
+    const close = element("button", { type: "button" }, both("Close", "关闭"));
+    close.addEventListener("click", () => dialog.close());
+    dialog.replaceChildren(element("h2", {}, both("Keys", "按键")), element("dl", {}, ...list), close);
+    dialog.showModal();
+  };
+  document.getElementById("help").addEventListener("click", open);
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+    const visible = () => document.querySelector("article:not([hidden]) [data-control=find]");
+    const act = {
+      "?": open,
+      j: () => move(1),
+      k: () => move(-1),
+      t: nextTheme,
+      l: nextLanguage,
+      "/": () => visible()?.focus(),
+      Escape: () => view.tasks.forEach((task) => selections[task.index].chosen.size && isolate(task, null)),
+    }[event.key];
+    if (!act || (dialog.open && event.key !== "?")) return;
+    if (event.key !== "Escape") event.preventDefault();
+    act();
+  });
+}
+
+const nextTheme = choice("theme", ["auto", "light", "dark"], setTheme);
+const nextLanguage = choice("language", ["en", "zh"], setLanguage);
+prefersDark.addEventListener("change", redrawAll);
+keys(contents(), nextTheme, nextLanguage);
 copying();
+taking();
 const arrangeTabs = tabs();
-for (const figure of document.querySelectorAll("figure[data-figure]")) FIGURES[figure.dataset.figure](figure);
+for (const figure of document.querySelectorAll("[data-figure]")) {
+  FIGURES[figure.dataset.figure](figure);
+  saving(figure);
+}
 for (const [event, value] of [["beforeprint", true], ["afterprint", false]]) {
   addEventListener(event, () => {
     printing = value;
@@ -86,4 +162,5 @@ for (const [event, value] of [["beforeprint", true], ["afterprint", false]]) {
     redrawAll();
   });
 }
-document.documentElement.dataset.ready = "yes";
+if (typeof follow === "function") follow();
+root.dataset.ready = "yes";

@@ -132,26 +132,12 @@ function panelLanes(plot, s, standing) {
   }
 }
 
-/** A marker of the shapes that the page's own template draws. */
-function markerAt(marker, x, y, size) {
-  const shapes = {
-    circle: () => drawn("circle", { r: size }),
-    square: () => drawn("rect", { x: -size * 0.9, y: -size * 0.9, width: size * 1.8, height: size * 1.8 }),
-    triangle: () => drawn("path", { d: `M0 ${-size * 1.2}L${size * 1.15} ${size * 0.9}H${-size * 1.15}Z` }),
-    diamond: () => drawn("path", { d: `M0 ${-size * 1.3}L${size * 1.3} 0L0 ${size * 1.3}L${-size * 1.3} 0Z` }),
-    funnel: () => drawn("path", { d: `M0 ${size * 1.2}L${size * 1.15} ${-size * 0.9}H${-size * 1.15}Z` }),
-    plus: () => drawn("path", { class: "open", d: `M0 ${-size * 1.2}V${size * 1.2}M${-size * 1.2} 0H${size * 1.2}` }),
-    cross: () => drawn("path", { class: "open", d: `M${-size} ${-size}L${size} ${size}M${-size} ${size}L${size} ${-size}` }),
-  };
-  return drawn("g", { class: "shape", transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})` }, shapes[marker]());
-}
-
 function describePoint(task, standing, point) {
   const lines = [
-    point.valid ? `validation ${task.metric} ${point.valid.text}${task.unit ? " " + task.unit : ""} ${point.valid.interval}` : `no trial reached the horizon`,
-    `${point.n} trials, ${point.failed} failed, ${point.stalled} stalled`,
+    point.valid ? `${both("validation ", "验证")}${word(task, "metric")} ${point.valid.text}${task.unit ? " " + task.unit : ""} ${point.valid.interval}` : both("no trial reached the horizon", "没有训练跑完全程"),
+    both(`${point.n} trials, ${point.failed} failed, ${point.stalled} stalled`, `${point.n} 次训练，${point.failed} 次失败，${point.stalled} 次停滞`),
   ];
-  if (point.picked) lines.push(`picked by ${point.picked} replicate${point.picked > 1 ? "s" : ""}`);
+  if (point.picked) lines.push(both(`picked by ${point.picked} replicate${point.picked > 1 ? "s" : ""}`, `被 ${point.picked} 次重复选中`));
   return lines;
 }
 
@@ -166,7 +152,7 @@ function followPanel(plot, s, task, standings) {
     const nearest = all.sort((a, b) => distance(a) - distance(b))[0];
     if (!nearest) return;
     const { standing, point } = nearest;
-    showTip(event.clientX, event.clientY, `${view.contenders[standing.contender].label}, rate ${point.text}`, describePoint(task, standing, point));
+    showTip(event.clientX, event.clientY, `${view.contenders[standing.contender].label}, ${both("rate", "学习率")} ${point.text}`, describePoint(task, standing, point));
   });
   plot.addEventListener("pointerleave", hideTip);
 }
@@ -175,8 +161,10 @@ function panel(task, standing, range) {
   const [width, height] = [268, 196];
   const s = panelScales(task, range, width, height);
   const contender = view.contenders[standing.contender];
-  const failed = standing.failed_trials ? `, ${standing.failed_trials} of ${standing.trials} trials failed` : "";
-  const label = `${contender.label}: recommended rate ${standing.rate_text}, safe from ${standing.safe_text}${failed}`;
+  const label = both(
+    `${contender.label}: recommended rate ${standing.rate_text}, safe from ${standing.safe_text}, ${standing.failed_trials} of ${standing.trials} trials failed`,
+    `${contender.label}：推荐学习率 ${standing.rate_text}，安全范围 ${word(standing, "safe_text")}，${standing.trials} 次训练中 ${standing.failed_trials} 次失败`,
+  );
   const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
   panelRegions(plot, s, standing);
   panelAxes(plot, s, width);
@@ -184,17 +172,16 @@ function panel(task, standing, range) {
   panelCurve(plot, s, standing, true);
   panelLanes(plot, s, standing);
   followPanel(plot, s, task, [standing]);
-  const swatch = document.querySelector(`.legend [data-contender="${standing.contender}"] .name`).cloneNode(true);
   const rate = element("b", {}, standing.rate_text);
-  if (standing.untuned) rate.prepend(element("span", { class: "flag" }, "untuned"), " ");
-  const title = element("header", {}, swatch, rate);
+  if (standing.untuned) rate.prepend(element("span", { class: "flag" }, both("untuned", "未调到位")), " ");
+  const title = element("header", {}, nameTag(standing.contender), rate);
   return element("div", { class: "panel" }, title, plot);
 }
 
 function overlay(task, standings, range, width) {
   const height = Math.round(Math.max(320, Math.min(width * 0.48, 560)));
   const s = panelScales(task, range, width, height);
-  const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Validation ${task.metric} by rate, all optimizers` });
+  const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": both(`Validation ${task.metric} by rate, all optimizers`, `各学习率下的验证${word(task, "metric")}，所有优化器`) });
   if (standings.length === 1) panelRegions(plot, s, standings[0]);
   panelAxes(plot, s, width);
   panelGhosts(plot, s, task.standings.filter((other) => !standings.includes(other)));
@@ -211,6 +198,29 @@ function overlay(task, standings, range, width) {
   return plot;
 }
 
+/** The figure's numbers, for a table under it and for a file. */
+function ratesTable(task) {
+  const head = ["optimizer", "rate", "stage", `validation ${task.metric}`, "low", "high", "trials", "failed", "stalled", "picked by"];
+  const rows = task.standings.flatMap((standing) =>
+    standing.points.map((point) => [
+      ...[view.contenders[standing.contender].name, point.rate, point.stage, point.valid?.value ?? null, point.valid?.low ?? null],
+      ...[point.valid?.high ?? null, point.n, point.failed, point.stalled, point.picked],
+    ]),
+  );
+  return [head, ...rows];
+}
+
+function fillRates(figure, task) {
+  const rows = task.standings.flatMap((standing) =>
+    standing.points.map((point) => {
+      const cells = [point.text, stageName(point.stage), point.valid?.text ?? "–", point.valid?.interval ?? "–", point.n, point.failed, point.stalled, point.picked];
+      const name = element("th", { scope: "row" }, element("bdi", {}, view.contenders[standing.contender].label));
+      return element("tr", {}, name, ...cells.map((cell, i) => element("td", i === 1 ? {} : { class: "n" }, String(cell))));
+    }),
+  );
+  figure.querySelector("[data-rates]").replaceChildren(...rows);
+}
+
 function ratesFigure(figure) {
   const task = view.tasks[figure.dataset.task];
   const selection = selections[task.index];
@@ -222,10 +232,12 @@ function ratesFigure(figure) {
     const { chosen } = selection;
     const standings = task.standings.filter((standing) => !chosen.size || chosen.has(standing.contender));
     box.classList.toggle("overlay", state.layout === "overlay");
+    fillRates(figure, task);
+    describe(figure, both(`Validation ${task.metric} by learning rate`, `各学习率下的验证${word(task, "metric")}`), () => ratesTable(task));
     if (!task.axes.rate || !task.axes.sensitivity[state.range]) return;
     box.replaceChildren(...(state.layout === "overlay" ? [overlay(task, standings, state.range, box.clientWidth)] : standings.map((standing) => panel(task, standing, state.range))));
   }
 
-  legend(figure, selection, draw);
+  legend(figure, task, draw);
   whenSized(box, draw);
 }

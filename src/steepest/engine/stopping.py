@@ -1,0 +1,75 @@
+"""Early stopping: a trial ends when its validation metric has not become better for a while, and counts as what it was
+at its best.
+
+Whenever a lane is better than ever, the test part is measured, too, and the last such value is the one that counts: the
+same as keeping those weights, without copies of them, of buffers and of averages. Choosing looks at validation alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from steepest.engine.curves import Curves
+from steepest.tasks.task import Task
+from steepest.types import Outcome, Shard, Trace
+
+AXIS = "early-stopping"
+Scores = tuple[np.ndarray, np.ndarray]
+"""Loss and metric of every lane, [R] each."""
+
+
+def curves_of(task: Task, shard: Shard, lanes: int, test: Callable[[], Scores]) -> Curves:
+    """The record of a shard's trials; `test` measures the test part at the present weights."""
+    epochs = float(shard.contender.axes.get(AXIS, 0))
+    if not epochs:
+        return Curves(lanes, shard.evaluate_at)
+    patience = epochs * task.sizes["train"] / shard.batch_size
+    return StoppingCurves(lanes, shard.evaluate_at, patience, task.quality.higher_is_better, test)
+
+
+class StoppingCurves(Curves):
+    """The record of trials that stop early. From its end on, a trial's curve is flat, at the weights that are kept."""
+
+    def __init__(
+        self,
+        lanes: int,
+        evaluate_at: Sequence[int],
+        patience: float,
+        higher_is_better: bool,
+        test: Callable[[], Scores],
+    ) -> None:
+        """`patience`: steps without a better validation metric, after which a trial ends at an evaluation."""
+        super().__init__(lanes, evaluate_at)
+        self.patience, self.sign, self.test = patience, 1 if higher_is_better else -1, test
+        self.best = np.full(lanes, -np.inf)  # [R], sign × validation metric
+        self.kept = np.zeros(lanes, dtype=np.int64)  # [R], the evaluation at which that was
+        self.last = np.full(lanes, len(self.evaluate_at) - 1)  # [R], the evaluation at which the trial ended
+        self.at_test = np.full((2, lanes), np.nan)  # test loss and metric at the best
+
+    def evaluated(self, loss: np.ndarray, metric: np.ndarray) -> None:
+        super().evaluated(loss, metric)
+        e = len(self.evaluate_at[self.evaluate_at <= self.step]) - 1
+        goodness = self.sign * self.valid_metric[:, e]
+        better = self.alive & (goodness > self.best)
+        if better.any():
+            self.best[better], self.kept[better] = goodness[better], e
+            self.at_test[:, better] = np.stack(self.test())[:, better]
+        waited = self.step - self.evaluate_at[self.kept]
+        ended = self.alive & (waited >= self.patience)
+        self.alive[ended], self.last[ended] = False, e
+
+    def trace(self, test_loss: np.ndarray, test_metric: np.ndarray) -> Trace:
+        """The finished record; its test values are those of the weights that are kept, whatever is given here."""
+        for lane, outcome in enumerate(self.outcome):
+            if outcome is not Outcome.OK:
+                self.at_test[:, lane] = np.nan
+                continue
+            kept, last = self.kept[lane], self.last[lane]
+            self.outcome_step[lane] = self.evaluate_at[kept]
+            end = slice(min(last + 1, len(self.evaluate_at) - 1), None)
+            for values in (self.train_loss, self.valid_loss, self.valid_metric):
+                values[lane, end] = values[lane, kept]
+        return replace(super().trace(test_loss, test_metric), test_loss=self.at_test[0], test_metric=self.at_test[1])

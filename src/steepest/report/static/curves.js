@@ -1,0 +1,162 @@
+// Learning curves of any part of the study: grouped, filtered, smoothed, against steps, epochs, samples or seconds.
+
+const MOST_LINES = 240; // single trials that are drawn at a time
+
+const GROUPS = {
+  contender: ["optimizer", "优化器"],
+  rate: ["rate", "学习率"],
+  schedule: ["schedule", "调度"],
+  seed: ["seed", "随机种子"],
+  outcome: ["outcome", "结局"],
+};
+const OUTCOME_SLOTS = { ok: 4, diverged: 3, nonfinite: 7, oom: 2, error: 5, killed: 0, timeout: 6 };
+
+/** Distinct values in increasing order. */
+function distinct(values) {
+  return [...new Set(values)].sort((a, b) => (a > b) - (a < b));
+}
+
+/** The rate that was searched and lies nearest to the one recommended, per contender. */
+function recommendedRates(task) {
+  return new Map(task.standings.map(({ contender, curves }) => [contender, curves.chosen === null ? null : curves.rates[curves.chosen].rate]));
+}
+
+function sameRate(a, b) {
+  return a !== null && b !== null && Math.abs(a / b - 1) < 1e-4;
+}
+
+/** Key, name, colour and dash of the group that a trial belongs to. */
+function groupOf(trial, by, rates, seeds) {
+  const contender = view.contenders[trial.contender];
+  if (by === "contender") return { key: trial.contender, label: contender.label, colour: colourOf(contender), dash: view.palette.dashes[contender.dash] };
+  if (by === "rate") {
+    const span = Math.log(rates[rates.length - 1] / rates[0]) || 1;
+    return { key: trial.rate, label: `${both("rate", "学习率")} ${rateName(trial.rate)}`, colour: ramp(Math.log(trial.rate / rates[0]) / span), dash: [] };
+  }
+  if (by === "seed") return { key: trial.seed, label: `${both("seed", "随机种子")} ${trial.seed}`, colour: ramp(seeds.indexOf(trial.seed) / Math.max(1, seeds.length - 1)), dash: [] };
+  const slot = by === "outcome" ? (OUTCOME_SLOTS[trial.outcome] ?? 0) : view.contenders.findIndex((other) => other.schedule === contender.schedule) % 8;
+  const name = by === "outcome" ? outcomeName(trial.outcome) : contender.schedule;
+  return { key: name, label: name, colour: colourOf({ colour: slot }), dash: [] };
+}
+
+function learningFigure(figure) {
+  const task = view.tasks[figure.dataset.task];
+  const { chosen } = selections[task.index];
+  const box = figure.querySelector(".chart");
+  const state = controls(figure, draw);
+  const output = figure.querySelector(".slider output");
+
+  /** What the selects offer, from the trials that there are. */
+  function offerAll(trials) {
+    const any = ["", both("all", "全部")];
+    const rates = distinct(trials.map((trial) => trial.rate));
+    const schedules = distinct(view.contenders.map((contender) => contender.schedule));
+    const groups = Object.entries(GROUPS).filter(([by]) => by !== "schedule" || schedules.length > 1);
+    offerOptions(figure, state, "group", groups.map(([by, names]) => [by, both(...names)]));
+    offerOptions(figure, state, "rate", [["best", both("recommended", "推荐的")], any, ...rates.map((rate) => [rate, rateName(rate)])]);
+    offerOptions(figure, state, "schedule", schedules.length > 1 ? [any, ...schedules.map((name) => [name, name])] : [any]);
+    offerOptions(figure, state, "seed", [any, ...distinct(trials.map((trial) => trial.seed)).map((seed) => [seed, String(seed)])]);
+    offerOptions(figure, state, "outcome", [any, ...distinct(trials.map((trial) => trial.outcome)).map((name) => [name, outcomeName(name)])]);
+    offer(figure, "y", hasLog(task, state.quantity));
+    offer(figure, "span", state.quantity === "valid_metric");
+    figure.querySelector("[value=seconds]").hidden = task.standings.some((standing) => !standing.milliseconds);
+    output.value = Number(state.smooth).toFixed(2);
+  }
+
+  function kept(trials) {
+    const best = recommendedRates(task);
+    return trials.filter(
+      (trial) =>
+        (state.rate === "" || (state.rate === "best" ? sameRate(trial.rate, best.get(trial.contender)) : sameRate(trial.rate, Number(state.rate)))) &&
+        (state.seed === "" || trial.seed === Number(state.seed)) &&
+        (state.outcome === "" || trial.outcome === state.outcome) &&
+        (state.schedule === "" || view.contenders[trial.contender].schedule === state.schedule) &&
+        (state.group === "contender" || !chosen.size || chosen.has(trial.contender)),
+    );
+  }
+
+  function grouped(trials) {
+    const rates = distinct(trials.map((trial) => trial.rate));
+    const seeds = distinct(trials.map((trial) => trial.seed));
+    const found = new Map();
+    for (const trial of trials) {
+      const group = groupOf(trial, state.group, rates, seeds);
+      if (!found.has(group.key)) found.set(group.key, { ...group, trials: [] });
+      found.get(group.key).trials.push(trial);
+    }
+    if (state.group !== "contender") return [...found.values()].sort((a, b) => (a.key > b.key) - (a.key < b.key));
+    return task.standings.map((standing) => found.get(standing.contender)).filter(Boolean);
+  }
+
+  function describeGroup(group) {
+    const failed = group.trials.filter((trial) => trial.outcome !== "ok").length;
+    const rates = distinct(group.trials.map((trial) => trial.rate));
+    const parts = [both(`${group.trials.length} trials`, `${group.trials.length} 次训练`)];
+    if (state.group !== "rate" && rates.length === 1) parts.unshift(`${both("rate", "学习率")} ${rateName(rates[0])}`);
+    if (failed) parts.push(both(`${failed} failed`, `${failed} 次失败`));
+    return parts.join(both(", ", "，"));
+  }
+
+  function linesOf(group, y, scale) {
+    const quiet = state.group === "contender" && chosen.size > 0 && !chosen.has(group.key);
+    const how = state.band === "mean" ? "mean" : "quantiles";
+    const sum = summarise(group.trials, state.quantity, how, y.worse === "high", scale);
+    const weight = Number(state.smooth);
+    const line = { x: sum.x, mid: weight ? smoothed(sum.mid, weight) : sum.mid, colour: group.colour, dash: group.dash };
+    if (quiet) return [{ ...line, colour: translucent(group.colour, 0.16), width: 1.2 }];
+    const lines = [];
+    const single = state.band === "each" || (chosen.size === 1 && state.group === "contender" && state.band === "quantiles");
+    if (single) {
+      const every = Math.ceil((group.trials.length * drawnGroups) / MOST_LINES);
+      for (const trial of group.trials.filter((_, i) => i % every === 0)) {
+        const values = Array.from(curve(trial, state.quantity), (value) => (Number.isNaN(value) ? null : value));
+        const x = trial.block.at.map((step) => Number((step * scale(trial)).toPrecision(6)));
+        lines.push({ x, mid: weight ? smoothed(values, weight) : values, colour: translucent(group.colour, 0.4), width: 0.8 });
+      }
+    }
+    if (weight) lines.push({ x: sum.x, mid: sum.mid, colour: translucent(group.colour, 0.3), width: 1 });
+    const band = state.band === "each" ? {} : { low: sum.low, high: sum.high };
+    const width = state.group === "contender" && group.key === task.best ? 2.6 : 1.8;
+    lines.push({ ...line, ...band, raw: sum.mid, n: sum.n, label: group.label, key: group.key, width, fill: chosen.size ? 0.2 : 0.1, detail: [describeGroup(group)] });
+    return lines;
+  }
+
+  let drawnGroups = 1;
+
+  function draw() {
+    const all = trialsOf(task);
+    offerAll(all);
+    const axes = task.axes;
+    const loss = state.rate === "best" ? axes.loss.recommended : axes.loss.all;
+    const y = vertical(task, state.quantity, loss, axes.metric[state.span], state.y === "log");
+    y.band = { mean: both("95 % interval of the mean", "均值的 95 % 区间"), quantiles: both("10–90 % of trials", "10–90 % 的训练") }[state.band] ?? "";
+    const groups = grouped(kept(all));
+    drawnGroups = Math.max(1, groups.length);
+    const scale = reachOf(state.x, task);
+    const lines = [...groups].reverse().flatMap((group) => linesOf(group, y, scale));
+    lines.sort((a, b) => Boolean(a.label) - Boolean(b.label)); // the background first
+    const pick = (line) => state.group === "contender" && isolate(task, line.key);
+    lineChart(box, lines, { title: both(...AXES[state.x]), log: state.xscale === "log" }, y, pick);
+    caption(groups);
+    describe(figure, `${word(task, "title")}: ${y.title}`, () => linesTable(box.picture));
+  }
+
+  function caption(groups) {
+    const trials = groups.reduce((sum, group) => sum + group.trials.length, 0);
+    const per = groups.length === 1 ? String(trials) : `${Math.min(...groups.map((group) => group.trials.length))}–${Math.max(...groups.map((group) => group.trials.length))}`;
+    const n = groups.length && new Set(groups.map((group) => group.trials.length)).size === 1 ? String(groups[0].trials.length) : per;
+    const which = state.rate === "best" ? both("at its recommended rate", "取推荐学习率") : state.rate === "" ? both("at all rates", "取所有学习率") : `${both("at rate", "取学习率")} ${rateName(Number(state.rate))}`;
+    const lines = {
+      quantiles: both("Line: median; band: 10–90 % of the trials. A failed trial counts as the worst, so a line that runs along the edge means that most had diverged.", "曲线：中位数；带：10–90 % 的训练。失败的训练按最差计，因此沿边缘走的曲线表示多数已发散。"),
+      mean: both("Line: mean of the trials still running; band: its 95 % interval by Student’s t.", "曲线：仍在进行的训练的均值；带：按 Student t 得到的 95 % 区间。"),
+      each: both(`Thin lines: single trials, at most ${MOST_LINES} of ${counted(trials)}; thick line: their median.`, `细线：单次训练，最多画 ${MOST_LINES} 条（共 ${counted(trials)} 次）；粗线：中位数。`),
+    };
+    const smooth = Number(state.smooth) ? both(" Smoothed by an exponential average; the raw line stays faintly visible.", "经指数平均平滑；原始曲线以淡色保留。") : "";
+    const by = both(...GROUPS[state.group]);
+    figure.querySelector("[data-caption]").textContent = both(`One line per ${by}, ${which}; n = ${n || 0} trials each. `, `每条曲线是一个${by}，${which}；各 n = ${n || 0} 次训练。`) + lines[state.band] + smooth;
+  }
+
+  legend(figure, task, draw);
+  steerByKeys(box);
+  whenSized(box, draw);
+}

@@ -1,0 +1,118 @@
+// Single trials: their curves unpacked, and what is drawn of a group of them. These are pictures, not statistics.
+
+const unpacked = new WeakMap(); // block → its trials
+const curvesOf = new WeakMap(); // packed curves → values
+
+/** All trials of a task, in the order of their shards. */
+function trialsOf(task) {
+  const found = [];
+  for (const [shard, block] of Object.entries(data.trials[task.index] ?? {})) {
+    if (!unpacked.has(block)) unpacked.set(block, unpack(shard, block));
+    found.push(...unpacked.get(block));
+  }
+  return found;
+}
+
+function unpack(shard, block) {
+  return block.rate.map((rate, lane) => ({
+    ...{ id: `${shard}/${lane}`, block, lane, contender: block.contender, rate, seed: block.seed[lane], stage: block.stage[lane] },
+    ...{ outcome: block.outcome[lane], ended: block.ended[lane], train_loss: block.train_loss[lane], valid: block.valid[lane], test: block.test[lane] },
+  }));
+}
+
+/** The curve of a trial, one value per evaluation; NaN once it had ended. */
+function curve(trial, quantity) {
+  const packed = trial.block.curves[quantity];
+  if (!curvesOf.has(packed)) curvesOf.set(packed, decode(packed));
+  const length = trial.block.at.length;
+  return curvesOf.get(packed).subarray(trial.lane * length, (trial.lane + 1) * length);
+}
+
+/** Codes 1 … 65,535 run from `low` to `high`, in equal steps or in equal ratios; 0 is no value. */
+function decode({ low, high, log, codes }) {
+  const bytes = atob(codes);
+  const values = new Float64Array(bytes.length / 2);
+  const ratio = log ? Math.log(high / low) : 0;
+  for (let i = 0; i < values.length; i++) {
+    const code = bytes.charCodeAt(2 * i) + 256 * bytes.charCodeAt(2 * i + 1);
+    const share = (code - 1) / 65534;
+    values[i] = code === 0 ? NaN : log ? low * Math.exp(ratio * share) : low * (1 - share) + high * share;
+  }
+  return values;
+}
+
+/**
+ * Median and 10–90 %, or mean and its 95 % interval, of the trials of a group at every x: {x, mid, low, high, n}.
+ * scale: trial → how far a step reaches on the x axis. Of a median, a trial that has ended is the worst there is; a mean
+ * is over those still running, and n says how many they are.
+ */
+function summarise(trials, quantity, how, worstIsHigh, scale) {
+  const columns = new Map();
+  for (const trial of trials) {
+    const values = curve(trial, quantity);
+    const factor = scale(trial);
+    trial.block.at.forEach((step, i) => {
+      const x = Number((step * factor).toPrecision(6));
+      if (!columns.has(x)) columns.set(x, []);
+      columns.get(x).push(values[i]);
+    });
+  }
+  const x = [...columns.keys()].sort((a, b) => a - b);
+  const rows = x.map((at) => (how === "mean" ? meanOf(columns.get(at)) : quantilesOf(columns.get(at), worstIsHigh)));
+  return { x, mid: rows.map((row) => row[0]), low: rows.map((row) => row[1]), high: rows.map((row) => row[2]), n: rows.map((row) => row[3]) };
+}
+
+function quantilesOf(values, worstIsHigh) {
+  const worst = worstIsHigh ? Infinity : -Infinity;
+  const ordered = Float64Array.from(values, (value) => (Number.isNaN(value) ? worst : value)).sort();
+  const at = (share) => {
+    const position = share * (ordered.length - 1);
+    const [below, above] = [ordered[Math.floor(position)], ordered[Math.ceil(position)]];
+    const weight = position - Math.floor(position);
+    const value = weight === 0 ? below : Number.isFinite(below) && Number.isFinite(above) ? below + weight * (above - below) : Number.isFinite(below) ? above : below;
+    return Number.isFinite(value) ? value : null;
+  };
+  return [at(0.5), at(0.1), at(0.9), ordered.length];
+}
+
+function meanOf(values) {
+  const kept = values.filter((value) => !Number.isNaN(value));
+  const n = kept.length;
+  if (!n) return [null, null, null, 0];
+  const mean = kept.reduce((sum, value) => sum + value, 0) / n;
+  if (n === 1) return [mean, null, null, 1];
+  const deviation = Math.sqrt(kept.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1));
+  const half = (data.t975[Math.min(n - 1, data.t975.length) - 1] * deviation) / Math.sqrt(n);
+  return [mean, mean - half, mean + half, n];
+}
+
+/** An exponential moving average that starts unbiased: weight 0 leaves a curve as it is. Ends where the curve ends. */
+function smoothed(values, weight) {
+  let [sum, mass] = [0, 0];
+  return values.map((value) => {
+    if (value === null || Number.isNaN(value)) return null;
+    sum = weight * sum + (1 - weight) * value;
+    mass = weight * mass + (1 - weight);
+    return sum / mass;
+  });
+}
+
+/** How far one step reaches on the chosen horizontal axis. */
+function reachOf(axis, task) {
+  const milliseconds = new Map(task.standings.map((standing) => [standing.contender, standing.milliseconds]));
+  if (axis === "epoch") return (trial) => trial.block.batch / task.n_train;
+  if (axis === "samples") return (trial) => trial.block.batch;
+  if (axis === "seconds") return (trial) => (milliseconds.get(trial.contender) ?? 0) / 1000;
+  return () => 1;
+}
+
+const AXES = {
+  step: ["step", "步"],
+  epoch: ["epoch", "轮"],
+  samples: ["samples seen", "已见样本数"],
+  seconds: ["seconds of training", "训练秒数"],
+};
+
+function rateName(rate) {
+  return short(rate);
+}

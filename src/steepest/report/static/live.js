@@ -1,0 +1,78 @@
+// Follows a running study: the server tells what has changed, and only that is taken over and drawn again.
+
+function follow() {
+  const bar = document.getElementById("progress");
+  if (!bar || !root.dataset.live) return;
+  let [state, events, heard] = [null, null, 0];
+
+  const listen = () => {
+    events = new EventSource(`${location.pathname}/events?version=${root.dataset.live}`);
+    events.addEventListener("progress", (event) => {
+      state = JSON.parse(event.data);
+      heard = Date.now();
+      show();
+      if (state.state === "finished") setTimeout(() => root.dataset.state === "finished" && events.close(), 60_000);
+    });
+    events.addEventListener("update", (event) => update(JSON.parse(event.data)));
+    events.addEventListener("reload", () => (events.close(), location.reload()));
+    events.addEventListener("error", show);
+  };
+
+  /** The state of the run, in a bar and in words; a finished study needs neither. */
+  function show() {
+    if (!state) return;
+    root.dataset.state = state.state;
+    bar.hidden = state.state === "finished";
+    if (bar.hidden) return;
+    const share = state.planned ? state.trials / state.planned : 0;
+    const lost = events.readyState !== EventSource.OPEN;
+    const parts = [`${counted(state.trials)} ${both("of", "/")} ${counted(state.planned)} ${both("trials", "次训练")} (${Math.floor(100 * share)} %)`];
+    if (state.failed) parts.push(both(`${counted(state.failed)} failed`, `${counted(state.failed)} 次失败`));
+    parts.push(duration(state.seconds));
+    if (lost) parts.push(both("no connection to the server", "与服务器失去连接"));
+    else if (state.state === "silent") parts.push(both("no sign of life: it was stopped, or goes on with steepest resume", "没有动静：可能已停止，可用 steepest resume 继续"));
+    else if (state.stage === "preparing") parts.push(both("looking at the tasks and timing the steps", "正在查看任务并计时"));
+    else if (state.left !== null) parts.push(both(`about ${duration(state.left)} left`, `大约还需 ${duration(state.left)}`));
+    const meter = element("progress", { max: Math.max(1, state.planned), value: state.trials, "aria-label": both("Trials done", "已完成的训练") });
+    const rows = state.rows.map((row) => {
+      const small = element("progress", { class: `c${view.contenders[row.contender]?.colour ?? 0}`, max: 1, value: row.share, "aria-label": view.contenders[row.contender]?.label ?? "" });
+      return element("li", {}, view.contenders[row.contender] ? nameTag(row.contender) : "", small, element("span", { class: "lost" }, row.failed ? `${row.failed} ×` : ""));
+    });
+    bar.classList.toggle("still", lost || state.state === "silent");
+    bar.replaceChildren(element("p", {}, element("b", {}, state.state === "running" && !lost ? both("Running", "运行中") : both("Waiting", "等待中")), " ", parts.join(both(" · ", " · "))), meter, element("ul", {}, ...rows));
+  }
+
+  function update({ version, changes, sections }) {
+    const shape = JSON.stringify([view.tasks.length, view.contenders.length]);
+    for (const change of changes) apply(data, change);
+    if (JSON.stringify([data.view.tasks.length, data.view.contenders.length]) !== shape || data.view !== view) return location.reload();
+    root.dataset.live = version;
+    for (const [name, html] of Object.entries(sections)) replace(name, html);
+    redrawAll();
+  }
+
+  redraws.add(show);
+  setInterval(() => heard && Date.now() - heard > 20_000 && show(), 5000);
+  listen();
+}
+
+/** [path] deletes, [path, value] sets, [path, n, items] appends. */
+function apply(whole, change) {
+  const [path] = change;
+  const last = path[path.length - 1];
+  const holder = path.slice(0, -1).reduce((at, key) => at[key], whole);
+  if (change.length === 1) delete holder[last];
+  else if (change.length === 2) holder[last] = change[1];
+  else holder[last].push(...change[2]);
+}
+
+/** A section of words, rendered by the server from the same template as the page; scripts in it would not run. */
+function replace(name, html) {
+  const old = document.querySelector(`[data-section="${name}"]`);
+  const fresh = document.adoptNode(new DOMParser().parseFromString(html, "text/html").body.firstElementChild);
+  if (!old) return;
+  const wasOpen = [...old.querySelectorAll("details")].map((details) => details.open);
+  fresh.querySelectorAll("details").forEach((details, i) => (details.open = Boolean(wasOpen[i])));
+  old.replaceWith(fresh);
+  setLanguage(root.lang);
+}

@@ -1,0 +1,193 @@
+// Parallel coordinates on canvas: one line a trial, drawn a few milliseconds at a time, and ranges that the reader drags.
+
+const SLICE = 9; // milliseconds of drawing in one frame
+
+/** Axes: a place between 0 (bottom) and 1 (top) for every trial, and marks [place, text]. */
+function axesOf(task, trials) {
+  const unit = task.unit ? `, ${task.unit}` : "";
+  const names = task.standings.map((standing) => standing.contender).reverse();
+  const outcomes = distinct(trials.map((trial) => trial.outcome)).sort((a, b) => (a === "ok") - (b === "ok"));
+  return [
+    choiceAxis("contender", both("optimizer", "优化器"), names, (trial) => trial.contender, (index) => view.contenders[index].label),
+    numberAxis("rate", both("rate", "学习率"), trials, (trial) => trial.rate, true),
+    numberAxis("seed", both("seed", "随机种子"), trials, (trial) => trial.seed, false),
+    numberAxis("train_loss", both("training loss", "训练损失"), trials, (trial) => trial.train_loss, true),
+    numberAxis("valid", both("validation ", "验证") + word(task, "metric") + unit, trials, (trial) => trial.valid, false),
+    numberAxis("test", both("test ", "测试") + word(task, "metric") + unit, trials, (trial) => trial.test, false),
+    choiceAxis("outcome", both("outcome", "结局"), outcomes, (trial) => trial.outcome, outcomeName),
+  ];
+}
+
+function choiceAxis(key, title, choices, value, name) {
+  const places = new Map(choices.map((choice, i) => [choice, choices.length > 1 ? i / (choices.length - 1) : 0.5]));
+  return { key, title, place: (trial) => places.get(value(trial)) ?? 0, marks: choices.map((choice) => [places.get(choice), name(choice)]) };
+}
+
+/** What has no value, since the trial failed, lies at the foot. A few hopeless values do not squash the others. */
+function numberAxis(key, title, trials, value, mayLog) {
+  const known = trials.map(value).filter((x) => x !== null).sort((a, b) => a - b);
+  if (!known.length) return { key, title, place: () => 0, marks: [] };
+  const at = (share) => known[Math.floor(share * (known.length - 1))];
+  let [low, high] = [known[0], known[known.length - 1]];
+  const log = mayLog && low > 0 && high > 30 * low;
+  if (key === "valid" || key === "test") {
+    const room = 3 * (at(0.9) - at(0.1)) || 1;
+    [low, high] = [Math.max(low, at(0.1) - room), Math.min(high, at(0.9) + room)];
+  }
+  if (low === high) [low, high] = [low - 1, high + 1];
+  const share = (x) => 0.05 + 0.95 * Math.min(1, Math.max(0, log ? Math.log(x / low) / Math.log(high / low) : (x - low) / (high - low)));
+  const marks = log ? decades(null, 0, low, high) : niceMarks(low, high);
+  return { key, title, place: (trial) => (value(trial) === null ? 0 : share(value(trial))), marks: marks.map((mark) => [share(mark), log ? power(mark) : short(mark)]) };
+}
+
+/** The figure's canvas: {prepare(trials), passes(i), draw(shown), release()}; `changed` when a range is dragged. */
+function parallel(figure, task, place, changed) {
+  const box = figure.querySelector(".parallel");
+  const canvas = box.querySelector("canvas");
+  const pen = canvas.getContext("2d");
+  const ranges = new Map(); // key of an axis → [low, high], places
+  for (const part of (recall(`${place}.ranges`) ?? "").split("~").filter(Boolean)) {
+    const [key, low, high] = part.split(":");
+    ranges.set(key, [Number(low), Number(high)]);
+  }
+  let [axes, trials, places, job, kept] = [[], [], [], 0, new Set()];
+
+  function prepare(all) {
+    trials = all;
+    axes = axesOf(task, all);
+    places = axes.map((axis) => Float32Array.from(all, axis.place));
+  }
+
+  function passes(i) {
+    for (let a = 0; a < axes.length; a++) {
+      const range = ranges.get(axes[a].key);
+      if (range && (places[a][i] < range[0] || places[a][i] > range[1])) return false;
+    }
+    return true;
+  }
+
+  /** Left of the axes there is room for names. */
+  function frame() {
+    const width = Math.max(640, box.clientWidth);
+    return { width, height: 330, left: 110, right: width - 70, top: 40, bottom: 312 };
+  }
+
+  function across(a, { left, right }) {
+    return left + ((right - left) * a) / (axes.length - 1);
+  }
+
+  function up(share, { top, bottom }) {
+    return bottom - (bottom - top) * share;
+  }
+
+  function draw(shown) {
+    kept = shown;
+    cancelAnimationFrame(job);
+    if (!box.clientWidth) return;
+    const f = frame();
+    const ratio = devicePixelRatio || 1;
+    [canvas.width, canvas.height] = [f.width * ratio, f.height * ratio];
+    canvas.style.setProperty("width", `${f.width}px`);
+    canvas.style.setProperty("height", `${f.height}px`);
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.fillStyle = paint("--page");
+    pen.fillRect(0, 0, f.width, f.height);
+    const order = [];
+    trials.forEach((trial, i) => kept.has(trial) || order.push(i));
+    const background = order.length;
+    trials.forEach((trial, i) => kept.has(trial) && order.push(i));
+    const opacity = Math.min(0.8, Math.max(0.06, 60 / Math.max(1, order.length - background)));
+    const colours = view.contenders.map((contender) => translucent(colourOf(contender), opacity));
+    const faint = translucent(isDark() ? "#7f8a96" : "#878f98", 0.05);
+    let next = 0;
+    canvas.dataset.done = "no";
+    const some = () => {
+      const until = performance.now() + SLICE;
+      pen.lineWidth = 1;
+      while (next < order.length && performance.now() < until) {
+        for (const stop = Math.min(order.length, next + 40); next < stop; next++) {
+          const i = order[next];
+          pen.strokeStyle = next < background ? faint : colours[trials[i].contender];
+          pen.beginPath();
+          for (let a = 0; a < axes.length; a++) pen.lineTo(across(a, f), up(places[a][i], f));
+          pen.stroke();
+        }
+      }
+      if (next < order.length) job = requestAnimationFrame(some);
+      else {
+        drawAxes(f);
+        canvas.dataset.done = "yes";
+      }
+    };
+    drawAxes(f);
+    job = requestAnimationFrame(some);
+  }
+
+  function drawAxes(f) {
+    const size = 11.5;
+    const family = getComputedStyle(document.body).fontFamily;
+    axes.forEach((axis, a) => {
+      const x = across(a, f);
+      pen.fillStyle = paint("--soft");
+      pen.fillRect(x - 0.5, f.top, 1, f.bottom - f.top);
+      pen.font = `600 ${size}px ${family}`;
+      pen.textAlign = a === 0 ? "end" : a === axes.length - 1 ? "start" : "center";
+      pen.fillText(axis.title, a === 0 ? x + 26 : a === axes.length - 1 ? x - 26 : x, 18, 150);
+      pen.font = `${size}px ${family}`;
+      pen.textAlign = a === 0 ? "end" : "start";
+      for (const [share, text] of axis.marks) label(a === 0 ? x - 8 : x + 6, up(share, f) + 4, text.length > 15 ? `${text.slice(0, 14)}…` : text);
+      const range = ranges.get(axis.key);
+      if (!range) return;
+      pen.fillStyle = translucent(isDark() ? "#8ab4ff" : "#2456b8", 0.28);
+      pen.fillRect(x - 8, up(range[1], f) - 2, 16, up(range[0], f) - up(range[1], f) + 4);
+    });
+  }
+
+  /** Text with a halo of the page's colour, so that lines behind it do not cross it out. */
+  function label(x, y, text) {
+    pen.lineWidth = 3;
+    pen.strokeStyle = paint("--page");
+    pen.strokeText(text, x, y);
+    pen.fillStyle = paint("--ink");
+    pen.fillText(text, x, y);
+  }
+
+  function release() {
+    ranges.clear();
+    keep();
+  }
+
+  function keep() {
+    remember(`${place}.ranges`, [...ranges].map(([key, [low, high]]) => `${key}:${low.toFixed(3)}:${high.toFixed(3)}`).join("~"), "");
+    changed();
+  }
+
+  let drag = null;
+  const at = (event) => {
+    const rect = canvas.getBoundingClientRect();
+    const f = frame();
+    const [x, y] = [event.clientX - rect.left, event.clientY - rect.top];
+    const a = axes.findIndex((_, i) => Math.abs(across(i, f) - x) < 22);
+    return { a, share: Math.min(1.02, Math.max(-0.02, (f.bottom - y) / (f.bottom - f.top))) };
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    const { a, share } = at(event);
+    if (a < 0) return;
+    canvas.setPointerCapture(event.pointerId);
+    drag = { key: axes[a].key, from: share };
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    canvas.classList.toggle("grab", at(event).a >= 0);
+    if (!drag) return;
+    const { share } = at(event);
+    ranges.set(drag.key, [Math.min(share, drag.from), Math.max(share, drag.from)]);
+    keep();
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    if (!drag) return;
+    if (Math.abs(at(event).share - drag.from) < 0.01) ranges.delete(drag.key); // a click lets go
+    drag = null;
+    keep();
+  });
+  return { prepare, passes, draw, release };
+}

@@ -1,0 +1,121 @@
+// How fast a contender reaches a target, and how good it is when only few rates are tried.
+
+const TALL = 26; // pixels of one contender's row
+
+/** A row per contender with a mark where its value lies, on a logarithmic axis; [{contender, value, note}]. */
+function dotPlot(box, items, title) {
+  const width = Math.max(260, printing ? Math.min(box.clientWidth, PAPER) : box.clientWidth);
+  const names = Math.min(150, width * 0.38);
+  const height = items.length * TALL + 44;
+  const known = items.filter((item) => item.value > 0);
+  const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
+  const [low, high] = known.length ? [Math.min(...known.map((item) => item.value)) / 1.25, Math.max(...known.map((item) => item.value)) * 1.25] : [1, 10];
+  const x = (value) => names + (width - names - 64) * (Math.log(value / low) / Math.log(high / low));
+  for (const mark of decades(null, 0, low, high)) {
+    plot.append(drawn("line", { class: "grid", x1: x(mark), x2: x(mark), y1: 4, y2: height - 36 }));
+    plot.append(drawn("text", { x: x(mark), y: height - 22, "text-anchor": "middle" }, short(mark)));
+  }
+  items.forEach((item, i) => {
+    const contender = view.contenders[item.contender];
+    const y = i * TALL + TALL / 2 + 4;
+    const row = drawn("g", { class: `c${contender.colour}` });
+    row.append(drawn("text", { class: "strong", x: names - 10, y: y + 4, "text-anchor": "end" }, contender.label.length > names / 7 ? `${contender.label.slice(0, names / 7 - 1)}…` : contender.label));
+    if (item.value > 0) {
+      row.append(drawn("line", { class: "stem", x1: names, x2: x(item.value), y1: y, y2: y }));
+      row.append(markerAt(contender.marker, x(item.value), y, 5));
+      row.append(drawn("text", { x: x(item.value) + 10, y: y + 4 }, short(item.value)));
+    } else row.append(drawn("text", { x: names + 4, y: y + 4 }, item.note));
+    plot.append(row);
+  });
+  plot.append(drawn("text", { x: (names + width) / 2, y: height - 4, "text-anchor": "middle" }, title));
+  box.replaceChildren(plot);
+}
+
+function targetFigure(figure) {
+  const task = view.tasks[figure.dataset.task];
+  const box = figure.querySelector(".plotbox");
+  const state = controls(figure, draw);
+  const { chosen, watchers } = selections[task.index];
+
+  function draw() {
+    const targets = Object.entries(task.targets);
+    offerOptions(figure, state, "target", targets.length ? targets.map(([name, level]) => [name, `${name} (${withUnit(level, task.unit)})`]) : [["", "–"]]);
+    const items = task.standings
+      .filter((standing) => !chosen.size || chosen.has(standing.contender))
+      .map((standing) => {
+        const steps = standing.steps_to_target[state.target] ?? null;
+        const value = steps === null ? null : state.unit === "seconds" ? (standing.milliseconds === null ? null : (steps * standing.milliseconds) / 1000) : steps;
+        return { contender: standing.contender, value, note: both("not reached by half", "不足半数达到") };
+      })
+      .sort((a, b) => (a.value ?? Infinity) - (b.value ?? Infinity));
+    if (!box.clientWidth) return;
+    const unit = state.unit === "seconds" ? both("seconds alone on one thread", "单线程单独运行的秒数") : both("steps", "步数");
+    dotPlot(box, items, unit);
+    const level = task.targets[state.target];
+    figure.querySelector("[data-caption]").textContent = both(
+      `Median ${unit} to a validation ${task.metric} of ${withUnit(level ?? null, task.unit)}, which is ${state.target} of the way from untrained to the reference’s best, over the replicates at their own rates.`,
+      `达到验证${word(task, "metric")} ${withUnit(level ?? null, task.unit)} 所需${unit}的中位数；该水平是从未训练到参照优化器最佳值的 ${state.target}，取各次重复自选的学习率。`,
+    );
+    const rows = items.map((item) => [view.contenders[item.contender].name, item.value]);
+    describe(figure, `${both("Time to", "达到")} ${state.target}`, () => [["optimizer", state.unit], ...rows]);
+  }
+
+  watchers.push(draw);
+  whenSized(box, draw);
+}
+
+function bestOfFigure(figure) {
+  const task = view.tasks[figure.dataset.task];
+  const box = figure.querySelector(".plotbox");
+  const { chosen, watchers } = selections[task.index];
+
+  function draw() {
+    if (!box.clientWidth) return;
+    const shown = task.standings.filter((standing) => !chosen.size || chosen.has(standing.contender));
+    const points = shown.map((standing) => Object.entries(standing.best_of).map(([k, value]) => [Number(k), value]).filter(([, value]) => value !== null));
+    const values = points.flat().map(([, value]) => value).sort((a, b) => a - b);
+    const width = Math.max(260, printing ? Math.min(box.clientWidth, PAPER) : box.clientWidth);
+    const height = Math.round(Math.min(420, Math.max(280, width * 0.6)));
+    const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": both("Expected best of k rates", "随机试 k 个学习率的期望最佳") });
+    if (!values.length) return box.replaceChildren(element("p", { class: "empty" }, both("Not known yet.", "尚不可知。")));
+    const ks = distinct(points.flat().map(([k]) => k));
+    const best = task.higher_is_better ? values[values.length - 1] : values[0];
+    const typical = values[Math.floor(values.length / (task.higher_is_better ? 6 : 1.2))];
+    const pad = Math.abs(best - typical) * 0.08 || 1;
+    const [low, high] = task.higher_is_better ? [typical, best + pad] : [best - pad, typical];
+    const x = (k) => 44 + (width - 60) * (Math.log(k / ks[0]) / (Math.log(ks[ks.length - 1] / ks[0]) || 1));
+    const y = (value) => height - 44 - (height - 56) * Math.min(1.02, Math.max(-0.02, (value - low) / (high - low)));
+    const marks = niceMarks(low, high);
+    for (const mark of marks) {
+      plot.append(drawn("line", { class: "grid", x1: 44, x2: width - 16, y1: y(mark), y2: y(mark) }), drawn("text", { x: 38, y: y(mark) + 4, "text-anchor": "end" }, short(mark)));
+    }
+    for (const k of ks) plot.append(drawn("text", { x: x(k), y: height - 26, "text-anchor": "middle" }, String(k)));
+    plot.append(drawn("text", { x: (44 + width) / 2, y: height - 6, "text-anchor": "middle" }, both("rates tried, k", "尝试的学习率个数 k")));
+    shown.forEach((standing, i) => {
+      const contender = view.contenders[standing.contender];
+      if (!points[i].length) return;
+      const line = points[i].map(([k, value], j) => `${j ? "L" : "M"}${x(k).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+      const group = drawn("g", { class: `c${contender.colour}` }, drawn("path", { class: "curve", d: line, "stroke-dasharray": view.palette.dashes[contender.dash].join(" ") || "none" }));
+      for (const [k, value] of points[i]) group.append(markerAt(contender.marker, x(k), y(value), 3.4));
+      group.addEventListener("pointermove", (event) => showTip(event.clientX, event.clientY, contender.label, points[i].map(([k, value]) => `k = ${k}: ${withUnit(value, task.unit)}`)));
+      group.addEventListener("pointerleave", hideTip);
+      plot.append(group);
+    });
+    box.replaceChildren(plot);
+    const rows = shown.flatMap((standing) => Object.entries(standing.best_of).map(([k, value]) => [view.contenders[standing.contender].name, k, value]));
+    describe(figure, both("Expected best of k rates", "随机试 k 个学习率的期望最佳"), () => [["optimizer", "k", `expected ${task.metric}`], ...rows]);
+  }
+
+  watchers.push(draw);
+  whenSized(box, draw);
+}
+
+/** About five round numbers between two. */
+function niceMarks(low, high) {
+  const rough = (high - low) / 5;
+  const base = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((m) => m * base).find((s) => s >= rough) ?? base;
+  const marks = [];
+  for (let k = Math.ceil(low / step); k <= Math.floor(high / step); k++) marks.push(Number((k * step).toPrecision(12)));
+  return marks;
+}

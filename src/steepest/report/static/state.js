@@ -1,0 +1,79 @@
+// What the reader has chosen, kept in the address: a link shows what its sender saw. Only what is not the default.
+
+const chosenByReader = new URLSearchParams(location.hash.slice(1));
+let addressTimer = 0;
+
+function recall(key) {
+  return chosenByReader.get(key);
+}
+
+function recalledList(key) {
+  return (recall(key) ?? "").split(".").filter(Boolean);
+}
+
+function remember(key, value, usual) {
+  if (String(value) === String(usual)) chosenByReader.delete(key);
+  else chosenByReader.set(key, value);
+  clearTimeout(addressTimer);
+  addressTimer = setTimeout(() => history.replaceState(null, "", `#${chosenByReader}`), 120); // browsers allow few a second
+}
+
+/** The values of a figure's controls, by name, and `changed` called whenever the reader moves one. */
+function controls(figure, changed) {
+  const state = {};
+  const place = `${figure.dataset.figure}-${figure.dataset.task}`;
+  for (const control of figure.querySelectorAll("[data-control]")) {
+    const name = control.dataset.control;
+    const key = `${place}.${name}`;
+    if (control.tagName === "SPAN") segmented(control, state, name, key, changed);
+    else {
+      const usual = control.tagName === "SELECT" ? null : control.value; // a select's first option, which is not there yet
+      state[name] = recall(key) ?? usual;
+      if (control.tagName !== "SELECT") control.value = state[name];
+      control.addEventListener("input", () => {
+        state[name] = control.value;
+        remember(key, control.value, control.tagName === "SELECT" ? control.options[0].value : usual);
+        changed(name);
+      });
+    }
+  }
+  return state;
+}
+
+function segmented(group, state, name, key, changed) {
+  const usual = group.querySelector("[aria-pressed=true]").value;
+  const wanted = recall(key);
+  const known = [...group.querySelectorAll("button")].find((button) => button.value === wanted);
+  if (known) press(group, known);
+  state[name] = known ? wanted : usual;
+  group.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    press(group, button);
+    state[name] = button.value;
+    remember(key, button.value, usual);
+    changed(name);
+  });
+}
+
+function press(group, button) {
+  for (const other of group.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
+}
+
+/** Gives a select its options [[value, label]], if they are not there yet; a choice that is gone falls to the first. */
+function offerOptions(figure, state, name, options) {
+  const control = figure.querySelector(`[data-control=${name}]`);
+  const signature = JSON.stringify(options);
+  if (control.dataset.options !== signature) {
+    control.dataset.options = signature;
+    control.replaceChildren(...options.map(([value, label]) => element("option", { value }, label)));
+  }
+  if (!options.some(([value]) => String(value) === state[name])) state[name] = String(options[0]?.[0] ?? "");
+  control.value = state[name];
+  control.closest("label").hidden = options.length < 2;
+}
+
+function offer(figure, name, shown) {
+  const control = figure.querySelector(`[data-control=${name}]`);
+  if (control) control.hidden = !shown;
+}

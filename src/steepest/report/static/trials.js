@@ -1,0 +1,187 @@
+// All trials as a table of which only the rows in sight exist, so that ten thousand are as light as ten.
+
+const ROW = 30; // pixels, as in the stylesheet
+
+/** Columns: key, head, how a cell reads, and whether it is a number. */
+function columnsOf(task) {
+  const unit = task.unit ? `, ${task.unit}` : "";
+  return [
+    { key: "contender", head: both("Optimizer", "优化器"), value: (trial) => task.order.get(trial.contender), cell: (trial) => nameTag(trial.contender) },
+    { key: "rate", head: both("Rate", "学习率"), number: true, cell: (trial) => rateName(trial.rate) },
+    { key: "seed", head: both("Seed", "随机种子"), number: true, cell: (trial) => String(trial.seed) },
+    { key: "stage", head: both("Stage", "阶段"), cell: (trial) => stageName(trial.stage) },
+    { key: "outcome", head: both("Outcome", "结局"), cell: outcomeCell },
+    { key: "train_loss", head: both("Training loss", "训练损失"), number: true, cell: (trial) => figureCell(trial.train_loss) },
+    { key: "valid", head: both("Validation ", "验证") + word(task, "metric") + unit, number: true, cell: (trial) => figureCell(trial.valid) },
+    { key: "test", head: both("Test ", "测试") + word(task, "metric") + unit, number: true, cell: (trial) => figureCell(trial.test) },
+  ];
+}
+
+function figureCell(value) {
+  return value === null ? "–" : short(value);
+}
+
+function outcomeCell(trial) {
+  if (trial.outcome === "ok") return outcomeName("ok");
+  return element("span", { class: "lost" }, `${outcomeName(trial.outcome)} ${both("at step", "于第")} ${counted(trial.ended)}${both("", " 步")}`);
+}
+
+function trialsTable(pairs) {
+  const head = ["task", "optimizer", "rate", "seed", "stage", "batch", "steps", "outcome", "ended at", "train loss", "validation", "test"];
+  const rows = pairs.map(([task, trial]) => [
+    ...[task.name, view.contenders[trial.contender].name, trial.rate, trial.seed, trial.stage, trial.block.batch, trial.block.steps],
+    ...[trial.outcome, trial.ended, trial.train_loss, trial.valid, trial.test],
+  ]);
+  return [head, ...rows];
+}
+
+/** Whether every word that the reader looks for stands somewhere in a trial's row. */
+function found(trial, words) {
+  const text = `${view.contenders[trial.contender].name} ${rateName(trial.rate)} seed ${trial.seed} ${trial.stage} ${trial.outcome} ${stageName(trial.stage)} ${outcomeName(trial.outcome)}`.toLowerCase();
+  return words.every((part) => text.includes(part));
+}
+
+function trialsFigure(figure) {
+  const task = view.tasks[figure.dataset.task];
+  const place = `trials-${task.index}`;
+  const { chosen, watchers } = selections[task.index];
+  const state = controls(figure, refresh);
+  const box = figure.querySelector(".rows");
+  const clear = figure.querySelector(".clear");
+  const [head, body, space] = [element("div", { class: "rows-head", role: "rowgroup" }), element("div", { class: "rows-body", role: "rowgroup" }), element("div", { class: "rows-space", role: "presentation" })];
+  const sorting = { key: "", down: false };
+  [sorting.key, sorting.down] = [recallSort()[0], recallSort()[1]];
+  let [all, shown, compared, focus] = [[], [], recallCompared(), -1];
+  const coordinates = parallel(figure, task, place, () => (filter(), paintRows(), tally()));
+  body.append(space);
+  box.append(head, body);
+
+  function recallSort() {
+    const [key = "", way = ""] = (recall(`${place}.sort`) ?? "").split("~");
+    return [key, way === "down"];
+  }
+
+  function recallCompared() {
+    return (recall(`${place}.compare`) ?? "").split("~").filter(Boolean);
+  }
+
+  function refresh() {
+    task.order = new Map(task.standings.map((standing, i) => [standing.contender, i]));
+    all = trialsOf(task);
+    const any = ["", both("all", "全部")];
+    offerOptions(figure, state, "contender", [any, ...task.standings.map(({ contender }) => [contender, view.contenders[contender].label])]);
+    offerOptions(figure, state, "stage", [any, ...distinct(all.map((trial) => trial.stage)).map((stage) => [stage, stageName(stage)])]);
+    offerOptions(figure, state, "outcome", [any, ...distinct(all.map((trial) => trial.outcome)).map((name) => [name, outcomeName(name)])]);
+    coordinates.prepare(all);
+    filter();
+    heads();
+    paintRows();
+    tally();
+    compareTrials(figure, task, compared.map((id) => all.find((trial) => trial.id === id)).filter(Boolean), compare);
+    describe(figure, both("All trials", "全部训练"), () => trialsTable(shown.map((trial) => [task, trial])));
+  }
+
+  function filter() {
+    const words = state.find.toLowerCase().split(/\s+/).filter(Boolean);
+    shown = all.filter(
+      (trial, i) =>
+        (state.contender === "" || trial.contender === Number(state.contender)) &&
+        (!chosen.size || chosen.has(trial.contender)) &&
+        (state.stage === "" || trial.stage === state.stage) &&
+        (state.outcome === "" || trial.outcome === state.outcome) &&
+        coordinates.passes(i) &&
+        (!words.length || found(trial, words)),
+    );
+    sort();
+    coordinates.draw(new Set(shown));
+  }
+
+  function sort() {
+    const column = columnsOf(task).find(({ key }) => key === sorting.key);
+    if (!column) return;
+    const value = column.value ?? ((trial) => trial[column.key]);
+    const way = sorting.down ? -1 : 1;
+    const keyed = shown.map((trial) => [value(trial), trial]);
+    keyed.sort(([a], [b]) => (a === null ? (b === null ? 0 : 1) : b === null ? -1 : way * ((a > b) - (a < b)))); // what failed comes last either way
+    shown = keyed.map(([, trial]) => trial);
+  }
+
+  function heads() {
+    const row = element("div", { class: "line", role: "row" });
+    for (const column of columnsOf(task)) {
+      const sorted = column.key === sorting.key ? (sorting.down ? "descending" : "ascending") : "none";
+      const button = element("button", { type: "button", "data-key": column.key }, column.head, element("i", { "aria-hidden": "true" }, { ascending: " ↑", descending: " ↓" }[sorted] ?? ""));
+      row.append(element("span", { role: "columnheader", "aria-sort": sorted, class: column.number ? "n" : "" }, button));
+    }
+    head.replaceChildren(row);
+    box.setAttribute("aria-rowcount", String(shown.length + 1));
+  }
+
+  function paintRows() {
+    space.style.setProperty("height", `${shown.length * ROW}px`);
+    const first = Math.max(0, Math.floor(body.scrollTop / ROW) - 6);
+    const last = Math.min(shown.length, first + Math.ceil(body.clientHeight / ROW) + 12);
+    const columns = columnsOf(task);
+    const lines = [];
+    for (let i = first; i < last; i++) {
+      const trial = shown[i];
+      const line = element("div", { class: "line", role: "row", "aria-rowindex": i + 2, "data-at": i });
+      line.classList.toggle("focus", i === focus);
+      line.classList.toggle("compared", compared.includes(trial.id));
+      line.style.setProperty("top", `${i * ROW}px`);
+      for (const column of columns) line.append(element("span", { role: "cell", class: column.number ? "n" : "" }, column.cell(trial)));
+      lines.push(line);
+    }
+    space.replaceChildren(...lines);
+  }
+
+  function tally() {
+    const narrowed = shown.length < all.length;
+    figure.querySelector(".tally").textContent = narrowed ? both(`${counted(shown.length)} of ${counted(all.length)} trials`, `${counted(all.length)} 次训练中的 ${counted(shown.length)} 次`) : both(`${counted(all.length)} trials`, `${counted(all.length)} 次训练`);
+    clear.hidden = !narrowed;
+  }
+
+  function compare(trial) {
+    compared = compared.includes(trial.id) ? compared.filter((id) => id !== trial.id) : [...compared.slice(-1), trial.id];
+    remember(`${place}.compare`, compared.join("~"), "");
+    paintRows();
+    compareTrials(figure, task, compared.map((id) => all.find((other) => other.id === id)).filter(Boolean), compare);
+  }
+
+  head.addEventListener("click", (event) => {
+    const key = event.target.closest("button")?.dataset.key;
+    if (!key) return;
+    [sorting.down, sorting.key] = [sorting.key === key ? !sorting.down : ["valid", "test"].includes(key) && task.higher_is_better, key];
+    remember(`${place}.sort`, `${sorting.key}~${sorting.down ? "down" : "up"}`, "");
+    sort();
+    heads();
+    head.querySelector(`[data-key=${key}]`).focus();
+    body.scrollTop = 0;
+    paintRows();
+  });
+  space.addEventListener("click", (event) => {
+    const line = event.target.closest(".line");
+    if (line) compare(shown[Number(line.dataset.at)]);
+  });
+  box.addEventListener("keydown", (event) => {
+    const move = { ArrowUp: -1, ArrowDown: 1, PageUp: -12, PageDown: 12 }[event.key];
+    if (event.target !== box || (!move && event.key !== "Enter")) return;
+    event.preventDefault();
+    if (event.key === "Enter") return shown[focus] && compare(shown[focus]);
+    focus = Math.min(shown.length - 1, Math.max(0, focus + move));
+    body.scrollTop = Math.max(0, Math.min(body.scrollTop, focus * ROW), (focus + 1) * ROW - body.clientHeight);
+    paintRows();
+  });
+  clear.addEventListener("click", () => {
+    for (const control of figure.querySelectorAll(".filters [data-control]")) {
+      control.value = "";
+      control.dispatchEvent(new Event("input"));
+    }
+    isolate(task, null);
+    coordinates.release();
+  });
+  let frame = 0;
+  body.addEventListener("scroll", () => (frame ||= requestAnimationFrame(() => ((frame = 0), paintRows()))));
+  watchers.push(refresh);
+  whenSized(box, refresh);
+}

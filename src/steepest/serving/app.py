@@ -1,0 +1,94 @@
+"""The pages of the server: the list of studies, a study, its events while it runs, and its files to take away."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from steepest.errors import StudyFolderError
+from steepest.language import Language
+from steepest.report import html
+from steepest.report.export import export
+from steepest.serving.feed import Feed
+from steepest.serving.library import Library
+
+FILES = {
+    "trials.csv": ("csv", "text/csv"),
+    "ranking.csv": ("ranking-csv", "text/csv"),
+    "ranking.tex": ("latex", "text/plain"),
+    "view.json": ("json", "application/json"),
+}
+"""What can be taken away → its form for `report.export`, and its media type."""
+
+
+def application(library: Library) -> Starlette:
+    """Everything behind the guard."""
+
+    def feed(request: Request) -> Feed | None:
+        return library.feed(request.path_params["study"])
+
+    async def studies(request: Request) -> Response:
+        if library.only:
+            return RedirectResponse(f"/study/{library.only}", 303)
+        entries = await asyncio.to_thread(library.entries)
+        return _page(html.studies(entries, library.name, _language(request)).encode())
+
+    async def study(request: Request) -> Response:
+        found = feed(request)
+        if found is None:
+            return _missing()
+        try:
+            snapshot = await found.snapshot()
+        except StudyFolderError as error:
+            return PlainTextResponse(str(error), 503)
+        return _page(await asyncio.to_thread(snapshot.page, _language(request)))
+
+    async def events(request: Request) -> Response:
+        found = feed(request)
+        if found is None:
+            return _missing()
+        since = request.headers.get("last-event-id") or request.query_params.get("version", "")
+        if not (since.isascii() and since.isdigit() and len(since) < 10):
+            return PlainTextResponse("Events start from a version.", 400)
+        return StreamingResponse(found.events(int(since)), media_type="text/event-stream")
+
+    async def file(request: Request) -> Response:
+        found, name = feed(request), request.path_params["name"]
+        if found is None or name not in FILES:
+            return _missing()
+        form, kind = FILES[name]
+        try:
+            snapshot = await found.snapshot()
+        except StudyFolderError as error:
+            return PlainTextResponse(str(error), 503)
+        content = await asyncio.to_thread(export, form, snapshot.record, snapshot.view)
+        attached = {"content-disposition": f"attachment; filename={name}"}
+        return Response(content, media_type=f"{kind}; charset=utf-8", headers=attached)
+
+    return Starlette(
+        routes=[
+            Route("/", studies),
+            Route("/study/{study}", study),
+            Route("/study/{study}/events", events),
+            Route("/study/{study}/files/{name}", file),
+        ]
+    )
+
+
+def _language(request: Request) -> Language:
+    """The language that a browser asks for first; the page has a switch."""
+    return "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
+
+
+def _page(content: bytes) -> Response:
+    return Response(
+        content, media_type="text/html; charset=utf-8", headers={"content-security-policy": html.live_policy()}
+    )
+
+
+def _missing() -> Response:
+    return PlainTextResponse("There is no such study here. The list of studies is at /.", 404)

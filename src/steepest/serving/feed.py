@@ -1,0 +1,159 @@
+"""What viewers of one study are told while it runs. One reader serves them all, and rests longer than it works.
+
+A page that was opened at version v gets the changes since then as server-sent events: `progress` every second or two,
+`update` (changes of data, and the sections of words that are different) whenever trials have come in and the reader
+has rested, and `reload` if it has been away for too long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from steepest.errors import SteepestError
+from steepest.serving.changes import changes
+from steepest.serving.progress import Standstill, progress
+from steepest.serving.snapshot import Snapshot, StudyFolder
+from steepest.study.spec import read_spec
+
+TICK = 1.0
+"""Seconds between two looks at the folder."""
+REST = 60.0
+"""The reader rests so many times as long as reading took: it costs a running study at most 1/60 of one core."""
+LEAST_REST = 2.0
+HISTORY = 50
+"""Updates that are kept for viewers who fall behind."""
+HEARTBEAT = b": still here\n\n"
+
+
+class Feed:
+    """The shared reader of one study folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._study = StudyFolder(folder)
+        self._reading = asyncio.Lock()
+        self._news = asyncio.Condition()
+        self._current: Snapshot | None = None
+        self._seen: Standstill | None = None
+        self._cost, self._read_at = 0.0, 0.0
+        self._updates: deque[tuple[int, bytes]] = deque(maxlen=HISTORY)
+        self._progress: tuple[int, bytes] = (0, HEARTBEAT)
+        self._viewers = 0
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def snapshot(self) -> Snapshot:
+        """The study as it stands, or as it stood when it was last read if the reader still has to rest.
+
+        Raises StudyFolderError.
+        """
+        async with self._reading:
+            if self._current is None or (Standstill.of(self.folder) != self._seen and self._rested):
+                await self._read()
+            assert self._current is not None
+            return self._current
+
+    async def events(self, version: int) -> AsyncIterator[bytes]:
+        """Server-sent events for a page that shows `version`."""
+        self._viewers += 1
+        if self._watcher is None or self._watcher.done():
+            self._watcher = asyncio.create_task(self._watch())
+        try:
+            told = 0
+            yield b"retry: 3000\n\n"
+            while True:
+                number, line = self._progress
+                if number != told:
+                    told = number
+                    yield line
+                if self._current is not None and version != self._current.version:
+                    waiting = [(v, event) for v, event in self._updates if v > version]
+                    if not waiting or waiting[0][0] != version + 1:
+                        yield b"event: reload\ndata: {}\n\n"
+                        return
+                    for _, line in waiting:
+                        yield line
+                    version = waiting[-1][0]
+                async with self._news:
+                    try:
+                        await asyncio.wait_for(self._news.wait(), 15)
+                    except TimeoutError:
+                        yield HEARTBEAT
+        finally:
+            self._viewers -= 1
+
+    @property
+    def _rested(self) -> bool:
+        return time.monotonic() - self._read_at >= max(LEAST_REST, REST * self._cost)
+
+    async def _watch(self) -> None:
+        """While anybody looks."""
+        looked: Standstill | None = None
+        ended = False
+        while self._viewers:
+            now = Standstill.of(self.folder)
+            finished = False
+            try:
+                if now != looked or (not ended and now.age > TICK):
+                    looked = now
+                    state = await asyncio.to_thread(self._look)
+                    finished = state["state"] == "finished"
+                    await self._tell_progress(state)
+                async with self._reading:
+                    stale = self._current is not None and now != self._seen
+                    if stale and (self._rested or (finished and not ended)):
+                        await self._read()
+                ended = finished
+            except (SteepestError, sqlite3.Error, OSError):
+                pass  # the folder is being moved, removed or repaired: it is looked at again
+            await asyncio.sleep(TICK)
+
+    def _look(self) -> dict[str, Any]:
+        return progress(self.folder, read_spec(self.folder))
+
+    async def _tell_progress(self, state: dict[str, Any]) -> None:
+        line = event("progress", state)
+        if line != self._progress[1]:
+            async with self._news:
+                self._progress = (self._progress[0] + 1, line)
+                self._news.notify_all()
+
+    async def _read(self) -> None:
+        """Read the study, and keep what has changed for those who look. The caller holds `_reading`."""
+        seen, old = Standstill.of(self.folder), self._current
+        began = time.perf_counter()
+        new = await asyncio.to_thread(self._study.snapshot, 1 if old is None else old.version + 1)
+        difference = None if old is None else await asyncio.to_thread(_difference, old, new)
+        self._cost, self._read_at, self._seen = time.perf_counter() - began, time.monotonic(), seen
+        if old is not None and difference is None:
+            return  # files were written, and say what they said before
+        async with self._news:
+            self._current = new
+            if difference is not None:
+                self._updates.append((new.version, event("update", difference, new.version)))
+            self._news.notify_all()
+
+
+def event(kind: str, data: Any, number: int | None = None) -> bytes:
+    """One server-sent event."""
+    text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    head = f"id: {number}\n" if number is not None else ""
+    return f"{head}event: {kind}\ndata: {text}\n\n".encode()
+
+
+def _difference(old: Snapshot, new: Snapshot) -> dict[str, Any] | None:
+    """What a page that shows `old` must be told; None if the two look alike."""
+    data = changes(old.data, new.data)
+    if not data and old.sections == new.sections:
+        return None
+    return {
+        "version": new.version,
+        "changes": data,
+        "sections": {name: text for name, text in new.sections.items() if old.sections.get(name) != text},
+    }

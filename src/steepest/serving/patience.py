@@ -1,0 +1,40 @@
+"""HTTP with limits: a client that sends its request too slowly, or too much of it, is let go."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+REQUEST_SECONDS = 10.0
+"""From the connection, or the request before, to the end of a request's headers."""
+HEADER_BYTES = 16_384
+CONNECTIONS = 200
+"""At the same time: more get 503."""
+
+
+class PatientProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1, whose own timer runs only between two requests; this one runs until a request is complete."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self.loop.call_later(REQUEST_SECONDS, self._too_slow)
+
+    def _too_slow(self) -> None:
+        """Nothing is being answered: the client has had its time to ask."""
+        if (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
+            self.transport.close()

@@ -1,0 +1,89 @@
+"""`steepest serve`: binds a port of this machine only, prints the link that opens the page, and serves until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import uvicorn
+
+from steepest.errors import BadSetting
+from steepest.serving.app import application
+from steepest.serving.guard import TICKET, Guard
+from steepest.serving.keys import Keys
+from steepest.serving.library import Library
+from steepest.serving.patience import CONNECTIONS, HEADER_BYTES, PatientProtocol
+
+HOST = "127.0.0.1"
+
+
+def serve(place: Path, port: int = 0, open_browser: bool = True, say: Callable[[str], None] | None = None) -> None:
+    """Show the study in `place`, or the studies in it, until interrupted. port: 0 takes any that is free.
+
+    Raises StudyFolderError where there is no study, BadSetting for a port that cannot be had.
+    """
+    say = say or partial(print, flush=True)
+    library = Library(place)
+    listening = bind(port)
+    keys = Keys()
+    address = f"http://{HOST}:{listening.getsockname()[1]}/"
+
+    def link() -> str:
+        return f"{address}?{TICKET}={keys.ticket()}"
+
+    guard = Guard(application(library), keys, used=lambda: say(f"Opened. For another browser: {link()}"))
+    first = link()
+    say(f"{first}\nThe link works once. Ctrl-C stops the server.")
+    if open_browser and has_screen():
+        threading.Thread(target=webbrowser.open, args=(first,), daemon=True).start()
+    with listening, suppress(KeyboardInterrupt):
+        server(guard).run(sockets=[listening])
+
+
+def bind(port: int) -> socket.socket:
+    """A socket that hears this machine only. Raises BadSetting."""
+    if not 0 <= port <= 65535:
+        raise BadSetting(f"There is no port {port}: they run from 1 to 65535, and 0 takes any that is free.")
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+    except OSError as error:
+        listening.close()
+        reason = (error.strerror or str(error)).lower()
+        raise BadSetting(f"Port {port} cannot be used: {reason}. Leave --port out to take any that is free.") from None
+    return listening
+
+
+def server(guard: Guard) -> uvicorn.Server:
+    """uvicorn with our limits, saying nothing of its own."""
+    config = uvicorn.Config(
+        guard,
+        http=PatientProtocol,
+        ws="none",
+        lifespan="off",
+        loop="asyncio",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)
+
+
+def has_screen() -> bool:
+    """Whether a browser could show itself: a text browser in this terminal would be no help."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,65 @@
+"""One moment of a study, ready to be shown: its view, its trials, its page. What was read once stays in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from steepest.files import read_trace
+from steepest.language import Language
+from steepest.report import html
+from steepest.report.trials import trials
+from steepest.report.view import view
+from steepest.study import store
+from steepest.types import StudyRecord, Trace
+from steepest.verdict.decide import decide
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a study looked like when it was read; `version` counts the snapshots of one server."""
+
+    version: int
+    record: StudyRecord
+    view: dict[str, Any]
+    trials: list[dict[str, Any]]
+
+    @cached_property
+    def sections(self) -> dict[str, str]:
+        """The parts of the page that are words and tables, by the name that the page gives them."""
+        return html.sections(self.view)
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """What the page's figures are drawn from."""
+        return html.data(self.view, self.trials)
+
+    @cached_property
+    def _pages(self) -> dict[Language, bytes]:
+        return {}
+
+    def page(self, language: Language) -> bytes:
+        """The whole page, for a browser that will follow the study from here."""
+        if language not in self._pages:
+            self._pages[language] = html.html(self.view, self.trials, language, live=self.version).encode()
+        return self._pages[language]
+
+
+class StudyFolder:
+    """Reads one study folder, again and again: only shards that are new are opened."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._traces: dict[str, Trace] = {}
+
+    def snapshot(self, version: int) -> Snapshot:
+        """The study as it stands. Raises StudyFolderError."""
+        record = store.read(self.folder)
+        wanted = {row.shard for row in record.results}
+        for shard in sorted(wanted - self._traces.keys()):
+            self._traces[shard] = read_trace(self.folder / "curves" / f"{shard}.npz")
+        traces = {shard: trace for shard, trace in self._traces.items() if shard in wanted}
+        shown = view(record, decide(record, traces=traces), traces)
+        return Snapshot(version, record, shown, trials(record, traces))

@@ -20,8 +20,9 @@ from steepest.engine.data import placed, plain
 from steepest.engine.draws import kept
 from steepest.engine.graph import Program, program
 from steepest.engine.layout import Layout, Named, changing_buffers
+from steepest.engine.native.decompositions import graph_of
 from steepest.engine.native.lanes import agrees
-from steepest.engine.native.program import Native, graph_of
+from steepest.engine.native.program import Native
 from steepest.optim.kernel import NotCompiled
 from steepest.tasks.task import Task
 

@@ -20,12 +20,11 @@ from steepest.optim.kernel import NotCompiled
 aten = torch.ops.aten
 
 
-def _pair(x: Any, dims: int = 2) -> tuple[int, int]:
-    """(along H, along W) from one number, or a list of one or two; a series is an image of height 1."""
+def _pair(x: Any, first: int | None = None) -> tuple[int, int]:
+    """(along H, along W) from one number, or a list of one or two. A series is an image of height 1, along which
+    `first` is what is done."""
     x = [*x] if isinstance(x, list | tuple) else [x]
-    if dims == 1:
-        return (1 if x[0] else 0, x[0])
-    return (x[0], x[-1])
+    return (x[0] if first is None else first, x[-1])
 
 
 def _last(t: Translation, place: Place) -> Place:
@@ -64,7 +63,13 @@ def _padded(t: Translation, shape: Sequence[int]) -> Place:
 
 
 def _convolved(
-    t: Translation, image: Place, weight: Place, bias: Place | None, frame: tuple[int, ...], step: tuple[int, int], out: tuple[int, int],
+    t: Translation,
+    image: Place,
+    weight: Place,
+    bias: Place | None,
+    frame: tuple[int, ...],
+    step: tuple[int, int],
+    out: tuple[int, int],
     spread: tuple[int, int] = (1, 1),
 ) -> Place:
     """[B, Ho, Wo, O] from an image [B, H, W, C] and weights [KH, KW, C, O], both without gaps.
@@ -100,14 +105,25 @@ def _convolved(
 class _Convolution:
     """The sizes of one convolution."""
 
-    def __init__(self, t: Translation, image: Place, weight: Place, stride: Any, padding: Any, dilation: Any, transposed: bool, groups: int) -> None:
+    def __init__(
+        self,
+        t: Translation,
+        image: Place,
+        weight: Place,
+        stride: Any,
+        padding: Any,
+        dilation: Any,
+        transposed: bool,
+        groups: int,
+    ) -> None:
         dims = len(image.shape) - 2
         if dims > 2 or transposed or groups != 1 or any(d != 1 for d in dilation):
             raise NotCompiled("there is a form in C++ for plain convolutions of images and series alone")
         self.image = _last(t, _as_image(image))  # [B, H, W, C]
         seen = _as_image(weight).seen(aten.permute.default, [2, 3, 1, 0])
         self.weight = seen  # [KH, KW, C, O]
-        self.stride, self.padding = _pair(stride, dims), _pair(padding, dims)
+        of_height = (1, 0) if dims == 1 else (None, None)
+        self.stride, self.padding = (_pair(x, h) for x, h in zip((stride, padding), of_height, strict=True))
         self.dims = dims
         _, height, width, _ = self.image.shape
         self.kernel = seen.shape[:2]
@@ -128,8 +144,17 @@ def _moved(t: Translation, place: Place) -> Place:
 
 @form(aten.convolution)
 def _convolution(
-    t: Translation, node: fx.Node, image: fx.Node, weight: fx.Node, bias: Any, stride: Any, padding: Any, dilation: Any,
-    transposed: bool, _: Any, groups: int,
+    t: Translation,
+    node: fx.Node,
+    image: fx.Node,
+    weight: fx.Node,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    _: Any,
+    groups: int,
 ) -> Place:
     c = _Convolution(t, t.place(image), t.place(weight), stride, padding, dilation, transposed, groups)
     start = t.place(bias) if bias is not None else None
@@ -138,8 +163,19 @@ def _convolution(
 
 @form(aten.convolution_backward)
 def _convolution_backward(
-    t: Translation, node: fx.Node, gradient: fx.Node, image: fx.Node, weight: fx.Node, bias_sizes: Any, stride: Any,
-    padding: Any, dilation: Any, transposed: bool, _: Any, groups: int, wanted: Sequence[bool],
+    t: Translation,
+    node: fx.Node,
+    gradient: fx.Node,
+    image: fx.Node,
+    weight: fx.Node,
+    bias_sizes: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    _: Any,
+    groups: int,
+    wanted: Sequence[bool],
 ) -> list[Place | None]:
     c = _Convolution(t, t.place(image), t.place(weight), stride, padding, dilation, transposed, groups)
     above = _last(t, _as_image(t.place(gradient)))  # [B, Ho, Wo, O]
@@ -181,7 +217,11 @@ def _to_weight(t: Translation, c: _Convolution, above: Place) -> Place:
         wide = _padded(t, above.shape)
         copied(t.writer, above, wide.seen(aten.slice.Tensor, 3, 0, outputs))
         above = wide
-    target = t.writer.new("real", (kernel_h, kernel_w, channels, outputs), Place.dense("", "", (kernel_h, kernel_w, channels, outputs)).strides)
+    target = t.writer.new(
+        "real",
+        (kernel_h, kernel_w, channels, outputs),
+        Place.dense("", "", (kernel_h, kernel_w, channels, outputs)).strides,
+    )
     filled(t.writer, target, "0")
     line, step = kernel_w * channels, above.strides[1]
     body = (
@@ -202,7 +242,9 @@ def _to_weight(t: Translation, c: _Convolution, above: Place) -> Place:
 class _Pool:
     """The sizes of one pooling, and the loops over its windows, in C++."""
 
-    def __init__(self, t: Translation, image: Place, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool) -> None:
+    def __init__(
+        self, t: Translation, image: Place, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool
+    ) -> None:
         if ceil or any(_pair(padding)) or _pair(dilation) != (1, 1) or len(image.shape) != 4:
             raise NotCompiled("there is a form in C++ for plain pooling alone")
         self.image = _last(t, image)
@@ -226,26 +268,44 @@ class _Pool:
     def window(self) -> list[str]:
         """The numbers under a window, row by row, as places in the image."""
         _, _, width, channels = self.image.shape
-        return [
-            f"at + {(y * width + x) * channels} + c" for y in range(self.kernel[0]) for x in range(self.kernel[1])
-        ]
+        return [f"at + {(y * width + x) * channels} + c" for y in range(self.kernel[0]) for x in range(self.kernel[1])]
 
 
 @form(aten.max_pool2d_with_indices)
 def _max_pool(
-    t: Translation, node: fx.Node, image: fx.Node, kernel: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil: bool = False,
+    t: Translation,
+    node: fx.Node,
+    image: fx.Node,
+    kernel: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil: bool = False,
 ) -> list[Place | None]:
     p = _Pool(t, t.place(image), kernel, stride, padding, dilation, ceil)
     target = t.writer.new("real", p.shape, Place.dense("", "", p.shape).strides)
     first, *others = p.window()
-    lines = [f"T most = x0[{first}];", *(f"most = larger<T>(most, x0[{other}]);" for other in others), "y0[to + c] = most;"]
+    lines = [
+        f"T most = x0[{first}];",
+        *(f"most = larger<T>(most, x0[{other}]);" for other in others),
+        "y0[to + c] = most;",
+    ]
     t.writer.call(p.loops("\n".join(lines)), [target], [p.image])
     return [_first(target), None]  # which number it was is found again on the way back
 
 
 @form(aten.max_pool2d_with_indices_backward)
 def _max_pool_backward(
-    t: Translation, node: fx.Node, gradient: fx.Node, image: fx.Node, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool, _: Any,
+    t: Translation,
+    node: fx.Node,
+    gradient: fx.Node,
+    image: fx.Node,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil: bool,
+    _: Any,
 ) -> Place:
     p = _Pool(t, t.place(image), kernel, stride, padding, dilation, ceil)
     above = _last(t, t.place(gradient))
@@ -257,4 +317,47 @@ def _max_pool_backward(
     for place in window:
         lines.append(f"{{ const T take = x0[{place}] == most ? left : T(0); y0[{place}] += take; left -= take; }}")
     t.writer.call(p.loops("\n".join(lines)), [target], [p.image, above])
+    return _first(target)
+
+
+@form(aten.avg_pool2d)
+def _mean_pool(
+    t: Translation,
+    node: fx.Node,
+    image: fx.Node,
+    kernel: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    ceil: bool = False,
+    _: bool = True,
+    divisor: Any = None,
+) -> Place:
+    p = _Pool(t, t.place(image), kernel, stride, padding, 1, ceil)
+    target = t.writer.new("real", p.shape, Place.dense("", "", p.shape).strides)
+    window = p.window()
+    mean = f"y0[to + c] = ({' + '.join(f'x0[{place}]' for place in window)}) / {divisor or len(window)};"
+    t.writer.call(p.loops(mean), [target], [p.image])
+    return _first(target)
+
+
+@form(aten.avg_pool2d_backward)
+def _mean_pool_backward(
+    t: Translation,
+    node: fx.Node,
+    gradient: fx.Node,
+    image: fx.Node,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    ceil: bool,
+    _: bool,
+    divisor: Any,
+) -> Place:
+    p = _Pool(t, t.place(image), kernel, stride, padding, 1, ceil)
+    above = _last(t, t.place(gradient))
+    target = t.writer.new("real", p.image.shape, Place.dense("", "", p.image.shape).strides)
+    filled(t.writer, target, "0")
+    window = p.window()
+    lines = [f"const T share = x0[to + c] / {divisor or len(window)};", *(f"y0[{place}] += share;" for place in window)]
+    t.writer.call(p.loops("\n".join(lines)), [target], [above])
     return _first(target)

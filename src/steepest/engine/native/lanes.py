@@ -62,7 +62,11 @@ def _address(x: Tensor, row: int) -> int:
 
 
 def agrees(
-    program: Native, function: Callable[..., Any], own: Sequence[Tensor], extras: Sequence[Tensor], batch: Sequence[Tensor]
+    program: Native,
+    function: Callable[..., Any],
+    own: Sequence[Tensor],
+    extras: Sequence[Tensor],
+    batch: Sequence[Tensor],
 ) -> bool:
     """Whether a program gives what its function does, (*parameters, *extras, *batch) → loss, *gradients, and leaves the
     same extras behind.

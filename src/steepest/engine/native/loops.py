@@ -53,8 +53,7 @@ class Loop:
             )
         ]
         stored = [
-            f"{buffer}[{i}] = {self.nodes[node][0]};"
-            for node, buffer, i in zip(places, names, index, strict=False)
+            f"{buffer}[{i}] = {self.nodes[node][0]};" for node, buffer, i in zip(places, names, index, strict=False)
         ]
         lengths = [n for n, _ in axes]
         writer.call(_nest(lengths, [*fetched, *body, *stored]), [*places.values()], [*self._reads])
@@ -100,7 +99,10 @@ def reduced(writer: Writer, kind: str, source: Place, axes: Sequence[int], targe
     x = _index([s[1] for _, s in (*outer, *inner)])
     lengths = [n for n, _ in outer], [n for n, _ in inner]
     if not outer or (inner and inner[-1][1][1] == 1):
-        lines = [f"{TYPES[target.kind]} total = {begin};", _nest(lengths[1], [f"total = {take('total', f'x0[{x}]')};"], i, clause)]
+        lines = [
+            f"{TYPES[target.kind]} total = {begin};",
+            _nest(lengths[1], [f"total = {take('total', f'x0[{x}]')};"], i, clause),
+        ]
         body = _nest(lengths[0], [*lines, f"y0[{y}] = total{ends};"], vectors=False)
     else:  # the innermost numbers belong to different sums
         sums = f"y0[{y}] = {take(f'y0[{y}]', f'x0[{x}]')};"
@@ -121,8 +123,12 @@ def literal(value: float | int | bool, kind: str) -> str:
     """A number in C++."""
     if kind == "real":
         value = float(value)
-        text = repr(value) if math.isfinite(value) else "__builtin_nan(\"\")" if math.isnan(value) else (
-            "__builtin_inf()" if value > 0 else "-__builtin_inf()"
+        text = (
+            repr(value)
+            if math.isfinite(value)
+            else '__builtin_nan("")'
+            if math.isnan(value)
+            else ("__builtin_inf()" if value > 0 else "-__builtin_inf()")
         )
         return f"T({text})"
     return f"integer({int(value)})" if kind == "integer" else "true" if value else "false"

@@ -43,7 +43,7 @@ ARITHMETIC: dict[Any, Callable[..., str]] = {
     aten.reciprocal: lambda a: f"T(1) / {a}",
     aten.sin: lambda a: f"std::sin({a})",
     aten.cos: lambda a: f"std::cos({a})",
-    aten.erf: lambda a: f"std::erf({a})",
+    aten.erf: lambda a: f"erf_({a})",
     aten.tanh: lambda a: f"tanh_({a})",
     aten.sigmoid: lambda a: f"sigmoid_<T>({a})",
     aten.relu: lambda a: f"larger<T>({a}, T(0))",

@@ -4,11 +4,10 @@ cache; then the next lane. It is made from the same graph as any other engine's,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from ctypes import CDLL, c_longlong, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -103,7 +102,9 @@ class Native:
             type_ = TYPES[column.kind]
             if column.is_used:
                 declared.append(f"{type_} *const x{i} = reinterpret_cast<{type_} *>(arena + {at});")
-                gathered.append(f"gather<{type_}>(x{i}, static_cast<const {type_} *>(lane[{lane}]), at, {column.width});")
+                gathered.append(
+                    f"gather<{type_}>(x{i}, static_cast<const {type_} *>(lane[{lane}]), at, {column.width});"
+                )
                 at += -(-column.width * self.batch_size * BYTES // LINE) * LINE + 2 * LINE
             lane += 1
         for i, kind in enumerate(self.extras):
@@ -140,56 +141,6 @@ class Native:
         self._train(
             len(lanes), steps, lanes.ctypes.data, constants.ctypes.data, update, lanes.shape[1], coefficients, start
         )
-
-
-def graph_of(function: Any, example: Sequence[Tensor]) -> fx.Graph:
-    """A function's graph in the operations that there are forms for: no changes in place, nothing fused."""
-    from torch._decomp import core_aten_decompositions, get_decompositions
-    from torch.fx.experimental.proxy_tensor import make_fx
-    from torch.nn.attention import SDPBackend, sdpa_kernel
-
-    aten = torch.ops.aten
-    more = [aten._log_softmax, aten._softmax, aten.native_layer_norm_backward, aten.native_batch_norm_backward]
-    table: Mapping[Any, Any] = {
-        **core_aten_decompositions(),
-        **get_decompositions(more),
-        aten.native_layer_norm.default: _layer_norm,
-        aten.native_batch_norm.default: _batch_norm,
-    }
-    with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):
-        module = make_fx(torch.func.functionalize(function), decomposition_table=table)(*example)
-    module.graph.eliminate_dead_code()
-    return module.graph
-
-
-def _layer_norm(x: Tensor, shape: Sequence[int], weight: Any, bias: Any, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-    """torch's, whose own decomposition asks for a variance as one operation."""
-    axes = [*range(x.ndim - len(shape), x.ndim)]
-    mean = x.mean(axes, keepdim=True)
-    scale = (x - mean).square().mean(axes, keepdim=True).add(eps).rsqrt()
-    y = (x - mean) * scale
-    y = y if weight is None else y * weight
-    return y if bias is None else y + bias, mean, scale
-
-
-def _batch_norm(
-    x: Tensor, weight: Any, bias: Any, means: Any, variances: Any, training: bool, momentum: float, eps: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """torch's, over all axes but the second; the running statistics are changed in place."""
-    axes = [0, *range(2, x.ndim)]
-    shape = [1, -1, *[1] * (x.ndim - 2)]
-    mean, variance = means, variances
-    if training:
-        mean = x.mean(axes)
-        variance = (x - mean.view(shape)).square().mean(axes)
-        if means is not None:
-            count = x.numel() // x.shape[1]
-            means.copy_(means * (1 - momentum) + mean * momentum)
-            variances.copy_(variances * (1 - momentum) + variance * (momentum * count / (count - 1)))
-    scale = (variance + eps).rsqrt()
-    y = (x - mean.view(shape)) * scale.view(shape)
-    y = y if weight is None else y * weight.view(shape)
-    return y if bias is None else y + bias.view(shape), mean, scale
 
 
 _FILE = """\

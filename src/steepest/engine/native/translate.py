@@ -80,6 +80,11 @@ class Translation:
             value = self._values[node] = self._kept(value.tensor)
         return value
 
+    def constant(self, node: fx.Node) -> Tensor | None:
+        """The value of a node, if it does not depend on the arguments."""
+        value = self._values.get(node)
+        return value.tensor if isinstance(value, _Constant) else None
+
     def new(self, node: fx.Node) -> Place:
         """A place for the whole value of a node: the one where it is wanted, or a new one."""
         value: Tensor = node.meta["val"]
@@ -122,8 +127,12 @@ class Translation:
         if all(isinstance(self._values.get(x), _Constant) for x in inputs):
             self._values[node] = _Constant(self._evaluated(node))
         elif packet in (aten.full_like, aten.zeros_like, aten.ones_like):
-            value = {aten.zeros_like: 0, aten.ones_like: 1}.get(packet) if packet is not aten.full_like else node.args[1]
-            self._values[node] = _Constant(torch.full((), value, dtype=node.meta["val"].dtype).expand(node.meta["val"].shape))  # type: ignore[arg-type]
+            value = (
+                {aten.zeros_like: 0, aten.ones_like: 1}.get(packet) if packet is not aten.full_like else node.args[1]
+            )
+            self._values[node] = _Constant(
+                torch.full((), value, dtype=node.meta["val"].dtype).expand(node.meta["val"].shape)
+            )  # type: ignore[arg-type]
         elif packet in VIEWS:
             self._values[node] = self._viewed(node)
         elif packet in SAME:
@@ -310,7 +319,11 @@ def _produced(targets: Mapping[fx.Node, Place]) -> dict[fx.Node, Place]:
                     seen = seen.seen(step.target, *step.args[1:], **step.kwargs)  # type: ignore[arg-type]
         except RuntimeError:
             continue
-        if isinstance(seen, Place) and seen.strides_that_count == place.strides_that_count and seen.shape == place.shape:
+        if (
+            isinstance(seen, Place)
+            and seen.strides_that_count == place.strides_that_count
+            and seen.shape == place.shape
+        ):
             found[source] = made
     return found
 
@@ -378,6 +391,107 @@ def _changed(t: Translation, node: fx.Node, target: fx.Node, source: fx.Node, *_
     t.finish(place.buffer)
     t._leave(source, place)
     return place
+
+
+@form(aten.constant_pad_nd)
+def _padded(t: Translation, node: fx.Node, source: fx.Node, pads: Sequence[int], value: float = 0.0) -> Place:
+    place, target = t.place(source), t.new(node)
+    filled(t.writer, target, literal(value, target.kind))
+    inside = target
+    for i in range(len(pads) // 2):  # pairs (before, after), those of the last axis first
+        axis, before, after = len(place.shape) - 1 - i, *pads[2 * i : 2 * i + 2]
+        if before < 0:
+            place = place.seen(aten.slice.Tensor, axis, -before, None)
+        if after < 0:
+            place = place.seen(aten.slice.Tensor, axis, 0, after)
+        inside = inside.seen(aten.slice.Tensor, axis, max(before, 0), max(before, 0) + place.shape[axis])
+    copied(t.writer, place, inside)
+    return target
+
+
+@form(aten.max, aten.min)
+def _extreme(t: Translation, node: fx.Node, source: fx.Node, dim: int, keepdim: bool = False) -> list[Place]:
+    """The largest (or smallest) along an axis, and the first place where it is."""
+    place, sign = t.place(source), ">" if node.target.overloadpacket is aten.max else "<"  # type: ignore[union-attr]
+    dim %= len(place.shape)
+    values, at = (
+        t.writer.new(kind, value.shape) for kind, value in zip(("real", "integer"), node.meta["val"], strict=True)
+    )
+    flat = [x.seen(aten.squeeze.dim, dim) if keepdim else x for x in (values, at)]
+    kept = [a for a in range(len(place.shape)) if a != dim]
+    loops = "".join(f"for (integer i{a} = 0; i{a} < {place.shape[a]}; ++i{a}) " for a in kept)
+    x = " + ".join(f"i{a} * {place.strides[a]}" for a in kept) or "0"
+    y, n = (" + ".join(f"i{a} * {s}" for a, s in zip(kept, each.strides, strict=True)) or "0" for each in flat)
+    body = (
+        f"{loops}{{\nT best = x0[{x}];\ninteger first = 0;\nfor (integer j = 1; j < {place.shape[dim]}; ++j)\n"
+        f"if (x0[{x} + j * {place.strides[dim]}] {sign} best) best = x0[{x} + j * {place.strides[dim]}], first = j;\n"
+        f"y0[{y}] = best;\ny1[{n}] = first;\n}}"
+    )
+    t.writer.call(body, flat, [place])
+    return [values, at]
+
+
+@form(aten._embedding_bag)
+def _bags(
+    t: Translation,
+    node: fx.Node,
+    table: fx.Node,
+    index: fx.Node,
+    offsets: fx.Node,
+    by_count: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    weights: Any = None,
+    last: bool = False,
+    padding: int = -1,
+) -> list[Place | None]:
+    """Sums, or means, of as many rows each."""
+    starts, count = t.constant(offsets), index.meta["val"].numel()
+    size = count // len(starts) if starts is not None else 0
+    if starts is None or weights is not None or mode > 1 or padding >= 0 or starts.tolist() != [*range(0, count, size)]:
+        raise NotCompiled("there is a form in C++ only for bags of one size, summed or averaged")
+    target = t.writer.new("real", node.meta["val"][0].shape, Place.dense("", "", node.meta["val"][0].shape).strides)
+    rows, at = _as_dense(t, t.place(table)), _as_dense(t, t.place(index))
+    bags, width = target.shape
+    body = (
+        f"for (integer i = 0; i < {bags}; ++i) {{\n#pragma omp simd\nfor (integer j = 0; j < {width}; ++j) y0[i * {width} + j] = 0;\n"
+        f"for (integer k = 0; k < {size}; ++k)\n#pragma omp simd\nfor (integer j = 0; j < {width}; ++j)\n"
+        f"y0[i * {width} + j] += x0[x1[i * {size} + k] * {width} + j];\n"
+    )
+    if mode == 1:
+        body += f"#pragma omp simd\nfor (integer j = 0; j < {width}; ++j) y0[i * {width} + j] /= {size};\n"
+    t.writer.call(body + "}", [target], [rows, at])
+    return [target, None, None, None]
+
+
+@form(aten._embedding_bag_backward)
+def _bags_backward(
+    t: Translation,
+    node: fx.Node,
+    gradient: fx.Node,
+    index: fx.Node,
+    offsets: fx.Node,
+    _bag: Any,
+    _size: Any,
+    _most: Any,
+    count: int,
+    by_count: bool,
+    mode: int,
+    *_: Any,
+) -> Place:
+    if by_count:
+        raise NotCompiled("there is no form in C++ for gradients that are scaled by how often a row is met")
+    above, at, target = _as_dense(t, t.place(gradient)), _as_dense(t, t.place(index)), t.dense(node)
+    filled(t.writer, target, "0")
+    bags, width = above.shape
+    size = at.size // bags
+    share = f" / {size}" if mode == 1 else ""
+    body = (
+        f"for (integer i = 0; i < {bags}; ++i)\nfor (integer k = 0; k < {size}; ++k)\n#pragma omp simd\n"
+        f"for (integer j = 0; j < {width}; ++j) y0[x1[i * {size} + k] * {width} + j] += x0[i * {width} + j]{share};"
+    )
+    t.writer.call(body, [target], [above, at])
+    return target
 
 
 def _copy(t: Translation, node: fx.Node, source: fx.Node) -> Place:
@@ -454,7 +568,9 @@ def _put(t: Translation, node: fx.Node, whole: fx.Node, dim: int, index: fx.Node
         body = _along(source, target, at, dim % len(at.shape), "y0[{other}] = x0[{own}];")
         t.writer.call(body, [target], [source, at])
     else:
-        body = _along(at, target, at, dim % len(at.shape), f"y0[{{other}}] = {literal(value, target.kind)};", index="x0")
+        body = _along(
+            at, target, at, dim % len(at.shape), f"y0[{{other}}] = {literal(value, target.kind)};", index="x0"
+        )
         t.writer.call(body, [target], [at])
     return target
 

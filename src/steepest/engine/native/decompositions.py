@@ -1,0 +1,117 @@
+"""A function's graph in operations that have a form in C++: those that have none are told in terms of others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+from torch._decomp import core_aten_decompositions, get_decompositions
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+aten = torch.ops.aten
+
+
+def graph_of(function: Callable[..., Any], example: Sequence[Tensor]) -> fx.Graph:
+    """The graph of a function, traced with these arguments: nothing fused, and changed in place only what is given."""
+    known = [
+        aten._log_softmax,
+        aten._softmax,
+        aten.native_layer_norm_backward,
+        aten.native_batch_norm_backward,
+        aten.native_group_norm_backward,
+        aten.gelu_backward,
+    ]
+    table = {**core_aten_decompositions(), **get_decompositions(known), **OURS}
+    with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):
+        module = make_fx(torch.func.functionalize(function), decomposition_table=table)(*example)
+    module.graph.eliminate_dead_code()
+    return module.graph
+
+
+# ---- activations -----------------------------------------------------------------------------------------------------
+
+
+def _gelu(x: Tensor, approximate: str = "none") -> Tensor:
+    """½ x (1 + erf(x / √2)), or with a tanh in place of erf."""
+    if approximate == "tanh":
+        return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+    return 0.5 * x * (1 + torch.erf(x * math.sqrt(0.5)))
+
+
+def _elu(x: Tensor, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Tensor:
+    return torch.where(x > 0, x * scale, (torch.exp(x * input_scale) - 1) * (alpha * scale))
+
+
+def _leaky_relu(x: Tensor, slope: float = 0.01) -> Tensor:
+    return torch.where(x > 0, x, x * slope)
+
+
+def _hardtanh(x: Tensor, low: float = -1.0, high: float = 1.0) -> Tensor:
+    return torch.clamp(x, low, high)
+
+
+def _softshrink_backward(g: Tensor, x: Tensor, width: float) -> Tensor:
+    return torch.where((x >= -width) & (x <= width), torch.zeros_like(g), g)
+
+
+# ---- norms -----------------------------------------------------------------------------------------------------------
+
+
+def _layer_norm(x: Tensor, shape: Sequence[int], weight: Any, bias: Any, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+    """torch's, whose own decomposition asks for a variance as one operation."""
+    axes = [*range(x.ndim - len(shape), x.ndim)]
+    mean = x.mean(axes, keepdim=True)
+    scale = (x - mean).square().mean(axes, keepdim=True).add(eps).rsqrt()
+    y = (x - mean) * scale
+    y = y if weight is None else y * weight
+    return y if bias is None else y + bias, mean, scale
+
+
+def _batch_norm(
+    x: Tensor, weight: Any, bias: Any, means: Any, variances: Any, training: bool, momentum: float, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """torch's, over all axes but the second; the running statistics are changed in place."""
+    axes = [0, *range(2, x.ndim)]
+    shape = [1, -1, *[1] * (x.ndim - 2)]
+    mean, variance = means, variances
+    if training:
+        mean = x.mean(axes)
+        variance = (x - mean.view(shape)).square().mean(axes)
+        if means is not None:
+            count = x.numel() // x.shape[1]
+            means.copy_(means * (1 - momentum) + mean * momentum)
+            variances.copy_(variances * (1 - momentum) + variance * (momentum * count / (count - 1)))
+    scale = (variance + eps).rsqrt()
+    y = (x - mean.view(shape)) * scale.view(shape)
+    y = y if weight is None else y * weight.view(shape)
+    return y if bias is None else y + bias.view(shape), mean, scale
+
+
+def _group_norm(
+    x: Tensor, weight: Any, bias: Any, count: int, channels: int, pixels: int, groups: int, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """torch's: x [B, C, …], the statistics those of C / groups channels together."""
+    parts = x.reshape(count, groups, channels // groups * pixels)
+    mean = parts.mean(2, keepdim=True)
+    scale = ((parts - mean).square().mean(2, keepdim=True) + eps).rsqrt()
+    shape = [1, -1, *[1] * (x.ndim - 2)]
+    y = ((parts - mean) * scale).reshape(x.shape)
+    y = y if weight is None else y * weight.view(shape)
+    return y if bias is None else y + bias.view(shape), mean.squeeze(2), scale.squeeze(2)
+
+
+OURS: dict[Any, Callable[..., Any]] = {
+    aten.gelu.default: _gelu,
+    aten.elu.default: _elu,
+    aten.leaky_relu.default: _leaky_relu,
+    aten.hardtanh.default: _hardtanh,
+    aten.softshrink_backward.default: _softshrink_backward,
+    aten.native_layer_norm.default: _layer_norm,
+    aten.native_batch_norm.default: _batch_norm,
+    aten.native_group_norm.default: _group_norm,
+}
+"""What torch's own tables leave whole, or tell in terms that have no form."""

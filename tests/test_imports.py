@@ -27,6 +27,8 @@ MAY = {
     "serving": BASE | {"files", "study", "verdict", "report"},
     "api": BASE
     | {"axes", "contenders", "optim", "tasks", "engine", "study", "reading", "report", "verdict", "adapters"},
+    "why": BASE | {"files", "tasks", "engine", "study", "verdict", "report", "reading"},
+    "articles": BASE | {"files", "tasks", "study", "verdict", "report", "reading", "api", "why"},
     "doctor": BASE | {"engine", "optim", "study", "tasks"},
     "pages": BASE,
     "cli": BASE | {"files", "api", "reading", "pages", "doctor", "tasks", "report", "serving"},

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from steepest import api
-from steepest.articles.studies import STUDIES, Planned
+from steepest import api, why
+from steepest.articles import second
+from steepest.articles.studies import FIRST_SEED, STUDIES, Planned
 from steepest.errors import DataUnavailable, StudyFolderError
 from steepest.reading import StudyReader
 from steepest.study.planner import parse_budget
@@ -19,36 +20,44 @@ from steepest.tasks.task import Task
 def run(folder: Path, budget: str | float | None = None, workers: int | None = None, quiet: bool = False) -> list[str]:
     """Train all studies into FOLDER/<key>. What is finished is not run again. A budget is shared out among them.
 
-    Returns a sentence for each task that was left out because its data cannot be had. Raises what `compare` raises.
+    Some studies are then looked into, and the tutorial's second fit is made. Returns a sentence for each task that was
+    left out because its data cannot be had. Raises what `compare` raises.
     """
     seconds = None if budget is None else parse_budget(budget)
     left_out = []
     for planned in STUDIES:
         place = folder / planned.key
-        if finished(place):
-            continue
         tasks, missing = _tasks(planned)
         left_out += missing
-        if not tasks:
-            continue
-        if not quiet:
-            print(f"{planned.key}: {planned.why}", file=sys.stderr)
-        choices: dict[str, Any] = {"grid": planned.grid, "rates": planned.rates or None}
-        if planned.batch_sizes:
-            choices["batch_sizes"] = planned.batch_sizes
-        api.compare(
-            tasks,
-            list(planned.optimizers),
-            seeds=planned.seeds,
-            budget=None if seconds is None else seconds * planned.share,
-            workers=workers,
-            out=place,
-            overwrite=place.exists(),
-            quiet=quiet,
-            command="steepest claims",
-            **choices,
-        )
+        if tasks and not finished(place):
+            _train(planned, tasks, place, None if seconds is None else seconds * planned.share, workers, quiet)
+        if tasks and planned.probes:
+            why.look_into(place, tasks={task.name: task for task in tasks if isinstance(task, Task)})
+    second.train(folder)
     return left_out
+
+
+def _train(
+    planned: Planned, tasks: list[Task | str], place: Path, budget: float | None, workers: int | None, quiet: bool
+) -> None:
+    if not quiet:
+        print(f"{planned.key}: {planned.why}", file=sys.stderr)
+    choices: dict[str, Any] = {"batch_sizes": planned.batch_sizes} if planned.batch_sizes else {}
+    api.compare(
+        tasks,
+        list(planned.optimizers),
+        seeds=planned.seeds,
+        first_seed=FIRST_SEED,
+        grid=planned.grid,
+        rates=planned.rates or None,
+        budget=budget,
+        workers=workers,
+        out=place,
+        overwrite=place.exists(),
+        quiet=quiet,
+        command="steepest claims",
+        **choices,
+    )
 
 
 def finished(place: Path) -> bool:

@@ -35,11 +35,15 @@ class Planned:
     """What it is for, in a sentence."""
     share: float
     """Of the whole time, about: how a budget is shared out."""
+    probes: bool = False
+    """Whether its contenders are looked into, once it is done."""
     grid: int | None = None
     rates: tuple[float, ...] = ()
     batch_sizes: tuple[int | str, ...] = ()
 
 
+FIRST_SEED = 100
+"""Where seeds count from: those below were seen while the hypotheses were being written."""
 HEAVY_BALL, AVERAGED = (0.003, 0.01, 0.03, 0.1), (0.03, 0.1, 0.3, 1.0)
 """Rates at which the two momenta ought to be one and the same: η and η/(1 − β), at β = 0.9."""
 
@@ -59,6 +63,7 @@ STUDIES = (
         10,
         "The five methods on dense data: images with and without a hidden layer, and a table of house prices.",
         0.28,
+        probes=True,
     ),
     Planned(
         "long",
@@ -67,6 +72,7 @@ STUDIES = (
         5,
         "Training nearly seven times as long as usual, where an ever falling step would show.",
         0.2,
+        probes=True,
     ),
     Planned(
         "matched",
@@ -83,6 +89,7 @@ STUDIES = (
         10,
         "A valley a thousand times as steep across as along, where steps are prone to bounce.",
         0.02,
+        probes=True,
     ),
     Planned(
         "batches",

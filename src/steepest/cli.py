@@ -551,7 +551,7 @@ def _command_line() -> str:
     kept = [
         word
         for i, word in enumerate(words)
-        if word not in ("--out", "--overwrite", "--quiet", "-q", "--json")
+        if word not in ("--out", "--overwrite", "--quiet", "-q", "--json", "--open")
         and not word.startswith("--out=")
         and (i == 0 or words[i - 1] != "--out")
     ]

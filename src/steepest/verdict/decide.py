@@ -128,7 +128,8 @@ def judge(
         looks=study.protocol.looks if study.protocol.until_sure else (),
         start=None if start is None else best.sign * start,
     )
-    of_axes = axes.effects([item for item in study.contenders if item.name in entrants], family.pairs, entrants)
+    mine = [contender for contender in study.contenders if contender.name in entrants]
+    of_axes = axes.effects(mine, entrants, judged, 1 - confidence, family.paired, look)
     findings = (*diagnostics.examine(verdict, evidence, entrants, generator(0, "bootstrap", index, 2)), *of_axes)
     reasons = diagnose(verdict, probes, study.contenders, task.n_train)
     return replace(verdict, claims=claims.about_task(verdict, findings, reasons))

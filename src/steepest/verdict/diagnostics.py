@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from steepest.types import Outcome
+from steepest.verdict.axes import AxisEffect, KeptWeights
 from steepest.verdict.nouns import Standing, TaskVerdict
 from steepest.verdict.standings import Evidence
 from steepest.verdict.stats import Interval, bootstrap_t, replicates_needed, smallest_difference
@@ -88,7 +89,7 @@ class Doubt:
     bootstrap: Interval
 
 
-Finding = AtEdge | TooLarge | TooSmall | Accident | Resolution | Doubt
+Finding = AtEdge | TooLarge | TooSmall | Accident | Resolution | Doubt | AxisEffect | KeptWeights
 
 
 def examine(

@@ -38,28 +38,38 @@ def _effect(scene: Scene, effect: AxisEffect) -> Claim:
         clauses=enumerated(clauses, "; ", "；"),
     )
     gains = {change.value: change.gain.value for change in effect.changes if change.gain}
-    keys = (scene.key(effect.baseline), *(scene.key(change.contender) for change in effect.changes))
-    return Claim(says, gains, keys, "use")
+    who = (effect.baseline, *(change.contender for change in effect.changes))
+    return Claim(
+        says, gains, tuple(map(scene.key, who)), "use", "headline" if scene.best.contender in who else "detail"
+    )
 
 
 def _clause(scene: Scene, effect: AxisEffect, change: Change) -> Text:
-    values = {"value": change.value, "first": effect.first}
     gain = change.gain
     if gain is None:
         return say("too few sound repeats to judge {value} by", "可靠的重复太少，无法评判 {value}", value=change.value)
     if gain.low > 0:
         return say(
-            "{value} instead of {first} gains {size}", "{value} 比 {first} 高 {size}", **values, size=scene.size(gain)
+            "{value} instead of {first} gains {size}",
+            "{value} 比 {first} 高 {size}",
+            value=change.value,
+            first=effect.first,
+            size=scene.size(gain),
         )
     if gain.high < 0:
         loss = Estimate(-gain.value, -gain.high, -gain.low, gain.n)
         return say(
-            "{value} instead of {first} costs {size}", "{value} 比 {first} 低 {size}", **values, size=scene.size(loss)
+            "{value} instead of {first} costs {size}",
+            "{value} 比 {first} 低 {size}",
+            value=change.value,
+            first=effect.first,
+            size=scene.size(loss),
         )
     return say(
         "{value} instead of {first} makes no sure difference (from {worse} worse to {better} better)",
         "{value} 与 {first} 相比没有可靠的差别（从差 {worse} 到好 {better}）",
-        **values,
+        value=change.value,
+        first=effect.first,
         worse=scene.gap(gain.low),
         better=scene.gap(gain.high),
     )

@@ -20,7 +20,7 @@ from steepest.verdict.standings import Evidence
 from steepest.verdict.stats import Interval, bootstrap_t, replicates_needed, smallest_difference
 from steepest.verdict.table import Entrant
 
-_OF_THE_RATE = (Outcome.OK, Outcome.DIVERGED)
+_OF_THE_RATE = (Outcome.OK, Outcome.STOPPED, Outcome.DIVERGED)
 CHANCE = 0.8
 """The chance of seeing a true difference at which power is told."""
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steepest.selection import Score, edge, pick, pooled_best
+from steepest.selection import Score, edge, has_failed, pick, pooled_best, survivors
 from steepest.types import Outcome
 
 
@@ -100,3 +100,23 @@ def test_turning_the_metric_round_turns_the_ranks_with_it(trials, higher):
     here, there = pick(trials, higher), pick(turned, not higher)
     assert (here and here.rate) == (there and there.rate)
     assert pooled_best(trials, higher) == pooled_best(turned, not higher)
+
+
+def test_a_stopped_trial_counts_as_the_worst_that_its_seed_went_on_with():
+    """Two seeds: the rate that each went on with beats one that one of them stopped, however well the other did."""
+    trials = [
+        score(0.01, 0.90, seed=0), score(0.1, 0.80, seed=0), score(1.0, None, seed=0, outcome=Outcome.STOPPED),
+        score(0.01, 0.85, seed=1), score(1.0, 0.86, seed=1), score(0.1, None, seed=1, outcome=Outcome.STOPPED),
+    ]  # fmt: skip
+    assert pooled_best(trials, True) == 0.01
+    assert edge(trials, True) == "low", "of what was tried, stopped or not"
+    assert pick([row for row in trials if row.seed == 1], True).rate == 1.0
+    assert not any(map(has_failed, trials))
+
+
+def test_a_rate_that_every_seed_stopped_ranks_below_all_that_ran_but_above_what_failed():
+    ran = [score(0.01, 0.9), score(0.1, 0.8)]
+    stopped, failed = score(1.0, None, outcome=Outcome.STOPPED), score(10.0, None, outcome=Outcome.DIVERGED)
+    assert pooled_best([*ran, stopped, failed], True) == 0.01
+    assert pooled_best([*ran[1:], stopped], True) == 0.1
+    assert survivors([*ran, stopped, failed], 3, True) == ran

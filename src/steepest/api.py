@@ -21,7 +21,7 @@ import torch
 
 from steepest.adapters import frameworks
 from steepest.adapters import torch as drop_in
-from steepest.axes import Axes, expand
+from steepest.axes import OF_RULE, Axes, describe_axes, expand
 from steepest.contenders import DEFAULT, enter
 from steepest.engine.draws import kept, seed_step
 from steepest.engine.obstacles import fleet_obstacle
@@ -88,6 +88,12 @@ class Advice:
         return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "maker"}
 
 
+def _beside(contender: Contender) -> str:
+    """What the advice takes for granted beside the optimizer, as a comment above its code."""
+    told = describe_axes({name: value for name, value in contender.axes.items() if name not in OF_RULE})
+    return f"# As it was measured: with {told}.\n" if told else ""
+
+
 class Study(StudyReader):
     """A study, with what needs torch: the winner as an optimizer."""
 
@@ -128,9 +134,12 @@ class Study(StudyReader):
             rate=rate,
             schedule=contender.schedule,
             settings=dict(contender.settings),
-            code=frameworks.own_code(framework, own, rate, contender.settings)
-            if own
-            else frameworks.code(framework, contender, rate, horizon=verdicts[name].task.steps),
+            code=_beside(contender)
+            + (
+                frameworks.own_code(framework, own, rate, contender.settings)
+                if own
+                else frameworks.code(framework, contender, rate, horizon=verdicts[name].task.steps)
+            ),
             framework=framework,
             maker=self._makers.get(own),
         )
@@ -151,12 +160,14 @@ def compare(
     seeds: int | None = None,
     until_sure: bool = False,
     first_seed: int = 0,
+    race: bool = False,
     grid: int | None = None,
     rates: Sequence[float] | str | None = None,
     batch_sizes: Sequence[int | str] | str | None = None,
     schedule: str = "constant",
     reference: str | None = None,
     workers: int | None = None,
+    memory: str | float | None = None,
     engine: EngineName = "auto",
     dtype: DtypeName = "float32",
     device: str = "cpu",
@@ -180,15 +191,17 @@ def compare(
     optimizer's whole tuning, counted from `first_seed`: another one gives fresh luck throughout. `until_sure`: begin
     with 5 seeds and add more, up to `seeds` (20), until every answer is sure by the task's own margin; ranges are as
     wide as such looking takes.
+    `race`: stop rates early that are clearly behind others of their seed. `memory`: "4G", or bytes, that all workers
+    may take for training; by default half of what is free.
 
     Raises BadInput for whatever cannot be run as asked, DataUnavailable, StudyFolderError, and Interrupted on Ctrl-C.
     """
     crew, spec = _prepare(
         tasks, optimizers, axes, budget, _protocol(seeds, grid, until_sure, first_seed), rates, batch_sizes, schedule,
-        reference, workers, engine, dtype, device, command,
+        reference, workers, engine, dtype, device, command, race, memory,
     )  # fmt: skip
     folder = _new_folder(spec) if out is None else Path(out)
-    executor = crew.executor(folder, spec.workers)
+    executor = crew.executor(folder, spec.workers, spec.memory_bytes)
     with _told(listener, quiet) as told:
         run_study(spec, folder, executor, told, overwrite=overwrite, settled=settled)
     return Study(folder, margin, crew.optimizers)
@@ -203,11 +216,13 @@ def plan(
     seeds: int | None = None,
     until_sure: bool = False,
     first_seed: int = 0,
+    race: bool = False,
     grid: int | None = None,
     rates: Sequence[float] | str | None = None,
     batch_sizes: Sequence[int | str] | str | None = None,
     schedule: str = "constant",
     workers: int | None = None,
+    memory: str | float | None = None,
     engine: EngineName = "auto",
     dtype: DtypeName = "float32",
     device: str = "cpu",
@@ -218,11 +233,11 @@ def plan(
     """What `compare` would do with the same arguments, and for how long. Times some steps, trains nothing."""
     crew, spec = _prepare(
         tasks, optimizers, axes, budget, _protocol(seeds, grid, until_sure, first_seed), rates, batch_sizes, schedule,
-        None, workers, engine, dtype, device, command,
+        None, workers, engine, dtype, device, command, race, memory,
     )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="steepest-plan-") as scratch:
         folder = Path(scratch)
-        executor = crew.executor(folder, spec.workers)
+        executor = crew.executor(folder, spec.workers, spec.memory_bytes)
         with _told(listener, quiet) as told:
             return run_forecast(spec, folder, executor, told)
 
@@ -237,6 +252,7 @@ def resume(
     *,
     tasks: Sequence[Task] = (),
     workers: int | None = None,
+    memory: str | float | None = None,
     quiet: bool = False,
     listener: Listener | None = None,
 ) -> Study:
@@ -251,7 +267,8 @@ def resume(
                 f"steepest.resume({str(folder)!r}, tasks=[task])."
             )
     with _told(listener, quiet) as told:
-        run_resume(folder, crew.executor(folder, _workers(workers)), told, settled)
+        executor = crew.executor(folder, _workers(workers), planner.parse_memory(memory))
+        run_resume(folder, executor, told, settled)
     return Study(folder)
 
 
@@ -288,13 +305,15 @@ class _Crew:
     tasks: Mapping[str, Task]
     optimizers: Mapping[str, Any]
 
-    def executor(self, folder: Path, workers: int) -> Executor:
-        """Fresh worker processes; forked ones where something has to be taken along; none where nothing can fork."""
+    def executor(self, folder: Path, workers: int, memory: float | None) -> Executor:
+        """Fresh worker processes; forked ones where something has to be taken along; none where nothing can fork.
+        `memory`: bytes for all of them."""
+        share = None if memory is None else memory / workers
         if not (self.tasks or self.optimizers):
-            return LocalProcesses(folder, workers)
+            return LocalProcesses(folder, workers, memory=share)
         workshop = Workshop(tasks=self.tasks, optimizers=self.optimizers)
         if sys.platform.startswith("linux"):  # elsewhere a fork of a process that has used torch may hang
-            return LocalProcesses(folder, workers, serve=partial(serve, workshop=workshop))
+            return LocalProcesses(folder, workers, partial(serve, workshop=workshop), share)
         return FunctionExecutor(partial(run_job, folder=folder, workshop=workshop))
 
 
@@ -313,6 +332,8 @@ def _prepare(
     dtype: DtypeName,
     device: str,
     command: str,
+    race: bool,
+    memory: str | float | None,
 ) -> tuple[_Crew, StudySpec]:
     refs, tasks_in_memory = _tasks(tasks)
     contenders, optimizers_in_memory = enter(
@@ -329,6 +350,8 @@ def _prepare(
         contenders=tuple(contenders),
         reference=reference or _reference(contenders),
         protocol=protocol,
+        race=race,
+        memory_bytes=planner.parse_memory(memory),
         engine=engine,
         dtype=dtype,
         device=_device(device),
@@ -365,10 +388,7 @@ def _variants(refs: Sequence[TaskRef], batch_axis: bool) -> list[TaskSpec]:
     """The tasks of a study; where batch sizes are compared, each at equal samples and again at equal seconds."""
     specs = [TaskSpec(ref=ref) for ref in refs]
     if batch_axis:
-        specs += [
-            TaskSpec(ref=replace(ref, name=f"{ref.name} (equal seconds)"), equal="seconds")
-            for ref in refs
-        ]
+        specs += [TaskSpec(ref=replace(ref, name=f"{ref.name} (equal seconds)"), equal="seconds") for ref in refs]
     return specs
 
 

@@ -134,8 +134,7 @@ def expand(contenders: Sequence[Contender], axes: Axes | None, memory: dict[str,
 
 
 def _with(contender: Contender, axes: dict[str, Setting], memory: dict[str, Any]) -> Contender:
-    told = [f"{axis}={shown(value)}" for axis, value in axes.items() if value not in NOTHING or axis == "dropout"]
-    name = " ".join([contender.name, *told])
+    name = " ".join([contender.name, *_told(axes)])
     changed = contender
     for axis in OF_RULE:
         if axis in axes:
@@ -143,8 +142,17 @@ def _with(contender: Contender, axes: dict[str, Setting], memory: dict[str, Any]
     return replace(changed, name=name, optimizer=contender.name, axes=axes)
 
 
-def shown(value: Setting) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def describe_axes(axes: Mapping[str, Setting]) -> str:
+    """Values in words, such as "dropout=0.2, augment=flip"; those that change nothing are left out."""
+    return ", ".join(_told(axes))
+
+
+def _told(axes: Mapping[str, Setting]) -> list[str]:
+    return [
+        f"{axis}={value:g}" if isinstance(value, float) else f"{axis}={value}"
+        for axis, value in axes.items()
+        if value not in NOTHING or axis == "dropout"
+    ]
 
 
 def _around_rule(contender: Contender, axis: str, value: float, memory: dict[str, Any]) -> Contender:

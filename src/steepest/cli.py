@@ -92,8 +92,15 @@ UntilSure = Annotated[
     Parameter(group=EFFORT, negative="", help="Begin with 5 seeds; add more, up to --seeds (20), until it is sure."),
 ]
 FirstSeed = Annotated[int, Parameter(group=EFFORT, help="Where seeds count from; another number is fresh luck.")]
+Race = Annotated[
+    bool,
+    Parameter(group=EFFORT, negative="", help="Stop rates early that are clearly behind others of their seed."),
+]
 Grid = Annotated[int | None, Parameter(group=EFFORT, help="Learning rates in each optimizer's grid (9).")]
 Workers = Annotated[int | None, Parameter(group=MACHINE, help="Worker processes of one thread each (one a core).")]
+Memory = Annotated[
+    str | None, Parameter(group=MACHINE, help="What training may take, such as 4G (half of what is free).")
+]
 Engine = Annotated[
     Literal["auto", "fleet", "solo", "compiled"],
     Parameter(
@@ -159,8 +166,10 @@ def run(
     seeds: Seeds = None,
     until_sure: UntilSure = False,
     first_seed: FirstSeed = 0,
+    race: Race = False,
     grid: Grid = None,
     workers: Workers = None,
+    memory: Memory = None,
     engine: Engine = "auto",
     dtype: Dtype = "float32",
     device: Device = "cpu",
@@ -194,8 +203,10 @@ def run(
             seeds=seeds,
             until_sure=until_sure,
             first_seed=first_seed,
+            race=race,
             grid=grid,
             workers=workers,
+            memory=memory,
             engine=engine,
             dtype=dtype,
             device=device,
@@ -225,8 +236,10 @@ def plan(
     seeds: Seeds = None,
     until_sure: UntilSure = False,
     first_seed: FirstSeed = 0,
+    race: Race = False,
     grid: Grid = None,
     workers: Workers = None,
+    memory: Memory = None,
     engine: Engine = "auto",
     dtype: Dtype = "float32",
     device: Device = "cpu",
@@ -253,8 +266,10 @@ def plan(
         seeds=seeds,
         until_sure=until_sure,
         first_seed=first_seed,
+        race=race,
         grid=grid,
         workers=workers,
+        memory=memory,
         engine=engine,
         dtype=dtype,
         device=device,
@@ -363,6 +378,26 @@ def use(
 
 
 # ---- what there is ---------------------------------------------------------------------------------------------------
+
+
+@app.command
+def playground(
+    *,
+    output: Annotated[Path, Parameter(name=["--output", "--out"], group=OUTPUT, help="The file.")] = Path(
+        "playground.html"
+    ),
+    lang: Lang = "en",
+    open_it: Annotated[bool, Parameter(name="--open", group=OUTPUT, help="Show it in the browser.")] = True,
+) -> None:
+    """See the methods move: landscapes, rates, formulas and curves, as one page that needs no network."""
+    from steepest.playground import page
+
+    _writable(lambda: page.write(output, lang), output)
+    print(output)
+    if open_it:
+        import webbrowser
+
+        webbrowser.open(output.resolve().as_uri())
 
 
 @app.command
@@ -551,7 +586,7 @@ def _command_line() -> str:
     kept = [
         word
         for i, word in enumerate(words)
-        if word not in ("--out", "--overwrite", "--quiet", "-q", "--json")
+        if word not in ("--out", "--overwrite", "--quiet", "-q", "--json", "--open")
         and not word.startswith("--out=")
         and (i == 0 or words[i - 1] != "--out")
     ]

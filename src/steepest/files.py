@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from steepest.errors import StudyFolderError
-from steepest.types import Outcome, Trace
+from steepest.types import Outcome, ProbeTrace, Trace, field_names
 
 _ARRAYS = ("evaluate_at", "train_loss", "valid_loss", "valid_metric", "outcome_step", "test_loss", "test_metric")
 
@@ -96,3 +96,27 @@ def read_trace(path: Path) -> Trace:
         raise StudyFolderError(f"{path} is missing.") from None
     except Exception as error:  # zipfile, zlib and NumPy each raise their own kinds on a damaged file
         raise StudyFolderError(f"{path} is damaged: {error}.") from None
+
+
+def write_probes(path: Path, probes: ProbeTrace) -> None:
+    """What probes saw as .npz; the same always gives the same bytes."""
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = {name: np.asarray(getattr(probes, name)) for name in field_names(ProbeTrace)}
+    np.savez(buffer, **arrays)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_probes(path: Path) -> ProbeTrace:
+    """Raises StudyFolderError if the file is missing, torn or of another shape."""
+    try:
+        content = io.BytesIO(path.read_bytes())
+        with np.load(content, allow_pickle=False) as stored:
+            found: dict[str, Any] = {name: stored[name] for name in field_names(ProbeTrace)}
+    except FileNotFoundError:
+        raise StudyFolderError(f"{path} is missing.") from None
+    except Exception as error:  # as in read_trace
+        raise StudyFolderError(f"{path} is damaged: {error}.") from None
+    found |= {name: tuple(map(str, found[name])) for name in ("layers", "states")}
+    found |= {name: str(found[name]) for name in ("task", "contender")}
+    found |= {name: int(found[name]) for name in ("batch_size", "steps")}
+    return ProbeTrace(**found)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from steepest.errors import BadTable, StudyFolderError
-from steepest.files import write_bytes
+from steepest.files import read_probes, write_bytes
 from steepest.language import Language
 from steepest.report import export, html, text
 from steepest.report.trials import trials
 from steepest.report.view import view
 from steepest.study import store
-from steepest.types import StudyRecord, Trace
+from steepest.types import ProbeTrace, StudyRecord, Trace
 from steepest.verdict.decide import decide
 from steepest.verdict.foreign import study_of_table
 from steepest.verdict.nouns import Verdict
@@ -38,9 +38,14 @@ class StudyReader:
         return dict(store.traces(self.folder))
 
     @cached_property
+    def probes(self) -> tuple[ProbeTrace, ...]:
+        """What probes saw, where anyone has looked: see `steepest why`."""
+        return tuple(read_probes(path) for path in sorted((self.folder / "probes").glob("*.npz")))
+
+    @cached_property
     def verdict(self) -> Verdict:
         """What the study concludes; `str()` of it is the verdict in words."""
-        return decide(self.record, margin=self.margin, traces=self.traces)
+        return decide(self.record, margin=self.margin, traces=self.traces, probes=self.probes)
 
     @cached_property
     def view(self) -> dict[str, Any]:

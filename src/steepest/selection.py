@@ -49,8 +49,10 @@ T = TypeVar("T", bound=Tried)
 
 KEPT = 3
 """One in so many rates of a seed goes on at each rung."""
-RUNGS = (1 / 9, 1 / 3)
-"""Shares of the horizon after which the rates of a seed are compared."""
+LEAST = 2
+"""Rates of a seed, of each stage, that run to the end in any case."""
+RUNGS = (1 / 20, 1 / 5)
+"""Shares of the horizon after which the rates of a seed are compared: measured, see docs/protocol.md."""
 
 
 def is_sound(trial: Tried) -> bool:
@@ -63,6 +65,11 @@ def is_stopped(trial: Tried) -> bool:
     return trial.outcome is Outcome.STOPPED
 
 
+def has_failed(trial: Tried) -> bool:
+    """Whether a trial came to a bad end: neither sound nor stopped."""
+    return not is_sound(trial) and not is_stopped(trial)
+
+
 def pick(trials: Iterable[T], higher_is_better: bool) -> T | None:
     """The trial that a replicate chooses among its own: best validation metric; then lower validation loss; then the
     smaller rate. None where every trial failed: the replicate itself has failed."""
@@ -72,8 +79,8 @@ def pick(trials: Iterable[T], higher_is_better: bool) -> T | None:
 def survivors(trials: Iterable[T], count: int, higher_is_better: bool) -> list[T]:
     """The best `count` of a replicate's trials, the best first; fewer where fewer are sound."""
 
-    def rank(trial: T) -> tuple[float, float, float]:
-        return _good(trial, higher_is_better), -_loss(trial), -trial.rate
+    def rank(trial: T) -> tuple[float, float, float, int]:
+        return _good(trial, higher_is_better), -_loss(trial), -trial.rate, -trial.seed
 
     return sorted(filter(is_sound, trials), key=rank, reverse=True)[:count]
 
@@ -131,19 +138,19 @@ def edge(trials: Iterable[Tried], higher_is_better: bool) -> Edge:
 # ---- races -----------------------------------------------------------------------------------------------------------
 
 
-def rungs(evaluate_at: Sequence[int], lanes: int, least: int) -> tuple[Rung, ...]:
+def rungs(evaluate_at: Sequence[int], lanes: int) -> tuple[Rung, ...]:
     """Successive halving (Jamieson and Talwalkar, 2016) of a seed's lanes: at the first evaluation at or after each
-    share of the horizon one in KEPT goes on, but never fewer than `least`. Rungs at which nobody would be stopped are
+    share of the horizon one in KEPT goes on, but never fewer than LEAST. Rungs at which nobody would be stopped are
     left out.
 
-    >>> rungs((1, 100, 300, 500, 900), lanes=9, least=2)
-    ((100, 3), (300, 2))
+    >>> rungs((1, 50, 100, 200, 600, 1000), lanes=9)
+    ((50, 3), (200, 2))
     """
     found: list[Rung] = []
     count = lanes
     for share in RUNGS:
         step = next(step for step in evaluate_at if step >= share * evaluate_at[-1])
-        fewer = max(least, math.ceil(count / KEPT))
+        fewer = max(LEAST, math.ceil(count / KEPT))
         if fewer < count and step < evaluate_at[-1]:
             found = [rung for rung in found if rung[0] < step] + [(step, fewer)]
             count = fewer

@@ -93,11 +93,6 @@ class Contender:
     optimizer: str = ""
     """The name that it would have without axes; "" where it has none."""
 
-    axes: Mapping[str, Setting] = field(default_factory=dict)
-    """What differs in its task or its training from other contenders with the same optimizer: {"dropout": 0.2}."""
-    optimizer: str = ""
-    """The name that it would have without axes; "" where it has none."""
-
     default_rate: float | None = None
     """The rate that one gets without asking, for the verdict's gap between tuned and untuned; None where nobody
     states one."""
@@ -360,7 +355,7 @@ class StudyRecord:
     seconds: float
     """Wall time spent so far, over all sittings."""
     given_up: tuple[Text, ...] = ()
-    """What the planner gave up to keep the budget, one sentence each."""
+    """What was given up to keep the budget or to save time and memory, one sentence each."""
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)
     trained: bool = True

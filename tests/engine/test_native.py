@@ -1,5 +1,7 @@
 """A generated program gives what the model gives, operation by operation, and says what it has no form for."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -111,7 +113,7 @@ def native(task, dtype=torch.float64):
     return found.native(Extras(tuple(start.stacked), tuple(start.shared)), task.batch_size)
 
 
-def task_of(make, x, y=LABELS, loss=weighted):
+def task_of(make, x, y: np.ndarray = LABELS, loss: Any = weighted):
     return Task(model=make, data=(x, y), loss=loss, batch_size=16)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import BuiltinFunctionType
+from types import BuiltinFunctionType, MethodDescriptorType
 from typing import Any
 
 import torch
@@ -104,8 +104,13 @@ def _bind(node: fx.Node) -> None:
     name = node.target._schema.name.removeprefix("aten::")
     if isinstance(binding := getattr(torch, name, None), BuiltinFunctionType):
         node.target = binding
-    elif hasattr(Tensor, name) and node.args and isinstance(node.args[0], fx.Node):
+    elif _is_kernel(getattr(Tensor, name, None)) and node.args and isinstance(node.args[0], fx.Node):
         node.op, node.target = "call_method", name
+
+
+def _is_kernel(method: Any) -> bool:
+    """Whether a method of Tensor is torch's own; `index` is one of another kind, which takes dimensions."""
+    return isinstance(method, MethodDescriptorType)
 
 
 # ---- whether a graph does what its function does ---------------------------------------------------------------------

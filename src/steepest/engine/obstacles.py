@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import traceback
+import warnings
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from steepest.types import Contender, Lane, Shard, TaskRef
 STEPS = 3
 EXAMPLES = 64
 """Examples that are evaluated."""
+PACKING = ("pack_padded_sequence", "pad_packed_sequence")
 AGREES = 1e-2
 """Relative difference of two paths that single precision explains; a wrong gradient is off by far more."""
 
@@ -49,14 +52,23 @@ def fleet_obstacle(task: Task) -> str:
             return f"its model keeps state in the attribute {min(changed)[0]!r}, which all replicas would share"
         moved = torch.stack([layout.row(trial.model) for trial in trials]) - start
         try:
-            fleet = Fleet(task, shard, shard.lanes)
-            fleet.train(0, STEPS)
-            fleet.evaluate("valid", at_most=EXAMPLES)
-        except Exception as error:  # whatever the model does that vmap cannot: it says so in its own words
-            return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # vmap's, that it does some operation lane by lane
+                fleet = Fleet(task, shard, shard.lanes)
+                fleet.train(0, STEPS)
+                fleet.evaluate("valid", at_most=EXAMPLES)
+        except Exception as error:  # whatever the model does that vmap cannot
+            return _in_words(error)
         if not fleet.is_random and not _agree(fleet.flat - start, moved):
             return "its replicas, trained together, do not move as one trained alone does"
     return ""
+
+
+def _in_words(error: Exception) -> str:
+    """Why vmap could not take a model: in our words where the cause is a known one, else in its own."""
+    if any(frame.name in PACKING for frame in traceback.extract_tb(error.__traceback__)):
+        return "it packs its sequences by their lengths, which differ from one batch to another"
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
 def _agree(a: torch.Tensor, b: torch.Tensor) -> bool:

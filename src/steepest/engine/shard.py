@@ -16,15 +16,16 @@ from steepest.engine import fleet, solo
 from steepest.engine.calibrate import Candidate, first_fleet, step_time
 from steepest.engine.draws import kept
 from steepest.engine.obstacles import fleet_obstacle
+from steepest.engine.probes import probe
 from steepest.engine.workshop import EMPTY, Workshop
 from steepest.errors import BadInput, BadSetting
-from steepest.files import compiled_note, write_json, write_trace
+from steepest.files import compiled_note, write_json, write_probes, write_trace
 from steepest.optim.compiler import obstacle as compiler_obstacle
 from steepest.tasks.check import check
 from steepest.tasks.load import resolve
 from steepest.tasks.task import Task
 from steepest.tasks.vary import varied
-from steepest.types import Contender, Lane, Shard, StepTime, TaskFacts, TaskRef, Trace
+from steepest.types import Contender, Lane, ProbeTrace, Shard, StepTime, TaskFacts, TaskRef, Trace
 
 __all__ = ["Workshop", "run_job"]
 
@@ -38,11 +39,12 @@ def run_job(
     workshop: Workshop | None = None,
     progress: Callable[[float], None] = lambda done: None,
 ) -> None:
-    """Do a job: describe a task, make its compiled programs, time a contender's steps, or train the trials of a shard.
+    """Do a job: describe a task, make its compiled programs, time a contender's steps, or train the trials of a shard,
+    be it for their results or to look into them.
 
-    Writes FOLDER/facts/<id>.json or FOLDER/curves/<id>.npz, the same bytes for the same job, times excepted. `workshop`
-    holds what lives in memory only; `progress` hears the share that is done. Raises SteepestError for bad input, and
-    whatever a user's model raises.
+    Writes FOLDER/facts/<id>.json, FOLDER/curves/<id>.npz or FOLDER/probes/<id>.npz, the same bytes for the same job,
+    times excepted. `workshop` holds what lives in memory only; `progress` hears the share that is done. Raises
+    SteepestError for bad input, and whatever a user's model raises.
     """
     workshop = workshop or EMPTY
     with _laboratory():
@@ -55,8 +57,12 @@ def run_job(
                 write_json(folder / "facts" / f"{job['id']}.json", _compile(job, workshop))
             case "train":
                 write_trace(folder / "curves" / f"{job['id']}.npz", _train(job, workshop, progress))
+            case "probe":
+                write_probes(folder / "probes" / f"{job['id']}.npz", _probe(job, workshop, progress))
             case other:
-                raise BadInput(f"There is no job of kind {other!r}: it must be describe, compile, time or train.")
+                raise BadInput(
+                    f"There is no job of kind {other!r}: it must be describe, compile, time, train or probe."
+                )
 
 
 def _describe(job: Job, workshop: Workshop) -> TaskFacts:
@@ -109,6 +115,12 @@ def _train(job: Job, workshop: Workshop, progress: Callable[[float], None]) -> T
 def _task(shard: Shard, workshop: Workshop) -> Task:
     """The task as the shard's contender trains it."""
     return varied(resolve(shard.task, workshop.tasks), shard.contender.axes)
+
+
+def _probe(job: Job, workshop: Workshop, progress: Callable[[float], None]) -> ProbeTrace:
+    shard = Shard.from_json(job["shard"])
+    _check_device(shard.device)
+    return probe(_task(shard, workshop), shard, workshop, progress)
 
 
 def _check_device(device: str) -> None:

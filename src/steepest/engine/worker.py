@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import torch
 
+from steepest import memory
 from steepest.engine.shard import Workshop, run_job
 
 Job = Mapping[str, Any]
@@ -41,7 +42,8 @@ def _do(job: Job, connection: Connection, folder: Path, workshop: Workshop | Non
     except Exception as error:  # a user's model may raise anything: it is told, and the worker lives on
         traceback.print_exc()
         sys.stderr.flush()
-        _say(connection, event="failed", id=name, error=type(error).__name__, message=str(error))
+        event = "full" if memory.ran_out(error) else "failed"
+        _say(connection, event=event, id=name, error=type(error).__name__, message=str(error))
     else:
         _say(connection, event="done", id=name, seconds=monotonic() - began)
 
@@ -82,13 +84,15 @@ def _leave() -> NoReturn:
     os._exit(0)
 
 
-def main(line: str, folder: str) -> None:
-    """Serve over the inherited socket with the file descriptor `line`; everything printed goes to FOLDER/logs."""
+def main(line: str, folder: str, share: str = "") -> None:
+    """Serve over the inherited socket with the file descriptor `line`, within `share` bytes, if that is a number;
+    everything printed goes to FOLDER/logs."""
     path = Path(folder) / "logs" / f"worker-{os.getpid()}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
+    memory.limit(float(share) if share else None)
     serve(Connection(int(line)), Path(folder))
 
 

@@ -48,7 +48,9 @@ def _bundle(rate: float, trials: list[Result], traces: Mapping[str, Trace]) -> B
     steps = traces[trials[0].shard].evaluate_at
     alike = [trial for trial in trials if np.array_equal(traces[trial.shard].evaluate_at, steps)]
     rows = {name: np.stack([getattr(traces[t.shard], name)[t.lane] for t in alike]) for name in QUANTITIES}
-    return Bundle(rate, steps, **rows, failed=sum(trial.outcome is not Outcome.OK for trial in alike))
+    return Bundle(
+        rate, steps, **rows, failed=sum(trial.outcome not in (Outcome.OK, Outcome.STOPPED) for trial in alike)
+    )
 
 
 def band(values: np.ndarray, higher_is_better: bool, shares: Iterable[float]) -> list[list[float | None]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from hashlib import sha256
 from typing import Any
 
@@ -24,11 +24,18 @@ WIDE = 50.0
 """Values that differ by more than this factor are packed by their logarithms."""
 
 
-def trials(study: StudyRecord, traces: Mapping[str, Trace]) -> list[dict[str, Any]]:
+Block = dict[str, Any]
+
+
+def trials(
+    study: StudyRecord, traces: Mapping[str, Trace], known: MutableMapping[str, Block] | None = None
+) -> list[dict[str, Block]]:
     """For each task of the study: a key of the shard → its trials, as lists with one item per lane, and their curves.
 
     Metrics are in the unit that the page shows. Shards without traces are left out, as they are from the curves.
+    known: blocks made earlier of the same study, which are taken as they are; new ones are put there.
     """
+    known = {} if known is None else known
     shards: dict[str, dict[str, list[Result]]] = {task.name: defaultdict(list) for task in study.tasks}
     for row in study.results:
         if row.task in shards and row.shard in traces:
@@ -37,7 +44,8 @@ def trials(study: StudyRecord, traces: Mapping[str, Trace]) -> list[dict[str, An
     scales = {task.name: 100.0 if task.unit == "%" else 1.0 for task in study.tasks}
     return [
         {
-            _key(shard): _block(sorted(rows, key=lambda row: row.lane), places, traces[shard], scales[task.name])
+            _key(shard): known.get(shard)
+            or known.setdefault(shard, _block(rows, places, traces[shard], scales[task.name]))
             for shard, rows in shards[task.name].items()
         }
         for task in study.tasks
@@ -50,6 +58,7 @@ def _key(shard: str) -> str:
 
 
 def _block(rows: list[Result], places: Mapping[str, int], trace: Trace, scale: float) -> dict[str, Any]:
+    rows = sorted(rows, key=lambda row: row.lane)
     lanes = [row.lane for row in rows]
     return {
         "contender": places.get(rows[0].contender, 0),

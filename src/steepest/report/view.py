@@ -36,7 +36,7 @@ def view(study: StudyRecord, verdict: Verdict, traces: Mapping[str, Trace]) -> d
     traces: shard id → curves; shards that are missing (a study still running) are left out of the curves only.
     """
     looks, say = styles(study.contenders), _sayer(study)
-    failed = sum(result.outcome is not Outcome.OK for result in study.results)
+    failed = sum(result.outcome not in (Outcome.OK, Outcome.STOPPED) for result in study.results)
     return {
         "schema": SCHEMA,
         "study": {

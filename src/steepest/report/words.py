@@ -10,6 +10,7 @@ KINDS = {
     "use": Text("Use", "选用"),
     "tie": Text("Ties", "不相上下"),
     "behind": Text("Behind", "落后"),
+    "why": Text("Why", "原因"),
     "rate": Text("Rates", "学习率"),
     "edge": Text("Edge of the search", "搜索边界"),
     "failure": Text("Failures", "失败"),

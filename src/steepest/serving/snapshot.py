@@ -10,7 +10,7 @@ from typing import Any
 from steepest.files import read_trace
 from steepest.language import Language
 from steepest.report import html
-from steepest.report.trials import trials
+from steepest.report.trials import Block, trials
 from steepest.report.view import view
 from steepest.study import store
 from steepest.types import StudyRecord, Trace
@@ -24,7 +24,7 @@ class Snapshot:
     version: int
     record: StudyRecord
     view: dict[str, Any]
-    trials: list[dict[str, Any]]
+    trials: list[dict[str, Block]]
 
     @cached_property
     def sections(self) -> dict[str, str]:
@@ -53,6 +53,7 @@ class StudyFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._traces: dict[str, Trace] = {}
+        self._blocks: dict[str, Block] = {}
 
     def snapshot(self, version: int) -> Snapshot:
         """The study as it stands. Raises StudyFolderError."""
@@ -62,4 +63,4 @@ class StudyFolder:
             self._traces[shard] = read_trace(self.folder / "curves" / f"{shard}.npz")
         traces = {shard: trace for shard, trace in self._traces.items() if shard in wanted}
         shown = view(record, decide(record, traces=traces), traces)
-        return Snapshot(version, record, shown, trials(record, traces))
+        return Snapshot(version, record, shown, trials(record, traces, self._blocks))

@@ -15,17 +15,19 @@ from scipy.special import stdtrit
 
 from steepest.errors import BudgetTooSmall
 from steepest.language import Text, say
+from steepest.selection import rungs as rungs_at
 from steepest.study.manner import Manner, Manners, step_milliseconds
 from steepest.study.planner import (
     batch_size_of,
     cut,
+    cut_by_seed,
     plan_run,
     steps_at_equal_samples,
     steps_at_equal_seconds,
 )
 from steepest.study.protocol import trials_of
 from steepest.study.spec import Plan, RunPlan, StudySpec
-from steepest.types import Contender, Protocol, StepTime, TaskFacts
+from steepest.types import Contender, Protocol, Rung, StepTime, TaskFacts
 
 LEAST_SEEDS = 5
 """Below this a budget is refused: fewer replicates say next to nothing."""
@@ -122,7 +124,7 @@ def _plan(
                 steps = steps_at_equal_samples(known, batch_size)
             run = plan_run(spec, protocol, contender, known, steps, batch_size, manners.get(pair))
             runs.append(run)
-            costs.append(stages(run, contender, protocol, known, times[pair]))
+            costs.append(stages(run, contender, protocol, known, times[pair], spec.race))
     return Plan(
         protocol=protocol,
         facts=tuple(facts),
@@ -140,27 +142,41 @@ def _plan(
 
 
 def stages(
-    run: RunPlan, contender: Contender, protocol: Protocol, facts: TaskFacts, time: StepTime
+    run: RunPlan, contender: Contender, protocol: Protocol, facts: TaskFacts, time: StepTime, race: bool = False
 ) -> list[list[float]]:
     """Seconds of each shard, stage after stage: those of the grid, then those of the extra rates."""
-    grid = (len(contender.rates) or protocol.rates) * protocol.seeds
-    extra = 0 if contender.rates else protocol.extra_rates * protocol.seeds
-    return [
-        [shard_seconds(run, facts, time, len(part)) for part in cut(range(trials), most)]
-        for trials, most in ((grid, run.lanes), (extra, run.extra_lanes))
-        if trials
-    ]
+    grid = len(contender.rates) or protocol.rates
+    extra = 0 if contender.rates else protocol.extra_rates
+    found = []
+    for rates, most in ((grid, run.lanes), (extra, run.extra_lanes)):
+        if not rates:
+            continue
+        lanes = range(rates * protocol.seeds)
+        parts = cut_by_seed(lanes, rates, most) if race else cut(lanes, most)
+        at = rungs_at(run.evaluate_at, rates) if race else ()
+        found.append([shard_seconds(run, facts, time, len(part), at, rates) for part in parts])
+    return found
 
 
-def shard_seconds(run: RunPlan, facts: TaskFacts, time: StepTime, lanes: int) -> float:
-    """Forecast for one shard: its steps, and its evaluations, a forward pass of which costs a third of a step."""
+def shard_seconds(
+    run: RunPlan, facts: TaskFacts, time: StepTime, lanes: int, rungs: Sequence[Rung] = (), rates: int = 1
+) -> float:
+    """Forecast for one shard: its steps, and its evaluations, a forward pass of which costs a third of a step.
+
+    `rates`: lanes of a seed, where some are stopped at `rungs`.
+    """
     batch = max(run.batch_size, 64)  # below this a step costs mostly overhead, which a pass over a whole part has once
-    passes = max(1.0, facts.n_valid / batch) * len(run.evaluate_at) + max(1.0, facts.n_test / batch)
     manner = Manner(run.engine, run.width, run.compiled)
     plain = Manner(run.engine)  # what evaluates a model is not compiled
-    return (
-        run.steps * step_milliseconds(manner, time, lanes) + passes / 3 * step_milliseconds(plain, time, lanes)
-    ) / 1000
+    milliseconds, start, going = 0.0, 0, lanes
+    for stop, kept in (*rungs, (run.steps, 0)):
+        evaluations = sum(start < step <= stop for step in run.evaluate_at)
+        passes = max(1.0, facts.n_valid / batch) * evaluations
+        passes += max(1.0, facts.n_test / batch) if stop == run.steps else 0.0
+        milliseconds += (stop - start) * step_milliseconds(manner, time, going)
+        milliseconds += passes / 3 * step_milliseconds(plain, time, going)
+        start, going = stop, max(1, lanes * kept // rates)
+    return milliseconds / 1000
 
 
 def wall_seconds(runs: Sequence[Sequence[Sequence[float]]], workers: int) -> float:

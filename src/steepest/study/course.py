@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from steepest.selection import Score, is_sound, pooled_best
+from steepest.selection import Score, has_failed, is_sound, pooled_best
 from steepest.study.budget import shard_seconds, stages
 from steepest.study.planner import shards
 from steepest.study.protocol import SEARCHES, on_more_seeds, trials_of
@@ -25,7 +25,7 @@ class Course:
         self.contender, self.run, self.facts, self.time = contender, run, facts, time
         self.results: list[Result] = []
         self.planned = trials_of(contender, protocol)
-        self.cost = sum(map(sum, stages(run, contender, protocol, facts, time)))
+        self.cost = sum(map(sum, stages(run, contender, protocol, facts, time, spec.race)))
         """Forecast of the seconds that one core needs for all of it."""
         self.cost_done = 0.0
         self._spec = spec
@@ -65,7 +65,8 @@ class Course:
 
     def seconds(self, shard: Shard) -> float:
         """Forecast of one core's time for a shard."""
-        return shard_seconds(self.run, self.facts, self.time, len(shard.lanes))
+        rates = len({lane.rate for lane in shard.lanes})
+        return shard_seconds(self.run, self.facts, self.time, len(shard.lanes), shard.rungs, rates)
 
     def started(self, shard: Shard) -> None:
         """A worker has begun with a shard."""
@@ -95,7 +96,7 @@ class Course:
             self._row,
             stage=stage,
             done=len(self.results),
-            failed=sum(not is_sound(row) for row in self.results),
+            failed=sum(map(has_failed, self.results)),
             best_rate=best if values else None,
             best_valid=sum(values) / len(values) if values else None,
         )

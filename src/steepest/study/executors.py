@@ -23,6 +23,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, Literal, Protocol
 
+from steepest import memory
 from steepest.errors import TrialFailed
 
 Job = Mapping[str, Any]
@@ -36,8 +37,9 @@ Serve = Callable[[Connection, Path], None]
 class Event:
     """What became of a job."""
 
-    kind: Literal["progress", "done", "failed", "retried", "lost"]
-    """"failed": it raised. "retried": its worker died, another one has it. "lost": its workers died too often."""
+    kind: Literal["progress", "done", "failed", "full", "retried", "lost"]
+    """"failed": it raised. "full": memory ran out. "retried": its worker died, another one has it. "lost": its workers
+    died too often."""
     id: str
     done: float = 0.0
     """Share of the job that is done; for "progress"."""
@@ -85,7 +87,8 @@ class FunctionExecutor:
         try:
             self._run_job(job)
         except Exception as error:  # whatever a model raises is told, as a worker process would tell it
-            return [Event("failed", job["id"], error=type(error).__name__, message=str(error))]
+            kind = "full" if memory.ran_out(error) else "failed"
+            return [Event(kind, job["id"], error=type(error).__name__, message=str(error))]
         return [Event("done", job["id"], seconds=monotonic() - start)]
 
     def close(self) -> None:
@@ -107,9 +110,12 @@ class LocalProcesses:
         folder: Path,
         workers: int,
         serve: Serve | None = None,
+        memory: float | None = None,
     ) -> None:
-        """`serve` makes forked workers, which see the tasks in this process's memory; by default they start afresh."""
+        """`serve` makes forked workers, which see the tasks in this process's memory; by default they start afresh.
+        `memory`: bytes that each worker may take beside what it has when it starts; None for no limit."""
         self.workers = workers
+        self._memory = memory
         self._folder = folder
         self._serve = serve
         self._queue: deque[Job] = deque()
@@ -152,7 +158,7 @@ class LocalProcesses:
         """All that a worker has to say by now; its last word is its end."""
         events: list[Event] = []
         try:
-            while worker.connection.poll():
+            while worker in self._crew and worker.connection.poll():
                 events += self._understand(worker, json.loads(worker.connection.recv_bytes()))
         except (EOFError, OSError):
             events += self._bury(worker)
@@ -168,6 +174,10 @@ class LocalProcesses:
             case "done":
                 worker.job = None
                 return [Event("done", message["id"], seconds=message["seconds"])]
+            case "full":  # what is left of its memory is in pieces: the next job gets a fresh process
+                self._crew.remove(worker)
+                worker.end()
+                return [Event("full", message["id"], error=message["error"], message=message["message"])]
             case _:
                 worker.job = None
                 return [Event("failed", message["id"], error=message["error"], message=message["message"])]
@@ -197,8 +207,9 @@ class LocalProcesses:
         connection = Connection(ours.detach())
         with theirs:
             if self._serve is None:
-                return _spawn(theirs, connection, self._folder)
-            return _fork(self._serve, theirs, connection, self._folder, [worker.connection for worker in self._crew])
+                return _spawn(theirs, connection, self._folder, self._memory)
+            others = [worker.connection for worker in self._crew]
+            return _fork(self._serve, theirs, connection, self._folder, self._memory, others)
 
 
 class _Worker:
@@ -230,12 +241,12 @@ class _Worker:
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
-def _spawn(theirs: socket.socket, connection: Connection, folder: Path) -> _Worker:
+def _spawn(theirs: socket.socket, connection: Connection, folder: Path, share: float | None) -> _Worker:
     """A fresh interpreter, in a session of its own so that Ctrl-C passes it by."""
     line = theirs.fileno()
     with (folder / "logs" / "workers.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "steepest.engine.worker", str(line), str(folder)],
+            [sys.executable, "-m", "steepest.engine.worker", str(line), str(folder), str(share or "")],
             pass_fds=(line,),
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -247,7 +258,12 @@ def _spawn(theirs: socket.socket, connection: Connection, folder: Path) -> _Work
 
 
 def _fork(
-    serve: Serve, theirs: socket.socket, connection: Connection, folder: Path, others: list[Connection]
+    serve: Serve,
+    theirs: socket.socket,
+    connection: Connection,
+    folder: Path,
+    share: float | None,
+    others: list[Connection],
 ) -> _Worker:
     """A copy of this process that does nothing but serve."""
     with warnings.catch_warnings():
@@ -267,6 +283,7 @@ def _fork(
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         sys.stdout = sys.stderr = log
+        memory.limit(share)
         serve(Connection(theirs.detach()), folder)
         code = 0
     except BaseException:  # nothing may escape into the copy of the caller's code

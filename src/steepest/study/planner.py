@@ -16,8 +16,10 @@ from itertools import pairwise
 from typing import Literal, TypeVar
 
 from steepest.errors import BadSetting, BadTask
+from steepest.selection import rungs
 from steepest.study.manner import Manner
 from steepest.study.spec import RunPlan, StudySpec, TaskSpec
+from steepest.study.surroundings import free_memory
 from steepest.types import TORCH_IN_MEMORY, Contender, Lane, Protocol, Shard, StepTime, TaskFacts
 
 T = TypeVar("T")
@@ -45,6 +47,22 @@ def parse_budget(text: str | float) -> float:
     if not 0 < seconds < 1e9:
         raise BadSetting(f"The budget {text!r} is not a time; give one above 0, such as 90s, 5m or 1h.")
     return seconds
+
+
+LEAST_MEMORY = 64 * 2**20
+"""Bytes: with less, no worker even gets hold of its data."""
+
+
+def parse_memory(text: str | float | None) -> float | None:
+    """Bytes, from "4G", "512M" or a bare number of them; half of what is free for None. Raises BadSetting."""
+    if text is None:
+        free = free_memory()
+        return None if free is None else free / 2
+    found = re.fullmatch(r"\s*(?P<size>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?)i?b?\s*", str(text).lower())
+    size = float(found["size"]) * 1024 ** " kmgt".index(found["unit"] or " ") if found else 0.0
+    if not LEAST_MEMORY <= size < 1e18:
+        raise BadSetting(f"The memory {text!r} cannot be used; give at least 64M, such as 512M or 4G.")
+    return size
 
 
 # ---- horizons --------------------------------------------------------------------------------------------------------
@@ -177,8 +195,9 @@ def cut(lanes: Sequence[T], most: int) -> list[tuple[T, ...]]:
 
 
 def shards(spec: StudySpec, task: TaskSpec, contender: Contender, run: RunPlan, lanes: Sequence[Lane]) -> list[Shard]:
-    """What a protocol asks for, as work for the executor."""
+    """What a protocol asks for, as work for the executor; where rates race, whole seeds at a time."""
     most = run.lanes if lanes[0].stage == "grid" else run.extra_lanes
+    each = len({lane.rate for lane in lanes})
     return [
         _named(
             Shard(
@@ -194,10 +213,17 @@ def shards(spec: StudySpec, task: TaskSpec, contender: Contender, run: RunPlan, 
                 compiled=run.compiled,
                 dtype=spec.dtype,
                 device=spec.device,
+                rungs=rungs(run.evaluate_at, each) if spec.race else (),
             )
         )
-        for part in cut(lanes, most)
+        for part in (cut_by_seed(lanes, each, most) if spec.race else cut(lanes, most))
     ]
+
+
+def cut_by_seed(lanes: Sequence[T], each: int, most: int) -> list[tuple[T, ...]]:
+    """The same in parts that hold whole seeds, of which every one has `each` lanes: about `most`, but one at least."""
+    seeds = [tuple(lanes[i : i + each]) for i in range(0, len(lanes), each)]
+    return [tuple(lane for seed in part for lane in seed) for part in cut(seeds, max(1, round(most / each)))]
 
 
 def _named(shard: Shard) -> Shard:

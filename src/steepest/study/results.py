@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 from steepest.errors import StudyFolderError
+from steepest.language import Text, say
 from steepest.types import Outcome, Result, Shard, Trace
 
 
@@ -71,6 +73,23 @@ def killed(shard: Shard) -> Trace:
         outcome_step=np.zeros(lanes, dtype=np.int64),
         test_loss=nothing(lanes),
         test_metric=nothing(lanes),
+    )
+
+
+def saved(results: Iterable[Result]) -> Text | None:
+    """What racing has saved, in words; None if it has stopped nothing."""
+    results = list(results)
+    stopped = [row for row in results if row.outcome is Outcome.STOPPED]
+    if not stopped:
+        return None
+    share = sum(row.steps - row.outcome_step for row in stopped) / sum(row.steps for row in results)
+    return say(
+        "Racing stopped {n:,} of {all:,} runs early, each behind better rates of its own seed, which saved {share:.0%} "
+        "of the steps.",
+        "竞速提前停止了{all:,}次训练中的{n:,}次，它们都落后于同一种子的更好学习率，节省了{share:.0%}的步数。",
+        n=len(stopped),
+        all=len(results),
+        share=share,
     )
 
 

@@ -93,11 +93,15 @@ class StudySpec(Noun):
     """Name of the contender that all others are also compared with."""
     protocol: Protocol = Protocol()
     search: str = "grid"
+    race: bool = False
+    """Whether rates that are behind within their seed are stopped early: see `steepest.selection.rungs`."""
     engine: Engine = "auto"
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"
     workers: int = 1
     """The plan is cut for so many. A resumed study may use another number; its shards stay as they were."""
+    memory_bytes: float | None = None
+    """For the training of all workers together, beside what a process takes by itself; None for no limit."""
     budget_seconds: float | None = None
     versions: dict[str, str] = Field(default_factory=versions)
     hardware: dict[str, str] = Field(default_factory=hardware)

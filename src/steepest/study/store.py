@@ -17,7 +17,7 @@ from steepest.language import Text
 from steepest.study import lock
 from steepest.study.database import DATABASE, get_rows, is_damage, needs_rollback, put_rows, reader, transaction, writer
 from steepest.study.lock import FolderLock
-from steepest.study.results import check_trace, killed, rows
+from steepest.study.results import check_trace, killed, rows, saved
 from steepest.study.spec import SPEC, Plan, StudySpec, read_spec
 from steepest.types import Result, Shard, StudyRecord, Trace
 
@@ -217,6 +217,9 @@ def read(folder: Path) -> StudyRecord:
             f"{path} is damaged ({error}). It is made again from the curves by: steepest resume {folder}"
         ) from None
     plan = spec.plan
+    given_up = [*map(Text, plan.given_up, plan.given_up_zh or plan.given_up)] if plan else []
+    if (racing := saved(found)) is not None:
+        given_up.append(racing)
     return StudyRecord(
         name=spec.name,
         command=spec.command,
@@ -230,7 +233,7 @@ def read(folder: Path) -> StudyRecord:
         times=plan.times if plan else (),
         trials_planned=len(found) if finished else plan.trials if plan else spec.asked_trials(),
         seconds=seconds,
-        given_up=tuple(map(Text, plan.given_up, plan.given_up_zh or plan.given_up)) if plan else (),
+        given_up=tuple(given_up),
         versions=spec.versions,
         hardware=spec.hardware,
     )

@@ -51,6 +51,21 @@ def _memory() -> int:
         return 0
 
 
+def free_memory() -> int | None:
+    """Bytes that processes could still take without swapping, a container's limit included; None where not told."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    except (OSError, StopIteration):
+        return None
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, used = ((group / f"memory.{name}").read_text(encoding="ascii") for name in ("max", "current"))
+        return min(free, int(limit) - int(used))
+    except (OSError, ValueError):  # no such group, or "max": no limit
+        return free
+
+
 def boot_id() -> str:
     """Changes whenever the machine starts: a process number from before then belongs to nobody."""
     try:

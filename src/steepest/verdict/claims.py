@@ -13,9 +13,11 @@ from steepest.language import Text, say
 from steepest.types import StudyRecord
 from steepest.verdict import numbers
 from steepest.verdict.details import details
+from steepest.verdict.diagnosis import Reason
 from steepest.verdict.diagnostics import Finding
 from steepest.verdict.headline import headline
 from steepest.verdict.nouns import Claim, Everywhere, Tally, TaskVerdict
+from steepest.verdict.reasons import why
 from steepest.verdict.scene import Scene
 from steepest.verdict.terms import term
 
@@ -25,7 +27,7 @@ ENOUGH_TASKS = 6
 """Tasks below which no winner over all tasks is named."""
 
 
-def about_task(verdict: TaskVerdict, findings: Sequence[Finding]) -> tuple[Claim, ...]:
+def about_task(verdict: TaskVerdict, findings: Sequence[Finding], reasons: Sequence[Reason] = ()) -> tuple[Claim, ...]:
     """All claims about one task, those of the headline first. `verdict` has no claims yet."""
     scene = Scene(verdict, findings)
     above, below, words = [], [], 0
@@ -37,7 +39,8 @@ def about_task(verdict: TaskVerdict, findings: Sequence[Finding]) -> tuple[Claim
         else:
             below.append(claim)
     said = {claim.sentence for claim in (*above, *below)}
-    return (*above, *below, *(claim for claim in details(scene) if claim.sentence not in said))
+    rest = (claim for claim in details(scene) if claim.sentence not in said)
+    return (*above, *below, *why(verdict.task.name, reasons), *rest)
 
 
 # ---- the study as a whole --------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.selection import is_sound
+from steepest.selection import is_sound, is_stopped, worst_of_seed
 from steepest.types import NO_RATE, Trace
 from steepest.verdict.table import Entrant, curve_of
 
@@ -28,15 +28,21 @@ class RateCurve:
     """Mean goodness over seeds at each of K rates, in order of rate."""
 
     rates: np.ndarray  # [K]
-    mean: np.ndarray  # [K], over the sound trials; NaN where there is none
+    mean: np.ndarray  # [K], over the trials that did not fail; NaN where none is sound
     count: np.ndarray  # [K], sound trials
-    failed: np.ndarray  # [K], trials without a quality
+    failed: np.ndarray  # [K], trials that failed
+    stopped: np.ndarray  # [K], trials that gave way to better ones: in the mean, each as the worst of its seed
 
     @property
     def safe(self) -> np.ndarray:  # [K], bool
-        """Rates at which no more trials failed than at the rate that failed least, and some did not."""
+        """Rates at which no more trials failed than at the rate that failed least, and some did not; and at which a race
+        stopped no more trials than it let run, if there is such a rate."""
         alive = self.count > 0
-        return alive & (self.failed == self.failed[alive].min()) if alive.any() else alive
+        if not alive.any():
+            return alive
+        ran = np.where(alive, self.count / np.maximum(self.count + self.stopped, 1), 0.0)
+        alive &= ran >= min(0.5, ran.max())
+        return alive & (self.failed == self.failed[alive].min())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +64,16 @@ def rate_curve(entrant: Entrant) -> RateCurve:
     rates = entrant.rates
     sound = [_goodness(entrant, rate) for rate in rates]
     count = np.array([len(x) for x in sound])
+    worst = worst_of_seed(entrant.trials, entrant.sign > 0)
+    stopped = [[worst.get(trial.seed, math.nan) for trial in entrant.at(rate) if is_stopped(trial)] for rate in rates]
+    gave_way = np.array([len(x) for x in stopped])
+    counted = [[*x, *y] for x, y in zip(sound, stopped, strict=True)]
     return RateCurve(
         rates=np.array(rates),
-        mean=np.array([math.fsum(x) / len(x) if len(x) else math.nan for x in sound]),
+        mean=np.array([math.fsum(x) / len(x) if n else math.nan for x, n in zip(counted, count, strict=True)]),
         count=count,
-        failed=np.array([len(entrant.at(rate)) for rate in rates]) - count,
+        failed=np.array([len(entrant.at(rate)) for rate in rates]) - count - gave_way,
+        stopped=gave_way,
     )
 
 

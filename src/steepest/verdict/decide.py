@@ -13,9 +13,10 @@ import numpy as np
 
 from steepest.errors import BadSetting
 from steepest.rng import generator
-from steepest.types import StudyRecord, Trace
-from steepest.verdict import claims, diagnostics
+from steepest.types import ProbeTrace, StudyRecord, Trace
+from steepest.verdict import axes, claims, diagnostics
 from steepest.verdict.curves import stall_level, start_level
+from steepest.verdict.diagnosis import diagnose
 from steepest.verdict.everywhere import everywhere
 from steepest.verdict.nouns import Claim, Estimate, RatePoint, Standing, Tally, TaskVerdict, Verdict
 from steepest.verdict.pairs import ENOUGH, Pair, Values, compare_all
@@ -33,12 +34,14 @@ def decide(
     confidence: float = 0.95,
     margin: float | None = None,
     traces: Mapping[str, Trace] | None = None,
+    probes: Sequence[ProbeTrace] = (),
 ) -> Verdict:
     """What a study concludes; in a study that still runs, what it looks like so far.
 
     confidence: of every interval, and 1 − the share of tasks on which Holm's procedure may err.
     margin: the practical margin, raw; None takes each task's own.
     traces: curves by shard id; without them there are no times to target.
+    probes: looks into the training of contenders; without them nothing is said of why.
     Tasks without any result yet are left out. Raises BadSetting where confidence or margin make no sense.
     """
     if not 0.5 <= confidence < 1:
@@ -47,7 +50,7 @@ def decide(
         raise BadSetting(f"The practical margin is {margin:g}; it must be 0 or a positive number.")
     begun = {row.task for row in study.results}
     verdicts = tuple(
-        judge(study, index, confidence, margin, traces or {})
+        judge(study, index, confidence, margin, traces or {}, probes)
         for index, task in enumerate(study.tasks)
         if task.name in begun
     )
@@ -68,7 +71,12 @@ def decide(
 
 
 def judge(
-    study: StudyRecord, index: int, confidence: float, margin: float | None, traces: Mapping[str, Trace]
+    study: StudyRecord,
+    index: int,
+    confidence: float,
+    margin: float | None,
+    traces: Mapping[str, Trace],
+    probes: Sequence[ProbeTrace],
 ) -> TaskVerdict:
     """The verdict on the study's task of this index."""
     task = study.tasks[index]
@@ -120,8 +128,11 @@ def judge(
         looks=study.protocol.looks if study.protocol.until_sure else (),
         start=None if start is None else best.sign * start,
     )
-    findings = diagnostics.examine(verdict, evidence, entrants, generator(0, "bootstrap", index, 2))
-    return replace(verdict, claims=claims.about_task(verdict, findings))
+    mine = [contender for contender in study.contenders if contender.name in entrants]
+    of_axes = axes.effects(mine, entrants, judged, 1 - confidence, family.paired, look)
+    findings = (*diagnostics.examine(verdict, evidence, entrants, generator(0, "bootstrap", index, 2)), *of_axes)
+    reasons = diagnose(verdict, probes, study.contenders, task.n_train)
+    return replace(verdict, claims=claims.about_task(verdict, findings, reasons))
 
 
 def ranking(entrants: Sequence[Entrant]) -> list[Entrant]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from steepest.language import Text, counted, enumerated, say
 from steepest.types import Outcome
 from steepest.verdict import numbers
+from steepest.verdict.axis_claims import about_axes
 from steepest.verdict.diagnostics import Accident, AtEdge, Doubt, Resolution, TooLarge, TooSmall
 from steepest.verdict.nouns import Claim, Standing
 from steepest.verdict.pairs import ENOUGH
@@ -14,6 +15,7 @@ from steepest.verdict.scene import Scene
 
 
 def details(scene: Scene) -> Iterator[Claim]:
+    yield from about_axes(scene)
     yield from (tie(scene, item) for item in scene.ties)
     yield from (behind(scene, item) for item in scene.behind)
     yield from (unsure(scene, item) for item in scene.unsure)

@@ -14,12 +14,13 @@ from typing import Literal
 import numpy as np
 
 from steepest.types import Outcome
+from steepest.verdict.axes import AxisEffect, KeptWeights
 from steepest.verdict.nouns import Standing, TaskVerdict
 from steepest.verdict.standings import Evidence
 from steepest.verdict.stats import Interval, bootstrap_t, replicates_needed, smallest_difference
 from steepest.verdict.table import Entrant
 
-_OF_THE_RATE = (Outcome.OK, Outcome.DIVERGED)
+_OF_THE_RATE = (Outcome.OK, Outcome.STOPPED, Outcome.DIVERGED)
 CHANCE = 0.8
 """The chance of seeing a true difference at which power is told."""
 
@@ -88,7 +89,7 @@ class Doubt:
     bootstrap: Interval
 
 
-Finding = AtEdge | TooLarge | TooSmall | Accident | Resolution | Doubt
+Finding = AtEdge | TooLarge | TooSmall | Accident | Resolution | Doubt | AxisEffect | KeptWeights
 
 
 def examine(

@@ -36,7 +36,7 @@ class Claim:
     numbers: Mapping[str, float | int | str | None]
     evidence: tuple[str, ...]
     """Keys of what it rests on: "standing:digits/adam", "pair:digits/adam-sgd", "study"."""
-    kind: Literal["use", "tie", "behind", "rate", "failure", "edge", "time", "weak", "luck", "change"] = "use"
+    kind: Literal["use", "tie", "behind", "why", "rate", "failure", "edge", "time", "weak", "luck", "change"] = "use"
     part: Literal["headline", "detail"] = "detail"
     """Headline claims, joined in order, are the paragraph that is read first."""
 

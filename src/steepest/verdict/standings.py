@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steepest.selection import edge, is_sound
+from steepest.selection import edge, has_failed, is_sound, is_stopped
 from steepest.types import Outcome, StepTime, TaskFacts, Trace
 from steepest.verdict.curves import Advice, advise, rate_curve
 from steepest.verdict.nouns import Arrival, Estimate, RatePoint, Sensitivity, Standing, Status, Untuned
@@ -91,7 +91,7 @@ def standing(
         replicates=len(values),
         failed_replicates=len(item.replicates) - len(values),
         trials=len(item.trials),
-        failed_trials=sum(not is_sound(trial) for trial in item.trials),
+        failed_trials=sum(map(has_failed, item.trials)),
         milliseconds=time.milliseconds if time else None,
         seconds=time.milliseconds * item.trials[0].steps / 1000 if time else None,
         state_bytes_per_parameter=time.state_bytes_per_parameter if time else None,
@@ -152,7 +152,7 @@ def point(evidence: Evidence, item: Entrant, rate: float) -> RatePoint:
         rate=rate,
         stage=trials[0].stage,
         n=len(trials),
-        failed=len(trials) - len(valid),
+        failed=sum(map(has_failed, trials)),
         stalled=0 if level is None else int(np.sum(item.sign * valid <= level)),
         valid=estimate(valid, evidence.coverage),
         picked=sum(each.pick is not None and each.pick.rate == rate for each in item.replicates),
@@ -229,7 +229,9 @@ def best_of(item: Entrant) -> dict[int, float | None]:
 
 
 def tunability_of(item: Entrant) -> Tunability | None:
-    """None where a grid leaves fewer than two numbers of trials to compare."""
+    """None where a grid leaves fewer than two numbers of trials to compare, or some were stopped early."""
+    if any(map(is_stopped, item.trials)):
+        return None
     values = tables(item)
     most = min(map(len, values), default=0)
     curve = [expected(values, k) for k in range(1, most + 1)]
@@ -268,6 +270,8 @@ def untuned_gap(evidence: Evidence, item: Entrant, rate: float) -> Untuned | Non
         if value is None:
             return None
         if math.isnan(value):
+            if any(map(is_stopped, each.trials)):  # then nobody knows what it would have come to
+                return None
             failed += 1
         elif each.value is not None:
             gaps.append(item.sign * (each.value - value))

@@ -11,7 +11,7 @@ function follow() {
       state = JSON.parse(event.data);
       heard = Date.now();
       show();
-      if (state.state === "finished") setTimeout(() => root.dataset.state === "finished" && events.close(), 60_000);
+      if (state.state === "finished") setTimeout(() => root.dataset.state === "finished" && events.close(), 10_000); // after the last update
     });
     events.addEventListener("update", (event) => update(JSON.parse(event.data)));
     events.addEventListener("reload", () => (events.close(), location.reload()));

@@ -84,7 +84,7 @@ function contents() {
   }
   return (move) => {
     const places = links.filter((link) => link.dataset.part && !link.hidden).map((link) => [link, document.querySelector(link.hash)?.getBoundingClientRect().top]);
-    const ahead = places.filter(([, top]) => (move > 0 ? top > 80 : top < 0));
+    const ahead = places.filter(([, top]) => (move > 0 ? top > 130 : top < 0));
     const next = move > 0 ? ahead[0] : ahead[ahead.length - 1];
     if (next) jump(next[0]);
   };

@@ -11,8 +11,12 @@ function dotPlot(box, items, title) {
   const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
   const [low, high] = known.length ? [Math.min(...known.map((item) => item.value)) / 1.25, Math.max(...known.map((item) => item.value)) * 1.25] : [1, 10];
   const x = (value) => names + (width - names - 64) * (Math.log(value / low) / Math.log(high / low));
+  let right = -Infinity; // of the label before
   for (const mark of decades(null, 0, low, high)) {
     plot.append(drawn("line", { class: "grid", x1: x(mark), x2: x(mark), y1: 4, y2: height - 36 }));
+    const half = 4 * short(mark).length;
+    if (x(mark) - half < right) continue;
+    right = x(mark) + half;
     plot.append(drawn("text", { x: x(mark), y: height - 22, "text-anchor": "middle" }, short(mark)));
   }
   items.forEach((item, i) => {

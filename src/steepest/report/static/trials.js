@@ -48,7 +48,7 @@ function trialsFigure(figure) {
   const state = controls(figure, refresh);
   const box = figure.querySelector(".rows");
   const clear = figure.querySelector(".clear");
-  const [head, body, space] = [element("div", { class: "rows-head", role: "rowgroup" }), element("div", { class: "rows-body", role: "rowgroup" }), element("div", { class: "rows-space", role: "presentation" })];
+  const [head, body, space] = [element("div", { class: "rows-head", role: "rowgroup" }), element("div", { class: "rows-body", role: "rowgroup", tabindex: "0" }), element("div", { class: "rows-space", role: "presentation" })];
   const sorting = { key: "", down: false };
   [sorting.key, sorting.down] = [recallSort()[0], recallSort()[1]];
   let [all, shown, compared, focus] = [[], [], recallCompared(), -1];
@@ -163,9 +163,9 @@ function trialsFigure(figure) {
     const line = event.target.closest(".line");
     if (line) compare(shown[Number(line.dataset.at)]);
   });
-  box.addEventListener("keydown", (event) => {
+  body.addEventListener("keydown", (event) => {
     const move = { ArrowUp: -1, ArrowDown: 1, PageUp: -12, PageDown: 12 }[event.key];
-    if (event.target !== box || (!move && event.key !== "Enter")) return;
+    if (event.target !== body || (!move && event.key !== "Enter")) return;
     event.preventDefault();
     if (event.key === "Enter") return shown[focus] && compare(shown[focus]);
     focus = Math.min(shown.length - 1, Math.max(0, focus + move));

@@ -1,0 +1,133 @@
+"""The studies in which the articles' claims are put on trial: rows of a table, so that what is run can be read beside
+what is claimed. They are ordinary studies; `hypotheses` says what each of them is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from steepest.types import Contender
+
+BASIC = ("sgd", "momentum", "adagrad", "rmsprop", "adam")
+PRINTED = (
+    "momentum",
+    "momentum-averaged",
+    "adagrad",
+    "adagrad-printed",
+    "rmsprop",
+    "rmsprop-printed",
+    "adam",
+    "adam-printed",
+)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A study of the articles' claims."""
+
+    key: str
+    """Name of its folder."""
+    tasks: tuple[tuple[str, float | None], ...]
+    """Built-in tasks, each with a horizon in epochs where it is not the task's own."""
+    optimizers: tuple[str | Contender, ...]
+    seeds: int
+    why: str
+    """What it is for, in a sentence."""
+    share: float
+    """Of the whole time, about: how a budget is shared out."""
+    probes: bool = False
+    """Whether its contenders are looked into, once it is done."""
+    grid: int | None = None
+    rates: tuple[float, ...] = ()
+    batch_sizes: tuple[int | str, ...] = ()
+
+
+FIRST_SEED = 100
+"""Where seeds count from: those below were seen while the hypotheses were being written."""
+HEAVY_BALL, AVERAGED = (0.003, 0.01, 0.03, 0.1), (0.03, 0.1, 0.3, 1.0)
+"""Rates at which the two momenta ought to be one and the same: η and η/(1 − β), at β = 0.9."""
+
+
+def matched() -> tuple[Contender, Contender]:
+    return (
+        Contender("momentum", "momentum", 0.03, rates=HEAVY_BALL),
+        Contender("momentum-averaged", "momentum-averaged", 0.3, rates=AVERAGED),
+    )
+
+
+STUDIES = (
+    Planned(
+        "dense",
+        (("digits", None), ("digits-linear", None), ("housing", 4)),
+        BASIC,
+        10,
+        "The five methods on dense data: images with and without a hidden layer, and a table of house prices.",
+        0.28,
+        probes=True,
+    ),
+    Planned(
+        "long",
+        (("digits-linear", 100), ("digits", 100)),
+        ("sgd", "adagrad", "rmsprop", "adam"),
+        5,
+        "Training nearly seven times as long as usual, where an ever falling step would show.",
+        0.2,
+        probes=True,
+    ),
+    Planned(
+        "matched",
+        (("digits", None),),
+        matched(),
+        10,
+        "Heavy-ball momentum at η beside averaged momentum at η/(1 − β).",
+        0.02,
+    ),
+    Planned(
+        "bouncing",
+        (("quadratic", None),),
+        ("sgd", "momentum"),
+        10,
+        "A valley a thousand times as steep across as along, where steps are prone to bounce.",
+        0.02,
+        probes=True,
+    ),
+    Planned(
+        "batches",
+        (("digits", 5),),
+        ("sgd",),
+        5,
+        "SGD with one example, 32 and all examples a step, at equal samples and at equal seconds.",
+        0.12,
+        batch_sizes=(1, 32, "full"),
+    ),
+    Planned(
+        "printed",
+        (("digits", None), ("housing", 2)),
+        PRINTED,
+        10,
+        "The formulas as the tutorial prints them beside those that libraries compute, each tuned.",
+        0.18,
+    ),
+    Planned(
+        "untuned",
+        (("digits", None), ("housing", 2)),
+        ("adam", "adam-printed"),
+        10,
+        "Both forms of Adam at one and the same rate, the usual one.",
+        0.01,
+        rates=(0.001,),
+    ),
+    Planned(
+        "sparse",
+        (("movielens", 3), ("news-bow", 2)),
+        BASIC,
+        5,
+        "Sparse data: a person's or a film's numbers, and a word's, have a gradient only when they come up in a batch.",
+        0.17,
+        grid=5,
+    ),
+)
+
+
+def study(key: str) -> Planned:
+    return next(item for item in STUDIES if item.key == key)

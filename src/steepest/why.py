@@ -1,0 +1,141 @@
+"""Looks into the training of a finished study's contenders, and shows what was seen: why it came out as it did.
+
+A study's trials are many and fast, and probes are neither. So what is probed is what the verdict recommends: every
+contender at its recommended rate, on the first seeds, trained once more by the study's own engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steepest.engine.probes import probe_steps
+from steepest.engine.shard import Workshop, run_job
+from steepest.errors import BadInput
+from steepest.files import write_bytes
+from steepest.reading import StudyReader
+from steepest.report.svg import Line, curves
+from steepest.study import store
+from steepest.study.planner import slug
+from steepest.tasks.task import Task
+from steepest.types import Lane, ProbeTrace, Shard
+from steepest.verdict.diagnosis import ENOUGH_TRIALS, epochs
+from steepest.verdict.nouns import Claim, TaskVerdict
+
+FIGURES = {
+    "step": "median effective step, |Δw|/|g|",
+    "sharpness": "rate × sharpness",
+    "noise": "gradient noise scale, in batches",
+    "flips": "share of updates that turn around",
+    "step_of_rare": "effective step, rare over frequent parameters",
+    "update_to_weight": "update-to-weight ratio, median layer",
+    "loss": "training loss",
+}
+"""What is drawn, and the words beside it; the names are those in the evidence of a claim."""
+
+
+def look_into(
+    folder: Path,
+    seeds: int = ENOUGH_TRIALS,
+    tasks: Mapping[str, Task] | None = None,
+    tell: Callable[[str], None] = lambda words: None,
+) -> StudyReader:
+    """Probe every contender of a study that was not yet, and return the study with what was seen.
+
+    seeds: trials of each contender. tasks: those that live in memory, by name. tell: hears what is looked at.
+    Contenders without a recommended rate, and those that only another process holds, are left out.
+    Raises StudyFolderError, or BadInput for a study that is not finished.
+    """
+    spec, study = store.read_spec(folder), StudyReader(folder)
+    if spec.plan is None or not study.record.finished:
+        raise BadInput(f"{folder} is not finished yet: let it come to its end first, with steepest resume {folder}.")
+    refs = {task.ref.name: task.ref for task in spec.tasks}
+    contenders = {each.name: each for each in spec.contenders}
+    rates = {(v.task.name, item.contender): item.rate for v in study.verdict.tasks for item in v.standings}
+    workshop = Workshop(tasks=tasks or {})
+    first = spec.plan.protocol.first_seed
+    for run in spec.plan.runs:
+        ref, contender, rate = refs[run.task], contenders[run.contender], rates.get((run.task, run.contender))
+        here = ref.source != "memory" or ref.locator in workshop.tasks
+        shard = Shard(
+            id=slug(run.task, run.contender),
+            task=ref,
+            contender=contender,
+            lanes=tuple(Lane(rate or 0.0, first + i) for i in range(seeds)),
+            batch_size=run.batch_size,
+            steps=run.steps,
+            evaluate_at=probe_steps(run.steps),
+            engine=run.engine,
+            dtype=spec.dtype,
+            device=spec.device,
+        )
+        if not rate or not here or ":" in contender.rule or (folder / "probes" / f"{shard.id}.npz").exists():
+            continue
+        tell(f"Looking into {run.contender} on {run.task} at the rate {rate:g}")
+        run_job({"kind": "probe", "id": shard.id, "shard": shard.to_json()}, folder, workshop)
+    return StudyReader(folder)
+
+
+def reasons(study: StudyReader) -> list[tuple[TaskVerdict, list[Claim]]]:
+    """Task by task, the sentences that say why; none where the data bear none."""
+    return [(task, [claim for claim in task.claims if claim.kind == "why"]) for task in study.verdict.tasks]
+
+
+def page(study: StudyReader) -> str:
+    """The reasons with the curves that they rest on, and the curves of everything else that was seen, as HTML."""
+    parts = [f"<title>Why: {escape(study.record.name)}</title><h1>Why: {escape(study.record.name)}</h1>"]
+    for verdict, claims in reasons(study):
+        seen = [each for each in study.probes if each.task == verdict.task.name]
+        parts.append(f"<h2>{escape(verdict.task.title)}</h2>")
+        parts += [_shown(claim) for claim in claims] or ["<p>Nothing that the rules of diagnosis could be sure of.</p>"]
+        for figure in FIGURES:
+            parts.append(f'<figure id="{figure}">{chart(figure, seen, verdict.task.n_train)}</figure>')
+    style = (
+        "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}figure{margin:1rem 0}"
+    )
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{style}</style>'
+    return "<!doctype html>\n" + head + "\n".join(parts) + "\n"
+
+
+def _shown(claim: Claim) -> str:
+    figure = claim.evidence[0].rsplit("/", 1)[1]
+    return f'<p>{escape(claim.sentence)} <a href="#{figure}">The curve.</a></p><p lang="zh">{escape(claim.says.zh)}</p>'
+
+
+def chart(figure: str, probes: list[ProbeTrace], n_train: int) -> str:
+    """A curve a contender: the median of its trials, with a band from the least to the most."""
+    lines = []
+    for each in probes:
+        y = series(figure, each)  # [R, K]
+        x = [float(e) for e in epochs(each, n_train)]
+        low, middle, high = (fn(y, axis=0).tolist() for fn in (np.min, np.median, np.max))
+        lines.append(Line(each.contender, x, middle, low, high))
+    return curves(lines, "epoch", FIGURES[figure], log_y=figure not in ("flips", "sharpness"))
+
+
+def series(figure: str, probes: ProbeTrace) -> Any:
+    """A figure over the looks of every trial: [R, K]."""
+    match figure:
+        case "step":
+            return probes.step[:, :, 2]
+        case "sharpness":
+            return probes.rate * probes.sharpness
+        case "noise":
+            return probes.noise / probes.batch_size
+        case "step_of_rare":
+            return probes.step_of_rare[:, :, 0] / probes.step_of_rare[:, :, 1]
+        case "update_to_weight":
+            return np.median(probes.update_to_weight, axis=2)
+        case other:
+            return getattr(probes, other)
+
+
+def write(study: StudyReader, path: Path | None = None) -> Path:
+    """Write the page, by default into the study folder, and say where it is."""
+    path = study.folder / "why.html" if path is None else path
+    write_bytes(path, page(study).encode())
+    return path

@@ -88,6 +88,7 @@ def first_fleet(task: Task, shard: Shard, lanes: int, workshop: Workshop = EMPTY
 def _milliseconds(train: Callable[[int, int], object], most: int, seconds: float) -> float:
     """Of one step: the median over stretches of steps t = start + 1 … stop, as long as a study trains at a time where
     that takes but a share of the `seconds`; over `most` steps, or as many as fit in, and at least three stretches."""
+    start = perf_counter()
     for t in range(WARM_UP):
         start = perf_counter()
         train(t, t + 1)

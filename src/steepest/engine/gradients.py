@@ -27,11 +27,8 @@ class AllAtOnce:
         self.feed = feed
         inputs, targets = next(self.batches(0, 1))
         self.program: Program = programs.gradient(extras, feed.is_shared, flat, *tensors, *inputs, targets)
-
-    @property
-    def is_random(self) -> bool:
+        self.is_random = self.program.is_random
         """Whether a step draws random numbers, as dropout does."""
-        return self.program.is_random
 
     def batches(self, start: int, stop: int) -> Iterator[Any]:
         """What `apply` takes at each of the steps k = start … stop − 1."""
@@ -44,9 +41,7 @@ class AllAtOnce:
 
 
 class LaneByLane(AllAtOnce):
-    """A generated program takes one lane after the other. It can do many steps of a lane at a time, updates included."""
-
-    is_random = False
+    """A generated program takes one lane after the other, and can do many steps of it at a time, updates included."""
 
     def __init__(self, programs: Programs, extras: Extras, feed: Feed) -> None:
         """Raises NotCompiled."""
@@ -54,6 +49,7 @@ class LaneByLane(AllAtOnce):
             raise NotCompiled(reason)
         self.feed, self.stacked = feed, len(extras.stacked)
         self.native: Native = programs.native(extras, feed.batch_size)
+        self.is_random = False
 
     def batches(self, start: int, stop: int) -> Iterator[Any]:
         for steps, examples in self.feed.examples(start, stop):

@@ -1,7 +1,7 @@
 """The pure functions of a task that a fleet runs: gradients of all lanes, outputs of all lanes, and their scores.
 
-Each takes and returns tensors only, and is traced once for every size at which it is called. Gradients may be had from a
-generated program instead, one for all lanes.
+Each takes and returns tensors only, and is traced once for every size at which it is called. Gradients may come from
+a generated program instead.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Convolutions and pooling, with the channels of a pixel side by side: [B, H, W, C] in memory.
 
-A row of the output is a product of matrices. With the image framed by zeros, the numbers under a kernel's row lie side by
-side, KW·C of them, and move on by C from pixel to pixel: as a matrix [W, KW·C] they need not be copied.
+A row of the output is a product of matrices. With the image framed by zeros, the numbers under a kernel's row lie side
+by side, KW·C of them, and move on by C from pixel to pixel: as a matrix [W, KW·C] they need not be copied.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import fx
 
 from steepest.engine.native.loops import copied, filled, reduced
 from steepest.engine.native.places import Place
-from steepest.engine.native.translate import PADDED, Translation, form
+from steepest.engine.native.translate import PADDED, Translation, dense, form
 from steepest.optim.kernel import NotCompiled
 
 aten = torch.ops.aten
@@ -32,7 +31,7 @@ def _last(t: Translation, place: Place) -> Place:
     seen = place.seen(aten.permute.default, [0, 2, 3, 1])
     if seen.is_dense:
         return Place.dense(seen.buffer, seen.kind, seen.shape, seen.offset)
-    target = t.writer.new(seen.kind, seen.shape, Place.dense("", "", seen.shape).strides)
+    target = t.writer.dense(seen.kind, seen.shape)
     copied(t.writer, seen, target)
     return target
 
@@ -59,7 +58,7 @@ def _framed(height: int, width: int, channels: int, top: int, left: int, full: i
 def _padded(t: Translation, shape: Sequence[int]) -> Place:
     """A matrix, or several, with room for whole vectors at the end of each row."""
     wide = (*shape[:-1], -(-shape[-1] // PADDED) * PADDED)
-    return t.writer.new("real", wide, Place.dense("", "", wide).strides)
+    return t.writer.dense("real", wide)
 
 
 def _convolved(
@@ -82,7 +81,7 @@ def _convolved(
     top, left, rows, columns = frame
     framed = t.writer.new("real", (rows * columns * channels,))
     filled(t.writer, framed, "0")
-    target = t.writer.new("real", (count, *out, outputs), Place.dense("", "", (count, *out, outputs)).strides)
+    target = t.writer.dense("real", (count, *out, outputs))
     if outputs % PADDED:
         matrix = _padded(t, (kernel_h, kernel_w, channels, outputs))
         copied(t.writer, weight, matrix.seen(aten.slice.Tensor, 3, 0, outputs))
@@ -95,8 +94,9 @@ def _convolved(
         + _framed(height, width, channels, top, left, columns, spread)
         + f"\nfor (integer y = 0; y < {out[0]}; ++y)\nfor (integer k = 0; k < {kernel_h}; ++k) {{\n"
         f"T *to = y1 + (i * {out[0]} + y) * {out[1] * outputs};\n"
-        f"product<T>({out[1]}, {outputs}, {line}, y0 + (y * {step[0]} + k) * {columns * channels}, {step[1] * channels}, 1, "
-        f"x1 + k * {line * wide}, {wide}, to, {outputs}, k ? to : {start}, k ? {outputs} : 0);\n}}\n}}"
+        f"product<T>({out[1]}, {outputs}, {line}, y0 + (y * {step[0]} + k) * {columns * channels}, "
+        f"{step[1] * channels}, 1, x1 + k * {line * wide}, {wide}, to, {outputs}, "
+        f"k ? to : {start}, k ? {outputs} : 0);\n}}\n}}"
     )
     t.writer.call(body, [framed, target], [image, weight, *([bias] if bias is not None else [])])
     return target
@@ -136,18 +136,12 @@ class _Convolution:
         return seen.seen(aten.squeeze.dim, 2) if self.dims == 1 else seen
 
 
-def _moved(t: Translation, place: Place) -> Place:
-    target = t.writer.new(place.kind, place.shape, Place.dense("", "", place.shape).strides)
-    copied(t.writer, place, target)
-    return target
-
-
 @form(aten.convolution)
 def _convolution(
     t: Translation,
-    node: fx.Node,
-    image: fx.Node,
-    weight: fx.Node,
+    node: Any,
+    image: Any,
+    weight: Any,
     bias: Any,
     stride: Any,
     padding: Any,
@@ -158,16 +152,16 @@ def _convolution(
 ) -> Place:
     c = _Convolution(t, t.place(image), t.place(weight), stride, padding, dilation, transposed, groups)
     start = t.place(bias) if bias is not None else None
-    return c.shaped(_convolved(t, c.image, _moved(t, c.weight), start, c.frame, c.stride, c.out))  # type: ignore[arg-type]
+    return c.shaped(_convolved(t, c.image, dense(t, c.weight), start, c.frame, c.stride, c.out))
 
 
 @form(aten.convolution_backward)
 def _convolution_backward(
     t: Translation,
-    node: fx.Node,
-    gradient: fx.Node,
-    image: fx.Node,
-    weight: fx.Node,
+    node: Any,
+    gradient: Any,
+    image: Any,
+    weight: Any,
     bias_sizes: Any,
     stride: Any,
     padding: Any,
@@ -195,7 +189,7 @@ def _to_image(t: Translation, c: _Convolution, above: Place) -> Place:
     """The gradient of the image: a convolution of the gradient above, with the kernel turned round."""
     (kernel_h, kernel_w), (_, height, width, _) = c.kernel, c.image.shape
     turned = c.weight.seen(aten.permute.default, [0, 1, 3, 2])  # [KH, KW, O, C]
-    mirrored = t.writer.new("real", turned.shape, Place.dense("", "", turned.shape).strides)
+    mirrored = t.writer.dense("real", turned.shape)
     for y in range(kernel_h):
         for x in range(kernel_w):
             from_ = turned.seen(aten.select.int, 0, kernel_h - 1 - y).seen(aten.select.int, 0, kernel_w - 1 - x)
@@ -217,11 +211,7 @@ def _to_weight(t: Translation, c: _Convolution, above: Place) -> Place:
         wide = _padded(t, above.shape)
         copied(t.writer, above, wide.seen(aten.slice.Tensor, 3, 0, outputs))
         above = wide
-    target = t.writer.new(
-        "real",
-        (kernel_h, kernel_w, channels, outputs),
-        Place.dense("", "", (kernel_h, kernel_w, channels, outputs)).strides,
-    )
+    target = t.writer.dense("real", (kernel_h, kernel_w, channels, outputs))
     filled(t.writer, target, "0")
     line, step = kernel_w * channels, above.strides[1]
     body = (
@@ -260,7 +250,8 @@ class _Pool:
         return (
             f"for (integer i = 0; i < {count}; ++i)\nfor (integer y = 0; y < {rows}; ++y)\n"
             f"for (integer x = 0; x < {columns}; ++x) {{\n"
-            f"const integer at = ((i * {height} + y * {self.stride[0]}) * {width} + x * {self.stride[1]}) * {channels};\n"
+            f"const integer at = "
+            f"((i * {height} + y * {self.stride[0]}) * {width} + x * {self.stride[1]}) * {channels};\n"
             f"const integer to = ((i * {rows} + y) * {columns} + x) * {channels};\n"
             f"#pragma omp simd\nfor (integer c = 0; c < {channels}; ++c) {{\n{lines}\n}}\n}}"
         )
@@ -274,8 +265,8 @@ class _Pool:
 @form(aten.max_pool2d_with_indices)
 def _max_pool(
     t: Translation,
-    node: fx.Node,
-    image: fx.Node,
+    node: Any,
+    image: Any,
     kernel: Any,
     stride: Any = (),
     padding: Any = 0,
@@ -283,7 +274,7 @@ def _max_pool(
     ceil: bool = False,
 ) -> list[Place | None]:
     p = _Pool(t, t.place(image), kernel, stride, padding, dilation, ceil)
-    target = t.writer.new("real", p.shape, Place.dense("", "", p.shape).strides)
+    target = t.writer.dense("real", p.shape)
     first, *others = p.window()
     lines = [
         f"T most = x0[{first}];",
@@ -297,9 +288,9 @@ def _max_pool(
 @form(aten.max_pool2d_with_indices_backward)
 def _max_pool_backward(
     t: Translation,
-    node: fx.Node,
-    gradient: fx.Node,
-    image: fx.Node,
+    node: Any,
+    gradient: Any,
+    image: Any,
     kernel: Any,
     stride: Any,
     padding: Any,
@@ -309,13 +300,15 @@ def _max_pool_backward(
 ) -> Place:
     p = _Pool(t, t.place(image), kernel, stride, padding, dilation, ceil)
     above = _last(t, t.place(gradient))
-    target = t.writer.new("real", p.image.shape, Place.dense("", "", p.image.shape).strides)
+    target = t.writer.dense("real", p.image.shape)
     filled(t.writer, target, "0")
     window = p.window()
     lines = [f"T most = x0[{window[0]}];", *(f"most = larger<T>(most, x0[{other}]);" for other in window[1:])]
     lines.append("T left = x1[to + c];")  # goes to the first that is the most
-    for place in window:
-        lines.append(f"{{ const T take = x0[{place}] == most ? left : T(0); y0[{place}] += take; left -= take; }}")
+    lines += [
+        f"{{ const T take = x0[{place}] == most ? left : T(0); y0[{place}] += take; left -= take; }}"
+        for place in window
+    ]
     t.writer.call(p.loops("\n".join(lines)), [target], [p.image, above])
     return _first(target)
 
@@ -323,8 +316,8 @@ def _max_pool_backward(
 @form(aten.avg_pool2d)
 def _mean_pool(
     t: Translation,
-    node: fx.Node,
-    image: fx.Node,
+    node: Any,
+    image: Any,
     kernel: Any,
     stride: Any = (),
     padding: Any = 0,
@@ -333,7 +326,7 @@ def _mean_pool(
     divisor: Any = None,
 ) -> Place:
     p = _Pool(t, t.place(image), kernel, stride, padding, 1, ceil)
-    target = t.writer.new("real", p.shape, Place.dense("", "", p.shape).strides)
+    target = t.writer.dense("real", p.shape)
     window = p.window()
     mean = f"y0[to + c] = ({' + '.join(f'x0[{place}]' for place in window)}) / {divisor or len(window)};"
     t.writer.call(p.loops(mean), [target], [p.image])
@@ -343,9 +336,9 @@ def _mean_pool(
 @form(aten.avg_pool2d_backward)
 def _mean_pool_backward(
     t: Translation,
-    node: fx.Node,
-    gradient: fx.Node,
-    image: fx.Node,
+    node: Any,
+    gradient: Any,
+    image: Any,
     kernel: Any,
     stride: Any,
     padding: Any,
@@ -355,7 +348,7 @@ def _mean_pool_backward(
 ) -> Place:
     p = _Pool(t, t.place(image), kernel, stride, padding, 1, ceil)
     above = _last(t, t.place(gradient))
-    target = t.writer.new("real", p.image.shape, Place.dense("", "", p.image.shape).strides)
+    target = t.writer.dense("real", p.image.shape)
     filled(t.writer, target, "0")
     window = p.window()
     lines = [f"const T share = x0[to + c] / {divisor or len(window)};", *(f"y0[{place}] += share;" for place in window)]

@@ -27,9 +27,9 @@ def trained(
 ) -> np.ndarray:
     """Train these rows of a fleet in place, and give the batch losses [steps, R], NaN for other rows.
 
-    `tensors` are the extras, of which the first `stacked` have lanes. Either the `gradients` [R, P] of a single step are
-    left for somebody else's update; or `update` is the address of a rule's kernel, the state, each [R, Q], coefficients
-    [distinct rates, steps, n], and which of the rates each lane has.
+    `tensors` are the extras, of which the first `stacked` have lanes. Either the `gradients` [R, P] of a single step
+    are left for somebody else's update; or `update` is the address of a rule's kernel, the state, each [R, Q],
+    coefficients [distinct rates, steps, n], and which of the rates each lane has.
     """
     steps = len(examples[0].places)
     losses = np.full((flat.shape[0], steps), np.nan, dtype=str(flat.dtype).removeprefix("torch."))

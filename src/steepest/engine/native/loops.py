@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from torch import fx
 
@@ -19,11 +18,11 @@ class Loop:
         self.shape = shape
         self.nodes: dict[fx.Node, tuple[str, str]] = {}  # → what it is called, kind
         self._lines: list[str] = []
-        self._reads: dict[Place, str] = {}
+        self.reads: dict[Place, str] = {}
 
     def read(self, place: Place) -> str:
         """What a number of this place, expanded to the shape, is called."""
-        return self._reads.setdefault(place.expanded(self.shape), f"r{len(self._reads)}")
+        return self.reads.setdefault(place.expanded(self.shape), f"r{len(self.reads)}")
 
     def add(self, node: fx.Node, kind: str, value: str) -> None:
         """`value` in terms of what is there already."""
@@ -36,27 +35,25 @@ class Loop:
 
     def write(self, writer: Writer, results: dict[fx.Node, Place | None]) -> dict[fx.Node, Place]:
         """Write the loop, which stores these results, in places given or new ones."""
-        order = _order(self.shape, [*(p for p in results.values() if p), *self._reads])
+        order = _order(self.shape, [*(p for p in results.values() if p), *self.reads])
         strides = _dense(self.shape, order)
         places = {
             node: place or writer.new(self.nodes[node][1], self.shape, strides) for node, place in results.items()
         }
-        everything = [*places.values(), *self._reads]
+        everything = [*places.values(), *self.reads]
         body = [*self._lines]
-        names = [f"y{i}" for i in range(len(places))] + [f"x{i}" for i in range(len(self._reads))]
+        names = [f"y{i}" for i in range(len(places))] + [f"x{i}" for i in range(len(self.reads))]
         axes = _merged([(self.shape[a], [p.strides[a] for p in everything]) for a in order])
         index = [_index([s[i] for _, s in axes]) for i in range(len(everything))]
         fetched = [
             f"const {TYPES[p.kind]} {name} = {buffer}[{i}];"
-            for (p, name), buffer, i in zip(
-                self._reads.items(), names[len(places) :], index[len(places) :], strict=True
-            )
+            for (p, name), buffer, i in zip(self.reads.items(), names[len(places) :], index[len(places) :], strict=True)
         ]
         stored = [
             f"{buffer}[{i}] = {self.nodes[node][0]};" for node, buffer, i in zip(places, names, index, strict=False)
         ]
         lengths = [n for n, _ in axes]
-        writer.call(_nest(lengths, [*fetched, *body, *stored]), [*places.values()], [*self._reads])
+        writer.call(_nest(lengths, [*fetched, *body, *stored]), [*places.values()], [*self.reads])
         return places
 
 
@@ -167,7 +164,7 @@ def _dense(shape: tuple[int, ...], order: Sequence[int]) -> tuple[int, ...]:
 
 
 def _merged(axes: Sequence[tuple[int, list[int]]]) -> list[tuple[int, list[int]]]:
-    """(length, strides of all places) of each axis: those of length 1 left out, neighbours that can be one loop joined."""
+    """(length, strides of all places) of each axis; neighbours that can be one loop are joined, length 1 is none."""
     found: list[tuple[int, list[int]]] = []
     for n, strides in axes:
         if n == 1:

@@ -105,7 +105,7 @@ def expression(node: fx.Node, named: Mapping[fx.Node, tuple[str, str]]) -> tuple
             return None
         return LOGIC[packet](*(of_kind(x, "truth") for x in arguments)), kind
     form = ARITHMETIC.get(packet)
-    if form is None or kind == "truth" and packet not in (aten._to_copy, aten.clone):
+    if form is None or (kind == "truth" and packet not in (aten._to_copy, aten.clone)):
         return None
     try:
         return form(*(of_kind(x, kind) for x in arguments), **{n: of_kind(x, kind) for n, x in keywords.items()}), kind

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, fx
 
 from steepest.engine.layout import Layout
+from steepest.engine.native import forms, images  # noqa: F401  what they have forms for is known from here on
 from steepest.engine.native.places import TYPES, Place, kind_of
-from steepest.engine.native import images  # noqa: F401  its forms are known from here on
 from steepest.engine.native.translate import Translation
 from steepest.engine.native.writer import BYTES, LINE
 from steepest.optim.compiler import NoCompiler, load
@@ -74,13 +74,10 @@ class Native:
             self.columns.append(Column(place.kind, place.size // self.batch_size, bool(node.users)))
         loss, *gradients = next(node for node in graph.nodes if node.op == "output").args[0]
         targets: dict[fx.Node, Place] = {loss: Place.dense("loss", "real", ())}
-        zeros = []
         for node, shape, offset in zip(gradients, layout.shapes.values(), offsets, strict=False):
-            place = Place.dense("g", "real", shape, offset)
             if not isinstance(node, fx.Node) or node in targets:
                 raise NotCompiled("two parameters share a gradient")
-            targets[node] = place
-            zeros.append(place)
+            targets[node] = Place.dense("g", "real", shape, offset)
         translation = Translation(graph, places, targets)
         calls, self.memory = translation.writer.calls()
         self.constants = translation.constants
@@ -155,7 +152,8 @@ template <typename X> static void gather(X *to, const X *from, const integer *at
 {functions}
 
 template <typename T>
-static void work(integer steps, void **lane, void **constants, Update *update, integer pointers, integer coefficients, char *arena) {{
+static void work(
+    integer steps, void **lane, void **constants, Update *update, integer coefficients, char *arena) {{
     {declared}
     const T *const w = static_cast<const T *>(lane[{first}]);
     T *const g = static_cast<T *>(lane[{first} + 1]);
@@ -174,11 +172,13 @@ static void work(integer steps, void **lane, void **constants, Update *update, i
     }}
 }}
 
-// lanes [n, pointers]: places in the pool [steps, B], losses [steps], coefficients [steps, n], length of w, the columns of
-// the pool, the extras, and then what is updated: w, g and each state.
+// lanes [n, pointers]: places in the pool [steps, B], losses [steps], coefficients [steps, n], length of w, the columns
+// of the pool, the extras, and then what is updated: w, g and each state.
 extern "C" void train(
-    integer n, integer steps, void **lanes, void **constants, void *update, integer pointers, integer coefficients, char *arena) {{
+    integer n, integer steps, void **lanes, void **constants, void *update, integer pointers, integer coefficients,
+    char *arena) {{
     for (integer i = 0; i < n; ++i)
-        work<Number>(steps, lanes + i * pointers, constants, reinterpret_cast<Update *>(update), pointers, coefficients, arena);
+        work<Number>(
+            steps, lanes + i * pointers, constants, reinterpret_cast<Update *>(update), coefficients, arena);
 }}
 """

@@ -26,7 +26,7 @@ class Writer:
 
     def __init__(self) -> None:
         self._functions: dict[tuple[str, str], str] = {}  # parameters and body → name
-        self._calls: list[tuple[str, list[Place | int]]] = []
+        self._calls: list[tuple[str, list[Place]]] = []
         self._sizes: dict[str, int] = {}  # of own buffers, in numbers
         self._kinds: dict[str, str] = {}
 
@@ -38,6 +38,10 @@ class Writer:
             strides = (*place.strides[:-2], 1, shape[-2])
         self._sizes[name], self._kinds[name] = max(1, place.size), kind
         return place if strides is None else Place(name, kind, place.shape, tuple(strides))
+
+    def dense(self, kind: str, shape: Sequence[int]) -> Place:
+        """A buffer of its own, row after row in any case."""
+        return self.new(kind, shape, Place.dense("", "", shape).strides)
 
     def is_own(self, place: Place) -> bool:
         """Whether memory beyond the end of the place may be read."""

@@ -10,6 +10,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from steepest import memory
 from steepest.engine.fleet import Fleet, in_fleets
 from steepest.engine.solo import Trial
 from steepest.engine.workshop import EMPTY, Workshop
@@ -39,7 +40,7 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
     trial = Trial(task, shard, Lane(shard.contender.centre, seed=0), workshop)
     alone = _milliseconds(trial.step, most=200, seconds=0.5)
     parameters = sum(p.numel() for p in trial.model.parameters() if p.requires_grad)
-    times = (fleet_time(task, shard, candidate, workshop) for candidate in candidates)
+    times = (_within_memory(task, shard, candidate, workshop) for candidate in candidates)
     return StepTime(
         task=shard.task.name,
         contender=shard.contender.name,
@@ -49,9 +50,25 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
     )
 
 
+def _within_memory(task: Task, shard: Shard, candidate: Candidate, workshop: Workshop) -> FleetTime | None:
+    """The time of a fleet of a quarter of the lanes, or a quarter of those, where there is no memory for all."""
+    while True:
+        try:
+            return fleet_time(task, shard, candidate, workshop)
+        except (MemoryError, RuntimeError) as error:
+            if not memory.ran_out(error):
+                raise
+            if candidate.lanes == 1:
+                return None
+        fewer = max(1, candidate.lanes // 4)
+        candidate = replace(candidate, lanes=fewer, width=min(candidate.width, fewer))
+
+
 def fleet_time(task: Task, shard: Shard, candidate: Candidate, workshop: Workshop = EMPTY) -> FleetTime | None:
     """One step of so many lanes: those of one fleet, in proportion where they make several; None if it was refused."""
     shard = replace(shard, width=candidate.width, compiled=candidate.compiled)
+    memory.forget_peak()
+    before = memory.resident()
     fleet = first_fleet(task, shard, candidate.lanes, workshop)
     if fleet.refused:
         return None
@@ -67,7 +84,17 @@ def fleet_time(task: Task, shard: Shard, candidate: Candidate, workshop: Worksho
 
     fleet.updates.apply = timed  # type: ignore[method-assign]
     whole = _milliseconds(lambda t: fleet.train(t - 1, t), most=40, seconds=0.25)
-    return FleetTime(candidate.lanes, candidate.compiled, whole * share, median(updates[WARM_UP:]) * 1e3 * share)
+    update = median(updates[WARM_UP:]) * 1e3 * share
+    return FleetTime(candidate.lanes, candidate.compiled, whole * share, update, _bytes_per_lane(fleet, before))
+
+
+def _bytes_per_lane(fleet: Fleet, before: int | None) -> float:
+    """What a fleet has taken since the process had `before` bytes; its own buffers at least, which may lie in what was
+    free by then: parameters, gradients and state."""
+    buffers = sum(x.numel() * x.element_size() for x in (fleet.flat, fleet.flat, *fleet.state))
+    peak = memory.peak()
+    taken = 0 if before is None or peak is None else peak - before
+    return max(buffers, taken) / len(fleet.lanes)
 
 
 def first_fleet(task: Task, shard: Shard, lanes: int, workshop: Workshop = EMPTY) -> Fleet:

@@ -28,6 +28,10 @@ NARROW = 2
 """A plain fleet that beats trials alone by less may gain more from lanes one by one: both forms are tried."""
 WIDTHS = (9, 18, 36, 72)
 """Lanes at a time at which compiled fleets are timed, whole seeds of a grid: what is best depends on the caches."""
+MOST = 128
+"""Lanes that an engine trains at a time at most."""
+FILLED = 0.8
+"""Of a worker's share of the memory: evaluations, and the pieces that freed memory lies in, take some as well."""
 BY_ITSELF = 0.15
 """Of the time of a fleet, at most: what a step costs whatever the number of lanes."""
 
@@ -103,6 +107,15 @@ def manner(engine: str, time: StepTime) -> Manner:
     return Manner("fleet", width, fleet.compiled)
 
 
+def within(manner: Manner, time: StepTime, share: float | None) -> Manner:
+    """The same with no more lanes at a time than fit into a worker's share of the memory, in bytes."""
+    size = max((fleet.bytes_per_lane for fleet in time.fleets), default=0.0)
+    if share is None or not size or manner.engine == "solo":
+        return manner
+    room = max(1, int(FILLED * share / size))
+    return replace(manner, width=room) if room < (manner.width or MOST) else manner
+
+
 def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> StepTime:
     """A contender's times, and beside them those of compiled fleets: their gradients are those timed with another
     contender, the `carrier`; their updates its own, compiled if `update`."""
@@ -113,7 +126,8 @@ def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> Ste
     for each in carrier.fleets if carrier else ():
         mine = own.update_milliseconds * each.lanes / own.lanes
         whole = each.milliseconds - each.update_milliseconds + mine
-        fleets.append(FleetTime(each.lanes, each.compiled, whole, mine))
+        size = max(own.bytes_per_lane, each.bytes_per_lane)
+        fleets.append(FleetTime(each.lanes, each.compiled, whole, mine, size))
     if update:
         saved = SAVES["update"]
         fleets = [
@@ -122,6 +136,7 @@ def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> Ste
                 (*each.compiled, "update"),
                 each.milliseconds - saved * each.update_milliseconds,
                 (1 - saved) * each.update_milliseconds,
+                each.bytes_per_lane,
             )
             for each in fleets
         ]

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from steepest import __version__
+from steepest import __version__, commands
 from steepest.errors import BadInput, BadSetting, Interrupted, SteepestError, StudyFolderError
 from steepest.language import Language
 
@@ -25,6 +25,7 @@ app = App(
 )
 data = App(name="data", help="The data sets behind the built-in tasks: list, fetch, show.")
 app.command(data)
+commands.register(app)
 
 STUDY = Group("What to compare", sort_key=0)
 EFFORT = Group("How much to run", sort_key=1)

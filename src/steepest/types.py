@@ -286,6 +286,8 @@ class FleetTime:
     milliseconds: float
     update_milliseconds: float
     """What of it the update takes."""
+    bytes_per_lane: float = 0.0
+    """What the fleet takes of memory while it trains, in equal parts; 0 where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

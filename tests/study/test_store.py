@@ -16,7 +16,7 @@ from study import toy
 
 from steepest.errors import StudyFolderError
 from steepest.study.lock import FolderLock
-from steepest.study.results import killed
+from steepest.study.results import nothing_of
 from steepest.study.run import resume, run
 from steepest.study.spec import read_spec
 from steepest.study.store import Store, read, traces
@@ -348,7 +348,7 @@ def test_readers_do_not_write(folder):
 def test_a_shard_can_be_given_up_as_killed(tmp_path):
     with Store.create(tmp_path / "study", toy.spec()) as store:
         shard = toy.shard()
-        rows = store.give_up(shard)
+        rows = store.give_up(shard, Outcome.KILLED)
         assert {row.outcome for row in rows} == {Outcome.KILLED}
         assert store.recall(shard) == rows
-    assert killed(shard).outcome == (Outcome.KILLED,) * len(shard.lanes)
+    assert nothing_of(shard, Outcome.KILLED).outcome == (Outcome.KILLED,) * len(shard.lanes)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from steepest.cli import main
 from steepest.errors import BadInput, BadSetting, BadTask
 from steepest.tasks import own_files
 from steepest.tasks.check import check
@@ -319,3 +320,40 @@ def test_a_file_that_has_changed_is_refused(tmp_path):
     path.write_bytes(path.read_bytes() + b"0.1,red,no\r\n")
     with pytest.raises(BadTask, match=r"table.csv has changed since this study began"):
         resolve(ref)
+
+
+def steepest(*words: str) -> int:
+    """The command line as people use it: its exit code."""
+    try:
+        main(words)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+@pytest.mark.slow
+def test_a_study_of_a_file_says_what_it_assumes_and_is_resumed_only_on_the_same_file(tmp_path, capsys):
+    path, study = sound(tmp_path), tmp_path / "study"
+    words = ("-o", "sgd", "--rates", "0.1", "--seeds", "2", "--workers", "1", "--engine", "fleet", "-q")
+    assert steepest("run", "--data", str(path), "--target", "bought", *words, "--out", str(study)) == 0
+    told = capsys.readouterr().out
+    assert "2 classes ('yes' " in told.split("\n\n")[0]
+    assert "table.csv: bought" in told
+    for curve in (study / "curves").glob("*.npz"):
+        curve.unlink()
+    path.write_bytes(path.read_bytes() + b"0.1,red,no\r\n")
+    assert steepest("resume", str(study), "-q") == 2
+    refused = capsys.readouterr().err
+    assert refused.count("\n") == 1
+    assert "has changed since this study began" in refused
+
+
+def test_wrong_words_on_the_command_line_get_one_sentence(tmp_path, capsys):
+    path = sound(tmp_path)
+    for words, said in (
+        (["check", "--target", "bought"], "--target says something about a file: name it with --data."),
+        (["check", "--data", str(path)], "Which column of"),
+        (["check", "--data", str(path), "--target", "x"], "There is no column 'x'"),
+    ):
+        assert steepest(*words) == 2
+        assert said in capsys.readouterr().err

@@ -1,5 +1,5 @@
-"""Twelve models of other people's kinds: each is checked, gets the engine that it should, or the reason is said, and goes
-through a small study."""
+"""Twelve models of other people's kinds: each is checked, gets the engine that it should, or the reason is said, and
+goes through a small study."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -5,7 +5,7 @@ on a claim counts as borne out. Rows of a table; `measures` has the arithmetic.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from steepest.articles import measures
@@ -105,7 +105,11 @@ def _over(
     key: str, tasks: Sequence[str], fn: Callable[[StudyReader, str], Figure]
 ) -> Callable[[Studies], list[Figure]]:
     """The same measure on each of a study's tasks that was to be had."""
-    return lambda studies: [fn(studies[key], task) for task in tasks if measures.has(studies[key], task)]
+
+    def told(figure: Figure) -> Figure:
+        return replace(figure, of=f"{figure.of}, long") if key == "long" else figure
+
+    return lambda studies: [told(fn(studies[key], task)) for task in tasks if measures.has(studies[key], task)]
 
 
 def _all(*parts: Callable[[Studies], Sequence[Figure]]) -> Callable[[Studies], list[Figure]]:

@@ -76,14 +76,13 @@ def worth_of_tuning(study: StudyReader, task: str, name: str) -> Figure:
     what = f"{title(verdict)}: {name} untuned"
     if found is None or found.gap is None:
         return Figure(what, math.nan, -math.inf, math.inf, 0)
-    return Figure(
-        what, *(each / verdict.margin for each in (found.gap.value, found.gap.low, found.gap.high)), found.gap.n
-    )
+    return scaled(what, found.gap, verdict.margin)
 
 
 def lost_at(study: StudyReader, task: str, name: str, fold: float) -> Figure:
     """The share of the way from an untrained model to its best that a contender loses at `fold` times its recommended
-    rate, at the nearest one that was tried, seed by seed on validation data. A run that failed has lost all of it."""
+    rate, at the nearest one that was tried, seed by seed on validation data. A run that failed, or that ended worse
+    than it began, has lost all of it."""
     verdict = verdict_on(study, task)
     item = standing(verdict, name)
     sign = 1 if verdict.task.higher_is_better else -1
@@ -97,7 +96,9 @@ def lost_at(study: StudyReader, task: str, name: str, fold: float) -> Figure:
         {row.seed: goodness(row, sign, start) for row in trials if row.rate == rate} for rate in (item.rate, there)
     )
     what = f"{title(verdict)}: {name} at {there / item.rate:.2g} times its rate"
-    return figure(what, [(here[s] - far[s]) / (here[s] - start) for s in here if s in far and here[s] > start])
+    return figure(
+        what, [min(1.0, (here[s] - far[s]) / (here[s] - start)) for s in here if s in far and here[s] > start]
+    )
 
 
 def goodness(row: Result, sign: int, start: float) -> float:

@@ -11,6 +11,7 @@ from time import perf_counter
 
 import torch
 
+from steepest import memory
 from steepest.engine.fleet import CHECK, Fleet, in_fleets
 from steepest.engine.solo import Trial
 from steepest.engine.workshop import EMPTY, Workshop
@@ -49,7 +50,7 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
 
     alone = _milliseconds(train, most=200, seconds=0.5)
     parameters = sum(p.numel() for p in trial.model.parameters() if p.requires_grad)
-    times = (fleet_time(task, shard, candidate, workshop) for candidate in candidates)
+    times = (_within_memory(task, shard, candidate, workshop) for candidate in candidates)
     return StepTime(
         task=shard.task.name,
         contender=shard.contender.name,
@@ -59,9 +60,25 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
     )
 
 
+def _within_memory(task: Task, shard: Shard, candidate: Candidate, workshop: Workshop) -> FleetTime | None:
+    """The time of a fleet of a quarter of the lanes, or a quarter of those, where there is no memory for all."""
+    while True:
+        try:
+            return fleet_time(task, shard, candidate, workshop)
+        except (MemoryError, RuntimeError) as error:
+            if not memory.ran_out(error):
+                raise
+            if candidate.lanes == 1:
+                return None
+        fewer = max(1, candidate.lanes // 4)
+        candidate = replace(candidate, lanes=fewer, width=min(candidate.width, fewer))
+
+
 def fleet_time(task: Task, shard: Shard, candidate: Candidate, workshop: Workshop = EMPTY) -> FleetTime | None:
     """One step of so many lanes: those of one fleet, in proportion where they make several; None if it was refused."""
     shard = replace(shard, width=candidate.width, compiled=candidate.compiled)
+    memory.forget_peak()
+    before = memory.resident()
     fleet = first_fleet(task, shard, candidate.lanes, workshop)
     if fleet.refused:
         return None
@@ -74,8 +91,18 @@ def fleet_time(task: Task, shard: Shard, candidate: Candidate, workshop: Worksho
         for c in fleet.updates.steps(start, stop):
             fleet.updates.apply(fleet.flat, gradients, fleet.state, c)
 
-    update_alone = _milliseconds(update, most=100, seconds=0.05)
-    return FleetTime(candidate.lanes, candidate.compiled, whole * share, min(update_alone, MOST_OF_IT * whole) * share)
+    update_alone = min(_milliseconds(update, most=100, seconds=0.05), MOST_OF_IT * whole)
+    size = _bytes_per_lane(fleet, before)
+    return FleetTime(candidate.lanes, candidate.compiled, whole * share, update_alone * share, size)
+
+
+def _bytes_per_lane(fleet: Fleet, before: int | None) -> float:
+    """What a fleet has taken since the process had `before` bytes; its own buffers at least, which may lie in what was
+    free by then: parameters, gradients and state."""
+    buffers = sum(x.numel() * x.element_size() for x in (fleet.flat, fleet.flat, *fleet.state))
+    peak = memory.peak()
+    taken = 0 if before is None or peak is None else peak - before
+    return max(buffers, taken) / len(fleet.lanes)
 
 
 def first_fleet(task: Task, shard: Shard, lanes: int, workshop: Workshop = EMPTY) -> Fleet:

@@ -72,22 +72,23 @@ def curves(
     return _svg(parts, f"{y_title} over {x_title}: {', '.join(line.name for line in lines)}")
 
 
-def intervals(bars: Sequence[Bar], x_title: str, limits: tuple[float, float] | None = None) -> str:
+def intervals(bars: Sequence[Bar], x_title: str, limits: Sequence[float] = ()) -> str:
     """A row for each figure, its interval as a line; `limits` are drawn dashed, such as the practical margin."""
-    shown = [z for bar in bars for z in (bar.low, bar.value, bar.high) if math.isfinite(z)] + list(limits or ()) + [0.0]
-    across = _Axis(shown, (LEFT + 90, WIDTH - 20), False)
+    shown = [z for bar in bars for z in (bar.low, bar.value, bar.high) if math.isfinite(z)] + [*limits, 0.0]
+    left = LEFT / 2 + 6.2 * max(len(bar.name) for bar in bars)  # as wide as the longest name
+    across = _Axis(shown, (left, WIDTH - 20), False)
     bottom = TOP + 26 * len(bars)
     parts = []
-    for z in (0.0, *(limits or ())):
+    for z in (0.0, *limits):
         style = "" if z == 0 else 'stroke-dasharray="5 4"'
         parts.append(_path([(across(z), TOP - 6), (across(z), bottom)], "#777", style))
     for i, bar in enumerate(bars):
         y = TOP + 26 * i + 12
         ends = [(across(_held(z, across)), y) for z in (bar.low, bar.high)]
-        parts += [_path(ends, COLOURS[0], 'stroke-width="3"'), _text(LEFT + 80, y + 4, bar.name, "end")]
+        parts += [_path(ends, COLOURS[0], 'stroke-width="3"'), _text(left - 10, y + 4, bar.name, "end")]
         parts.append(f'<circle cx="{across(_held(bar.value, across)):.1f}" cy="{y}" r="5" fill="{COLOURS[0]}"/>')
     parts += [_text(across(z), bottom + 16, _number(z), "middle") for z in across.ticks()]
-    parts.append(_text((LEFT + WIDTH) / 2, bottom + 34, x_title, "middle"))
+    parts.append(_text(WIDTH / 2, bottom + 34, x_title, "middle"))
     return _svg(parts, x_title, bottom + 42)
 
 

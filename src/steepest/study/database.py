@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from steepest.errors import StudyFolderError
+from steepest.language import Text
 from steepest.types import Outcome, Result, field_names
 
 DATABASE = "study.db"
@@ -27,6 +28,7 @@ MIGRATIONS = (
     );
     CREATE TABLE finish (finished TEXT NOT NULL);
     """,
+    "CREATE TABLE remark (en TEXT PRIMARY KEY, zh TEXT NOT NULL);",
 )
 """What turns a database of version i into one of version i + 1; `PRAGMA user_version` counts them. Only ever append."""
 
@@ -124,6 +126,13 @@ def get_rows(database: sqlite3.Connection, shard: str | None = None) -> tuple[Re
     where, values = ("WHERE shard = ? ORDER BY lane", (shard,)) if shard else ("", ())
     found = database.execute(f"SELECT {', '.join(_COLUMNS)} FROM result {where}", values)
     return tuple(_result(dict(zip(_COLUMNS, row, strict=True))) for row in found)
+
+
+def get_remarks(database: sqlite3.Connection) -> list[Text]:
+    """What was noted on how the study was run; nothing in a database that is older than such notes."""
+    if not database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'remark'").fetchone()[0]:
+        return []
+    return [Text(*row) for row in database.execute("SELECT en, zh FROM remark ORDER BY rowid")]
 
 
 def _result(values: dict) -> Result:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from steepest import errors
-from steepest.errors import StudyFolderError, TrialFailed
+from steepest.errors import BadSetting, StudyFolderError, TrialFailed
 from steepest.files import compiled_note, read_json
 from steepest.study.executors import Event, Job
 from steepest.study.planner import fingerprint, slug
@@ -102,6 +102,11 @@ def failure(event: Event, folder: Path) -> errors.SteepestError:
     kind = getattr(errors, event.error, None)
     if isinstance(kind, type) and issubclass(kind, errors.SteepestError):
         return kind(event.message)
+    if event.kind == "full":
+        return BadSetting(
+            f"Memory ran out at {event.id}, where a single model was to be trained. Give more with --memory, or take a "
+            "smaller batch or model."
+        )
     if event.kind == "lost":
         return TrialFailed(f"{event.message.rstrip('.')}. Perhaps memory ran out; see {folder / 'logs'}.")
     return TrialFailed(f"{event.id} failed with {event.error}: {event.message.rstrip('.')}. See {folder / 'logs'}.")

@@ -24,6 +24,10 @@ SAVES: Mapping[Compiled, float] = {"gradient": 0.6, "update": 0.7}
 """Shares of their time that are commonly saved. Of gradients it is measured afterwards; updates take little by then."""
 CLEARLY = 1.3
 """A trial alone must be so many times faster than in a fleet to be trained alone."""
+MOST = 128
+"""Lanes that an engine trains at a time at most."""
+FILLED = 0.8
+"""Of a worker's share of the memory: evaluations, and the pieces that freed memory lies in, take some as well."""
 BY_ITSELF = 0.15
 """Of the time of a fleet, at most: what a step costs whatever the number of lanes."""
 
@@ -82,6 +86,15 @@ def manner(engine: str, time: StepTime) -> Manner:
     return Manner("fleet", compiled=fleet.compiled)
 
 
+def within(manner: Manner, time: StepTime, share: float | None) -> Manner:
+    """The same with no more lanes at a time than fit into a worker's share of the memory, in bytes."""
+    size = max((fleet.bytes_per_lane for fleet in time.fleets), default=0.0)
+    if share is None or not size or manner.engine == "solo":
+        return manner
+    room = max(1, int(FILLED * share / size))
+    return replace(manner, width=room) if room < (manner.width or MOST) else manner
+
+
 def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> StepTime:
     """A contender's times, and beside them those of compiled fleets: their gradients are those timed with another
     contender, the `carrier`; their updates its own, compiled if `update`."""
@@ -90,13 +103,12 @@ def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> Ste
         return time
     left = 1 - SAVES["update"] if update else 1.0
     parts: tuple[Compiled, ...] = ("update",) if update else ()
-    lanes, gradient = own.lanes, own.milliseconds - own.update_milliseconds
-    if carrier:
-        timed = carrier.fleets[0]
-        parts = ("gradient", *parts)
-        lanes, gradient = timed.lanes, timed.milliseconds - timed.update_milliseconds
-    mine = left * own.update_milliseconds * lanes / own.lanes
-    return replace(time, fleets=(*time.fleets, FleetTime(lanes, parts, gradient + mine, mine)))
+    timed, gradient, size = own, own.milliseconds - own.update_milliseconds, own.bytes_per_lane
+    if carrier and carrier.fleets:
+        timed, parts = carrier.fleets[0], ("gradient", *parts)
+        gradient, size = timed.milliseconds - timed.update_milliseconds, max(size, timed.bytes_per_lane)
+    mine = left * own.update_milliseconds * timed.lanes / own.lanes
+    return replace(time, fleets=(*time.fleets, FleetTime(timed.lanes, parts, gradient + mine, mine, size)))
 
 
 def step_milliseconds(manner: Manner, time: StepTime, lanes: int) -> float:

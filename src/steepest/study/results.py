@@ -57,8 +57,9 @@ def check_trace(shard: Shard, trace: Trace) -> None:
         raise StudyFolderError(f"The curves of {shard.id} do not have the shape of their trials.")
 
 
-def killed(shard: Shard) -> Trace:
-    """The curves of trials whose workers were killed as often as they were retried: none, but the trials are kept."""
+def nothing_of(shard: Shard, outcome: Outcome) -> Trace:
+    """The curves of trials that nothing came of, since their workers were killed as often as they were retried or
+    memory ran out: none, but the trials are kept."""
     lanes, evaluations = len(shard.lanes), len(shard.evaluate_at)
 
     def nothing(*shape: int) -> np.ndarray:
@@ -69,7 +70,7 @@ def killed(shard: Shard) -> Trace:
         train_loss=nothing(lanes, evaluations),
         valid_loss=nothing(lanes, evaluations),
         valid_metric=nothing(lanes, evaluations),
-        outcome=(Outcome.KILLED,) * lanes,
+        outcome=(outcome,) * lanes,
         outcome_step=np.zeros(lanes, dtype=np.int64),
         test_loss=nothing(lanes),
         test_metric=nothing(lanes),

@@ -11,15 +11,17 @@ from itertools import pairwise
 from pathlib import Path
 
 from steepest.errors import BadInput, Interrupted
+from steepest.language import Text, say
 from steepest.study.course import Course
 from steepest.study.executors import Event, Executor
 from steepest.study.jobs import failure, train
+from steepest.study.manner import MOST
 from steepest.study.spec import Plan, StudySpec
 from steepest.study.store import Store, read
 from steepest.study.surroundings import versions
 from steepest.study.survey import PATIENCE, survey
 from steepest.study.watch import Listener, Watch
-from steepest.types import Shard, StudyRecord
+from steepest.types import Outcome, Shard, StudyRecord
 
 Settled = Callable[[StudyRecord], Collection[str]]
 """Names the tasks of a study whose verdict is sure. It may look at results only: a resumed study asks it again, and
@@ -167,12 +169,31 @@ def _courses(spec: StudySpec) -> list[Course]:
     return sorted(courses, key=lambda course: -course.cost)
 
 
+def lanes_at_a_time(shard: Shard) -> int:
+    """At most, as far as a planner can tell."""
+    return 1 if shard.engine == "solo" else min(shard.width or MOST, len(shard.lanes))
+
+
+def narrower(shard: Shard) -> Shard | None:
+    """A shard with a quarter of its lanes at a time; with a single lane, as trials alone; None where it is that."""
+    if shard.engine == "solo":
+        return None
+    lanes = lanes_at_a_time(shard)
+    if lanes == 1:
+        return replace(shard, engine="solo", width=0, compiled=())
+    return replace(shard, width=max(1, lanes // 4))
+
+
 class _Orders:
     """What is with the executor, and for whom."""
 
     def __init__(self, store: Store, executor: Executor, watch: Watch) -> None:
         self.store, self.executor, self.watch = store, executor, watch
         self.waiting: dict[str, tuple[Course, Shard]] = {}
+        self.sent: dict[str, Shard] = {}
+        """How each shard was last sent to be trained."""
+        self.narrowed: dict[Course, Shard] = {}
+        """How the shards of a course are trained since memory has run out at one."""
 
     def ask(self, course: Course, shards: Iterable[Shard]) -> None:
         """Have shards trained; those that are done already, and what they lead to, are taken from the store."""
@@ -182,7 +203,7 @@ class _Orders:
             rows = self.store.recall(shard)
             if rows is None:
                 self.waiting[shard.id] = course, shard
-                self.executor.submit(train(shard))
+                self._submit(course, shard)
             else:
                 shards += course.take(shard, rows)
 
@@ -207,6 +228,9 @@ class _Orders:
             case "retried":
                 self.watch.over(shard.id)
                 self.watch.say(event.message)
+            case "full":
+                self.watch.over(shard.id)
+                self._ran_out(course, shard)
             case "failed":
                 raise failure(event, self.store.folder)
             case "done" | "lost":
@@ -214,5 +238,52 @@ class _Orders:
                 self.watch.over(shard.id)
                 if event.kind == "lost":
                     self.watch.say(event.message)
-                rows = self.store.give_up(shard) if event.kind == "lost" else self.store.take_in(shard, event.seconds)
+                    rows = self.store.give_up(shard, Outcome.KILLED)
+                else:
+                    rows = self.store.take_in(shard, event.seconds)
                 self.ask(course, course.take(shard, rows))
+
+    def _ran_out(self, course: Course, shard: Shard) -> None:
+        """Memory has run out at a shard: it is tried again with fewer lanes at a time, as are those that follow."""
+        sent = self.sent[shard.id]
+        fewer = narrower(sent)
+        where = {"who": shard.contender.name, "task": shard.task.name}
+        if fewer is None:
+            self._remark(
+                say(
+                    "Memory ran out on {task} even where {who} trained one model at a time: {n} runs have no result.",
+                    "在 {task} 上，即使 {who} 每次只训练一个模型，内存也不足：{n}次训练没有结果。",
+                    n=len(shard.lanes),
+                    **where,
+                )
+            )
+            del self.waiting[shard.id]
+            self.ask(course, course.take(shard, self.store.give_up(shard, Outcome.OOM)))
+            return
+        known = self.narrowed.get(course)
+        if known is None or (lanes_at_a_time(known), known.engine != "solo") > (lanes_at_a_time(fewer), False):
+            self.narrowed[course] = fewer
+        self._remark(
+            say(
+                "Memory ran out on {task} where {who} trained {n} runs at a time; it went on with {few} at a time.",
+                "在 {task} 上 {who} 同时训练{n}次时内存不足，此后每次同时训练{few}次。",
+                n=lanes_at_a_time(sent),
+                few=lanes_at_a_time(fewer),
+                **where,
+            )
+        )
+        self._submit(course, shard)
+
+    def _remark(self, says: Text) -> None:
+        self.watch.say(says.en)
+        self.store.remark(says)
+
+    def _submit(self, course: Course, shard: Shard) -> None:
+        """Have a shard trained as narrow as its course has become, but under its own name: what comes of it is the same
+        up to rounding."""
+        known = self.narrowed.get(course)
+        if known is not None:
+            self.sent[shard.id] = replace(shard, engine=known.engine, width=known.width, compiled=known.compiled)
+        else:
+            self.sent[shard.id] = shard
+        self.executor.submit(train(self.sent[shard.id]))

@@ -120,6 +120,8 @@ class StudySpec(Noun):
                 raise BadSetting(f"The {kind} {twice[0]!r} is named twice; each may enter a study once.")
         for contender in self.contenders:
             check_contender(contender)
+            if self.race and contender.axes.get("early-stopping"):
+                raise BadSetting("Racing and early stopping both end trials before their horizon; take one of them.")
         if len({trials_of(contender, self.protocol) for contender in self.contenders}) > 1:
             raise BadSetting(
                 "Every contender must get the same number of trials: give rates to all of them or to none."

@@ -15,11 +15,21 @@ from steepest.errors import StudyFolderError
 from steepest.files import file_digest, read_trace, write_json, write_trace
 from steepest.language import Text
 from steepest.study import lock
-from steepest.study.database import DATABASE, get_rows, is_damage, needs_rollback, put_rows, reader, transaction, writer
+from steepest.study.database import (
+    DATABASE,
+    get_remarks,
+    get_rows,
+    is_damage,
+    needs_rollback,
+    put_rows,
+    reader,
+    transaction,
+    writer,
+)
 from steepest.study.lock import FolderLock
-from steepest.study.results import check_trace, killed, rows, saved
+from steepest.study.results import check_trace, nothing_of, rows, saved
 from steepest.study.spec import SPEC, Plan, StudySpec, read_spec
-from steepest.types import Result, Shard, StudyRecord, Trace
+from steepest.types import Outcome, Result, Shard, StudyRecord, Trace
 
 FOLDERS = ("curves", "facts", "logs")
 
@@ -101,11 +111,16 @@ class Store:
         check_trace(shard, trace)
         return self._keep(shard, trace, seconds)
 
-    def give_up(self, shard: Shard) -> tuple[Result, ...]:
-        """Keep the trials of a shard whose workers were killed too often as what they are: killed."""
+    def give_up(self, shard: Shard, outcome: Outcome) -> tuple[Result, ...]:
+        """Keep the trials of a shard that nothing came of as what they are: killed, or out of memory."""
         with _sentences(self.folder):
-            write_trace(self._curves(shard.id), killed(shard))
+            write_trace(self._curves(shard.id), nothing_of(shard, outcome))
         return self.take_in(shard)
+
+    def remark(self, says: Text) -> None:
+        """Keep a sentence on how the study was run, for its verdict; once, however often it is said."""
+        with _sentences(self.folder):
+            self._database.execute("INSERT OR REPLACE INTO remark VALUES (?, ?)", (says.en, says.zh))
 
     def recall(self, shard: Shard) -> tuple[Result, ...] | None:
         """The rows of a shard that is done, from this sitting or an earlier one; None if it must be trained.
@@ -211,6 +226,7 @@ def read(folder: Path) -> StudyRecord:
             with reader(path) as database:
                 found = get_rows(database)
                 seconds = database.execute("SELECT total(seconds) FROM sitting").fetchone()[0]
+                remarks = get_remarks(database)
                 finished = database.execute("SELECT count(*) FROM finish").fetchone()[0] > 0
     except sqlite3.DatabaseError as error:
         raise StudyFolderError(
@@ -218,6 +234,7 @@ def read(folder: Path) -> StudyRecord:
         ) from None
     plan = spec.plan
     given_up = [*map(Text, plan.given_up, plan.given_up_zh or plan.given_up)] if plan else []
+    given_up += remarks
     if (racing := saved(found)) is not None:
         given_up.append(racing)
     return StudyRecord(

@@ -14,7 +14,7 @@ from steepest.study import jobs
 from steepest.study.budget import plan_within
 from steepest.study.compilation import Compilation
 from steepest.study.executors import Executor, Job
-from steepest.study.manner import manner
+from steepest.study.manner import manner, within
 from steepest.study.planner import batch_size_of, engine_of, facts_for, plan_run, steps_at_equal_samples
 from steepest.study.spec import Plan, StudySpec
 from steepest.study.watch import Watch
@@ -33,8 +33,11 @@ def survey(spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> P
     times, own_batch = survey.time(facts)
     if spec.engine in ("auto", "compiled"):
         times = Compilation(spec, survey.collect, watch).times(facts, times)
+    share = None if spec.memory_bytes is None else spec.memory_bytes / spec.workers
     manners = {
-        (known.name, contender.name): manner(spec.engine, times[known.name, contender.name])
+        (known.name, contender.name): within(
+            manner(spec.engine, times[known.name, contender.name]), times[known.name, contender.name], share
+        )
         for known in facts
         for contender in spec.contenders
         if engine_of(spec, contender, known) == "fleet"
@@ -101,7 +104,7 @@ class _Survey:
         self.watch.tell(phase)
         while len(found) < len(wanted):
             for event in self.executor.poll(PATIENCE):
-                if event.kind in ("failed", "lost"):
+                if event.kind in ("failed", "full", "lost"):
                     raise jobs.failure(event, self.folder)
                 if event.kind == "done":
                     found[event.id] = read(self.folder / "facts" / f"{event.id}.json")

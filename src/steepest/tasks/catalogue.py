@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from steepest.errors import UnknownName
-from steepest.tasks import analytic, images, tables, texts
+from steepest.tasks import analytic, drift, images, tables, texts
 from steepest.tasks.entry import Entry
 from steepest.tasks.models import (
     BagOfWords,
@@ -50,6 +50,19 @@ CATALOGUE = (
         epochs=15,
         target=0.95,
         known_good=("adam", 0.0178),
+    ),
+    Entry(
+        name="drift-digits",
+        title="Digits that change as they are learned",
+        kind="images",
+        summary="The digits and their MLP; three times in a trial the pixels change places and the labels shift.",
+        data="digits",
+        network=partial(mlp, (64, 64, 10)),
+        make=drift.drifting_digits,
+        batch_size=32,
+        epochs=40.7,
+        target=0.94,
+        known_good=("adam", 0.0056),
     ),
     Entry(
         name="mnist-mlp",

@@ -67,7 +67,7 @@ class Varied(Task):
         names = [name for name in str(axes.get("augment", "none")).split("+") if name != "none"]
         self.__dict__.update(vars(task), **own, original=task, axes=axes, model=model)
         self.__dict__["changes"] = tuple(self._change(name) for name in names)
-        self.__dict__["changes_examples"] = bool(names) or "word-dropout" in axes
+        self.__dict__["changes_examples"] = task.changes_examples or bool(names) or "word-dropout" in axes
         first = self._pool.inputs[0]
         if "word-dropout" in axes and (first.is_floating_point() or first.ndim < 2):
             raise BadTask(f"word-dropout is for texts: the first input of {task.name} is no row of word numbers.")
@@ -103,9 +103,11 @@ class Varied(Task):
         return self.original.batch(splits, positions)
 
     def training_batch(self, splits: Splits, positions: np.ndarray, seed: int, start: int) -> Batch:
-        if not self.changes_examples:
-            return super().training_batch(splits, positions, seed, start)
-        changed = [self._changed(*self.batch(splits, row), seed, start + i) for i, row in enumerate(positions)]
+        original = self.original.training_batch
+        if not self.changes and "word-dropout" not in self.axes:
+            return original(splits, positions, seed, start)
+        steps = enumerate(positions, start)
+        changed = [self._changed(*original(splits, row[None], seed, k), seed, k) for k, row in steps]
         inputs = tuple(torch.cat(column) for column in zip(*(inputs for inputs, _ in changed), strict=True))
         return inputs, torch.cat([targets for _, targets in changed])
 

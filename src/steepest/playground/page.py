@@ -1,0 +1,132 @@
+"""The playground as one HTML file that needs nothing else: no network, no neighbour file, a strict content policy."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from steepest.files import write_bytes
+from steepest.language import Language, Text
+from steepest.optim import catalogue
+from steepest.playground.landscapes import Landscape, landscapes, line_data
+from steepest.playground.methods import METHODS, RATES, Method
+from steepest.playground.pack import facts, pack, room
+from steepest.playground.paths import STEPS, train
+from steepest.playground.stories import STORIES
+from steepest.report import bilingual, style
+from steepest.report.html import json_in_script
+
+STATIC = Path(__file__).with_name("static")
+SCRIPTS = ("data.js", "draw.js", "page.js")
+
+
+def write(path: Path, language: Language = "en") -> Path:
+    """Train everything there is to see and write the page; takes some seconds."""
+    write_bytes(path, page(language).encode())
+    return path
+
+
+def page(language: Language = "en") -> str:
+    """The page, with every path in it: under 3 MB."""
+    lands = landscapes()
+    paths, ends = pack(lands, train(METHODS, lands))
+    sheet, code = _sheet(), _script()
+    return _environment().get_template("playground.html").render(
+        language=language,
+        stories=STORIES,
+        lands=lands,
+        policy=f"default-src 'none'; script-src {_hash(code)}; style-src {_hash(sheet)}; base-uri 'none'; "
+        "form-action 'none'",
+        stylesheet=Markup(sheet),
+        script=Markup(code),
+        facts=Markup(json_in_script(_facts(lands, ends))),
+        paths=paths,
+    )  # fmt: skip
+
+
+def _facts(lands: tuple[Landscape, ...], ends: list[list[list[int]]]) -> dict[str, Any]:
+    """All that the script knows besides the paths."""
+    x, y = line_data()
+    return {
+        **facts(),
+        "steps": STEPS,
+        "rates": RATES,
+        "lands": [_land(land) for land in lands],
+        "methods": [{**_method(method), "ends": end} for method, end in zip(METHODS, ends, strict=True)],
+        "stories": [
+            {**asdict(story), "title": _pair(story.title), "text": _pair(story.text)} for story in STORIES
+        ],
+        "points": [[round(float(a), 3), round(float(b), 3)] for a, b in zip(x, y, strict=True)],
+        "dashes": [" ".join(map(str, dash)) for dash in style.DASHES],
+    }  # fmt: skip
+
+
+def _land(land: Landscape) -> dict[str, Any]:
+    return {
+        "name": land.name,
+        "title": _pair(land.title),
+        "about": _pair(land.about),
+        "axes": land.axes,
+        "window": land.window,
+        "room": room(land),
+        "starts": land.starts,
+        "minima": land.minima,
+        "shown": land.shown,
+    }
+
+
+def _method(method: Method) -> dict[str, Any]:
+    entry = catalogue.entry(method.name)
+    assert entry.rule is not None
+    look = style.FIXED[method.name]
+    return {
+        **asdict(method),
+        "title": entry.title,
+        "rule": entry.formula.replace(", g over a mini-batch", ""),
+        "state": entry.rule.state,
+        "colour": look.colour,
+        "dash": look.dash,
+    }
+
+
+def _pair(text: Text) -> dict[str, str]:
+    return {"en": text.en, "zh": text.zh}
+
+
+@cache
+def _sheet() -> str:
+    return f"{style.stylesheet()}\n{_read('playground.css')}"
+
+
+@cache
+def _script() -> str:
+    ours = "\n".join(_read(name) for name in SCRIPTS)
+    return f'(() => {{\n"use strict";\n{ours}\n}})();\n'
+
+
+def _hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
+def _read(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(STATIC),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(both=bilingual.both, show=bilingual.show, attribute=bilingual.attribute)
+    return environment

@@ -1,0 +1,130 @@
+// Drawing: the ground on a canvas, paths and charts as SVG, so that colours follow the theme by themselves.
+
+function shape(name, attributes = {}, text = "") {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  if (text) element.textContent = text;
+  return element;
+}
+
+const BANDS = 16;
+
+// Bands of equal height, darker uphill, with a line between them.
+function drawGround(canvas, heights) {
+  const { width, height } = canvas;
+  const { wide, high } = facts;
+  const ink = getComputedStyle(canvas).color.match(/[\d.]+/g).map(Number);
+  const at = (px, py) => {
+    const x = (px / (width - 1)) * (wide - 1), y = (1 - py / (height - 1)) * (high - 1);
+    const i = Math.min(wide - 2, Math.floor(x)), j = Math.min(high - 2, Math.floor(y));
+    const u = x - i, v = y - j, k = j * wide + i;
+    return (heights[k] * (1 - u) + heights[k + 1] * u) * (1 - v) + (heights[k + wide] * (1 - u) + heights[k + wide + 1] * u) * v;
+  };
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(width, height);
+  const above = new Int16Array(width).fill(-1);
+  for (let py = 0; py < height; py++) {
+    let left = -1;
+    for (let px = 0; px < width; px++) {
+      const band = Math.floor(at(px, py) * BANDS);
+      const edge = (left >= 0 && band !== left) || (above[px] >= 0 && band !== above[px]);
+      left = above[px] = band;
+      const k = 4 * (py * width + px);
+      [image.data[k], image.data[k + 1], image.data[k + 2]] = ink;
+      image.data[k + 3] = edge ? 90 : 6 + 5 * band;
+    }
+  }
+  context.putImageData(image, 0, 0);
+}
+
+const SIZE = { wide: 800, high: 600 };
+
+function place(window, x, y) {
+  const [x0, x1, y0, y1] = window;
+  return [((x - x0) / (x1 - x0)) * SIZE.wide, (1 - (y - y0) / (y1 - y0)) * SIZE.high];
+}
+
+function lineOf(window, path, until) {
+  const points = [];
+  for (let t = 0; t <= Math.min(until, path.end); t++) {
+    points.push(place(window, path.w[0][t], path.w[1][t]).map((v) => v.toFixed(1)).join());
+  }
+  return points.join(" ");
+}
+
+// ---- charts ----
+
+const EDGE = { left: 58, right: 12, top: 10, bottom: 30 };
+
+function tens(low, high) {
+  const first = Math.ceil(low - 1e-9), last = Math.floor(high + 1e-9), every = Math.max(1, Math.ceil((last - first) / 5));
+  const marks = [];
+  for (let power = first; power <= last; power += every) marks.push(power);
+  return marks;
+}
+
+const SUPERSCRIPT = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+const power = (k) => "10" + (k < 0 ? "⁻" : "") + String(Math.abs(k)).replace(/\d/g, (d) => SUPERSCRIPT[d]);
+
+// A chart over steps with a logarithmic height; `series` are {values, end, look}, with 0 where there is nothing.
+// Returns what moves the cursor.
+function logChart(svg, series, onPick) {
+  const wide = svg.clientWidth || 400, high = svg.clientHeight || 220;
+  svg.setAttribute("viewBox", `0 0 ${wide} ${high}`);
+  const known = series.flatMap(({ values, end }) => Array.from(values.slice(0, end + 1)).filter((v) => v > 0));
+  const low = Math.log10(Math.min(1, ...known)), top = Math.log10(Math.max(...known, 10 ** low * 10));
+  const X = (t) => EDGE.left + (t / facts.steps) * (wide - EDGE.left - EDGE.right);
+  const Y = (v) => EDGE.top + ((top - Math.log10(v)) / (top - low || 1)) * (high - EDGE.top - EDGE.bottom);
+  const parts = [];
+  for (const k of tens(low, top)) {
+    parts.push(shape("line", { class: "grid", x1: EDGE.left, x2: wide - EDGE.right, y1: Y(10 ** k), y2: Y(10 ** k) }));
+    parts.push(shape("text", { class: "tick", x: EDGE.left - 6, y: Y(10 ** k) + 4, "text-anchor": "end" }, power(k)));
+  }
+  for (let t = 0; t <= facts.steps; t += 50) {
+    parts.push(shape("text", { class: "tick", x: X(t), y: high - 9, "text-anchor": "middle" }, String(t)));
+  }
+  const line = ({ values, end }, until) => {
+    const points = [];
+    for (let t = 0; t <= Math.min(until, end); t++) if (values[t] > 0) points.push(`${X(t).toFixed(1)},${Y(values[t]).toFixed(1)}`);
+    return points.join(" ");
+  };
+  const lines = series.map((each) => {
+    parts.push(shape("polyline", { class: `ahead c${each.look.colour}`, points: line(each, facts.steps) }));
+    const done = shape("polyline", { class: `done c${each.look.colour}`, "stroke-dasharray": each.look.dash });
+    parts.push(done);
+    return done;
+  });
+  const cursor = shape("line", { class: "cursor", y1: EDGE.top, y2: high - EDGE.bottom });
+  svg.replaceChildren(...parts, cursor);
+  svg.onpointerdown = svg.onpointermove = (event) => {
+    if (event.type === "pointerdown" || event.buttons) {
+      onPick(((event.clientX - svg.getBoundingClientRect().left - EDGE.left) / (wide - EDGE.left - EDGE.right)) * facts.steps);
+    }
+  };
+  return (t) => {
+    cursor.setAttribute("x1", X(t));
+    cursor.setAttribute("x2", X(t));
+    series.forEach((each, i) => lines[i].setAttribute("points", line(each, t)));
+  };
+}
+
+// The points of the regression, and the line of each run at a step.
+function fitChart(svg, runs) {
+  const wide = svg.clientWidth || 400, high = svg.clientHeight || 220;
+  svg.setAttribute("viewBox", `0 0 ${wide} ${high}`);
+  const X = (x) => EDGE.left + x * (wide - EDGE.left - EDGE.right), Y = (y) => EDGE.top + ((6 - y) / 7) * (high - EDGE.top - EDGE.bottom);
+  const parts = [0, 2, 4, 6].flatMap((y) => [
+    shape("line", { class: "grid", x1: EDGE.left, x2: wide - EDGE.right, y1: Y(y), y2: Y(y) }),
+    shape("text", { class: "tick", x: EDGE.left - 6, y: Y(y) + 4, "text-anchor": "end" }, String(y)),
+  ]);
+  parts.push(...facts.points.map(([x, y]) => shape("circle", { class: "point", cx: X(x), cy: Y(y), r: 2.2 })));
+  const lines = runs.map(({ look }) => shape("line", { class: `done c${look.colour}`, "stroke-dasharray": look.dash, x1: X(0), x2: X(1) }));
+  svg.replaceChildren(...parts, ...lines);
+  const inside = (y) => Y(Math.max(-1, Math.min(6.5, y)));
+  return (t) =>
+    runs.forEach(({ path }, i) => {
+      const at = Math.min(t, path.end), w = path.w[0][at], b = path.w[1][at];
+      lines[i].setAttribute("y1", inside(b));
+      lines[i].setAttribute("y2", inside(w + b));
+    });
+}

@@ -17,6 +17,10 @@ from steepest.engine.workshop import EMPTY, Workshop
 from steepest.tasks.task import Task
 from steepest.types import Compiled, FleetTime, Lane, Shard, StepTime
 
+AT_ONCE = 8
+"""Steps of a fleet that are timed together, as they are trained: batches and coefficients are made for many at once."""
+SLOW = 0.01
+"""Seconds of a step from which on steps are timed one by one."""
 WARM_UP = 5
 """Steps that are not timed: the first ones build state, fill caches, and trace."""
 LANES_OF_A_SEED = 9
@@ -47,6 +51,7 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
         milliseconds=alone,
         state_bytes_per_parameter=trial.optimizer.state_bytes() / parameters,
         fleets=tuple(time for time in times if time is not None),
+        evaluation_milliseconds=_evaluation(lambda: trial.evaluate("valid")),
     )
 
 
@@ -83,9 +88,25 @@ def fleet_time(task: Task, shard: Shard, candidate: Candidate, workshop: Worksho
         return result
 
     fleet.updates.apply = timed  # type: ignore[method-assign]
-    whole = _milliseconds(lambda t: fleet.train(t - 1, t), most=40, seconds=0.25)
+    start = perf_counter()
+    for t in range(WARM_UP):
+        start = perf_counter()
+        fleet.train(t, t + 1)
+    k = AT_ONCE if perf_counter() - start < SLOW else 1
+    first = WARM_UP - k  # call 1 is for the next k steps
+    whole = _milliseconds(lambda t: fleet.train(first + t * k, first + (t + 1) * k), 40, seconds=0.25, warm_up=1) / k
     update = median(updates[WARM_UP:]) * 1e3 * share
-    return FleetTime(candidate.lanes, candidate.compiled, whole * share, update, _bytes_per_lane(fleet, before))
+    evaluation = 0.0 if candidate.compiled else _evaluation(lambda: fleet.evaluate("valid")) * share
+    size = _bytes_per_lane(fleet, before)
+    return FleetTime(candidate.lanes, candidate.compiled, whole * share, update, size, evaluation)
+
+
+def _evaluation(evaluate: Callable[[], object]) -> float:
+    """Milliseconds of the second of two: the first one traces."""
+    evaluate()
+    start = perf_counter()
+    evaluate()
+    return (perf_counter() - start) * 1e3
 
 
 def _bytes_per_lane(fleet: Fleet, before: int | None) -> float:
@@ -104,15 +125,15 @@ def first_fleet(task: Task, shard: Shard, lanes: int, workshop: Workshop = EMPTY
     return Fleet(task, shard, [all_lanes[place] for place in first], workshop)
 
 
-def _milliseconds(step: Callable[[int], object], most: int, seconds: float) -> float:
-    """The median over `most` steps t = 1, 2, …, or over those (at least three) that fit into `seconds`."""
+def _milliseconds(step: Callable[[int], object], most: int, seconds: float, warm_up: int = WARM_UP) -> float:
+    """The median over `most` calls t = 1, 2, …, or over those (at least three) that fit into `seconds`."""
     taken: list[float] = []
     t, began = 0, perf_counter()
     while len(taken) < 3 or (len(taken) < most and perf_counter() - began < seconds):
         t += 1
         start = perf_counter()
         step(t)
-        if t > WARM_UP:
+        if t > warm_up:
             taken.append((perf_counter() - start) * 1e3)
         else:
             began = perf_counter()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from steepest.api import Advice, Study, compare, open_study, recommend, resume
     from steepest.errors import SteepestError
+    from steepest.tasks.own_files import reference as from_file
     from steepest.tasks.task import Metric, Task
 
 __version__ = "0.1.0"
@@ -25,10 +26,14 @@ _HOME = {
     "Study": "steepest.api",
     "Task": "steepest.tasks.task",
     "compare": "steepest.api",
+    "from_file": "steepest.tasks.own_files",
     "open_study": "steepest.api",
     "recommend": "steepest.api",
     "resume": "steepest.api",
 }
+
+_CALLED = {"from_file": "reference"}
+"""Names that are others at home."""
 
 __all__ = [
     "Advice",
@@ -38,6 +43,7 @@ __all__ = [
     "Task",
     "__version__",
     "compare",
+    "from_file",
     "open_study",
     "recommend",
     "resume",
@@ -47,7 +53,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'steepest' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(_HOME[name]), _CALLED.get(name, name))
 
 
 def __dir__() -> list[str]:

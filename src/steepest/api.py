@@ -152,7 +152,7 @@ class Study(StudyReader):
 
 
 def compare(
-    tasks: Task | str | Path | Sequence[Task | str | Path],
+    tasks: Task | TaskRef | str | Path | Sequence[Task | TaskRef | str | Path],
     optimizers: str | Sequence[Any] | None = None,
     *,
     axes: Axes | None = None,
@@ -180,7 +180,8 @@ def compare(
 ) -> Study:
     """Train every optimizer at every rate on every seed, and return the study with its verdict.
 
-    `tasks`: a Task, the name of a built-in one, a file that defines `task`, or several of these.
+    `tasks`: a Task, the name of a built-in one, a file that defines `task`, a `steepest.from_file(…)`, or several of
+    these.
     `optimizers`: names of the catalogue ("adam", "adam:b2=0.99"), rules, `torch.optim` classes or factories; by default
     the methods of the textbooks. `budget`: "5m", "90s" or seconds; without it the default protocol runs in full.
     `rates`: try these in place of each optimizer's grid. `batch_sizes`: compare these too, at equal samples and at
@@ -208,7 +209,7 @@ def compare(
 
 
 def plan(
-    tasks: Task | str | Path | Sequence[Task | str | Path],
+    tasks: Task | TaskRef | str | Path | Sequence[Task | TaskRef | str | Path],
     optimizers: str | Sequence[Any] | None = None,
     *,
     axes: Axes | None = None,
@@ -472,7 +473,7 @@ TRIED = 30
 """Steps that `check` trains."""
 
 
-def check(task: Task | str | Path) -> dict[str, Any]:
+def check(task: Task | TaskRef | str | Path) -> dict[str, Any]:
     """Whether a task can be trained, and how, in seconds: its parts, some steps of Adam, and the engine that it gets.
 
     Raises BadTask, with one sentence, for whatever cannot be trained.

@@ -288,6 +288,8 @@ class FleetTime:
     """What of it the update takes."""
     bytes_per_lane: float = 0.0
     """What the fleet takes of memory while it trains, in equal parts; 0 where that is not known."""
+    evaluation_milliseconds: float = 0.0
+    """One evaluation of all its lanes on validation; 0 where it was not timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +303,8 @@ class StepTime:
     state_bytes_per_parameter: float
     fleets: tuple[FleetTime, ...] = ()
     """For the planner only: what fleets of several kinds take."""
+    evaluation_milliseconds: float = 0.0
+    """For the planner only: one evaluation on validation, alone; 0 where it was not timed."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StepTime:

@@ -49,7 +49,9 @@ def test_a_fleet_of_a_built_in_task_moves_as_each_alone(entry):
             if fleet.is_random:
                 continue
             end = Layout.of(trial.model).row(trial.model)
-            assert (torch.tensor(alone) - of_fleet).abs().max() <= 1e-9 * max(1.0, max(map(abs, alone)))
+            assert (torch.tensor(alone, dtype=torch.float64) - of_fleet).abs().max() <= 1e-9 * max(
+                1.0, max(map(abs, alone))
+            )
             assert (end - weights).norm() <= 1e-9 * (end - start).norm()
     torch.set_num_threads(threads)
     assert torch.isfinite(losses).all()

@@ -57,6 +57,7 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
         milliseconds=alone,
         state_bytes_per_parameter=trial.optimizer.state_bytes() / parameters,
         fleets=tuple(time for time in times if time is not None),
+        evaluation_milliseconds=_evaluation(lambda: trial.evaluate("valid")),
     )
 
 
@@ -92,8 +93,17 @@ def fleet_time(task: Task, shard: Shard, candidate: Candidate, workshop: Worksho
             fleet.updates.apply(fleet.flat, gradients, fleet.state, c)
 
     update_alone = min(_milliseconds(update, most=100, seconds=0.05), MOST_OF_IT * whole)
+    evaluation = 0.0 if candidate.compiled else _evaluation(lambda: fleet.evaluate("valid")) * share
     size = _bytes_per_lane(fleet, before)
-    return FleetTime(candidate.lanes, candidate.compiled, whole * share, update_alone * share, size)
+    return FleetTime(candidate.lanes, candidate.compiled, whole * share, update_alone * share, size, evaluation)
+
+
+def _evaluation(evaluate: Callable[[], object]) -> float:
+    """Milliseconds of the second of two: the first one traces."""
+    evaluate()
+    start = perf_counter()
+    evaluate()
+    return (perf_counter() - start) * 1e3
 
 
 def _bytes_per_lane(fleet: Fleet, before: int | None) -> float:

@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 from steepest.errors import BudgetTooSmall
 from steepest.language import Text, say
 from steepest.selection import rungs as rungs_at
-from steepest.study.manner import Manner, Manners, step_milliseconds
+from steepest.study.manner import Manner, Manners, evaluation_milliseconds, step_milliseconds
 from steepest.study.planner import (
     batch_size_of,
     cut,
@@ -161,7 +161,8 @@ def stages(
 def shard_seconds(
     run: RunPlan, facts: TaskFacts, time: StepTime, lanes: int, rungs: Sequence[Rung] = (), rates: int = 1
 ) -> float:
-    """Forecast for one shard: its steps, and its evaluations, a forward pass of which costs a third of a step.
+    """Forecast for one shard: its steps, and its evaluations. Where these were not timed, one costs as many thirds of a
+    step as it takes passes.
 
     `rates`: lanes of a seed, where some are stopped at `rungs`.
     """
@@ -170,11 +171,13 @@ def shard_seconds(
     plain = Manner(run.engine)  # what evaluates a model is not compiled
     milliseconds, start, going = 0.0, 0, lanes
     for stop, kept in (*rungs, (run.steps, 0)):
-        evaluations = sum(start < step <= stop for step in run.evaluate_at)
-        passes = max(1.0, facts.n_valid / batch) * evaluations
-        passes += max(1.0, facts.n_test / batch) if stop == run.steps else 0.0
+        evaluations: float = sum(start < step <= stop for step in run.evaluate_at)
+        evaluations += facts.n_test / facts.n_valid if stop == run.steps else 0.0
         milliseconds += (stop - start) * step_milliseconds(manner, time, going)
-        milliseconds += passes / 3 * step_milliseconds(plain, time, going)
+        milliseconds += evaluations * (
+            evaluation_milliseconds(plain, time, going)
+            or max(1.0, facts.n_valid / batch) / 3 * step_milliseconds(plain, time, going)
+        )
         start, going = stop, max(1, lanes * kept // rates)
     return milliseconds / 1000
 

@@ -126,6 +126,14 @@ def step_milliseconds(manner: Manner, time: StepTime, lanes: int) -> float:
     return count * fleet.milliseconds * (BY_ITSELF + (1 - BY_ITSELF) * share)
 
 
+def evaluation_milliseconds(manner: Manner, time: StepTime, lanes: int) -> float:
+    """Forecast of one evaluation of so many lanes; 0 where none was timed."""
+    fleet = plain(time)
+    if manner.engine == "solo" or fleet is None or not fleet.evaluation_milliseconds:
+        return lanes * time.evaluation_milliseconds
+    return fleet.evaluation_milliseconds * lanes / fleet.lanes
+
+
 def _is(fleet: FleetTime, manner: Manner) -> bool:
     return fleet.compiled == manner.compiled
 

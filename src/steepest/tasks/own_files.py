@@ -28,14 +28,19 @@ OPTIONS = ("target", "text", "kind", "size")
 
 
 def reference(
-    path: Path, *, target: str | None = None, text: str | None = None, kind: str | None = None, size: int | None = None
+    path: Path | str,
+    *,
+    target: str | None = None,
+    text: str | None = None,
+    kind: str | None = None,
+    size: int | None = None,
 ) -> TaskRef:
     """How workers find the task in a file or folder: where it is, what it holds now, and what was said of it.
 
     `target` is the column to be told and `text` one of texts to tell it from; `kind` is "classification" or
     "regression", if it is not to be guessed; `size` is what pictures are brought to. Raises BadTask or BadSetting.
     """
-    path = path.expanduser().resolve()
+    path = Path(path).expanduser().resolve()
     given = {"target": target, "text": text, "kind": kind, "size": None if size is None else str(size)}
     options = {name: value for name, value in given.items() if value is not None}
     what = _what(path)

@@ -30,7 +30,7 @@ MAY = {
     | {"axes", "contenders", "optim", "tasks", "engine", "study", "reading", "report", "verdict", "adapters"},
     "playground": BASE | {"files", "optim", "report"},
     "why": BASE | {"files", "tasks", "engine", "study", "verdict", "report", "reading"},
-    "articles": BASE | {"files", "tasks", "study", "verdict", "report", "reading", "api", "why"},
+    "articles": BASE | {"files", "optim", "tasks", "engine", "study", "verdict", "report", "reading", "api", "why"},
     "commands": BASE | {"articles", "why"},
     "doctor": BASE | {"engine", "optim", "study", "tasks"},
     "pages": BASE,

@@ -105,7 +105,7 @@ class Study(StudyReader):
 
     @cached_property
     def best(self) -> Advice:
-        """The winner of the study's first task; of a tie, the member with the best mean."""
+        """What to use on the study's first task: the best, or of a tie one that is far quicker."""
         return self.advice()
 
     def advice(self, task: str | None = None, optimizer: str | None = None, framework: str = "torch") -> Advice:
@@ -119,7 +119,7 @@ class Study(StudyReader):
         if name not in verdicts:
             raise UnknownName.among("task in this study", name, verdicts)
         standings = {standing.contender: standing for standing in verdicts[name].standings}
-        chosen = verdicts[name].best if optimizer is None else optimizer
+        chosen = verdicts[name].advised if optimizer is None else optimizer
         if chosen not in standings:
             raise UnknownName.among("contender in this study", chosen, standings)
         rate = standings[chosen].rate

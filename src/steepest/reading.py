@@ -50,7 +50,7 @@ class StudyReader:
     @cached_property
     def view(self) -> dict[str, Any]:
         """All that text and page show: rounded, with units, ready for JSON."""
-        return view(self.record, self.verdict, self.traces)
+        return view(self.record, self.verdict, self.traces, self.probes)
 
     def text(self, language: Language = "en") -> str:
         """The verdict in words and tables, in colour where standard output is a terminal that wants it."""

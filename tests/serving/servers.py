@@ -23,7 +23,7 @@ class Running:
         self.keys, self.library, self.used = Keys(), Library(place), 0
         self.socket = bind(0)
         self.port = self.socket.getsockname()[1]
-        self.uvicorn = server(Guard(application(self.library), self.keys, self._count))
+        self.uvicorn = server(Guard(application(self.library), self.keys, self._count), self.library)
 
     def _count(self) -> None:
         self.used += 1

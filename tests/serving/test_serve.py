@@ -44,7 +44,6 @@ def test_no_study_is_one_sentence(tmp_path, capsys):
 
 def test_a_port_that_is_taken_is_one_sentence(place, capsys):
     with bind(0) as taken:
-        taken.listen()
         port = taken.getsockname()[1]
         said = refused(["serve", str(place), "--port", str(port), "--no-open"], capsys)
         assert str(port) in said

@@ -27,6 +27,7 @@ Made by `steepest claims` from the studies named at the end; nothing here is typ
 Two texts stand behind this program: (A) a study of AdaGrad, RMSProp and Adam against SGD with a fixed rate, told
 without figures, and (B) a tutorial that prints the formulas of seven methods. Each of their claims was turned into a
 hypothesis with a measure, tasks and a bound before the studies below were run, and is judged by that and nothing else.
+(A first run was in view while the hypotheses were written; what stands here is a second run, with seeds of its own.)
 
 A claim is **supported** if every figure bears it out, with its whole 95 % interval; **not supported** if none does;
 **mixed** otherwise. "Open" is a figure whose interval holds both answers. A *practical margin* is the difference that

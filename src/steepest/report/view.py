@@ -7,17 +7,18 @@ hostile, is ever a key; names and sentences are made safe to show by `one_line`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from steepest.language import Text
 from steepest.report import curves
 from steepest.report.domains import forest_domain, loss_domain, metric_domains, rate_domain
+from steepest.report.probes import probe_figures
 from steepest.report.rounding import decimals_for, one_line, significant
 from steepest.report.standing import show_standing
 from steepest.report.style import COLOURS, DASHES, MARKERS, styles
-from steepest.types import Contender, Outcome, StudyRecord, Trace
+from steepest.types import Contender, Outcome, ProbeTrace, StudyRecord, Trace
 from steepest.verdict import numbers
 from steepest.verdict.nouns import Claim, TaskVerdict, Verdict
 from steepest.verdict.terms import term
@@ -30,10 +31,13 @@ LONG = 60
 """The longest that is shown in full within a sentence."""
 
 
-def view(study: StudyRecord, verdict: Verdict, traces: Mapping[str, Trace]) -> dict[str, Any]:
+def view(
+    study: StudyRecord, verdict: Verdict, traces: Mapping[str, Trace], probes: Sequence[ProbeTrace] = ()
+) -> dict[str, Any]:
     """Everything that is shown of a study, as plain JSON values.
 
     traces: shard id → curves; shards that are missing (a study still running) are left out of the curves only.
+    probes: looks into trials, where anyone has had any.
     """
     looks, say = styles(study.contenders), _sayer(study)
     failed = sum(result.outcome not in (Outcome.OK, Outcome.STOPPED) for result in study.results)
@@ -57,7 +61,14 @@ def view(study: StudyRecord, verdict: Verdict, traces: Mapping[str, Trace]) -> d
             for contender, look in zip(study.contenders, looks, strict=True)
         ],
         "palette": {"colours": [list(pair) for pair in COLOURS], "dashes": [list(dash) for dash in DASHES]},
-        "tasks": [{"index": i, **_task(study, task, traces, say)} for i, task in enumerate(verdict.tasks)],
+        "tasks": [
+            {
+                "index": i,
+                **_task(study, task, traces, say),
+                "probes": probe_figures(probes, task.task.name, study.contenders),
+            }
+            for i, task in enumerate(verdict.tasks)
+        ],
         "tallies": [
             {**asdict(tally), "contender": _index(study.contenders, tally.contender)} for tally in verdict.tallies
         ],

@@ -13,6 +13,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,12 @@ class Feed:
                 await self._read()
             assert self._current is not None
             return self._current
+
+    async def prepare(self) -> None:
+        """Read the study and make its page before anybody asks; what is wrong with it is said to who asks."""
+        with suppress(SteepestError, sqlite3.Error, OSError):
+            snapshot = await self.snapshot()
+            await asyncio.to_thread(snapshot.page, "en")
 
     async def events(self, version: int) -> AsyncIterator[bytes]:
         """Server-sent events for a page that shows `version`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
@@ -44,7 +45,7 @@ def serve(place: Path, port: int = 0, open_browser: bool = True, say: Callable[[
     if open_browser and has_screen():
         threading.Thread(target=webbrowser.open, args=(first,), daemon=True).start()
     with listening, suppress(KeyboardInterrupt):
-        server(guard).run(sockets=[listening])
+        server(guard, library).run(sockets=[listening])
 
 
 def bind(port: int) -> socket.socket:
@@ -55,6 +56,7 @@ def bind(port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
+        listening.listen(128)  # who comes before the server is ready waits, and is not turned away
     except OSError as error:
         listening.close()
         reason = (error.strerror or str(error)).lower()
@@ -62,8 +64,21 @@ def bind(port: int) -> socket.socket:
     return listening
 
 
-def server(guard: Guard) -> uvicorn.Server:
-    """uvicorn with our limits, saying nothing of its own."""
+class Server(uvicorn.Server):
+    """uvicorn that reads a study as soon as it listens, so that a large one is ready when its page is opened."""
+
+    library: Library | None = None
+    reading: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        feed = self.library.feed(self.library.only) if self.library and self.library.only else None
+        if feed is not None:
+            self.reading = asyncio.create_task(feed.prepare())
+
+
+def server(guard: Guard, library: Library | None = None) -> Server:
+    """uvicorn with our limits, saying nothing of its own. library: what is read at once, if it is a single study."""
     config = uvicorn.Config(
         guard,
         http=PatientProtocol,
@@ -81,7 +96,9 @@ def server(guard: Guard) -> uvicorn.Server:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=1,
     )
-    return uvicorn.Server(config)
+    one = Server(config)
+    one.library = library
+    return one
 
 
 def has_screen() -> bool:

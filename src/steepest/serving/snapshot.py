@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from steepest.files import read_trace
+from steepest.files import read_probes, read_trace
 from steepest.language import Language
 from steepest.report import html
 from steepest.report.trials import Block, trials
@@ -62,5 +62,6 @@ class StudyFolder:
         for shard in sorted(wanted - self._traces.keys()):
             self._traces[shard] = read_trace(self.folder / "curves" / f"{shard}.npz")
         traces = {shard: trace for shard, trace in self._traces.items() if shard in wanted}
-        shown = view(record, decide(record, traces=traces), traces)
+        probes = tuple(read_probes(path) for path in sorted((self.folder / "probes").glob("*.npz")))
+        shown = view(record, decide(record, traces=traces, probes=probes), traces, probes)
         return Snapshot(version, record, shown, trials(record, traces, self._blocks))

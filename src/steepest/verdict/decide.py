@@ -15,6 +15,7 @@ from steepest.errors import BadSetting
 from steepest.rng import generator
 from steepest.types import ProbeTrace, StudyRecord, Trace
 from steepest.verdict import axes, claims, diagnostics
+from steepest.verdict.advice import advised
 from steepest.verdict.curves import stall_level, start_level
 from steepest.verdict.diagnosis import diagnose
 from steepest.verdict.everywhere import everywhere
@@ -127,6 +128,7 @@ def judge(
         correlation=family.correlation,
         looks=study.protocol.looks if study.protocol.until_sure else (),
         start=None if start is None else best.sign * start,
+        advised=advised(standings).contender,
     )
     mine = [contender for contender in study.contenders if contender.name in entrants]
     of_axes = axes.effects(mine, entrants, judged, 1 - confidence, family.paired, look)

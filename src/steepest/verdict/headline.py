@@ -38,7 +38,8 @@ def headline(scene: Scene) -> Iterator[Claim]:
         yield from (unsure(scene, item) for item in scene.unsure[:1] if not (scene.ties or scene.behind))
         if best.failed_replicates:
             yield failure(scene, best)
-        yield from (edge(scene, each) for each in scene.found(AtEdge) if each.contender == best.contender)
+        first = {best.contender, scene.advised.contender}
+        yield from (edge(scene, each) for each in scene.found(AtEdge) if each.contender in first)
         yield from rate(scene)
         yield from leaner(scene)
 
@@ -86,7 +87,7 @@ def too_early(scene: Scene) -> Claim:
 
 def use(scene: Scene) -> Claim:
     """What to use, and whether something else would do as well."""
-    best = scene.best
+    best = scene.advised
     assert best.quality is not None
     take = Text(best.contender, best.contender)
     if best.rate is not None:
@@ -99,6 +100,15 @@ def use(scene: Scene) -> Claim:
         level=scene.reached(best.quality.value),
         n=best.replicates,
     )
+    if best is not scene.best and best.seconds and scene.best.seconds:
+        reached = say(
+            "{reached}, and a run takes {quick} where one of {first}, which has the best mean, takes {slow}",
+            "{reached}，训练一次只需 {quick}，而均值最好的 {first} 要 {slow}",
+            reached=reached,
+            quick=numbers.duration(best.seconds),
+            first=scene.best.contender,
+            slow=numbers.duration(scene.best.seconds),
+        )
     if not scene.ties:
         says = say("{title}: use {take}; {reached}.", "{title}：请用 {take}；{reached}。",
                    title=scene.title, take=take, reached=reached)  # fmt: skip
@@ -202,7 +212,7 @@ def yardstick(scene: Scene) -> Iterator[Claim]:
 
 def rate(scene: Scene) -> Iterator[Claim]:
     """How much care the rate needs; nothing where only one was tried."""
-    best = scene.best
+    best = scene.advised
     if best.rate is None or best.safe_rates is None or len(best.points) < 2:
         return
     low, high = map(numbers.rate, best.safe_rates)
@@ -243,7 +253,7 @@ def rate(scene: Scene) -> Iterator[Claim]:
 
 def leaner(scene: Scene) -> Iterator[Claim]:
     """What is as good as far as the data can tell, and needs less memory."""
-    mine = scene.best.state_bytes_per_parameter
+    mine = scene.advised.state_bytes_per_parameter
     lean = [(item.state_bytes_per_parameter, item) for item in scene.ties if item.state_bytes_per_parameter is not None]
     if mine is None or not lean:
         return
@@ -258,24 +268,24 @@ def leaner(scene: Scene) -> Iterator[Claim]:
             "{theirs:.3g} bytes for each of the model's parameters where {best} keeps {mine:.3g}",
             "为模型的每个参数保存 {theirs:.3g} 字节，而 {best} 保存 {mine:.3g} 字节",
             theirs=theirs,
-            best=scene.best.contender,
+            best=scene.advised.contender,
             mine=mine,
         )
         if theirs
         else say(
             "nothing between steps where {best} keeps {mine:.3g} bytes for each of the model's parameters",
             "在两步之间什么也不保存，而 {best} 为模型的每个参数保存 {mine:.3g} 字节",
-            best=scene.best.contender,
+            best=scene.advised.contender,
             mine=mine,
         )
     )
     says = say("{which} is {who}: it keeps {keeps}.", "{which} {who}：它{keeps}。",
                which=which, who=item.contender, keeps=keeps)  # fmt: skip
-    yield Claim(says, {"bytes": theirs, "bytes_of_best": mine}, scene.keys(scene.best, item), "use")
+    yield Claim(says, {"bytes": theirs, "bytes_of_best": mine}, scene.keys(scene.advised, item), "use")
 
 
 def _figures(scene: Scene) -> dict[str, float | int | str | None]:
-    quality = scene.best.quality
+    quality = scene.advised.quality
     assert quality is not None
-    figures = {"rate": scene.best.rate, "quality": quality.value, "low": quality.low, "high": quality.high}
+    figures = {"rate": scene.advised.rate, "quality": quality.value, "low": quality.low, "high": quality.high}
     return {**figures, "n": quality.n}

@@ -200,6 +200,8 @@ class TaskVerdict:
     """Numbers of repeats after which a study that ends once it is sure is looked at; empty where that is fixed."""
     start: float | None = None
     """Validation metric of an untrained model, raw; None without curves."""
+    advised: str = ""
+    """What to use: the best, or, among those that cannot be told from it, one that is far quicker. See `advice`."""
 
     @property
     def settled(self) -> bool:

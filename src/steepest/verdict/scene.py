@@ -43,6 +43,12 @@ class Scene:
         return self.verdict.standings[0]
 
     @property
+    def advised(self) -> Standing:
+        """The one to use."""
+        name = self.verdict.advised or self.best.contender
+        return next(item for item in self.verdict.standings if item.contender == name)
+
+    @property
     def others(self) -> tuple[Standing, ...]:
         return self.verdict.standings[1:]
 

@@ -20,8 +20,23 @@ function drawn(tag, attributes = {}, ...children) {
   return node;
 }
 
+const MANY = 4000; // trials from which figures are drawn one frame after the other
+const SLICE_OF_FRAME = 25; // milliseconds
+
+/** Calls functions that draw: at once, or a few a frame where they have so much to draw that the page would stall. */
+function drawInTurn(functions) {
+  const queue = [...functions];
+  const many = view.study.trials > MANY && !printing;
+  const some = () => {
+    const until = many ? performance.now() + SLICE_OF_FRAME : Infinity;
+    while (queue.length && performance.now() < until) queue.shift()();
+    if (queue.length) requestAnimationFrame(some);
+  };
+  some();
+}
+
 function redrawAll() {
-  for (const redraw of redraws) redraw();
+  drawInTurn(redraws);
 }
 
 // ---- languages --------------------------------------------------------------------------------------------------
@@ -37,7 +52,7 @@ function word(thing, key) {
 }
 
 const STAGES = { grid: "网格", refine: "细化", extend: "扩展" };
-const OUTCOMES = { ok: "完成", diverged: "发散", nonfinite: "非有限", oom: "内存不足", error: "出错", killed: "被终止", timeout: "超时" };
+const OUTCOMES = { ok: "完成", stopped: "提前停止", diverged: "发散", nonfinite: "非有限", oom: "内存不足", error: "出错", killed: "被终止", timeout: "超时" };
 
 function stageName(stage) {
   return both(stage, STAGES[stage] ?? stage);
@@ -181,7 +196,7 @@ function isolate(task, index) {
   if (index === null) chosen.clear();
   else if (!chosen.delete(index)) chosen.add(index);
   remember(`show-${task.index}`, [...chosen].join("."), "");
-  for (const watcher of watchers) watcher();
+  drawInTurn(watchers);
 }
 
 /** Names to click, in the order of the ranking; `changed` is called whenever any figure of the task changes them. */

@@ -9,7 +9,7 @@ const GROUPS = {
   seed: ["seed", "随机种子"],
   outcome: ["outcome", "结局"],
 };
-const OUTCOME_SLOTS = { ok: 4, diverged: 3, nonfinite: 7, oom: 2, error: 5, killed: 0, timeout: 6 };
+const OUTCOME_SLOTS = { ok: 4, stopped: 1, diverged: 3, nonfinite: 7, oom: 2, error: 5, killed: 0, timeout: 6 };
 
 /** Distinct values in increasing order. */
 function distinct(values) {
@@ -49,14 +49,16 @@ function learningFigure(figure) {
   /** What the selects offer, from the trials that there are. */
   function offerAll(trials) {
     const any = ["", both("all", "全部")];
-    const rates = distinct(trials.map((trial) => trial.rate));
+    const rates = once(trials, "rates", () => distinct(trials.map((trial) => trial.rate)));
+    const seeds = once(trials, "seeds", () => distinct(trials.map((trial) => trial.seed)));
+    const outcomes = once(trials, "outcomes", () => distinct(trials.map((trial) => trial.outcome)));
     const schedules = distinct(view.contenders.map((contender) => contender.schedule));
     const groups = Object.entries(GROUPS).filter(([by]) => by !== "schedule" || schedules.length > 1);
     offerOptions(figure, state, "group", groups.map(([by, names]) => [by, both(...names)]));
     offerOptions(figure, state, "rate", [["best", both("recommended", "推荐的")], any, ...rates.map((rate) => [rate, rateName(rate)])]);
     offerOptions(figure, state, "schedule", schedules.length > 1 ? [any, ...schedules.map((name) => [name, name])] : [any]);
-    offerOptions(figure, state, "seed", [any, ...distinct(trials.map((trial) => trial.seed)).map((seed) => [seed, String(seed)])]);
-    offerOptions(figure, state, "outcome", [any, ...distinct(trials.map((trial) => trial.outcome)).map((name) => [name, outcomeName(name)])]);
+    offerOptions(figure, state, "seed", [any, ...seeds.map((seed) => [seed, String(seed)])]);
+    offerOptions(figure, state, "outcome", [any, ...outcomes.map((name) => [name, outcomeName(name)])]);
     offer(figure, "y", hasLog(task, state.quantity));
     offer(figure, "span", state.quantity === "valid_metric");
     figure.querySelector("[value=seconds]").hidden = task.standings.some((standing) => !standing.milliseconds);
@@ -89,7 +91,7 @@ function learningFigure(figure) {
   }
 
   function describeGroup(group) {
-    const failed = group.trials.filter((trial) => trial.outcome !== "ok").length;
+    const failed = group.trials.filter((trial) => !["ok", "stopped"].includes(trial.outcome)).length;
     const rates = distinct(group.trials.map((trial) => trial.rate));
     const parts = [both(`${group.trials.length} trials`, `${group.trials.length} 次训练`)];
     if (state.group !== "rate" && rates.length === 1) parts.unshift(`${both("rate", "学习率")} ${rateName(rates[0])}`);

@@ -25,10 +25,10 @@ function diagnosisFigure(section) {
       const lines = series.map((line) => {
         const contender = view.contenders[line.contender];
         const look = { colour: colourOf(contender), dash: view.palette.dashes[contender.dash], width: 1.8 };
-        return { label: contender.label, key: line.contender, x: line.steps, mid: line.mid, low: line.low, high: line.high, ...look, detail: [] };
+        return { label: contender.label, key: line.contender, x: line.steps, mid: line.mid, low: line.low, high: line.high, n: line.n, ...look, detail: [] };
       });
-      const unit = probe.unit ?? "";
-      lineChart(chart, lines, { title: both("step", "步"), log: false }, { ...y, log: Boolean(probe.log), worse: "high", unit, title: unit, band: both("10–90 % of trials", "10–90 % 的训练") }, (line) => isolate(task, line.key));
+      const unit = word(probe, "unit") ?? "";
+      lineChart(chart, lines, { title: both("step", "步"), log: false }, { ...y, log: Boolean(probe.log), worse: "high", unit: "", title: unit, band: both("least and greatest", "最小与最大") }, (line) => isolate(task, line.key));
     });
   }
 

@@ -2,15 +2,30 @@
 
 const unpacked = new WeakMap(); // block → its trials
 const curvesOf = new WeakMap(); // packed curves → values
+const allTrials = new Map(); // task → its trials
+const findings = new WeakMap(); // array of trials → what was found in it
+const grids = new WeakMap(); // block → the steps of its evaluations as text
 
-/** All trials of a task, in the order of their shards. */
+/** All trials of a task, in the order of their shards: the same array until there are more of them. */
 function trialsOf(task) {
-  const found = [];
-  for (const [shard, block] of Object.entries(data.trials[task.index] ?? {})) {
+  const blocks = Object.entries(data.trials[task.index] ?? {});
+  const known = allTrials.get(task.index);
+  if (known && known.blocks === blocks.length) return known.trials;
+  const trials = [];
+  for (const [shard, block] of blocks) {
     if (!unpacked.has(block)) unpacked.set(block, unpack(shard, block));
-    found.push(...unpacked.get(block));
+    trials.push(...unpacked.get(block));
   }
-  return found;
+  allTrials.set(task.index, { blocks: blocks.length, trials });
+  return trials;
+}
+
+/** What a function finds in an array of trials, found once. */
+function once(trials, name, find) {
+  if (!findings.has(trials)) findings.set(trials, new Map());
+  const known = findings.get(trials);
+  if (!known.has(name)) known.set(name, find(trials));
+  return known.get(name);
 }
 
 function unpack(shard, block) {
@@ -48,14 +63,24 @@ function decode({ low, high, log, codes }) {
  */
 function summarise(trials, quantity, how, worstIsHigh, scale) {
   const columns = new Map();
-  for (const trial of trials) {
-    const values = curve(trial, quantity);
-    const factor = scale(trial);
-    trial.block.at.forEach((step, i) => {
+  const placed = new Map(); // steps and scale → their columns, which most trials share
+  const columnsOf = (block, factor) => {
+    if (!grids.has(block)) grids.set(block, block.at.join());
+    const key = `${factor} ${grids.get(block)}`;
+    if (placed.has(key)) return placed.get(key);
+    const found = block.at.map((step) => {
       const x = Number((step * factor).toPrecision(6));
       if (!columns.has(x)) columns.set(x, []);
-      columns.get(x).push(values[i]);
+      return columns.get(x);
     });
+    placed.set(key, found);
+    return found;
+  };
+  let [block, found] = [null, null];
+  for (const trial of trials) {
+    const values = curve(trial, quantity);
+    if (trial.block !== block) [block, found] = [trial.block, columnsOf(trial.block, scale(trial))];
+    for (let i = 0; i < found.length; i++) found[i].push(values[i]);
   }
   const x = [...columns.keys()].sort((a, b) => a - b);
   const rows = x.map((at) => (how === "mean" ? meanOf(columns.get(at)) : quantilesOf(columns.get(at), worstIsHigh)));

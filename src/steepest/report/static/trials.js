@@ -37,22 +37,23 @@ function trialsTable(pairs) {
 
 /** Whether every word that the reader looks for stands somewhere in a trial's row. */
 function found(trial, words) {
-  const text = `${view.contenders[trial.contender].name} ${rateName(trial.rate)} seed ${trial.seed} ${trial.stage} ${trial.outcome} ${stageName(trial.stage)} ${outcomeName(trial.outcome)}`.toLowerCase();
-  return words.every((part) => text.includes(part));
+  const [stage, outcome] = [`${trial.stage} ${STAGES[trial.stage] ?? ""}`, `${trial.outcome} ${OUTCOMES[trial.outcome] ?? ""}`];
+  trial.text ??= `${view.contenders[trial.contender].name} ${rateName(trial.rate)} seed ${trial.seed} ${stage} ${outcome}`.toLowerCase();
+  return words.every((part) => trial.text.includes(part));
 }
 
 function trialsFigure(figure) {
   const task = view.tasks[figure.dataset.task];
   const place = `trials-${task.index}`;
   const { chosen, watchers } = selections[task.index];
-  const state = controls(figure, refresh);
+  const state = controls(figure, narrow);
   const box = figure.querySelector(".rows");
   const clear = figure.querySelector(".clear");
   const [head, body, space] = [element("div", { class: "rows-head", role: "rowgroup" }), element("div", { class: "rows-body", role: "rowgroup", tabindex: "0" }), element("div", { class: "rows-space", role: "presentation" })];
   const sorting = { key: "", down: false };
   [sorting.key, sorting.down] = [recallSort()[0], recallSort()[1]];
   let [all, shown, compared, focus] = [[], [], recallCompared(), -1];
-  const coordinates = parallel(figure, task, place, () => (filter(), paintRows(), tally()));
+  const coordinates = parallel(figure, task, place, () => narrow());
   body.append(space);
   box.append(head, body);
 
@@ -70,15 +71,21 @@ function trialsFigure(figure) {
     all = trialsOf(task);
     const any = ["", both("all", "全部")];
     offerOptions(figure, state, "contender", [any, ...task.standings.map(({ contender }) => [contender, view.contenders[contender].label])]);
-    offerOptions(figure, state, "stage", [any, ...distinct(all.map((trial) => trial.stage)).map((stage) => [stage, stageName(stage)])]);
-    offerOptions(figure, state, "outcome", [any, ...distinct(all.map((trial) => trial.outcome)).map((name) => [name, outcomeName(name)])]);
+    offerOptions(figure, state, "stage", [any, ...once(all, "stages", () => distinct(all.map((trial) => trial.stage))).map((stage) => [stage, stageName(stage)])]);
+    offerOptions(figure, state, "outcome", [any, ...once(all, "outcomes", () => distinct(all.map((trial) => trial.outcome))).map((name) => [name, outcomeName(name)])]);
     coordinates.prepare(all);
-    filter();
     heads();
-    paintRows();
-    tally();
+    narrow();
     compareTrials(figure, task, compared.map((id) => all.find((trial) => trial.id === id)).filter(Boolean), compare);
     describe(figure, both("All trials", "全部训练"), () => trialsTable(shown.map((trial) => [task, trial])));
+  }
+
+  /** The reader wants to see other trials than before. */
+  function narrow() {
+    filter();
+    box.setAttribute("aria-rowcount", String(shown.length + 1));
+    paintRows();
+    tally();
   }
 
   function filter() {
@@ -114,7 +121,6 @@ function trialsFigure(figure) {
       row.append(element("span", { role: "columnheader", "aria-sort": sorted, class: column.number ? "n" : "" }, button));
     }
     head.replaceChildren(row);
-    box.setAttribute("aria-rowcount", String(shown.length + 1));
   }
 
   function paintRows() {
@@ -174,14 +180,14 @@ function trialsFigure(figure) {
   });
   clear.addEventListener("click", () => {
     for (const control of figure.querySelectorAll(".filters [data-control]")) {
-      control.value = "";
-      control.dispatchEvent(new Event("input"));
+      [control.value, state[control.dataset.control]] = ["", ""];
+      remember(`${place}.${control.dataset.control}`, "", "");
     }
-    isolate(task, null);
     coordinates.release();
+    if (chosen.size) isolate(task, null);
   });
   let frame = 0;
   body.addEventListener("scroll", () => (frame ||= requestAnimationFrame(() => ((frame = 0), paintRows()))));
-  watchers.push(refresh);
+  watchers.push(narrow);
   whenSized(box, refresh);
 }

@@ -1,0 +1,71 @@
+"""Of those that cannot be told from the best, the quickest is advised; nothing that is behind ever is."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from verdict.factory import Shape, synthetic_study
+
+from steepest.verdict.advice import ALIKE, QUICKER, advised
+from steepest.verdict.decide import decide
+
+SHAPES = [
+    Shape("slow", 0.9712, 1e-2, noise=0.004),
+    Shape("quick", 0.9710, 1e-2, noise=0.004),
+    Shape("lean", 0.9708, 1e-2, noise=0.004),
+    Shape("poor", 0.80, 1e-2, noise=0.004),
+]
+
+
+@pytest.fixture(scope="module")
+def standings():
+    study, _ = synthetic_study(SHAPES, reference="slow", evaluations=2)
+    found = decide(study).tasks[0].standings
+    assert [item.status for item in found] == ["best", "tie", "tie", "behind"]
+    return found
+
+
+def costing(standings, seconds, state=(4.0, 4.0, 4.0, 4.0)):
+    return tuple(
+        replace(item, seconds=s, state_bytes_per_parameter=b)
+        for item, s, b in zip(standings, seconds, state, strict=True)
+    )
+
+
+def test_a_tie_that_is_far_quicker_is_advised_in_the_best_s_place(standings):
+    first, second, third, _ = standings
+    assert advised(costing(standings, (7.4, 0.2, 0.5, 0.1))).contender == second.contender
+    assert advised(costing(standings, (7.4, 5.0, 0.2, 0.1))).contender == third.contender
+    assert advised(costing(standings, (7.4, 5.0, 4.0, 0.1))).contender == first.contender
+    assert advised(costing(standings, (0.3, 0.2, 0.2, 0.1))).contender == first.contender
+
+
+def test_of_equally_quick_ties_the_leanest_is_advised(standings):
+    third = standings[2]
+    assert advised(costing(standings, (7.4, 0.20, 0.21, 0.1), (8.0, 8.0, 0.0, 0.0))).contender == third.contender
+
+
+def test_what_was_not_timed_is_advised_by_its_mean(standings):
+    assert advised(costing(standings, (None, None, None, None))) is not None
+    assert advised(costing(standings, (None, 0.1, 0.1, 0.1))).contender == standings[0].contender
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=4, max_size=4))
+def test_whatever_runs_cost_the_advised_one_is_in_front_and_no_slower_than_the_best(standings, seconds):
+    items = costing(standings, seconds)
+    chosen = advised(items)
+    assert chosen.status in ("best", "tie")
+    assert chosen is items[0] or QUICKER * chosen.seconds <= ALIKE * items[0].seconds
+
+
+def test_the_headline_says_why_it_is_not_the_best_mean():
+    study, _ = synthetic_study(SHAPES, reference="slow", evaluations=2)
+    first = decide(study).tasks[0].best
+    times = tuple(replace(each, milliseconds=50.0 if each.contender == first else 0.5) for each in study.times)
+    verdict = decide(replace(study, times=times)).tasks[0]
+    assert verdict.best == first and verdict.advised != first
+    assert f"{verdict.advised} with a learning rate of" in verdict.headline
+    assert f"where one of {first}, which has the best mean, takes" in verdict.headline
+    assert len(verdict.headline.split()) <= 120
+    assert decide(study).tasks[0].advised == first

@@ -49,7 +49,7 @@ class Candidate:
 
 # ---- ours ------------------------------------------------------------------------------------------------------------
 
-FLEETS = {
+PLAIN = {
     "mlp-32": (18, 36),
     "mlp-128": (9, 18),
     "housing": (18, 72),
@@ -57,20 +57,18 @@ FLEETS = {
     "lstm": (2, 9),
     "transformer": (2, 9),
 }
-"""Lanes of the fleets that are tried, by workload."""
-COMPILED = {"cnn": ("lane",), "lstm": (), "transformer": ("gradient", "lane")}
-"""In which form their gradients are compiled; ("gradient",) where nothing is said. Updates are compiled then, too."""
+"""Lanes of the plain fleets that are tried, by workload."""
+COMPILED = 18
+"""Lanes of a compiled fleet: they are trained one after the other, so that their number is of little account."""
 
 
 def ours(workload: str, cores: int) -> list[Candidate]:
-    """What calibration chooses from: engines, and lanes of a fleet. One process of one thread a core, as in a study."""
+    """What calibration chooses from: engines, and what is compiled. One process of one thread a core, as in a study."""
     found = [Candidate("ours", "ours", "solo", {"engine": "solo", "lanes": 1}, processes=cores)]
-    for lanes in FLEETS[workload]:
-        for form in (None, *COMPILED.get(workload, ("gradient",))):
-            parts = (form, "update") if form else ()
-            label = f"R = {lanes}, compiled{' lane by lane' if form == 'lane' else ''}" if form else f"R = {lanes}"
-            options = {"engine": "fleet", "lanes": lanes, "compiled": parts}
-            found.append(Candidate("ours", "ours", label, options, processes=cores))
+    for lanes, parts in (*((lanes, ()) for lanes in PLAIN[workload]), (COMPILED, ("gradient", "update"))):
+        options = {"engine": "fleet", "lanes": lanes, "compiled": parts}
+        label = f"R = {lanes}, compiled" if parts else f"R = {lanes}"
+        found.append(Candidate("ours", "ours", label, options, processes=cores))
     return found
 
 

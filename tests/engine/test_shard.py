@@ -116,7 +116,7 @@ def test_moments_that_fade_away_become_zero():
 @pytest.mark.parametrize(
     ("job", "error", "message"),
     [
-        ({"kind": "dance", "id": "x"}, BadInput, "describe, compile, time or train"),
+        ({"kind": "dance", "id": "x"}, BadInput, "describe, compile, time, train or probe"),
         ({"kind": "describe", "id": "x", "task": asdict(TaskRef("a", "memory", "gone"))}, BadTask, "'gone'"),
         ({"kind": "describe", "id": "x", "task": asdict(TaskRef("a", "catalogue", "digit"))}, UnknownName, "digits"),
         (train(shard(), device="abacus"), BadSetting, "abacus"),

@@ -17,6 +17,7 @@ from steepest.optim import compiler
 from steepest.optim.apply import fresh_fleet
 from steepest.optim.catalogue import CATALOGUE
 from steepest.optim.rule import at_rate
+from steepest.tasks import catalogue as tasks
 from steepest.types import Contender, Lane, Shard, TaskRef
 
 TOLERANCE = 1e-9
@@ -91,6 +92,31 @@ def test_the_kernel_of_a_rule_moves_every_lane_as_the_rule_does(item):
         ends.append((w, *state, updates.evaluated(w, state)))
     for eager, compiled in zip(*ends, strict=True):
         torch.testing.assert_close(compiled, eager, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(item.name, marks=() if item.data in ("", "digits") else pytest.mark.data)
+        for item in tasks.CATALOGUE
+    ],
+)
+def test_every_built_in_task_trains_by_a_program_as_it_does_alone_or_says_why_not(name, monkeypatch):
+    monkeypatch.delenv("STEEPEST_COMPILE", raising=False)
+    task, centre = tasks.entry(name).build(), 1e-3
+    lanes = tuple(Lane(rate, seed) for seed in (0, 1) for rate in (centre, 3 * centre))
+    size = min(8, task.sizes["train"])
+    plan = Shard("x", TaskRef(name, "memory", name), Contender("adam", "adam", centre), lanes, size, 12, (12,))
+    plan = replace(plan, dtype="float64", compiled=("gradient", "update"))
+    started = Fleet(task, plan, lanes)
+    if started.refused:
+        assert started.refused == ["the gradient: the model draws random numbers"]
+        return
+    losses = started.train(0, 12)  # [12, R]
+    for i, lane in enumerate(lanes):
+        trial = solo.Trial(task, plan, lane)
+        np.testing.assert_allclose(losses[:, i], [trial.step(t) for t in range(1, 13)], rtol=TOLERANCE)
 
 
 def test_without_a_compiler_a_fleet_trains_as_it_would_have_and_says_why():

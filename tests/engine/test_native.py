@@ -41,7 +41,7 @@ class Words(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.words, self.sums = nn.Embedding(30, 6, padding_idx=0), nn.EmbeddingBag(30, 6, mode="sum")
-        self.means = nn.EmbeddingBag(30, 6)
+        self.means = nn.EmbeddingBag(30, 6, padding_idx=0)
 
     def forward(self, x: Tensor) -> Tensor:
         h, mask = self.words(x), (x != 0).unsqueeze(-1)

@@ -118,23 +118,22 @@ def _bags(
     last: bool = False,
     padding: int = -1,
 ) -> list[Place | None]:
-    """Sums, or means, of as many rows each."""
+    """Sums, or means, of as many rows each; those of the padding do not count."""
     starts, count = t.constant(offsets), index.meta["val"].numel()
     size = count // len(starts) if starts is not None else 0
-    if starts is None or weights is not None or mode > 1 or padding >= 0 or starts.tolist() != [*range(0, count, size)]:
+    if starts is None or weights is not None or mode > 1 or starts.tolist() != [*range(0, count, size)]:
         raise NotCompiled("there is a form in C++ only for bags of one size, summed or averaged")
     target = t.writer.dense("real", node.meta["val"][0].shape)
-    rows, at = dense(t, t.place(table)), dense(t, t.place(index))
     bags, width = target.shape
+    row = f"#pragma omp simd\nfor (integer j = 0; j < {width}; ++j) y0[i * {width} + j]"
     body = (
-        f"for (integer i = 0; i < {bags}; ++i) {{\n"
-        f"#pragma omp simd\nfor (integer j = 0; j < {width}; ++j) y0[i * {width} + j] = 0;\n"
-        f"for (integer k = 0; k < {size}; ++k)\n#pragma omp simd\nfor (integer j = 0; j < {width}; ++j)\n"
-        f"y0[i * {width} + j] += x0[x1[i * {size} + k] * {width} + j];\n"
+        f"for (integer i = 0; i < {bags}; ++i) {{\ninteger met = 0;\n{row} = 0;\n"
+        f"for (integer k = 0; k < {size}; ++k) {{\nconst integer at = x1[i * {size} + k];\n"
+        f"if (at == {padding}) continue;\n++met;\n{row} += x0[at * {width} + j];\n}}\n"
+        + (f"if (met > 1)\n{row} /= met;\n" if mode == 1 else "")
+        + "}"
     )
-    if mode == 1:
-        body += f"#pragma omp simd\nfor (integer j = 0; j < {width}; ++j) y0[i * {width} + j] /= {size};\n"
-    t.writer.call(body + "}", [target], [rows, at])
+    t.writer.call(body, [target], [dense(t, t.place(table)), dense(t, t.place(index))])
     return [target, None, None, None]
 
 
@@ -151,18 +150,23 @@ def _bags_backward(
     count: int,
     by_count: bool,
     mode: int,
-    *_: Any,
+    sparse: bool = False,
+    weights: Any = None,
+    padding: int = -1,
 ) -> Place:
-    if by_count:
-        raise NotCompiled("there is no form in C++ for gradients that are scaled by how often a row is met")
+    if by_count or sparse:
+        raise NotCompiled("there is no form in C++ for bags with sparse gradients, or such as are scaled by frequency")
     above, at, target = dense(t, t.place(gradient)), dense(t, t.place(index)), t.dense(node)
     filled(t.writer, target, "0")
     bags, width = above.shape
     size = at.size // bags
-    share = f" / {size}" if mode == 1 else ""
     body = (
-        f"for (integer i = 0; i < {bags}; ++i)\nfor (integer k = 0; k < {size}; ++k)\n#pragma omp simd\n"
-        f"for (integer j = 0; j < {width}; ++j) y0[x1[i * {size} + k] * {width} + j] += x0[i * {width} + j]{share};"
+        f"for (integer i = 0; i < {bags}; ++i) {{\ninteger met = 0;\n"
+        f"for (integer k = 0; k < {size}; ++k) met += x1[i * {size} + k] != {padding};\n"
+        f"const T share = {'T(1) / (met > 1 ? met : 1)' if mode == 1 else 'T(1)'};\n"
+        f"for (integer k = 0; k < {size}; ++k) {{\nconst integer at = x1[i * {size} + k];\n"
+        f"if (at != {padding})\n#pragma omp simd\nfor (integer j = 0; j < {width}; ++j)\n"
+        f"y0[at * {width} + j] += x0[i * {width} + j] * share;\n}}\n}}"
     )
     t.writer.call(body, [target], [above, at])
     return target

@@ -1,16 +1,19 @@
 """What a study costs, what it can resolve, and which study fits into a given time."""
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
+from time import sleep
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from study import toy
 from study.toy import FACTS, contender, spec
 
 from steepest.errors import BudgetTooSmall
+from steepest.files import write_json
 from steepest.study.budget import (
     ever_smaller,
     plan_within,
@@ -18,8 +21,10 @@ from steepest.study.budget import (
     shard_seconds,
     wall_seconds,
 )
+from steepest.study.executors import FunctionExecutor
 from steepest.study.manner import Manner, step_milliseconds
 from steepest.study.planner import plan_run
+from steepest.study.run import resume, run
 from steepest.study.spec import TaskSpec
 from steepest.types import FleetTime, Protocol, StepTime, TaskRef
 
@@ -138,3 +143,38 @@ def test_the_smallest_difference_is_half_of_welchs_interval():
     assert resolution(4, a.std(ddof=1)) == pytest.approx((test.high - test.low) / 2)
     assert resolution(10, 0.2) == pytest.approx(0.188, abs=5e-4)
     assert resolution(1) is None
+
+
+def slower_than_forecast(folder, seconds):
+    """The toy engine, whose steps seem to take next to nothing and whose every shard takes so long."""
+
+    def do(job):
+        if job["kind"] == "time":
+            found = StepTime(
+                "", "", 0.001, 8.0, tuple(FleetTime(c["lanes"], (), 0.001, 0.0) for c in job["candidates"])
+            )
+            write_json(folder / "facts" / f"{job['id']}.json", asdict(found))
+            return
+        if job["kind"] == "train":
+            sleep(seconds)
+        toy.work(job, folder)
+
+    return FunctionExecutor(do)
+
+
+def test_what_takes_longer_than_forecast_gives_up_refinement_for_all_and_says_so(tmp_path):
+    asked = spec("inside", "edge", protocol=Protocol(seeds=5), budget_seconds=0.4)
+    record = run(asked, tmp_path, slower_than_forecast(tmp_path, 0.25))
+    assert len(record.results) == 2 * 9 * 5
+    assert {row.stage for row in record.results} == {"grid"}
+    assert "given up on the way, as training took longer" in record.given_up[0].en
+    assert record.protocol.extra_rates == 0
+    again = resume(tmp_path, slower_than_forecast(tmp_path, 0.0))
+    assert again.results == record.results, "what was given up stays given up"
+
+
+def test_what_keeps_its_forecast_gives_up_nothing(tmp_path):
+    asked = spec("inside", "edge", protocol=Protocol(seeds=5), budget_seconds=60.0)
+    record = run(asked, tmp_path, slower_than_forecast(tmp_path, 0.0))
+    assert len(record.results) == 2 * 13 * 5
+    assert record.given_up == ()

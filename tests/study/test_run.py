@@ -291,7 +291,7 @@ def test_a_budget_takes_what_it_must_and_says_so(folder, tmp_path):
     record = run(asked.model_copy(update={"budget_seconds": free.seconds / 2}), folder, toy.executor(folder))
     assert free.given_up == ()
     assert record.protocol == Protocol(seeds=10, rates=5, extra_rates=0)
-    assert [sentence.split()[0] for sentence in record.given_up] == ["Refinement", "The"]
+    assert [sentence.en.split()[0] for sentence in record.given_up] == ["Refinement", "The"]
     assert record.trials_planned == len(record.results) == 2 * 5 * 10
 
 

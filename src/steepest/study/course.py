@@ -63,6 +63,11 @@ class Course:
         self._row = replace(self._row, stage=lanes[0][0].stage, planned=self.planned)
         return self._asked
 
+    def end_here(self) -> None:
+        """Ask for nothing more: what has been trained is all."""
+        self.planned, self.cost = len(self.results), self.cost_done
+        self._row = replace(self._row, stage="done", planned=self.planned)
+
     def seconds(self, shard: Shard) -> float:
         """Forecast of one core's time for a shard."""
         rates = len({lane.rate for lane in shard.lanes})

@@ -26,6 +26,8 @@ from steepest.types import Outcome, Shard, StudyRecord
 Settled = Callable[[StudyRecord], Collection[str]]
 """Names the tasks of a study whose verdict is sure. It may look at results only: a resumed study asks it again, and
 must get the same answer."""
+LATE = 1.05
+"""Times the budget that a study may be expected to take before something is given up on the way."""
 NOTE_EVERY = 2.0
 """Seconds of wall time that a killed study may lose count of."""
 
@@ -190,6 +192,11 @@ class _Orders:
     def __init__(self, store: Store, executor: Executor, watch: Watch) -> None:
         self.store, self.executor, self.watch = store, executor, watch
         self.waiting: dict[str, tuple[Course, Shard]] = {}
+        self.held: list[tuple[Course, Shard]] = []
+        """Where a budget has to be kept: what comes after the grids, until all are done and it is seen what is left."""
+        plan = store.spec.plan
+        assert plan is not None
+        self.holds = store.spec.budget_seconds is not None and plan.protocol.extra_rates > 0
         self.sent: dict[str, Shard] = {}
         """How each shard was last sent to be trained."""
         self.narrowed: dict[Course, Shard] = {}
@@ -201,23 +208,56 @@ class _Orders:
         while shards:
             shard = shards.pop(0)
             rows = self.store.recall(shard)
-            if rows is None:
+            is_extra = shard.lanes[0].stage != "grid"
+            if rows is None and is_extra and self.holds:
+                self.held.append((course, shard))
+            elif rows is None:
                 self.waiting[shard.id] = course, shard
                 self._submit(course, shard)
             else:
+                self.holds = self.holds and not is_extra  # an earlier sitting has seen that there is time
                 shards += course.take(shard, rows)
 
     def wait(self) -> None:
         """Until nothing is with the executor any more."""
         self.watch.tell("training")
         noted = self.watch.sitting
-        while self.waiting:
+        while self.waiting or self.held:
+            if not self.waiting:
+                self._go_on_or_give_up()
             for event in self.executor.poll(PATIENCE):
                 self.handle(event)
             if self.watch.sitting - noted > NOTE_EVERY:
                 noted = self.watch.sitting
                 self.store.spend(noted)
             self.watch.tell("training")
+
+    def _go_on_or_give_up(self) -> None:
+        """All grids are done: by the pace so far, does the budget leave time for the rates around the best? They are
+        given up for all or for none, or contenders would not be tuned alike."""
+        held, self.held, self.holds = self.held, [], False
+        plan, budget, left = self.store.spec.plan, self.store.spec.budget_seconds, self.watch.seconds_left()
+        assert plan is not None
+        if budget is None or left is None or self.watch.spent + left <= LATE * budget:
+            for course, shard in held:
+                self.waiting[shard.id] = course, shard
+                self._submit(course, shard)
+            return
+        says = say(
+            "Refinement and the edge rule ({n} more rates for every optimizer) were given up on the way, "
+            "as training took longer than forecast.",
+            "由于训练比预计的慢，中途放弃了细化和边界规则（每个优化器再多试 {n} 个学习率）。",
+            n=plan.protocol.extra_rates,
+        )
+        for course in {id(course): course for course, _ in held}.values():
+            course.end_here()
+        less = {
+            "protocol": replace(plan.protocol, extra_rates=0),
+            "given_up": (*plan.given_up, says.en),
+            "given_up_zh": (*(plan.given_up_zh or plan.given_up), says.zh),
+        }
+        self.store.save_plan(plan.model_copy(update=less))
+        self.watch.say(says.en)
 
     def handle(self, event: Event) -> None:
         course, shard = self.waiting[event.id]

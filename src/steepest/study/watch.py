@@ -35,6 +35,11 @@ class Watch:
         return monotonic() - self._start
 
     @property
+    def spent(self) -> float:
+        """Seconds of all sittings."""
+        return self._earlier + self.sitting
+
+    @property
     def trials_done(self) -> int:
         return sum(course.row().done for course in self._courses)
 
@@ -67,7 +72,7 @@ class Watch:
                     phase=phase,
                     trials_done=self.trials_done,
                     trials_planned=self.trials_planned,
-                    seconds=self._earlier + self.sitting,
+                    seconds=self.spent,
                     seconds_left=0.0 if phase == "finished" else self.seconds_left(),
                     rows=tuple(course.row() for course in self._courses),
                     message=message,

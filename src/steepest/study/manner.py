@@ -105,7 +105,8 @@ def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> Ste
     parts: tuple[Compiled, ...] = ("update",) if update else ()
     timed, gradient, size = own, own.milliseconds - own.update_milliseconds, own.bytes_per_lane
     if carrier and carrier.fleets:
-        timed, parts = carrier.fleets[0], ("gradient", *parts)
+        timed = carrier.fleets[0]
+        parts = ("gradient", "update") if update else ("gradient",)
         gradient, size = timed.milliseconds - timed.update_milliseconds, max(size, timed.bytes_per_lane)
     mine = left * own.update_milliseconds * timed.lanes / own.lanes
     return replace(time, fleets=(*time.fleets, FleetTime(timed.lanes, parts, gradient + mine, mine, size)))

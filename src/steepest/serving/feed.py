@@ -25,8 +25,8 @@ from steepest.study.spec import read_spec
 
 TICK = 1.0
 """Seconds between two looks at the folder."""
-REST = 40.0
-"""The reader rests so many times as long as reading has kept a core busy: a running study loses 1/40 of one core."""
+REST = 60.0
+"""The reader rests so many times as long as reading has kept a core busy: a running study loses 1/60 of one core."""
 LEAST_REST = 2.0
 HISTORY = 50
 """Updates that are kept for viewers who fall behind."""

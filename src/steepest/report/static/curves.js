@@ -119,7 +119,7 @@ function learningFigure(figure) {
     if (weight) lines.push({ x: sum.x, mid: sum.mid, colour: translucent(group.colour, 0.3), width: 1 });
     const band = state.band === "each" ? {} : { low: sum.low, high: sum.high };
     const width = state.group === "contender" && group.key === task.best ? 2.6 : 1.8;
-    lines.push({ ...line, ...band, raw: sum.mid, n: sum.n, label: group.label, key: group.key, width, fill: chosen.size ? 0.2 : 0.1, detail: [describeGroup(group)] });
+    lines.push({ ...line, ...band, raw: sum.mid, n: sum.n, label: group.label, key: group.key, width, fill: (chosen.size ? 0.2 : 0.1) * Math.min(1, 13 / drawnGroups), detail: [describeGroup(group)] });
     return lines;
   }
 
@@ -153,9 +153,11 @@ function learningFigure(figure) {
       mean: both("Line: mean of the trials still running; band: its 95 % interval by Student’s t.", "曲线：仍在进行的训练的均值；带：按 Student t 得到的 95 % 区间。"),
       each: both(`Thin lines: single trials, at most ${MOST_LINES} of ${counted(trials)}; thick line: their median.`, `细线：单次训练，最多画 ${MOST_LINES} 条（共 ${counted(trials)} 次）；粗线：中位数。`),
     };
+    const several = state.group !== "contender" && new Set(task.standings.map((standing) => standing.curves.steps.join())).size > 1;
+    const shared = several ? both(" Shown where most of them were evaluated; the others are read between their own evaluations.", "取多数训练的评估位置；其余的在各自的评估点之间插值。") : "";
     const smooth = Number(state.smooth) ? both(" Smoothed by an exponential average; the raw line stays faintly visible.", "经指数平均平滑；原始曲线以淡色保留。") : "";
     const by = both(...GROUPS[state.group]);
-    figure.querySelector("[data-caption]").textContent = both(`One line per ${by}, ${which}; n = ${n || 0} trials each. `, `每条曲线是一个${by}，${which}；各 n = ${n || 0} 次训练。`) + lines[state.band] + smooth;
+    figure.querySelector("[data-caption]").textContent = both(`One line per ${by}, ${which}; n = ${n || 0} trials each. `, `每条曲线是一个${by}，${which}；各 n = ${n || 0} 次训练。`) + lines[state.band] + shared + smooth;
   }
 
   legend(figure, task, draw);

@@ -57,34 +57,44 @@ function decode({ low, high, log, codes }) {
 }
 
 /**
- * Median and 10–90 %, or mean and its 95 % interval, of the trials of a group at every x: {x, mid, low, high, n}.
- * scale: trial → how far a step reaches on the x axis. Of a median, a trial that has ended is the worst there is; a mean
- * is over those still running, and n says how many they are.
+ * Median and 10–90 %, or mean and its 95 % interval, of the trials of a group: {x, mid, low, high, n}, at the evaluations
+ * that most of them share. Curves evaluated elsewhere (another batch size, say) are read between their own points, so that
+ * the same trials stand behind every point. scale: trial → how far a step reaches on the x axis. Of a median, a trial that
+ * has ended is the worst there is; a mean is over those still running, and n says how many they are.
  */
 function summarise(trials, quantity, how, worstIsHigh, scale) {
-  const columns = new Map();
-  const placed = new Map(); // steps and scale → their columns, which most trials share
-  const columnsOf = (block, factor) => {
-    if (!grids.has(block)) grids.set(block, block.at.join());
-    const key = `${factor} ${grids.get(block)}`;
-    if (placed.has(key)) return placed.get(key);
-    const found = block.at.map((step) => {
-      const x = Number((step * factor).toPrecision(6));
-      if (!columns.has(x)) columns.set(x, []);
-      return columns.get(x);
-    });
-    placed.set(key, found);
-    return found;
-  };
-  let [block, found] = [null, null];
+  const bySteps = new Map(); // steps and scale → {x, trials}
   for (const trial of trials) {
-    const values = curve(trial, quantity);
-    if (trial.block !== block) [block, found] = [trial.block, columnsOf(trial.block, scale(trial))];
-    for (let i = 0; i < found.length; i++) found[i].push(values[i]);
+    if (!grids.has(trial.block)) grids.set(trial.block, trial.block.at.join());
+    const factor = scale(trial);
+    const key = `${factor} ${grids.get(trial.block)}`;
+    if (!bySteps.has(key)) bySteps.set(key, { x: trial.block.at.map((step) => Number((step * factor).toPrecision(6))), trials: [] });
+    bySteps.get(key).trials.push(trial);
   }
-  const x = [...columns.keys()].sort((a, b) => a - b);
-  const rows = x.map((at) => (how === "mean" ? meanOf(columns.get(at)) : quantilesOf(columns.get(at), worstIsHigh)));
+  const kinds = [...bySteps.values()].sort((a, b) => b.trials.length - a.trials.length);
+  const x = kinds.length ? kinds[0].x : [];
+  const columns = x.map(() => []);
+  kinds.forEach((kind, k) => {
+    const places = k ? x.map((at) => between(kind.x, at)) : null;
+    for (const trial of kind.trials) {
+      const values = curve(trial, quantity);
+      columns.forEach((column, i) => {
+        if (!places) column.push(values[i]);
+        else if (places[i]) column.push(values[places[i][0]] * (1 - places[i][1]) + values[Math.min(places[i][0] + 1, values.length - 1)] * places[i][1]);
+      });
+    }
+  });
+  const rows = columns.map((column) => (how === "mean" ? meanOf(column) : quantilesOf(column, worstIsHigh)));
   return { x, mid: rows.map((row) => row[0]), low: rows.map((row) => row[1]), high: rows.map((row) => row[2]), n: rows.map((row) => row[3]) };
+}
+
+/** Where a value lies among increasing ones: [place, share of the way to the next]; null outside. */
+function between(ordered, value) {
+  const last = ordered.length - 1;
+  if (value < ordered[0] || value > ordered[last] * (1 + 1e-9)) return null;
+  const after = ordered.findIndex((other) => other > value);
+  if (after < 0) return [last, 0];
+  return [after - 1, (value - ordered[after - 1]) / (ordered[after] - ordered[after - 1])];
 }
 
 function quantilesOf(values, worstIsHigh) {

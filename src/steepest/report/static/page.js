@@ -127,7 +127,7 @@ function keys(move, nextTheme, nextLanguage) {
   };
   document.getElementById("help").addEventListener("click", open);
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || (event.key !== "Escape" && event.target.closest("input, select, textarea"))) return;
     const visible = () => document.querySelector("article:not([hidden]) [data-control=find]");
     const act = {
       "?": open,

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from steepest import __version__, commands
+from steepest import __version__, commands, showing
 from steepest.errors import BadInput, BadSetting, Interrupted, SteepestError, StudyFolderError
 from steepest.language import Language
+from steepest.showing import study_folder as _folder
 
 app = App(
     name="steepest",
@@ -26,6 +27,7 @@ app = App(
 data = App(name="data", help="The data sets behind the built-in tasks: list, fetch, show.")
 app.command(data)
 commands.register(app)
+showing.register(app)
 
 STUDY = Group("What to compare", sort_key=0)
 EFFORT = Group("How much to run", sort_key=1)
@@ -345,14 +347,25 @@ def serve(
 def export(
     folder: StudyFolder = None,
     *,
-    format: Annotated[Literal["csv", "ranking-csv", "json", "latex"], Parameter(group=OUTPUT)] = "csv",
-    out: Annotated[Path | None, Parameter(group=OUTPUT, help="A file; standard output if left out.")] = None,
+    format: Annotated[
+        Literal["csv", "ranking-csv", "json", "latex", "parquet", "tensorboard"],
+        Parameter(name=["--format", "--to"], group=OUTPUT),
+    ] = "csv",
+    out: Annotated[
+        Path | None, Parameter(group=OUTPUT, help="A file, or a folder for tensorboard; standard output if left out.")
+    ] = None,
 ) -> None:
-    """Give the study away: every trial as CSV, the ranking as CSV or LaTeX, or everything shown as JSON."""
+    """Give the study away: every trial as CSV, Parquet or TensorBoard events, the ranking, or all that is shown."""
     from steepest.files import write_bytes
     from steepest.reading import StudyReader
 
-    content = StudyReader(_folder(folder)).export(format)
+    study = StudyReader(_folder(folder))
+    if format in ("parquet", "tensorboard"):
+        if out is None:
+            raise BadSetting(f"{format} is not text for a terminal: name where it goes with --out.")
+        print(study.write_export(format, out))
+        return
+    content = study.export(format)
     if out is None:
         print(content, end="" if content.endswith("\n") else "\n")
     else:
@@ -379,26 +392,6 @@ def use(
 
 
 # ---- what there is ---------------------------------------------------------------------------------------------------
-
-
-@app.command
-def playground(
-    *,
-    output: Annotated[Path, Parameter(name=["--output", "--out"], group=OUTPUT, help="The file.")] = Path(
-        "playground.html"
-    ),
-    lang: Lang = "en",
-    open_it: Annotated[bool, Parameter(name="--open", group=OUTPUT, help="Show it in the browser.")] = True,
-) -> None:
-    """See the methods move: landscapes, rates, formulas and curves, as one page that needs no network."""
-    from steepest.playground import page
-
-    _writable(lambda: page.write(output, lang), output)
-    print(output)
-    if open_it:
-        import webbrowser
-
-        webbrowser.open(output.resolve().as_uri())
 
 
 @app.command
@@ -560,16 +553,6 @@ def _own(
     lines = (f"{data}:", *(f"  {note}" for note in own_files.made(ref).notes), "")
     print("\n".join(lines), file=sys.stderr if json else sys.stdout, flush=True)
     return (ref,)
-
-
-def _folder(folder: Path | None) -> Path:
-    """The folder given, or the newest study in runs/."""
-    if folder is not None:
-        return folder
-    found = sorted(Path("runs").glob("*/study.json"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise StudyFolderError("There is no study in runs/ yet. Name a study folder, or make one with steepest run.")
-    return found[-1].parent
 
 
 def _writable(write: Any, path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any, Self
 from steepest.errors import BadTable, StudyFolderError
 from steepest.files import read_probes, write_bytes
 from steepest.language import Language
-from steepest.report import export, html, text
+from steepest.report import events, export, frames, html, notebook, text
+from steepest.report.plot import Plots
 from steepest.report.trials import trials
 from steepest.report.view import view
 from steepest.study import store
@@ -59,6 +60,31 @@ class StudyReader:
     def export(self, form: str) -> str:
         """The study as "csv" (a row a trial), "ranking-csv", "json" (the view) or "latex" (the ranking)."""
         return export.export(form, self.record, self.view)
+
+    def write_export(self, form: str, path: Path) -> Path:
+        """The study as a "parquet" file with a row a trial, or as a folder of "tensorboard" events. Raises BadSetting
+        where a library is missing, and StudyFolderError where nothing can be written there."""
+        try:
+            if form == "tensorboard":
+                events.write_events(self.record, self.traces, path)
+            else:
+                write_bytes(path, frames.parquet(self.record))
+        except OSError as error:
+            raise StudyFolderError(f"{path} cannot be written: {error.strerror or error}.") from None
+        return path
+
+    def to_pandas(self) -> Any:
+        """Every trial as a row of a pandas DataFrame, metrics raw. Raises BadSetting where pandas is missing."""
+        return frames.to_pandas(self.record)
+
+    @property
+    def plot(self) -> Plots:
+        """Figures of matplotlib: `study.plot.rates()`, `.curves()`, `.ranking()`, `.best_of_k()`."""
+        return Plots(self.view)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the verdict and the ranking."""
+        return notebook.notebook(self.view)
 
     def write_report(self, path: Path | None = None, language: Language = "en") -> Path:
         """Write the report, by default into the study folder, and say where it is. Raises StudyFolderError.

@@ -1,0 +1,32 @@
+"""Every trial as a table of pandas, or as a Parquet file: the columns of `types.Result`, raw, a row a trial."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from steepest.report.extras import extra
+from steepest.types import Result, StudyRecord, field_names
+
+
+def columns(study: StudyRecord) -> dict[str, list[Any]]:
+    """Name → one value a trial; None where a trial has none. Text that is no text (half a pair) is made visible."""
+    return {name: [_cell(getattr(result, name)) for result in study.results] for name in field_names(Result)}
+
+
+def to_pandas(study: StudyRecord) -> Any:
+    """A DataFrame with a row a trial, failed ones included. Raises BadSetting where pandas is missing."""
+    pandas = extra("pandas", "A table of trials", "pandas")
+    return pandas.DataFrame(columns(study))
+
+
+def parquet(study: StudyRecord) -> bytes:
+    """The same as a Parquet file. Raises BadSetting where pyarrow is missing."""
+    arrow, writer = extra("pyarrow", "Parquet", "data"), extra("pyarrow.parquet", "Parquet", "data")
+    buffer = io.BytesIO()
+    writer.write_table(arrow.table(columns(study)), buffer)
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    return str(value).encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

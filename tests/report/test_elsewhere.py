@@ -1,0 +1,237 @@
+"""A study in a notebook, in a paper, in a data frame, in TensorBoard and in a terminal beside it."""
+
+import io
+import struct
+import sys
+from collections import defaultdict
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from report.studies import HOSTILE, default_study, default_view, hostile_study, judged, three_tasks
+from rich.console import Console
+from verdict.factory import SEVEN, synthetic_study
+
+import steepest
+from steepest.cli import main
+from steepest.errors import BadSetting, UnknownName
+from steepest.report import extras
+from steepest.report.events import write_events
+from steepest.report.frames import parquet, to_pandas
+from steepest.report.notebook import notebook
+from steepest.report.plot import Plots
+from steepest.report.style import COLOURS
+from steepest.report.view import view
+from steepest.report.watching import screen, sparkline, watch
+from steepest.types import Result, field_names
+
+# ---- a notebook ----
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found, self.text = set(), ""
+
+    def handle_starttag(self, tag, attrs):
+        self.found.add((tag, *(name for name, _ in attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def read(page):
+    tags = Tags()
+    tags.feed(page)
+    return tags
+
+
+def test_a_notebook_shows_the_verdict_and_the_ranking():
+    shown = read(notebook(default_view()))
+    task = default_view()["tasks"][0]
+    assert " ".join(task["headline"]) in shown.text
+    assert all(s["quality"]["interval"] in shown.text for s in task["standings"])
+    assert len(notebook(three_tasks())) < 12_000
+
+
+def test_hostile_names_are_text_in_a_notebook():
+    shown = read(notebook(view(*hostile_study())))
+    assert {tag for tag, *_ in shown.found} == {"div", "p", "strong", "table", "tr", "th", "td"}
+    assert {name for _, *names in shown.found for name in names} <= {"style", "class"}
+    assert HOSTILE[0] in shown.text
+
+
+# ---- tables ----
+
+
+def test_a_data_frame_has_a_row_a_trial():
+    pytest.importorskip("pandas")
+    study, _, _ = default_study()
+    frame = to_pandas(study)
+    assert list(frame.columns) == list(field_names(Result))
+    assert len(frame) == len(study.results)
+    assert frame["outcome"].value_counts()["diverged"] == sum(r.outcome == "diverged" for r in study.results)
+    assert frame["test_metric"].dropna().tolist() == [r.test_metric for r in study.results if r.test_metric is not None]
+
+
+def test_parquet_reads_back_as_it_was():
+    reader = pytest.importorskip("pyarrow.parquet")
+    for study, *_ in (default_study(), hostile_study()):
+        table = reader.read_table(io.BytesIO(parquet(study)))
+        assert tuple(table.column_names) == field_names(Result)
+        assert table["rate"].to_pylist() == [result.rate for result in study.results]
+        assert table["test_metric"].to_pylist() == [result.test_metric for result in study.results]
+        assert table["outcome"].to_pylist() == [str(result.outcome) for result in study.results]
+
+
+# ---- TensorBoard ----
+
+
+def events_of(path):
+    """The events of a file, as TensorFlow's record format lays them out: length, checksum, data, checksum."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    content, at = path.read_bytes(), 0
+    while at < len(content):
+        (length,) = struct.unpack_from("<Q", content, at)
+        yield Event.FromString(content[at + 12 : at + 12 + length])
+        at += length + 16
+
+
+def test_tensorboard_finds_every_trial_with_its_curves_and_settings(tmp_path):
+    pytest.importorskip("tensorboardX")
+    study, _, traces = judged(*synthetic_study(SEVEN[:2], seeds=2))
+    assert write_events(study, traces, tmp_path) == len(study.results)
+    runs = sorted(tmp_path.iterdir(), key=lambda run: int(run.name.rpartition("-")[2]))
+    assert len(runs) == len(study.results)
+    for run, result in list(zip(runs, study.results, strict=True))[::7]:
+        (file,) = run.iterdir()
+        scalars, plugins = defaultdict(list), set()
+        for event in events_of(file):
+            for value in event.summary.value:
+                plugins.add(value.metadata.plugin_data.plugin_name)
+                if value.HasField("simple_value"):
+                    scalars[value.tag].append((event.step, value.simple_value))
+        trace = traces[result.shard]
+        known = [(int(s), v) for s, v in zip(trace.evaluate_at, trace.valid_metric[result.lane], strict=True) if v == v]
+        assert [step for step, _ in scalars["valid_metric"]] == [step for step, _ in known]
+        assert [v for _, v in scalars["valid_metric"]] == pytest.approx([v for _, v in known], rel=1e-6)
+        assert "hparams" in plugins
+        assert bool(scalars["final/test_metric"]) == (result.test_metric is not None)
+
+
+def test_no_name_leaves_the_folder_of_the_events(tmp_path):
+    pytest.importorskip("tensorboardX")
+    study, _, traces = hostile_study()
+    few = replace(study, results=study.results[::40])
+    write_events(few, traces, tmp_path / "events")
+    assert [path.name for path in tmp_path.iterdir()] == ["events"]
+    assert len(list((tmp_path / "events").iterdir())) == len(few.results)
+    assert all(run.is_dir() and len(list(run.iterdir())) == 1 for run in (tmp_path / "events").iterdir())
+
+
+# ---- figures ----
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")  # no font has them all
+@pytest.mark.parametrize("kind", ["rates", "curves", "ranking", "best_of_k"])
+@pytest.mark.parametrize(
+    "shown", [default_view, three_tasks, lambda: view(*hostile_study())], ids=["12", "3", "hostile"]
+)
+def test_a_figure_is_drawn_for_every_study(kind, shown, tmp_path):
+    pytest.importorskip("matplotlib")
+    figure = getattr(Plots(shown()), kind)()
+    figure.savefig(tmp_path / "figure.svg")
+    assert (tmp_path / "figure.svg").stat().st_size > 5000
+
+
+def test_a_figure_shows_what_the_view_holds_in_the_colours_of_the_page():
+    pytest.importorskip("matplotlib")
+    shown = three_tasks()
+    axes = Plots(shown).rates("housing").axes[0]
+    task = shown["tasks"][1]
+    for line, s in zip(axes.lines, task["standings"], strict=True):
+        points = [point for point in s["points"] if point["valid"]]
+        assert line.get_xdata().tolist() == [point["rate"] for point in points]
+        assert line.get_ydata().tolist() == [point["valid"]["value"] for point in points]
+        assert line.get_color() == COLOURS[shown["contenders"][s["contender"]]["colour"]][0]
+    assert axes.get_xscale() == "log"
+    assert axes.get_ylabel() == "validation R²"
+
+
+def test_a_task_or_a_curve_that_is_not_there_is_said():
+    pytest.importorskip("matplotlib")
+    with pytest.raises(UnknownName, match="no task in this study 'housin'"):
+        Plots(three_tasks()).rates("housin")
+    with pytest.raises(UnknownName, match="no curve 'speed'"):
+        Plots(three_tasks()).curves(quantity="speed")
+
+
+def test_a_missing_library_is_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(BadSetting, match=r"needs pandas, which is not installed; pip install 'steepest\[pandas\]'"):
+        extras.extra("pandas", "A table of trials", "pandas")
+
+
+# ---- watching ----
+
+
+def printed(shown, language="en"):
+    console = Console(file=io.StringIO(), width=110, highlight=False, markup=False)
+    console.print(screen(shown, language))
+    return console.file.getvalue()
+
+
+def test_the_watcher_tells_how_far_it_is_and_draws_a_curve_for_each():
+    page = printed(three_tasks())
+    study = three_tasks()["study"]
+    assert f"{study['trials']:,} of {study['planned']:,} trials" in page
+    assert page.count("█") >= 3
+    assert "验证准确率" in printed(three_tasks(), "zh")
+    assert "\x1b" not in printed(view(*hostile_study()))
+
+
+def test_a_curve_in_blocks_rises_with_its_values():
+    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7], 0, 7, 8) == "▁▂▃▄▅▆▇█"
+    assert sparkline([1.0, None], 0, 1) == "█·"
+    assert sparkline([], 0, 1) == ""
+
+
+def test_it_watches_until_the_study_is_finished():
+    done = default_view()
+    begun = {**done, "study": {**done["study"], "finished": False, "trials": 7}}
+    looks = iter([begun, begun, done])
+    console = Console(file=io.StringIO(), force_terminal=True, width=110, height=40)
+    watch(lambda: next(looks), console, every=0.01)
+    assert "7 of 1,560 trials" in console.file.getvalue()
+    assert "1,560 of 1,560 trials" in console.file.getvalue()
+
+
+# ---- on a real study ----
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "line"
+    return steepest.compare("line", "sgd,adam", seeds=2, rates="0.01,0.1", out=folder, quiet=True, workers=1)
+
+
+def test_a_study_shows_itself_in_all_these_ways(study, tmp_path, capsys):
+    pytest.importorskip("pandas")
+    assert len(study.to_pandas()) == 8
+    assert study._repr_html_().startswith('<div class="steepest"><p')
+    main(["watch", str(study.folder), "--once"])
+    assert "8 of 8 trials" in capsys.readouterr().out
+    main(["export", str(study.folder), "--to", "parquet", "--out", str(tmp_path / "trials.parquet")])
+    main(["export", str(study.folder), "--to", "tensorboard", "--out", str(tmp_path / "events")])
+    assert (tmp_path / "trials.parquet").read_bytes()[:4] == b"PAR1"
+    assert len(list((tmp_path / "events").iterdir())) == 8
+    main(["verdict", str(study.folder), "--lang", "zh"])
+    assert "再运行一次：" in capsys.readouterr().out
+
+
+def test_what_is_no_text_wants_a_place(study, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(["export", str(study.folder), "--format", "parquet"])
+    assert left.value.code == 2
+    assert "name where it goes with --out" in capsys.readouterr().err

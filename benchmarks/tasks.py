@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from steepest.engine import solo
+from steepest.engine.curves import joined
 from steepest.errors import DataUnavailable
 from steepest.files import write_bytes
 from steepest.optim.catalogue import contender
@@ -51,7 +52,8 @@ def measured(entry: Entry, seeds: int | None) -> dict[str, Any]:
         evaluate_at=(task.steps,),
     )
     start = time.process_time()
-    trace = solo.train(task, shard)
+    trials = [solo.Trial(task, shard, lane) for lane in shard.lanes]
+    trace = joined([solo.run(trial) for trial in trials], range(seeds))
     seconds = (time.process_time() - start) / seeds
     values = [round(float(value), 4) for value in trace.test_metric]
     mean = sum(values) / seeds
@@ -73,7 +75,16 @@ def measured(entry: Entry, seeds: int | None) -> dict[str, Any]:
         "batch_size": facts.batch_size,
         "epochs": entry.epochs,
         "steps": facts.steps,
+        **({} if entry.also is None else {entry.also[0]: [round(_also(entry, trial), 2) for trial in trials]}),
     }
+
+
+@torch.no_grad()
+def _also(entry: Entry, trial: solo.Trial) -> float:
+    """The other figure of an entry, on the first examples of a trained trial's test part."""
+    assert entry.also is not None
+    inputs, targets = trial.batch(trial.splits.test[:2000])
+    return float(entry.also[1](trial.model.eval()(*inputs), targets))
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:

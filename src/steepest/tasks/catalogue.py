@@ -9,6 +9,7 @@ from torch import nn
 
 from steepest.errors import UnknownName
 from steepest.tasks import analytic, drift, images, tables, texts
+from steepest.tasks.depth import EarlyExits, adaptive_depth, mean_depth
 from steepest.tasks.entry import Entry
 from steepest.tasks.models import (
     BagOfWords,
@@ -99,6 +100,19 @@ CATALOGUE = (
         batch_size=64,
         epochs=8,
         target=0.87,
+    ),
+    Entry(
+        name="adaptive-depth",
+        title="Clothes, a network that chooses its depth",
+        kind="images",
+        summary="The same pictures, four residual layers of 96, an exit after each, and a chance to stop there.",
+        data="fashion",
+        network=partial(EarlyExits, 784, 96, 4, 10),
+        make=adaptive_depth,
+        batch_size=64,
+        epochs=8,
+        target=0.84,
+        also=("mean depth", mean_depth),
     ),
     Entry(
         name="housing",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 from steepest.tasks import sources
 from steepest.tasks.datasets import dataset
@@ -35,6 +35,8 @@ class Entry:
     """The level on test, raw, that the mean of a sound study's best optimizer must reach."""
     known_good: tuple[str, float] = ("adam", 1e-3)
     """An optimizer and a rate that reach it: what `benchmarks/tasks.py` runs."""
+    also: tuple[str, Callable[[Tensor, Tensor], Tensor]] | None = None
+    """Another figure of outputs and targets that `benchmarks/tasks.py` tells beside the metric, with its name."""
     made_of: str = ""
     """Where data without a data set come from."""
 

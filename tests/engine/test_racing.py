@@ -115,3 +115,13 @@ def test_rungs_are_evaluations_and_leave_two_at_least():
     assert rungs((1, 100, 1000), lanes=2) == ()
     assert rungs((1,), lanes=9) == (), "at the horizon there is nothing left to save"
     assert rungs((6, 9), lanes=9) == ((6, 2),), "two rungs at one evaluation are one"
+
+
+@pytest.mark.compile
+def test_a_compiled_fleet_stops_the_same_trials():
+    asked = replace(plan(), lanes=plan().lanes[:6] + plan().lanes[12:])
+    compiled = fleet.train(task(), replace(asked, compiled=("gradient", "update")))
+    plain = fleet.train(task(), asked)
+    assert compiled.outcome == plain.outcome
+    np.testing.assert_array_equal(compiled.outcome_step, plain.outcome_step)
+    np.testing.assert_allclose(compiled.valid_loss, plain.valid_loss, rtol=1e-9)

@@ -239,6 +239,13 @@ def test_texts_are_read_by_word_or_by_character(good, bad, filler, said, tmp_pat
     check(found.task)
 
 
+def test_texts_that_are_there_twice_count_once_however_many(tmp_path):
+    table = [[f"one of many words {i}", str(i % 2)] for i in range(40)]
+    found = made(written(tmp_path / "r.csv", ["review", "stars"], [*table, *table]), "stars", text="review")
+    assert "40 of 80 texts repeat an earlier one: taken once." in found.notes
+    assert sum(found.task.sizes.values()) == 40
+
+
 def test_wrong_words_about_texts_are_told(tmp_path):
     path = sound(tmp_path)
     assert "no column 'review'" in told(path, text="review")

@@ -13,7 +13,7 @@ from torch import nn
 from steepest.errors import BadTask
 from steepest.tasks import own_targets
 from steepest.tasks.models import BagOfWords, TextCNN
-from steepest.tasks.own_tables import no_column, without_copies
+from steepest.tasks.own_tables import no_column
 from steepest.tasks.own_targets import Kind, Made
 from steepest.tasks.spreadsheets import Sheet
 from steepest.tasks.task import Task
@@ -42,9 +42,9 @@ def text_task(
     if text_name == target_name:
         raise BadTask(f"Both --text and --target are {text_name!r}: what is to be told cannot be what is read.")
     notes = [*sheet.notes]
-    cells = without_copies({each: sheet.columns[each] for each in (text_name, target_name)}, notes)
-    found = own_targets.target(target_name, cells[target_name], kind, sheet.comma_separates)
-    texts = [*compress(cells[text_name], found.here)]
+    cells = _each_once(sheet.columns[text_name], sheet.columns[target_name], notes)
+    found = own_targets.target(target_name, cells[1], kind, sheet.comma_separates)
+    texts = [*compress(cells[0], found.here)]
     by_character, pieces = cut(texts)
     full = np.array([len(words) > 0 for words in pieces])
     if not full.all():
@@ -77,6 +77,17 @@ def text_task(
         source=source,
     )
     return Made(task, tuple(notes))
+
+
+def _each_once(texts: Sequence[str], targets: Sequence[str], notes: list[str]) -> tuple[list[str], list[str]]:
+    """Texts and targets without those that repeat an earlier text, however many: in another part, a copy would be known
+    by heart."""
+    first: dict[str, str] = {}
+    for text, target in zip(texts, targets, strict=True):
+        first.setdefault(text, target)
+    if copies := len(texts) - len(first):
+        notes.append(f"{copies} of {len(texts)} texts repeat an earlier one: taken once.")
+    return [*first], [*first.values()]
 
 
 def cut(texts: Sequence[str]) -> tuple[bool, list[list[str]]]:

@@ -22,6 +22,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks import calibration_page
 from benchmarks.calibration import calibration
 from benchmarks.simulation import FAILING, LUCK, coverage, looked_at
 from steepest.contenders import enter
@@ -191,6 +192,8 @@ def main() -> None:
     found |= {"seconds": round(time.monotonic() - begin), "versions": versions(), "hardware": hardware()}
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(asked.out, (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
+    if asked.out == RESULTS:
+        calibration_page.write()
     for key in ("false_win_rate", "agreement", "coverage"):
         print(key, {name: value for name, value in found[key].items() if not isinstance(value, dict | list)})
 

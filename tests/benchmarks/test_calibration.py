@@ -8,6 +8,7 @@ import pytest
 from scipy import stats as scipy_stats
 from verdict.factory import Shape, synthetic_study
 
+from benchmarks import calibration_page
 from benchmarks.calibration import (
     CLONE,
     Count,
@@ -128,3 +129,27 @@ def test_nothing_run_is_nothing_claimed():
     assert Count(()).to_json()["rate"] is None
     assert list(pairs_of([study(0)])) == []
     assert calibration({("digits", 5): []})["agreement"]["rate"] is None
+
+
+def test_the_documentation_tells_what_was_found_and_nothing_else():
+    text = calibration_page.PAGE.read_text(encoding="utf-8")
+    found = json.loads(calibration_page.RESULTS.read_text(encoding="utf-8"))
+    section = text.partition(calibration_page.BEGIN)[2].partition(calibration_page.END)[0]
+    assert section.strip("\n") == calibration_page.page(found)
+    for key in ("false_win_rate", "agreement", "coverage"):
+        assert {"rate", "low", "high", "n"} <= found[key].keys()
+    assert f"From {sum(cell['studies'] for cell in found['cells'])} studies" in section
+
+
+def test_a_promise_that_is_not_kept_is_told():
+    rate = {"rate": 0.2, "low": 0.15, "high": 0.25, "n": 300, "effective": 100.0}
+    good = {"rate": 0.95, "low": 0.94, "high": 0.96, "n": 300, "effective": 100.0}
+    found = {
+        "false_win_rate": rate | {"a clone among all": good | {"low": 0.01}},
+        "agreement": good,
+        "coverage": good | {"simulated": [{"welch": 0.9, "luck": "skewed", "noise": "1 : 3", "replicates": 5}]},
+        "cells": [],
+    }
+    rows = [line for line in calibration_page.page(found).splitlines() if line.startswith("|")][2:]
+    assert [row.rsplit("|", 2)[1].strip() for row in rows[:4]] == ["no", "yes", "yes", "yes"]
+    assert "in 0. The lowest is 0.900" in calibration_page.page(found)

@@ -1,0 +1,104 @@
+"""The part of docs/statistics.md that tells what `make calibrate` found: made from its JSON, so that it says no more.
+
+$ python -m benchmarks.calibration_page     # also done by make calibrate
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
+RESULTS = Path(__file__).parent / "results" / "calibration.json"
+BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"
+FALSE_WINS, AGREEMENT, COVERAGE = 0.05, 0.95, (0.93, 0.97)
+"""What is promised: at most, at least, within."""
+
+Rate = Mapping[str, Any]
+"""A rate with its interval, its n, and the number of independent ones that would say as much."""
+
+
+def page(found: Mapping[str, Any]) -> str:
+    """The section, from what a calibration found."""
+    return "\n".join(_lines(found))
+
+
+def _lines(found: Mapping[str, Any]) -> Iterator[str]:
+    studies = sum(cell["studies"] for cell in found["cells"])
+    wins, agreement, coverage = found["false_win_rate"], found["agreement"], found["coverage"]
+    clones = wins["a clone among all"]
+    low, high = COVERAGE
+    yield (
+        f"From {studies} studies of five optimizers (SGD, momentum, AdaGrad, RMSProp, Adam) with refinement and edge "
+        "rule, each with seeds that no other had. In brackets 95 % intervals that count studies, not comparisons, for "
+        "those of one study share their luck.\n"
+    )
+    yield "| what | promised | found | n | kept? |\n|---|---|---|---|---|"
+    for what, promised, rate, kept in (
+        ("one optimizer under two names told apart", f"at most {FALSE_WINS}", wins, wins["low"] <= FALSE_WINS),
+        ("a clone among all five told apart", f"at most {FALSE_WINS}", clones, clones["low"] <= FALSE_WINS),
+        (
+            "claimed wins that the mean of all other studies confirms",
+            f"at least {AGREEMENT}",
+            agreement,
+            agreement["high"] >= AGREEMENT,
+        ),
+        (
+            "intervals that hold the difference over all seeds",
+            f"{low} to {high}",
+            coverage,
+            coverage["high"] >= low and coverage["low"] <= high,
+        ),
+    ):
+        yield f"| {what} | {promised} | {_rate(rate)} | {rate['n']} | {'yes' if kept else 'no'} |"
+    yield '\n"Kept" means that the promise lies within the interval of what was found.\n'
+    yield from _cells(found["cells"])
+    yield from _simulated(coverage["simulated"])
+
+
+def _cells(cells: list[Mapping[str, Any]]) -> Iterator[str]:
+    yield (
+        "Beside it, on the same trials, the usual protocol: tune on one seed or on all, then repeat the winner on "
+        "fresh seeds, and test. Share of studies of one optimizer against itself in which a winner is declared:\n"
+    )
+    yield "| task, seeds | studies | every seed tunes for itself | usual, tuned on 1 seed | usual, tuned on all |"
+    yield "|---|---|---|---|---|"
+    for cell in cells:
+        usual = cell["usual"]
+        names = (cell["two names"], usual["tuned on 1 seed"], usual["tuned on all seeds"])
+        yield f"| {cell['task']}, {cell['seeds']} | {cell['studies']} | {' | '.join(map(_rate, names))} |"
+    yield ""
+
+
+def _simulated(rows: list[Mapping[str, Any]]) -> Iterator[str]:
+    """Coverage where the truth is known, and whether it lies within what is promised."""
+    inside = [COVERAGE[0] <= row["welch"] <= COVERAGE[1] for row in rows]
+    least = min(rows, key=lambda row: row["welch"])
+    yield (
+        f"Coverage by simulation (the table further up has its larger version): of {len(rows)} cells, the interval of "
+        f"the verdict covers {COVERAGE[0]} to {COVERAGE[1]} in {sum(inside)}. The lowest is {least['welch']:.3f}: "
+        f"{least['luck']} luck, noise {least['noise']}, {least['replicates']} repeats."
+    )
+
+
+def _rate(rate: Rate) -> str:
+    if rate["rate"] is None:
+        return "–"
+    return f"{rate['rate']:.3f} [{rate['low']:.3f}, {rate['high']:.3f}]"
+
+
+def write() -> None:
+    """Put the section in its place. Raises ValueError where the page has no place for it."""
+    text = PAGE.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise ValueError(f"{PAGE} has no place for it: put {BEGIN} and {END} there.")
+    section = page(json.loads(RESULTS.read_text(encoding="utf-8")))
+    PAGE.write_text(f"{before}{BEGIN}\n{section}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -106,10 +106,10 @@ class Wide(nn.Module):
 
 @LINUX
 def test_a_real_process_that_runs_out_of_memory_is_replaced_and_the_study_goes_on(tmp_path):
-    """Its evaluations take what no step of the calibration has shown: some 100 MB a lane, and 300 MB are allowed."""
+    """Its test takes what calibration has not shown: some 100 MB a lane, and 300 MB are allowed."""
     x = torch.randn(416, 4, generator=torch.Generator().manual_seed(0))
     task = steepest.Task(
-        model=Wide, train=(x[:8], x[:8, :1]), valid=(x[8:408], x[8:408, :1]), test=(x[408:], x[408:, :1]),
+        model=Wide, train=(x[:8], x[:8, :1]), valid=(x[8:16], x[8:16, :1]), test=(x[16:], x[16:, :1]),
         loss=nn.functional.mse_loss, metric="loss", batch_size=4, epochs=1,
     )  # fmt: skip
     study = steepest.compare(

@@ -49,6 +49,7 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
             trial.step(t)
 
     alone = _milliseconds(train, most=200, seconds=0.5)
+    evaluation = _evaluation(lambda: trial.evaluate("valid"))  # before fleets leave memory in pieces
     parameters = sum(p.numel() for p in trial.model.parameters() if p.requires_grad)
     times = (_within_memory(task, shard, candidate, workshop) for candidate in candidates)
     return StepTime(
@@ -57,7 +58,7 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
         milliseconds=alone,
         state_bytes_per_parameter=trial.optimizer.state_bytes() / parameters,
         fleets=tuple(time for time in times if time is not None),
-        evaluation_milliseconds=_evaluation(lambda: trial.evaluate("valid")),
+        evaluation_milliseconds=evaluation,
     )
 
 

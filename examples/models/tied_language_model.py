@@ -1,6 +1,8 @@
 """A language model that reads and writes with one table of vectors (O. Press, L. Wolf, 2017): the next character in the
 descriptions of data sets that come with scikit-learn."""
 
+from typing import Any
+
 import torch
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_linnerud, load_wine
 from torch import Tensor, nn
@@ -10,7 +12,8 @@ from steepest import Task
 
 CONTEXT = 24
 loaders = (load_breast_cancer, load_diabetes, load_digits, load_iris, load_linnerud, load_wine)
-text = "".join(load().DESCR for load in loaders)  # some 15,000 characters
+bundles: list[Any] = [load() for load in loaders]
+text = "".join(bundle.DESCR for bundle in bundles)  # some 15,000 characters
 numbers = {character: i for i, character in enumerate(sorted(set(text)))}
 
 

@@ -44,7 +44,7 @@ class Entry:
         """The task, its data fetched if they are not here. Raises DataUnavailable."""
         return self.make(self)
 
-    def task(self, kind: type[Task] = Task, **what: Any) -> Task:
+    def task(self, kind: type[Task] = Task, /, **what: Any) -> Task:
         """For makers: the task with these data, loss and metric, and everything else as in this row."""
         return kind(
             model=self.network,

@@ -100,7 +100,7 @@ def events_of(path):
 
 def test_tensorboard_finds_every_trial_with_its_curves_and_settings(tmp_path):
     pytest.importorskip("tensorboardX")
-    study, _, traces = judged(*synthetic_study(SEVEN[:2], seeds=2))
+    study, _, traces = judged(*synthetic_study(SEVEN[:2], seeds=1))
     assert write_events(study, traces, tmp_path) == len(study.results)
     runs = sorted(tmp_path.iterdir(), key=lambda run: int(run.name.rpartition("-")[2]))
     assert len(runs) == len(study.results)

@@ -56,9 +56,8 @@ def places(segment: int) -> np.ndarray:
 
 def drifting_digits(entry: Entry) -> Task:
     """The digits of the other tasks, for four segments of 400 steps."""
-    return entry.task(
-        kind=Drifting, data=scaled_digits(), split=(0.7, 0.15, 0.15), loss=F.cross_entropy, metric="accuracy"
-    )
+    data, split = scaled_digits(), (0.7, 0.15, 0.15)
+    return entry.task(Drifting, data=data, split=split, loss=F.cross_entropy, metric="accuracy")
 
 
 def recovery(evaluate_at: np.ndarray, train_loss: np.ndarray, segment: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
@@ -22,7 +23,14 @@ Rate = Mapping[str, Any]
 
 def page(found: Mapping[str, Any]) -> str:
     """The section, from what a calibration found."""
-    return "\n".join(_lines(found))
+    parts = _lines(found)
+    return "\n".join(part if part.startswith(("|", "\n|")) else _wrapped(part) for part in parts)
+
+
+def _wrapped(part: str) -> str:
+    """A paragraph in lines of a readable length, with the empty lines around it."""
+    words = part.strip("\n")
+    return part.replace(words, fill(words, 120, break_on_hyphens=False)) if words else part
 
 
 def _lines(found: Mapping[str, Any]) -> Iterator[str]:

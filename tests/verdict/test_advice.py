@@ -56,7 +56,8 @@ def test_whatever_runs_cost_the_advised_one_is_in_front_and_no_slower_than_the_b
     items = costing(standings, seconds)
     chosen = advised(items)
     assert chosen.status in ("best", "tie")
-    assert chosen is items[0] or QUICKER * chosen.seconds <= ALIKE * items[0].seconds
+    first = items[0].seconds or 0.0
+    assert chosen is items[0] or QUICKER * (chosen.seconds or 0.0) <= ALIKE * first
 
 
 def test_the_headline_says_why_it_is_not_the_best_mean():

@@ -211,7 +211,7 @@ def noisy(probes: ProbeTrace, is_constant: bool) -> Noisy | None:
     return Noisy(probes.contender, float(np.median(late)), float(np.median(scale[:, 0])))
 
 
-def damping(known: Mapping[str, ProbeTrace], rules: Mapping[str, Contender]) -> Iterator[Damped | None]:
+def damping(known: Mapping[str, ProbeTrace], rules: Mapping[str, Contender]) -> Iterator[Damped]:
     """Between plain descent and a momentum on the same batches: in every trial of the one, fewer updates turn around
     than in any trial of the other, and `DAMPED`-fold fewer in the middle."""
     plain = next((each for name, each in known.items() if rules[name].rule == "sgd"), None)

@@ -132,22 +132,6 @@ class Task:
     changes_examples = False
     """Whether an example is another one at every step."""
 
-    def training_batch(
-        self, splits: Splits, positions: np.ndarray, seed: int, start: int
-    ) -> tuple[tuple[Tensor, ...], Tensor]:
-        """What the steps k = start, start + 1, … of a seed train on, whose examples are at positions [steps, B]: one
-        row an example, as in `batch`, in that order. A task that changes its examples anew at each step does it
-        here."""
-        return self.batch(splits, positions.reshape(-1))
-
-    @property
-    def training_loss(self) -> Loss:
-        """The loss whose gradient is followed; on validation and test it is `loss` that is measured."""
-        return self.loss
-
-    changes_examples = False
-    """Whether an example is another one at every step."""
-
     def build_model(self, seed: int, dtype: torch.dtype = torch.float32) -> nn.Module:
         """The model with the initial weights of this seed; the caller's random state is left as it was."""
         with luck_of(rng.integer(seed, "weights"), dtype):

@@ -97,7 +97,7 @@ def agreement(full: Mapping[Any, list[Result]], race: Mapping[Any, list[Result]]
     cases: dict[str, list[tuple[bool, bool, float]]] = defaultdict(list)
     steps: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for key, rows in full.items():
-        steps[key[0]].append(tuple(sum(row.outcome_step for row in each) for each in (rows, race[key])))
+        steps[key[0]].append((sum(row.outcome_step for row in rows), sum(row.outcome_step for row in race[key])))
         whole, raced = pick(rows, higher), pick(race[key], higher)
         if whole is None or whole.valid_metric is None:
             continue

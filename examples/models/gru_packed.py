@@ -15,14 +15,15 @@ class Inked(Dataset):
     """An example: the places 0 … 63 of the pixels that are darker than half, and the digit."""
 
     def __init__(self) -> None:
-        x, self.labels = load_digits(return_X_y=True)
+        x, y = load_digits(return_X_y=True)
+        self.labels: list[int] = torch.as_tensor(y).tolist()
         self.places = [torch.from_numpy(row > 8).nonzero()[:, 0] for row in x]
 
     def __len__(self) -> int:
         return len(self.places)
 
     def __getitem__(self, i: int) -> tuple[Tensor, int]:
-        return self.places[i], int(self.labels[i])
+        return self.places[i], self.labels[i]
 
 
 def padded(examples: list[tuple[Tensor, int]]) -> tuple[Tensor, Tensor, Tensor]:

@@ -13,7 +13,7 @@ from steepest.engine.coefficients import Coefficients
 from steepest.engine.fleet import Fleet
 from steepest.engine.updates import KernelUpdates, Updates
 from steepest.engine.workshop import EMPTY
-from steepest.optim import compiler
+from steepest.optim import compiler, kernel
 from steepest.optim.apply import fresh_fleet
 from steepest.optim.catalogue import CATALOGUE
 from steepest.optim.rule import at_rate
@@ -26,10 +26,12 @@ TOLERANCE = 1e-9
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path))
-    compiler.load.cache_clear()
-    compiler.folder.cache_clear()
+    remembered = (compiler.load, compiler.folder, kernel._kernel)
+    for each in remembered:
+        each.cache_clear()
     yield tmp_path / "kernels"
-    compiler.folder.cache_clear()
+    for each in remembered:
+        each.cache_clear()
 
 
 def curves(trace):

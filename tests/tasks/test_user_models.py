@@ -42,7 +42,7 @@ def test_a_model_of_any_kind_is_checked_and_studied(path, tmp_path):
     assert ("One trial at a time" if reason else "Many trials at once") in pages.check(page)
 
     task = replace(load_file(path), epochs=1)
-    how = {"seeds": 2, "grid": 3, "engine": page["engine"], "workers": 1}
+    how = {"seeds": 2, "rates": [1e-3], "engine": page["engine"], "workers": 1}
     study = steepest.compare(task, ["sgd", "adam"], out=tmp_path / "study", quiet=True, **how)
     (standings,) = [verdict.standings for verdict in study.verdict.tasks]
     assert {standing.contender for standing in standings} == {"sgd", "adam"}

@@ -28,13 +28,26 @@ def _compare(path: list[str | int], old: Any, new: Any, found: list[Change]) -> 
                 _compare([*path, key], old[key], value, found)
             else:
                 found.append([[*path, key], value])
-    elif isinstance(old, list) and isinstance(new, list) and 0 < len(old) < len(new) and new[: len(old)] == old:
+    elif isinstance(old, list) and isinstance(new, list) and 0 < len(old) < len(new) and _same(new[: len(old)], old):
         found.append([path, len(old), new[len(old) :]])
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and _are_rich(old, new):
         for i, (before, after) in enumerate(zip(old, new, strict=True)):
             _compare([*path, i], before, after, found)
-    elif old != new or type(old) is not type(new):
+    elif not _same(old, new):
         found.append([path, new])
+
+
+def _same(old: Any, new: Any) -> bool:
+    """Whether two values are written the same: to Python, False is 0 and 1 is 1.0, to a page they are not."""
+    if type(old) is not type(new) or old != new:
+        return False
+    if isinstance(old, dict):
+        return all(_same(value, new[key]) for key, value in old.items())
+    if isinstance(old, list):
+        kinds = [*map(type, old)]
+        rich = dict in kinds or list in kinds
+        return kinds == [*map(type, new)] and (not rich or all(map(_same, old, new)))
+    return True
 
 
 def _are_rich(old: list[Any], new: list[Any]) -> bool:

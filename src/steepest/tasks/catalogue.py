@@ -13,6 +13,7 @@ from steepest.tasks.depth import EarlyExits, adaptive_depth, mean_depth
 from steepest.tasks.entry import Entry
 from steepest.tasks.models import (
     BagOfWords,
+    BothWays,
     CharacterLSTM,
     CharacterTransformer,
     Factors,
@@ -204,6 +205,19 @@ CATALOGUE = (
         target=0.70,
     ),
     Entry(
+        name="reviews-zh",
+        title="Opinions in Chinese, recurrent network",
+        kind="texts",
+        summary="Chinese reviews of books, hotels and computers, 80 characters, a GRU of 32 that reads both ways.",
+        data="reviews-zh",
+        network=partial(BothWays, texts.REVIEW_CHARACTERS, texts.REVIEW_PAIRS, 64, 32, 2, 0.5),
+        make=texts.reviews,
+        batch_size=64,
+        epochs=4,
+        target=0.80,
+        known_good=("adam", 0.003),
+    ),
+    Entry(
         name="shakespeare",
         title="Shakespeare, the next character",
         kind="texts",
@@ -315,7 +329,7 @@ SUITES = {
         "load",
     ),
     "sparse": ("news-bow", "movielens", "adult", "movie-textcnn"),
-    "text": ("news-bow", "movie-textcnn", "movie-rnn", "shakespeare", "songci"),
+    "text": ("news-bow", "movie-textcnn", "movie-rnn", "reviews-zh", "shakespeare", "songci"),
     "article": ("digits", "fashion-cnn", "housing", "news-bow", "movie-textcnn", "movie-rnn", "line"),
 }
 """Sets of tasks with a name; "smoke" needs no download."""

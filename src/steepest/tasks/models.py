@@ -156,6 +156,27 @@ class Recurrent(nn.Module):
         return self.head(self.dropout((h * there).sum(1) / there.sum(1).clamp(min=1)))
 
 
+class BothWays(nn.Module):
+    """A GRU that reads a text in both directions, each place as the vector of its character plus that of the pair that
+    begins there; the maximum and the mean of its states where there is a character. Dropout before and after."""
+
+    def __init__(self, characters: int, pairs: int, width: int, hidden: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        self.of_character = nn.Embedding(characters, width, padding_idx=0)
+        self.of_pair = nn.Embedding(pairs, width, padding_idx=0)
+        self.dropout = nn.Dropout(dropout)
+        self.gru = nn.GRU(width, hidden, batch_first=True, bidirectional=True)
+        self.head = nn.Linear(4 * hidden, classes)
+
+    def forward(self, characters: Tensor, pairs: Tensor) -> Tensor:
+        """[B, T], [B, T] → scores [B, classes]."""
+        h, _ = self.gru(self.dropout(self.of_character(characters) + self.of_pair(pairs)))  # [B, T, 2 hidden]
+        there = (characters != 0).unsqueeze(-1)  # [B, T, 1]
+        most = h.masked_fill(~there, -1.0).amax(1)  # states lie between −1 and 1
+        mean = (h * there).sum(1) / there.sum(1).clamp(min=1)
+        return self.head(self.dropout(torch.cat([most, mean], dim=-1)))
+
+
 # ---- texts: the next character ---------------------------------------------------------------------------------------
 
 

@@ -35,8 +35,8 @@ class RateCurve:
 
     @property
     def safe(self) -> np.ndarray:  # [K], bool
-        """Rates at which no more trials failed than at the rate that failed least, and some did not; and at which a race
-        stopped no more trials than it let run, if there is such a rate."""
+        """Rates at which no more trials failed than at the rate that failed least, and some did not; and at which a
+        race stopped no more trials than it let run, if there is such a rate."""
         alive = self.count > 0
         if not alive.any():
             return alive

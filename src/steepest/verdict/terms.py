@@ -43,6 +43,7 @@ TERMS = {
     "Topics of posts, bag of words": "帖子主题，词袋模型",
     "Opinions on films, convolutions over words": "影评情感，词卷积网络",
     "Opinions on films, recurrent network": "影评情感，循环网络",
+    "Opinions in Chinese, recurrent network": "中文评论情感，循环网络",
     "Shakespeare, the next character": "莎士比亚，预测下一个字符",
     "Shakespeare, the next character, long horizon": "莎士比亚，预测下一个字符，长训练",
     "Song lyrics, the next character": "歌词，预测下一个字符",

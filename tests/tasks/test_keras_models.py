@@ -185,6 +185,7 @@ def test_what_cannot_be_trained_is_told_in_a_sentence():
 
 @pytest.mark.slow
 def test_another_backend_is_refused_with_the_remedy():
+    pytest.importorskip("jax", reason="Keras itself asks for it in every backend but torch's and TensorFlow's")
     program = """
 import keras, steepest
 from steepest.errors import BadTask

@@ -17,7 +17,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright  # pyright: ignore[reportMissingImports]  an extra
 
 from steepest.files import file_digest, read_trace, write_json, write_trace
 from steepest.study import store

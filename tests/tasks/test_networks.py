@@ -18,9 +18,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from steepest.engine.obstacles import fleet_obstacle
+from steepest.engine.solo import Trial
 from steepest.tasks import catalogue, models, sources, tables, texts
 from steepest.tasks.task import Task
-from steepest.types import Lane
+from steepest.types import Contender, Lane, Shard, TaskRef
 
 PIXELS = sources.load("digits")["x"][:200].astype(np.int64)  # [200, 64], 0 … 16
 CLASSES = sources.load("digits")["y"][:200]
@@ -106,7 +107,14 @@ def without_dropout(task: Task) -> Task:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("name", [entry.name for entry in catalogue.CATALOGUE if entry.data not in ("", "digits")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        entry.name
+        for entry in catalogue.CATALOGUE
+        if entry.data not in ("", "digits") and not entry.name.endswith("-sparse")  # no fleet has sparse gradients
+    ],
+)
 def test_a_task_on_fetched_data_moves_in_a_fleet_as_it_does_alone(name):
     built = catalogue.entry(name).build()
     assert fleet_obstacle(built) == ""
@@ -219,3 +227,24 @@ def test_the_level_of_the_forecast_is_that_of_the_week_before():
     begins = np.arange(10 * tables.WEEK, 12 * tables.WEEK - tables.DAY + 1)
     assert tables.seasonal_naive(y, begins, tables.WEEK) == pytest.approx(catalogue.entry("load").target, abs=5e-4)
     assert tables.seasonal_naive(y, begins, tables.DAY) == pytest.approx(1.80, abs=5e-3)
+
+
+def test_a_model_with_sparse_gradients_trains_alone_as_its_dense_twin_does_and_says_why():
+    draw = np.random.default_rng(0)
+    words, topics = draw.integers(0, 50, (120, 8)), draw.integers(0, 3, 120)
+    paths = []
+    for sparse in (False, True):
+        task = Task(
+            model=lambda sparse=sparse: models.BagOfWords(50, 6, 3, sparse=sparse),
+            data=(words, topics),
+            loss=F.cross_entropy,
+            batch_size=16,
+        )
+        reason = fleet_obstacle(task)
+        assert ("sparse" in reason) == sparse
+        lane = Lane(1e-2, seed=0)
+        shard = Shard("x", TaskRef("x", "memory", "x"), Contender("adam", "adam", 1e-2), (lane,), 16, 20, (20,))
+        trial = Trial(task, shard, lane)
+        paths.append([trial.step(t) for t in range(1, 21)])
+    assert paths[0] == pytest.approx(paths[1], rel=1e-5)
+    assert paths[0][-1] < paths[0][0]

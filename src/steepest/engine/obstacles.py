@@ -68,6 +68,8 @@ def _in_words(error: Exception) -> str:
     """Why vmap could not take a model: in our words where the cause is a known one, else in its own."""
     if any(frame.name in PACKING for frame in traceback.extract_tb(error.__traceback__)):
         return "it packs its sequences by their lengths, which differ from one batch to another"
+    if "SparseCPU" in str(error):
+        return "its gradients are sparse (sparse=True), and vmap has none of those; trained alone they are made dense"
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 

@@ -161,7 +161,7 @@ class RuleDriver:
         c = coefficient_record(self.rule.advance(at_rate(self.settings, rate), self.t, self.carry))
         here = [i for i, w in enumerate(self.parameters) if w.grad is not None]
         ws = [self.parameters[i] for i in here]
-        gradients = [w.grad for w in ws if w.grad is not None]
+        gradients = [w.grad.to_dense() for w in ws if w.grad is not None]  # one of embeddings may be sparse
         states, cs = [self.state[i] for i in here], [c] * len(here)
         if self.rule.second:
             other = partial(again, self.rule.second, ws)

@@ -43,6 +43,8 @@ TERMS = {
     "Topics of posts, bag of words": "帖子主题，词袋模型",
     "Opinions on films, convolutions over words": "影评情感，词卷积网络",
     "Opinions on films, recurrent network": "影评情感，循环网络",
+    "Topics of posts, bag of words with sparse gradients": "帖子主题，词袋模型，稀疏梯度",
+    "Ratings of films, matrix factorization with sparse gradients": "电影评分，矩阵分解，稀疏梯度",
     "Opinions in Chinese, recurrent network": "中文评论情感，循环网络",
     "Shakespeare, the next character": "莎士比亚，预测下一个字符",
     "Shakespeare, the next character, long horizon": "莎士比亚，预测下一个字符，长训练",

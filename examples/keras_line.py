@@ -48,7 +48,8 @@ def fit(optimizer: keras.optimizers.Optimizer, seed: int, model: keras.Model | N
     model = model or make_model()
     model.compile(optimizer=optimizer, loss="mse")
     quiet: Any = 0  # which Keras takes, and its annotation does not
-    return model, model.fit(*task.train, epochs=EPOCHS, batch_size=32, verbose=quiet).history["loss"]
+    history = model.fit(*task.train, epochs=EPOCHS, batch_size=32, verbose=quiet).history
+    return model, [*map(float, history["loss"])]
 
 
 def main(seed: int = 0) -> None:

@@ -87,7 +87,8 @@ class _Group:
         spec, found = self.asked.spec, []
         for contender, part, seconds in self._candidates():
             job = jobs.compile(spec, self.task, contender, self.batch_size, LEAST_LANES, part)
-            if spec.engine == "compiled" or worth_compiling(part, seconds, jobs.is_compiled(job)):
+            joins = bool(found) and found[0].part == "gradient"  # an update within the gradient's loop costs no call
+            if spec.engine == "compiled" or joins or worth_compiling(part, seconds, jobs.is_compiled(job)):
                 found.append(_Wanted(job, contender.name, part))
         return found
 

@@ -18,6 +18,7 @@ from steepest.optim.apply import fresh_fleet
 from steepest.optim.catalogue import CATALOGUE
 from steepest.optim.rule import at_rate
 from steepest.tasks import catalogue as tasks
+from steepest.tasks.vary import varied
 from steepest.types import Contender, Lane, Shard, TaskRef
 
 TOLERANCE = 1e-9
@@ -120,6 +121,15 @@ def test_every_built_in_task_trains_by_a_program_as_it_does_alone_or_says_why_no
     for i, lane in enumerate(lanes):
         trial = solo.Trial(task, plan, lane)
         np.testing.assert_allclose(losses[:, i], [trial.step(t) for t in range(1, 13)], rtol=TOLERANCE)
+
+
+@pytest.mark.compile
+def test_a_task_whose_batches_are_others_than_its_examples_is_compiled_for_those_batches(monkeypatch):
+    monkeypatch.delenv("STEEPEST_COMPILE", raising=False)
+    task = varied(digits(), {"augment": "mixup"})  # targets are (class, class, share), and not a class
+    plan = shard("adam", seeds=(0, 1), steps=30, dtype="float64", compiled=("gradient", "update"))
+    assert Fleet(task, plan, plan.lanes).refused == []
+    np.testing.assert_allclose(curves(fleet.train(task, plan)), curves(solo.train(task, plan)), rtol=TOLERANCE)
 
 
 def test_without_a_compiler_a_fleet_trains_as_it_would_have_and_says_why():

@@ -98,7 +98,8 @@ class Programs:
         own = [tensors[name].detach().contiguous() for name in self.layout.shapes]
         other = [tensors[name].detach().contiguous() for name in (*extras.stacked, *extras.shared)]
         splits = self.task.splits(0)
-        inputs, targets = placed(*self.task.batch(splits, splits.train[:batch_size]), self.dtype, self.device)
+        first = self.task.training_batch(splits, splits.train[None, :batch_size], seed=0, start=0)
+        inputs, targets = placed(*first, self.dtype, self.device)
         batch = [plain(x) for x in (*inputs, targets)]
         kinds = [x.dtype for x in (*inputs, targets)]
 
@@ -166,7 +167,7 @@ def first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0].rstrip('.')}"
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)  # each value of an axis makes a task of its own, and their jobs come by turns
 def programs(task: Task, dtype: torch.dtype, device: torch.device) -> Programs:
     """The programs of a task, kept for the next fleet."""
     return Programs(task, dtype, device)

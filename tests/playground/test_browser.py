@@ -3,32 +3,14 @@
 Screenshots go to artefacts/ for people to look at.
 """
 
-import os
-import shutil
-from pathlib import Path
-
 import pytest
 from playground.test_paths import lane, path
+from report.test_browser import ARTEFACTS, chromium  # noqa: F401
 
 from steepest.playground import page
 from steepest.playground.stories import STORIES, Run
 
 pytestmark = pytest.mark.browser
-sync_api = pytest.importorskip("playwright.sync_api", reason="pip install 'steepest[browser]'")
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-ARTEFACTS = Path(__file__).parents[2] / "artefacts"
-QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if CHROMIUM is None:
-        pytest.skip("There is no Chromium: apt-get install chromium, or name one in CHROMIUM.")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +19,7 @@ def address(tmp_path_factory):
 
 
 @pytest.fixture
-def opened(chromium, address):
+def opened(chromium, address):  # noqa: F811
     """A function that opens the page, and fails afterwards if it complained or asked for anything."""
     complaints, contexts = [], []
 

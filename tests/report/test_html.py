@@ -11,7 +11,8 @@ import pytest
 from report.studies import HOSTILE, default_trials, default_view, hostile_study, judged, three_tasks
 from verdict.factory import SEVEN, synthetic_study
 
-from steepest.report.html import html, json_in_script, script, stylesheet
+from steepest.report.html import html, script, stylesheet
+from steepest.report.offline import json_in_script
 from steepest.report.view import view
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}

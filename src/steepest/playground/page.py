@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from steepest.files import write_bytes
@@ -20,8 +18,7 @@ from steepest.playground.methods import METHODS, RATES, Method
 from steepest.playground.pack import facts, pack, room
 from steepest.playground.paths import STEPS, train
 from steepest.playground.stories import STORIES
-from steepest.report import bilingual, style
-from steepest.report.html import json_in_script
+from steepest.report import bilingual, offline, style
 
 STATIC = Path(__file__).with_name("static")
 SCRIPTS = ("data.js", "draw.js", "page.js")
@@ -42,11 +39,10 @@ def page(language: Language = "en") -> str:
         language=language,
         stories=STORIES,
         lands=lands,
-        policy=f"default-src 'none'; script-src {_hash(code)}; style-src {_hash(sheet)}; base-uri 'none'; "
-        "form-action 'none'",
+        policy=offline.policy(sheet, code),
         stylesheet=Markup(sheet),
         script=Markup(code),
-        facts=Markup(json_in_script(_facts(lands, ends))),
+        facts=Markup(offline.json_in_script(_facts(lands, ends))),
         paths=paths,
     )  # fmt: skip
 
@@ -111,22 +107,12 @@ def _script() -> str:
     return f'(() => {{\n"use strict";\n{ours}\n}})();\n'
 
 
-def _hash(content: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
-
-
 def _read(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
 
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(STATIC),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = offline.environment(STATIC)
     environment.globals.update(both=bilingual.both, show=bilingual.show, attribute=bilingual.attribute)
     return environment

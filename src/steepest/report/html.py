@@ -7,21 +7,18 @@ one script more, which follows a running study.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from jinja2.environment import TemplateModule
 from markupsafe import Markup
 from scipy import stats
 
 from steepest.language import Language
-from steepest.report import bilingual, export, style, words
+from steepest.report import bilingual, export, offline, style, words
 
 STATIC = Path(__file__).with_name("static")
 SCRIPTS = (
@@ -54,7 +51,7 @@ def html(
             policy=_policy(sheet, code, live is not None),
             stylesheet=Markup(sheet),
             script=Markup(code),
-            data=Markup(json_in_script(data(view, trials))),
+            data=Markup(offline.json_in_script(data(view, trials))),
         )
         .lstrip()
     )
@@ -102,14 +99,6 @@ def script(live: bool = False) -> str:
     return f'/*\n{_read("uplot.LICENSE")}*/\n{_read("uplot.js")}\n(() => {{\n"use strict";\n{ours}\n}})();\n'
 
 
-def json_in_script(value: Any) -> str:
-    """JSON that cannot end the script tag it stands in, nor open a comment there. Refuses NaN."""
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
-
-
 @cache
 def live_policy() -> str:
     """The content policy of the pages that a server shows, as a header."""
@@ -121,17 +110,7 @@ def _policy(sheet: str, code: str, live: bool) -> str:
 
     The pictures that a reader saves are drawn from blobs of the page's own; a live page may ask its own server.
     """
-    return (
-        f"default-src 'none'; script-src {_hash(code)}; style-src {_hash(sheet)}; img-src blob:; "
-        f"{_ASKING if live else ''}base-uri 'none'; form-action 'none'"
-    )
-
-
-_ASKING = "connect-src 'self'; "
-
-
-def _hash(content: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+    return offline.policy(sheet, code, "img-src blob:", *(["connect-src 'self'"] if live else []))
 
 
 def _read(name: str) -> str:
@@ -153,13 +132,7 @@ def _t_quantiles() -> list[float]:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(STATIC),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = offline.environment(STATIC)
     environment.filters["percent"] = _percent
     environment.filters["unit"] = words.with_unit
     environment.globals.update(bilingual.HELPERS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,6 +20,21 @@ from steepest.optim.compiler import obstacle
 from steepest.optim.kernel import NotCompiled
 
 
+class Gradients(Protocol):
+    """Gives the gradients of all lanes, step after step."""
+
+    is_random: bool
+    """Whether a step draws random numbers, as dropout does."""
+
+    def batches(self, start: int, stop: int) -> Iterator[Any]:
+        """What `apply` takes at each of the steps k = start … stop − 1."""
+        ...
+
+    def apply(self, flat: Tensor, tensors: Sequence[Tensor], batch: Any) -> tuple[Tensor, Tensor]:
+        """Gradients [R, P] and losses [R] of the parameters `flat` [R, P], with the extras in order."""
+        ...
+
+
 class AllAtOnce:
     """One traced program takes all lanes, each with its own batch beside it."""
 
@@ -28,19 +43,16 @@ class AllAtOnce:
         inputs, targets = next(self.batches(0, 1))
         self.program: Program = programs.gradient(extras, feed.is_shared, flat, *tensors, *inputs, targets)
         self.is_random = self.program.is_random
-        """Whether a step draws random numbers, as dropout does."""
 
-    def batches(self, start: int, stop: int) -> Iterator[Any]:
-        """What `apply` takes at each of the steps k = start … stop − 1."""
+    def batches(self, start: int, stop: int) -> Iterator[Batch]:
         return self.feed.batches(start, stop)
 
     def apply(self, flat: Tensor, tensors: Sequence[Tensor], batch: Batch) -> tuple[Tensor, Tensor]:
-        """Gradients [R, P] and losses [R] of the parameters `flat` [R, P], with the extras in order."""
         inputs, targets = batch
         return self.program.call(flat, *tensors, *inputs, targets)
 
 
-class LaneByLane(AllAtOnce):
+class LaneByLane:
     """A generated program takes one lane after the other, and can do many steps of it at a time, updates included."""
 
     def __init__(self, programs: Programs, extras: Extras, feed: Feed) -> None:
@@ -86,7 +98,7 @@ class LaneByLane(AllAtOnce):
 
 def gradients(
     compile: bool, programs: Programs, extras: Extras, feed: Feed, flat: Tensor, tensors: Sequence[Tensor]
-) -> tuple[AllAtOnce, str]:
+) -> tuple[Gradients, str]:
     """How a fleet gets its gradients; and why they are not compiled that were to be: "" where they are."""
     refused = ""
     if compile:

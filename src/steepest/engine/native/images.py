@@ -261,6 +261,11 @@ class _Pool:
         _, _, width, channels = self.image.shape
         return [f"at + {(y * width + x) * channels} + c" for y in range(self.kernel[0]) for x in range(self.kernel[1])]
 
+    def most(self) -> list[str]:
+        """`most` becomes the largest of them."""
+        first, *others = self.window()
+        return [f"T most = x0[{first}];", *(f"most = larger<T>(most, x0[{other}]);" for other in others)]
+
 
 @form(aten.max_pool2d_with_indices)
 def _max_pool(
@@ -275,13 +280,7 @@ def _max_pool(
 ) -> list[Place | None]:
     p = _Pool(t, t.place(image), kernel, stride, padding, dilation, ceil)
     target = t.writer.dense("real", p.shape)
-    first, *others = p.window()
-    lines = [
-        f"T most = x0[{first}];",
-        *(f"most = larger<T>(most, x0[{other}]);" for other in others),
-        "y0[to + c] = most;",
-    ]
-    t.writer.call(p.loops("\n".join(lines)), [target], [p.image])
+    t.writer.call(p.loops("\n".join([*p.most(), "y0[to + c] = most;"])), [target], [p.image])
     return [_first(target), None]  # which number it was is found again on the way back
 
 
@@ -302,12 +301,10 @@ def _max_pool_backward(
     above = _last(t, t.place(gradient))
     target = t.writer.dense("real", p.image.shape)
     filled(t.writer, target, "0")
-    window = p.window()
-    lines = [f"T most = x0[{window[0]}];", *(f"most = larger<T>(most, x0[{other}]);" for other in window[1:])]
-    lines.append("T left = x1[to + c];")  # goes to the first that is the most
+    lines = [*p.most(), "T left = x1[to + c];"]  # goes to the first that is the most
     lines += [
         f"{{ const T take = x0[{place}] == most ? left : T(0); y0[{place}] += take; left -= take; }}"
-        for place in window
+        for place in p.window()
     ]
     t.writer.call(p.loops("\n".join(lines)), [target], [p.image, above])
     return _first(target)

@@ -12,10 +12,19 @@ import torch
 from steepest import rng
 
 
+def seed_torch(value: int) -> None:
+    """`torch.manual_seed`, without its report to accelerators that are not there: that formats a stack at each call,
+    which takes longer than a step of a small model."""
+    if torch.accelerator.is_available():
+        torch.manual_seed(value)
+    else:
+        torch.default_generator.manual_seed(value)
+
+
 def seed_step(seed: int, step: int) -> None:
     """Give dropout, and whatever else the model or the loss draws at this step, its luck."""
     value = rng.integer(seed, "dropout", step)
-    torch.manual_seed(value)
+    seed_torch(value)
     random.seed(value)
     np.random.seed(value % 2**32)
 

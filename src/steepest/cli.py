@@ -191,9 +191,9 @@ def run(
     tasks
         Names of `steepest tasks`, or Python files that define `task`.
     """
-    from steepest import api
+    with _workers_ahead(workers), _page_beside(open_page, out):
+        from steepest import api
 
-    with _page_beside(open_page, out):
         study = api.compare(
             (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
             optimizers,
@@ -256,29 +256,30 @@ def plan(
     tasks
         Names of `steepest tasks`, or Python files that define `task`.
     """
-    from steepest import api, pages
+    with _workers_ahead(workers):
+        from steepest import api, pages
 
-    forecast = api.plan(
-        (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
-        optimizers,
-        axes=axis,
-        batch_sizes=batch_size,
-        rates=rates,
-        schedule=schedule,
-        budget=budget,
-        seeds=seeds,
-        until_sure=until_sure,
-        first_seed=first_seed,
-        race=race,
-        grid=grid,
-        workers=workers,
-        memory=memory,
-        engine=engine,
-        dtype=dtype,
-        device=device,
-        command=_command_line(),
-        quiet=quiet,
-    ).model_dump(mode="json")
+        forecast = api.plan(
+            (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
+            optimizers,
+            axes=axis,
+            batch_sizes=batch_size,
+            rates=rates,
+            schedule=schedule,
+            budget=budget,
+            seeds=seeds,
+            until_sure=until_sure,
+            first_seed=first_seed,
+            race=race,
+            grid=grid,
+            workers=workers,
+            memory=memory,
+            engine=engine,
+            dtype=dtype,
+            device=device,
+            command=_command_line(),
+            quiet=quiet,
+        ).model_dump(mode="json")
     _print_json(forecast) if json else print(pages.plan(forecast))
 
 
@@ -287,9 +288,10 @@ def resume(
     folder: StudyFolder = None, *, workers: Workers = None, lang: Lang = "en", quiet: Quiet = False, json: Json = False
 ) -> None:
     """Go on with a study that was interrupted or killed: nothing finished is run again."""
-    from steepest import api
+    with _workers_ahead(workers):
+        from steepest import api
 
-    _conclude(api.resume(_folder(folder), workers=workers, quiet=quiet), None, json, lang)
+        _conclude(api.resume(_folder(folder), workers=workers, quiet=quiet), None, json, lang)
 
 
 @app.command
@@ -528,6 +530,14 @@ def _conclude(study: Any, margin: float | None, json: bool, lang: Language) -> N
         print(f"\n报告：{path}" if chinese else f"\nReport: {path}")
         label = "可直接粘贴的代码：" if chinese else "Code to paste: "
         print(f"{label}steepest use {study.folder}")
+
+
+def _workers_ahead(workers: int | None) -> AbstractContextManager[None]:
+    """The worker processes of a study, which import torch while this one does."""
+    from steepest.study.executors import workers_ahead
+    from steepest.study.surroundings import cores
+
+    return workers_ahead(min(workers or cores(), cores()))
 
 
 def _page_beside(wanted: bool, folder: Path | None) -> AbstractContextManager[None]:

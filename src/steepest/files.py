@@ -35,6 +35,11 @@ def compiled_note(job: Mapping[str, Any]) -> Path:
     return cache_folder() / "compiled" / f"{job['id']}.json"
 
 
+def time_note(name: str) -> Path:
+    """Where this machine keeps what a step took when it was last measured."""
+    return cache_folder() / "times" / f"{name}.json"
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Put `content` at `path` so that whoever looks, even after a power cut, sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -290,6 +290,10 @@ class FleetTime:
     """What the fleet takes of memory while it trains, in equal parts; 0 where that is not known."""
     evaluation_milliseconds: float = 0.0
     """One evaluation of all its lanes on validation; 0 where it was not timed."""
+    build_seconds: float = 0.0
+    """To make the fleet and its models, before its first step."""
+    load_seconds: float = 0.0
+    """For the first one in a process beside that: to trace its programs, or to load them."""
 
 
 @dataclass(frozen=True, slots=True)

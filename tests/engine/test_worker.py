@@ -41,11 +41,12 @@ def worker(tmp_path):
     ours, theirs = socket.socketpair()
     with theirs:
         process = subprocess.Popen(
-            [sys.executable, "-m", "steepest.engine.worker", str(theirs.fileno()), str(tmp_path)],
+            [sys.executable, "-m", "steepest.engine.worker", str(theirs.fileno())],
             pass_fds=(theirs.fileno(),),
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
     line = Connection(ours.detach())
+    say(line, {"folder": str(tmp_path), "share": None})
     yield process, line
     process.kill()
     process.wait()

@@ -49,7 +49,8 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
             trial.step(t)
 
     alone = _milliseconds(train, most=200, seconds=0.5)
-    evaluation = _evaluation(lambda: trial.evaluate("valid"))  # before fleets leave memory in pieces
+    trial.evaluate("valid")  # the first one may take longer
+    evaluation = _milliseconds_of(lambda: trial.evaluate("valid"))  # before fleets leave memory in pieces
     parameters = sum(p.numel() for p in trial.model.parameters() if p.requires_grad)
     times = (_within_memory(task, shard, candidate, workshop) for candidate in candidates)
     return StepTime(
@@ -80,11 +81,15 @@ def fleet_time(task: Task, shard: Shard, candidate: Candidate, workshop: Worksho
     """One step of so many lanes: those of one fleet, in proportion where they make several; None if it was refused."""
     shard = replace(shard, width=candidate.width, compiled=candidate.compiled)
     memory.forget_peak()
-    before = memory.resident()
-    fleet = first_fleet(task, shard, candidate.lanes, workshop)
-    if fleet.refused:
+    before = memory.resident()  # what the first fleet takes, and gives back, the second one finds
+    first = _first_seconds(task, shard, candidate.lanes, workshop)
+    if first is None:
         return None
+    start = perf_counter()
+    fleet = first_fleet(task, shard, candidate.lanes, workshop)
+    build = perf_counter() - start
     share = candidate.lanes / len(fleet.lanes)
+    evaluation = _milliseconds_of(lambda: fleet.evaluate("valid"))
     whole = _milliseconds(fleet.train, most=2000, seconds=0.25)
     gradients = torch.zeros_like(fleet.flat)
 
@@ -94,16 +99,33 @@ def fleet_time(task: Task, shard: Shard, candidate: Candidate, workshop: Worksho
             fleet.updates.apply(fleet.flat, gradients, fleet.state, c)
 
     update_alone = min(_milliseconds(update, most=100, seconds=0.05), MOST_OF_IT * whole)
-    evaluation = 0.0 if candidate.compiled else _evaluation(lambda: fleet.evaluate("valid")) * share
-    size = _bytes_per_lane(fleet, before)
-    return FleetTime(candidate.lanes, candidate.compiled, whole * share, update_alone * share, size, evaluation)
+    return FleetTime(
+        lanes=candidate.lanes,
+        compiled=candidate.compiled,
+        milliseconds=whole * share,
+        update_milliseconds=update_alone * share,
+        bytes_per_lane=_bytes_per_lane(fleet, before),
+        evaluation_milliseconds=evaluation * share,
+        build_seconds=build * share,
+        load_seconds=max(0.0, first - build - (whole + evaluation) / 1e3),
+    )
 
 
-def _evaluation(evaluate: Callable[[], object]) -> float:
-    """Milliseconds of the second of two: the first one traces."""
-    evaluate()
+def _first_seconds(task: Task, shard: Shard, lanes: int, workshop: Workshop) -> float | None:
+    """What it takes to make a fleet, and to train a step and evaluate with it, when its programs may have to be traced
+    or loaded; None if it was refused."""
     start = perf_counter()
-    evaluate()
+    fleet = first_fleet(task, shard, lanes, workshop)
+    if fleet.refused:
+        return None
+    fleet.train(0, 1)
+    fleet.evaluate("valid")
+    return perf_counter() - start
+
+
+def _milliseconds_of(call: Callable[[], object]) -> float:
+    start = perf_counter()
+    call()
     return (perf_counter() - start) * 1e3
 
 

@@ -28,11 +28,17 @@ EVERY = 0.25
 def serve(connection: Connection, folder: Path, workshop: Workshop | None = None) -> None:
     """Work until told to stop. When the other end of the line is gone, so is this process, whatever it is doing."""
     torch.set_num_threads(1)
+    _import_all()
     jobs: SimpleQueue[Job] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, jobs), daemon=True).start()
     _say(connection, event="ready")
     while (job := jobs.get())["kind"] != "stop":
         _do(job, connection, folder, workshop)
+
+
+def _import_all() -> None:
+    """What `vmap` and `grad` would import at their first call: it takes seconds, which a shard is not to be charged."""
+    import torch._dynamo  # noqa: F401
 
 
 def _do(job: Job, connection: Connection, folder: Path, workshop: Workshop | None) -> None:
@@ -84,16 +90,22 @@ def _leave() -> NoReturn:
     os._exit(0)
 
 
-def main(line: str, folder: str, share: str = "") -> None:
-    """Serve over the inherited socket with the file descriptor `line`, within `share` bytes, if that is a number;
-    everything printed goes to FOLDER/logs."""
-    path = Path(folder) / "logs" / f"worker-{os.getpid()}.log"
+def main(line: str) -> None:
+    """Serve over the inherited socket with the file descriptor `line`, once it has told the study's folder and, if
+    there is a limit, the `share` of memory in bytes; from then on everything printed goes to FOLDER/logs."""
+    connection = Connection(int(line))
+    _import_all()  # while the study is being read
+    try:
+        told = json.loads(connection.recv_bytes())
+    except EOFError:
+        _leave()
+    path = Path(told["folder"]) / "logs" / f"worker-{os.getpid()}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
-    memory.limit(float(share) if share else None)
-    serve(Connection(int(line)), Path(folder))
+    memory.limit(told["share"])
+    serve(connection, Path(told["folder"]))
 
 
 if __name__ == "__main__":

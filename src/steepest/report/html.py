@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment
 from jinja2.environment import TemplateModule
 from markupsafe import Markup
-from scipy import stats
+from scipy import special
 
 from steepest.language import Language
 from steepest.report import bilingual, export, offline, style, words
@@ -127,7 +127,7 @@ def _render(module: TemplateModule, macro: str, *arguments: Any) -> str:
 
 @cache
 def _t_quantiles() -> list[float]:
-    return [round(float(stats.t.ppf(0.975, n)), 4) for n in range(1, T_QUANTILES + 1)]
+    return [round(float(special.stdtrit(n, 0.975)), 4) for n in range(1, T_QUANTILES + 1)]
 
 
 @cache

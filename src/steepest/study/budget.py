@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 from steepest.errors import BudgetTooSmall
 from steepest.language import Text, say
 from steepest.selection import rungs as rungs_at
-from steepest.study.manner import Manner, Manners, evaluation_milliseconds, step_milliseconds
+from steepest.study.manner import Manner, Manners, build_seconds, evaluation_milliseconds, step_milliseconds, timed
 from steepest.study.planner import (
     batch_size_of,
     cut,
@@ -33,6 +33,9 @@ LEAST_SEEDS = 5
 """Below this a budget is refused: fewer replicates say next to nothing."""
 LEAST_RATES = (7, 5)
 """What the grid may shrink to, in this order."""
+
+CLOSING = 0.1
+"""Seconds a contender and task, in the end: the verdict and the report, which are made on one core."""
 
 Times = Mapping[tuple[str, str], StepTime]
 """By task and contender."""
@@ -131,7 +134,7 @@ def _plan(
         times=tuple(times.values()),
         runs=tuple(runs),
         trials=len(spec.tasks) * sum(trials_of(contender, protocol) for contender in spec.contenders),
-        seconds=wall_seconds(costs, spec.workers),
+        seconds=wall_seconds(costs, spec.workers) + load_seconds(spec, runs, times) + CLOSING * len(runs),
         given_up=tuple(each.en for each in given_up),
         given_up_zh=tuple(each.zh for each in given_up),
         resolution=resolution(protocol.seeds),
@@ -161,25 +164,42 @@ def stages(
 def shard_seconds(
     run: RunPlan, facts: TaskFacts, time: StepTime, lanes: int, rungs: Sequence[Rung] = (), rates: int = 1
 ) -> float:
-    """Forecast for one shard: its steps, and its evaluations. Where these were not timed, one costs as many thirds of a
-    step as it takes passes.
+    """Forecast for one shard: its models, its steps, and its evaluations. Where these were not timed, one costs as many
+    thirds of a step as it takes passes.
 
     `rates`: lanes of a seed, where some are stopped at `rungs`.
     """
     batch = max(run.batch_size, 64)  # below this a step costs mostly overhead, which a pass over a whole part has once
-    manner = Manner(run.engine, run.width, run.compiled)
+    manner = manner_of(run)
     plain = Manner(run.engine)  # what evaluates a model is not compiled
-    milliseconds, start, going = 0.0, 0, lanes
+    milliseconds, start, going = 1e3 * build_seconds(manner, time, lanes), 0, lanes
     for stop, kept in (*rungs, (run.steps, 0)):
         evaluations: float = sum(start < step <= stop for step in run.evaluate_at)
         evaluations += facts.n_test / facts.n_valid if stop == run.steps else 0.0
         milliseconds += (stop - start) * step_milliseconds(manner, time, going)
         milliseconds += evaluations * (
-            evaluation_milliseconds(plain, time, going)
+            evaluation_milliseconds(manner, time, going)
             or max(1.0, facts.n_valid / batch) / 3 * step_milliseconds(plain, time, going)
         )
         start, going = stop, max(1, lanes * kept // rates)
     return milliseconds / 1000
+
+
+def manner_of(run: RunPlan) -> Manner:
+    """The manner in which a planned run's trials are trained."""
+    return Manner(run.engine, run.width, run.compiled)
+
+
+def load_seconds(spec: StudySpec, runs: Sequence[RunPlan], times: Times) -> float:
+    """Forecast of what a worker takes beside its shards, to trace or load programs: each once, whoever uses it. A
+    gradient's serves all contenders with the same batch size and axes."""
+    axes = {contender.name: str(dict(contender.axes)) for contender in spec.contenders}
+    found: dict[tuple[str, int, str, bool], float] = {}
+    for run in runs:
+        fleet = timed(manner_of(run), times[run.task, run.contender])
+        key = (run.task, run.batch_size, axes[run.contender], "gradient" in run.compiled)
+        found[key] = max(found.get(key, 0.0), 0.0 if fleet is None else fleet.load_seconds)
+    return sum(found.values())
 
 
 def wall_seconds(runs: Sequence[Sequence[Sequence[float]]], workers: int) -> float:

@@ -33,6 +33,7 @@ class Compilation:
 
     spec: StudySpec
     collect: Collect
+    measure: Callable[[Job], StepTime]
     watch: Watch
 
     def times(self, facts: Iterable[TaskFacts], times: Times) -> dict[tuple[str, str], StepTime]:
@@ -114,5 +115,5 @@ class _Group:
             job = jobs.time(
                 self.asked.spec, self.task, first, self.batch_size, [{"lanes": LEAST_LANES, "compiled": parts}]
             )
-            carrier = self.asked.collect([job], "timing", jobs.read_time)[job["id"]]
+            carrier = self.asked.measure(job)
         return {name: with_compiled(time, carrier, name in updates) for name, time in self.times.items()}

@@ -14,14 +14,14 @@ import sys
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, Literal, Protocol
+from typing import IO, Any, Literal, Protocol
 
 from steepest import memory
 from steepest.errors import TrialFailed
@@ -96,7 +96,7 @@ class FunctionExecutor:
 
 
 class LocalProcesses:
-    """`workers` processes of one thread each on this machine, started when there is work for them.
+    """`workers` processes of one thread each on this machine, started all at once when there is work.
 
     A worker that dies is replaced, and its job goes to the next one, at most `RETRIES` times. A "time" job waits until
     no other worker has a job; whoever submits it sees to it that none follows before it is done. Workers do not hear
@@ -141,7 +141,9 @@ class LocalProcesses:
             self._crew.pop().end()
 
     def _hand_out(self) -> None:
-        """Give every idle worker a job; whatever is to be timed waits until all are idle."""
+        """Give every idle worker a job; whatever is to be timed waits until all are idle.
+
+        The first job brings the whole crew: what is to follow will want it, and now is the time to import torch."""
         while self._queue and len(self._crew) < self.workers:
             self._crew.append(self._start())
         for worker in [worker for worker in self._crew if worker.job is None]:
@@ -202,14 +204,18 @@ class LocalProcesses:
         return [Event("retried", name, message=f"A worker ended ({how}); another one takes over {name}.")]
 
     def _start(self) -> _Worker:
-        (self._folder / "logs").mkdir(parents=True, exist_ok=True)
-        ours, theirs = socket.socketpair()
-        connection = Connection(ours.detach())
-        with theirs:
-            if self._serve is None:
-                return _spawn(theirs, connection, self._folder, self._memory)
+        logs = self._folder / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        if self._serve is not None:
             others = [worker.connection for worker in self._crew]
-            return _fork(self._serve, theirs, connection, self._folder, self._memory, others)
+            return _fork(self._serve, self._folder, self._memory, others)
+        if _ahead:
+            worker = _ahead.pop()
+        else:
+            with (logs / "workers.log").open("ab") as log:
+                worker = _spawn(log)
+        worker.send({"folder": str(self._folder), "share": self._memory})
+        return worker
 
 
 class _Worker:
@@ -223,9 +229,9 @@ class _Worker:
         self._poll = poll
         """None while the process runs; then its exit code, or minus the signal that ended it."""
 
-    def send(self, job: Job) -> None:
+    def send(self, message: Mapping[str, Any]) -> None:
         with suppress(OSError):  # a worker that is dead already is noticed when it is heard
-            self.connection.send_bytes(json.dumps(job).encode())
+            self.connection.send_bytes(json.dumps(message).encode())
 
     def end(self, patience: float = 0.0) -> str:
         """Kill the process and its children, unless it ends by itself meanwhile, and say how it ended. Its files are
@@ -241,12 +247,31 @@ class _Worker:
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
-def _spawn(theirs: socket.socket, connection: Connection, folder: Path, share: float | None) -> _Worker:
-    """A fresh interpreter, in a session of its own so that Ctrl-C passes it by."""
-    line = theirs.fileno()
-    with (folder / "logs" / "workers.log").open("ab") as log:
+_ahead: list[_Worker] = []
+"""Started already, for the next `LocalProcesses` that asks."""
+
+
+@contextmanager
+def workers_ahead(count: int) -> Iterator[None]:
+    """Start workers before it is known what they are for: importing torch takes them longer than it takes to read what
+    is asked. Those that nobody has asked for are ended with the block."""
+    with Path(os.devnull).open("ab") as nowhere:
+        _ahead.extend(_spawn(nowhere) for _ in range(count))
+    try:
+        yield
+    finally:
+        while _ahead:
+            _ahead.pop().end()
+
+
+def _spawn(log: IO[bytes]) -> _Worker:
+    """A fresh interpreter, in a session of its own so that Ctrl-C passes it by. It waits to be told where to work; what
+    goes wrong until then is in the log."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        line = theirs.fileno()
         process = subprocess.Popen(
-            [sys.executable, "-m", "steepest.engine.worker", str(line), str(folder), str(share or "")],
+            [sys.executable, "-m", "steepest.engine.worker", str(line)],
             pass_fds=(line,),
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -254,23 +279,19 @@ def _spawn(theirs: socket.socket, connection: Connection, folder: Path, share: f
             start_new_session=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
-    return _Worker(process.pid, process.poll, connection)
+    return _Worker(process.pid, process.poll, Connection(ours.detach()))
 
 
-def _fork(
-    serve: Serve,
-    theirs: socket.socket,
-    connection: Connection,
-    folder: Path,
-    share: float | None,
-    others: list[Connection],
-) -> _Worker:
+def _fork(serve: Serve, folder: Path, share: float | None, others: list[Connection]) -> _Worker:
     """A copy of this process that does nothing but serve."""
+    ours, theirs = socket.socketpair()
+    connection = Connection(ours.detach())
     with warnings.catch_warnings():
         # Python warns of locks that other threads hold, such as the one that draws progress; the child needs none.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid:
+        theirs.close()
         return _Worker(pid, partial(_exit_code, pid), connection)
     code = 1
     try:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from steepest import errors
 from steepest.errors import BadSetting, StudyFolderError, TrialFailed
-from steepest.files import compiled_note, read_json
+from steepest.files import compiled_note, read_json, time_note, write_json
 from steepest.study.executors import Event, Job
 from steepest.study.planner import fingerprint, slug
 from steepest.study.spec import StudySpec
-from steepest.study.surroundings import versions
-from steepest.types import Compiled, Contender, Shard, StepTime, TaskFacts, TaskRef
+from steepest.study.surroundings import hardware, versions
+from steepest.types import (
+    RULE_IN_MEMORY,
+    TORCH_IN_MEMORY,
+    Compiled,
+    Contender,
+    Shard,
+    StepTime,
+    TaskFacts,
+    TaskRef,
+)
 
 
 def describe(task: TaskRef) -> Job:
@@ -68,6 +78,30 @@ def _id(task: TaskRef, what: Mapping[str, Any], *words: str) -> str:
 def is_compiled(job: Job) -> bool:
     """Whether this machine has done such a compilation before, as far as a note in the cache can tell."""
     return compiled_note(job).exists()
+
+
+def remembered_time(job: Job) -> StepTime | None:
+    """What came of a timing when an earlier study had it done, on this machine and with these versions."""
+    with suppress(StudyFolderError):
+        return None if _is_in_memory(job) else read_time(_time_note(job))
+    return None
+
+
+def remember_time(job: Job, time: StepTime) -> None:
+    """Keep what came of a timing for later studies; a cache that cannot be written to is done without."""
+    if not _is_in_memory(job):
+        with suppress(OSError):
+            write_json(_time_note(job), asdict(time))
+
+
+def _time_note(job: Job) -> Path:
+    return time_note(f"{job['id']}-{fingerprint({'versions': versions(), 'hardware': hardware()})}")
+
+
+def _is_in_memory(job: Job) -> bool:
+    """Whether the job's id does not say all of what it is about."""
+    in_memory = (RULE_IN_MEMORY, TORCH_IN_MEMORY)
+    return job["task"]["source"] == "memory" or job["contender"]["rule"].startswith(in_memory)
 
 
 def train(shard: Shard) -> Job:

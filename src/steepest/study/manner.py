@@ -26,6 +26,8 @@ CLEARLY = 1.3
 """A trial alone must be so many times faster than in a fleet to be trained alone."""
 MOST = 128
 """Lanes that an engine trains at a time at most."""
+AGREE = 1.3
+"""Ratio of two measurements of the same on a quiet machine, at most."""
 FILLED = 0.8
 """Of a worker's share of the memory: evaluations, and the pieces that freed memory lies in, take some as well."""
 BY_ITSELF = 0.15
@@ -57,6 +59,13 @@ class Work:
         update = fleet.update_milliseconds / fleet.lanes
         whole = min(fleet.milliseconds / fleet.lanes, self.time.milliseconds)
         return self.trial_steps * (update if part == "update" else max(0.0, whole - update)) / 1e3
+
+
+def are_alike(before: StepTime, now: StepTime) -> bool:
+    """Whether two measurements of the same step agree as well as two in a row on a quiet machine."""
+    pairs = [(before.milliseconds, now.milliseconds)]
+    pairs += [(a.milliseconds, b.milliseconds) for a, b in zip(before.fleets, now.fleets, strict=False)]
+    return all(1 / AGREE <= a / b <= AGREE for a, b in pairs)
 
 
 def plain(time: StepTime) -> FleetTime | None:
@@ -104,19 +113,36 @@ def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> Ste
     left = 1 - SAVES["update"] if update else 1.0
     parts: tuple[Compiled, ...] = ("update",) if update else ()
     timed, gradient, size = own, own.milliseconds - own.update_milliseconds, own.bytes_per_lane
+    evaluation = own.evaluation_milliseconds / own.lanes
     if carrier and carrier.fleets:
         timed = carrier.fleets[0]
         parts = ("gradient", "update") if update else ("gradient",)
         gradient, size = timed.milliseconds - timed.update_milliseconds, max(size, timed.bytes_per_lane)
+        evaluation = timed.evaluation_milliseconds / timed.lanes
     mine = left * own.update_milliseconds * timed.lanes / own.lanes
-    return replace(time, fleets=(*time.fleets, FleetTime(timed.lanes, parts, gradient + mine, mine, size)))
+    found = replace(
+        timed,
+        compiled=parts,
+        milliseconds=gradient + mine,
+        update_milliseconds=mine,
+        bytes_per_lane=size,
+        evaluation_milliseconds=evaluation * timed.lanes,
+    )
+    return replace(time, fleets=(*time.fleets, found))
+
+
+def timed(manner: Manner, time: StepTime) -> FleetTime | None:
+    """The fleet of this kind that was timed, or any; None for trials alone, and where no fleet was timed."""
+    if manner.engine == "solo" or not time.fleets:
+        return None
+    return next((each for each in time.fleets if each.compiled == manner.compiled), time.fleets[0])
 
 
 def step_milliseconds(manner: Manner, time: StepTime, lanes: int) -> float:
     """Forecast of one step of so many lanes."""
-    if manner.engine == "solo" or not time.fleets:
+    fleet = timed(manner, time)
+    if fleet is None:
         return lanes * time.milliseconds
-    fleet = next((each for each in time.fleets if _is(each, manner)), time.fleets[0])
     if "gradient" in fleet.compiled or lanes >= fleet.lanes:  # lane after lane, or as many as were timed
         return fleet.milliseconds * lanes / fleet.lanes
     if not manner.width:
@@ -129,14 +155,16 @@ def step_milliseconds(manner: Manner, time: StepTime, lanes: int) -> float:
 
 def evaluation_milliseconds(manner: Manner, time: StepTime, lanes: int) -> float:
     """Forecast of one evaluation of so many lanes; 0 where none was timed."""
-    fleet = plain(time)
-    if manner.engine == "solo" or fleet is None or not fleet.evaluation_milliseconds:
+    fleet = timed(manner, time)
+    if fleet is None or not fleet.evaluation_milliseconds:
         return lanes * time.evaluation_milliseconds
     return fleet.evaluation_milliseconds * lanes / fleet.lanes
 
 
-def _is(fleet: FleetTime, manner: Manner) -> bool:
-    return fleet.compiled == manner.compiled
+def build_seconds(manner: Manner, time: StepTime, lanes: int) -> float:
+    """Forecast of what a shard of so many lanes takes before its first step."""
+    fleet = timed(manner, time)
+    return 0.0 if fleet is None else fleet.build_seconds * lanes / fleet.lanes
 
 
 Manners = Mapping[tuple[str, str], Manner]

@@ -5,16 +5,17 @@ is timed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 
 from steepest.errors import StudyFolderError
+from steepest.files import write_json
 from steepest.study import jobs
 from steepest.study.budget import plan_within
 from steepest.study.compilation import Compilation
 from steepest.study.executors import Executor, Job
-from steepest.study.manner import manner, within
+from steepest.study.manner import are_alike, manner, within
 from steepest.study.planner import batch_size_of, engine_of, facts_for, plan_run, steps_at_equal_samples
 from steepest.study.spec import Plan, StudySpec
 from steepest.study.watch import Watch
@@ -32,7 +33,7 @@ def survey(spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> P
     facts = survey.describe()
     times, own_batch = survey.time(facts)
     if spec.engine in ("auto", "compiled"):
-        times = Compilation(spec, survey.collect, watch).times(facts, times)
+        times = Compilation(spec, survey.collect, survey.measure, watch).times(facts, times)
     share = None if spec.memory_bytes is None else spec.memory_bytes / spec.workers
     manners = {
         (known.name, contender.name): within(
@@ -48,6 +49,7 @@ def survey(spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> P
 class _Survey:
     def __init__(self, spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> None:
         self.spec, self.folder, self.executor, self.watch = spec, folder, executor, watch
+        self._is_steady = False  # a step takes as long as it did when earlier studies measured it
 
     def describe(self) -> list[TaskFacts]:
         """The facts of every task of the study, all asked for at once."""
@@ -71,7 +73,7 @@ class _Survey:
         found: dict[str, StepTime] = {}
         for job in (*at_its_batch.values(), *at_own_batch.values()):
             if job["id"] not in found:
-                found.update(self.collect([job], "timing", jobs.read_time))
+                found[job["id"]] = self.measure(job)
 
         def named(wanted: dict[tuple[str, str], Job]) -> dict[tuple[str, str], StepTime]:
             return {
@@ -86,6 +88,19 @@ class _Survey:
         run = plan_run(self.spec, self.spec.protocol, contender, facts, steps, batch_size)
         candidates = [{"lanes": run.lanes}] if run.engine == "fleet" else []
         return jobs.time(self.spec, task, contender, batch_size, candidates)
+
+    def measure(self, job: Job) -> StepTime:
+        """What came of a timing; once it is seen that the machine is as quick as it was, that of an earlier study."""
+        path = jobs.facts_path(self.folder, job)
+        before = jobs.remembered_time(job)
+        if before is not None and self._is_steady and not path.exists():
+            write_json(path, asdict(before))
+            return before
+        now = self.collect([job], "timing", jobs.read_time)[job["id"]]
+        if before is not None:
+            self._is_steady = are_alike(before, now)
+        jobs.remember_time(job, now)
+        return now
 
     def collect(
         self,

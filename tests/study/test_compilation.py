@@ -25,6 +25,9 @@ class Workers:
         self.done += wanted
         return {job["id"]: getattr(self, phase)(job) for job in wanted}
 
+    def measure(self, job):
+        return self.collect([job], "timing", None)[job["id"]]
+
     def compiling(self, job):
         return {"refused": [f"the {part}: no" for part in job["compiled"] if part in self.refused]}
 
@@ -51,7 +54,7 @@ def compiled(workers, steps, facts=HERE, **changes):
     times = {("toy", c.name): StepTime("toy", c.name, 1.0, 8.0, (fleet,)) for c in asked.contenders}
     said = []
     watch = Watch(lambda progress: said.append(progress.message), 1)
-    found = Compilation(asked, workers.collect, watch).times([replace(facts, steps=steps)], times)
+    found = Compilation(asked, workers.collect, workers.measure, watch).times([replace(facts, steps=steps)], times)
     watch.tell("timing")
     return found, [message for message in said if message]
 

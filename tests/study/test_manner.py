@@ -7,6 +7,8 @@ import pytest
 from steepest.study.manner import (
     Manner,
     Work,
+    are_alike,
+    in_one_loop,
     manner,
     step_milliseconds,
     with_compiled,
@@ -61,6 +63,23 @@ def test_another_contenders_gradient_is_joined_to_ones_own_update():
     fleet = with_compiled(costly, carrier, update=False).fleets[-1]
     assert fleet.update_milliseconds == pytest.approx(5.4 * 9 / 45)
     assert fleet.milliseconds == pytest.approx(0.3 + 5.4 * 9 / 45)
+
+
+def test_an_update_within_the_gradient_s_loop_is_no_call_of_its_own():
+    parts = ("gradient", "update")
+    carrier = replace(PLAIN, fleets=(FleetTime(9, parts, 0.5, 0.45),))  # nearly all of it, were it called by itself
+    first = with_compiled(PLAIN, in_one_loop(carrier, PLAIN), update=True).fleets[-1]
+    assert first.milliseconds == pytest.approx(0.5)
+    costly = replace(PLAIN, contender="lamb", fleets=(FleetTime(45, (), 5.4, 1.8),))
+    other = with_compiled(costly, in_one_loop(carrier, PLAIN), update=True).fleets[-1]
+    assert other.milliseconds == pytest.approx(0.5 + 0.3 * (1.8 - 0.9) * 9 / 45)
+
+
+def test_times_are_alike_if_no_part_has_changed_by_more_than_a_quiet_machine_would_explain():
+    slower = replace(PLAIN, milliseconds=0.6)
+    assert are_alike(PLAIN, slower)
+    assert not are_alike(PLAIN, replace(slower, fleets=(FleetTime(45, (), 6.5, 0.9),)))
+    assert not are_alike(replace(PLAIN, milliseconds=0.3), PLAIN)
 
 
 def test_a_compiled_update_takes_a_part_of_its_time():

@@ -177,7 +177,8 @@ def test_times_are_measured_once_so_that_a_resumed_study_keeps_its_plan(folder):
     assert {job["kind"] for job in again} == {"train"}
 
 
-def test_a_step_is_timed_while_nothing_else_runs(folder):
+def test_a_step_is_timed_while_nothing_else_runs(folder, monkeypatch):
+    monkeypatch.setenv("STEEPEST_CACHE", str(folder.parent / "cache"))  # nothing is remembered of earlier studies
     queues = []
 
     class Sees(FunctionExecutor):

@@ -11,7 +11,7 @@ from typing import Any
 from steepest.files import read_json
 from steepest.study import jobs
 from steepest.study.executors import Job
-from steepest.study.manner import Work, with_compiled, worth_compiling
+from steepest.study.manner import Work, in_one_loop, with_compiled, worth_compiling
 from steepest.study.planner import batch_size_of, engine_of, steps_at_equal_samples
 from steepest.study.protocol import trials_of
 from steepest.study.spec import StudySpec
@@ -115,5 +115,5 @@ class _Group:
             job = jobs.time(
                 self.asked.spec, self.task, first, self.batch_size, [{"lanes": LEAST_LANES, "compiled": parts}]
             )
-            carrier = self.asked.measure(job)
+            carrier = in_one_loop(self.asked.measure(job), self.times[first.name])
         return {name: with_compiled(time, carrier, name in updates) for name, time in self.times.items()}

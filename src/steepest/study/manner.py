@@ -26,6 +26,8 @@ CLEARLY = 1.3
 """A trial alone must be so many times faster than in a fleet to be trained alone."""
 MOST = 128
 """Lanes that an engine trains at a time at most."""
+MOST_OF_A_LOOP = 0.5
+"""Of a compiled step, what the update within it takes at most."""
 AGREE = 1.3
 """Ratio of two measurements of the same on a quiet machine, at most."""
 FILLED = 0.8
@@ -129,6 +131,19 @@ def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> Ste
         evaluation_milliseconds=evaluation * timed.lanes,
     )
     return replace(time, fleets=(*time.fleets, found))
+
+
+def in_one_loop(carrier: StepTime, own: StepTime) -> StepTime:
+    """The carrier, whose fleet was timed with an update compiled into the gradient's loop. There an update takes a part
+    of what the same contender's takes by itself, `own`; timed by a call at each step it would seem to take far more."""
+    by_itself = plain(own)
+    if by_itself is None or not carrier.fleets or "update" not in carrier.fleets[0].compiled:
+        return carrier
+    fleet = carrier.fleets[0]
+    update = (1 - SAVES["update"]) * by_itself.update_milliseconds * fleet.lanes / by_itself.lanes
+    return replace(
+        carrier, fleets=(replace(fleet, update_milliseconds=min(update, MOST_OF_A_LOOP * fleet.milliseconds)),)
+    )
 
 
 def timed(manner: Manner, time: StepTime) -> FleetTime | None:

@@ -35,7 +35,8 @@ MAY = {
     "doctor": BASE | {"engine", "optim", "study", "tasks"},
     "pages": BASE,
     "showing": BASE | {"playground", "reading", "report"},
-    "cli": BASE | {"commands", "files", "showing", "api", "reading", "pages", "doctor", "tasks", "report", "serving"},
+    "cli": BASE
+    | {"commands", "files", "showing", "api", "reading", "pages", "doctor", "study", "tasks", "report", "serving"},
     "__init__": {"api", "errors", "tasks"},
     "__main__": {"cli"},
 }

@@ -14,6 +14,12 @@ from steepest.study.store import read, traces
 from steepest.types import Outcome, Protocol, TaskRef
 
 
+@pytest.fixture(autouse=True)
+def nothing_remembered(tmp_path, monkeypatch):
+    """No times of earlier studies."""
+    monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path / "study"
@@ -177,8 +183,7 @@ def test_times_are_measured_once_so_that_a_resumed_study_keeps_its_plan(folder):
     assert {job["kind"] for job in again} == {"train"}
 
 
-def test_a_step_is_timed_while_nothing_else_runs(folder, monkeypatch):
-    monkeypatch.setenv("STEEPEST_CACHE", str(folder.parent / "cache"))  # nothing is remembered of earlier studies
+def test_a_step_is_timed_while_nothing_else_runs(folder):
     queues = []
 
     class Sees(FunctionExecutor):

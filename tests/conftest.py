@@ -1,11 +1,14 @@
 """What holds for all tests: optimizers run their rules uncompiled, except in tests that are marked `compile`.
 
 So the bits that are compared with torch's are those of the rules as they are written, on any machine. And no test
-leaves behind that numbers too small for full precision count as zero, as engines and benchmarks have it.
+leaves behind that numbers too small for full precision count as zero, as engines and benchmarks have it. What many
+tests need stands here too: the command line.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from proofs import flaw, proof, pytest_addoption, pytest_runtest_logreport, pytest_sessionfinish  # noqa: F401
@@ -24,3 +27,35 @@ def small_numbers_stay() -> Iterator[None]:
         import torch
 
         torch.set_flush_denormal(False)
+
+
+class Said(NamedTuple):
+    """What a command has printed."""
+
+    out: str
+    err: str
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """typed("show", "adam", cwd=folder, code=0): a command and its exit code, in this process: a process of its own
+    would spend most of its time on imports, and is for tests of just that."""
+    from steepest.cli import main
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("CI", "1")
+
+    def run(*words: str, cwd: Path | None = None, code: int = 0) -> Said:
+        if cwd is not None:
+            monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["steepest", *words])
+        ended = 0
+        try:
+            main(words)
+        except SystemExit as left:
+            ended = int(left.code or 0)
+        said = Said(*capfd.readouterr())
+        assert ended == code, f"{words}: exit {ended}\n{said.out[-2000:]}\n{said.err[-4000:]}"
+        return said
+
+    return run

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from steepest import __version__
-from steepest.cli import main
 
 TASK = """
 import torch
@@ -41,13 +40,14 @@ def task_file(folder: Path, before="", after="", outputs="3", x="x", more="") ->
     return str(path)
 
 
-def steepest(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+def process(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """A command as a shell runs it; `typed` spares most tests that."""
     run = subprocess.run(
         [sys.executable, "-m", "steepest", *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         env={**os.environ, "NO_COLOR": "1", "CI": "1"},
     )
     assert run.returncode == code, f"{arguments}: exit {run.returncode}\n{run.stdout[-2000:]}\n{run.stderr[-4000:]}"
@@ -58,50 +58,49 @@ def steepest(*arguments: str, cwd: Path, code: int = 0) -> subprocess.CompletedP
 def study(tmp_path_factory) -> Path:
     """A small finished study of a user's own file."""
     home = tmp_path_factory.mktemp("home")
-    steepest("run", task_file(home), *SMALL, "--out", "study", cwd=home)
+    process("run", task_file(home), *SMALL, "--out", "study", cwd=home)
     return home / "study"
 
 
-def test_version():
-    run = subprocess.run([sys.executable, "-m", "steepest", "--version"], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == __version__
+def test_version(tmp_path):
+    assert process("--version", cwd=tmp_path).stdout.strip() == __version__
 
 
-def test_a_users_file_gets_a_verdict_a_report_and_code(study):
+def test_a_users_file_gets_a_verdict_a_report_and_code(study, typed):
     home = study.parent
     assert (study / "report.html").stat().st_size > 10_000
-    words = steepest("verdict", "study", cwd=home).stdout
+    words = typed("verdict", "study", cwd=home).out
     assert "adam" in words
     assert "wine" in words
-    verdict = json.loads(steepest("verdict", "study", "--json", cwd=home).stdout)
+    verdict = json.loads(typed("verdict", "study", "--json", cwd=home).out)
     assert verdict["tasks"][0]["best"] in ("sgd", "adam")
-    code = steepest("use", "study", cwd=home).stdout
+    code = typed("use", "study", cwd=home).out
     assert "torch.optim." in code
-    elsewhere = steepest("use", "study", "--optimizer", "sgd", "--framework", "keras", cwd=home).stdout
+    elsewhere = typed("use", "study", "--optimizer", "sgd", "--framework", "keras", cwd=home).out
     assert "keras.optimizers.SGD(learning_rate=" in elsewhere
-    advice = json.loads(steepest("use", "study", "--framework", "optax", "--json", cwd=home).stdout)
+    advice = json.loads(typed("use", "study", "--framework", "optax", "--json", cwd=home).out)
     assert advice["framework"] == "optax"
     assert "import optax" in advice["code"]
-    rows = steepest("export", "study", "--format", "csv", cwd=home).stdout.strip().splitlines()
+    rows = typed("export", "study", "--format", "csv", cwd=home).out.strip().splitlines()
     assert len(rows) == 1 + 2 * (3 + 4) * 3
-    assert "\\toprule" in steepest("export", "study", "--format", "latex", cwd=home).stdout
+    assert "\\toprule" in typed("export", "study", "--format", "latex", cwd=home).out
 
 
-def test_resume_of_a_finished_study_changes_nothing(study):
-    before = steepest("export", "study", "--format", "csv", cwd=study.parent).stdout
-    steepest("resume", "study", "--quiet", cwd=study.parent)
-    assert steepest("export", "study", "--format", "csv", cwd=study.parent).stdout == before
+def test_resume_of_a_finished_study_changes_nothing(study, typed):
+    before = typed("export", "study", "--format", "csv", cwd=study.parent).out
+    typed("resume", "study", "--quiet", cwd=study.parent)
+    assert typed("export", "study", "--format", "csv", cwd=study.parent).out == before
 
 
 @pytest.mark.parametrize("command", ["optimizers", "tasks", "data list", "doctor", "show adam", "show digits"])
-def test_what_tells_something_tells_it_as_json_too(command, tmp_path):
+def test_what_tells_something_tells_it_as_json_too(command, typed, tmp_path):
     words = command.split()
-    assert steepest(*words, cwd=tmp_path).stdout.strip()
-    assert json.loads(steepest(*words, "--json", cwd=tmp_path).stdout)
+    assert typed(*words, cwd=tmp_path).out.strip()
+    assert json.loads(typed(*words, "--json", cwd=tmp_path).out)
 
 
-def test_plan_costs_little_and_trains_nothing(tmp_path):
-    plan = json.loads(steepest("plan", task_file(tmp_path), *SMALL, "--json", cwd=tmp_path).stdout)
+def test_plan_costs_little_and_trains_nothing(typed, tmp_path):
+    plan = json.loads(typed("plan", task_file(tmp_path), *SMALL, "--json", cwd=tmp_path).out)
     assert plan["trials"] == 2 * (3 + 4) * 3
     assert plan["seconds"] > 0
     assert not (tmp_path / "runs").exists()
@@ -111,16 +110,11 @@ def test_plan_costs_little_and_trains_nothing(tmp_path):
 
 
 @pytest.fixture
-def sentence(tmp_path, monkeypatch, capfd):
-    """Runs a command that must fail with one sentence, in this process, since most of the time would go to imports."""
+def sentence(typed, tmp_path):
+    """Runs a command that must fail with one sentence."""
 
     def run(*arguments: str, cwd: Path = tmp_path) -> str:
-        monkeypatch.chdir(cwd)
-        monkeypatch.setattr(sys, "argv", ["steepest", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main(list(arguments))
-        said = capfd.readouterr()
-        assert left.value.code == 2, said.err
+        said = typed(*arguments, cwd=cwd, code=2)
         assert said.out == ""
         lines = [line for line in said.err.strip().splitlines() if line]
         assert len(lines) == 1, said.err
@@ -132,7 +126,7 @@ def sentence(tmp_path, monkeypatch, capfd):
 
 def test_bad_input_leaves_no_traceback_and_exit_code_2(tmp_path):
     """The same as a process, once."""
-    run = steepest("run", "digist", cwd=tmp_path, code=2)
+    run = process("run", "digist", cwd=tmp_path, code=2)
     assert run.stderr.startswith("steepest: There is no task 'digist'")
     assert "Traceback" not in run.stderr
 
@@ -218,7 +212,7 @@ def test_a_folder_that_is_no_study_is_never_overwritten(sentence, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["spec", "database", "newer"])
-def test_a_damaged_or_newer_study_gets_one_sentence(study, damage, sentence, tmp_path):
+def test_a_damaged_or_newer_study_gets_one_sentence(study, damage, sentence, typed, tmp_path):
     copy = tmp_path / "study"
     shutil.copytree(study, copy)
     if damage == "spec":
@@ -231,9 +225,9 @@ def test_a_damaged_or_newer_study_gets_one_sentence(study, damage, sentence, tmp
     for command in ("verdict", "report", "export", "use"):
         assert "study" in sentence(command, "study")
     if damage == "database":  # made again from the curves, which are whole
-        steepest("resume", "study", "--quiet", cwd=tmp_path)
-        rows = steepest("export", "study", cwd=tmp_path).stdout
-        assert rows == steepest("export", "study", cwd=study.parent).stdout
+        typed("resume", "study", "--quiet", cwd=tmp_path)
+        rows = typed("export", "study", cwd=tmp_path).out
+        assert rows == typed("export", "study", cwd=study.parent).out
     else:
         assert "study" in sentence("resume", "study")
 

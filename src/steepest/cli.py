@@ -195,7 +195,7 @@ def run(
         from steepest import api
 
         study = api.compare(
-            (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
+            (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json, lang)) or ("digits",),
             optimizers,
             axes=axis,
             batch_sizes=batch_size,
@@ -397,14 +397,21 @@ def use(
 
 
 @app.command
-def show(name: str, *, json: Json = False) -> None:
-    """All about one optimizer (formula, defaults, source, how frameworks differ) or one task.
+def show(name: str, *, lang: Lang = "en", json: Json = False) -> None:
+    """All about one optimizer (formula, defaults, source, how frameworks differ), one task, or the setting of a study.
 
     Parameters
     ----------
     name
-        A name of `steepest optimizers` or of `steepest tasks`.
+        A name of `steepest optimizers` or of `steepest tasks`, or a study folder.
     """
+    if "/" in name or Path(name).is_dir():
+        from steepest.reading import StudyReader
+        from steepest.report import setting
+
+        found = setting.setting(StudyReader(_folder(Path(name))).view)
+        _print_json(found) if json else print(setting.text(found, lang))
+        return
     from steepest import api, pages
 
     kind, page = api.describe(name)
@@ -550,7 +557,13 @@ def _page_beside(wanted: bool, folder: Path | None) -> AbstractContextManager[No
 
 
 def _own(
-    data: Path | None, target: str | None, text: str | None, kind: str | None, size: int | None, json: bool
+    data: Path | None,
+    target: str | None,
+    text: str | None,
+    kind: str | None,
+    size: int | None,
+    json: bool,
+    lang: Language = "en",
 ) -> tuple[Any, ...]:
     """The task made of a file, after all that was assumed for it is told: on standard error where JSON is wanted."""
     if data is None:
@@ -560,7 +573,7 @@ def _own(
     from steepest.tasks import own_files
 
     ref = own_files.reference(data, target=target, text=text, kind=kind, size=size)
-    lines = (f"{data}:", *(f"  {note}" for note in own_files.made(ref).notes), "")
+    lines = (f"{data}:", *(f"  {note.of(lang)}" for note in own_files.told(ref)), "")
     print("\n".join(lines), file=sys.stderr if json else sys.stdout, flush=True)
     return (ref,)
 

@@ -138,7 +138,7 @@ class TaskFacts:
     steps: int
     """The horizon of a trial at the task's own batch size."""
     luck: tuple[str, ...]
-    """What a seed draws: ("initial weights", "order of the batches", "train/validation/test split")."""
+    """What a seed draws: ("initial weights", "order of the batches", "dropout", "train/validation/test split")."""
     source: str
     """Where the data come from, with the licence: one line."""
     target: float | None = None
@@ -148,6 +148,8 @@ class TaskFacts:
     """Why this task cannot be trained as a fleet, if it cannot: the reason, in words."""
     compiler_obstacle: str = ""
     """Why nothing can be compiled on this machine, if it cannot."""
+    notes: tuple[Text, ...] = ()
+    """What was done to make the task, where it was made of a file; or what its author has to say of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 Screenshots go to artefacts/ for people to look at.
 """
 
+import re
+
 import pytest
 from playground.test_paths import lane, path
 from report.test_browser import ARTEFACTS, chromium  # noqa: F401
@@ -61,7 +63,8 @@ def test_a_story_is_told_and_drawn(opened, name, width, theme, language):
     shown = opened(f"#story={name}", width, theme)
     shown.click(f"#languages button[value={language}]")
     story = next(each for each in STORIES if each.name == name)
-    assert shown.inner_text("#story") == story.text.of(language)
+    assert shown.inner_text("#story").split() == f"{story.point.of(language)} {story.text.of(language)}".split()
+    assert shown.locator(".look").count() == 1
     assert shown.get_attribute(f"#stories button[value={name}]", "aria-pressed") == "true"
     assert shown.locator(".run").count() == len(story.runs)
     drawn = shown.eval_on_selector_all("#paths .done", "lines => lines.map(line => line.points.numberOfItems)")
@@ -71,13 +74,13 @@ def test_a_story_is_told_and_drawn(opened, name, width, theme, language):
 
 
 def test_what_is_drawn_is_what_was_trained(opened):
-    shown = opened("#land=bowl&start=1&noise=1&runs=adam,0.1,0.99,0.1")
+    shown = opened("#land=bowl&start=1&noise=1&runs=adam,0.1,0.99,0.9,0.1")
     shown.eval_on_selector("#time", "time => { time.value = 40; time.dispatchEvent(new Event('input')); }")
     x, y = shown.eval_on_selector(
         "#paths .done",
         "line => { const p = line.points.getItem(40); return [p.x / 800 * 10 - 5, 2.5 - p.y / 600 * 5]; }",
     )
-    run = Run("adam", 0.1, 0.99, 0.1)
+    run = Run("adam", 0.1, {"b1": 0.99, "b2": 0.9, "eps": 0.1})
     true = path("bowl", run, 1, True)[0][40]
     assert lane(run, 1, True) != lane(run, 1, False)
     assert abs(x - true[0]) < 0.01
@@ -111,11 +114,13 @@ def test_everything_can_be_done_with_the_keyboard(opened):
 
 
 def test_the_numbers_stand_in_the_formula_and_a_lost_path_is_called_lost(opened):
-    shown = opened("#land=bowl&start=1&runs=adam,0.1,0.9,0.1;sgd,1")
+    shown = opened("#land=bowl&start=1&runs=adam,0.1,0.9,0.999,0.1;sgd,1")
     shown.eval_on_selector("#time", "time => { time.value = 5; time.dispatchEvent(new Event('input')); }")
-    numbers = shown.inner_text(".run:first-child .numbers")
-    assert numbers.startswith("y:  m = 0.9·m + (1 − 0.9)·")
-    assert "{" not in numbers
+    m, v, w = shown.locator(".run:first-child .numbers").all_inner_texts()
+    assert re.fullmatch(r"m = 0\.9·\S+ \+ \(1 − 0\.9\)·\S+ = \S+", m)
+    assert re.fullmatch(r"v = 0\.999·\S+ \+ \(1 − 0\.999\)·\S+² = \S+", v)
+    assert "0.999⁵" in w
+    assert "{" not in m + v + w
     assert "it diverges" in shown.inner_text(".run:last-child .now")
     shown.click("#languages button[value=zh]")
     assert "发散" in shown.inner_text(".run:last-child .now")

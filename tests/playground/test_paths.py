@@ -11,9 +11,11 @@ import pytest
 import torch
 
 from steepest.optim import catalogue
+from steepest.optim.rule import describe_hyperparameters
 from steepest.playground import pack
 from steepest.playground.landscapes import RARE, landscapes
 from steepest.playground.methods import METHODS, RATES
+from steepest.playground.page import formula
 from steepest.playground.paths import LANES, STEPS, gradient, train
 from steepest.playground.stories import STORIES, Run
 
@@ -28,9 +30,8 @@ def trained():
 
 def lane(run, start=0, noise=False):
     method = METHODS[NAMES[run.method]]
-    b = run.b if run.b is not None else (method.usual if method.bs else None)
-    eps = run.eps if run.eps is not None else (method.eps[0] if method.eps else None)
-    return method.variants().index((b, eps)) * len(LANES) + LANES.index((RATES.index(run.rate), start, int(noise)))
+    chosen = {knob.name: knob.usual for knob in method.knobs} | dict(run.settings)
+    return method.variants().index(chosen) * len(LANES) + LANES.index((RATES.index(run.rate), start, int(noise)))
 
 
 def path(land, run, start=0, noise=False):
@@ -48,11 +49,14 @@ def story(name):
 
 TORCH = [
     (Run("sgd", 0.03), lambda w: torch.optim.SGD(w, 0.03)),
-    (Run("momentum", 0.01, 0.99), lambda w: torch.optim.SGD(w, 0.01, momentum=0.99)),
-    (Run("nesterov", 0.01, 0.9), lambda w: torch.optim.SGD(w, 0.01, momentum=0.9, nesterov=True)),
-    (Run("adagrad", 0.3, eps=0.1), lambda w: torch.optim.Adagrad(w, 0.3, eps=0.1)),
-    (Run("rmsprop", 0.03, 0.9, 1e-8), lambda w: torch.optim.RMSprop(w, 0.03, alpha=0.9, eps=1e-8)),
-    (Run("adam", 0.1, 0.5, 0.1), lambda w: torch.optim.Adam(w, 0.1, betas=(0.5, 0.999), eps=0.1)),
+    (Run("momentum", 0.01, {"momentum": 0.99}), lambda w: torch.optim.SGD(w, 0.01, momentum=0.99)),
+    (Run("nesterov", 0.01), lambda w: torch.optim.SGD(w, 0.01, momentum=0.9, nesterov=True)),
+    (Run("adagrad", 0.3, {"eps": 0.1}), lambda w: torch.optim.Adagrad(w, 0.3, eps=0.1)),
+    (Run("rmsprop", 0.03, {"b2": 0.9}), lambda w: torch.optim.RMSprop(w, 0.03, alpha=0.9, eps=1e-8)),
+    (
+        Run("adam", 0.1, {"b1": 0.5, "b2": 0.9, "eps": 0.1}),
+        lambda w: torch.optim.Adam(w, 0.1, betas=(0.5, 0.9), eps=0.1),
+    ),
 ]
 
 
@@ -142,15 +146,50 @@ def test_every_story_is_told_in_both_languages_in_two_to_four_sentences():
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 def test_a_formula_has_a_gap_for_each_number_and_the_catalogue_knows_its_letters(method):
-    entry = catalogue.entry(method.name)
-    gaps = {name for _, name, _, _ in Formatter().parse(method.formula) if name}
-    assert {"w", "new", "g", "lr"} <= gaps <= {"w", "new", "g", "lr", "b", "eps", *entry.rule.state}
-    assert ("b" in gaps) == bool(method.bs)
-    assert ("eps" in gaps) == bool(method.eps)
-    if method.bs:
-        assert method.usual in method.bs
-        assert method.letter in entry.formula
-        assert method.b in catalogue.settings_of(entry)
+    state = catalogue.entry(method.name).rule.state
+    gaps = {name for line in method.numbers for _, name, _, _ in Formatter().parse(line) if name}
+    knobs = {knob.name for knob in method.knobs}
+    assert {"w", "new", "g", "lr", *state, *knobs} <= gaps
+    assert gaps <= {"w", "new", "g", "lr", "to_t", *state, *(f"old_{name}" for name in state), *knobs}
+    assert len(formula(method)) == len(method.numbers)
+    for letters, numbers in zip(formula(method), method.numbers, strict=True):
+        assert letters.split(" ← ")[0] == numbers.split(" = ")[0]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
+def test_every_beta_and_epsilon_of_a_method_can_be_chosen(method):
+    rule = catalogue.entry(method.name).rule
+    letters = {row["symbol"]: row["name"] for row in describe_hyperparameters(rule)}
+    chosen = {knob.letter: knob.name for knob in method.knobs}
+    shown = {
+        letter for letter in ("μ", "β", "β₁", "β₂", "ε") if re.search(f"{letter}(?![₁₂])", " ".join(formula(method)))
+    }
+    assert set(chosen) == shown
+    assert all(letters[letter] == name for letter, name in chosen.items())
+    assert all(knob.usual in knob.choices for knob in method.knobs)
+
+
+def test_the_numbers_of_a_formula_come_out_as_the_rules_step():
+    """What stands right of the equals sign is what the rule made of what stands left of it."""
+    for method in METHODS:
+        run = Run(method.name, 0.1)
+        i, k, t = LANDS["rosenbrock"], lane(run, 1, True), 7
+        each, at = trained()[NAMES[method.name]], landscapes()[LANDS["rosenbrock"]].shown
+        values = {knob.name: knob.usual for knob in method.knobs} | {
+            "lr": 0.1,
+            "to_t": f"**{t}",
+            "g": each.g[i, k, t - 1, at],
+        }
+        values |= {"w": each.w[i, k, t - 1, at], "new": each.w[i, k, t, at]}
+        for j, name in enumerate(catalogue.entry(method.name).rule.state):
+            values |= {f"old_{name}": each.state[i, k, t - 2, j, at], name: each.state[i, k, t - 1, j, at]}
+        told = {name: value if name == "to_t" else f"({float(value)!r})" for name, value in values.items()}
+        for line in method.numbers:
+            _, *middle, result = (part.format(**told) for part in line.split(" = "))
+            for old, new in (("−", "-"), ("·", "*"), ("²", "**2"), ("√", "root")):
+                middle = [part.replace(old, new) for part in middle]
+            found = eval(middle[0], {"root": np.sqrt, "sign": np.sign})
+            assert found == pytest.approx(float(result.strip("()")), rel=1e-9), line
 
 
 # ---- packing ----

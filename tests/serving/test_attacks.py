@@ -2,7 +2,7 @@
 
 import socket
 import subprocess
-import time
+from contextlib import ExitStack
 
 import pytest
 from serving.folders import finished
@@ -217,27 +217,23 @@ def test_huge_headers_are_refused(site, cookie):
 
 def test_a_body_is_not_waited_for(site, cookie):
     head = f"POST / HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\nContent-Length: 100000000\r\n\r\n"
-    began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", site.port), timeout=5) as line:
+    with socket.create_connection(("127.0.0.1", site.port), timeout=60) as line:
         line.sendall(head.encode())
-        assert b"405" in line.recv(100)
-    assert time.monotonic() - began < 3
+        assert b"405" in line.recv(100), "although the body never comes"
 
 
 def test_slow_clients_are_let_go_and_hold_up_nobody(site, cookie, monkeypatch):
-    monkeypatch.setattr(patience, "REQUEST_SECONDS", 0.5)
-    lines = [socket.create_connection(("127.0.0.1", site.port), timeout=10) for _ in range(50)]
-    try:
+    def half_a_request(seconds):
+        monkeypatch.setattr(patience, "REQUEST_SECONDS", seconds)
+        lines = [stack.enter_context(socket.create_connection(("127.0.0.1", site.port), timeout=60)) for _ in range(25)]
         for line in lines:
             line.sendall(b"GET / HTTP/1.1\r\nHost: local")
-        began = time.monotonic()
-        assert site.get("/", Cookie=cookie).status == 200
-        assert time.monotonic() - began < 2, "others are served meanwhile"
-        assert all(line.recv(1000) == b"" for line in lines), "the server has hung up"
-        assert time.monotonic() - began < 5
-    finally:
-        for line in lines:
-            line.close()
+        return lines
+
+    with ExitStack() as stack:
+        half_a_request(seconds=3600)
+        assert site.get("/", Cookie=cookie).status == 200, "others are served meanwhile"
+        assert all(line.recv(1000) == b"" for line in half_a_request(seconds=0.5)), "the server has hung up"
 
 
 def test_it_listens_to_this_machine_only(site):

@@ -36,7 +36,7 @@ def parsed(frame):
 
 async def until(events, kind, most=200):
     for _ in range(most):
-        found, data = parsed(await asyncio.wait_for(anext(events), 10))
+        found, data = parsed(await asyncio.wait_for(anext(events), 120))
         if found == kind:
             return data
     raise AssertionError(f"no {kind}")
@@ -104,8 +104,7 @@ def test_twenty_viewers_share_one_reader(folder, quick, monkeypatch):
         assert len(reads) <= 3, "not one reading a viewer"
         for viewer in viewers:
             await viewer.aclose()
-        await asyncio.sleep(0.1)
-        assert feed._watcher.done(), "nobody looks, nobody reads"
+        await asyncio.wait_for(feed._watcher, 120)  # nobody looks, nobody reads
 
     asyncio.run(crowd())
 
@@ -120,7 +119,9 @@ def test_who_was_away_too_long_is_told_to_load_the_page_again(folder, quick):
     asyncio.run(late())
 
 
-def test_the_reader_rests_longer_than_it_works(folder):
+def test_the_reader_rests_longer_than_it_works(folder, monkeypatch):
+    monkeypatch.setattr(feeds, "LEAST_REST", 3600.0)
+
     async def ask():
         folder.grow(2)
         feed = Feed(folder.path)

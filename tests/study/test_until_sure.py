@@ -151,9 +151,9 @@ def test_a_single_look_is_refused(folder):
 def test_real_training_until_sure(tmp_path):
     """From Python: two optimizers of which one cannot learn at the only rate it is given."""
     found = steepest.compare(
-        "digits", ["sgd", "lion"], rates=[1e-1], until_sure=True, seeds=7, out=tmp_path / "s", workers=1, quiet=True
+        "line", ["sgd", "lion"], rates=[1e-1], until_sure=True, seeds=7, out=tmp_path / "s", workers=1, quiet=True
     )
     task = found.verdict.tasks[0]
     assert task.looks == (5, 7)
-    assert task.settled == (len(seeds(found.record, "digits")) == 5)
+    assert task.settled == (len(seeds(found.record, "line")) == 5)
     assert "were added until the answer was sure" in str(found.verdict)

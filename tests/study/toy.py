@@ -99,6 +99,11 @@ def serve(connection: Connection, folder: Path) -> None:
         while (job := json.loads(connection.recv_bytes()))["kind"] != "stop":
             try:
                 match job["kind"]:
+                    case "wait":
+                        say(event="progress", id=job["id"], done=0.25)
+                        (folder / f"{job['id']}.pid").write_text(str(os.getpid()))
+                        while not Path(job["for"]).exists():
+                            time.sleep(0.01)
                     case "sleep":
                         say(event="progress", id=job["id"], done=0.25)
                         (folder / f"{job['id']}.pid").write_text(str(os.getpid()))

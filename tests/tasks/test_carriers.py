@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import tarfile
+import zipfile
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from steepest.tasks.carriers import CLIENTS, Carrier, Refused, downloaded, handed, installed, opened
+from steepest.tasks.web import WebFile
 
 FILES = {"box/data/b.txt": b"bee", "box/data/a.txt": b"ay", "box/data/c.bin": b"sea"}
 
@@ -92,12 +94,34 @@ def test_only_what_can_be_installed_for_all_is_looked_for():
     assert installed(carrier(tar(), kind="deb", members=("etc/hostname-of-nobody",))) is None
 
 
-def test_a_client_that_is_not_there_is_named(monkeypatch):
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_the_archive_of_a_publisher_is_opened_as_a_package_is(tmp_path, kind):
+    (tmp_path / "box").write_bytes(zipped(FILES) if kind == "zip" else tar())
+    content = (tmp_path / "box").read_bytes()
+    file = WebFile("box", "https://example.org/get?file=7", hashlib.sha256(content).hexdigest(), len(content))
+    box = carrier(b"", kind="web", members=("box/data/*.txt",), web=(file,))
+    assert handed(box, tmp_path) == [b"ay", b"bee"]
+    assert (file.host, installed(box)) == ("example.org", None)
+    assert handed(box, tmp_path / "elsewhere") is None
+    (tmp_path / "box").write_bytes(content[:-1])
+    with pytest.raises(Refused, match="box is damaged or altered"):
+        handed(box, tmp_path)
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def test_a_client_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(Refused, match=r"npm pack steepest-test-box@1\.0 said: npm is not installed"):
-        downloaded(carrier(tar()))
+        downloaded(carrier(tar()), tmp_path)
     with pytest.raises(Refused, match=r"apt-get download steepest-test-box=1.0 said: apt-get is not installed"):
-        downloaded(carrier(tar(), kind="deb"))
+        downloaded(carrier(tar(), kind="deb"), tmp_path)
 
 
 def test_pip_runs_no_source_package_but_the_one_that_is_meant(tmp_path, monkeypatch):
@@ -113,7 +137,7 @@ def test_pip_runs_no_source_package_but_the_one_that_is_meant(tmp_path, monkeypa
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     meant = carrier(b"another", kind="sdist", file="steepest-test-box-1.0.tar.gz", members=("steepest-test-box-1.0/*",))
     with pytest.raises(Refused, match="damaged or altered"):
-        downloaded(meant)
+        downloaded(meant, tmp_path)
     assert not ran.exists()
 
 

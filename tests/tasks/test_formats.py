@@ -45,7 +45,7 @@ def test_people_have_numbers_and_categories_with_names():
     assert arrays["y"].tolist() == [0, 1, 0]
 
 
-def test_ratings_are_the_same_from_either_file():
+def test_ratings_are_the_same_from_whichever_file():
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
@@ -58,10 +58,12 @@ def test_ratings_are_the_same_from_either_file():
         pyarrow.table(dict(zip(names, ([196, 22], [242, 377], [3, 1], [881250949, 878887116]), strict=True))), buffer
     )
     a, b = formats.ratings_table([table]), formats.ratings_parquet([buffer.getvalue()])
+    c = formats.ratings_lines([table.partition(b"\n")[2]])
     assert a["rating"].tolist() == [3, 1]
     for name in a:
         assert np.array_equal(a[name], b[name])
-        assert a[name].dtype == b[name].dtype
+        assert np.array_equal(a[name], c[name])
+        assert a[name].dtype == b[name].dtype == c[name].dtype
 
 
 def test_a_series_is_read_from_a_program_that_is_not_run():

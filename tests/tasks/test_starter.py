@@ -1,10 +1,7 @@
 """`steepest init` writes a file that runs as it is; `steepest check` tells whether a task trains, and how."""
 
 import json
-import subprocess
-import sys
 from dataclasses import fields
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,12 +15,6 @@ from steepest.tasks import load, sources
 from steepest.tasks.task import Task
 
 PIXELS, DIGITS = (sources.load("digits")[name][:300] for name in ("x", "y"))
-
-
-def steepest(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "steepest", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
 
 
 def test_the_starter_file_is_written_once_and_runs_as_it_is(tmp_path):
@@ -55,17 +46,14 @@ def test_a_name_that_no_file_can_have_is_told(tmp_path):
         load.begin(tmp_path / "nowhere" / "mine.py")
 
 
-@pytest.mark.slow
-def test_init_and_check_on_the_command_line(tmp_path):
-    written = steepest("init", folder=tmp_path)
-    assert (written.returncode, "steepest check my_task.py" in written.stdout) == (0, True)
-    assert steepest("init", folder=tmp_path).returncode == 2
-    told = steepest("check", "--json", folder=tmp_path)
-    assert json.loads(told.stdout)["engine"] == "fleet", told.stderr
+def test_init_and_check_on_the_command_line(typed, tmp_path):
+    assert "steepest check my_task.py" in typed("init", cwd=tmp_path).out
+    assert "left as it is" in typed("init", cwd=tmp_path, code=2).err
+    assert json.loads(typed("check", "--json", cwd=tmp_path).out)["engine"] == "fleet"
     (tmp_path / "my_task.py").write_text("task = 3\n")
-    told = steepest("check", folder=tmp_path)
-    assert (told.returncode, told.stdout) == (2, "")
-    assert "`task` in my_task.py is a int" in told.stderr
+    told = typed("check", cwd=tmp_path, code=2)
+    assert told.out == ""
+    assert "`task` in my_task.py is a int" in told.err
 
 
 # ---- which engine, and why -------------------------------------------------------------------------------------------

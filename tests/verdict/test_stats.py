@@ -217,6 +217,16 @@ def test_equal_constants_share_the_first_place():
     assert probability_best(table, rng(), together=False).tolist() == [0.5, 0.5, 0]
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_means_of_many_values_are_drawn_as_normal_ones_and_come_out_the_same(together, monkeypatch):
+    luck = rng(3).normal(size=150)
+    table = np.array([luck + rng(k).normal(0.1 * k, 1.0, 150) for k in range(3)])
+    table[1, :20] = np.nan
+    quick = probability_best(table, rng(), together, resamples=20_000)
+    monkeypatch.setattr("steepest.verdict.stats.MANY", 1000)
+    assert quick == pytest.approx(probability_best(table, rng(), together, resamples=20_000), abs=0.02)
+
+
 @given(
     st.lists(st.lists(st.floats(-9, 9), min_size=4, max_size=4), min_size=1, max_size=4),
     st.floats(0.001, 100),

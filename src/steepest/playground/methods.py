@@ -4,69 +4,71 @@ its numbers. What the numbers are is the rules' business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-
-from steepest.types import Setting
 
 RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 @dataclass(frozen=True)
-class Method:
-    """One optimizer of the catalogue. β is whatever says how much of the past it keeps."""
+class Knob:
+    """A setting of a rule besides its rate, and the values that it can have here."""
 
     name: str
-    formula: str
-    """One step, with gaps in braces: {w} {new} {g} {lr} {b} {eps} and the names of the rule's state, after the step."""
-    b: str = ""
-    """The name of the setting that is called β here,"""
-    letter: str = ""
-    """and its letter in the formula."""
-    bs: tuple[float, ...] = ()
-    usual: float = 0.0
-    eps: tuple[float, ...] = ()
-
-    def variants(self) -> list[tuple[float | None, float | None]]:
-        """All choices of β and ε."""
-        return list(product(self.bs or (None,), self.eps or (None,)))
-
-    def settings(self, b: float | None, eps: float | None) -> Mapping[str, Setting]:
-        return ({} if b is None else {self.b: b}) | ({} if eps is None else {"eps": eps})
+    """What the rule calls it: "b1","""
+    letter: str
+    """and its letter in the formula: "β₁"."""
+    choices: tuple[float, ...]
+    usual: float
 
 
-EPS = (1e-8, 0.1)
+@dataclass(frozen=True)
+class Method:
+    """One optimizer of the catalogue."""
+
+    name: str
+    numbers: tuple[str, ...]
+    """One step with gaps in braces, a line for each part of the catalogue's formula: {w} {new} {g} {lr}, {to_t} (the
+    step as an exponent), the names of the knobs, and those of its state, before the step with `old_` in front."""
+    knobs: tuple[Knob, ...] = ()
+
+    def variants(self) -> list[dict[str, float]]:
+        """All choices of the knobs, the last of them changing fastest."""
+        return [
+            dict(zip((knob.name for knob in self.knobs), values, strict=True))
+            for values in product(*(knob.choices for knob in self.knobs))
+        ]
+
+
+MOMENTUM = Knob("momentum", "μ", (0.5, 0.9, 0.99), 0.9)
+EPS = Knob("eps", "ε", (1e-8, 0.1), 1e-8)
+
 METHODS = (
-    Method("sgd", "{w} − {lr}·{g} = {new}"),
-    Method("momentum", "v = {b}·v + {g} = {v} ;  {w} − {lr}·{v} = {new}", "momentum", "μ", (0.5, 0.9, 0.99), 0.9),
+    Method("sgd", ("w = {w} − {lr}·{g} = {new}",)),
+    Method("momentum", ("v = {momentum}·{old_v} + {g} = {v}", "w = {w} − {lr}·{v} = {new}"), (MOMENTUM,)),
     Method(
         "nesterov",
-        "v = {b}·v + {g} = {v} ;  {w} − {lr}·({g} + {b}·{v}) = {new}",
-        "momentum",
-        "μ",
-        (0.5, 0.9, 0.99),
-        0.9,
+        ("v = {momentum}·{old_v} + {g} = {v}", "w = {w} − {lr}·({g} + {momentum}·{v}) = {new}"),
+        (MOMENTUM,),
     ),
-    Method("adagrad", "G = G + {g}² = {G} ;  {w} − {lr}·{g} / (√{G} + {eps}) = {new}", eps=EPS),
+    Method("adagrad", ("G = {old_G} + {g}² = {G}", "w = {w} − {lr}·{g} / (√{G} + {eps}) = {new}"), (EPS,)),
     Method(
         "rmsprop",
-        "v = {b}·v + (1 − {b})·{g}² = {v} ;  {w} − {lr}·{g} / (√{v} + {eps}) = {new}",
-        "b2",
-        "β",
-        (0.9, 0.99),
-        0.99,
-        EPS,
+        ("v = {b2}·{old_v} + (1 − {b2})·{g}² = {v}", "w = {w} − {lr}·{g} / (√{v} + {eps}) = {new}"),
+        (Knob("b2", "β", (0.9, 0.99), 0.99), EPS),
     ),
     Method(
         "adam",
-        "m = {b}·m + (1 − {b})·{g} = {m} ;  v = {v} ;  {w} − {lr}·m̂ / (√v̂ + {eps}) = {new}",
-        "b1",
-        "β₁",
-        (0.5, 0.9, 0.99),
-        0.9,
-        EPS,
+        (
+            "m = {b1}·{old_m} + (1 − {b1})·{g} = {m}",
+            "v = {b2}·{old_v} + (1 − {b2})·{g}² = {v}",
+            "w = {w} − {lr} · {m}/(1 − {b1}{to_t}) / (√({v}/(1 − {b2}{to_t})) + {eps}) = {new}",
+        ),
+        (Knob("b1", "β₁", (0.5, 0.9, 0.99), 0.9), Knob("b2", "β₂", (0.9, 0.999), 0.999), EPS),
     ),
-    Method("lion", "{w} − {lr}·sign(0.9·m + 0.1·{g}) = {new} ;  m = {m}"),
+    Method(
+        "lion",
+        ("w = {w} − {lr}·sign({b1}·{old_m} + (1 − {b1})·{g}) = {new}", "m = {b2}·{old_m} + (1 − {b2})·{g} = {m}"),
+        (Knob("b1", "β₁", (0.5, 0.9), 0.9), Knob("b2", "β₂", (0.9, 0.99), 0.99)),
+    ),
 )
-"""A `v` or `m` without braces is the one before the step."""

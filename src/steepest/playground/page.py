@@ -31,7 +31,7 @@ def write(path: Path, language: Language = "en") -> Path:
 
 
 def page(language: Language = "en") -> str:
-    """The page, with every path in it: under 3 MB."""
+    """The page, with every path in it: under 4 MB."""
     lands = landscapes()
     paths, ends = pack(lands, train(METHODS, lands))
     sheet, code = _sheet(), _script()
@@ -56,9 +56,7 @@ def _facts(lands: tuple[Landscape, ...], ends: list[list[list[int]]]) -> dict[st
         "rates": RATES,
         "lands": [_land(land) for land in lands],
         "methods": [{**_method(method), "ends": end} for method, end in zip(METHODS, ends, strict=True)],
-        "stories": [
-            {**asdict(story), "title": _pair(story.title), "text": _pair(story.text)} for story in STORIES
-        ],
+        "stories": [asdict(story) for story in STORIES],  # a Text becomes {"en": …, "zh": …}, as `_pair` has it
         "points": [[round(float(a), 3), round(float(b), 3)] for a, b in zip(x, y, strict=True)],
         "dashes": [" ".join(map(str, dash)) for dash in style.DASHES],
     }  # fmt: skip
@@ -85,11 +83,16 @@ def _method(method: Method) -> dict[str, Any]:
     return {
         **asdict(method),
         "title": entry.title,
-        "rule": entry.formula.replace(", g over a mini-batch", ""),
+        "formula": formula(method),
         "state": entry.rule.state,
         "colour": look.colour,
         "dash": look.dash,
     }
+
+
+def formula(method: Method) -> list[str]:
+    """The catalogue's formula, a line for each line of the method's numbers."""
+    return catalogue.entry(method.name).formula.replace(", g over a mini-batch", "").split(" ;  ")
 
 
 def _pair(text: Text) -> dict[str, str]:

@@ -26,7 +26,7 @@ from steepest.types import Setting
 
 STEPS = 150
 LANES = tuple(product(range(len(RATES)), (0, 1), (0, 1)))
-"""(rate, start, noise) of the lanes of one landscape and one choice of β and ε, in this order."""
+"""(rate, start, noise) of the lanes of one landscape and one choice of knobs, in this order."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Fleet:
         entry = catalogue.entry(method.name)
         assert entry.rule is not None, f"{method.name} is no rule of this project"
         self.rule: type[Rule] = entry.rule
-        self.variants = [catalogue.settings_of(entry, method.settings(b, eps)) for b, eps in method.variants()]
+        self.variants = [catalogue.settings_of(entry, chosen) for chosen in method.variants()]
         self.lands, self.lanes = len(lands), len(self.variants) * len(LANES)
         starts = [land.starts[start] for land in lands for _ in self.variants for _, start, _ in LANES]
         self.w = torch.tensor(starts, dtype=torch.float64)  # [L·K, 2]

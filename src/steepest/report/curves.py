@@ -46,7 +46,9 @@ def bundles(results: Iterable[Result], traces: Mapping[str, Trace]) -> list[Bund
 
 def _bundle(rate: float, trials: list[Result], traces: Mapping[str, Trace]) -> Bundle:
     steps = traces[trials[0].shard].evaluate_at
-    alike = [trial for trial in trials if np.array_equal(traces[trial.shard].evaluate_at, steps)]
+    shards = {trial.shard for trial in trials}
+    same = {shard for shard in shards if np.array_equal(traces[shard].evaluate_at, steps)}
+    alike = [trial for trial in trials if trial.shard in same]
     rows = {name: np.stack([getattr(traces[t.shard], name)[t.lane] for t in alike]) for name in QUANTITIES}
     return Bundle(
         rate, steps, **rows, failed=sum(trial.outcome not in (Outcome.OK, Outcome.STOPPED) for trial in alike)
@@ -86,7 +88,7 @@ def nearest(all_bundles: list[Bundle], rate: float | None) -> int | None:
 def drawing(
     all_bundles: list[Bundle], recommended: float | None, higher_is_better: bool, scale: float
 ) -> dict[str, Any]:
-    """What the page draws for one contender: medians at every rate; band and single seeds at the recommended one."""
+    """What the page draws for one contender: medians at every rate, and the band at the recommended one."""
     chosen = nearest(all_bundles, recommended)
     directions = {"train_loss": (False, 1.0), "valid_metric": (higher_is_better, scale)}
 
@@ -105,8 +107,4 @@ def drawing(
         return {"steps": steps, "rates": rates, "chosen": None}
     bundle = all_bundles[chosen]
     edges = {name: {"low": low, "high": high} for name, (low, high) in summary(bundle, *BAND).items()}
-    seeds = {
-        name: [[significant(float(x) * factor) for x in row] for row in getattr(bundle, name)]
-        for name, (_, factor) in directions.items()
-    }
-    return {"steps": steps, "rates": rates, "chosen": chosen, "band": edges, "seeds": seeds}
+    return {"steps": steps, "rates": rates, "chosen": chosen, "band": edges}

@@ -22,11 +22,13 @@ from steepest.report import bilingual, export, offline, style, words
 
 STATIC = Path(__file__).with_name("static")
 SCRIPTS = (
-    *("state.js", "base.js", "groups.js", "lines.js", "curves.js", "eachrate.js", "rates.js", "speed.js"),
+    *("state.js", "base.js", "turns.js", "groups.js", "lines.js", "curves.js", "eachrate.js", "rates.js", "speed.js"),
     *("picture.js", "trials.js", "parallel.js", "compare.js", "diagnosis.js"),
 )
 T_QUANTILES = 60
 """Degrees of freedom up to which the page is told Student's quantile for its 95 % bands; beyond, it takes the last."""
+CHUNK = 32
+"""Shards whose trials a page reads at a time, without a pause between them."""
 
 
 def html(
@@ -38,7 +40,8 @@ def html(
     """The report: opens from a file, offline, in any browser of the last years; under 1 MB for the default study.
 
     trials: what `report.trials` makes of the same study; without it, the page has no single trials. language: what
-    the page opens in; the reader can change it. live: the snapshot's version, where a server will tell of changes.
+    the page opens in; the reader can change it. live: the snapshot's version, where a server will tell of changes; such
+    a page asks the server for its trials, so that it can show what the words are about first.
     """
     sheet, code = stylesheet(), script(live is not None)
     return (
@@ -51,20 +54,30 @@ def html(
             policy=_policy(sheet, code, live is not None),
             stylesheet=Markup(sheet),
             script=Markup(code),
-            data=Markup(offline.json_in_script(data(view, trials))),
+            data=Markup(offline.json_in_script(data(view, [{} for _ in view["tasks"]]))),
+            trials=Markup("" if live is not None else trial_lines(trials)),
         )
         .lstrip()
     )
 
 
 def data(view: Mapping[str, Any], trials: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """What the script draws from: the view, the trials, and the tables for other programs."""
+    """What the script draws from: the view, the trials of each task, and the tables for other programs."""
     return {
         "view": view,
         "trials": list(trials),
         "files": {"ranking.csv": export.ranking_csv(view), "ranking.tex": export.latex(view)},
         "t975": _t_quantiles(),
     }
+
+
+def trial_lines(trials: Sequence[Mapping[str, Any]]) -> str:
+    """Trials in lines of JSON, [task, {shard: block}], so that a page can take them in bit by bit."""
+    return "\n".join(
+        offline.json_in_script([task, {shard: blocks[shard] for shard in [*blocks][first : first + CHUNK]}])
+        for task, blocks in enumerate(trials)
+        for first in range(0, len(blocks), CHUNK)
+    )
 
 
 def sections(view: Mapping[str, Any]) -> dict[str, str]:
@@ -97,6 +110,14 @@ def script(live: bool = False) -> str:
     names = (*SCRIPTS, *(("live.js",) if live else ()), "page.js")
     ours = "\n".join(_read(name) for name in names)
     return f'/*\n{_read("uplot.LICENSE")}*/\n{_read("uplot.js")}\n(() => {{\n"use strict";\n{ours}\n}})();\n'
+
+
+def make_ready() -> None:
+    """Read and compile what every page needs, so that a server's first one does not wait for it."""
+    live_policy()
+    for name in ("page.html", "sections.html", "studies.html"):
+        _environment().get_template(name)
+    _t_quantiles()
 
 
 @cache

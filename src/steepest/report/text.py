@@ -63,7 +63,7 @@ class _Page:
 
     def headline(self, entry: Mapping[str, Any]) -> str:
         whole = (" " if self.language == "en" else "").join(self.of(entry, "headline"))
-        return "\n".join(self.paint(line, BOLD) for line in _fill(whole).split("\n"))
+        return "\n".join(self.paint(line, BOLD) for line in fill(whole).split("\n"))
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -156,14 +156,14 @@ def _claims(page: _Page, claims: list[dict[str, Any]]) -> str:
     lines = []
     for label, sentences in words.by_kind(claims, language=page.language):
         lines.append(label + page.say(":", "："))
-        lines += [_fill(sentence, "  - ", "    ") for sentence in sentences]
+        lines += [fill(sentence, "  - ", "    ") for sentence in sentences]
     return "\n".join(lines)
 
 
 def _reproduce(page: _Page) -> str:
     how = page.view["reproduce"]
     machine = ", ".join(f"{key} {value}" for key, value in [*how["versions"].items(), *how["hardware"].items()])
-    lines = [_fill(page.say(f"With {machine}.", f"环境：{machine}。"))] if machine else []
+    lines = [fill(page.say(f"With {machine}.", f"环境：{machine}。"))] if machine else []
     again = page.say("To run it again: ", "再运行一次：")
     return "\n".join([*lines, f"{again}{page.paint(how['command'], BOLD)}"])
 
@@ -192,7 +192,7 @@ def _cut(cell: str, width: int) -> str:
     return cell if cell_len(cell) <= width else set_cell_size(cell, width - 1).rstrip() + "…"
 
 
-def _fill(paragraph: str, first: str = "", rest: str = "") -> str:
+def fill(paragraph: str, first: str = "", rest: str = "") -> str:
     """Wrapped at WIDTH terminal cells; Chinese breaks between any two characters, but not before a closing mark."""
     if paragraph.isascii() or not _IDEOGRAPH.search(paragraph):
         return textwrap.fill(paragraph, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)

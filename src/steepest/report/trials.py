@@ -30,25 +30,27 @@ Block = dict[str, Any]
 def trials(
     study: StudyRecord, traces: Mapping[str, Trace], known: MutableMapping[str, Block] | None = None
 ) -> list[dict[str, Block]]:
-    """For each task of the study: a key of the shard → its trials, as lists with one item per lane, and their curves.
+    """For each task that has begun: a key of the shard → its trials, as lists with one item per lane, and their curves.
 
     Metrics are in the unit that the page shows. Shards without traces are left out, as they are from the curves.
     known: blocks made earlier of the same study, which are taken as they are; new ones are put there.
     """
     known = {} if known is None else known
-    shards: dict[str, dict[str, list[Result]]] = {task.name: defaultdict(list) for task in study.tasks}
+    begun = {row.task for row in study.results}
+    tasks = [task for task in study.tasks if task.name in begun]
+    shards: dict[str, dict[str, list[Result]]] = {task.name: defaultdict(list) for task in tasks}
     for row in study.results:
         if row.task in shards and row.shard in traces:
             shards[row.task][row.shard].append(row)
     places = {contender.name: i for i, contender in enumerate(study.contenders)}
-    scales = {task.name: 100.0 if task.unit == "%" else 1.0 for task in study.tasks}
+    scales = {task.name: 100.0 if task.unit == "%" else 1.0 for task in tasks}
     return [
         {
             _key(shard): known.get(shard)
             or known.setdefault(shard, _block(rows, places, traces[shard], scales[task.name]))
             for shard, rows in shards[task.name].items()
         }
-        for task in study.tasks
+        for task in tasks
     ]
 
 

@@ -84,6 +84,7 @@ def _contender(contender: Contender) -> dict[str, Any]:
         "rule": one_line(contender.rule),
         "schedule": one_line(contender.schedule),
         "batch_size": contender.batch_size,
+        "rates": [significant(rate) for rate in contender.rates],
         "settings": {one_line(key): _plain(value) for key, value in contender.settings.items()},
         "settings_text": ", ".join(
             parts + ([] if contender.schedule == "constant" else [one_line(contender.schedule)])
@@ -132,6 +133,7 @@ def _task(
         "luck": [one_line(item) for item in task.luck],
         "luck_zh": [one_line(term(item).zh) for item in task.luck],
         "source": one_line(task.source),
+        "notes": [_both("sentence", note) for note in task.notes],
         "target": significant(None if task.target is None else task.target * scale),
         "best": _index(study.contenders, verdict.best),
         "reference": _index(study.contenders, verdict.reference),

@@ -47,6 +47,16 @@ def application(library: Library) -> Starlette:
             return PlainTextResponse(str(error), 503)
         return _page(await asyncio.to_thread(snapshot.page, _language(request)))
 
+    async def trials(request: Request) -> Response:
+        found = feed(request)
+        if found is None:
+            return _missing()
+        try:
+            snapshot = await found.snapshot()
+        except StudyFolderError as error:
+            return PlainTextResponse(str(error), 503)
+        return Response(await asyncio.to_thread(lambda: snapshot.trial_lines), media_type="application/x-ndjson")
+
     async def events(request: Request) -> Response:
         found = feed(request)
         if found is None:
@@ -73,6 +83,7 @@ def application(library: Library) -> Starlette:
         routes=[
             Route("/", studies),
             Route("/study/{study}", study),
+            Route("/study/{study}/trials", trials),
             Route("/study/{study}/events", events),
             Route("/study/{study}/files/{name}", file),
         ]

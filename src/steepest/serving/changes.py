@@ -21,6 +21,8 @@ def changes(old: Any, new: Any) -> list[Change]:
 
 
 def _compare(path: list[str | int], old: Any, new: Any, found: list[Change]) -> None:
+    if old is new:  # as most of a study is from one look to the next
+        return
     if isinstance(old, dict) and isinstance(new, dict):
         found += [[[*path, key]] for key in old if key not in new]
         for key, value in new.items():

@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from steepest.errors import BadSetting
+from steepest.report import html
 from steepest.serving.app import application
 from steepest.serving.guard import TICKET, Guard
 from steepest.serving.keys import Keys
@@ -72,9 +73,13 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self.reading = asyncio.create_task(self._prepare())
+
+    async def _prepare(self) -> None:
+        await asyncio.to_thread(html.make_ready)
         feed = self.library.feed(self.library.only) if self.library and self.library.only else None
         if feed is not None:
-            self.reading = asyncio.create_task(feed.prepare())
+            await feed.prepare()
 
 
 def server(guard: Guard, library: Library | None = None) -> Server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +25,19 @@ class Snapshot:
     version: int
     record: StudyRecord
     view: dict[str, Any]
-    trials: list[dict[str, Block]]
+    traces: Mapping[str, Trace]
+    known: MutableMapping[str, Block]
+    """Trials packed earlier, of this snapshot or another one of the same folder."""
+
+    @cached_property
+    def trials(self) -> list[dict[str, Block]]:
+        """Every trial, packed."""
+        return trials(self.record, self.traces, self.known)
+
+    @cached_property
+    def trial_lines(self) -> bytes:
+        """The trials as the page takes them in."""
+        return html.trial_lines(self.trials).encode()
 
     @cached_property
     def sections(self) -> dict[str, str]:
@@ -43,7 +56,7 @@ class Snapshot:
     def page(self, language: Language) -> bytes:
         """The whole page, for a browser that will follow the study from here."""
         if language not in self._pages:
-            self._pages[language] = html.html(self.view, self.trials, language, live=self.version).encode()
+            self._pages[language] = html.html(self.view, (), language, live=self.version).encode()
         return self._pages[language]
 
 
@@ -64,4 +77,4 @@ class StudyFolder:
         traces = {shard: trace for shard, trace in self._traces.items() if shard in wanted}
         probes = tuple(read_probes(path) for path in sorted((self.folder / "probes").glob("*.npz")))
         shown = view(record, decide(record, traces=traces, probes=probes), traces, probes)
-        return Snapshot(version, record, shown, trials(record, traces, self._blocks))
+        return Snapshot(version, record, shown, traces, self._blocks)

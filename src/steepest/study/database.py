@@ -33,6 +33,7 @@ MIGRATIONS = (
 """What turns a database of version i into one of version i + 1; `PRAGMA user_version` counts them. Only ever append."""
 
 _COLUMNS = field_names(Result)
+_OUTCOME = _COLUMNS.index("outcome")
 
 
 def writer(path: Path) -> sqlite3.Connection:
@@ -125,7 +126,7 @@ def get_rows(database: sqlite3.Connection, shard: str | None = None) -> tuple[Re
     """The rows of one shard by lane, or all of them."""
     where, values = ("WHERE shard = ? ORDER BY lane", (shard,)) if shard else ("", ())
     found = database.execute(f"SELECT {', '.join(_COLUMNS)} FROM result {where}", values)
-    return tuple(_result(dict(zip(_COLUMNS, row, strict=True))) for row in found)
+    return tuple(Result(*row[:_OUTCOME], Outcome(row[_OUTCOME]), *row[_OUTCOME + 1 :]) for row in found)
 
 
 def get_remarks(database: sqlite3.Connection) -> list[Text]:
@@ -133,10 +134,6 @@ def get_remarks(database: sqlite3.Connection) -> list[Text]:
     if not database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'remark'").fetchone()[0]:
         return []
     return [Text(*row) for row in database.execute("SELECT en, zh FROM remark ORDER BY rowid")]
-
-
-def _result(values: dict) -> Result:
-    return Result(**{**values, "outcome": Outcome(values["outcome"])})
 
 
 def newer(folder: Path) -> StudyFolderError:

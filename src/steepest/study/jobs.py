@@ -11,6 +11,7 @@ from typing import Any
 from steepest import errors
 from steepest.errors import BadSetting, StudyFolderError, TrialFailed
 from steepest.files import compiled_note, read_json, time_note, write_json
+from steepest.language import Text
 from steepest.study.executors import Event, Job
 from steepest.study.planner import fingerprint, slug
 from steepest.study.spec import StudySpec
@@ -118,7 +119,8 @@ def read_facts(path: Path) -> TaskFacts:
     """Raises StudyFolderError if the file is missing or damaged."""
     found = read_json(path)
     try:
-        return TaskFacts(**{**found, "luck": tuple(found["luck"])})
+        notes = tuple(Text(**note) for note in found.get("notes", ()))
+        return TaskFacts(**{**found, "luck": tuple(found["luck"]), "notes": notes})
     except (TypeError, KeyError) as error:
         raise StudyFolderError(f"{path} is damaged: {error}.") from None
 

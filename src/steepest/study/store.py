@@ -279,13 +279,13 @@ def traces(folder: Path) -> Mapping[str, Trace]:
 
 def _order(spec: StudySpec) -> Callable[[Result], tuple[int, int, int, int, float]]:
     """Rows in the order of the study, whatever order their shards were done in."""
-    tasks = [task.ref.name for task in spec.tasks]
-    contenders = [contender.name for contender in spec.contenders]
+    tasks = {task.ref.name: i for i, task in enumerate(spec.tasks)}
+    contenders = {contender.name: i for i, contender in enumerate(spec.contenders)}
 
     def key(row: Result) -> tuple[int, int, int, int, float]:
         return (
-            tasks.index(row.task),
-            contenders.index(row.contender),
+            tasks[row.task],
+            contenders[row.contender],
             _STAGES.index(row.stage),
             row.seed,
             row.rate,

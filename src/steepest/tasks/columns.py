@@ -13,6 +13,9 @@ from datetime import datetime
 
 import numpy as np
 
+from steepest.language import Text, enumerated, say
+from steepest.tasks.notes import cells_are, names, quoted
+
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", "#n/a", "missing", "<na>"})
 """Cells, in small letters, that hold no value."""
 MOSTLY = 0.9
@@ -50,63 +53,82 @@ class Reading:
     """The features found in the columns of a table, and what was done to find them."""
 
     features: list[Feature] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Text] = field(default_factory=list)
 
 
 def features(columns: Mapping[str, Sequence[str]], comma_separates: bool = True) -> Reading:
     """Features of a table's columns of cells, in order."""
     reading = Reading()
-    left: dict[str, list[str]] = {}
+    left: dict[Text, list[str]] = {}
     for name, cells in columns.items():
         counts = Counter(cells)
         found, why = _feature(name, cells, counts, comma_separates, reading.notes)
         reading.features += found
         if why:
-            left.setdefault(why, []).append(repr(name))
+            left.setdefault(why, []).append(name)
         if formulas := sum(n for cell, n in counts.items() if cell.startswith("=")):
-            reading.notes.append(f"{name!r}: {cells_are(formulas)} a spreadsheet's formula: text to us, and never run.")
-    reading.notes += [f"Left out, {why}: {', '.join(names)}." for why, names in left.items()]
+            reading.notes.append(
+                say(
+                    "{name}: {cells} a spreadsheet's formula: text to us, and never run.",
+                    "{name}：{cells}是电子表格公式，只当作文字，绝不运行。",
+                    name=quoted(name),
+                    cells=cells_are(formulas),
+                )
+            )
+    reading.notes += [
+        say("Left out, {why}: {which}.", "舍去（{why}）：{which}。", why=why, which=names(which))
+        for why, which in left.items()
+    ]
     return reading
 
 
 def _feature(
-    name: str, cells: Sequence[str], counts: Counter[str], comma_separates: bool, notes: list[str]
-) -> tuple[list[Feature], str]:
+    name: str, cells: Sequence[str], counts: Counter[str], comma_separates: bool, notes: list[Text]
+) -> tuple[list[Feature], Text | None]:
     """The features of a column; or none, and why."""
     values = {cell: n for cell, n in counts.items() if not is_missing(cell)}
     present = sum(values.values())
     if not values:
-        return [], "no values at all"
+        return [], Text("no values at all", "没有任何值")
     if len(values) == 1 and present == len(cells):
-        return [], "the same value everywhere"
+        return [], Text("the same value everywhere", "处处同一个值")
     if (numbers := as_numbers(name, counts, comma_separates, notes)) is not None:
         column = np.array([numbers[cell] for cell in cells])
         if len(cells) > 2 and present == len(cells) and np.all(np.diff(column) == 1):
-            return [], "they count the rows"
+            return [], Text("they count the rows", "只是行号")
         if missing := int(np.isnan(column).sum()):
             notes.append(
-                f"{name!r}: {missing} of {len(cells)} missing; each replicate puts its own median there, and a mark "
-                "beside it."
+                say(
+                    "{name}: {missing:,} of {all:,} missing; each replicate puts its own median there, and a mark "
+                    "beside it.",
+                    "{name}：{all:,} 个中缺 {missing:,} 个；每次重复用自己训练集的中位数填补，并另加缺失标记。",
+                    name=quoted(name),
+                    missing=missing,
+                    all=len(cells),
+                )
             )
-        return [Numbers(name, column)], ""
+        return [Numbers(name, column)], None
     if (dates := _as_dates(values)) is not None:
         written, parse = dates
-        notes.append(f"{name!r}: dates, as {written}; days since the first, place in the year and in the week.")
-        return _date_features(name, cells, parse), ""
+        notes.append(
+            say(
+                "{name}: dates, as {written}; days since the first, place in the year and in the week.",
+                "{name}：日期，写法为{written}；换算为距首日的天数，以及在一年、一周中的位置。",
+                name=quoted(name),
+                written=written,
+            )
+        )
+        return _date_features(name, cells, parse), None
     if len(values) > max(NAMES * present, 20):
         length = sum(len(cell) * n for cell, n in values.items()) / present
         if length >= LONG:
-            return [], "texts (name one with --text to learn from it)"
-        return [], "names of single rows, too many different texts"
-    return [_categories(name, cells, values, notes)], ""
+            return [], Text("texts (name one with --text to learn from it)", "长文本，可用 --text 指定一列来学习")
+        return [], Text("names of single rows, too many different texts", "几乎每行各不相同的名称")
+    return [_categories(name, cells, values, notes)], None
 
 
 def is_missing(cell: str) -> bool:
     return cell.lower() in MISSING
-
-
-def cells_are(count: int) -> str:
-    return "1 cell is" if count == 1 else f"{count} cells are"
 
 
 # ---- numbers ---------------------------------------------------------------------------------------------------------
@@ -118,7 +140,7 @@ AROUND = "$€£¥￥% "
 
 
 def as_numbers(
-    name: str, counts: Mapping[str, int], comma_separates: bool, notes: list[str]
+    name: str, counts: Mapping[str, int], comma_separates: bool, notes: list[Text]
 ) -> dict[str, float] | None:
     """Cell → number, NaN where there is none; None if too few cells are numbers.
 
@@ -140,12 +162,23 @@ def as_numbers(
     if not cells or present - wrong < MOSTLY * present:
         return None
     if decimal:
-        notes.append(f"{name!r}: a comma is its decimal point.")
+        notes.append(say("{name}: a comma is its decimal point.", "{name}：以逗号为小数点。", name=quoted(name)))
     if any(cell.strip(AROUND) != cell for cell in cells if cell not in strange):
-        notes.append(f"{name!r}: signs of currency or percent are taken off.")
+        notes.append(
+            say(
+                "{name}: signs of currency or percent are taken off.", "{name}：去掉了货币或百分号。", name=quoted(name)
+            )
+        )
     if strange:
-        some = ", ".join(repr(cell[:20]) for cell in strange[:3])
-        notes.append(f"{name!r}: {cells_are(wrong)} no number ({some}) and counted as missing.")
+        notes.append(
+            say(
+                "{name}: {cells} no number ({some}) and counted as missing.",
+                "{name}：{cells}不是数字（{some}），按缺失处理。",
+                name=quoted(name),
+                cells=cells_are(wrong),
+                some=enumerated([quoted(cell[:20]) for cell in strange[:3]], ", ", "、"),
+            )
+        )
     return table
 
 
@@ -162,22 +195,22 @@ def _number(cell: str, decimal_comma: bool) -> float:
 # ---- dates -----------------------------------------------------------------------------------------------------------
 
 FORMATS = {
-    "year-month-day": ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日"),
-    "month/day/year": ("%m/%d/%Y", "%m-%d-%Y"),
-    "day/month/year": ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y"),
-    "day month year": ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
+    Text("year-month-day", "年-月-日"): ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日"),
+    Text("month/day/year", "月/日/年"): ("%m/%d/%Y", "%m-%d-%Y"),
+    Text("day/month/year", "日/月/年"): ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y"),
+    Text("day month year", "日 月 年"): ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
 }
 """How dates are written. Where every date fits two ways, the first of them is taken, and told."""
 
 Parse = Callable[[str], datetime | None]
 
 
-def _as_dates(values: Mapping[str, int]) -> tuple[str, Parse] | None:
+def _as_dates(values: Mapping[str, int]) -> tuple[Text, Parse] | None:
     """How the cells are written as dates, and what reads them; None if they are none."""
     sample = [*values]
     if not all(re.search(r"\d.*[-/.年 :].*\d", cell) for cell in sample[:20]):
         return None
-    tries: list[tuple[str, Parse]] = [("year-month-day", _iso)]
+    tries: list[tuple[Text, Parse]] = [(next(iter(FORMATS)), _iso)]
     tries += [(words, _reader(form)) for words, forms in FORMATS.items() for form in forms]
     for words, parse in tries:
         if all(parse(cell) for cell in sample[:5]):
@@ -234,16 +267,32 @@ def _date_features(name: str, cells: Sequence[str], parse: Parse) -> list[Featur
 # ---- categories ------------------------------------------------------------------------------------------------------
 
 
-def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], notes: list[str]) -> Categories:
+def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], notes: list[Text]) -> Categories:
     """The most frequent texts as categories of their own; what is missing is one more."""
     ranked = sorted(values, key=lambda cell: (-values[cell], cell))
     labels, others = ranked[:MOST_CATEGORIES], len(ranked) - MOST_CATEGORIES
     number = {cell: i for i, cell in enumerate(labels)}
     if others > 0:
-        notes.append(f"{name!r}: {len(ranked)} categories; the {others} rarest are one category together.")
+        notes.append(
+            say(
+                "{name}: {all} categories; the {others} rarest are one category together.",
+                "{name}：共 {all} 个类别；最少见的 {others} 个合为一类。",
+                name=quoted(name),
+                all=len(ranked),
+                others=others,
+            )
+        )
         number |= dict.fromkeys(ranked[MOST_CATEGORIES:], len(labels))
         labels = [*labels, "others"]
     if missing := sum(1 for cell in cells if is_missing(cell)):
-        notes.append(f"{name!r}: {missing} of {len(cells)} missing, a category of their own.")
+        notes.append(
+            say(
+                "{name}: {missing:,} of {all:,} missing, a category of their own.",
+                "{name}：{all:,} 个中缺 {missing:,} 个，自成一类。",
+                name=quoted(name),
+                missing=missing,
+                all=len(cells),
+            )
+        )
     codes = np.array([number.get(cell, len(labels)) for cell in cells], dtype=np.int64)
     return Categories(name, codes, [*labels, "missing"] if missing else labels)

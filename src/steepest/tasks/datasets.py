@@ -1,7 +1,8 @@
 """The table of data sets: where each comes from, byte for byte, and under which licence.
 
 Every one of them is in a released package, so that a pinned version and a checksum name it exactly. Nothing is kept in
-this project: terms differ, and some forbid it. `sources` fetches what is in this table; it loads no torch.
+this project: terms differ, and some forbid it. Where its publisher offers the same bytes, that address is tried last.
+`sources` fetches what is in this table; it loads no torch.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from steepest.errors import UnknownName
 from steepest.tasks import formats
 from steepest.tasks.carriers import Carrier
 from steepest.tasks.formats import Arrays
+from steepest.tasks.web import WebFile
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,25 @@ def _widedeep(member: str, read: formats.Reader) -> Carrier:
     )
 
 
+def _published(read: formats.Reader, *files: WebFile, members: tuple[str, ...] = ()) -> Carrier:
+    """What those who publish the data offer at their own address."""
+    return Carrier(
+        kind="web",
+        package=files[0].host,
+        version="",
+        members=members,
+        read=read,
+        megabytes=round(sum(file.bytes for file in files) / 1e6, 1),
+        web=files,
+    )
+
+
+def _idx(address: str, *files: tuple[str, int]) -> tuple[WebFile, ...]:
+    """Images and labels for training, then for test: SHA-256 and bytes of each, all in one folder of the web."""
+    names = (f"{part}-{what}-ubyte.gz" for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1"))
+    return tuple(WebFile(name, address + name, sha256, size) for name, (sha256, size) in zip(names, files, strict=True))
+
+
 DATASETS = (
     DataSet(
         name="digits",
@@ -105,6 +126,16 @@ DATASETS = (
                 sha256="8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed",
                 megabytes=11.5,
             ),
+            _published(
+                formats.idx_images,
+                *_idx(
+                    "http://yann.lecun.com/exdb/mnist/",
+                    ("440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609", 9_912_422),
+                    ("3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c", 28_881),
+                    ("8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6", 1_648_877),
+                    ("f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4_542),
+                ),
+            ),
         ),
         content="4e8749d41d4748a4fa9cfccd697f9ece1e9599ce830edb92a0eba69508f9315a",
         examples=70000,
@@ -130,6 +161,16 @@ DATASETS = (
                 file="dataset-fashion-mnist_0.0~git20200523.55506a9-1_all.deb",
                 sha256="39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
                 megabytes=30.9,
+            ),
+            _published(
+                formats.idx_images,
+                *_idx(
+                    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+                    ("3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84", 26_421_880),
+                    ("a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845", 29_515),
+                    ("346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073", 4_422_102),
+                    ("67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5", 5_148),
+                ),
             ),
         ),
         content="a80c7d5b08093d0402b66f9018c27e6ae8db27a84b7d9d456f08f55ebf3e6db7",
@@ -196,6 +237,15 @@ DATASETS = (
                 file="vaderSentiment-3.3.2.tar.gz",
                 sha256="5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9",
                 megabytes=2.5,
+            ),
+            _published(
+                formats.snippets,
+                WebFile(
+                    name="hutto_ICWSM_2014.tar.gz",
+                    address="http://comp.social.gatech.edu/papers/hutto_ICWSM_2014.tar.gz",
+                    sha256="d5bb07d87474b3eb8d30b4deccbc23f19d742a6c5718fbacc65485b70b95c5fa",
+                    bytes=2_338_514,
+                ),
             ),
         ),
         content="5c678b48ae6b3073026c233eeeda5deceb06274c413ccdf8e91d8fec024f8d82",
@@ -289,6 +339,16 @@ DATASETS = (
                 megabytes=2.1,
             ),
             _widedeep("MovieLens100k_data", formats.ratings_parquet),
+            _published(
+                formats.ratings_lines,
+                WebFile(
+                    name="ml-100k.zip",
+                    address="https://files.grouplens.org/datasets/movielens/ml-100k.zip",
+                    sha256="50d2a982c66986937beb9ffb3aa76efe955bf3d5c6b761f4e3a7cd717c6a3229",
+                    bytes=4_924_029,
+                ),
+                members=("ml-100k/u.data",),
+            ),
         ),
         content="46078f03c2fe703240185a19852e9c5ba9cb862fbaeca8755c01eb1d11b0d2c0",
         examples=100000,

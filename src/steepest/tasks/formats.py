@@ -92,6 +92,11 @@ def ratings_table(files: Files) -> Arrays:
     return _ratings(*table.T)
 
 
+def ratings_lines(files: Files) -> Arrays:
+    """The same without the headings, as it was first published."""
+    return _ratings(*np.loadtxt(io.BytesIO(files[0]), delimiter="\t", dtype=np.int64).T)
+
+
 def ratings_parquet(files: Files) -> Arrays:
     """The same, as Parquet."""
     table = _parquet(files[0])

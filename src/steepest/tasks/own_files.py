@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from steepest.errors import BadSetting, BadTask
+from steepest.language import Text, say
 from steepest.tasks import own_pictures, own_targets, spreadsheets
 from steepest.tasks.models import mlp
 from steepest.tasks.own_pictures import SIZE, network_task
 from steepest.tasks.own_tables import table_task
-from steepest.tasks.own_targets import Made, check_kind
+from steepest.tasks.own_targets import check_kind
 from steepest.tasks.task import Task
 from steepest.tasks.text_files import text_task
 from steepest.types import TaskRef
@@ -61,17 +62,29 @@ def digest(path: Path) -> str:
 
 
 def resolve(ref: TaskRef) -> Task:
-    """The task that a reference means; raises BadTask if the file is no longer what it was."""
-    return made(ref).task
-
-
-def made(ref: TaskRef) -> Made:
-    """The task that a reference means, and what was done to make it; made once in each process."""
+    """The task that a reference means, made once in each process; raises BadTask if the file is no longer what it
+    was."""
     return _made(ref.locator, ref.digest, tuple(sorted(ref.options.items())))
 
 
+def told(ref: TaskRef) -> tuple[Text, ...]:
+    """What was made of a file: the notes of its task, and how long it trains on how much."""
+    task = resolve(ref)
+    how = say(
+        "{train:,} examples to train on, {valid:,} to choose by, {test:,} to judge by; batches of {batch}, "
+        "{epochs:.3g} epochs: {steps:,} steps.",
+        "{train:,} 例用于训练，{valid:,} 例用于选择，{test:,} 例用于评判；批大小 {batch}，{epochs:.3g} 轮，"
+        "共 {steps:,} 步。",
+        **task.sizes,
+        batch=task.batch_size,
+        epochs=task.epochs,
+        steps=task.steps,
+    )
+    return (*task.remarks, how)
+
+
 @lru_cache(maxsize=8)
-def _made(locator: str, expected: str, options: tuple[tuple[str, str], ...]) -> Made:
+def _made(locator: str, expected: str, options: tuple[tuple[str, str], ...]) -> Task:
     path, given = Path(locator), dict(options)
     what = _what(path)
     content = b"" if what == "pictures" else _bytes(path)  # what is made is what was hashed
@@ -80,23 +93,14 @@ def _made(locator: str, expected: str, options: tuple[tuple[str, str], ...]) -> 
     about = {"name": path.stem, "source": f"your own {path.name} (sha256 {expected[:12]} …)"}
     kind = check_kind(given.get("kind", ""))
     if what == "pictures":
-        made = own_pictures.picture_task(path, int(given.get("size", SIZE)), **about, title=path.name)
-    elif what == "arrays":
-        made = _of_arrays(path, content, given, **about)
-    else:
-        sheet = spreadsheets.read(path, content)
-        about["title"] = f"{path.name}: {given['target']}"
-        if text := given.get("text"):
-            made = text_task(sheet, text, given["target"], kind, **about)
-        else:
-            made = table_task(sheet, given["target"], kind, **about)
-    task = made.task
-    sizes = task.sizes
-    how = (
-        f"{sizes['train']} examples to train on, {sizes['valid']} to choose by, {sizes['test']} to judge by; batches "
-        f"of {task.batch_size}, {task.epochs:.3g} epochs: {task.steps} steps."
-    )
-    return Made(task, (*made.notes, how))
+        return own_pictures.picture_task(path, int(given.get("size", SIZE)), **about, title=path.name)
+    if what == "arrays":
+        return _of_arrays(path, content, given, **about)
+    sheet = spreadsheets.read(path, content)
+    about["title"] = f"{path.name}: {given['target']}"
+    if text := given.get("text"):
+        return text_task(sheet, text, given["target"], kind, **about)
+    return table_task(sheet, given["target"], kind, **about)
 
 
 def _what(path: Path) -> str:
@@ -128,10 +132,19 @@ def _bytes(path: Path) -> bytes:
 NAMES = {"data": ("x", "y")} | {part: (f"x_{part}", f"y_{part}") for part in ("train", "valid", "test")}
 
 
-def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, source: str) -> Made:
+def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, source: str) -> Task:
     """x and y of an .npz; or x_train, y_train, x_test, y_test. Raises BadTask."""
     parts = _parts(path, content)
-    notes = [f"{part}: x {list(x.shape)} {x.dtype}, y {list(y.shape)} {y.dtype}." for part, (x, y) in parts.items()]
+    notes = [
+        say(
+            "{part}: x {x}, y {y}.",
+            "{part}：x {x}，y {y}。",
+            part=part,
+            x=f"{list(x.shape)} {x.dtype}",
+            y=f"{list(y.shape)} {y.dtype}",
+        )
+        for part, (x, y) in parts.items()
+    ]
     first = next(iter(parts.values()))
     whole = np.concatenate([y for _, y in parts.values()])
     counted = own_targets.target("y", [f"{value:.17g}" for value in whole], check_kind(given.get("kind", "")))
@@ -148,15 +161,25 @@ def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, 
     if first[0].ndim > 2:
         shaped = {part: (_channels_first(x), y) for part, (x, y) in parts.items()}
         _, colours, height, width = next(iter(shaped.values()))[0].shape
-        notes.append(f"Pictures of {height} × {width} with {colours} channels; bytes become (v − 128) / 64.")
-        task = network_task(shaped, colours, height, width, classes, name, title, source, notes)
-        return Made(task, tuple(notes))
+        notes.append(
+            say(
+                "Pictures of {height} × {width} with {colours} channels; bytes become (v − 128) / 64.",
+                "{height} × {width} 的图片，{colours} 个通道；字节换算为 (v − 128) / 64。",
+                height=height,
+                width=width,
+                colours=colours,
+            )
+        )
+        return network_task(shaped, colours, height, width, classes, name, title, source, notes)
     inputs, outputs = first[0].shape[1], classes or 1
     notes += [
-        "Each column less its mean and by its deviation, both of a replicate's own training part.",
-        f"Model: an MLP {inputs}-64-64-{outputs}.",
+        Text(
+            "Each column less its mean and by its deviation, both of a replicate's own training part.",
+            "每列减去均值再除以标准差，两者都取自每次重复自己的训练集。",
+        ),
+        own_targets.said_mlp(inputs, 64, 64, outputs),
     ]
-    task = Task(
+    return Task(
         model=partial(mlp, (inputs, 64, 64, outputs)),
         **{part: (x.astype(np.float64), y) for part, (x, y) in parts.items()},
         **own_targets.loss_and_metric(classes),
@@ -165,8 +188,8 @@ def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, 
         name=name,
         title=title,
         source=source,
+        notes=tuple(notes),
     )
-    return Made(task, tuple(notes))
 
 
 def _parts(path: Path, content: bytes) -> dict[str, tuple[np.ndarray, np.ndarray]]:

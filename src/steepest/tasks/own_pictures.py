@@ -13,8 +13,9 @@ from PIL import Image, ImageOps
 from torch import nn
 
 from steepest.errors import BadTask
+from steepest.language import Text, say
 from steepest.tasks import own_targets
-from steepest.tasks.own_targets import Made
+from steepest.tasks.notes import names
 from steepest.tasks.task import Task
 
 KINDS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
@@ -40,9 +41,9 @@ def digest(folder: Path) -> str:
     return whole.hexdigest()
 
 
-def picture_task(folder: Path, size: int, name: str, title: str, source: str) -> Made:
+def picture_task(folder: Path, size: int, name: str, title: str, source: str) -> Task:
     """The task of telling the folder that a picture lies in. Raises BadTask."""
-    notes: list[str] = []
+    notes: list[Text] = []
     groups = _groups(folder, notes)
     classes = sorted({label for group in groups.values() for label, _ in group})
     if len(classes) < 2:
@@ -60,20 +61,36 @@ def picture_task(folder: Path, size: int, name: str, title: str, source: str) ->
     scaled = {part: (_scaled(x if colours == 3 else x[:, :1]), y) for part, (x, y) in parts.items()}
     counts = Counter(label for part in labels.values() for label in part)
     notes += [
-        f"{sum(counts.values())} pictures, {own_targets.balance(counts)}; a classification, judged by accuracy.",
-        f"Each brought to {size} × {size} pixels (--size for another), {'in colour' if colours == 3 else 'grey'}; "
-        "values 0 to 255 become (v − 128) / 64.",
+        say(
+            "{count:,} pictures, {balance}; a classification, judged by accuracy.",
+            "{count:,} 张图片，{balance}；是分类，以准确率评判。",
+            count=sum(counts.values()),
+            balance=own_targets.balance(counts),
+        ),
+        say(
+            "Each brought to {size} × {size} pixels (--size for another), {colour}; values 0 to 255 become "
+            "(v − 128) / 64.",
+            "每张缩放为 {size} × {size} 像素（可用 --size 另定），{colour}；像素值 0 到 255 换算为 (v − 128) / 64。",
+            size=size,
+            colour=Text("in colour", "彩色") if colours == 3 else Text("grey", "灰度"),
+        ),
     ]
-    task = network_task(scaled, colours, size, size, len(classes), name, title, source, notes)
-    return Made(task, tuple(notes))
+    return network_task(scaled, colours, size, size, len(classes), name, title, source, notes)
 
 
-def _groups(folder: Path, notes: list[str]) -> dict[str, list[tuple[str, Path]]]:
+def _groups(folder: Path, notes: list[Text]) -> dict[str, list[tuple[str, Path]]]:
     """Part → (class, picture): "data" for all, or "train" and "test" where the folders are called so."""
     names = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
     train, test = (next((path for name, path in names.items() if name in given), None) for given in (TRAIN, TEST))
     if train is not None and test is not None and len(names) <= 3:
-        notes.append(f"{test.name}/ is the test part as it is; seeds draw their validation parts from {train.name}/.")
+        notes.append(
+            say(
+                "{test}/ is the test part as it is; seeds draw their validation parts from {train}/.",
+                "{test}/ 原样作为测试集；各随机种子从 {train}/ 中抽取验证集。",
+                test=test.name,
+                train=train.name,
+            )
+        )
         return {"train": _classes(train), "test": _classes(test)}
     return {"data": _classes(folder)}
 
@@ -83,7 +100,7 @@ def _classes(folder: Path) -> list[tuple[str, Path]]:
 
 
 def _read(
-    groups: dict[str, list[tuple[str, Path]]], classes: list[str], size: int, notes: list[str]
+    groups: dict[str, list[tuple[str, Path]]], classes: list[str], size: int, notes: list[Text]
 ) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[str], dict[str, list[str]]]:
     """Part → pixels [n, 3, S, S] as bytes and classes [n]; the kinds of pictures met; part → names of the classes."""
     parts, modes, named = {}, set(), {}
@@ -109,9 +126,22 @@ def _read(
         y = np.array([classes.index(label) for label in labels], dtype=np.int64)
         parts[part], named[part] = (np.stack(pixels), y), labels
     if copies:
-        notes.append(f"{copies} pictures are there twice, byte for byte: taken once.")
+        notes.append(
+            say(
+                "Pictures that are there twice, byte for byte, and were taken once: {copies:,}.",
+                "逐字节重复、只取一次的图片：{copies:,} 张。",
+                copies=copies,
+            )
+        )
     if broken:
-        notes.append(f"{len(broken)} pictures cannot be read, {broken[0]} for one: left out.")
+        notes.append(
+            say(
+                "Pictures that cannot be read and are left out ({count:,}): {which}.",
+                "无法读取而舍去的图片（{count:,} 张）：{which}。",
+                count=len(broken),
+                which=names(broken),
+            )
+        )
     return parts, modes, named
 
 
@@ -141,14 +171,20 @@ def network_task(
     name: str,
     title: str,
     source: str,
-    notes: list[str],
+    notes: list[Text],
 ) -> Task:
     """The task of telling the class of pictures [n, colours, height, width], with a network of their size."""
     given = parts["data" if "data" in parts else "train"]
     shares = own_targets.SHARES if "data" in parts else (0.85, 0.15, 0.15)
     total = sum(shares)
     how = own_targets.effort(len(given[1]), tuple(share / total for share in shares))
-    notes.append(f"Model: convolutions of 16, 32 and 32 maps, and dense layers of 64 and {classes}.")
+    notes.append(
+        say(
+            "Model: convolutions of 16, 32 and 32 maps, and dense layers of 64 and {classes}.",
+            "模型：通道数为 16、32、32 的卷积层，以及 64 和 {classes} 的全连接层。",
+            classes=classes,
+        )
+    )
     return Task(
         model=partial(picture_net, colours, height, width, classes),
         **parts,
@@ -157,6 +193,7 @@ def network_task(
         name=name,
         title=title,
         source=source,
+        notes=tuple(notes),
     )
 
 

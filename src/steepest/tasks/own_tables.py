@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from steepest.errors import BadTask
+from steepest.language import Text, say
 from steepest.tasks import columns, own_targets
 from steepest.tasks.columns import Categories, Numbers
 from steepest.tasks.models import mlp
-from steepest.tasks.own_targets import Kind, Made, Target
+from steepest.tasks.own_targets import Kind, Target
 from steepest.tasks.splits import Scaling
 from steepest.tasks.spreadsheets import Sheet
 from steepest.tasks.task import Task
@@ -29,7 +30,7 @@ IQR = 1.349
 """The distance of the quartiles of a normal distribution, in deviations."""
 
 
-def table_task(sheet: Sheet, target_name: str, kind: Kind | None, name: str, title: str, source: str) -> Made:
+def table_task(sheet: Sheet, target_name: str, kind: Kind | None, name: str, title: str, source: str) -> Task:
     """The task of telling a column of a sheet from the others. Raises BadTask."""
     notes = [*sheet.notes]
     cells = without_copies(sheet.columns, notes)
@@ -42,9 +43,9 @@ def table_task(sheet: Sheet, target_name: str, kind: Kind | None, name: str, tit
     own_targets.enough(title, len(found.values))
     reading = columns.features(inputs, sheet.comma_separates)
     if not reading.features:
-        raise BadTask(f"{title}: no column is left to tell {target_name!r} from. " + " ".join(reading.notes))
+        raise BadTask(f"{title}: no column is left to tell {target_name!r} from. " + " ".join(map(str, reading.notes)))
     notes += [*found.notes, *reading.notes]
-    return Made(_task(reading.features, found, name, title, source, notes), tuple(notes))
+    return _task(reading.features, found, name, title, source, notes)
 
 
 def no_column(wanted: str, there: Sequence[str] | dict[str, list[str]]) -> BadTask:
@@ -55,23 +56,34 @@ def no_column(wanted: str, there: Sequence[str] | dict[str, list[str]]) -> BadTa
     return BadTask(f"There is no column {wanted!r}.{hint} There are: {names}.")
 
 
-def without_copies(cells: dict[str, list[str]], notes: list[str]) -> dict[str, list[str]]:
+def without_copies(cells: dict[str, list[str]], notes: list[Text]) -> dict[str, list[str]]:
     """The columns without rows that repeat an earlier one, so that no example is in two parts."""
     rows = [*zip(*cells.values(), strict=True)]
     once = dict.fromkeys(rows)
     copies = len(rows) - len(once)
     if not copies:
         return cells
-    some = "1 row repeats an earlier one" if copies == 1 else f"{copies} of {len(rows)} rows repeat earlier ones"
+    some = say(
+        "1 row repeats an earlier one" if copies == 1 else "{copies:,} of {all:,} rows repeat earlier ones",
+        "{all:,} 行中有 {copies:,} 行与前面的重复",
+        copies=copies,
+        all=len(rows),
+    )
     if copies > MANY_COPIES * len(rows):
-        notes.append(f"{some}; kept, since so many are hardly mistakes. Parts may have rows in common.")
+        notes.append(
+            say(
+                "{some}; kept, since so many are hardly mistakes. Parts may have rows in common.",
+                "{some}；数量很多，不像是差错，予以保留。各部分之间可能有相同的行。",
+                some=some,
+            )
+        )
         return cells
-    notes.append(f"{some}: taken once.")
+    notes.append(say("{some}: taken once.", "{some}：只取一次。", some=some))
     return dict(zip(cells, map(list, zip(*once, strict=True)), strict=True))
 
 
 def _task(
-    features: Sequence[columns.Feature], found: Target, name: str, title: str, source: str, notes: list[str]
+    features: Sequence[columns.Feature], found: Target, name: str, title: str, source: str, notes: list[Text]
 ) -> Task:
     numbers = [feature for feature in features if isinstance(feature, Numbers)]
     categories = [feature for feature in features if isinstance(feature, Categories)]
@@ -94,13 +106,26 @@ def _task(
     )
     if numbers:
         notes.append(
-            f"{len(numbers)} numbers, each less its median and by the distance of its quartiles, both of a replicate's "
-            "own training part; what lies far out is drawn in, to within ±3."
+            say(
+                "{count} numbers, each less its median and by the distance of its quartiles, both of a replicate's own "
+                "training part; what lies far out is drawn in, to within ±3.",
+                "{count} 个数值特征，各减去中位数再除以四分位距，两者都取自每次重复自己的训练集；"
+                "离群值压缩到 ±3 以内。",
+                count=len(numbers),
+            )
         )
     if categories:
-        notes.append(f"{len(categories)} columns of categories ({sum(sizes)} in all), a vector of {WIDTH} for each.")
+        notes.append(
+            say(
+                "{count} columns of categories ({all} in all), a vector of {width} for each.",
+                "{count} 列类别（共 {all} 个），每个类别一个 {width} 维向量。",
+                count=len(categories),
+                all=sum(sizes),
+                width=WIDTH,
+            )
+        )
     width = len(numbers) * (2 if missing.any() else 1) + len(categories) * WIDTH
-    notes.append(f"Model: an MLP {width}-{hidden[0]}-{hidden[1]}-{found.outputs}.")
+    notes.append(own_targets.said_mlp(width, *hidden, found.outputs))
     return TableTask(
         model=network,
         data=(tuple(inputs), found.values),
@@ -111,6 +136,7 @@ def _task(
         name=name,
         title=title,
         source=source,
+        notes=tuple(notes),
     )
 
 

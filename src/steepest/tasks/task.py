@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from steepest import rng
 from steepest.errors import BadTask
+from steepest.language import Text
 from steepest.tasks.arrays import PARTS, Pool, pool_of
 from steepest.tasks.calling import Called, own_loss
 from steepest.tasks.keras_models import KerasModule, adopted, draws_numbers, loss_of, luck_of
@@ -78,6 +79,8 @@ class Task:
     """The level on test, raw, that a sound run must reach."""
     source: str = "your own data"
     """Where the data come from, with the licence: one line."""
+    notes: Sequence[str | Text] = field(default=(), repr=False)
+    """What people should know of how it came about, a sentence each: shown with the verdict."""
     margin: float | None = None
     """Practical margin in the metric's raw units. If left out: 0.0025 of accuracy and R²; for an error, a quarter per
     cent of what the best constant guess scores; for a loss, of what an untrained model scores; the metric's own
@@ -186,8 +189,15 @@ class Task:
             luck=self._luck(model, other),
             source=self.source,
             target=None if self.target is None else float(self.target),
+            notes=self.remarks,
             loss_name=getattr(self.loss, "__name__", type(self.loss).__name__).replace("<lambda>", "loss"),
         )
+
+    @property
+    def remarks(self) -> tuple[Text, ...]:
+        """Its notes; one that is written in one language alone stands for both."""
+        notes = [self.notes] if isinstance(self.notes, str | Text) else self.notes
+        return tuple(note if isinstance(note, Text) else Text(str(note), str(note)) for note in notes)
 
     def place(self, position: int) -> str:
         """For messages: where an example of the pool stands in what was given, such as "row 17 of train"."""
@@ -281,15 +291,27 @@ class Task:
             loss = float(self.loss(model.eval()(*inputs), targets))
         return abs(loss) if math.isfinite(loss) else 0.0
 
+    def _draws(self, model: nn.Module) -> bool:
+        """Whether the model takes numbers from torch's generator as it trains: `F.dropout`, a latent variable, …"""
+        splits = self.splits(0)
+        inputs, _ = self.batch(splits, splits.train[:8])
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            before = torch.get_rng_state()
+            model.train()(*inputs)
+            return not torch.equal(before, torch.get_rng_state())
+
     def _luck(self, model: nn.Module, other: nn.Module) -> tuple[str, ...]:
         """What a seed draws here, from two models of different seeds."""
         luck = []
         if any(not torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True)):
             luck.append("initial weights")
         luck.append("order of the batches")
-        drops = any(isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 for module in model.modules())
-        if drops or draws_numbers(model):
+        if any(isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 for module in model.modules()):
             luck.append("dropout")
+        elif draws_numbers(model) or self._draws(model):
+            luck.append("what the model draws")
+        if self.changes_examples:
+            luck.append("augmentation")
         drawn = drawn_parts(self._pool)
         if len(drawn) > 1:
             words = {"train": "train", "valid": "validation", "test": "test"}

@@ -11,10 +11,12 @@ import numpy as np
 from torch import nn
 
 from steepest.errors import BadTask
+from steepest.language import Text, say
 from steepest.tasks import own_targets
 from steepest.tasks.models import BagOfWords, TextCNN
+from steepest.tasks.notes import quoted
 from steepest.tasks.own_tables import no_column
-from steepest.tasks.own_targets import Kind, Made
+from steepest.tasks.own_targets import Kind
 from steepest.tasks.spreadsheets import Sheet
 from steepest.tasks.task import Task
 from steepest.tasks.texts import numbered, vocabulary
@@ -34,7 +36,7 @@ SHARES = (0.7, 0.1, 0.2)
 
 def text_task(
     sheet: Sheet, text_name: str, target_name: str, kind: Kind | None, name: str, title: str, source: str
-) -> Made:
+) -> Task:
     """The task of telling a column of a sheet from a column of texts. Raises BadTask."""
     for wanted in (text_name, target_name):
         if wanted not in sheet.columns:
@@ -46,12 +48,20 @@ def text_task(
     found = own_targets.target(target_name, cells[1], kind, sheet.comma_separates)
     texts = [*compress(cells[0], found.here)]
     by_character, pieces = cut(texts)
+    many, most = (Text("characters", "字"), MOST_CHARACTERS) if by_character else (Text("words", "词"), MOST_WORDS)
     full = np.array([len(words) > 0 for words in pieces])
     if not full.all():
-        notes.append(f"{int((~full).sum())} texts are empty: left out.")
+        notes.append(
+            say(
+                "{count:,} of {all:,} texts hold no {many}: left out.",
+                "{all:,} 条文本中有 {count:,} 条没有{many}：舍去。",
+                count=int((~full).sum()),
+                all=len(full),
+                many=many,
+            )
+        )
     pieces, values = [words for words in pieces if words], found.values[full]
     own_targets.enough(title, len(values))
-    many, most = ("characters", MOST_CHARACTERS) if by_character else ("words", MOST_WORDS)
     numbers = vocabulary(pieces, at_least=2, at_most=most - 2)
     if not numbers:
         raise BadTask(f"The texts of {text_name!r} have no two {many} in common: there is nothing to learn from.")
@@ -60,13 +70,30 @@ def text_task(
     median = int(np.median(lengths))
     network, words = _network(len(numbers) + 2, median, found.outputs)
     notes += found.notes
-    why = "most letters belong to a script without spaces" if by_character else "as the script has spaces"
+    why = (
+        Text("as most letters belong to a script without spaces", "因为文字大多不用空格分隔")
+        if by_character
+        else Text("as the script has spaces", "因为文字以空格分隔")
+    )
     notes += [
-        f"Texts {text_name!r} cut into {many}, {why}: {len(numbers)} of them are in two texts or more, and known.",
-        f"A text has {median} {many} in the middle; the first {length} of each are read.",
-        f"Model: {words}.",
+        say(
+            "Texts {name} cut into {many}, {why}: {known:,} of them are in two texts or more, and known.",
+            "文本{name}切分为{many}，{why}：出现在两条以上文本中的有 {known:,} 个，予以收录。",
+            name=quoted(text_name),
+            many=many,
+            why=why,
+            known=len(numbers),
+        ),
+        say(
+            "A text has {median} {many} in the middle; the first {length} of each are read.",
+            "文本长度的中位数为 {median} 个{many}；每条读前 {length} 个。",
+            median=median,
+            length=length,
+            many=many,
+        ),
+        say("Model: {words}.", "模型：{words}。", words=words),
     ]
-    task = Task(
+    return Task(
         model=network,
         data=(numbered(pieces, numbers, length), values),
         **found.of_task,
@@ -75,18 +102,25 @@ def text_task(
         name=name,
         title=title,
         source=source,
+        notes=tuple(notes),
     )
-    return Made(task, tuple(notes))
 
 
-def _each_once(texts: Sequence[str], targets: Sequence[str], notes: list[str]) -> tuple[list[str], list[str]]:
+def _each_once(texts: Sequence[str], targets: Sequence[str], notes: list[Text]) -> tuple[list[str], list[str]]:
     """Texts and targets without those that repeat an earlier text, however many: in another part, a copy would be known
     by heart."""
     first: dict[str, str] = {}
     for text, target in zip(texts, targets, strict=True):
         first.setdefault(text, target)
     if copies := len(texts) - len(first):
-        notes.append(f"{copies} of {len(texts)} texts repeat an earlier one: taken once.")
+        notes.append(
+            say(
+                "{copies:,} of {all:,} texts repeat an earlier one: taken once.",
+                "{all:,} 条文本中有 {copies:,} 条与前面的重复：只取一次。",
+                copies=copies,
+                all=len(texts),
+            )
+        )
     return [*first], [*first.values()]
 
 
@@ -99,9 +133,22 @@ def cut(texts: Sequence[str]) -> tuple[bool, list[list[str]]]:
     return False, [WORD.findall(text.lower()) for text in texts]
 
 
-def _network(words: int, median: int, outputs: int) -> tuple[partial[nn.Module], str]:
+def _network(words: int, median: int, outputs: int) -> tuple[partial[nn.Module], Text]:
     """A network for texts of this length, and what it is in words."""
     if median <= SHORT:
-        said = f"vectors of {WIDTH}, convolutions over 3, 4 and 5 places with {MAPS} maps each, {outputs} outputs"
-        return partial(TextCNN, words, WIDTH, MAPS, outputs, 0.5), f"{said}, dropout of one half"
-    return partial(BagOfWords, words, WIDTH, outputs), f"the mean of vectors of {WIDTH}, and {outputs} outputs"
+        said = say(
+            "vectors of {width}, convolutions over 3, 4 and 5 places with {maps} maps each, {outputs} outputs, dropout "
+            "of one half",
+            "{width} 维向量，跨 3、4、5 个位置、各 {maps} 个通道的卷积，{outputs} 个输出，随机失活率为一半",
+            width=WIDTH,
+            maps=MAPS,
+            outputs=outputs,
+        )
+        return partial(TextCNN, words, WIDTH, MAPS, outputs, 0.5), said
+    said = say(
+        "the mean of vectors of {width}, and {outputs} outputs",
+        "{width} 维向量的均值，{outputs} 个输出",
+        width=WIDTH,
+        outputs=outputs,
+    )
+    return partial(BagOfWords, words, WIDTH, outputs), said

@@ -14,6 +14,9 @@ from functools import cache
 import numpy as np
 from scipy import optimize, special
 
+MANY = 100
+"""Values from which a resampled mean is taken as normal."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -179,6 +182,10 @@ def probability_best(
     n = 5; they are stretched by that factor. Rows that tie for the highest mean share the resample.
     """
     k, n = values.shape
+    if k == 1:
+        return np.ones(1)
+    if n > MANY:
+        return _probability_best_of_many(values, generator, together, resamples)
     means = np.empty((k, resamples))
     counts = generator.multinomial(n, np.full(n, 1 / n), size=resamples)  # [resamples, n]
     for row, x in zip(means, values, strict=True):
@@ -194,6 +201,24 @@ def probability_best(
         drawn = counts[:, known].sum(axis=1)
         resampled = counts[:, known] @ x[known] / np.maximum(drawn, 1)
         row[:] = mean + np.where(drawn > 0, resampled - mean, 0.0) * math.sqrt(size / (size - 1))
+    highest = means == means.max(axis=0)
+    return (highest / highest.sum(axis=0)).mean(axis=1)
+
+
+def _probability_best_of_many(
+    values: np.ndarray, generator: np.random.Generator, together: bool, resamples: int
+) -> np.ndarray:  # [k]
+    """The same from means that are drawn as normal ones, which those of so many values are: x̄ + Σ gᵢ·(xᵢ − x̄)/√(n(n−1))
+    with standard normal gᵢ has the bootstrap's mean and the stretched variance s²/n, at a fraction of its time."""
+    k, n = values.shape
+    known = ~np.isnan(values)
+    size = known.sum(axis=1)
+    mean = np.array([moments(x[there])[0] for x, there in zip(values, known, strict=True)])
+    spread = np.where(known, values - mean[:, None], 0.0) / np.sqrt(np.maximum(size * (size - 1), 1))[:, None]  # [k, n]
+    if together:
+        means = mean[:, None] + spread @ generator.standard_normal((n, resamples))
+    else:
+        means = mean[:, None] + np.linalg.norm(spread, axis=1)[:, None] * generator.standard_normal((k, resamples))
     highest = means == means.max(axis=0)
     return (highest / highest.sum(axis=0)).mean(axis=1)
 
@@ -278,8 +303,12 @@ def best_of_k(values: np.ndarray, k: int) -> float | None:
     n, sound = len(values), int(np.sum(~np.isnan(values)))
     if not 1 <= k <= n or n - sound >= k:
         return None
-    chance = special.comb(n - 1 - np.arange(sound), k - 1) / special.comb(n, k)
-    return float(chance @ values[:sound])
+    return float(_chances(n, k, sound) @ values[:sound])
+
+
+@cache
+def _chances(n: int, k: int, sound: int) -> np.ndarray:  # [sound]
+    return special.comb(n - 1 - np.arange(sound), k - 1) / special.comb(n, k)
 
 
 # ---- time to a target ------------------------------------------------------------------------------------------------

@@ -9,10 +9,11 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from steepest.selection import is_sound, pick
+from steepest.selection import is_sound, survivors
 from steepest.types import Result, Trace
 
 GRID = "grid"
@@ -34,7 +35,7 @@ class Replicate:
         return self.pick.test_metric if self.pick else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entrant:
     """All that one contender did on one task."""
 
@@ -58,10 +59,17 @@ class Entrant:
 
     @property
     def rates(self) -> tuple[float, ...]:
-        return tuple(sorted({trial.rate for trial in self.trials}))
+        return tuple(sorted(self._by_rate))
 
     def at(self, rate: float) -> tuple[Result, ...]:
-        return tuple(trial for trial in self.trials if trial.rate == rate)
+        return tuple(self._by_rate.get(rate, ()))
+
+    @cached_property
+    def _by_rate(self) -> Mapping[float, list[Result]]:
+        found: dict[float, list[Result]] = defaultdict(list)
+        for trial in self.trials:
+            found[trial.rate].append(trial)
+        return dict(found)
 
 
 def entrant(contender: str, rows: Iterable[Result], higher_is_better: bool) -> Entrant:
@@ -86,12 +94,11 @@ def entrant(contender: str, rows: Iterable[Result], higher_is_better: bool) -> E
 
 def replicate(seed: int, trials: Iterable[Result], higher_is_better: bool) -> Replicate:
     """One seed's trials in order of preference, by the same law as the protocol's, and the pick."""
-    left, ordered = list(trials), []
-    while (chosen := pick(left, higher_is_better)) is not None:
-        ordered.append(chosen)
-        left.remove(chosen)
+    tried = list(trials)
+    ordered = survivors(tried, len(tried), higher_is_better)
+    failed = [trial for trial in tried if not is_sound(trial)]
     best = ordered[0] if ordered and has_test_value(ordered[0]) else None
-    return Replicate(seed, (*ordered, *left), best)
+    return Replicate(seed, (*ordered, *failed), best)
 
 
 def has_test_value(trial: Result) -> bool:

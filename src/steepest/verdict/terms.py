@@ -26,6 +26,7 @@ TERMS = {
     "order of the batches": "批的次序",
     "dropout": "随机失活",
     "augmentation": "数据增强",
+    "what the model draws": "模型自身的随机抽取",
     "train/validation/test split": "训练集/验证集/测试集的划分",
     "train/validation split": "训练集/验证集的划分",
     "train/test split": "训练集/测试集的划分",

@@ -2,7 +2,7 @@
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const T = facts.steps + 1;
-const LANES = facts.rates.length * 4; // rates × starts × noise of one choice of β and ε
+const LANES = facts.rates.length * 4; // rates × starts × noise of one choice of knobs
 
 const Q = { x: 0, y: 1, loss: 2, g: 3, effective: 4, state: 6 };
 
@@ -43,7 +43,7 @@ const logarithm = (row, scale) =>
 function pathOf(run, land, start, noise) {
   const m = facts.methods.findIndex((method) => method.name === run.method);
   const method = facts.methods[m];
-  const variant = Math.max(0, method.bs.indexOf(run.b)) * Math.max(1, method.eps.length) + Math.max(0, method.eps.indexOf(run.eps));
+  const variant = method.knobs.reduce((sum, knob) => sum * knob.choices.length + knob.choices.indexOf(run.settings[knob.name]), 0);
   const lane = variant * LANES + run.rate * 4 + start * 2 + (noise ? 1 : 0);
   const key = [m, land, lane].join();
   if (!kept.has(key)) {

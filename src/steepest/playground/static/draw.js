@@ -56,19 +56,41 @@ function lineOf(window, path, until) {
 
 const EDGE = { left: 58, right: 12, top: 10, bottom: 30 };
 
+// Round values on a logarithmic axis: powers of ten, and where there are few of them, twice and five times as much.
 function tens(low, high) {
   const first = Math.ceil(low - 1e-9), last = Math.floor(high + 1e-9), every = Math.max(1, Math.ceil((last - first) / 5));
   const marks = [];
-  for (let power = first; power <= last; power += every) marks.push(power);
-  return marks;
+  for (let power = first; power <= last; power += every) marks.push(10 ** power);
+  if (marks.length > 2) return marks;
+  for (let k = first - 1; k <= last; k++) marks.push(2 * 10 ** k, 5 * 10 ** k);
+  return marks.filter((mark) => Math.log10(mark) >= low - 1e-9 && Math.log10(mark) <= high + 1e-9);
+}
+
+// The steps through which a line is drawn: of equal codes in a row that differ by one from their neighbours, the middle
+// one, so that rounding makes no stairs.
+function joints(values, end, decade) {
+  const steps = [], near = (a, b) => a > 0 && b > 0 && Math.abs(Math.log10(a / b)) * decade < 1.5;
+  for (let from = 0; from <= end; ) {
+    let to = from;
+    while (to < end && values[to + 1] === values[from]) to++;
+    const before = from > 0 && near(values[from - 1], values[from]), after = to < end && near(values[to + 1], values[to]);
+    if (from === to) steps.push(from);
+    else if (before && after) steps.push((from + to) / 2);
+    else if (before) steps.push((from + to) / 2, to);
+    else if (after) steps.push(from, (from + to) / 2);
+    else steps.push(from, to);
+    from = to + 1;
+  }
+  return steps;
 }
 
 const SUPERSCRIPT = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-const power = (k) => "10" + (k < 0 ? "⁻" : "") + String(Math.abs(k)).replace(/\d/g, (d) => SUPERSCRIPT[d]);
+const raised = (k) => (k < 0 ? "⁻" : "") + String(Math.abs(k)).replace(/\d/g, (d) => SUPERSCRIPT[d]);
+const power = (k) => `10${raised(k)}`;
 
-// A chart over steps with a logarithmic height; `series` are {values, end, look}, with 0 where there is nothing.
-// Returns what moves the cursor.
-function logChart(svg, series, onPick) {
+// A chart over steps with a logarithmic height; `series` are {values, end, look}, with 0 where there is nothing, and
+// `decade` is how finely a factor of ten was kept. Returns what moves the cursor.
+function logChart(svg, series, decade, onPick) {
   const wide = svg.clientWidth || 400, high = svg.clientHeight || 220;
   svg.setAttribute("viewBox", `0 0 ${wide} ${high}`);
   const known = series.flatMap(({ values, end }) => Array.from(values.slice(0, end + 1)).filter((v) => v > 0));
@@ -76,19 +98,19 @@ function logChart(svg, series, onPick) {
   const X = (t) => EDGE.left + (t / facts.steps) * (wide - EDGE.left - EDGE.right);
   const Y = (v) => EDGE.top + ((top - Math.log10(v)) / (top - low || 1)) * (high - EDGE.top - EDGE.bottom);
   const parts = [];
-  for (const k of tens(low, top)) {
-    parts.push(shape("line", { class: "grid", x1: EDGE.left, x2: wide - EDGE.right, y1: Y(10 ** k), y2: Y(10 ** k) }));
-    parts.push(shape("text", { class: "tick", x: EDGE.left - 6, y: Y(10 ** k) + 4, "text-anchor": "end" }, power(k)));
+  for (const mark of tens(low, top)) {
+    parts.push(shape("line", { class: "grid", x1: EDGE.left, x2: wide - EDGE.right, y1: Y(mark), y2: Y(mark) }));
+    parts.push(shape("text", { class: "tick", x: EDGE.left - 6, y: Y(mark) + 4, "text-anchor": "end" }, number(mark)));
   }
   for (let t = 0; t <= facts.steps; t += 50) {
     parts.push(shape("text", { class: "tick", x: X(t), y: high - 9, "text-anchor": "middle" }, String(t)));
   }
-  const line = ({ values, end }, until) => {
-    const points = [];
-    for (let t = 0; t <= Math.min(until, end); t++) if (values[t] > 0) points.push(`${X(t).toFixed(1)},${Y(values[t]).toFixed(1)}`);
-    return points.join(" ");
+  const line = ({ values, through }, until) => {
+    const steps = through.filter((t) => t <= until && values[Math.floor(t)] > 0);
+    return steps.map((t) => `${X(t).toFixed(1)},${Y(values[Math.floor(t)]).toFixed(1)}`).join(" ");
   };
   const lines = series.map((each) => {
+    each.through = joints(each.values, each.end, decade);
     parts.push(shape("polyline", { class: `ahead c${each.look.colour}`, points: line(each, facts.steps) }));
     const done = shape("polyline", { class: `done c${each.look.colour}`, "stroke-dasharray": each.look.dash });
     parts.push(done);

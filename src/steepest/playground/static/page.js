@@ -12,13 +12,13 @@ let movers = [];
 
 const methodOf = (name) => facts.methods.find((method) => method.name === name);
 
-function runOf({ method, rate, b = null, eps = null }) {
-  const known = methodOf(method);
+// Knobs that are not named, or not by a value that they have, stand as usual.
+function runOf({ method, rate, settings = {} }) {
+  const value = ({ name, choices, usual }) => (choices.includes(settings[name]) ? settings[name] : usual);
   return {
     method,
     rate: Math.max(0, facts.rates.indexOf(rate)),
-    b: known.bs.length ? (known.bs.includes(b) ? b : known.usual) : null,
-    eps: known.eps.length ? (known.eps.includes(eps) ? eps : known.eps[0]) : null,
+    settings: Object.fromEntries(methodOf(method).knobs.map((knob) => [knob.name, value(knob)])),
   };
 }
 
@@ -26,29 +26,37 @@ function runOf({ method, rate, b = null, eps = null }) {
 
 function number(value) {
   const size = Math.abs(value);
-  if (size === 0 || (size >= 1e-3 && size < 1e4)) return String(Number(value.toPrecision(2))).replace("-", "−");
+  if (size === 0 || (size > 0.999e-3 && size < 1e4)) return String(Number(value.toPrecision(2))).replace("-", "−");
   const [mantissa, exponent] = value.toExponential(1).split("e");
   const ten = power(Number(exponent));
   return mantissa === "1.0" ? ten : `${mantissa.replace(".0", "").replace("-", "−")}·${ten}`;
 }
 
+// A setting as it was chosen: 0.999 is not 1.
+const setting = (value) => (value < 1e-3 ? number(value) : String(value));
+
 // A position, to what the packing keeps of it.
 const position = (value) => value.toFixed(2).replace(/^-0\.00$/, "0.00").replace("-", "−");
 
-const bracketed = (text) => (text.startsWith("−") ? `(${text})` : text);
+const bracketed = (text) => (/^−|·/.test(text) ? `(${text})` : text);
 
+// The lines of a method's formula with the numbers of step t.
 function filled({ method, run, path }, t) {
-  const at = facts.lands[state.land].shown;
+  const land = facts.lands[state.land], at = land.shown, letter = land.axes[at];
   const values = {
     w: position(path.w[at][t - 1]),
     new: position(path.w[at][t]),
-    g: bracketed(number(path.g[t])),
+    g: number(path.g[t]),
     lr: number(facts.rates[run.rate]),
-    b: run.b === null ? "" : number(run.b),
-    eps: run.eps === null ? "" : number(run.eps),
+    to_t: raised(t),
   };
-  method.state.forEach((name, i) => (values[name] = bracketed(number(path.state[i][t]))));
-  return method.formula.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  for (const knob of method.knobs) values[knob.name] = setting(run.settings[knob.name]);
+  method.state.forEach((name, i) => {
+    values[`old_${name}`] = number(path.state[i][t - 1]);
+    values[name] = number(path.state[i][t]);
+  });
+  const fill = (gap, name, place, line) => (line.slice(place - 2, place) === "= " ? values[name] : bracketed(values[name]));
+  return method.numbers.map((line) => line.replace(/^w/, letter).replace(/\{(\w+)\}/g, fill));
 }
 
 // ---- what is chosen ----
@@ -79,7 +87,7 @@ function tell(name) {
 
 // The view in the address, so that it can be passed on.
 function remember() {
-  const runs = state.runs.map((run) => [run.method, facts.rates[run.rate], run.b ?? "", run.eps ?? ""].join(",")).join(";");
+  const runs = state.runs.map((run) => [run.method, facts.rates[run.rate], ...Object.values(run.settings)].join()).join(";");
   location.replace(`#land=${facts.lands[state.land].name}&start=${state.start}&noise=${Number(state.noise)}&runs=${runs}`);
 }
 
@@ -93,7 +101,10 @@ function recall() {
     .map((words) => words.split(","))
     .filter(([name]) => methodOf(name))
     .slice(0, MOST)
-    .map(([method, rate, b, eps]) => runOf({ method, rate: Number(rate), b: Number(b), eps: Number(eps) }));
+    .map(([method, rate, ...values]) => {
+      const settings = Object.fromEntries(methodOf(method).knobs.map((knob, i) => [knob.name, Number(values[i])]));
+      return runOf({ method, rate: Number(rate), settings });
+    });
   return change({
     land,
     start: asked.get("start") === "1" ? 1 : 0,
@@ -116,6 +127,21 @@ function looks(runs) {
   });
 }
 
+// What tells a run from the others on the page: the method, and whatever its namesakes have otherwise.
+function nameOf(run, runs) {
+  const namesakes = runs.filter((other) => other.method === run.method);
+  const settings = [["η", run.rate, setting(facts.rates[run.rate]), (other) => other.rate]];
+  for (const { name, letter } of methodOf(run.method).knobs) {
+    settings.push([letter, run.settings[name], setting(run.settings[name]), (other) => other.settings[name]]);
+  }
+  const differing = settings.filter(([, value, , of]) => namesakes.some((other) => of(other) !== value));
+  const words = differing.map(([letter, , text]) => `${letter} ${text}`);
+  return [...(namesakes.length < runs.length || !words.length ? [run.method] : []), ...words].join(" ");
+}
+
+// A place within the picture: who has left it is shown at its edge.
+const held = ([x, y]) => [Math.max(14, Math.min(SIZE.wide - 14, x)), Math.max(14, Math.min(SIZE.high - 14, y))];
+
 function draw() {
   const land = facts.lands[state.land];
   document.title = `steepest · ${told(land.title)}`;
@@ -123,7 +149,10 @@ function draw() {
   byId("noise").checked = state.noise;
   byId("about").textContent = told(land.about);
   const story = facts.stories.find((each) => each.name === state.story);
-  byId("story").textContent = story ? told(story.text) : "";
+  byId("story").hidden = !story;
+  byId("point").textContent = story ? told(story.point) : "";
+  byId("telling").textContent = story ? told(story.text) : "";
+  for (const where of ["paths", "loss", "effective"]) byId(where).parentElement.classList.toggle("look", story?.where === where);
   press("stories", state.story);
   press("starts", String(state.start));
   press("coordinates", String(state.coordinate));
@@ -135,19 +164,22 @@ function draw() {
     return shape("path", { class: "minimum", d: `M${cx - 7} ${cy}H${cx + 7}M${cx} ${cy - 7}V${cy + 7}` });
   });
   byId("runs").replaceChildren();
+  const heads = []; // above all lines
   shown = state.runs.map((run, i) => {
     const method = methodOf(run.method), path = pathOf(run, state.land, state.start, state.noise), look = styles[i];
     parts.push(shape("polyline", { class: `ahead c${look.colour}`, points: lineOf(land.window, path, facts.steps) }));
     const line = shape("polyline", { class: `done c${look.colour}`, "stroke-dasharray": look.dash });
     const head = shape("g", { class: `head c${look.colour}` });
-    head.append(shape("circle", { r: 12 }), shape("text", { y: 5, "text-anchor": "middle" }, String(i + 1)));
-    parts.push(line, head);
-    const each = { run, method, path, look, line, head };
+    const name = shape("text", { class: "name" }, nameOf(run, state.runs));
+    head.append(name, shape("circle", { r: 12 }), shape("text", { class: "place", y: 5, "text-anchor": "middle" }, String(i + 1)));
+    parts.push(line);
+    heads.push(head);
+    const each = { run, method, path, look, line, head, name };
     each.card = card(each, i);
     byId("runs").append(each.card.whole);
     return each;
   });
-  byId("paths").replaceChildren(...parts);
+  byId("paths").replaceChildren(...parts, ...heads);
   byId("add").disabled = state.runs.length >= MOST;
   charts();
   byId("time").max = facts.steps;
@@ -158,8 +190,8 @@ function charts() {
   const { land, coordinate } = state;
   const series = (values) => shown.map((each) => ({ values: values(each.path), end: each.path.end, look: each.look }));
   movers = [
-    logChart(byId("loss"), series((path) => path.loss), seek),
-    logChart(byId("effective"), series((path) => path.effective[coordinate]), seek),
+    logChart(byId("loss"), series((path) => path.loss.map((loss) => loss || 10 ** facts.loss.floor)), facts.loss.decade, seek),
+    logChart(byId("effective"), series((path) => path.effective[coordinate]), facts.step.decade, seek),
   ];
   byId("fit-figure").hidden = facts.lands[land].name !== "line";
   if (!byId("fit-figure").hidden) movers.push(fitChart(byId("fit"), shown));
@@ -171,11 +203,18 @@ function moment() {
   byId("time").value = t;
   byId("step").textContent = say(`step ${t}`, `第 ${t} 步`);
   byId("play").textContent = state.playing ? say("⏸ Pause", "⏸ 暂停") : say("▶ Play", "▶ 播放");
+  const heads = [], size = Math.max(0.8, SIZE.wide / (byId("paths").clientWidth || SIZE.wide) / 1.2); // in the drawing's units
   for (const each of shown) {
-    const { path, line, head } = each, at = Math.min(t, path.end);
+    const { path, line, head, name } = each, at = Math.min(t, path.end);
     line.setAttribute("points", lineOf(land.window, path, t));
-    const [x, y] = place(land.window, path.w[0][at], path.w[1][at]);
-    head.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+    const [x, y] = held(place(land.window, path.w[0][at], path.w[1][at]));
+    head.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${size.toFixed(2)})`);
+    const crowd = heads.filter(([u, v]) => Math.abs(u - x) < 90 * size && Math.abs(v - y) < 20 * size).length;
+    const left = x > SIZE.wide * 0.65;
+    name.setAttribute("text-anchor", left ? "end" : "start");
+    name.setAttribute("x", left ? -18 : 18);
+    name.setAttribute("y", 6 + 22 * crowd * (y > SIZE.high * 0.8 ? -1 : 1));
+    heads.push([x, y]);
     each.card.tell(t);
   }
   movers.forEach((move) => move(t));
@@ -219,21 +258,28 @@ function card(each, i) {
   };
   slider.oninput = () => (rate.textContent = number(facts.rates[slider.value]));
   const settings = make("div", { className: "settings" }, make("label", {}, "η ", slider, " ", rate));
-  if (run.b !== null) settings.append(choice(method.letter, method.bs, run.b, number, (b) => put({ b: Number(b) })));
-  if (run.eps !== null) settings.append(choice("ε", method.eps, run.eps, number, (eps) => put({ eps: Number(eps) })));
-  const formula = make("p", { className: "formula", textContent: method.rule });
-  const numbers = make("p", { className: "numbers" });
+  for (const { name: key, letter, choices } of method.knobs) {
+    settings.append(
+      choice(letter, choices, run.settings[key], setting, (value) => put({ settings: { ...run.settings, [key]: Number(value) } })),
+    );
+  }
+  const lines = method.formula.map((text) => ({
+    letters: make("p", { className: "letters", textContent: text }),
+    numbers: make("p", { className: "numbers" }),
+  }));
+  const formula = make("div", { className: "formula" }, ...lines.flatMap(({ letters, numbers }) => [letters, numbers]));
   const now = make("p", { className: "now" });
-  const whole = make("article", { className: "run" }, make("div", { className: "bar" }, make("b", { className: `badge c${look.colour}`, textContent: i + 1 }), swatch, name, remove), settings, formula, numbers, now);
+  const whole = make("article", { className: "run" }, make("div", { className: "bar" }, make("b", { className: `badge c${look.colour}`, textContent: i + 1 }), swatch, name, remove), settings, formula, now);
   const tell = (t) => {
     const at = Math.min(t, path.end), letter = land.axes[land.shown];
     const gone = t >= path.end && path.end < facts.steps;
-    numbers.textContent = at > 0 && !gone ? `${letter}:  ${filled(each, at)}` : "";
+    const values = at > 0 && !gone ? filled(each, at) : [];
+    lines.forEach(({ numbers }, i) => (numbers.textContent = values[i] ?? ""));
     const effective = path.effective[land.shown][at];
     now.textContent = gone
       ? say(`Left the picture at step ${path.end}: it diverges.`, `第 ${path.end} 步离开画面：发散。`)
       : say("loss ", "损失 ") + number(path.loss[at]) +
-        (effective > 0 ? say(", effective step of ", "，有效步长 ") + `${letter} ${number(effective)}` : "");
+        (effective > 0 ? say(`, effective step of ${letter} `, `，${letter} 的有效步长 `) + number(effective) : "");
   };
   return { whole, tell };
 }

@@ -4,7 +4,6 @@ const data = JSON.parse(document.getElementById("view").textContent);
 const { view } = data;
 const root = document.documentElement;
 const SVG = document.querySelector("svg").namespaceURI;
-const redraws = new Set(); // one function per figure, called when theme, language or data change
 
 function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -18,25 +17,6 @@ function drawn(tag, attributes = {}, ...children) {
   for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
   node.append(...children);
   return node;
-}
-
-const MANY = 4000; // trials from which figures are drawn one frame after the other
-const SLICE_OF_FRAME = 25; // milliseconds
-
-/** Calls functions that draw: at once, or a few a frame where they have so much to draw that the page would stall. */
-function drawInTurn(functions) {
-  const queue = [...functions];
-  const many = view.study.trials > MANY && !printing;
-  const some = () => {
-    const until = many ? performance.now() + SLICE_OF_FRAME : Infinity;
-    while (queue.length && performance.now() < until) queue.shift()();
-    if (queue.length) requestAnimationFrame(some);
-  };
-  some();
-}
-
-function redrawAll() {
-  drawInTurn(redraws);
 }
 
 // ---- languages --------------------------------------------------------------------------------------------------
@@ -189,18 +169,18 @@ function nameTag(index) {
 }
 
 /** Per task: the contenders isolated by the reader. Empty means all. Figures of one task share it. */
-const selections = view.tasks.map((task) => ({ chosen: new Set(recalledList(`show-${task.index}`).map(Number)), watchers: [] }));
+const selections = view.tasks.map((task) => ({ chosen: new Set(recalledList(`show-${task.index}`).map(Number)), watchers: new Map() }));
 
 function isolate(task, index) {
   const { chosen, watchers } = selections[task.index];
   if (index === null) chosen.clear();
   else if (!chosen.delete(index)) chosen.add(index);
   remember(`show-${task.index}`, [...chosen].join("."), "");
-  drawInTurn(watchers);
+  for (const [who, draw] of watchers) promptly(who, draw);
 }
 
-/** Names to click, in the order of the ranking; `changed` is called whenever any figure of the task changes them. */
-function legend(figure, task, changed) {
+/** Names to click, in the order of the ranking, shared by all figures of a task. */
+function legend(figure, task) {
   const box = figure.querySelector(".legend");
   const selection = selections[task.index];
   box.addEventListener("click", (event) => {
@@ -221,7 +201,7 @@ function legend(figure, task, changed) {
       button.setAttribute("aria-pressed", String(selection.chosen.has(Number(button.dataset.contender))));
     }
   };
-  selection.watchers.push(() => (arrange(), changed()));
-  redraws.add(arrange);
+  selection.watchers.set(box, arrange);
+  redraws.set(box, arrange);
   arrange();
 }

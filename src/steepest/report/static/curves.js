@@ -1,6 +1,7 @@
 // Learning curves of any part of the study: grouped, filtered, smoothed, against steps, epochs, samples or seconds.
 
 const MOST_LINES = 240; // single trials that are drawn at a time
+const MOST_GROUPS = 40; // and groups
 
 const GROUPS = {
   contender: ["optimizer", "优化器"],
@@ -8,6 +9,13 @@ const GROUPS = {
   schedule: ["schedule", "调度"],
   seed: ["seed", "随机种子"],
   outcome: ["outcome", "结局"],
+};
+const KEYS = {
+  contender: (trial) => trial.contender,
+  rate: (trial) => trial.rate,
+  schedule: (trial) => view.contenders[trial.contender].schedule,
+  seed: (trial) => trial.seed,
+  outcome: (trial) => trial.outcome,
 };
 const OUTCOME_SLOTS = { ok: 4, stopped: 1, diverged: 3, nonfinite: 7, oom: 2, error: 5, killed: 0, timeout: 6 };
 
@@ -43,7 +51,7 @@ function learningFigure(figure) {
   const task = view.tasks[figure.dataset.task];
   const { chosen } = selections[task.index];
   const box = figure.querySelector(".chart");
-  const state = controls(figure, draw);
+  const state = controls(figure, () => promptly(box, draw));
   const output = figure.querySelector(".slider output");
 
   /** What the selects offer, from the trials that there are. */
@@ -78,31 +86,51 @@ function learningFigure(figure) {
   }
 
   function grouped(trials) {
-    const rates = distinct(trials.map((trial) => trial.rate));
-    const seeds = distinct(trials.map((trial) => trial.seed));
-    const found = new Map();
+    const key = KEYS[state.group];
+    const members = new Map();
     for (const trial of trials) {
-      const group = groupOf(trial, state.group, rates, seeds);
-      if (!found.has(group.key)) found.set(group.key, { ...group, trials: [] });
-      found.get(group.key).trials.push(trial);
+      if (!members.has(key(trial))) members.set(key(trial), []);
+      members.get(key(trial)).push(trial);
+    }
+    const rates = state.group === "rate" ? distinct([...members.keys()]) : [];
+    const seeds = state.group === "seed" ? distinct([...members.keys()]) : [];
+    const found = new Map();
+    for (const own of members.values()) {
+      const group = groupOf(own[0], state.group, rates, seeds);
+      found.set(group.key, { ...group, trials: own });
     }
     if (state.group !== "contender") return [...found.values()].sort((a, b) => (a.key > b.key) - (a.key < b.key));
     return task.standings.map((standing) => found.get(standing.contender)).filter(Boolean);
   }
 
-  function describeGroup(group) {
-    const failed = group.trials.filter((trial) => !["ok", "stopped"].includes(trial.outcome)).length;
-    const rates = distinct(group.trials.map((trial) => trial.rate));
-    const parts = [both(`${group.trials.length} trials`, `${group.trials.length} 次训练`)];
+  function describeGroup({ trials, known }) {
+    const failed = known?.failed ?? trials.filter((trial) => !["ok", "stopped"].includes(trial.outcome)).length;
+    const rates = known ? [known.rate] : distinct(trials.map((trial) => trial.rate));
+    const parts = [both(`${trials.length} trials`, `${trials.length} 次训练`)];
     if (state.group !== "rate" && rates.length === 1) parts.unshift(`${both("rate", "学习率")} ${rateName(rates[0])}`);
     if (failed) parts.push(both(`${failed} failed`, `${failed} 次失败`));
     return parts.join(both(", ", "，"));
   }
 
-  function linesOf(group, y, scale) {
+  /** The groups of the usual figure as the view knows them, one a contender: all that is drawn until there are trials. */
+  function groupsOfView(scale) {
+    const curves = task.standings.filter((standing) => standing.curves.chosen !== null).map((standing) => [standing.contender, standing.curves]);
+    return curves.map(([contender, { steps, rates, chosen, band }]) => {
+      const known = rates[chosen];
+      const x = steps.map((step) => Number((step * scale(contender)).toPrecision(6)));
+      const sum = { x, mid: known[state.quantity], ...band[state.quantity], n: x.map(() => known.n) };
+      return { ...groupOf({ contender }, "contender"), known, sum, trials: Array(known.n) };
+    });
+  }
+
+  function isUsual() {
+    return state.group === "contender" && state.rate === "best" && state.band === "quantiles" && !state.seed && !state.outcome && !state.schedule && chosen.size !== 1;
+  }
+
+  function* linesOf(group, y, scale) {
     const quiet = state.group === "contender" && chosen.size > 0 && !chosen.has(group.key);
     const how = state.band === "mean" ? "mean" : "quantiles";
-    const sum = summarise(group.trials, state.quantity, how, y.worse === "high", scale);
+    const sum = group.sum ?? (yield* summarise(group.trials, state.quantity, how, y.worse === "high", scale));
     const weight = Number(state.smooth);
     const line = { x: sum.x, mid: weight ? smoothed(sum.mid, weight) : sum.mid, colour: group.colour, dash: group.dash };
     if (quiet) return [{ ...line, colour: translucent(group.colour, 0.16), width: 1.2 }];
@@ -112,7 +140,8 @@ function learningFigure(figure) {
       const every = Math.ceil((group.trials.length * drawnGroups) / MOST_LINES);
       for (const trial of group.trials.filter((_, i) => i % every === 0)) {
         const values = Array.from(curve(trial, state.quantity), (value) => (Number.isNaN(value) ? null : value));
-        const x = trial.block.at.map((step) => Number((step * scale(trial)).toPrecision(6)));
+        const factor = scale(trial.contender);
+        const x = trial.block.at.map((step) => Number((step * factor).toPrecision(6)));
         lines.push({ x, mid: weight ? smoothed(values, weight) : values, colour: translucent(group.colour, 0.4), width: 0.8 });
       }
     }
@@ -125,22 +154,36 @@ function learningFigure(figure) {
 
   let drawnGroups = 1;
 
-  function draw() {
+  function* draw() {
     const all = trialsOf(task);
-    offerAll(all);
     const axes = task.axes;
+    if (trialsAreHere) offerAll(all);
+    else Object.assign(state, { group: state.group ?? "contender", rate: state.rate ?? "best" });
+    if (!trialsAreHere && !isUsual()) return waitForTrials();
     const loss = state.rate === "best" ? axes.loss.recommended : axes.loss.all;
     const y = vertical(task, state.quantity, loss, axes.metric[state.span], state.y === "log");
     y.band = { mean: both("95 % interval of the mean", "均值的 95 % 区间"), quantiles: both("10–90 % of trials", "10–90 % 的训练") }[state.band] ?? "";
-    const groups = grouped(kept(all));
-    drawnGroups = Math.max(1, groups.length);
     const scale = reachOf(state.x, task);
-    const lines = [...groups].reverse().flatMap((group) => linesOf(group, y, scale));
+    const groups = trialsAreHere ? grouped(kept(all)) : groupsOfView(scale);
+    const every = Math.ceil(groups.length / MOST_GROUPS);
+    const shown = groups.filter((_, i) => i % every === 0);
+    drawnGroups = Math.max(1, shown.length);
+    const lines = [];
+    for (const group of shown.reverse()) {
+      lines.push(...(yield* linesOf(group, y, scale)));
+      yield;
+    }
     lines.sort((a, b) => Boolean(a.label) - Boolean(b.label)); // the background first
     const pick = (line) => state.group === "contender" && isolate(task, line.key);
     lineChart(box, lines, { title: both(...AXES[state.x]), log: state.xscale === "log" }, y, pick);
     caption(groups);
     describe(figure, `${word(task, "title")}: ${y.title}`, () => linesTable(box.picture));
+  }
+
+  function waitForTrials() {
+    box.chart?.destroy();
+    box.chart = null;
+    box.replaceChildren(element("p", { class: "empty" }, both("Reading the trials …", "正在读取训练……")));
   }
 
   function caption(groups) {
@@ -155,12 +198,14 @@ function learningFigure(figure) {
     };
     const several = state.group !== "contender" && new Set(task.standings.map((standing) => standing.curves.steps.join())).size > 1;
     const shared = several ? both(" Shown where most of them were evaluated; the others are read between their own evaluations.", "取多数训练的评估位置；其余的在各自的评估点之间插值。") : "";
+    const some = groups.length > MOST_GROUPS ? both(` Drawn: ${drawnGroups} of ${counted(groups.length)}, evenly picked.`, `共 ${counted(groups.length)} 组，均匀选画 ${drawnGroups} 组。`) : "";
     const smooth = Number(state.smooth) ? both(" Smoothed by an exponential average; the raw line stays faintly visible.", "经指数平均平滑；原始曲线以淡色保留。") : "";
     const by = both(...GROUPS[state.group]);
-    figure.querySelector("[data-caption]").textContent = both(`One line per ${by}, ${which}; n = ${n || 0} trials each. `, `每条曲线是一个${by}，${which}；各 n = ${n || 0} 次训练。`) + lines[state.band] + shared + smooth;
+    figure.querySelector("[data-caption]").textContent = both(`One line per ${by}, ${which}; n = ${n || 0} trials each. `, `每条曲线是一个${by}，${which}；各 n = ${n || 0} 次训练。`) + lines[state.band] + some + shared + smooth;
   }
 
-  legend(figure, task, draw);
+  legend(figure, task);
   steerByKeys(box);
   whenSized(box, draw);
+  selections[task.index].watchers.set(box, draw);
 }

@@ -32,6 +32,6 @@ function diagnosisFigure(section) {
     });
   }
 
-  watchers.push(draw);
+  watchers.set(section, draw);
   whenSized(section, draw);
 }

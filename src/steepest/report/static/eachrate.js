@@ -4,8 +4,7 @@ function eachRateFigure(figure) {
   const task = view.tasks[figure.dataset.task];
   const box = figure.querySelector(".chart");
   const key = figure.querySelector(".ramp");
-  const state = controls(figure, draw);
-
+  const state = controls(figure, () => promptly(box, draw));
 
   function draw() {
     offerOptions(figure, state, "contender", task.standings.map(({ contender }) => [contender, view.contenders[contender].label]));

@@ -5,19 +5,47 @@ const curvesOf = new WeakMap(); // packed curves → values
 const allTrials = new Map(); // task → its trials
 const findings = new WeakMap(); // array of trials → what was found in it
 const grids = new WeakMap(); // block → the steps of its evaluations as text
+let trialsAreHere = false; // they come after the words, and after the curves that the words are about
+
+class Trial {
+  constructor(shard, block, lane) {
+    [this.id, this.block, this.lane, this.contender] = [`${shard}/${lane}`, block, lane, block.contender];
+    [this.rate, this.seed, this.stage, this.outcome] = [block.rate[lane], block.seed[lane], block.stage[lane], block.outcome[lane]];
+    [this.ended, this.train_loss, this.valid, this.test] = [block.ended[lane], block.train_loss[lane], block.valid[lane], block.test[lane]];
+  }
+}
+
+/** Takes over trials as they were written: lines [task, {shard: block}]. What a task has already stays as it is. */
+function* takeTrials(lines) {
+  for (const line of lines.split("\n")) {
+    if (!line) continue;
+    const [task, blocks] = JSON.parse(line);
+    data.trials[task] = { ...blocks, ...data.trials[task] };
+    yield;
+  }
+  for (const task of view.tasks) {
+    for (const [shard, block] of Object.entries(data.trials[task.index] ?? {})) {
+      trialsIn(shard, block);
+      if (block.rate.length > 8) yield;
+    }
+  }
+  trialsAreHere = true;
+  redrawAll();
+}
 
 /** All trials of a task, in the order of their shards: the same array until there are more of them. */
 function trialsOf(task) {
   const blocks = Object.entries(data.trials[task.index] ?? {});
   const known = allTrials.get(task.index);
   if (known && known.blocks === blocks.length) return known.trials;
-  const trials = [];
-  for (const [shard, block] of blocks) {
-    if (!unpacked.has(block)) unpacked.set(block, unpack(shard, block));
-    trials.push(...unpacked.get(block));
-  }
+  const trials = blocks.flatMap(([shard, block]) => trialsIn(shard, block));
   allTrials.set(task.index, { blocks: blocks.length, trials });
   return trials;
+}
+
+function trialsIn(shard, block) {
+  if (!unpacked.has(block)) unpacked.set(block, block.rate.map((_, lane) => new Trial(shard, block, lane)));
+  return unpacked.get(block);
 }
 
 /** What a function finds in an array of trials, found once. */
@@ -26,13 +54,6 @@ function once(trials, name, find) {
   const known = findings.get(trials);
   if (!known.has(name)) known.set(name, find(trials));
   return known.get(name);
-}
-
-function unpack(shard, block) {
-  return block.rate.map((rate, lane) => ({
-    ...{ id: `${shard}/${lane}`, block, lane, contender: block.contender, rate, seed: block.seed[lane], stage: block.stage[lane] },
-    ...{ outcome: block.outcome[lane], ended: block.ended[lane], train_loss: block.train_loss[lane], valid: block.valid[lane], test: block.test[lane] },
-  }));
 }
 
 /** The curve of a trial, one value per evaluation; NaN once it had ended. */
@@ -59,32 +80,40 @@ function decode({ low, high, log, codes }) {
 /**
  * Median and 10–90 %, or mean and its 95 % interval, of the trials of a group: {x, mid, low, high, n}, at the evaluations
  * that most of them share. Curves evaluated elsewhere (another batch size, say) are read between their own points, so that
- * the same trials stand behind every point. scale: trial → how far a step reaches on the x axis. Of a median, a trial that
- * has ended is the worst there is; a mean is over those still running, and n says how many they are.
+ * the same trials stand behind every point. scale: contender → how far a step reaches on the x axis. Of a median, a trial that
+ * has ended is the worst there is; a mean is over those still running, and n says how many they are. Pauses on the way.
  */
-function summarise(trials, quantity, how, worstIsHigh, scale) {
+function* summarise(trials, quantity, how, worstIsHigh, scale) {
   const bySteps = new Map(); // steps and scale → {x, trials}
   for (const trial of trials) {
     if (!grids.has(trial.block)) grids.set(trial.block, trial.block.at.join());
-    const factor = scale(trial);
+    const factor = scale(trial.contender);
     const key = `${factor} ${grids.get(trial.block)}`;
     if (!bySteps.has(key)) bySteps.set(key, { x: trial.block.at.map((step) => Number((step * factor).toPrecision(6))), trials: [] });
     bySteps.get(key).trials.push(trial);
   }
   const kinds = [...bySteps.values()].sort((a, b) => b.trials.length - a.trials.length);
   const x = kinds.length ? kinds[0].x : [];
-  const columns = x.map(() => []);
-  kinds.forEach((kind, k) => {
-    const places = k ? x.map((at) => between(kind.x, at)) : null;
+  const columns = x.map(() => new Float64Array(trials.length)); // [E][trials]
+  const filled = new Int32Array(x.length);
+  let read = 0;
+  for (const kind of kinds) {
+    const places = kind === kinds[0] ? null : x.map((at) => between(kind.x, at));
     for (const trial of kind.trials) {
+      if (++read % 256 === 0) yield;
       const values = curve(trial, quantity);
-      columns.forEach((column, i) => {
-        if (!places) column.push(values[i]);
-        else if (places[i]) column.push(values[places[i][0]] * (1 - places[i][1]) + values[Math.min(places[i][0] + 1, values.length - 1)] * places[i][1]);
-      });
+      for (let i = 0; i < x.length; i++) {
+        if (!places) columns[i][filled[i]++] = values[i];
+        else if (places[i]) columns[i][filled[i]++] = values[places[i][0]] * (1 - places[i][1]) + values[Math.min(places[i][0] + 1, values.length - 1)] * places[i][1];
+      }
     }
-  });
-  const rows = columns.map((column) => (how === "mean" ? meanOf(column) : quantilesOf(column, worstIsHigh)));
+  }
+  const rows = [];
+  for (let i = 0; i < x.length; i++) {
+    const column = columns[i].subarray(0, filled[i]);
+    rows.push(how === "mean" ? meanOf(column) : quantilesOf(column, worstIsHigh));
+    if (column.length > 256) yield;
+  }
   return { x, mid: rows.map((row) => row[0]), low: rows.map((row) => row[1]), high: rows.map((row) => row[2]), n: rows.map((row) => row[3]) };
 }
 
@@ -99,7 +128,7 @@ function between(ordered, value) {
 
 function quantilesOf(values, worstIsHigh) {
   const worst = worstIsHigh ? Infinity : -Infinity;
-  const ordered = Float64Array.from(values, (value) => (Number.isNaN(value) ? worst : value)).sort();
+  const ordered = values.map((value) => (Number.isNaN(value) ? worst : value)).sort();
   const at = (share) => {
     const position = share * (ordered.length - 1);
     const [below, above] = [ordered[Math.floor(position)], ordered[Math.ceil(position)]];
@@ -132,12 +161,12 @@ function smoothed(values, weight) {
   });
 }
 
-/** How far one step reaches on the chosen horizontal axis. */
+/** How far one step of a contender reaches on the chosen horizontal axis. */
 function reachOf(axis, task) {
-  const milliseconds = new Map(task.standings.map((standing) => [standing.contender, standing.milliseconds]));
-  if (axis === "epoch") return (trial) => trial.block.batch / task.n_train;
-  if (axis === "samples") return (trial) => trial.block.batch;
-  if (axis === "seconds") return (trial) => (milliseconds.get(trial.contender) ?? 0) / 1000;
+  const known = new Map(task.standings.map((standing) => [standing.contender, standing]));
+  if (axis === "epoch") return (contender) => known.get(contender).batch_size / task.n_train;
+  if (axis === "samples") return (contender) => known.get(contender).batch_size;
+  if (axis === "seconds") return (contender) => (known.get(contender).milliseconds ?? 0) / 1000;
   return () => 1;
 }
 

@@ -148,17 +148,6 @@ function steerByKeys(box) {
   box.addEventListener("blur", () => box.chart?.setCursor({ left: -10, top: -10 }));
 }
 
-/** Draws now, whenever the width of a box changes (hidden tabs have none), and when theme, language or data do. */
-function whenSized(box, draw) {
-  let width = -1;
-  new ResizeObserver(() => {
-    if (box.clientWidth === width) return;
-    width = box.clientWidth;
-    draw();
-  }).observe(box);
-  redraws.add(draw);
-}
-
 /** Whether a quantity can be drawn on a logarithmic axis: a loss, or a metric that is to be small, if positive. */
 function hasLog(task, quantity) {
   return quantity === "train_loss" || (!task.higher_is_better && task.axes.metric.all?.least > 0);

@@ -51,9 +51,17 @@ function follow() {
     redrawAll();
   }
 
-  redraws.add(show);
+  /** The trials, which are more than all the rest, come after what the reader sees first. */
+  async function fetchTrials() {
+    const answer = await fetch(`${location.pathname}/trials`);
+    const lines = await answer.text();
+    if (answer.ok) soon(takeTrials, () => takeTrials(lines));
+  }
+
+  redraws.set(bar, show);
   setInterval(() => heard && Date.now() - heard > 20_000 && show(), 5000);
   listen();
+  soon(fetchTrials, () => void fetchTrials());
 }
 
 /** [path] deletes, [path, value] sets, [path, n, items] appends. */

@@ -163,4 +163,4 @@ for (const [event, value] of [["beforeprint", true], ["afterprint", false]]) {
   });
 }
 if (typeof follow === "function") follow();
-root.dataset.ready = "yes";
+else soon(takeTrials, () => takeTrials(document.getElementById("trials").textContent));

@@ -1,6 +1,6 @@
-// Parallel coordinates on canvas: one line a trial, drawn a few milliseconds at a time, and ranges that the reader drags.
+// Parallel coordinates on canvas: one line a trial, so many in a frame as it has time for, and ranges that the reader drags.
 
-const SLICE = 9; // milliseconds of drawing in one frame
+const FRAME = 24; // milliseconds after which a frame has had too many lines
 
 /** Axes: a place between 0 (bottom) and 1 (top) for every trial, and marks [place, text]. */
 function axesOf(task, trials) {
@@ -50,12 +50,20 @@ function parallel(figure, task, place, changed) {
     const [key, low, high] = part.split(":");
     ranges.set(key, [Number(low), Number(high)]);
   }
-  let [axes, trials, places, job, kept] = [[], [], [], 0, new Set()];
+  let [axes, trials, places, job, kept] = [[], [], [], 0, null];
+  const backdrop = element("canvas"); // all trials, faintly: drawn once, and what is kept is drawn over it
+  let backdropOf = ""; // what it was drawn from
+  let many = 150; // lines in a frame: more, or fewer, as frames turn out to be quick or slow
 
-  function prepare(all) {
+  function* prepare(all) {
     trials = all;
     axes = axesOf(task, all);
-    places = axes.map((axis) => Float32Array.from(all, axis.place));
+    places = [];
+    for (const axis of axes) {
+      places.push(Float32Array.from(all, axis.place));
+      yield;
+    }
+    backdropOf = "";
   }
 
   function passes(i) {
@@ -80,47 +88,69 @@ function parallel(figure, task, place, changed) {
     return bottom - (bottom - top) * share;
   }
 
+  /** shown: the trials that are kept; null for all of them. */
   function draw(shown) {
     kept = shown;
     cancelAnimationFrame(job);
-    if (!box.clientWidth) return;
+    if (!box.clientWidth || !axes.length) return;
     const f = frame();
     const ratio = devicePixelRatio || 1;
-    [canvas.width, canvas.height] = [f.width * ratio, f.height * ratio];
-    canvas.style.setProperty("width", `${f.width}px`);
-    canvas.style.setProperty("height", `${f.height}px`);
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.fillStyle = paint("--page");
-    pen.fillRect(0, 0, f.width, f.height);
-    const order = [];
-    trials.forEach((trial, i) => kept.has(trial) || order.push(i));
-    const background = order.length;
-    trials.forEach((trial, i) => kept.has(trial) && order.push(i));
-    const opacity = Math.min(0.8, Math.max(0.06, 60 / Math.max(1, order.length - background)));
+    if (canvas.width !== Math.round(f.width * ratio)) {
+      for (const each of [canvas, backdrop]) [each.width, each.height] = [Math.round(f.width * ratio), Math.round(f.height * ratio)];
+      canvas.style.setProperty("width", `${f.width}px`);
+      canvas.style.setProperty("height", `${f.height}px`);
+    }
+    const mine = [];
+    if (kept) trials.forEach((trial, i) => kept.has(trial) && mine.push(i));
+    else trials.forEach((_, i) => mine.push(i));
+    const opacity = Math.min(0.8, Math.max(0.06, 60 / Math.max(1, mine.length)));
     const colours = view.contenders.map((contender) => translucent(colourOf(contender), opacity));
     const faint = translucent(isDark() ? "#7f8a96" : "#878f98", 0.05);
-    let next = 0;
+    const signature = `${f.width} ${ratio} ${isDark()} ${trials.length}`;
+    const layers = [];
+    if (kept && backdropOf !== signature) layers.push({ onto: backdrop.getContext("2d"), lines: trials.map((_, i) => i), colour: () => faint, after: () => (backdropOf = signature) });
+    const begun = () => kept && backdropOf === signature && pen.drawImage(backdrop, 0, 0, f.width, f.height);
+    layers.push({ onto: pen, lines: mine, colour: (i) => colours[trials[i].contender], before: begun, after: () => (drawAxes(f), (canvas.dataset.done = "yes")) });
     canvas.dataset.done = "no";
-    const some = () => {
-      const until = performance.now() + SLICE;
-      pen.lineWidth = 1;
-      while (next < order.length && performance.now() < until) {
-        for (const stop = Math.min(order.length, next + 40); next < stop; next++) {
-          const i = order[next];
-          pen.strokeStyle = next < background ? faint : colours[trials[i].contender];
-          pen.beginPath();
-          for (let a = 0; a < axes.length; a++) pen.lineTo(across(a, f), up(places[a][i], f));
-          pen.stroke();
-        }
-      }
-      if (next < order.length) job = requestAnimationFrame(some);
-      else {
-        drawAxes(f);
-        canvas.dataset.done = "yes";
-      }
+    lineByLine(layers, f, ratio);
+  }
+
+  /** Draws layers of lines, a number of them in each frame; on paper all at once. */
+  function lineByLine(layers, f, ratio) {
+    let [next, last] = [0, performance.now()];
+    const start = () => {
+      const { onto, before } = layers[0];
+      onto.setTransform(ratio, 0, 0, ratio, 0, 0);
+      onto.fillStyle = paint("--page");
+      onto.fillRect(0, 0, f.width, f.height);
+      onto.lineWidth = 1;
+      onto.lineJoin = "bevel"; // of thin lines nobody sees the corners, and mitres take time
+      before?.();
+      if (onto === pen) drawAxes(f);
     };
-    drawAxes(f);
-    job = requestAnimationFrame(some);
+    const some = () => {
+      const now = performance.now();
+      many = Math.round(Math.max(60, Math.min(2000, now - last > FRAME ? many * 0.6 : many * 1.25)));
+      last = now;
+      const { onto, lines, colour, after } = layers[0];
+      if (!next) start();
+      for (const stop = printing ? lines.length : Math.min(lines.length, next + many); next < stop; next++) {
+        onto.strokeStyle = colour(lines[next]);
+        onto.beginPath();
+        for (let a = 0; a < axes.length; a++) onto.lineTo(across(a, f), up(places[a][lines[next]], f));
+        onto.stroke();
+      }
+      if (next >= lines.length) {
+        after();
+        layers.shift();
+        next = 0;
+      }
+      if (!layers.length) return;
+      if (printing) some();
+      else job = requestAnimationFrame(some);
+    };
+    if (printing) some();
+    else job = requestAnimationFrame(some);
   }
 
   function drawAxes(f) {

@@ -210,7 +210,9 @@ function ratesTable(task) {
   return [head, ...rows];
 }
 
+/** The table under the figure, while it is open. */
 function fillRates(figure, task) {
+  if (!figure.querySelector("details").open) return;
   const rows = task.standings.flatMap((standing) =>
     standing.points.map((point) => {
       const cells = [point.text, stageName(point.stage), point.valid?.text ?? "–", point.valid?.interval ?? "–", point.n, point.failed, point.stalled, point.picked];
@@ -225,9 +227,9 @@ function ratesFigure(figure) {
   const task = view.tasks[figure.dataset.task];
   const selection = selections[task.index];
   const box = figure.querySelector(".panels");
-  const state = controls(figure, draw);
+  const state = controls(figure, () => promptly(box, draw));
 
-  function draw() {
+  function* draw() {
     if (!box.clientWidth) return;
     const { chosen } = selection;
     const standings = task.standings.filter((standing) => !chosen.size || chosen.has(standing.contender));
@@ -235,9 +237,19 @@ function ratesFigure(figure) {
     fillRates(figure, task);
     describe(figure, both(`Validation ${task.metric} by learning rate`, `各学习率下的验证${word(task, "metric")}`), () => ratesTable(task));
     if (!task.axes.rate || !task.axes.sensitivity[state.range]) return;
-    box.replaceChildren(...(state.layout === "overlay" ? [overlay(task, standings, state.range, box.clientWidth)] : standings.map((standing) => panel(task, standing, state.range))));
+    const plots = [];
+    if (state.layout === "overlay") plots.push(overlay(task, standings, state.range, box.clientWidth));
+    else {
+      for (const standing of standings) {
+        plots.push(panel(task, standing, state.range));
+        yield;
+      }
+    }
+    box.replaceChildren(...plots);
   }
 
-  legend(figure, task, draw);
+  legend(figure, task);
   whenSized(box, draw);
+  selection.watchers.set(box, draw);
+  figure.querySelector("details").addEventListener("toggle", () => fillRates(figure, task));
 }

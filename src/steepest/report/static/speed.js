@@ -38,7 +38,7 @@ function dotPlot(box, items, title) {
 function targetFigure(figure) {
   const task = view.tasks[figure.dataset.task];
   const box = figure.querySelector(".plotbox");
-  const state = controls(figure, draw);
+  const state = controls(figure, () => promptly(box, draw));
   const { chosen, watchers } = selections[task.index];
 
   function draw() {
@@ -64,7 +64,7 @@ function targetFigure(figure) {
     describe(figure, `${both("Time to", "达到")} ${state.target}`, () => [["optimizer", state.unit], ...rows]);
   }
 
-  watchers.push(draw);
+  watchers.set(box, draw);
   whenSized(box, draw);
 }
 
@@ -110,7 +110,7 @@ function bestOfFigure(figure) {
     describe(figure, both("Expected best of k rates", "随机试 k 个学习率的期望最佳"), () => [["optimizer", "k", `expected ${task.metric}`], ...rows]);
   }
 
-  watchers.push(draw);
+  watchers.set(box, draw);
   whenSized(box, draw);
 }
 

@@ -35,10 +35,21 @@ function trialsTable(pairs) {
   return [head, ...rows];
 }
 
+/** What trials have in common, as text to find them by: a word of one → the same, made once. */
+const texts = new Map();
+
+function textOf(kind, value, make) {
+  const key = `${kind} ${value}`;
+  if (!texts.has(key)) texts.set(key, make(value).toLowerCase());
+  return texts.get(key);
+}
+
 /** Whether every word that the reader looks for stands somewhere in a trial's row. */
 function found(trial, words) {
-  const [stage, outcome] = [`${trial.stage} ${STAGES[trial.stage] ?? ""}`, `${trial.outcome} ${OUTCOMES[trial.outcome] ?? ""}`];
-  trial.text ??= `${view.contenders[trial.contender].name} ${rateName(trial.rate)} seed ${trial.seed} ${stage} ${outcome}`.toLowerCase();
+  const name = textOf("contender", trial.contender, (index) => view.contenders[index].name);
+  const stage = textOf("stage", trial.stage, (stage) => `${stage} ${STAGES[stage] ?? ""}`);
+  const outcome = textOf("outcome", trial.outcome, (outcome) => `${outcome} ${OUTCOMES[outcome] ?? ""}`);
+  trial.text ??= `${name} ${textOf("rate", trial.rate, rateName)} seed ${trial.seed} ${stage} ${outcome}`;
   return words.every((part) => trial.text.includes(part));
 }
 
@@ -46,14 +57,14 @@ function trialsFigure(figure) {
   const task = view.tasks[figure.dataset.task];
   const place = `trials-${task.index}`;
   const { chosen, watchers } = selections[task.index];
-  const state = controls(figure, narrow);
   const box = figure.querySelector(".rows");
+  const state = controls(figure, () => promptly(narrow, narrow));
   const clear = figure.querySelector(".clear");
   const [head, body, space] = [element("div", { class: "rows-head", role: "rowgroup" }), element("div", { class: "rows-body", role: "rowgroup", tabindex: "0" }), element("div", { class: "rows-space", role: "presentation" })];
   const sorting = { key: "", down: false };
   [sorting.key, sorting.down] = [recallSort()[0], recallSort()[1]];
   let [all, shown, compared, focus] = [[], [], recallCompared(), -1];
-  const coordinates = parallel(figure, task, place, () => narrow());
+  const coordinates = parallel(figure, task, place, () => promptly(narrow, narrow));
   body.append(space);
   box.append(head, body);
 
@@ -66,41 +77,50 @@ function trialsFigure(figure) {
     return (recall(`${place}.compare`) ?? "").split("~").filter(Boolean);
   }
 
-  function refresh() {
+  function* refresh() {
+    if (!trialsAreHere) return;
     task.order = new Map(task.standings.map((standing, i) => [standing.contender, i]));
     all = trialsOf(task);
     const any = ["", both("all", "全部")];
     offerOptions(figure, state, "contender", [any, ...task.standings.map(({ contender }) => [contender, view.contenders[contender].label])]);
     offerOptions(figure, state, "stage", [any, ...once(all, "stages", () => distinct(all.map((trial) => trial.stage))).map((stage) => [stage, stageName(stage)])]);
     offerOptions(figure, state, "outcome", [any, ...once(all, "outcomes", () => distinct(all.map((trial) => trial.outcome))).map((name) => [name, outcomeName(name)])]);
-    coordinates.prepare(all);
+    yield;
+    yield* coordinates.prepare(all);
     heads();
-    narrow();
+    yield* narrow();
     compareTrials(figure, task, compared.map((id) => all.find((trial) => trial.id === id)).filter(Boolean), compare);
     describe(figure, both("All trials", "全部训练"), () => trialsTable(shown.map((trial) => [task, trial])));
   }
 
   /** The reader wants to see other trials than before. */
-  function narrow() {
-    filter();
+  function* narrow() {
+    if (!trialsAreHere) return;
+    const words = state.find.toLowerCase().split(/\s+/).filter(Boolean);
+    const passing = [];
+    for (let i = 0; i < all.length; i++) {
+      if (i % 2000 === 1999) yield;
+      if (passes(all[i], i, words)) passing.push(all[i]);
+    }
+    shown = passing;
+    yield;
+    sort();
     box.setAttribute("aria-rowcount", String(shown.length + 1));
     paintRows();
     tally();
+    yield;
+    coordinates.draw(shown.length < all.length ? new Set(shown) : null);
   }
 
-  function filter() {
-    const words = state.find.toLowerCase().split(/\s+/).filter(Boolean);
-    shown = all.filter(
-      (trial, i) =>
-        (state.contender === "" || trial.contender === Number(state.contender)) &&
-        (!chosen.size || chosen.has(trial.contender)) &&
-        (state.stage === "" || trial.stage === state.stage) &&
-        (state.outcome === "" || trial.outcome === state.outcome) &&
-        coordinates.passes(i) &&
-        (!words.length || found(trial, words)),
+  function passes(trial, i, words) {
+    return (
+      (state.contender === "" || trial.contender === Number(state.contender)) &&
+      (!chosen.size || chosen.has(trial.contender)) &&
+      (state.stage === "" || trial.stage === state.stage) &&
+      (state.outcome === "" || trial.outcome === state.outcome) &&
+      coordinates.passes(i) &&
+      (!words.length || found(trial, words))
     );
-    sort();
-    coordinates.draw(new Set(shown));
   }
 
   function sort() {
@@ -188,6 +208,6 @@ function trialsFigure(figure) {
   });
   let frame = 0;
   body.addEventListener("scroll", () => (frame ||= requestAnimationFrame(() => ((frame = 0), paintRows()))));
-  watchers.push(narrow);
+  watchers.set(narrow, narrow);
   whenSized(box, refresh);
 }

@@ -1,0 +1,103 @@
+"""What a study compared, and on what: its data and what was made of them, model, contenders and protocol. What came of
+it is for `text` to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.cells import cell_len
+
+from steepest.language import Language, Text, enumerated, say
+from steepest.report.bilingual import two
+from steepest.report.text import fill
+
+Row = tuple[Text, Sequence[Text]]
+OF_TASK = (
+    *("name", "title", "title_zh", "metric", "metric_zh", "loss_name", "loss_name_zh", "margin_text", "margin_text_zh"),
+    *("n_train", "n_valid", "n_test", "parameters", "luck", "luck_zh", "source", "notes"),
+)
+OF_CONTENDER = ("name", "rule", "schedule", "batch_size", "rates", "settings", "settings_text")
+
+
+def setting(view: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a view that was settled before anything was trained."""
+    return {
+        "study": {key: view["study"][key] for key in ("name", "created", "reference")},
+        "tasks": [{key: task[key] for key in OF_TASK} for task in view["tasks"]],
+        "contenders": [{key: each[key] for key in OF_CONTENDER} for each in view["contenders"]],
+        "reproduce": view["reproduce"],
+    }
+
+
+def text(setting: Mapping[str, Any], language: Language = "en") -> str:
+    """The same for people to read."""
+    rows = [row for task in setting["tasks"] for row in _task(task)]
+    rows += [(Text("contenders", "参赛者"), [_contender(each) for each in setting["contenders"]])]
+    protocol = setting["reproduce"]
+    rows += [(Text("protocol", "规程"), [_protocol(setting)])]
+    given_up = [*map(Text, protocol["given_up"], protocol["given_up_zh"])]
+    rows.append((Text("given up", "舍弃"), given_up))
+    rows.append((Text("command", "命令"), [Text(protocol["command"], protocol["command"])]))
+    width = max(cell_len(label.of(language)) for label, _ in rows)
+    lines = []
+    for label, says in rows:
+        for i, each in enumerate(says):
+            first = "" if i else label.of(language)
+            lines.append(fill(each.of(language), first + " " * (width + 2 - cell_len(first)), " " * (width + 2)))
+    return "\n".join([setting["study"]["name"], "", *lines])
+
+
+def _task(task: Mapping[str, Any]) -> list[Row]:
+    luck = [*map(Text, task["luck"], task["luck_zh"])]
+    parts = say(
+        "{train:,} examples to train on, {valid:,} to pick the rate by, {test:,} to judge by",
+        "{train:,} 例用于训练，{valid:,} 例用于选学习率，{test:,} 例用于评判",
+        train=task["n_train"],
+        valid=task["n_valid"],
+        test=task["n_test"],
+    )
+    model = say(
+        "{n:,} parameters; loss: {loss}; metric: {metric}, of which {margin} make a difference",
+        "{n:,} 个参数；损失：{loss}；指标：{metric}，相差 {margin} 才算有别",
+        n=task["parameters"],
+        loss=two(task, "loss_name"),
+        metric=two(task, "metric"),
+        margin=two(task, "margin_text"),
+    )
+    return [
+        (Text("task", "任务"), [two(task, "title")]),
+        (Text("data", "数据"), [two(task, "source"), parts]),
+        (Text("how it was made", "任务的由来"), [two(note, "sentence") for note in task["notes"]]),
+        (Text("model", "模型"), [model]),
+        (Text("a seed draws", "随机种子决定"), [enumerated(luck, ", ", "、")]),
+    ]
+
+
+def _contender(contender: Mapping[str, Any]) -> Text:
+    name, settings = contender["name"], contender["settings_text"]
+    return Text(f"{name}: {settings}", f"{name}：{settings}") if settings else Text(name, name)
+
+
+def _protocol(setting: Mapping[str, Any]) -> Text:
+    protocol = setting["reproduce"]
+    given = sorted({rate for contender in setting["contenders"] for rate in contender["rates"]})
+    if given:
+        rates = ", ".join(f"{rate:g}" for rate in given)
+        tried = say("the rates {rates}", "学习率 {rates}", rates=rates)
+    else:
+        tried = say(
+            "{rates} rates over {decades:g} decades, then {extra} more",
+            "{decades:g} 个数量级内 {rates} 个学习率，再加 {extra} 个",
+            rates=protocol["rates"],
+            decades=protocol["decades"],
+            extra=protocol["extra_rates"],
+        )
+    return say(
+        "{seeds} seeds from {first}; on each, {tried}",
+        "{seeds} 个随机种子，从 {first} 开始；每个种子试{tried}",
+        seeds=protocol["seeds"],
+        first=protocol["first_seed"],
+        tried=tried,
+    )

@@ -1,0 +1,55 @@
+"""The setting of a study in words: what was made of its data, in both languages, in the page and in plain text."""
+
+from dataclasses import replace
+
+import pytest
+from report.studies import default_study, hostile_study
+from rich.cells import cell_len
+
+from steepest.language import Text
+from steepest.report import setting
+from steepest.report.html import html
+from steepest.report.view import view
+from steepest.study.survey import with_axes
+from steepest.types import Contender
+
+NOTE = Text("3 rows <b> have no target: left out.", "3 行 <b> 没有目标值：舍去。")
+
+
+def with_notes(study):
+    record, verdict, traces = study
+    tasks = [replace(each, task=replace(each.task, notes=(NOTE,))) for each in verdict.tasks]
+    return view(record, replace(verdict, tasks=tuple(tasks)), traces)
+
+
+def test_what_was_made_of_the_data_is_told_in_both_languages():
+    shown = with_notes(default_study())
+    found = setting.setting(shown)
+    assert NOTE.en in setting.text(found)
+    assert NOTE.zh in setting.text(found, "zh")
+    page = html(shown)
+    assert "3 rows &lt;b&gt; have no target" in page
+    assert "3 行 &lt;b&gt; 没有目标值" in page
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_hostile_names_stay_within_the_width_and_move_no_cursor(language):
+    lines = setting.text(setting.setting(view(*hostile_study())), language).split("\n")
+    assert all(cell_len(line) <= 100 or " " not in line.strip() for line in lines[1:])
+    assert not any(ord(letter) < 32 for line in lines for letter in line)
+
+
+def test_axes_add_to_what_a_seed_draws_and_take_from_it():
+    facts = default_study()[0].tasks[0]
+    adam = Contender("adam", "adam", 1e-3)
+    assert with_axes(facts, [adam]) == facts
+    augmented = with_axes(facts, [adam, replace(adam, axes={"augment": "flip", "dropout": 0.2})])
+    assert augmented.luck == (
+        *("initial weights", "order of the batches", "dropout", "augmentation"),
+        "train/validation/test split",
+    )
+    assert with_axes(augmented, [replace(adam, axes={"dropout": 0.0})]).luck == (
+        *facts.luck[:2],
+        "augmentation",
+        facts.luck[2],
+    )

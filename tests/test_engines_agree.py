@@ -38,7 +38,7 @@ TASKS = {
 def test_solo_fleet_and_compiled_choose_the_same_rates_and_say_the_same(name, tmp_path):
     studies = {
         engine: steepest.compare(
-            TASKS[name](), ["sgd", "adam"], seeds=3, grid=3, engine=engine, out=tmp_path / engine, quiet=True
+            TASKS[name](), ["sgd", "adam"], seeds=5, grid=5, engine=engine, out=tmp_path / engine, quiet=True
         )
         for engine in ("solo", "fleet", "compiled")
     }

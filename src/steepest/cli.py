@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from steepest import __version__, commands, showing
-from steepest.errors import BadInput, BadSetting, Interrupted, SteepestError, StudyFolderError
-from steepest.language import Language
+from steepest.errors import BadInput, BadSetting, DataUnavailable, Interrupted, SteepestError, StudyFolderError
+from steepest.language import VARIABLE, Language
 from steepest.showing import study_folder as _folder
 
 app = App(
@@ -115,7 +115,9 @@ Dtype = Annotated[Literal["float32", "float64"], Parameter(group=MACHINE, help="
 Device = Annotated[str, Parameter(group=MACHINE, help="A torch device; only cpu is tested.")]
 Out = Annotated[Path | None, Parameter(name=["--out"], group=OUTPUT, help="The study folder (runs/<task>-<time>).")]
 Overwrite = Annotated[bool, Parameter(group=OUTPUT, negative="", help="Replace the study in that folder.")]
-Lang = Annotated[Language, Parameter(group=OUTPUT, help="The language of the verdict: en or zh.")]
+Lang = Annotated[
+    Language, Parameter(group=OUTPUT, env_var=VARIABLE, help="The language of what is printed: en or zh.")
+]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], group=OUTPUT, negative="", help="No progress.")]
 OpenPage = Annotated[bool, Parameter(name=["--open"], group=OUTPUT, negative="", help="Watch it live in a browser.")]
 StudyFolder = Annotated[Path | None, Parameter(help="A study folder; the newest one in runs/ if left out.")]
@@ -246,6 +248,7 @@ def plan(
     engine: Engine = "auto",
     dtype: Dtype = "float32",
     device: Device = "cpu",
+    lang: Lang = "en",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -260,7 +263,7 @@ def plan(
         from steepest import api, pages
 
         forecast = api.plan(
-            (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
+            (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json, lang)) or ("digits",),
             optimizers,
             axes=axis,
             batch_sizes=batch_size,
@@ -280,7 +283,7 @@ def plan(
             command=_command_line(),
             quiet=quiet,
         ).model_dump(mode="json")
-    _print_json(forecast) if json else print(pages.plan(forecast))
+    _print_json(forecast) if json else print(pages.plan(forecast, lang))
 
 
 @app.command
@@ -356,6 +359,7 @@ def export(
     out: Annotated[
         Path | None, Parameter(group=OUTPUT, help="A file, or a folder for tensorboard; standard output if left out.")
     ] = None,
+    lang: Lang = "en",
 ) -> None:
     """Give the study away: every trial as CSV, Parquet or TensorBoard events, the ranking, or all that is shown."""
     from steepest.files import write_bytes
@@ -367,7 +371,7 @@ def export(
             raise BadSetting(f"{format} is not text for a terminal: name where it goes with --out.")
         print(study.write_export(format, out))
         return
-    content = study.export(format)
+    content = study.export(format, lang)
     if out is None:
         print(content, end="" if content.endswith("\n") else "\n")
     else:
@@ -418,25 +422,25 @@ def show(name: str, *, lang: Lang = "en", json: Json = False) -> None:
     if json:
         _print_json(page)
     else:
-        print(pages.optimizer(page) if kind == "optimizer" else pages.task(page))
+        print(pages.optimizer(page, lang) if kind == "optimizer" else pages.task(page, lang))
 
 
 @app.command
-def optimizers(*, json: Json = False) -> None:
+def optimizers(*, lang: Lang = "en", json: Json = False) -> None:
     """List the optimizers."""
     from steepest import api, pages
 
     rows = api.optimizers()
-    _print_json(rows) if json else print(pages.optimizers(rows))
+    _print_json(rows) if json else print(pages.optimizers(rows, lang))
 
 
 @app.command
-def tasks(*, json: Json = False) -> None:
+def tasks(*, lang: Lang = "en", json: Json = False) -> None:
     """List the built-in tasks by kind, and the suites."""
     from steepest import api, pages
 
     rows = api.tasks()
-    _print_json(rows) if json else print(pages.tasks(rows))
+    _print_json(rows) if json else print(pages.tasks(rows, lang))
 
 
 @app.command
@@ -490,16 +494,23 @@ def data_list(*, json: Json = False) -> None:
 
 @data.command(name="fetch")
 def data_fetch(*names: str, json: Json = False) -> None:
-    """Fetch data sets into the cache: those named, or all."""
+    """Fetch data sets into the cache: those named, or all. One that cannot be had does not keep the others away."""
     from steepest.tasks import sources
 
-    wanted = names or tuple(sources.datasets())
+    wanted = [sources.show(name)["name"] for name in names] or [*sources.datasets()]
+    missing = []
     for name in wanted:
-        sources.fetch(name)
+        try:
+            sources.fetch(name)
+        except DataUnavailable as error:
+            missing.append(str(error))
+            continue
         if not json:
             print(f"{name}: here")
     if json:
         _print_json([sources.show(name) for name in wanted])
+    if missing:
+        raise DataUnavailable(" ".join(missing))
 
 
 @data.command(name="show")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 import traceback
 import warnings
+from collections import deque
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from steepest.engine.draws import kept
 from steepest.engine.fleet import Fleet
@@ -21,36 +23,43 @@ from steepest.types import Contender, Lane, Shard, TaskRef
 STEPS = 3
 EXAMPLES = 64
 """Examples that are evaluated."""
+RATES = (1e-3, 1e-6, 1e-12)
+"""Of plain descent, largest first: where inputs are huge, a step must be tiny to tell a wrong path from a wild one."""
 PACKING = ("pack_padded_sequence", "pad_packed_sequence")
+IN_WORDS = {
+    "SparseCPU": "its gradients are sparse (sparse=True), and vmap has none of those; trained alone they are made dense",
+    "calling .item()": "its model, loss or metric reads values out of tensors (.item(), float(…), or an if on one), "
+    "which differ from replica to replica",
+    "data pointer": "its model, loss or metric leaves torch for NumPy on the way (.numpy())",
+    "attempted to call in-place operation": "its model changes in place what it is given (such as x -= …)",
+    "in-place arithmetic": "its model changes in place (such as x += …) what all replicas have in common",
+    "ScalarType BFloat16": "its outputs are bfloat16, as autocast makes them; end the model with .float()",
+}
+"""What vmap says of what it cannot do → what that means."""
 AGREES = 1e-2
 """Relative difference of two paths that single precision explains; a wrong gradient is off by far more."""
 
 
 def fleet_obstacle(task: Task) -> str:
     """Why the replicas of a task cannot be trained as one tensor program, in words; "" if they can."""
-    shard = Shard(
-        id="probe",
-        task=TaskRef(task.name, "memory", task.name),
-        contender=Contender("sgd", "sgd", centre=1e-3),
-        lanes=(Lane(1e-3, seed=0), Lane(1e-3, seed=1)),
-        batch_size=task.batch_size,
-        steps=STEPS,
-        evaluate_at=(STEPS,),
-    )
     with kept():
-        trials = [Trial(task, shard, lane) for lane in shard.lanes]
-        layout = Layout.of(trials[0].model)
-        start = torch.stack([layout.row(trial.model) for trial in trials])
-        own, drawn = _attributes(trials[0].model), _drawn()
-        for trial in trials:
-            for t in range(1, STEPS + 1):
-                torch.manual_seed(t)
-                trial.step(t)
+        for rate in RATES:
+            trials = [Trial(task, _shard(task, rate), lane) for lane in _shard(task, rate).lanes]
+            layout = Layout.of(trials[0].model)
+            start = torch.stack([layout.row(trial.model) for trial in trials])
+            own, drawn = _attributes(trials[0].model), _drawn()
+            for trial in trials:
+                for t in range(1, STEPS + 1):
+                    torch.manual_seed(t)
+                    trial.step(t)
+            moved = torch.stack([layout.row(trial.model) for trial in trials]) - start
+            if torch.isfinite(moved).all() and moved.norm() < start.norm() + 1:
+                break
+        shard = _shard(task, rate)
         if drawn != _drawn():
             return "its model or loss draws from Python's or NumPy's generator, and all replicas would share the draw"
         if changed := _attributes(trials[0].model) ^ own:
             return f"its model keeps state in the attribute {min(changed)[0]!r}, which all replicas would share"
-        moved = torch.stack([layout.row(trial.model) for trial in trials]) - start
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # vmap's, that it does some operation lane by lane
@@ -64,16 +73,35 @@ def fleet_obstacle(task: Task) -> str:
     return ""
 
 
+def _shard(task: Task, rate: float) -> Shard:
+    """Two replicas of plain descent."""
+    return Shard(
+        id="probe",
+        task=TaskRef(task.name, "memory", task.name),
+        contender=Contender("sgd", "sgd", centre=rate),
+        lanes=(Lane(rate, seed=0), Lane(rate, seed=1)),
+        batch_size=task.batch_size,
+        steps=STEPS,
+        evaluate_at=(STEPS,),
+    )
+
+
 def _in_words(error: Exception) -> str:
     """Why vmap could not take a model: in our words where the cause is a known one, else in its own."""
     if any(frame.name in PACKING for frame in traceback.extract_tb(error.__traceback__)):
         return "it packs its sequences by their lengths, which differ from one batch to another"
     if "SparseCPU" in str(error):
-        return "its gradients are sparse (sparse=True), and vmap has none of those; trained alone they are made dense"
+        return (
+            "its gradients are sparse (sparse=True), and vmap has none of those; trained alone, rules that rest where "
+            "a gradient is zero, such as sgd and adagrad, move no other rows, and the others are given a dense one"
+        )
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
-def _agree(a: torch.Tensor, b: torch.Tensor) -> bool:
+def _agree(a: Tensor, b: Tensor) -> bool:
+    """Whether two paths are one, as far as there are any: where both left the numbers, there is nothing to compare."""
+    known = torch.isfinite(a) & torch.isfinite(b)
+    a, b = a.where(known, 0.0), b.where(known, 0.0)
     return bool((a - b).norm() <= AGREES * b.norm())
 
 
@@ -83,11 +111,30 @@ def _drawn() -> tuple[Any, ...]:
     return random.getstate(), kind, tuple(np.asarray(keys).tolist()), tuple(rest)
 
 
-def _attributes(model: nn.Module) -> set[tuple[str, Any]]:
-    """The plain values among the attributes of a model and its layers: (name, value)."""
+def _attributes(model: nn.Module) -> set[tuple[str, str]]:
+    """What a model and its layers hold in attributes of their own, which are no parameters or buffers: (name, value).
+
+    A tensor with a history is what the last call has left, such as a normed weight, and is made anew by the next one.
+    """
     return {
-        (f"{path}.{name}".lstrip("."), value)
+        (f"{path}.{name}".lstrip("."), _told(value))
         for path, module in model.named_modules()
         for name, value in vars(module).items()
-        if name != "training" and isinstance(value, bool | int | float | str)
+        if name not in USUAL
     }
+
+
+USUAL = frozenset(vars(nn.Module()))
+"""Attributes that every module has: its parameters, buffers, hooks, and whether it is training."""
+
+
+def _told(value: Any, depth: int = 2) -> str:
+    if isinstance(value, bool | int | float | str):
+        return repr(value)
+    if isinstance(value, Tensor) and not isinstance(value, nn.Parameter) and value.grad_fn is None:
+        return f"{tuple(value.shape)} {sha256(value.detach().cpu().contiguous().view(torch.uint8).numpy()).hexdigest()}"
+    if depth and isinstance(value, list | tuple | deque):
+        return f"[{', '.join(_told(each, depth - 1) for each in value)}]"
+    if depth and isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_told(each, depth - 1)}' for key, each in value.items())}}}"
+    return type(value).__name__

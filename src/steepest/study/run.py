@@ -44,9 +44,10 @@ def run(
     listener: Listener | None = None,
     overwrite: bool = False,
     settled: Settled = never,
+    began: float | None = None,
 ) -> StudyRecord:
     """Make a study in a new folder, and return it finished. `settled` is asked at each look, where the protocol adds
-    seeds only until the verdict is sure.
+    seeds only until the verdict is sure. A budget counts from when it `began`, by `monotonic()`, or else from now.
 
     Raises BadInput for a spec, task or budget that nothing can be made of, leaving no folder behind; StudyFolderError
     for a folder that cannot be used; TrialFailed where the training itself is broken; Interrupted on Ctrl-C.
@@ -54,7 +55,7 @@ def run(
     try:
         with Store.create(folder, spec.check(), overwrite) as store:
             try:
-                return _finish(store, executor, listener, settled)
+                return _finish(store, executor, listener, settled, began)
             except BadInput:
                 if store.spec.plan is None:
                     executor.close()
@@ -83,8 +84,10 @@ def forecast(spec: StudySpec, folder: Path, executor: Executor, listener: Listen
         executor.close()
 
 
-def _finish(store: Store, executor: Executor, listener: Listener | None, settled: Settled) -> StudyRecord:
-    watch = Watch(listener, store.spec.asked_trials(), store.seconds())
+def _finish(
+    store: Store, executor: Executor, listener: Listener | None, settled: Settled, began: float | None = None
+) -> StudyRecord:
+    watch = Watch(listener, store.spec.asked_trials(), store.seconds(), began)
     try:
         if store.spec.plan is None:
             store.save_plan(survey(store.spec, store.folder, executor, watch))

@@ -16,12 +16,14 @@ Listener = Callable[[Progress], None]
 class Watch:
     """Counts trials and seconds, and turns them into `Progress`."""
 
-    def __init__(self, listener: Listener | None, trials_planned: int, earlier: float = 0.0) -> None:
-        """`earlier`: seconds of the sittings before this one."""
+    def __init__(
+        self, listener: Listener | None, trials_planned: int, earlier: float = 0.0, began: float | None = None
+    ) -> None:
+        """`earlier`: seconds of the sittings before this one. `began`: when this one did, by `monotonic()`; now."""
         self.trials_planned = trials_planned
         self._listener = listener
         self._earlier = earlier
-        self._start = monotonic()
+        self._start = monotonic() if began is None else began
         self._messages: deque[str] = deque()
         self._courses: Sequence[Course] = ()
         self._workers = 1

@@ -144,13 +144,25 @@ def test_losses_of_numbers(loss, may_compile):
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (lambda: nn.Sequential(nn.Dropout(0.5), nn.Linear(20, 10)), "draws random numbers"),
+        (lambda: Sampled(), "draws by what the model has computed"),
         (lambda: Erratic(), "cannot be traced"),
     ],
 )
 def test_what_has_no_form_is_refused_with_the_reason(body, reason, may_compile):
     with pytest.raises(NotCompiled, match=reason):
         native(task_of(body, VECTORS))
+
+
+class Sampled(nn.Module):
+    """Switches its units on with odds that it computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(20, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.out(x)
+        return h * torch.bernoulli(h.sigmoid())
 
 
 class Erratic(nn.Module):

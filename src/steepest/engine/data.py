@@ -80,9 +80,10 @@ class Examples:
     columns: list[Tensor]  # each [n, …], without gaps; whole numbers as int64
     places: np.ndarray  # [steps, B], int64
 
-    def at(self, step: int) -> Examples:
-        """The same for one of the steps."""
-        return Examples(self.columns, self.places[step : step + 1])
+    def pieces(self, steps: int) -> Iterator[Examples]:
+        """The same for so many of the steps at a time."""
+        for start in range(0, len(self.places), steps):
+            yield Examples(self.columns, self.places[start : start + steps])
 
 
 def plain(x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from steepest.engine.data import Batch, Feed
 from steepest.engine.graph import Program
-from steepest.engine.native.lanes import trained
+from steepest.engine.native.lanes import Lanes, Stretch
 from steepest.engine.native.program import Native
 from steepest.engine.programs import Extras, Programs
 from steepest.engine.updates import KernelUpdates
@@ -24,7 +24,7 @@ class Gradients(Protocol):
     """Gives the gradients of all lanes, step after step."""
 
     is_random: bool
-    """Whether a step draws random numbers, as dropout does."""
+    """Whether a step draws from the global generator, which must be seeded before it."""
 
     def batches(self, start: int, stop: int) -> Iterator[Any]:
         """What `apply` takes at each of the steps k = start … stop − 1."""
@@ -55,24 +55,27 @@ class AllAtOnce:
 class LaneByLane:
     """A generated program takes one lane after the other, and can do many steps of it at a time, updates included."""
 
+    is_random = False  # each seed draws for itself
+
     def __init__(self, programs: Programs, extras: Extras, feed: Feed) -> None:
         """Raises NotCompiled."""
         if reason := obstacle():
             raise NotCompiled(reason)
         self.feed, self.stacked = feed, len(extras.stacked)
         self.native: Native = programs.native(extras, feed.batch_size)
-        self.is_random = False
 
-    def batches(self, start: int, stop: int) -> Iterator[Any]:
-        for steps, examples in self.feed.examples(start, stop):
-            for k in range(steps):
-                yield [each.at(k) for each in examples]
+    def batches(self, start: int, stop: int) -> Iterator[tuple[Stretch, int]]:
+        for stretch in self._stretches(start, stop):
+            for k in range(stretch.steps):
+                yield stretch, k
 
-    def apply(self, flat: Tensor, tensors: Sequence[Tensor], batch: Any) -> tuple[Tensor, Tensor]:
+    def apply(self, flat: Tensor, tensors: Sequence[Tensor], batch: tuple[Stretch, int]) -> tuple[Tensor, Tensor]:
+        stretch, k = batch
+        if k == 0:
+            self._at_work = self._lanes(stretch, flat, tensors, range(len(flat)))
         gradients = torch.empty_like(flat)
-        seeds = self.feed.seed_of_lane
-        losses = trained(self.native, flat, tensors, self.stacked, seeds, batch, range(len(flat)), gradients)
-        return gradients, torch.from_numpy(losses[0])
+        self._at_work.step(flat, gradients)
+        return gradients, torch.from_numpy(self._at_work.losses[:, k])
 
     def train(
         self,
@@ -86,14 +89,26 @@ class LaneByLane:
     ) -> np.ndarray:
         """Steps t = start + 1 … stop of these rows, in place: their batch losses [stop − start, R], NaN elsewhere."""
         losses = []
-        for steps, examples in self.feed.examples(start, stop):
-            kernel, c = updates.together(start, start + steps)
+        for stretch in self._stretches(start, stop):
+            kernel, c = updates.together(start, start + stretch.steps)
             c = np.ascontiguousarray(c.transpose(1, 0, 2))  # [distinct rates, steps, n]
-            update = (kernel.address(flat.dtype), state, c, updates.coefficients.of_lane)
-            seeds = self.feed.seed_of_lane
-            losses.append(trained(self.native, flat, tensors, self.stacked, seeds, examples, rows, None, update))
-            start += steps
+            lanes = self._lanes(stretch, flat, tensors, rows)
+            losses.append(lanes.train(flat, state, kernel.address(flat.dtype), c, updates.coefficients.of_lane))
+            start += stretch.steps
         return np.concatenate(losses)
+
+    def _lanes(self, stretch: Stretch, flat: Tensor, tensors: Sequence[Tensor], rows: Sequence[int]) -> Lanes:
+        return Lanes(self.native, stretch, flat, tensors, self.stacked, self.feed.seed_of_lane, rows)
+
+    def _stretches(self, start: int, stop: int) -> Iterator[Stretch]:
+        """What the seeds meet in the steps t = start + 1 … stop, for as many at a time as can well be laid out."""
+        luck, orders = self.native.luck, self.feed.orders
+        at_once = luck.steps_at_once(len(orders))
+        for _, examples in self.feed.examples(start, stop):
+            for pieces in zip(*(each.pieces(at_once) for each in examples), strict=True):
+                end = start + len(pieces[0].places)
+                yield Stretch(pieces, [luck.drawn(order.seed, start, end) for order in orders])
+                start = end
 
 
 def gradients(

@@ -26,10 +26,16 @@ def graph_of(function: Callable[..., Any], example: Sequence[Tensor]) -> fx.Grap
         aten.gelu_backward,
     ]
     table = {**core_aten_decompositions(), **get_decompositions(known), **OURS}
+    table = {call: terms for call, terms in table.items() if not is_draw(call)}  # other calls would draw other numbers
     with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):
         module = make_fx(torch.func.functionalize(function), decomposition_table=table)(*example)
     module.graph.eliminate_dead_code()
     return module.graph
+
+
+def is_draw(call: Any) -> bool:
+    """Whether a call of a graph draws from a generator of random numbers."""
+    return torch.Tag.nondeterministic_seeded in getattr(call, "tags", ())
 
 
 # ---- activations -----------------------------------------------------------------------------------------------------

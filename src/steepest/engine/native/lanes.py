@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,55 +11,99 @@ import torch
 from torch import Tensor
 
 from steepest.engine.data import Examples
+from steepest.engine.draws import kept, seed_step
 from steepest.engine.graph import close
-from steepest.engine.native.program import FIXED, Native
+from steepest.engine.native.program import Native
 
 
-def trained(
-    program: Native,
-    flat: Tensor,  # [R, P]
-    tensors: Sequence[Tensor],
-    stacked: int,
-    seed_of_lane: Sequence[int],
-    examples: Sequence[Examples],
-    rows: Sequence[int],
-    gradients: Tensor | None = None,
-    update: tuple[int, Sequence[Tensor], np.ndarray, np.ndarray] | None = None,
-) -> np.ndarray:
-    """Train these rows of a fleet in place, and give the batch losses [steps, R], NaN for other rows.
+@dataclass(frozen=True)
+class Stretch:
+    """What the seeds of a fleet meet in some steps."""
 
-    `tensors` are the extras, of which the first `stacked` have lanes. Either the `gradients` [R, P] of a single step
-    are left for somebody else's update; or `update` is the address of a rule's kernel, the state, each [R, Q],
-    coefficients [distinct rates, steps, n], and which of the rates each lane has.
-    """
-    steps = len(examples[0].places)
-    losses = np.full((flat.shape[0], steps), np.nan, dtype=str(flat.dtype).removeprefix("torch."))
-    kernel, state, coefficients, of_lane = update or (0, (), np.zeros((1, 1, 1)), np.zeros(len(flat), dtype=int))
-    places = [np.ascontiguousarray(each.places, dtype=np.int64) for each in examples]
-    scratch = torch.empty(flat.shape[1] if gradients is None else 0, dtype=flat.dtype)
-    length = np.array([flat.shape[1]], dtype=np.int64)
-    columns = [[x.data_ptr() for x in each.columns] for each in examples]
-    lanes = np.empty((len(rows), FIXED + len(columns[0]) + len(tensors) + 2 + len(state)), dtype=np.uint64)
-    for i, row in enumerate(rows):
-        seed = seed_of_lane[row]
-        c = coefficients[of_lane[row]]
-        lanes[i] = [
-            places[seed].ctypes.data,
-            losses[row].ctypes.data,
-            c.ctypes.data,
-            length.ctypes.data,
-            *columns[seed],
-            *(_address(x, row) if j < stacked else x.data_ptr() for j, x in enumerate(tensors)),
-            _address(flat, row),
-            scratch.data_ptr() if gradients is None else _address(gradients, row),
-            *(_address(x, row) for x in state),
-        ]
-    program.train(steps, lanes, kernel, coefficients.shape[2])
-    return losses.T
+    examples: Sequence[Examples]  # of each seed
+    luck: Sequence[Sequence[Tensor]]  # of each seed: what it draws, each [steps, numbers]
+
+    @property
+    def steps(self) -> int:
+        return len(self.examples[0].places)
 
 
-def _address(x: Tensor, row: int) -> int:
-    return x.data_ptr() + row * x.stride(0) * x.element_size()
+class Lanes:
+    """Rows of a fleet on their way through a stretch: their addresses are laid out once."""
+
+    def __init__(
+        self,
+        program: Native,
+        stretch: Stretch,
+        flat: Tensor,  # [R, P]
+        tensors: Sequence[Tensor],
+        stacked: int,
+        seed_of_lane: Sequence[int],
+        rows: Sequence[int],
+    ) -> None:
+        """`tensors` are the extras, of which the first `stacked` have lanes; they are changed in place."""
+        self.program, self.rows = program, np.asarray(rows, dtype=np.int64)
+        self.losses = np.full((len(flat), stretch.steps), np.nan, dtype=str(flat.dtype).removeprefix("torch."))
+        """[R, steps], NaN for other rows."""
+        self._places = [np.ascontiguousarray(each.places, dtype=np.int64) for each in stretch.examples]
+        self._length = np.array([flat.shape[1]], dtype=np.int64)
+        self._kept = stretch, tensors
+        seeds, all_alike = np.asarray(seed_of_lane)[self.rows], np.zeros_like(self.rows)
+        columns = zip(*(each.columns for each in stretch.examples), strict=True)
+        luck = [*zip(*stretch.luck, strict=True)]
+        self._table = np.stack(  # [pointers, n], in the order of the program
+            [
+                _picked([x.ctypes.data for x in self._places], seeds),
+                _beginning(self.losses.ctypes.data, self.losses.strides[0], self.rows),
+                all_alike.astype(np.uint64),  # coefficients, if there are any
+                _picked([self._length.ctypes.data], all_alike),
+                *(_picked([x.data_ptr() for x in of_seeds], seeds) for of_seeds in columns),
+                *(_rows_of(x, self.rows) for x in tensors[:stacked]),
+                *(_picked([x.data_ptr()], all_alike) for x in tensors[stacked:]),
+                *(_picked([x.data_ptr() for x in of_seeds], seeds) for of_seeds in luck),
+            ]
+        )
+        on = [program.batch_size * self._places[0].itemsize, self.losses.itemsize]
+        on += [0] * (len(self._table) - len(on) - len(luck))
+        on += [x.shape[1] * x.element_size() for x, *_ in luck]
+        self._on = np.array(on, dtype=np.uint64)[:, None]  # [pointers, 1]: bytes from one step to the next
+
+    def train(
+        self, flat: Tensor, state: Sequence[Tensor], kernel: int, coefficients: np.ndarray, of_lane: np.ndarray
+    ) -> np.ndarray:
+        """All steps of the stretch with their updates, in place, lane after lane; their losses [steps, R].
+
+        `kernel` is the address of a rule's, each state is [R, Q], coefficients are [distinct rates, steps, n], and
+        `of_lane` [R] says which of the rates a lane has.
+        """
+        scratch = torch.empty_like(flat[0])
+        self._table[2] = _beginning(coefficients.ctypes.data, coefficients.strides[0], of_lane[self.rows])
+        gradients = _picked([scratch.data_ptr()], np.zeros_like(self.rows))
+        moved = [_rows_of(flat, self.rows), gradients, *(_rows_of(x, self.rows) for x in state)]
+        self._call(len(self.losses[0]), moved, kernel, coefficients.shape[2])
+        return self.losses.T
+
+    def step(self, flat: Tensor, gradients: Tensor) -> None:
+        """Gradients [R, P] at `flat` [R, P], in the first step of the stretch at the first call, and so on."""
+        self._call(1, [_rows_of(flat, self.rows), _rows_of(gradients, self.rows)])
+        self._table += self._on
+
+    def _call(self, steps: int, moved: Sequence[np.ndarray], kernel: int = 0, coefficients: int = 0) -> None:
+        pointers = np.ascontiguousarray(np.concatenate([self._table, np.stack(moved)]).T)
+        self.program.train(steps, pointers, kernel, coefficients)
+
+
+def _picked(addresses: Sequence[int], which: np.ndarray) -> np.ndarray:
+    return np.array(addresses, dtype=np.uint64)[which]
+
+
+def _beginning(address: int, stride: int, rows: np.ndarray) -> np.ndarray:
+    """Where rows begin that are `stride` bytes apart."""
+    return np.uint64(address) + rows.astype(np.uint64) * np.uint64(stride)
+
+
+def _rows_of(x: Tensor, rows: np.ndarray) -> np.ndarray:
+    return _beginning(x.data_ptr(), x.stride(0) * x.element_size(), rows)
 
 
 def agrees(
@@ -69,13 +114,17 @@ def agrees(
     batch: Sequence[Tensor],
 ) -> bool:
     """Whether a program gives what its function does, (*parameters, *extras, *batch) → loss, *gradients, and leaves the
-    same extras behind.
+    same extras behind, given the same luck.
     """
     theirs, mine = ([x.clone() for x in extras] for _ in range(2))
-    loss, *gradients = function(*own, *theirs, *batch)
+    with kept():
+        seed_step(0, 1)
+        loss, *gradients = function(*own, *theirs, *batch)
+        luck = program.luck.drawn(0, 0, 1)
     flat = torch.cat([x.flatten() for x in own])[None]
     found = torch.empty_like(flat)
-    examples = [Examples(list(batch), np.arange(program.batch_size)[None])]
-    losses = trained(program, flat, mine, 0, [0], examples, [0], found)
-    ours = [torch.from_numpy(losses[0]), found[0], *mine]
+    stretch = Stretch([Examples(list(batch), np.arange(program.batch_size)[None])], [luck])
+    lanes = Lanes(program, stretch, flat, mine, 0, [0], [0])
+    lanes.step(flat, found)
+    ours = [torch.from_numpy(lanes.losses[0]), found[0], *mine]
     return all(map(close, ours, [loss[None], torch.cat([x.flatten() for x in gradients]), *theirs]))

@@ -15,6 +15,7 @@ from torch import Tensor, fx
 
 from steepest.engine.layout import Layout
 from steepest.engine.native import forms, images  # noqa: F401  what they have forms for is known from here on
+from steepest.engine.native.luck import Luck
 from steepest.engine.native.places import TYPES, Place, kind_of
 from steepest.engine.native.translate import Translation
 from steepest.engine.native.writer import BYTES, LINE
@@ -25,7 +26,7 @@ from steepest.optim.kernel import NotCompiled
 KERNELS = Path(__file__).with_name("kernels.h")
 FLAGS = ("-ffp-contract=fast", "-fno-signed-zeros", "-Wno-psabi")
 FIXED = 4
-"""Addresses that every lane has, before those of columns, extras and what is updated."""
+"""Addresses that every lane has, before those of columns, extras, what is drawn and what is updated."""
 LARGEST = 6000
 """Calls of a graph beyond which its C++ would take minutes to compile."""
 
@@ -56,11 +57,10 @@ class Native:
         if len(graph.nodes) > LARGEST:
             raise NotCompiled(f"a step has {len(graph.nodes):,} calls, more than are compiled")
         self.length, self.dtype, self.batch_size = sum(layout.sizes), dtype, len(batch[0])
-        if any(torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()) for node in graph.nodes):
-            raise NotCompiled("the model draws random numbers")
-        inputs = [node for node in graph.nodes if node.op == "placeholder"]
+        self.luck = Luck(graph, dtype)
+        places: dict[fx.Node, Place] = {**self.luck.places}
+        inputs = [node for node in graph.nodes if node.op == "placeholder" and node not in places]
         count = len(layout.shapes)
-        places: dict[fx.Node, Place] = {}
         offsets = np.cumsum([0, *layout.sizes]).tolist()
         for node, shape, offset in zip(inputs, layout.shapes.values(), offsets, strict=False):
             places[node] = Place.dense("w", "real", shape, offset)
@@ -80,7 +80,7 @@ class Native:
             targets[node] = Place.dense("g", "real", shape, offset)
         translation = Translation(graph, places, targets)
         calls, self.memory = translation.writer.calls()
-        self.constants = translation.constants
+        self.constants = [x.to(dtype) if x.is_floating_point() else x for x in translation.constants]
         self._arena: Tensor | None = None
         self.extras = [places[node].kind for node in inputs[count : count + extras]]
         self.text = self._text(translation.writer.functions(), calls)
@@ -107,6 +107,10 @@ class Native:
         for i, kind in enumerate(self.extras):
             declared.append(f"{TYPES[kind]} *const e{i} = static_cast<{TYPES[kind]} *>(lane[{lane}]);")
             lane += 1
+        for draw in self.luck.draws:
+            type_ = TYPES[draw.place.kind]
+            declared.append(f"const {type_} *{draw.place.buffer} = static_cast<const {type_} *>(lane[{lane}]);")
+            lane += 1
         for i, constant in enumerate(self.constants):
             type_ = TYPES[kind_of(constant.dtype)]
             declared.append(f"const {type_} *const k{i} = static_cast<const {type_} *>(constants[{i}]);")
@@ -120,12 +124,13 @@ class Native:
             number=NUMBERS[self.dtype],
             batch=self.batch_size,
             first=lane,
+            on="".join(f", {draw.place.buffer} += {draw.size}" for draw in self.luck.draws),
         )
 
     def train(
         self,
         steps: int,
-        lanes: np.ndarray,  # [R, FIXED + columns + extras + 2 + states], uint64: addresses, in the order of `_FILE`
+        lanes: np.ndarray,  # [R, pointers], uint64: addresses, in the order of `_FILE`
         update: int = 0,
         coefficients: int = 0,
     ) -> None:
@@ -161,7 +166,7 @@ static void work(
     T *loss = static_cast<T *>(lane[1]);
     const double *c = static_cast<const double *>(lane[2]);
     const long long length = *static_cast<const long long *>(lane[3]);
-    for (integer step = 0; step < steps; ++step, at += {batch}, ++loss, c += coefficients) {{
+    for (integer step = 0; step < steps; ++step, at += {batch}, ++loss, c += coefficients{on}) {{
         {gathered}
         {calls}
         if (update && !std::isfinite(*loss)) {{  // what is finite no more stays so
@@ -173,7 +178,7 @@ static void work(
 }}
 
 // lanes [n, pointers]: places in the pool [steps, B], losses [steps], coefficients [steps, n], length of w, the columns
-// of the pool, the extras, and then what is updated: w, g and each state.
+// of the pool, the extras, what the steps draw, each [steps, numbers], and then what is updated: w, g and each state.
 extern "C" void train(
     integer n, integer steps, void **lanes, void **constants, void *update, integer pointers, integer coefficients,
     char *arena) {{

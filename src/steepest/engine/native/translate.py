@@ -80,7 +80,7 @@ class Translation:
             self.multiply(node, *self._products.pop(node))
         value = self._values[node]
         if isinstance(value, _Constant):
-            value = self._values[node] = self._kept(value.tensor)
+            value = self._values[node] = self.kept(value.tensor)
         return value
 
     def constant(self, node: Any) -> Tensor | None:
@@ -98,7 +98,8 @@ class Translation:
         value: Tensor = node.meta["val"]
         return self._targets.get(node) or self.writer.dense(kind_of(value.dtype), value.shape)
 
-    def _kept(self, tensor: Tensor) -> Place:
+    def kept(self, tensor: Tensor) -> Place:
+        """Where an array lies that does not depend on the arguments."""
         kind = kind_of(tensor.dtype)
         number = _only_value(tensor)
         if number is not None:
@@ -325,9 +326,6 @@ def _produced(targets: Mapping[fx.Node, Place]) -> dict[fx.Node, Place]:
         ):
             found[source] = made
     return found
-
-
-# ---- forms that are no loop over numbers one by one ------------------------------------------------------------------
 
 
 # ---- forms that are no loop over numbers one by one ------------------------------------------------------------------

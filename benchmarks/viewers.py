@@ -2,14 +2,16 @@
 
     python -m benchmarks.viewers [--viewers 20] [--rounds 3] [-- ARGUMENTS OF steepest run]
 
-A viewer is a connection to the live page's events that reads them all, as a browser's tab does; drawing is the
-browser's own work, on whatever machine it runs. Prints each round's seconds of training and the ratio of the medians.
+A viewer loads the page and its trials and then reads all events, as a browser's tab does; drawing is the browser's own
+work, on whatever machine it runs. Prints each round's seconds of training, the ratio of the medians, and the server's
+CPU time as a share of what the machine could have done meanwhile, which is the better figure on a busy machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import http.client
+import os
 import re
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
+from benchmarks.many_trials import cpu_seconds
 from steepest.study import store
 
 STUDY = ("digits", "--engine", "fleet", "--seeds", "40", "-o", "sgd,momentum,adam,rmsprop,adagrad")
@@ -41,6 +44,8 @@ class Viewer(threading.Thread):
                 line.request("GET", self.path, headers={"Cookie": self.cookie})
                 found = re.search(rb'data-live="(\d+)"', line.getresponse().read())
                 version = found[1].decode() if found else version
+                line.request("GET", f"{self.path}/trials", headers={"Cookie": self.cookie})
+                self.bytes += len(line.getresponse().read())
                 line.request("GET", f"{self.path}/events?version={version}", headers={"Cookie": self.cookie})
                 events = line.getresponse()
                 while part := events.read1(65536):
@@ -57,14 +62,21 @@ def seconds(arguments: list[str], viewers: int) -> float:
         folder = Path(temporary) / "study"
         command = [sys.executable, "-m", "steepest", "run", *arguments, "--out", str(folder), "--quiet"]
         run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        began = time.perf_counter()
         crowd, server = watch(folder, viewers) if viewers else ([], None)
         if run.wait() != 0:
             raise SystemExit("The study failed; run it alone to see why.")
         if server is not None:
+            spent, wall = cpu_seconds(server.pid), time.perf_counter() - began
             server.terminate()
             server.wait()
             told = sum(viewer.bytes for viewer in crowd)
-            print(f"    {len(crowd)} viewers were sent {told / 1e6:.1f} MB", flush=True)
+            share = 100 * spent / wall / (os.cpu_count() or 1)
+            print(
+                f"    {len(crowd)} viewers were sent {told / 1e6:.1f} MB; the server took {spent:.2f} s of CPU in "
+                f"{wall:.0f} s, {share:.1f} % of the machine",
+                flush=True,
+            )
         return store.read(folder).seconds
 
 

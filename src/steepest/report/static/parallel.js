@@ -1,6 +1,7 @@
 // Parallel coordinates on canvas: one line a trial, so many in a frame as it has time for, and ranges that the reader drags.
 
-const FRAME = 24; // milliseconds after which a frame has had too many lines
+const LINES = 11; // milliseconds for the lines of a frame
+const READ = { willReadFrequently: true }; // so that lines are painted when they are drawn, and not all at once later
 
 /** Axes: a place between 0 (bottom) and 1 (top) for every trial, and marks [place, text]. */
 function axesOf(task, trials) {
@@ -44,7 +45,7 @@ function numberAxis(key, title, trials, value, mayLog) {
 function parallel(figure, task, place, changed) {
   const box = figure.querySelector(".parallel");
   const canvas = box.querySelector("canvas");
-  const pen = canvas.getContext("2d");
+  const pen = canvas.getContext("2d", READ);
   const ranges = new Map(); // key of an axis → [low, high], places
   for (const part of (recall(`${place}.ranges`) ?? "").split("~").filter(Boolean)) {
     const [key, low, high] = part.split(":");
@@ -53,7 +54,9 @@ function parallel(figure, task, place, changed) {
   let [axes, trials, places, job, kept] = [[], [], [], 0, null];
   const backdrop = element("canvas"); // all trials, faintly: drawn once, and what is kept is drawn over it
   let backdropOf = ""; // what it was drawn from
-  let many = 150; // lines in a frame: more, or fewer, as frames turn out to be quick or slow
+  const names = element("canvas"); // the axes with all that is written on them, which takes longer than lines
+  let namesOf = "";
+  let many = 100; // lines at a time: more, or fewer, as they turn out to be quick or slow
 
   function* prepare(all) {
     trials = all;
@@ -63,7 +66,7 @@ function parallel(figure, task, place, changed) {
       places.push(Float32Array.from(all, axis.place));
       yield;
     }
-    backdropOf = "";
+    [backdropOf, namesOf] = ["", ""];
   }
 
   function passes(i) {
@@ -96,7 +99,7 @@ function parallel(figure, task, place, changed) {
     const f = frame();
     const ratio = devicePixelRatio || 1;
     if (canvas.width !== Math.round(f.width * ratio)) {
-      for (const each of [canvas, backdrop]) [each.width, each.height] = [Math.round(f.width * ratio), Math.round(f.height * ratio)];
+      for (const each of [canvas, backdrop, names]) [each.width, each.height] = [Math.round(f.width * ratio), Math.round(f.height * ratio)];
       canvas.style.setProperty("width", `${f.width}px`);
       canvas.style.setProperty("height", `${f.height}px`);
     }
@@ -108,16 +111,16 @@ function parallel(figure, task, place, changed) {
     const faint = translucent(isDark() ? "#7f8a96" : "#878f98", 0.05);
     const signature = `${f.width} ${ratio} ${isDark()} ${trials.length}`;
     const layers = [];
-    if (kept && backdropOf !== signature) layers.push({ onto: backdrop.getContext("2d"), lines: trials.map((_, i) => i), colour: () => faint, after: () => (backdropOf = signature) });
+    if (kept && backdropOf !== signature) layers.push({ onto: backdrop.getContext("2d", READ), lines: trials.map((_, i) => i), colour: () => faint, after: () => (backdropOf = signature) });
     const begun = () => kept && backdropOf === signature && pen.drawImage(backdrop, 0, 0, f.width, f.height);
-    layers.push({ onto: pen, lines: mine, colour: (i) => colours[trials[i].contender], before: begun, after: () => (drawAxes(f), (canvas.dataset.done = "yes")) });
+    layers.push({ onto: pen, lines: mine, colour: (i) => colours[trials[i].contender], before: begun, after: () => (drawAxes(f, ratio), (canvas.dataset.done = "yes")) });
     canvas.dataset.done = "no";
     lineByLine(layers, f, ratio);
   }
 
-  /** Draws layers of lines, a number of them in each frame; on paper all at once. */
+  /** Draws layers of lines, in each frame as many as there is time for; on paper all at once. */
   function lineByLine(layers, f, ratio) {
-    let [next, last] = [0, performance.now()];
+    let next = 0;
     const start = () => {
       const { onto, before } = layers[0];
       onto.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -126,12 +129,10 @@ function parallel(figure, task, place, changed) {
       onto.lineWidth = 1;
       onto.lineJoin = "bevel"; // of thin lines nobody sees the corners, and mitres take time
       before?.();
-      if (onto === pen) drawAxes(f);
+      if (onto === pen) drawAxes(f, ratio);
     };
     const some = () => {
-      const now = performance.now();
-      many = Math.round(Math.max(60, Math.min(2000, now - last > FRAME ? many * 0.6 : many * 1.25)));
-      last = now;
+      const began = performance.now();
       const { onto, lines, colour, after } = layers[0];
       if (!next) start();
       for (const stop = printing ? lines.length : Math.min(lines.length, next + many); next < stop; next++) {
@@ -140,6 +141,8 @@ function parallel(figure, task, place, changed) {
         for (let a = 0; a < axes.length; a++) onto.lineTo(across(a, f), up(places[a][lines[next]], f));
         onto.stroke();
       }
+      onto.getImageData(0, 0, 1, 1); // waits until they are painted
+      many = Math.max(20, Math.round(performance.now() - began > LINES ? many * 0.7 : Math.min(many * 1.3, many + 60)));
       if (next >= lines.length) {
         after();
         layers.shift();
@@ -153,33 +156,44 @@ function parallel(figure, task, place, changed) {
     else job = requestAnimationFrame(some);
   }
 
-  function drawAxes(f) {
+  function drawAxes(f, ratio) {
+    const signature = `${f.width} ${ratio} ${isDark()} ${root.lang}`;
+    if (namesOf !== signature) writeAxes(f, ratio);
+    namesOf = signature;
+    pen.drawImage(names, 0, 0, f.width, f.height);
+    pen.fillStyle = translucent(isDark() ? "#8ab4ff" : "#2456b8", 0.28);
+    axes.forEach((axis, a) => {
+      const range = ranges.get(axis.key);
+      if (range) pen.fillRect(across(a, f) - 8, up(range[1], f) - 2, 16, up(range[0], f) - up(range[1], f) + 4);
+    });
+  }
+
+  function writeAxes(f, ratio) {
+    const ink = names.getContext("2d", READ);
     const size = 11.5;
     const family = getComputedStyle(document.body).fontFamily;
+    ink.setTransform(ratio, 0, 0, ratio, 0, 0);
+    ink.clearRect(0, 0, f.width, f.height);
     axes.forEach((axis, a) => {
       const x = across(a, f);
-      pen.fillStyle = paint("--soft");
-      pen.fillRect(x - 0.5, f.top, 1, f.bottom - f.top);
-      pen.font = `600 ${size}px ${family}`;
-      pen.textAlign = a === 0 ? "end" : a === axes.length - 1 ? "start" : "center";
-      pen.fillText(axis.title, a === 0 ? x + 26 : a === axes.length - 1 ? x - 26 : x, 18, 150);
-      pen.font = `${size}px ${family}`;
-      pen.textAlign = a === 0 ? "end" : "start";
-      for (const [share, text] of axis.marks) label(a === 0 ? x - 8 : x + 6, up(share, f) + 4, text.length > 15 ? `${text.slice(0, 14)}…` : text);
-      const range = ranges.get(axis.key);
-      if (!range) return;
-      pen.fillStyle = translucent(isDark() ? "#8ab4ff" : "#2456b8", 0.28);
-      pen.fillRect(x - 8, up(range[1], f) - 2, 16, up(range[0], f) - up(range[1], f) + 4);
+      ink.fillStyle = paint("--soft");
+      ink.fillRect(x - 0.5, f.top, 1, f.bottom - f.top);
+      ink.font = `600 ${size}px ${family}`;
+      ink.textAlign = a === 0 ? "end" : a === axes.length - 1 ? "start" : "center";
+      ink.fillText(axis.title, a === 0 ? x + 26 : a === axes.length - 1 ? x - 26 : x, 18, 150);
+      ink.font = `${size}px ${family}`;
+      ink.textAlign = a === 0 ? "end" : "start";
+      for (const [share, text] of axis.marks) label(ink, a === 0 ? x - 8 : x + 6, up(share, f) + 4, text.length > 15 ? `${text.slice(0, 14)}…` : text);
     });
   }
 
   /** Text with a halo of the page's colour, so that lines behind it do not cross it out. */
-  function label(x, y, text) {
-    pen.lineWidth = 3;
-    pen.strokeStyle = paint("--page");
-    pen.strokeText(text, x, y);
-    pen.fillStyle = paint("--ink");
-    pen.fillText(text, x, y);
+  function label(ink, x, y, text) {
+    ink.lineWidth = 3;
+    ink.strokeStyle = paint("--page");
+    ink.strokeText(text, x, y);
+    ink.fillStyle = paint("--ink");
+    ink.fillText(text, x, y);
   }
 
   function release() {

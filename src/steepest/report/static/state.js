@@ -60,15 +60,22 @@ function press(group, button) {
   for (const other of group.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
 }
 
+const MOST_OPTIONS = 100; // beyond, a select gets its options when the reader turns to it: they cost time in every layout
+
 /** Gives a select its options [[value, label]], if they are not there yet; a choice that is gone falls to the first. */
 function offerOptions(figure, state, name, options) {
   const control = figure.querySelector(`[data-control=${name}]`);
-  const signature = JSON.stringify(options);
-  if (control.dataset.options !== signature) {
-    control.dataset.options = signature;
-    control.replaceChildren(...options.map(([value, label]) => element("option", { value }, label)));
-  }
   if (!options.some(([value]) => String(value) === state[name])) state[name] = String(options[0]?.[0] ?? "");
+  const fill = (some) => {
+    const signature = JSON.stringify(some);
+    if (control.dataset.options === signature) return;
+    control.dataset.options = signature;
+    control.replaceChildren(...some.map(([value, label]) => element("option", { value }, label)));
+    control.value = state[name];
+  };
+  const isShort = options.length <= MOST_OPTIONS;
+  control.onfocus = isShort ? null : () => fill(options);
+  fill(isShort || document.activeElement === control ? options : options.filter(([value], i) => i === 0 || String(value) === state[name]));
   control.value = state[name];
   control.closest("label").hidden = options.length < 2;
 }

@@ -1,7 +1,7 @@
 // Work in turns: every frame gets a few milliseconds of it, so that the page answers however large its study is.
 
 const MANY = 4000; // trials from which what a reader does is drawn in turns; below, there and then
-const TURN = 12; // milliseconds of work in a frame
+const TURN = 8; // milliseconds of work in a frame: what is begun is finished, and then the browser has to lay out and paint
 const waiting = new Map(); // who → work: a function, which may be a generator and pause by `yield`, or what is left of it
 const redraws = new Map(); // who → the function that draws it: called when theme, language or data change
 let nextTurn = 0;

@@ -14,6 +14,15 @@ import pytest
 from proofs import flaw, proof, pytest_addoption, pytest_runtest_logreport, pytest_sessionfinish  # noqa: F401
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m browser`, or `-m "oracles or proof"`, a file that names none of these marks is not even imported."""
+    marks = config.option.markexpr.split(" or ")
+    if collection_path.suffix != ".py" or not all(mark.isidentifier() for mark in marks):
+        return None
+    text = collection_path.read_text(encoding="utf-8")
+    return None if any(f"mark.{mark}" in text for mark in marks) else True
+
+
 @pytest.fixture(autouse=True)
 def uncompiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.node.get_closest_marker("compile") is None:

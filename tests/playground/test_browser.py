@@ -29,6 +29,7 @@ def opened(chromium, address):  # noqa: F811
         context = chromium.new_context(
             viewport={"width": width, "height": 900}, color_scheme=theme, offline=True, reduced_motion=motion
         )
+        context.set_default_timeout(120_000)
         contexts.append(context)
         shown = context.new_page()
         shown.on("console", lambda message: complaints.append(message.text))
@@ -90,7 +91,7 @@ def test_what_is_drawn_is_what_was_trained(opened):
 def test_it_plays_by_itself_and_stops_at_the_end(opened):
     shown = opened("#story=too-large", motion="no-preference")
     shown.select_option("#speed", "60")
-    shown.wait_for_selector("#play:has-text('Play')", timeout=20_000)
+    shown.wait_for_selector("#play:has-text('Play')")
     assert shown.input_value("#time") == "150"
 
 

@@ -64,6 +64,7 @@ def opened(chromium, reports):
 
     def open_report(name="default", width=1280, theme="light"):
         context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, offline=True)
+        context.set_default_timeout(120_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(f"console: {message.text}"))
@@ -82,7 +83,7 @@ def opened(chromium, reports):
 
 def until(page, condition):
     """Wait for a condition of the page; its content policy forbids playwright's own way of waiting."""
-    for _ in range(200):
+    for _ in range(2400):  # two minutes, on a machine that has much else to do
         with suppress(sync_api.Error):  # the page is being loaded
             if page.evaluate(condition):
                 return

@@ -42,7 +42,7 @@ class Running:
 
     def get(self, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
         """One request; the answer with its body as `.body`."""
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         line.putrequest(method, path, skip_host="Host" in headers, skip_accept_encoding=True)
         for name, value in headers.items():
             line.putheader(name.replace("_", "-"), value)

@@ -37,6 +37,7 @@ def visit(chromium, serve):  # noqa: F811
         context = chromium.new_context(
             viewport={"width": width, "height": 900}, color_scheme=theme, locale=language, reduced_motion="reduce"
         )
+        context.set_default_timeout(120_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(f"console: {message.text}"))

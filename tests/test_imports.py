@@ -31,10 +31,10 @@ MAY = {
     "playground": BASE | {"files", "optim", "report"},
     "why": BASE | {"files", "tasks", "engine", "study", "verdict", "report", "reading"},
     "articles": BASE | {"files", "optim", "tasks", "engine", "study", "verdict", "report", "reading", "api", "why"},
-    "commands": BASE | {"articles", "why"},
+    "commands": BASE | {"articles", "report", "verdict", "why"},
     "doctor": BASE | {"engine", "optim", "study", "tasks"},
-    "pages": BASE,
-    "showing": BASE | {"playground", "reading", "report"},
+    "pages": BASE | {"verdict"},
+    "showing": BASE | {"playground", "reading", "report", "serving"},
     "cli": BASE
     | {"commands", "files", "showing", "api", "reading", "pages", "doctor", "study", "tasks", "report", "serving"},
     "__init__": {"api", "errors", "tasks"},

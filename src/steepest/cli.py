@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from steepest import __version__, commands, showing
-from steepest.errors import BadInput, BadSetting, DataUnavailable, Interrupted, SteepestError, StudyFolderError
+from steepest.errors import BadInput, BadSetting, DataUnavailable, Interrupted, SteepestError
 from steepest.language import VARIABLE, Language
 from steepest.showing import study_folder as _folder
 
@@ -363,21 +363,16 @@ def export(
     lang: Lang = "en",
 ) -> None:
     """Give the study away: every trial as CSV, Parquet or TensorBoard events, the ranking, or all that is shown."""
-    from steepest.files import write_bytes
     from steepest.reading import StudyReader
 
     study = StudyReader(_folder(folder))
-    if format in ("parquet", "tensorboard"):
-        if out is None:
-            raise BadSetting(f"{format} is not text for a terminal: name where it goes with --out.")
-        print(study.write_export(format, out))
+    if out is not None:
+        print(study.write_export(format, out, lang))
         return
+    if format in ("parquet", "tensorboard"):
+        raise BadSetting(f"{format} is not text for a terminal: name where it goes with --out.")
     content = study.export(format, lang)
-    if out is None:
-        print(content, end="" if content.endswith("\n") else "\n")
-    else:
-        _writable(lambda: write_bytes(out, content.encode()), out)
-        print(out)
+    print(content, end="" if content.endswith("\n") else "\n")
 
 
 @app.command
@@ -588,13 +583,6 @@ def _own(
     lines = (f"{data}:", *(f"  {note.of(lang)}" for note in own_files.told(ref)), "")
     print("\n".join(lines), file=sys.stderr if json else sys.stdout, flush=True)
     return (ref,)
-
-
-def _writable(write: Any, path: Path) -> None:
-    try:
-        write()
-    except OSError as error:
-        raise StudyFolderError(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 def _command_line() -> str:

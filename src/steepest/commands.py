@@ -12,7 +12,12 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from steepest.errors import BadInput
-from steepest.language import Language
+from steepest.language import VARIABLE, Language, Text
+from steepest.report.rounding import one_line
+from steepest.verdict.terms import term
+
+Lang = Annotated[Language, Parameter(env_var=VARIABLE, help="The language of what is printed: en or zh.")]
+COLON = Text(": ", "：")
 
 
 def register(app: App) -> None:
@@ -26,7 +31,7 @@ def why(
     *,
     trials: Annotated[int, Parameter(help="Trials of each optimizer to look into; rules ask for three.")] = 3,
     out: Annotated[Path | None, Parameter(help="The page with the curves (why.html in the study folder).")] = None,
-    lang: Annotated[Language, Parameter(help="The language of the sentences: en or zh.")] = "en",
+    lang: Lang = "en",
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress.")] = False,
     json: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of words.")] = False,
 ) -> None:
@@ -41,8 +46,10 @@ def why(
 
     if trials < 1:
         raise BadInput(f"{trials} trials cannot be looked into: take at least 1, and 3 for a reason to be given.")
-    study = looking.look_into(folder, seeds=trials, tell=lambda words: None if quiet else print(words, file=sys.stderr))
-    path = looking.write(study, out)
+    study = looking.look_into(
+        folder, seeds=trials, tell=lambda words: None if quiet else print(words.of(lang), file=sys.stderr)
+    )
+    path = looking.write(study, out, lang)
     found = looking.reasons(study)
     if json:
         rows = [
@@ -53,9 +60,10 @@ def why(
         print(jsonlib.dumps({"reasons": rows, "page": str(path)}, indent=2, ensure_ascii=False, allow_nan=False))
         return
     for task, claims in found:
-        print(f"{task.task.title}:")
-        print("\n".join(f"  - {c.says.of(lang)}" for c in claims) or "  Nothing that the rules could be sure of.")
-    print(f"\nThe curves: {path}")
+        print(one_line(term(task.task.title).of(lang)) + COLON.of(lang))
+        sentences = [one_line(c.says.of(lang)) for c in claims]
+        print("\n".join(f"  - {sentence}" for sentence in sentences) or f"  {looking.NOTHING_SURE.of(lang)}")
+    print(f"\n{Text('The curves: ', '曲线：').of(lang)}{path}")
 
 
 def claims(
@@ -65,10 +73,12 @@ def claims(
     list_only: Annotated[bool, Parameter(name="--list", negative="", help="Only say what is claimed.")] = False,
     report: Annotated[Path | None, Parameter(help="The chapter (claims.md beside the studies).")] = None,
     workers: Annotated[int | None, Parameter(help="Worker processes of one thread each (one a core).")] = None,
+    lang: Lang = "en",
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress.")] = False,
     json: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of words.")] = False,
 ) -> None:
     """Put the articles' claims on trial: run the studies they need, judge each by what was stated beforehand."""
+    from steepest.articles.chinese import WORDS, claim_of, stated_of
     from steepest.articles.hypotheses import HYPOTHESES
 
     if list_only:
@@ -76,8 +86,12 @@ def claims(
         if json:
             print(jsonlib.dumps(rows, indent=2, ensure_ascii=False))
         else:
-            print("\n\n".join(f"{h.key}: {h.claim}\n  {h.stated}" for h in HYPOTHESES))
+            print(
+                "\n\n".join(f"{h.key}{COLON.of(lang)}{claim_of(h, lang)}\n  {stated_of(h, lang)}" for h in HYPOTHESES)
+            )
         return
+    from rich.cells import cell_len
+
     from steepest.articles import chapter, run, second
 
     for sentence in run.run(out, budget, workers, quiet):
@@ -88,5 +102,6 @@ def claims(
     if json:
         print(jsonlib.dumps(chapter.to_json(found, second.stored(out)), indent=2, ensure_ascii=False, allow_nan=False))
     else:
-        print("\n".join(f"{trial.word:14}{trial.hypothesis.claim}" for trial in found))
-        print(f"\nWith figures and pictures: {page}")
+        outcomes = [(WORDS[trial.word].of(lang), claim_of(trial.hypothesis, lang)) for trial in found]
+        print("\n".join(f"{word}{' ' * (14 - cell_len(word))}{claim}" for word, claim in outcomes))
+        print(f"\n{Text('With figures and pictures: ', '附数字和图（英文）：').of(lang)}{page}")

@@ -6,6 +6,7 @@ they cannot tell different numbers.
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,15 @@ from typing import Any, Literal, get_args
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+
+VARIABLE = "STEEPEST_LANG"
+"""The variable of the environment that says which language to begin with."""
+
+
+def preferred() -> Language:
+    """The language that STEEPEST_LANG names; English where it names none that is known."""
+    return "zh" if os.environ.get(VARIABLE) == "zh" else "en"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,89 +2,149 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
+
+from steepest.language import Language
+from steepest.verdict.terms import term
 
 Page = Mapping[str, Any]
+Words = TypeVar("Words", str, tuple[str, ...])
 WIDTH = 100
 
 
-def optimizer(page: Page) -> str:
+def optimizer(page: Page, language: Language = "en") -> str:
     """All about one optimizer: formula, hyperparameters, source, and how frameworks differ."""
-    paper = page["paper"]
-    batch = page["batch_size"]
+    paper, batch = page["paper"], page["batch_size"]
+    of, say = partial(_of, language), partial(_say, language)
     rows = [
-        (row["symbol"], row["name"], _number(row["value"]), row["allowed"], row["meaning"])
+        (row["symbol"], row["name"], _number(row["value"]), of(row, "allowed"), of(row, "meaning"))
         for row in page["hyperparameters"]
     ]
+    head = ("", *say(("name", "value", "allowed", "meaning"), ("名称", "值", "允许", "含义")))
+    centre, default = _number(page["rate"]["centre"]), _number(page["rate"]["default"])
+    examples = say("all examples", "全部样本") if batch == "full" else say(f"{batch} example(s)", f"{batch} 个样本")
     parts = [
-        f"{page['title']}  ({page['name']})",
-        _wrap(page["summary"]),
-        _indent(page["formula"].replace(" ;  ", "\n")),
-        "Hyperparameters\n" + _table(("", "name", "value", "allowed", "meaning"), rows),
+        f"{of(page, 'title')}  ({page['name']})",
+        _wrap(of(page, "summary")),
+        _indent(of(page, "formula").replace(" ;  ", "\n")),
+        say("Hyperparameters", "超参数") + "\n" + _table(head, rows),
         _wrap(
-            f"Search: rates over four decades around {_number(page['rate']['centre'])}; "
-            f"the library's own rate is {_number(page['rate']['default'])}."
+            say(
+                f"Search: rates over four decades around {centre}; the library's own rate is {default}.",
+                f"搜索：以 {centre} 为中心、跨四个数量级的学习率；库自己的默认学习率是 {default}。",
+            )
         ),
-        _wrap(_memory(page["state"], page["scope"])),
-        _wrap(f"Batch: {'all examples' if batch == 'full' else f'{batch} example(s)'} a step.") if batch else "",
-        "Elsewhere\n" + _departures(page["departures"]),
-        "Code to paste\n" + _indent(page["code"]),
-        _wrap(f"Source: {paper['authors']}, “{paper['title']}”, {paper['year']}."),
+        _wrap(_memory(page["state"], page["scope"], language)),
+        _wrap(say(f"Batch: {examples} a step.", f"批：每步 {examples}。")) if batch else "",
+        say("Elsewhere", "在其他框架中") + "\n" + _departures(page["departures"], language)
+        if page["departures"]
+        else "",
+        say("Code to paste", "可直接粘贴的代码") + "\n" + _indent(page["code"]),
+        _wrap(
+            say(
+                f"Source: {paper['authors']}, “{paper['title']}”, {paper['year']}.",
+                f"出处：{paper['authors']}，“{paper['title']}”，{paper['year']}。",
+            )
+        ),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _memory(state: Sequence[str], scope: str) -> str:
+def _memory(state: Sequence[str], scope: str, language: Language) -> str:
     """What an optimizer keeps between steps. A rule that looks further than an element may keep sums, too."""
-    names = ", ".join(state)
+    names, names_zh = ", ".join(state), "、".join(state)
     if not state:
-        return "Memory: nothing besides weight and gradient."
+        return _say(language, "Memory: nothing besides weight and gradient.", "内存：除权重和梯度外，什么也不存。")
     if scope != "element":
-        return f"Memory: {names}, besides weight and gradient; how much follows from the shapes of the parameters."
-    return (
-        f"Memory: {len(state)} number{'s' if len(state) > 1 else ''} a parameter besides weight and gradient ({names})."
+        return _say(
+            language,
+            f"Memory: {names}, besides weight and gradient; how much follows from the shapes of the parameters.",
+            f"内存：除权重和梯度外，还有 {names_zh}；多少取决于参数的形状。",
+        )
+    return _say(
+        language,
+        f"Memory: {len(state)} number{'s' if len(state) > 1 else ''} a parameter besides weight and gradient "
+        f"({names}).",
+        f"内存：除权重和梯度外，每个参数 {len(state)} 个数（{names_zh}）。",
     )
 
 
-def _departures(departures: Iterable[Page]) -> str:
+def _departures(departures: Iterable[Page], language: Language) -> str:
     lines = []
     for item in departures:
         settings = item["settings"]
         remedy = " ".join(f"{key}={_number(value)}" for key, value in settings.items()) if settings else ""
-        lines.append(f"  {item['framework']}: {item['how']}." + (f" Here: {remedy}" if remedy else ""))
-    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="    ") for line in lines)
+        if language == "zh":
+            framework = "文章" if item["framework"] == "the article" else item["framework"]
+            lines.append(f"  {framework}：{item['how_zh']}。" + (f"在这里：{remedy}" if remedy else ""))
+        else:
+            lines.append(f"  {item['framework']}: {item['how']}." + (f" Here: {remedy}" if remedy else ""))
+    return "\n".join(wrapped(line, WIDTH, "    ") for line in lines)
 
 
-def optimizers(rows: Sequence[Page]) -> str:
+def optimizers(rows: Sequence[Page], language: Language = "en") -> str:
+    say = partial(_say, language)
     table = _table(
-        ("name", "what it is", "what it does"),
-        [(row["name"], row["title"], row["summary"]) for row in rows],
+        say(("name", "what it is", "what it does"), ("名称", "是什么", "做什么")),
+        [(row["name"], _of(language, row, "title"), _of(language, row, "summary")) for row in rows],
         wrap_last=True,
     )
-    return f"{table}\n\nFormula, defaults, source and more about one: steepest show {rows[0]['name']}"
+    more = say("Formula, defaults, source and more about one:", "某一个的公式、默认值、出处等：")
+    return f"{table}\n\n{more} steepest show {rows[0]['name']}" + say("", " --lang zh")
 
 
-def task(page: Page) -> str:
+def task(page: Page, language: Language = "en") -> str:
     """All about one built-in task."""
-    lines = [f"{page['title']}  ({page['name']})", _wrap(page["summary"])]
-    facts = [(key, _number(value)) for key, value in page.items() if key not in ("title", "name", "summary")]
-    return "\n\n".join([*lines, _table(("", ""), [row for row in facts if row[1]], head=False)])
+    title = term(page["title"]).of(language)
+    lines = [f"{title}  ({page['name']})", _wrap(_of(language, page, "summary"))]
+    shown = ("title", "name", "summary", "summary_zh")
+    facts = {key: value for key, value in page.items() if key not in shown and not key.endswith("_zh")}
+    if language == "zh":
+        horizon = f"{_number(page['epochs'])} 轮，批大小 {page['batch_size']}"
+        facts |= {"kind": _KINDS[page["kind"]], "source": page["source_zh"], "horizon": horizon}
+    rows = [(_say(language, key, _FACTS.get(key, key)), _number(value)) for key, value in facts.items()]
+    return "\n\n".join([*lines, _table(("", ""), [row for row in rows if row[1]], head=False)])
 
 
-def tasks(rows: Sequence[Page]) -> str:
+_KINDS = {"images": "图像", "tables": "表格", "texts": "文本", "series": "序列", "analytic": "解析函数"}
+_FACTS = {
+    "kind": "类别", "data": "数据", "source": "来源", "batch_size": "批大小", "epochs": "轮数", "horizon": "训练长度",
+    "target": "应达水平", "suites": "所属任务组",
+}  # fmt: skip
+"""The Chinese of the catalogue's own words for tasks."""
+
+
+def tasks(rows: Sequence[Page], language: Language = "en") -> str:
     """The built-in tasks, kind by kind, and the suites."""
-    cells = [(row["name"], row["title"], _number(row["target"])) for row in rows]
-    lines = _table(("name", "what it is", "level to reach"), cells).splitlines()
-    by_kind = [f"{lines[0]}"]
+    say = partial(_say, language)
+    cells = [(row["name"], term(row["title"]).of(language), _number(row["target"])) for row in rows]
+    head = say(("name", "what it is", "level to reach"), ("名称", "是什么", "应达水平"))
+    lines = _table(head, cells).splitlines()
+    by_kind = [lines[0]]
     for kind in dict.fromkeys(row["kind"] for row in rows):
-        by_kind += ["", f"{kind}", *(line for line, row in zip(lines[1:], rows, strict=True) if row["kind"] == kind)]
+        own = [line for line, row in zip(lines[1:], rows, strict=True) if row["kind"] == kind]
+        by_kind += ["", say(kind, _KINDS[kind]), *own]
     names = {suite: [row["name"] for row in rows if suite in row["suites"]] for row in rows for suite in row["suites"]}
-    suites = _table(("suite", "its tasks"), [(suite, ", ".join(names[suite])) for suite in names], wrap_last=True)
-    return "\n".join(by_kind) + (
-        f"\n\n{suites}\n\nAll about one: steepest show {rows[0]['name']}. A suite: steepest run --suite smoke."
-        "\nYour own: a Python file that defines `task`; see docs/own-task.md."
+    suites = _table(
+        say(("suite", "its tasks"), ("任务组", "所含任务")),
+        [(suite, ", ".join(names[suite])) for suite in names],
+        wrap_last=True,
+    )
+    first = rows[0]["name"]
+    return (
+        "\n".join(by_kind)
+        + f"\n\n{suites}\n\n"
+        + say(
+            f"All about one: steepest show {first}. A suite: steepest run --suite smoke.\n"
+            "Your own: a Python file that defines `task`; see docs/own-task.md.",
+            f"某一个的详情：steepest show {first} --lang zh。运行一组：steepest run --suite smoke。\n"
+            "您自己的任务：一个定义 `task` 的 Python 文件，见 docs/own-task.md。",
+        )
     )
 
 
@@ -138,29 +198,45 @@ def _short(value: float | None) -> str:
     return "not finite" if value is None else f"{value:.4g}"
 
 
-def plan(forecast: Page) -> str:
+def plan(forecast: Page, language: Language = "en") -> str:
     """What a run would do, and for how long."""
-    protocol = forecast["protocol"]
-    facts = {fact["name"]: fact for fact in forecast["facts"]}
+    protocol, bounded = forecast["protocol"], forecast["protocol"]["until_sure"]
+    contenders, on = len({run["contender"] for run in forecast["runs"]}), len(forecast["facts"])
     rows = [
         (run["task"], run["contender"], run["engine"], str(run["batch_size"]), str(run["steps"]))
         for run in forecast["runs"]
     ]
-    words = [
-        f"{forecast['trials']:,} trials: {protocol['rates']} rates in the grid"
-        f"{' and ' + str(protocol['extra_rates']) + ' more around the best' if protocol['extra_rates'] else ''}, "
-        f"each on {'at most ' if protocol['until_sure'] else ''}{protocol['seeds']} seeds, "
-        f"for {len({run['contender'] for run in forecast['runs']})} contenders on "
-        f"{len(facts)} task{'s' if len(facts) > 1 else ''}.",
-        f"It would take {'at most ' if protocol['until_sure'] else ''}about {_duration(forecast['seconds'])}.",
-        *(sentence for sentence in forecast["given_up"]),
-    ]
+    if language == "zh":
+        more = f"，最佳附近再加 {protocol['extra_rates']} 个" if protocol["extra_rates"] else ""
+        words = [
+            f"共 {forecast['trials']:,} 次训练：网格中 {protocol['rates']} 个学习率{more}，每个"
+            f"{'至多 ' if bounded else ' '}{protocol['seeds']} 个种子，{contenders} 个参赛者，{on} 个任务。",
+            f"{'至多' if bounded else ''}约需 {_duration(forecast['seconds'], language)}。",
+            *forecast["given_up_zh"],
+        ]
+    else:
+        more = f" and {protocol['extra_rates']} more around the best" if protocol["extra_rates"] else ""
+        words = [
+            f"{forecast['trials']:,} trials: {protocol['rates']} rates in the grid{more}, "
+            f"each on {'at most ' if bounded else ''}{protocol['seeds']} seeds, "
+            f"for {contenders} contenders on {on} task{'s' if on > 1 else ''}.",
+            f"It would take {'at most ' if bounded else ''}about {_duration(forecast['seconds'], language)}.",
+            *forecast["given_up"],
+        ]
     if forecast["resolution"] is not None:
         words.append(
-            "The smallest difference that it can tell from luck is "
-            f"{forecast['resolution']:.2g} times the scatter (standard deviation) of an optimizer's replicates."
+            _say(
+                language,
+                "The smallest difference that it can tell from luck is "
+                f"{forecast['resolution']:.2g} times the scatter (standard deviation) of an optimizer's replicates.",
+                "它能与运气区分开的最小差异，是一个优化器各次重复的离散程度（标准差）的 "
+                f"{forecast['resolution']:.2g} 倍。",
+            )
         )
-    return _table(("task", "contender", "engine", "batch", "steps"), rows) + "\n\n" + _wrap(" ".join(words))
+    head = _say(
+        language, ("task", "contender", "engine", "batch", "steps"), ("任务", "参赛者", "引擎", "批大小", "步数")
+    )
+    return _table(head, rows) + "\n\n" + _wrap(("" if language == "zh" else " ").join(words))
 
 
 def doctor(findings: Page) -> str:
@@ -180,19 +256,50 @@ def doctor(findings: Page) -> str:
 def _table(head_row: Sequence[str], rows: Sequence[Sequence[str]], head: bool = True, wrap_last: bool = False) -> str:
     """Aligned columns, two spaces apart; the last column may wrap at the page's width."""
     cells = [list(map(str, row)) for row in rows]
-    widths = [max(len(row[i]) for row in [list(head_row), *cells]) for i in range(len(head_row))]
+    widths = [max(width_of(row[i]) for row in [list(head_row), *cells]) for i in range(len(head_row))]
     offset = sum(widths[:-1]) + 2 * (len(widths) - 1) + 2
     lines = []
     for row in [list(head_row), *cells] if head else cells:
-        line = "  " + "  ".join(cell.ljust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True))
-        last = textwrap.wrap(row[-1], max(20, WIDTH - offset)) if wrap_last else [row[-1]]
+        line = "  " + "  ".join(
+            cell + " " * (width - width_of(cell)) for cell, width in zip(row[:-1], widths[:-1], strict=True)
+        )
+        last = wrapped(row[-1], max(20, WIDTH - offset)).split("\n") if wrap_last else [row[-1]]
         lines.append(f"{line}  {last[0] if last else ''}".rstrip())
         lines += [" " * offset + rest for rest in last[1:]]
     return "\n".join(lines)
 
 
+def _of(language: Language, page: Page, key: str) -> str:
+    """What stands under a key, or under the same in Chinese where there is one."""
+    return page.get(f"{key}_zh", page[key]) if language == "zh" else page[key]
+
+
+def _say(language: Language, english: Words, chinese: Words) -> Words:
+    return chinese if language == "zh" else english
+
+
+def width_of(text: str) -> int:
+    """How wide a text is in a terminal: an ideograph takes two cells."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def wrapped(words: str, wide: int, indent: str = "") -> str:
+    """Lines of at most so many cells. Chinese breaks after any character, but not before a closing mark."""
+    if width_of(words) == len(words):
+        return textwrap.fill(words, wide, subsequent_indent=indent)
+    pieces: list[str] = re.findall(r"[^\S\n]*(?:[\u3000-\uffef]|[^\s\u3000-\uffef]+)[，。；：、！？）”]*", words)
+    lines, line = [], ""
+    for piece in pieces:
+        if line and width_of(line + piece) > wide:
+            lines.append(line)
+            line = indent + piece.lstrip()
+        else:
+            line += piece
+    return "\n".join([*lines, line])
+
+
 def _wrap(words: str) -> str:
-    return textwrap.fill(words, WIDTH)
+    return wrapped(words, WIDTH)
 
 
 def _indent(words: str) -> str:
@@ -213,7 +320,9 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-def _duration(seconds: float) -> str:
+def _duration(seconds: float, language: Language) -> str:
     if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        return f"{seconds:.0f} " + _say(language, "s", "秒")
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} " + _say(language, "min", "分钟")
+    return f"{seconds / 3600:.1f} " + _say(language, "h", "小时")

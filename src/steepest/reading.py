@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from steepest.errors import BadTable, StudyFolderError
 from steepest.files import read_probes, write_bytes
-from steepest.language import Language
+from steepest.language import Language, preferred
 from steepest.report import events, export, frames, html, notebook, text
 from steepest.report.plot import Plots
 from steepest.report.trials import trials
@@ -22,11 +22,16 @@ from steepest.verdict.nouns import Verdict
 
 
 class StudyReader:
-    """What a study folder says, read when first asked for. `margin` replaces each metric's own practical margin."""
+    """What a study folder says, read when first asked for. `margin` replaces each metric's own practical margin.
+
+    `language` is that of its words and figures, "en" or "zh" (`study.language = "zh"`): the variable STEEPEST_LANG of
+    the environment says which it begins with.
+    """
 
     def __init__(self, folder: Path | str, margin: float | None = None) -> None:
         self.folder = Path(folder)
         self.margin = margin
+        self.language: Language = preferred()
 
     @cached_property
     def record(self) -> StudyRecord:
@@ -53,22 +58,27 @@ class StudyReader:
         """All that text and page show: rounded, with units, ready for JSON."""
         return view(self.record, self.verdict, self.traces, self.probes)
 
-    def text(self, language: Language = "en") -> str:
+    def text(self, language: Language | None = None) -> str:
         """The verdict in words and tables, in colour where standard output is a terminal that wants it."""
-        return text.text(self.view, text.wants_colour(sys.stdout), language)
+        return text.text(self.view, text.wants_colour(sys.stdout), language or self.language)
 
-    def export(self, form: str) -> str:
-        """The study as "csv" (a row a trial), "ranking-csv", "json" (the view) or "latex" (the ranking)."""
-        return export.export(form, self.record, self.view)
+    def export(self, form: str, language: Language | None = None) -> str:
+        """The study as "csv" (a row a trial), "ranking-csv", "json" (the view) or "latex" (the ranking).
 
-    def write_export(self, form: str, path: Path) -> Path:
-        """The study as a "parquet" file with a row a trial, or as a folder of "tensorboard" events. Raises BadSetting
-        where a library is missing, and StudyFolderError where nothing can be written there."""
+        language: of the words in the LaTeX table; that of the study if left out.
+        """
+        return export.export(form, self.record, self.view, language or self.language)
+
+    def write_export(self, form: str, path: Path, language: Language | None = None) -> Path:
+        """The study as a "parquet" file with a row a trial, as a folder of "tensorboard" events, or as a file in a form
+        of `export`. Raises BadSetting where a library is missing, StudyFolderError where nothing can be written."""
         try:
             if form == "tensorboard":
                 events.write_events(self.record, self.traces, path)
             else:
-                write_bytes(path, frames.parquet(self.record))
+                write_bytes(
+                    path, frames.parquet(self.record) if form == "parquet" else self.export(form, language).encode()
+                )
         except OSError as error:
             raise StudyFolderError(f"{path} cannot be written: {error.strerror or error}.") from None
         return path
@@ -79,20 +89,21 @@ class StudyReader:
 
     @property
     def plot(self) -> Plots:
-        """Figures of matplotlib: `study.plot.rates()`, `.curves()`, `.ranking()`, `.best_of_k()`."""
-        return Plots(self.view)
+        """Figures of matplotlib: `study.plot.rates()`, `.curves()`, `.forest()`, `.ranking()`, `.best_of_k()` and
+        `.probes()`."""
+        return Plots(self.view, self.language)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the verdict and the ranking."""
-        return notebook.notebook(self.view)
+        return notebook.notebook(self.view, self.language)
 
-    def write_report(self, path: Path | None = None, language: Language = "en") -> Path:
+    def write_report(self, path: Path | None = None, language: Language | None = None) -> Path:
         """Write the report, by default into the study folder, and say where it is. Raises StudyFolderError.
 
-        language: what it opens in; a switch on the page shows the other.
+        language: what it opens in, that of the study if left out; a switch on the page shows the other.
         """
         path = self.folder / "report.html" if path is None else path
-        content = html.html(self.view, trials(self.record, self.traces), language).encode()
+        content = html.html(self.view, trials(self.record, self.traces), language or self.language).encode()
         try:
             write_bytes(path, content)
         except OSError as error:
@@ -101,7 +112,9 @@ class StudyReader:
 
     def with_margin(self, margin: float | None) -> Self:
         """The same study, judged with another practical margin."""
-        return type(self)(self.folder, margin)
+        judged = type(self)(self.folder, margin)
+        judged.language = self.language
+        return judged
 
 
 def judge_table(

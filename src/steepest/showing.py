@@ -10,9 +10,9 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from steepest.errors import BadSetting, StudyFolderError
-from steepest.language import Language
+from steepest.language import VARIABLE, Language
 
-Lang = Annotated[Language, Parameter(help="The language: en or zh.")]
+Lang = Annotated[Language, Parameter(env_var=VARIABLE, help="The language: en or zh.")]
 
 
 def register(app: App) -> None:
@@ -31,13 +31,13 @@ def watch(
     """Watch a study in the terminal: how far it is, and every optimizer's curve, until it is finished."""
     from rich.console import Console
 
-    from steepest.reading import StudyReader
     from steepest.report import watching
+    from steepest.serving.following import Follower
 
     if not every >= 0.1:
         raise BadSetting(f"--every is {every:g}; it must be at least 0.1 s, so that looking costs the study nothing.")
     place = study_folder(folder)
-    watching.watch(lambda: StudyReader(place).view, Console(highlight=False, markup=False), every, lang, once)
+    watching.watch(Follower(place), Console(highlight=False, markup=False), every, lang, once)
 
 
 def playground(

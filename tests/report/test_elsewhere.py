@@ -57,7 +57,7 @@ def test_a_notebook_shows_the_verdict_and_the_ranking():
 def test_hostile_names_are_text_in_a_notebook():
     shown = read(notebook(view(*hostile_study())))
     assert {tag for tag, *_ in shown.found} == {"div", "p", "strong", "table", "tr", "th", "td"}
-    assert {name for _, *names in shown.found for name in names} <= {"style", "class"}
+    assert {name for _, *names in shown.found for name in names} <= {"style", "class", "lang"}
     assert HOSTILE[0] in shown.text
 
 
@@ -219,7 +219,7 @@ def study(tmp_path_factory):
 def test_a_study_shows_itself_in_all_these_ways(study, tmp_path, capsys):
     pytest.importorskip("pandas")
     assert len(study.to_pandas()) == 8
-    assert study._repr_html_().startswith('<div class="steepest"><p')
+    assert study._repr_html_().startswith('<div class="steepest" lang="en"><p')
     main(["watch", str(study.folder), "--once"])
     assert "8 of 8 trials" in capsys.readouterr().out
     main(["export", str(study.folder), "--to", "parquet", "--out", str(tmp_path / "trials.parquet")])

@@ -94,10 +94,10 @@ def test_the_latex_table_is_one_booktabs_table_per_task():
 def test_latex_shows_hostile_names_and_runs_none_of_them():
     escaped = escape_latex(HOSTILE[7])
     assert escaped == (
-        r"\textless{}/script\textgreater{}\textless{}!-- \{\{ 7*7 \}\} \&amp; "
+        r"\textless{}/script\textgreater{}\textless{}!-{}- \{\{ 7*7 \}\} \&amp; "
         r"\textbackslash{}input\{x\} \$1\textasciicircum{}2\_3\% \#\textasciitilde{}"
     )
-    text = latex(view(*hostile_study()))
+    _, text = latex(view(*hostile_study())).split("\n", 1)  # what the table needs is a comment
     assert escaped in text
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
     assert set(re.findall(r"\\[a-zA-Z]+", text)) <= {

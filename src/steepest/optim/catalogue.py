@@ -12,6 +12,7 @@ from typing import Any
 
 from steepest.errors import BadSetting, UnknownName
 from steepest.optim import (
+    chinese,
     rows_adam,
     rows_adaptive,
     rows_descent,
@@ -22,6 +23,7 @@ from steepest.optim import (
     rows_signs,
     rows_twice,
 )
+from steepest.optim.chinese_details import DEPARTURES, MEANINGS
 from steepest.optim.entry import Entry
 from steepest.optim.rule import SECOND_OBSTACLE, Rule, check_settings, describe_hyperparameters, hyperparameters
 from steepest.optim.schedules import listens
@@ -118,13 +120,25 @@ def fleet_obstacle(rule: type[Rule] | None, schedule: str) -> str:
 
 
 def describe(item: Entry) -> dict[str, Any]:
-    """Everything the catalogue knows about an entry, ready for JSON."""
+    """Everything the catalogue knows about an entry, ready for JSON; under keys that end in `_zh` in Chinese."""
     here = settings_of(item)
+    settings = [
+        {
+            **row,
+            "allowed_zh": chinese.allowed(row["allowed"]),
+            "meaning_zh": MEANINGS.get(row["meaning"], row["meaning"]),
+            "value": here[row["name"]],
+        }
+        for row in describe_hyperparameters(item.rule)
+    ]
     return {
         "name": item.name,
         "title": item.title,
+        "title_zh": chinese.title(item.title),
         "summary": item.summary,
+        "summary_zh": chinese.summary(item.summary),
         "formula": item.formula,
+        "formula_zh": chinese.formula(item.formula),
         "rule": item.rule.__name__,
         "rule_formula": item.rule.__doc__,
         "paper": asdict(item.paper),
@@ -132,6 +146,6 @@ def describe(item: Entry) -> dict[str, Any]:
         "state": list(item.rule.state),
         "batch_size": item.batch_size,
         "rate": {"default": item.rate, "centre": item.centre},
-        "hyperparameters": [{**row, "value": here[row["name"]]} for row in describe_hyperparameters(item.rule)],
-        "departures": [asdict(departure) for departure in item.departures],
+        "hyperparameters": settings,
+        "departures": [{**asdict(each), "how_zh": DEPARTURES.get(each.how, each.how)} for each in item.departures],
     }

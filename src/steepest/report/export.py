@@ -10,18 +10,22 @@ import csv
 import io
 import json as encoder
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from steepest.errors import UnknownName
+from steepest.language import Language
 from steepest.types import Result, StudyRecord, field_names
 
 
-def export(form: str, study: StudyRecord, view: Mapping[str, Any]) -> str:
-    """The study in one of FORMS. Raises UnknownName for another."""
+def export(form: str, study: StudyRecord, view: Mapping[str, Any], language: Language = "en") -> str:
+    """The study in one of FORMS; `language` is that of the words in a LaTeX table. Raises UnknownName for another."""
     if form not in FORMS:
         raise UnknownName.among("export format", form, FORMS)
-    return trials_csv(study) if form == "csv" else _OF_VIEW[form](view)
+    if form == "csv":
+        return trials_csv(study)
+    return latex(view, language) if form == "latex" else _OF_VIEW[form](view)
 
 
 def trials_csv(study: StudyRecord) -> str:
@@ -57,18 +61,24 @@ def json(view: Mapping[str, Any]) -> str:
     return encoder.dumps(view, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
 
 
-def latex(view: Mapping[str, Any]) -> str:
-    """One booktabs table per task: \\usepackage{booktabs}. Bold marks the best and what ties with it."""
-    return "\n".join(_latex_task(view, task) for task in view["tasks"])
+def latex(view: Mapping[str, Any], language: Language = "en") -> str:
+    """One booktabs table per task: \\usepackage{booktabs}; in Chinese \\usepackage{ctex} as well, as its first line
+    says. Bold marks the best and what ties with it."""
+    tables = "\n".join(_latex_task(view, task, language) for task in view["tasks"])
+    needs = r"\usepackage{booktabs}" + (r", \usepackage{ctex}" if language == "zh" else "")
+    engine = (
+        "" if tables.isascii() else "; for names beyond Latin letters, XeLaTeX or LuaLaTeX with a font that has them"
+    )
+    if language == "zh":
+        engine = "；用 XeLaTeX 或 LuaLaTeX 编译"
+    return f"% {needs}{engine}\n{tables}"
 
 
-def _latex_task(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
-    unit = f" ({task['unit']})" if task["unit"] else ""
-    interval = f"{100 * view['study']['confidence']:g} % intervals"
-    best = view["contenders"][task["best"]]["name"] if task["best"] is not None else "none"
+def _latex_task(view: Mapping[str, Any], task: Mapping[str, Any], language: Language) -> str:
+    head, caption = (_chinese if language == "zh" else _english)(view, task)
     lines = [
         *(r"\begin{table}", r"  \centering", r"  \begin{tabular}{rlrrrr}", r"    \toprule"),
-        rf"    & optimizer & test {escape_latex(task['metric'] + unit)} & behind the best & $p$ & rate \\",
+        f"    {' & '.join(head)} \\\\",
         r"    \midrule",
     ]
     for s in task["standings"]:
@@ -80,13 +90,40 @@ def _latex_task(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
         behind = f"{s['behind_best']['text']} {s['behind_best']['interval']}" if s["behind_best"] else "–"
         cells = [str(s["place"]), name, _minus(quality), _minus(behind), _minus(s["p_best"]["text"]), s["rate_text"]]
         lines.append(f"    {' & '.join(cells)} \\\\".replace("–", "--"))
+    lines += [r"    \bottomrule", r"  \end{tabular}", rf"  \caption{{{caption}}}", r"\end{table}", ""]
+    return "\n".join(lines)
+
+
+def _english(view: Mapping[str, Any], task: Mapping[str, Any]) -> tuple[list[str], str]:
+    """The head of the table and its caption, as LaTeX."""
+    unit = f" ({task['unit']})" if task["unit"] else ""
+    head = ["", "optimizer", f"test {escape_latex(task['metric'] + unit)}", "behind the best", "$p$", "rate"]
     caption = (
         f"{task['title']}: mean test {task['metric']} over {view['reproduce']['seeds']} seeds, each of which tuned the "
-        f"rate itself, with {interval}; differences to {best} (positive: worse), p adjusted by Holm. "
-        "Bold: the best and what ties with it."
+        f"rate itself, with {_confidence(view)} % intervals; differences to {_best(view, task) or 'none'} (positive: "
+        "worse), p adjusted by Holm. Bold: the best and what ties with it."
     )
-    lines += [r"    \bottomrule", r"  \end{tabular}", rf"  \caption{{{escape_latex(caption)}}}", r"\end{table}", ""]
-    return "\n".join(lines)
+    return head, escape_latex(caption)
+
+
+def _chinese(view: Mapping[str, Any], task: Mapping[str, Any]) -> tuple[list[str], str]:
+    unit = f"（{task['unit']}）" if task["unit"] else ""
+    head = ["", "优化器", f"测试{escape_latex(task['metric_zh'] + unit)}", "落后最好者", "$p$", "学习率"]
+    caption = (
+        f"{task['title_zh']}：{view['reproduce']['seeds']} 个种子的平均测试{task['metric_zh']}"
+        "（每个种子自己调学习率），"
+        f"附 {_confidence(view)}% 区间；差值均相对于 {_best(view, task) or '无'}（正值表示更差），p 值经 Holm 校正。"
+        "粗体：最好者，以及与之不相上下者。"
+    )
+    return head, escape_latex(caption)
+
+
+def _confidence(view: Mapping[str, Any]) -> str:
+    return f"{100 * view['study']['confidence']:g}"
+
+
+def _best(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
+    return "" if task["best"] is None else view["contenders"][task["best"]]["name"]
 
 
 _LATEX = {
@@ -103,8 +140,9 @@ _LATEX = {
 
 
 def escape_latex(text: str) -> str:
-    """Text as LaTeX shows it: no character keeps a meaning of its own."""
-    return "".join(_LATEX.get(character, character) for character in text)
+    """Text as LaTeX shows it: no character keeps a meaning of its own, and no two of them become another together."""
+    escaped = "".join(_LATEX.get(character, character) for character in text)
+    return re.sub(r"(?<=-)(?=-)|(?<=')(?=')|(?<=,)(?=,)|(?<=[`?!])(?=`)", "{}", escaped)
 
 
 def _minus(text: str) -> str:
@@ -134,5 +172,5 @@ def _three(estimate: Mapping[str, Any] | None) -> tuple[float | None, ...]:
     return (None, None, None) if estimate is None else (estimate["value"], estimate["low"], estimate["high"])
 
 
-_OF_VIEW: dict[str, Callable[[Mapping[str, Any]], str]] = {"ranking-csv": ranking_csv, "json": json, "latex": latex}
-FORMS = ("csv", *_OF_VIEW)
+_OF_VIEW: dict[str, Callable[[Mapping[str, Any]], str]] = {"ranking-csv": ranking_csv, "json": json}
+FORMS = ("csv", *_OF_VIEW, "latex")

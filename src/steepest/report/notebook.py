@@ -9,42 +9,55 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from steepest.language import Language, Text, counted, say
 from steepest.report import words
 
+NOTHING_YET = Text("No trial has finished yet.", "还没有完成任何一次训练。")
 _CELL = "padding:2px 10px;text-align:{}"
 
 
-def notebook(view: Mapping[str, Any]) -> str:
+def notebook(view: Mapping[str, Any], language: Language = "en") -> str:
     """HTML without script, fit to stand in a cell's output."""
-    parts = []
-    if not view["study"]["finished"]:
-        done, planned = view["study"]["trials"], words.count(view["study"]["planned"], "trial")
-        parts.append(f"<p><em>Not finished: {done:,} of {escape(planned)} are in.</em></p>")
+    study, parts = view["study"], []
+    if not study["finished"]:
+        planned = counted(study["planned"], "trial", "次训练")
+        told = say(
+            "Not finished: {done:,} of {planned} are in.", "尚未完成：{planned}已完成 {done:,} 次。",
+            done=study["trials"], planned=planned,
+        )  # fmt: skip
+        parts.append(f"<p><em>{escape(told.of(language))}</em></p>")
     if len(view["tasks"]) > 1:
-        parts.append(_paragraph(view["headline"]))
+        parts.append(_paragraph(view, language))
     for task in view["tasks"]:
-        parts += [_paragraph(task["headline"]), _ranking(view, task)]
+        parts += [_paragraph(task, language), _ranking(view, task, language)]
     if not view["tasks"]:
-        parts.append("<p>No trial has finished yet.</p>")
-    return f'<div class="steepest">{"".join(parts)}</div>'
+        parts.append(f"<p>{NOTHING_YET.of(language)}</p>")
+    return f'<div class="steepest" lang="{language}">{"".join(parts)}</div>'
 
 
-def _paragraph(sentences: list[str]) -> str:
+def _paragraph(thing: Mapping[str, Any], language: Language) -> str:
+    sentences = thing["headline_zh" if language == "zh" else "headline"]
     if not sentences:
         return ""
     first, *rest = (escape(sentence) for sentence in sentences)
-    return f'<p style="max-width:72ch"><strong>{first}</strong> {" ".join(rest)}</p>'
+    gap = "" if language == "zh" else " "
+    return f'<p style="max-width:72ch"><strong>{first}</strong>{gap}{gap.join(rest)}</p>'
 
 
-def _ranking(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
-    unit = f", {task['unit']}" if task["unit"] else ""
-    interval = f"{100 * view['study']['confidence']:g} %"
-    head = ["#", "optimizer", "verdict", f"test {task['metric']}{unit}", interval, "behind best", "rate"]
+def _ranking(view: Mapping[str, Any], task: Mapping[str, Any], language: Language) -> str:
+    confidence, unit = f"{100 * view['study']['confidence']:g}", task["unit"]
+    if language == "zh":
+        metric = f"测试{task['metric_zh']}{f'（{unit}）' if unit else ''}"
+        head = ["#", "优化器", "结论", metric, f"{confidence}% 区间", "落后最好者", "学习率"]
+    else:
+        metric = f"test {task['metric']}{f', {unit}' if unit else ''}"
+        head = ["#", "optimizer", "verdict", metric, f"{confidence} %", "behind best", "rate"]
     rows = [_row(head, "th")]
     for s in task["standings"]:
         quality, behind = s["quality"], s["behind_best"]
+        label = view["contenders"][s["contender"]]["label"]
         cells = [
-            *(str(s["place"]), view["contenders"][s["contender"]]["label"], str(words.STATUS[s["status"]][0])),
+            *(str(s["place"]), label, words.STATUS[s["status"]][0].of(language)),
             *((quality["text"], quality["interval"]) if quality else ("–", "")),
             *(behind["text"] if behind else "–", s["rate_text"]),
         ]

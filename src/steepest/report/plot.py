@@ -1,7 +1,8 @@
 """Figures for a paper, drawn by matplotlib from the view: what the page shows, at the width of a column.
 
 Every method returns a `matplotlib.figure.Figure` that belongs to nobody: `figure.savefig("rates.pdf")`. Nothing global
-is touched, no window opens. Colours, dashes and markers are those of the page.
+is touched, no window opens. Colours, dashes and markers are those of the page. Under each figure stands what is drawn,
+over how many seeds, and what its bands are; `caption=False` leaves that out for a caption of one's own.
 """
 
 from __future__ import annotations
@@ -11,13 +12,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from steepest.errors import BadSetting, UnknownName
+from steepest.language import Language, Text
+from steepest.report import captions
 from steepest.report.extras import extra
+from steepest.report.rounding import one_line
 
 WIDE, HIGH = 5.5, 3.4
 """Inches: the text width of most conferences."""
 SHAPES = {
     "circle": "o", "square": "s", "triangle": "^", "diamond": "D", "cross": "x", "plus": "+", "funnel": "v",
 }  # fmt: skip
+SMALL, TINY = 8, 6.5
+"""Points, of labels and of what stands under a figure."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +31,13 @@ class Plots:
     """The figures of one study. Each raises BadSetting where matplotlib is missing, and UnknownName for a task."""
 
     view: Mapping[str, Any]
+    language: Language = "en"
 
-    def rates(self, task: str | None = None) -> Any:
+    def rates(self, task: str | None = None, caption: bool = True) -> Any:
         """Mean validation metric against learning rate, with its interval; one line an optimizer."""
         found = self._task(task)
         figure, axes = self._axes()
+        domain = found["axes"]["sensitivity"]["all"]
         for s, look in self._looks(found):
             points = [point for point in s["points"] if point["valid"]]
             mean = [point["valid"]["value"] for point in points]
@@ -39,12 +47,19 @@ class Plots:
             rate = [point["rate"] for point in points]
             axes.plot(rate, mean, **look)
             axes.fill_between(rate, low, high, color=look["color"], alpha=0.12, linewidth=0)
+            failing = [point["rate"] for point in s["points"] if point["failed"] and domain]
+            edge = 0.012 if found["higher_is_better"] else 0.988
+            at = {"transform": axes.get_xaxis_transform(), "zorder": 3}
+            axes.scatter(failing, [edge] * len(failing), 14, look["color"], marker="x", **at)
         axes.set_xscale("log")
-        axes.set_xlabel("learning rate")
-        axes.set_ylabel(f"validation {_metric(found)}")
-        return self._with_legend(figure, axes)
+        if domain:
+            axes.set_yscale("log" if domain["log"] else "linear")
+            axes.set_ylim(domain["least"] if domain["log"] else domain["low"], domain["high"])
+        axes.set_xlabel(self._say("learning rate", "学习率"))
+        axes.set_ylabel(self._say("validation ", "验证") + self._metric(found))
+        return self._done(figure, axes, caption and captions.rates(self.view, found))
 
-    def curves(self, task: str | None = None, quantity: str = "valid_metric") -> Any:
+    def curves(self, task: str | None = None, quantity: str = "valid_metric", caption: bool = True) -> Any:
         """Median over seeds with the band from 10 to 90 %, each optimizer at its recommended rate.
 
         quantity: "valid_metric" or "train_loss".
@@ -58,36 +73,88 @@ class Plots:
             if drawn["chosen"] is None:
                 continue
             band = drawn["band"][quantity]
+            ends = (_floats(band["low"]), _floats(band["high"]))
             axes.plot(drawn["steps"], _floats(drawn["rates"][drawn["chosen"]][quantity]), **{**look, "marker": ""})
-            axes.fill_between(
-                drawn["steps"],
-                _floats(band["low"]),
-                _floats(band["high"]),
-                color=look["color"],
-                alpha=0.12,
-                linewidth=0,
-            )
-        axes.set_xlabel("step")
-        axes.set_ylabel(
-            f"validation {_metric(found)}" if quantity == "valid_metric" else f"training {found['loss_name']}"
-        )
-        return self._with_legend(figure, axes)
+            axes.fill_between(drawn["steps"], *ends, color=look["color"], alpha=0.12, linewidth=0)
+        axes.set_xlabel(self._say("step", "步"))
+        loss = found["loss_name_zh" if self.language == "zh" else "loss_name"]
+        if quantity == "valid_metric":
+            axes.set_ylabel(self._say("validation ", "验证") + self._metric(found))
+        else:
+            axes.set_ylabel(self._say(f"training {loss}", f"训练{loss}"))
+        if (
+            domain := found["axes"]["metric"]["all"]
+            if quantity == "valid_metric"
+            else found["axes"]["loss"]["recommended"]
+        ):
+            axes.set_ylim(domain["low"], domain["high"])
+        return self._done(figure, axes, caption and captions.curves(self.view, found))
 
-    def ranking(self, task: str | None = None) -> Any:
-        """Mean test metric of each optimizer with its interval, the best on top."""
+    def forest(self, task: str | None = None, caption: bool = True) -> Any:
+        """How far each optimizer is behind the best, with the interval of the difference; the margin is shaded.
+
+        What would stretch the axis more than fivefold is an arrow at its edge; its figures stand beside it.
+        """
+        found = self._task(task)
+        rows = [(s, look) for s, look in self._looks(found) if s["quality"]]
+        figure, axes = self._axes(0.95 + 0.25 * len(rows))
+        low, high = _extent([s["behind_best"] for s, _ in rows if s["behind_best"]], found["margin"] or 0.0)
+        axes.axvspan(-(found["margin"] or 0.0), found["margin"] or 0.0, color="#888888", alpha=0.18, linewidth=0)
+        axes.axvline(0, color="#555555", linewidth=0.8, linestyle=":")
+        axes.set_xlim(low, high)
+        beside = {"transform": axes.get_yaxis_transform(), "fontsize": SMALL - 1, "va": "center"}
+        for y, (s, look) in enumerate(rows):
+            b = s["behind_best"]
+            if b is None:
+                axes.plot([0], [y], color=look["color"], marker=look["marker"], markersize=5)
+                axes.text(1.02, y, self._say("best", "最好") if s["status"] == "best" else "–", **beside)
+                continue
+            if b["value"] > high:
+                axes.plot([0.985], [y], ls="", marker=">", color=look["color"], transform=axes.get_yaxis_transform())
+            else:
+                ends = [[b["value"] - _or(b["low"], b["value"])], [_or(b["high"], b["value"]) - b["value"]]]
+                axes.errorbar(
+                    [b["value"]], [y], xerr=ends, color=look["color"], marker=look["marker"], markersize=5, capsize=3
+                )
+            axes.text(1.02, y, f"{b['text']} {b['interval']}", **beside)
+            axes.text(1.47, y, s["p_best"]["text"], **beside)
+        head = {**beside, "color": "#555555"}
+        axes.text(1.02, -0.9, self._say("difference and interval", "差值与区间"), **head)
+        axes.text(1.47, -0.9, "p", **head)
+        axes.set_yticks(range(len(rows)), [look["label"] for _, look in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_xlabel(self._say(f"{self._metric(found)} behind the best", f"{self._metric(found)}落后最好者"))
+        return self._done(figure, None, caption and captions.forest(self.view, found))
+
+    def ranking(self, task: str | None = None, caption: bool = True) -> Any:
+        """Mean test metric of each optimizer with its interval and its single replicates, the best on top."""
         found = self._task(task)
         shown = [(s, look) for s, look in self._looks(found) if s["quality"]]
-        figure, axes = self._axes(0.9 + 0.28 * len(shown))
+        figure, axes = self._axes(0.95 + 0.25 * len(shown))
+        domain = found["forest"]
         for y, (s, look) in enumerate(shown):
             q = s["quality"]
+            if domain and not domain["low"] <= q["value"] <= domain["high"]:
+                below = q["value"] < domain["low"]
+                axes.plot(
+                    [0.015 if below else 0.985], [y], ls="", marker="<" if below else ">", color=look["color"],
+                    transform=axes.get_yaxis_transform(),
+                )  # fmt: skip
+                continue
+            values = [value for value in s["values"].values() if value is not None]
+            axes.plot(values, [y] * len(values), ls="", marker="|", markersize=7, color=look["color"], alpha=0.45)
             ends = [[q["value"] - _or(q["low"], q["value"])], [_or(q["high"], q["value"]) - q["value"]]]
-            axes.errorbar([q["value"]], [y], xerr=ends, color=look["color"], marker=look["marker"], capsize=3)
+            axes.errorbar(
+                [q["value"]], [y], xerr=ends, color=look["color"], marker=look["marker"], markersize=5, capsize=3
+            )
+        if domain:
+            axes.set_xlim(domain["low"], domain["high"])
         axes.set_yticks(range(len(shown)), [look["label"] for _, look in shown])
-        axes.invert_yaxis()
-        axes.set_xlabel(f"test {_metric(found)}, mean and {100 * self.view['study']['confidence']:g} % interval")
-        return figure
+        axes.set_ylim(len(shown) - 0.4, -0.6)
+        axes.set_xlabel(self._say("test ", "测试") + self._metric(found))
+        return self._done(figure, None, caption and captions.ranking(self.view, found))
 
-    def best_of_k(self, task: str | None = None) -> Any:
+    def best_of_k(self, task: str | None = None, caption: bool = True) -> Any:
         """Expected test metric of the best on validation of k rates drawn at random, against k."""
         found = self._task(task)
         figure, axes = self._axes()
@@ -95,9 +162,41 @@ class Plots:
             known = [(int(k), value) for k, value in s["best_of"].items() if value is not None]
             if known:
                 axes.plot(*zip(*known, strict=True), **look)
-        axes.set_xlabel("learning rates tried")
-        axes.set_ylabel(f"expected test {_metric(found)}")
-        return self._with_legend(figure, axes)
+        axes.set_xlabel(self._say("learning rates tried", "试过的学习率个数"))
+        axes.set_ylabel(self._say("expected test ", "期望测试") + self._metric(found))
+        return self._done(figure, axes, caption and captions.best_of_k(found))
+
+    def probes(self, task: str | None = None, caption: bool = True) -> Any:
+        """What `steepest why` saw inside trials, a small chart for each quantity.
+
+        Raises BadSetting for a study into which nobody has looked yet.
+        """
+        found = self._task(task)
+        seen = found["probes"]
+        if not seen:
+            raise BadSetting(f"Nobody has looked into the trials of {found['label']} yet: steepest why does that.")
+        looks = {s["contender"]: look for s, look in self._looks(found)}
+        deep = (len(seen) + 1) // 2
+        figure = self._figure(0.6 + 1.9 * deep)
+        grid = figure.subplots(deep, 2, squeeze=False).ravel()
+        end = "_zh" if self.language == "zh" else ""
+        for axes, each in zip(grid, seen, strict=False):
+            self._plain(axes)
+            for line in each["series"]:
+                look = {**looks[line["contender"]], "marker": "o", "markersize": 1.6, "linewidth": 1.1}
+                axes.plot(line["steps"], _floats(line["mid"]), **look)
+                ends = (_floats(line["low"]), _floats(line["high"]))
+                axes.fill_between(line["steps"], *ends, color=look["color"], alpha=0.12, linewidth=0)
+            axes.set_yscale("log" if each["log"] else "linear")
+            axes.set_title(each[f"title{end}"], fontsize=SMALL)
+            axes.set_ylabel(each[f"unit{end}"], fontsize=SMALL - 1)
+        for axes in grid[len(seen) :]:
+            axes.set_axis_off()
+        for axes in grid[max(0, len(seen) - 2) : len(seen)]:
+            axes.set_xlabel(self._say("step", "步"), fontsize=SMALL - 1)
+        handles, labels = grid[0].get_legend_handles_labels()
+        figure.legend(handles, labels, fontsize=SMALL - 1, frameon=False, loc="outside upper center", ncols=5)
+        return self._done(figure, None, caption and captions.probes(seen))
 
     # ---- helpers ----
 
@@ -105,6 +204,7 @@ class Plots:
         tasks = {task["name"]: task for task in self.view["tasks"]}
         if not tasks:
             raise BadSetting("No trial of this study has finished, so there is nothing to draw yet.")
+        name = None if name is None else one_line(name)  # as the view has it
         if name is not None and name not in tasks:
             raise UnknownName.among("task in this study", name, tasks)
         return tasks[name] if name is not None else self.view["tasks"][0]
@@ -123,27 +223,78 @@ class Plots:
                     "marker": SHAPES[contender["marker"]],
                     "markersize": 3.5,
                     "linewidth": 1.4,
-                    "label": contender["label"].replace("$", r"\$"),
+                    "label": _plain(contender["label"]),
                 },
             )
 
+    def _figure(self, high: float) -> Any:
+        return extra("matplotlib.figure", "A figure", "plot").Figure(figsize=(WIDE, high), layout="constrained")
+
     def _axes(self, high: float = HIGH) -> tuple[Any, Any]:
-        figure = extra("matplotlib.figure", "A figure", "plot").Figure(figsize=(WIDE, high), layout="constrained")
+        figure = self._figure(high)
         axes = figure.subplots()
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.25, linewidth=0.6)
-        axes.tick_params(labelsize=8)
+        self._plain(axes)
         return figure, axes
 
-    def _with_legend(self, figure: Any, axes: Any) -> Any:
-        if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    def _plain(self, axes: Any) -> None:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.25, linewidth=0.6)
+        axes.tick_params(labelsize=SMALL)
+
+    def _done(self, figure: Any, axes: Any, caption: Text | bool) -> Any:
+        """With a legend beside the axes, if they are given, and the caption below."""
+        if axes is not None and axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=SMALL - 1, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        if isinstance(caption, Text):
+            words = captions.wrapped(_plain(caption.of(self.language)), round(2.0 * WIDE * 72 / TINY))
+            figure.supxlabel(words, fontsize=TINY, x=0.01, ha="left", color="#444444")
+        if self.language == "zh":
+            self._in_chinese(figure)
         return figure
 
+    def _in_chinese(self, figure: Any) -> None:
+        """Raises BadSetting where no font has ideographs."""
+        manager = extra("matplotlib.font_manager", "A figure", "plot").fontManager
+        installed = {font.name for font in manager.ttflist}
+        chosen = next((name for name in CHINESE_FONTS if name in installed), None)
+        if chosen is None:
+            raise BadSetting(
+                "A figure in Chinese needs a font with ideographs, and matplotlib finds none; install fonts-noto-cjk, "
+                'or take the figure in English: study.language = "en".'
+            )
+        for part in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
+            part.set_fontfamily(["DejaVu Sans", chosen])
 
-def _metric(task: Mapping[str, Any]) -> str:
-    unit = f" ({task['unit']})" if task["unit"] else ""
-    return f"{task['metric']}{unit}".replace("$", r"\$")
+    def _say(self, english: str, chinese: str) -> str:
+        return chinese if self.language == "zh" else english
+
+    def _metric(self, task: Mapping[str, Any]) -> str:
+        if self.language == "zh":
+            return _plain(task["metric_zh"] + (f"（{task['unit']}）" if task["unit"] else ""))
+        return _plain(task["metric"] + (f" ({task['unit']})" if task["unit"] else ""))
+
+
+CHINESE_FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei", "SimHei"),
+    *("WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Noto Sans CJK JP", "Droid Sans Fallback"),
+)
+
+
+def _extent(differences: Sequence[Mapping[str, Any]], margin: float) -> tuple[float, float]:
+    """The axis of the forest: margin and intervals, from the nearest difference up to the last before a wide gap."""
+    low, high = -1.2 * margin, 1.2 * margin or 1e-6
+    for b in sorted(differences, key=lambda b: b["value"]):
+        ends = (_or(b["low"], b["value"]), _or(b["high"], b["value"]))
+        if b is not differences[0] and max(ends) - low > 5 * (high - low) and high > 1.2 * margin:
+            break
+        low, high = min(low, *ends), max(high, *ends)
+    room = 0.04 * (high - low)
+    return low - room, high + room
+
+
+def _plain(text: str) -> str:
+    """Text that matplotlib takes for no formula."""
+    return text.replace("$", r"\$")
 
 
 def _or(value: float | None, other: float) -> float:

@@ -1,0 +1,176 @@
+"""Whoever asks for Chinese is answered in Chinese: on every plain page, in a notebook, in LaTeX and under figures.
+
+What stays as it is are names, formulas, code, the titles of papers, and where data come from.
+"""
+
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+from report.studies import default_view, three_tasks, three_tasks_study
+from verdict.factory import SEVEN, synthetic_study
+
+from steepest import pages
+from steepest.articles import chinese as claims_in_chinese
+from steepest.articles.hypotheses import HYPOTHESES
+from steepest.cli import main
+from steepest.optim import catalogue, chinese, chinese_details
+from steepest.optim.rule import describe_hyperparameters
+from steepest.optim.wrappers import WRAPPERS
+from steepest.report import captions
+from steepest.report.export import latex
+from steepest.report.notebook import notebook
+from steepest.report.view import view
+from steepest.tasks import catalogue as tasks
+from steepest.tasks import chinese as tasks_in_chinese
+from steepest.verdict.decide import decide
+from steepest.verdict.terms import TERMS
+
+IDEOGRAPH = "[\u4e00-\u9fff]"
+SENTENCE = re.compile(r"\b(?!steepest )[A-Za-z][a-z]+(?: [a-z]{2,}){2,}\b")
+"""Three words in a row that no name here has: English that was forgotten."""
+
+
+def english_in(text):
+    return [found[0] for found in SENTENCE.finditer(text)]
+
+
+def page_of(entry):
+    return pages.optimizer(catalogue.describe(entry) | {"code": ""}, "zh")
+
+
+# ---- the catalogues ----
+
+
+def test_every_sentence_about_an_optimizer_has_its_chinese_and_none_is_left_over():
+    entries = catalogue.CATALOGUE
+    said = {
+        "SUMMARIES": {entry.summary for entry in entries},
+        "DEPARTURES": {departure.how for entry in entries for departure in entry.departures},
+        "MEANINGS": {
+            row["meaning"]
+            for rule in [*(entry.rule for entry in entries), *WRAPPERS.values()]
+            for row in describe_hyperparameters(rule)
+        },
+        "WRAPPERS": {words for each in WRAPPERS.values() for words in (each.title, each.sentence)},
+    }
+    for table, sentences in said.items():
+        known = getattr(chinese, table, None) or getattr(chinese_details, table)
+        assert known.keys() == sentences
+        assert all(re.search(IDEOGRAPH, words) for words in known.values())
+    assert chinese.TITLES.keys() <= {entry.title for entry in entries}
+    assert not [entry.title for entry in entries if english_in(chinese.title(entry.title))]
+
+
+def test_every_sentence_about_a_task_has_its_chinese_and_none_is_left_over():
+    assert tasks_in_chinese.SUMMARIES.keys() == {entry.summary for entry in tasks.CATALOGUE}
+    assert tasks_in_chinese.SOURCES.keys() == {entry.made_of for entry in tasks.CATALOGUE} - {""}
+    assert {entry.title for entry in tasks.CATALOGUE} <= TERMS.keys()
+
+
+def test_the_two_languages_tell_the_same_figures():
+    both = {**chinese.SUMMARIES, **chinese_details.DEPARTURES, **tasks_in_chinese.SUMMARIES}
+    figure = re.compile(r"(?<![\w⁻])[\d.,]*\d(?:e-\d+)?")
+    for english, words in both.items():
+        told = [sorted(each.replace(",", "") for each in figure.findall(text)) for text in (english, words)]
+        assert told[0] == told[1] or re.search("[十百千]|10 万", words), english
+
+
+def test_the_page_of_every_optimizer_is_in_chinese():
+    for entry in catalogue.CATALOGUE:
+        assert not english_in(page_of(entry).split("出处：")[0]), entry.name
+
+
+def test_wrapped_optimizers_are_told_of_in_chinese():
+    page = page_of(catalogue.entry("adam+cautious+lookahead"))
+    assert "Adam + 谨慎 + 前瞻" in page
+    assert not english_in(page.split("出处：")[0])
+
+
+def test_lists_and_pages_of_tasks_are_in_chinese():
+    rows = [tasks.describe(entry) for entry in tasks.CATALOGUE]
+    told = [pages.tasks(rows, "zh"), pages.optimizers([catalogue.describe(e) for e in catalogue.CATALOGUE], "zh")]
+    told += [re.sub("来源.*", "", pages.task(row, "zh")) for row in rows]
+    for page in told:
+        assert not english_in(page)
+
+
+def test_every_claim_has_its_chinese():
+    assert claims_in_chinese.CLAIMS.keys() == {hypothesis.key for hypothesis in HYPOTHESES}
+    assert all(re.search(IDEOGRAPH, words) for both in claims_in_chinese.CLAIMS.values() for words in both)
+
+
+# ---- a study, wherever it is shown ----
+
+STUDIES = {
+    "twelve": default_view,
+    "three tasks": three_tasks,
+    "unfinished": lambda: unfinished(),
+}
+
+
+def unfinished():
+    study, traces = synthetic_study(SEVEN[:3], seeds=3)
+    study = replace(study, results=study.results[:-7], finished=False)
+    return view(study, decide(study, traces=traces), traces)
+
+
+@pytest.mark.parametrize("shown", STUDIES.values(), ids=STUDIES)
+def test_a_notebook_and_a_table_for_a_paper_are_in_chinese(shown):
+    for told in (notebook(shown(), "zh"), latex(shown(), "zh")):
+        words = unescape(re.sub(r"<[^>]*>|\\[a-z]+", " ", told))
+        assert not english_in(words.split("\n", 1)[-1])
+        assert re.search(IDEOGRAPH, words)
+
+
+def test_every_figure_says_in_both_languages_what_its_band_is():
+    whole = three_tasks()
+    for task in whole["tasks"]:
+        found = [each(whole, task) for each in (captions.rates, captions.curves, captions.forest, captions.ranking)]
+        found.append(captions.best_of_k(task))
+        seeds = str(whole["reproduce"]["seeds"])
+        for text in found[:-1]:
+            assert seeds in text.en
+            assert seeds in text.zh
+        for text in found:
+            assert not english_in(text.zh)
+            assert re.search(IDEOGRAPH, text.zh)
+            assert all(pages.width_of(line) <= 100 for line in captions.wrapped(text.zh, 100).split("\n"))
+
+
+def test_the_view_has_a_chinese_for_every_sentence():
+    study, verdict, traces = three_tasks_study()
+
+    def walk(thing, path=""):
+        if isinstance(thing, dict):
+            for key, value in thing.items():
+                if isinstance(value, str) and english_in(value) and not path.endswith("reproduce"):
+                    assert f"{key}_zh" in thing or key.endswith("_zh") or key in ("source",), f"{path}.{key}: {value}"
+                if key.endswith("_zh") and isinstance(value, str):
+                    assert not english_in(value), value
+                walk(value, f"{path}.{key}")
+        elif isinstance(thing, list):
+            for each in thing:
+                walk(each, path)
+
+    walk(view(study, verdict, traces))
+
+
+# ---- on the command line ----
+
+
+def test_the_environment_says_which_language_to_begin_with(monkeypatch, capsys):
+    monkeypatch.setenv("STEEPEST_LANG", "zh")
+    main(["show", "lion"])
+    assert "超参数" in capsys.readouterr().out
+    main(["show", "lion", "--lang", "en"])
+    assert "Hyperparameters" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [["plan", "line", "-o", "sgd,adam", "-q"], ["claims", "--list"], ["optimizers"]])
+def test_a_command_answers_in_chinese(command, capsys):
+    main([*command, "--lang", "zh"])
+    told = capsys.readouterr().out
+    assert len(re.findall(IDEOGRAPH, told)) > 50
+    assert not english_in(told)

@@ -12,6 +12,7 @@ from verdict.factory import SEVEN, synthetic_study
 from steepest.report import html
 from steepest.serving import feed as feeds
 from steepest.serving.feed import Feed
+from steepest.serving.following import Follower
 from steepest.serving.snapshot import StudyFolder
 
 
@@ -21,6 +22,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(feeds, "TICK", 0.02)
     monkeypatch.setattr(feeds, "REST", 0.0)
     monkeypatch.setattr(feeds, "LEAST_REST", 0.0)
+    monkeypatch.setattr(feeds, "LOOK_REST", 0.0)
 
 
 @pytest.fixture
@@ -149,3 +151,21 @@ def test_a_folder_that_goes_away_ends_nothing(folder, quick, tmp_path):
         await events.aclose()
 
     asyncio.run(vanish())
+
+
+def test_a_follower_counts_at_every_look_and_judges_when_it_has_rested(folder, monkeypatch):
+    folder.grow(2)
+    follow = Follower(folder.path)
+    first = follow()
+    judged = []
+    snapshot = follow._study.snapshot
+    monkeypatch.setattr(follow._study, "snapshot", lambda version: judged.append(version) or snapshot(version))
+    assert follow() is first
+    folder.grow(1)
+    second = follow()
+    assert second["study"]["trials"] > first["study"]["trials"]
+    assert second["tasks"] is first["tasks"]
+    assert judged == []
+    folder.finish()
+    assert follow()["study"]["finished"]
+    assert len(judged) == 1

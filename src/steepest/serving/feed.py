@@ -19,15 +19,17 @@ from typing import Any
 
 from steepest.errors import SteepestError
 from steepest.serving.changes import changes
-from steepest.serving.progress import Standstill, progress
+from steepest.serving.progress import SILENCE, Standstill, progress
 from steepest.serving.snapshot import Snapshot, StudyFolder
 from steepest.study.spec import read_spec
 
 TICK = 1.0
 """Seconds between two looks at the folder."""
-REST = 60.0
-"""The reader rests so many times as long as reading has kept a core busy: a running study loses 1/60 of one core."""
+REST = 120.0
+"""The reader rests so many times as long as reading has kept a core busy: a running study loses 1/120 of one core."""
 LEAST_REST = 2.0
+LOOK_REST = 400.0
+"""And so many times as long as it took to see how far a study is."""
 HISTORY = 50
 """Updates that are kept for viewers who fall behind."""
 HEARTBEAT = b": still here\n\n"
@@ -102,14 +104,15 @@ class Feed:
     async def _watch(self) -> None:
         """While anybody looks."""
         looked: Standstill | None = None
-        ended = False
+        next_look = 0.0
+        finished = ended = False
         while self._viewers:
             now = Standstill.of(self.folder)
-            finished = False
             try:
-                if now != looked or (not ended and now.age > TICK):
+                if time.monotonic() >= next_look and (now != looked or (not ended and now.age > TICK)):
                     looked = now
-                    state = await asyncio.to_thread(self._look)
+                    state, cost = await asyncio.to_thread(self._look)
+                    next_look = time.monotonic() + min(LOOK_REST * cost, SILENCE / 2)
                     finished = state["state"] == "finished"
                     await self._tell_progress(state)
                 async with self._reading:
@@ -121,8 +124,11 @@ class Feed:
                 pass  # the folder is being moved, removed or repaired: it is looked at again
             await asyncio.sleep(TICK)
 
-    def _look(self) -> dict[str, Any]:
-        return progress(self.folder, read_spec(self.folder))
+    def _look(self) -> tuple[dict[str, Any], float]:
+        """How far the study is, and the seconds that a core was busy with seeing it."""
+        began = time.thread_time()
+        found = progress(self.folder, read_spec(self.folder))
+        return found, time.thread_time() - began
 
     async def _tell_progress(self, state: dict[str, Any]) -> None:
         line = event("progress", state)

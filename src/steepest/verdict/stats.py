@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 MANY = 100
 """Values from which a resampled mean is taken as normal."""
@@ -269,9 +269,14 @@ def smallest_difference(deviations: tuple[float, float], n: int, level: float, c
     unit = math.hypot(*deviations) / math.sqrt(n)
     if unit == 0:
         return 0.0
-    top = unit * (critical_t(level, n - 1) + 10)
-    found = optimize.root_scalar(lambda d: power(d, deviations, n, level) - chance, bracket=(0, top), xtol=unit * 1e-6)
-    return float(found.root)
+    little, much = 0.0, unit * (critical_t(level, n - 1) + 10)  # too small to be found, and surely found
+    while much - little > 1e-6 * unit:  # power rises with the difference
+        middle = (little + much) / 2
+        if power(middle, deviations, n, level) < chance:
+            little = middle
+        else:
+            much = middle
+    return (little + much) / 2
 
 
 def replicates_needed(

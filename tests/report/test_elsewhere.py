@@ -19,7 +19,7 @@ from steepest.report import extras
 from steepest.report.events import write_events
 from steepest.report.frames import parquet, to_pandas
 from steepest.report.notebook import notebook
-from steepest.report.plot import Plots
+from steepest.report.plot import CHINESE_FONTS, Plots
 from steepest.report.style import COLOURS
 from steepest.report.view import view
 from steepest.report.watching import screen, sparkline, watch
@@ -134,7 +134,7 @@ def test_no_name_leaves_the_folder_of_the_events(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")  # no font has them all
-@pytest.mark.parametrize("kind", ["rates", "curves", "ranking", "best_of_k"])
+@pytest.mark.parametrize("kind", ["rates", "curves", "forest", "ranking", "best_of_k"])
 @pytest.mark.parametrize(
     "shown", [default_view, three_tasks, lambda: view(*hostile_study())], ids=["12", "3", "hostile"]
 )
@@ -157,6 +157,48 @@ def test_a_figure_shows_what_the_view_holds_in_the_colours_of_the_page():
         assert line.get_color() == COLOURS[shown["contenders"][s["contender"]]["colour"]][0]
     assert axes.get_xscale() == "log"
     assert axes.get_ylabel() == "validation R²"
+
+
+def test_the_forest_shows_each_difference_with_its_interval_and_says_both():
+    pytest.importorskip("matplotlib")
+    shown = default_view()
+    axes, beside = Plots(shown).forest().axes
+    task = shown["tasks"][0]
+    rows = [s for s in task["standings"] if s["quality"]]
+    assert [label.get_text() for label in axes.get_yticklabels()] == [
+        shown["contenders"][s["contender"]]["label"] for s in rows
+    ]
+    bars = {round(bar.lines[0].get_ydata()[0]): bar for bar in axes.containers}
+    low, high = axes.get_xlim()
+    for y, s in enumerate(rows):
+        b = s["behind_best"]
+        if b is None or b["value"] > high:
+            assert y not in bars
+            continue
+        (ends,) = bars[y].lines[2][0].get_segments()
+        assert bars[y].lines[0].get_xdata()[0] == b["value"]
+        assert [x for x, _ in ends] == pytest.approx([b["low"], b["high"]])
+        assert low < b["low"] or y == len(rows) - 1
+    told = {text.get_text() for text in beside.texts}
+    assert {f"{s['behind_best']['text']} {s['behind_best']['interval']}" for s in rows if s["behind_best"]} <= told
+
+
+def test_a_caption_can_be_left_out_and_says_what_a_band_is():
+    pytest.importorskip("matplotlib")
+    plots = Plots(three_tasks())
+    assert "band: from 10 to 90\xa0% of the seeds" in plots.curves().get_supxlabel().replace("\n", " ")
+    assert plots.curves(caption=False).get_supxlabel() == ""
+
+
+def test_figures_speak_chinese_where_a_font_does():
+    manager = pytest.importorskip("matplotlib.font_manager")
+    if not {font.name for font in manager.fontManager.ttflist} & set(CHINESE_FONTS):
+        with pytest.raises(BadSetting, match="install fonts-noto-cjk"):
+            Plots(three_tasks(), "zh").rates()
+        return
+    figure = Plots(three_tasks(), "zh").rates()
+    assert figure.axes[0].get_xlabel() == "学习率"
+    figure.savefig(io.BytesIO())  # a missing glyph would be a warning, and that an error
 
 
 def test_a_task_or_a_curve_that_is_not_there_is_said():
@@ -214,6 +256,29 @@ def test_it_watches_until_the_study_is_finished():
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "line"
     return steepest.compare("line", "sgd,adam", seeds=2, rates="0.01,0.1", out=folder, quiet=True, workers=1)
+
+
+def test_what_a_look_into_trials_saw_is_drawn_and_told_in_both_languages(study, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    with pytest.raises(BadSetting, match="Nobody has looked into the trials"):
+        study.plot.probes()
+    page = tmp_path / "why.html"
+    main(["why", str(study.folder), "--trials", "2", "--lang", "zh", "--out", str(page), "-q"])
+    assert "曲线：" in capsys.readouterr().out
+    assert '<html lang="zh">' in page.read_text()
+    assert "有效步长的中位数" in page.read_text()
+    looked = steepest.open_study(study.folder)
+    seen = looked.view["tasks"][0]["probes"]
+    figure = looked.plot.probes()
+    drawn = [axes for axes in figure.axes if axes.get_title()]
+    assert [axes.get_title() for axes in drawn] == [each["title"] for each in seen]
+    for axes, each in zip(drawn, seen, strict=True):
+        assert axes.get_yscale() == ("log" if each["log"] else "linear")
+        for line, series in zip(axes.lines, each["series"], strict=True):
+            assert line.get_xdata().tolist() == series["steps"]
+            known = [value for value in series["mid"] if value is not None]
+            assert [y for y in line.get_ydata() if y == y] == known
+    figure.savefig(tmp_path / "probes.svg")
 
 
 def test_a_study_shows_itself_in_all_these_ways(study, tmp_path, capsys):

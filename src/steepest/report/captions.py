@@ -92,7 +92,7 @@ def probes(figures: Sequence[Thing]) -> Text:
 def wrapped(words: str, wide: int) -> str:
     """Lines of at most so many half-width cells, broken at spaces and after ideographs."""
     lines, line = [], ""
-    for piece in _pieces(words):
+    for piece in _pieces(words.replace(" %", "\u00a0%")):
         if line and cell_len(line + piece.rstrip()) > wide:
             lines.append(line.rstrip())
             line = piece.lstrip()

@@ -97,17 +97,20 @@ class Plots:
         """
         found = self._task(task)
         rows = [(s, look) for s, look in self._looks(found) if s["quality"]]
-        figure, axes = self._axes(0.95 + 0.25 * len(rows))
+        figure = self._figure(1.1 + 0.25 * len(rows))
+        axes, beside = figure.subplots(1, 2, sharey=True, width_ratios=(1.9, 1))
+        self._plain(axes)
+        beside.set_axis_off()
         low, high = _extent([s["behind_best"] for s, _ in rows if s["behind_best"]], found["margin"] or 0.0)
         axes.axvspan(-(found["margin"] or 0.0), found["margin"] or 0.0, color="#888888", alpha=0.18, linewidth=0)
         axes.axvline(0, color="#555555", linewidth=0.8, linestyle=":")
         axes.set_xlim(low, high)
-        beside = {"transform": axes.get_yaxis_transform(), "fontsize": SMALL - 1, "va": "center"}
+        words = {"fontsize": SMALL - 1, "va": "center"}
         for y, (s, look) in enumerate(rows):
             b = s["behind_best"]
             if b is None:
                 axes.plot([0], [y], color=look["color"], marker=look["marker"], markersize=5)
-                axes.text(1.02, y, self._say("best", "最好") if s["status"] == "best" else "–", **beside)
+                beside.text(0, y, self._say("best", "最好") if s["status"] == "best" else "–", **words)
                 continue
             if b["value"] > high:
                 axes.plot([0.985], [y], ls="", marker=">", color=look["color"], transform=axes.get_yaxis_transform())
@@ -116,13 +119,12 @@ class Plots:
                 axes.errorbar(
                     [b["value"]], [y], xerr=ends, color=look["color"], marker=look["marker"], markersize=5, capsize=3
                 )
-            axes.text(1.02, y, f"{b['text']} {b['interval']}", **beside)
-            axes.text(1.47, y, s["p_best"]["text"], **beside)
-        head = {**beside, "color": "#555555"}
-        axes.text(1.02, -0.9, self._say("difference and interval", "差值与区间"), **head)
-        axes.text(1.47, -0.9, "p", **head)
+            beside.text(0, y, f"{b['text']} {b['interval']}", **words)
+            beside.text(1, y, s["p_best"]["text"], ha="right", **words)
+        beside.text(0, -1, self._say("difference, interval", "差值与区间"), color="#555555", **words)
+        beside.text(1, -1, "p", color="#555555", ha="right", **words)
         axes.set_yticks(range(len(rows)), [look["label"] for _, look in rows])
-        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_ylim(len(rows) - 0.4, -1.4)
         axes.set_xlabel(self._say(f"{self._metric(found)} behind the best", f"{self._metric(found)}落后最好者"))
         return self._done(figure, None, caption and captions.forest(self.view, found))
 
@@ -246,7 +248,7 @@ class Plots:
         if axes is not None and axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=SMALL - 1, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
         if isinstance(caption, Text):
-            words = captions.wrapped(_plain(caption.of(self.language)), round(2.0 * WIDE * 72 / TINY))
+            words = captions.wrapped(_plain(caption.of(self.language)), round(1.78 * WIDE * 72 / TINY))
             figure.supxlabel(words, fontsize=TINY, x=0.01, ha="left", color="#444444")
         if self.language == "zh":
             self._in_chinese(figure)

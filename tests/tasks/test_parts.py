@@ -21,8 +21,8 @@ OFFICIAL = ("mnist", "fashion", "newsgroups")
 FIXED = ("shakespeare", "load", "")
 """Data whose parts do not depend on the seed: by play, by time, or made from a fixed generator."""
 ALIKE = {"adult": 2, "news-bow": 3, "news-bow-sparse": 3, "reviews-zh": 1}
-"""People who differ in their income alone, and texts that differ in rare words or beyond what is looked at: so many of one
-part are in another."""
+"""People who differ in their income alone, and texts that differ in rare words or beyond what is looked at: so many of
+one part are in another."""
 
 
 @pytest.fixture

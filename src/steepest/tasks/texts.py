@@ -100,12 +100,12 @@ def snippets(entry: Entry) -> Task:
 
 
 REVIEW_CHARACTERS, REVIEW_PAIRS = 3_500, 20_000
-REVIEW_LENGTH = 80
-"""Characters that are looked at: the first so many, all there are in seven reviews of ten."""
+REVIEW_LENGTH = 160
+"""Characters that are looked at: the first so many, all there are in nine reviews of ten."""
 
 
 def reviews(entry: Entry) -> Task:
-    """The characters of a Chinese review [N, 80], the pair that begins at each [N, 80], and whether it praises (1) or
+    """The characters of a Chinese review [N, 160], the pair that begins at each [N, 160], and whether it praises (1) or
     blames (0). Chinese writes no spaces: pairs stand for words.
 
     Half of the reviews are there twice, and some both praise and blame: what is alike once width, case and everything

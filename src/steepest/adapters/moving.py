@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import warnings
 from array import array
+from collections.abc import Mapping
 from functools import cache
 from itertools import chain
 from operator import attrgetter, is_
@@ -16,12 +17,13 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
+from steepest.adapters.repeat import Repeat, library
 from steepest.errors import BadInput
 from steepest.optim.apply import State, fresh, moved
 from steepest.optim.kernel import TYPES, Kernel, NotCompiled, kernel
 from steepest.optim.rule import Rule, state_record
 
-_layout, _bytes = attrgetter("layout"), attrgetter("nbytes")
+_layout = attrgetter("layout")
 
 
 class Batch(NamedTuple):
@@ -53,24 +55,27 @@ def begin(rule: type[Rule], h: Any, p: Tensor) -> State:
     return tuple(map(torch.view_as_complex, fresh(rule, h, torch.view_as_real(p))))
 
 
-def move(rule: type[Rule], batch: Batch, kernels: Kernels | None) -> None:
-    """Move parameters and states in place, compiled if there are `kernels`; not for rules of the whole model.
+def move(rule: type[Rule], batch: Batch, is_compiled: bool) -> bool:
+    """Move parameters and states in place, compiled where that can be; not for rules of the whole model.
 
-    Raises BadInput for a gradient or a parameter of a kind that the rule cannot take.
+    Returns whether one kernel took them all as they lie. Raises BadInput for a gradient or a parameter of a kind that
+    the rule cannot take.
     """
     compiled = None
-    if kernels is not None and rule.scope == "element" and not torch.compiler.is_compiling():
-        compiled = _kernel(rule, batch.c)
-    if compiled is None or not kernels.has_moved(compiled, batch):  # type: ignore[union-attr]
-        _look_and_move(rule, batch, compiled, kernels)
+    if is_compiled and rule.scope == "element" and not torch.compiler.is_compiling():
+        compiled = kernel_of(rule, batch.c)
+    if compiled is not None and _have_moved(compiled, batch):
+        return True
+    _look_and_move(rule, batch, compiled)
+    return False
 
 
 @torch.no_grad()
-def _look_and_move(rule: type[Rule], batch: Batch, compiled: Kernel | None, kernels: Kernels | None) -> None:
+def _look_and_move(rule: type[Rule], batch: Batch, compiled: Kernel | None) -> None:
     if set(map(_layout, batch.gs)) != {torch.strided} or any(map(Tensor.is_complex, batch.ps)):
         batch = _ordinary(rule, batch)
-    if compiled is not None and kernels is not None:
-        batch = kernels.move(compiled, batch)
+    if compiled is not None:
+        batch = _move_by_type(compiled, batch)
     for p, g, state, c in batch.each():
         write(p, state, *moved(rule, p, g, state, c))
 
@@ -131,7 +136,7 @@ def _move_rows(rule: type[Rule], p: Tensor, g: Tensor, state: State, c: Any) -> 
     g = g.coalesce()
     place = tuple(g.indices())
     rows = [x[place] for x in (p, *state)]
-    move(rule, Batch(rows[:1], [g.values()], [[x] for x in rows[1:]], c), None)
+    move(rule, Batch(rows[:1], [g.values()], [[x] for x in rows[1:]], c), is_compiled=False)
     for whole, part in zip((p, *state), rows, strict=True):
         whole.index_put_(place, part)
 
@@ -147,65 +152,46 @@ def _rests_at_zero(rule: type[Rule], c: Any) -> bool:
 # ---- kernels ---------------------------------------------------------------------------------------------------------
 
 
-class _Fit(NamedTuple):
-    """Tensors that a kernel can take, as they were seen."""
-
-    columns: list[list[Tensor]]
-    """Parameters, and then each state."""
-    addresses: list[list[int]]
-    """Of the same."""
-    packed: tuple[array[int], array[int]]
-    """Of parameters, and of states, as a kernel is told."""
-    sizes: array[int]
-    bytes: list[int]
-    single: list[int]
-    """Parameters of one number: only there can a gradient be contiguous and yet stored with its sign turned."""
-    dtype: torch.dtype
-
-
 class Kernels:
-    """The compiled side of one optimizer. It remembers which tensors it has found fit for a kernel: for small ones to
-    look at everything takes longer than to move them.
-    """
+    """The compiled side of one optimizer: how each of its groups can take its last step again."""
 
     def __init__(self) -> None:
-        self._fit: dict[int, _Fit] = {}  # by the first parameter of a batch
+        self._last: dict[int, list[Tensor]] = {}  # by the place of a group: what was moved as one
+        self._repeats: dict[int, Repeat] = {}  # likewise: when that was so twice in a row
 
-    def has_moved(self, compiled: Kernel, batch: Batch) -> bool:
-        """Move a batch if it consists of the tensors that were found fit before; returns whether it did."""
-        known = self._fit.get(id(batch.ps[0])) if batch.ps else None
-        if known is None or not _is_seen(known, batch):
-            return False
-        _run(compiled, known, batch.gs, batch.c)
-        return True
+    def repeat(self, place: int) -> Repeat | None:
+        """How to take the last step of the group at this place again, if that can be."""
+        return self._repeats.get(place)
 
-    def move(self, compiled: Kernel, batch: Batch) -> Batch:
-        """Move all that a kernel can move; returns the others."""
-        others, fitting = _sorted(batch)
-        for fit, gs in fitting:
-            _run(compiled, fit, gs, batch.c)
-            self._fit[id(fit.columns[0][0])] = fit
-        return others
+    def remember(
+        self, place: int, rule: type[Rule], params: list[Tensor], states: Mapping[Tensor, Any], moved: list[Tensor]
+    ) -> None:
+        """Of a group whose tensors were looked at from here: which were `moved` as one; none if there were others."""
+        last, self._last[place] = self._last.get(place, []), moved
+        self._repeats.pop(place, None)
+        helper = library()
+        if helper is not None and moved and len(moved) == len(last) and all(map(is_, moved, last)):
+            self._repeats[place] = Repeat(helper, rule, params, states)
 
 
-def _is_seen(known: _Fit, batch: Batch) -> bool:
-    """Whether these are the tensors that were found fit, at the same addresses, and the gradients are fit, too."""
-    ps, gs = batch.ps, batch.gs
-    try:
-        return (
-            len(ps) == len(known.sizes)
-            and all(all(map(is_, *pair)) for pair in zip((ps, *batch.states), known.columns, strict=True))
-            and [[*map(Tensor.data_ptr, column)] for column in known.columns] == known.addresses
-            and all(map(Tensor.is_contiguous, ps))
-            and all(map(Tensor.is_contiguous, gs))
-            and not any(gs[i].is_neg() for i in known.single)
-            and [*map(_bytes, gs)] == known.bytes
-        )
-    except RuntimeError:  # only dense tensors can be asked whether they are contiguous
+def _have_moved(compiled: Kernel, batch: Batch) -> bool:
+    """Move a batch if one kernel can take it as it lies; returns whether it did."""
+    helper = library()
+    if helper is None or not batch.ps or not _PLAIN.issuperset(map(type, batch.ps)):
         return False
+    return helper.run((tuple(batch.ps), tuple(batch.gs), *map(tuple, batch.states)), compiled, batch.c)
 
 
-def _sorted(batch: Batch) -> tuple[Batch, list[tuple[_Fit, list[Tensor]]]]:
+def _move_by_type(compiled: Kernel, batch: Batch) -> Batch:
+    """Move all that a kernel can move; returns the others."""
+    others, by_type = _sorted(batch)
+    for fitting in by_type:
+        if not _have_moved(compiled, fitting):
+            _run(compiled, fitting)
+    return others
+
+
+def _sorted(batch: Batch) -> tuple[Batch, list[Batch]]:
     """Those that no kernel takes, and, by type, those that one takes, with gradients in the order of their memory."""
     others = Batch([], [], [[] for _ in batch.states], batch.c)
     by_type: dict[torch.dtype, Batch] = {}
@@ -213,22 +199,15 @@ def _sorted(batch: Batch) -> tuple[Batch, list[tuple[_Fit, list[Tensor]]]]:
         chosen = others
         if _is_plain(p, g, state):
             chosen = by_type.setdefault(p.dtype, Batch([], [], [[] for _ in batch.states], c))
+            for x in (p, g, *state):
+                _check_memory(x)
             if g.is_neg() or not _in_one_order(g, p):
                 g = torch.empty_like(p).copy_(g)
         chosen.ps.append(p)
         chosen.gs.append(g)
         for column, x in zip(chosen.states, state, strict=True):
             column.append(x)
-    return others, [(_fit(chosen), chosen.gs) for chosen in by_type.values()]
-
-
-def _fit(batch: Batch) -> _Fit:
-    columns = [batch.ps, *batch.states]
-    addresses = [[*map(Tensor.data_ptr, column)] for column in columns]
-    packed = (array("Q", addresses[0]), array("Q", chain(*addresses[1:])))
-    sizes = array("q", map(Tensor.numel, batch.ps))
-    single = [i for i, size in enumerate(sizes) if size == 1]
-    return _Fit(columns, addresses, packed, sizes, [*map(_bytes, batch.ps)], single, batch.ps[0].dtype)
+    return others, [*by_type.values()]
 
 
 def _is_plain(p: Tensor, g: Tensor, state: State) -> bool:
@@ -240,7 +219,17 @@ def _is_plain(p: Tensor, g: Tensor, state: State) -> bool:
     return all(x.dtype is p.dtype and x.shape == p.shape and x.is_cpu and _in_one_order(x, p) for x in state)
 
 
-_PLAIN = (Tensor, torch.nn.Parameter)
+def _check_memory(x: Tensor) -> None:
+    """Raise BadInput if the memory of a tensor was given back, which no kernel would notice."""
+    last = x.storage_offset() + sum((n - 1) * step for n, step in zip(x.shape, x.stride(), strict=True))
+    if x.numel() and (last + 1) * x.itemsize > x.untyped_storage().nbytes():
+        raise BadInput(
+            f"A parameter, gradient or state of shape {tuple(x.shape)} has no memory: its storage was resized. "
+            "Give it back before the optimizer steps."
+        )
+
+
+_PLAIN = {Tensor, torch.nn.Parameter}
 """Subclasses may keep their numbers elsewhere."""
 
 
@@ -248,13 +237,15 @@ def _in_one_order(x: Tensor, y: Tensor) -> bool:
     return (x.is_contiguous() and y.is_contiguous()) or x.stride() == y.stride()
 
 
-def _run(compiled: Kernel, fit: _Fit, gs: list[Tensor], c: Any) -> None:
-    parameters, states = fit.packed
-    compiled.step(parameters + array("Q", [*map(Tensor.data_ptr, gs)]) + states, fit.sizes, c, fit.dtype)
-    increment_version(fit.columns[0])  # autograd must see it, as it sees every change in place
+def _run(compiled: Kernel, batch: Batch) -> None:
+    """Move tensors that are fit for a kernel."""
+    columns = [[*map(Tensor.detach, column)] for column in (batch.ps, batch.gs, *batch.states)]  # keep their memory
+    addresses = array("Q", map(Tensor.data_ptr, chain(*columns)))
+    compiled.step(addresses, array("q", map(Tensor.numel, columns[0])), batch.c, batch.ps[0].dtype)
+    increment_version(batch.ps)  # autograd must see it, as it sees every change in place
 
 
-def _kernel(rule: type[Rule], c: Any) -> Kernel | None:
+def kernel_of(rule: type[Rule], c: Any) -> Kernel | None:
     """The kernel of these coefficients; None, and a word about it, if there can be none."""
     try:
         return kernel(rule, c)

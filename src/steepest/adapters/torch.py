@@ -27,6 +27,7 @@ from steepest.adapters.moving import (
     check_dense,
     check_real,
     compiles_by_default,
+    kernel_of,
     move,
     real,
     write,
@@ -95,15 +96,35 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         rule = self.rule
         if rule.fallback is not None:
             check_matrices(rule, [p.shape for group in self.param_groups for p in group["params"]])
-        batches = [batch for group in self.param_groups for batch in self._batches(group)]
         if is_wide(rule) or rule.second:
+            batches = [batch for group in self.param_groups for batch in self._batches(group)]
             self._move_together([each for batch in batches for each in batch.each()], closure)
             return loss
         if self.is_compiled and self._kernels is None:
             self._kernels = Kernels()
-        for batch in batches:
-            move(rule, batch, self._kernels if self.is_compiled else None)
+        kernels = self._kernels if self.is_compiled else None
+        anew = [
+            (place, group, [*self._batches(group)])
+            for place, group in enumerate(self.param_groups)
+            if kernels is None or not self._repeated(kernels, place, group)
+        ]
+        for place, group, batches in anew:
+            as_one = [move(rule, batch, kernels is not None) for batch in batches] == [True]
+            if kernels is not None:
+                kernels.remember(place, rule, group["params"], self.state, batches[0].ps if as_one else [])
         return loss
+
+    def _repeated(self, kernels: Kernels, place: int, group: dict[str, Any]) -> bool:
+        """Move a group that is as the last step has left it; returns whether it is."""
+        repeat = kernels.repeat(place)
+        if repeat is None or torch.compiler.is_compiling():
+            return False
+        done, *carried = repeat.counts
+        c, carry = _coefficients(self.rule, _at(self.rule, group), done + 1, *carried)
+        compiled = kernel_of(self.rule, c)
+        return compiled is not None and repeat.step(
+            group["params"], self.state, compiled, c, (done + 1, *carry.values())
+        )
 
     def _batches(self, group: dict[str, Any]) -> Iterator[Batch]:
         """The parameters of a group that have a gradient, together where their steps are the same; counts the steps."""
@@ -123,9 +144,10 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
                 at = [i for i, other in enumerate(times) if other == time]
                 now = tuple([column[i] for i in at] for column in now)
             done, carried = (time[0], time[1:]) if isinstance(time, tuple) else (time, ())
-            c, carry = _coefficients(rule, h, done + 1, *carried)
+            t = done + 1
+            c, carry = _coefficients(rule, h, t, *carried)
             for state in now[2]:
-                state["step"] = done + 1
+                state["step"] = t
                 if carry:
                     state.update(carry)
             yield Batch(now[0], now[1], [[state[name] for state in now[2]] for name in rule.state], c)

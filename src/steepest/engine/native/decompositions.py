@@ -110,6 +110,48 @@ def _group_norm(
     return y if bias is None else y + bias.view(shape), mean.squeeze(2), scale.squeeze(2)
 
 
+# ---- pooling to a size ----------------------------------------------------------------------------------------------
+
+
+def _windows(x: Tensor, size: Sequence[int]) -> list[int] | None:
+    """The window [h, w] that pools an image [B, C, H, W] to this size, where all are alike and none overlap."""
+    if x.ndim != 4 or x.shape[2] % size[0] or x.shape[3] % size[1]:
+        return None
+    return [x.shape[2] // size[0], x.shape[3] // size[1]]
+
+
+def _shares(length: int, out: int, like: Tensor) -> Tensor:
+    """[out, length]: the means of windows ⌊i·length/out⌋ … ⌈(i+1)·length/out⌉ − 1, as a product of matrices."""
+    rows = [[0.0] * length for _ in range(out)]
+    for i, row in enumerate(rows):
+        begin, end = i * length // out, -(-(i + 1) * length // out)
+        row[begin:end] = [1 / (end - begin)] * (end - begin)
+    return torch.tensor(rows, dtype=like.dtype)
+
+
+def _adaptive_mean(x: Tensor, size: Sequence[int]) -> Tensor:
+    if window := _windows(x, size):
+        return aten.avg_pool2d.default(x, window, window)
+    return _shares(x.shape[-2], size[0], x) @ x @ _shares(x.shape[-1], size[1], x).T
+
+
+def _adaptive_mean_backward(g: Tensor, x: Tensor) -> Tensor:
+    if window := _windows(x, g.shape[-2:]):
+        return aten.avg_pool2d_backward.default(g, x, window, window, [0, 0], False, True, None)
+    return _shares(x.shape[-2], g.shape[-2], x).T @ g @ _shares(x.shape[-1], g.shape[-1], x)
+
+
+def _adaptive_max(x: Tensor, size: Sequence[int]) -> Any:
+    window = _windows(x, size)
+    return aten.max_pool2d_with_indices.default(x, window, window) if window else NotImplemented
+
+
+def _adaptive_max_backward(g: Tensor, x: Tensor, at: Tensor) -> Any:
+    if not (window := _windows(x, g.shape[-2:])):
+        return NotImplemented
+    return aten.max_pool2d_with_indices_backward.default(g, x, window, window, [0, 0], [1, 1], False, at)
+
+
 OURS: dict[Any, Callable[..., Any]] = {
     aten.gelu.default: _gelu,
     aten.elu.default: _elu,
@@ -119,5 +161,9 @@ OURS: dict[Any, Callable[..., Any]] = {
     aten.native_layer_norm.default: _layer_norm,
     aten.native_batch_norm.default: _batch_norm,
     aten.native_group_norm.default: _group_norm,
+    aten._adaptive_avg_pool2d.default: _adaptive_mean,
+    aten._adaptive_avg_pool2d_backward.default: _adaptive_mean_backward,
+    aten.adaptive_max_pool2d.default: _adaptive_max,
+    aten.adaptive_max_pool2d_backward.default: _adaptive_max_backward,
 }
 """What torch's own tables leave whole, or tell in terms that have no form."""

@@ -1,16 +1,15 @@
-"""What is no loop over numbers one by one: products, sums along axes, parts of arrays, rows that are looked up."""
+"""What is no loop over numbers one by one: products, sums along axes, parts of arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import fx
 
 from steepest.engine.native.loops import copied, filled, literal, reduced
-from steepest.engine.native.places import Place
-from steepest.engine.native.translate import Translation, dense, form
+from steepest.engine.native.places import Place, kind_of
+from steepest.engine.native.translate import Translation, form
 from steepest.optim.kernel import NotCompiled
 
 aten = torch.ops.aten
@@ -66,6 +65,17 @@ def _changed(t: Translation, node: Any, target: Any, source: Any, *_: Any) -> Pl
     return place
 
 
+@form(aten.copy)
+def _replaced(t: Translation, node: Any, whole: Any, source: Any, *_: Any) -> Place:
+    """An array that has the numbers of another in the place of its own."""
+    value, place = node.meta["val"], t.place(source)
+    if place.kind == kind_of(value.dtype):
+        return place.expanded(value.shape)
+    target = t.new(node)
+    copied(t.writer, place.expanded(value.shape), target)
+    return target
+
+
 @form(aten.constant_pad_nd)
 def _padded(t: Translation, node: Any, source: Any, pads: Sequence[int], value: float = 0.0) -> Place:
     place, target = t.place(source), t.new(node)
@@ -104,75 +114,7 @@ def _extreme(t: Translation, node: Any, source: Any, dim: int, keepdim: bool = F
     return [values, at]
 
 
-@form(aten._embedding_bag)
-def _bags(
-    t: Translation,
-    node: Any,
-    table: Any,
-    index: Any,
-    offsets: Any,
-    by_count: bool = False,
-    mode: int = 0,
-    sparse: bool = False,
-    weights: Any = None,
-    last: bool = False,
-    padding: int = -1,
-) -> list[Place | None]:
-    """Sums, or means, of as many rows each; those of the padding do not count."""
-    starts, count = t.constant(offsets), index.meta["val"].numel()
-    size = count // len(starts) if starts is not None else 0
-    if starts is None or weights is not None or mode > 1 or starts.tolist() != [*range(0, count, size)]:
-        raise NotCompiled("there is a form in C++ only for bags of one size, summed or averaged")
-    target = t.writer.dense("real", node.meta["val"][0].shape)
-    bags, width = target.shape
-    row = f"#pragma omp simd\nfor (integer j = 0; j < {width}; ++j) y0[i * {width} + j]"
-    body = (
-        f"for (integer i = 0; i < {bags}; ++i) {{\ninteger met = 0;\n{row} = 0;\n"
-        f"for (integer k = 0; k < {size}; ++k) {{\nconst integer at = x1[i * {size} + k];\n"
-        f"if (at == {padding}) continue;\n++met;\n{row} += x0[at * {width} + j];\n}}\n"
-        + (f"if (met > 1)\n{row} /= met;\n" if mode == 1 else "")
-        + "}"
-    )
-    t.writer.call(body, [target], [dense(t, t.place(table)), dense(t, t.place(index))])
-    return [target, None, None, None]
-
-
-@form(aten._embedding_bag_backward)
-def _bags_backward(
-    t: Translation,
-    node: Any,
-    gradient: Any,
-    index: Any,
-    offsets: Any,
-    _bag: Any,
-    _size: Any,
-    _most: Any,
-    count: int,
-    by_count: bool,
-    mode: int,
-    sparse: bool = False,
-    weights: Any = None,
-    padding: int = -1,
-) -> Place:
-    if by_count or sparse:
-        raise NotCompiled("there is no form in C++ for bags with sparse gradients, or such as are scaled by frequency")
-    above, at, target = dense(t, t.place(gradient)), dense(t, t.place(index)), t.dense(node)
-    filled(t.writer, target, "0")
-    bags, width = above.shape
-    size = at.size // bags
-    body = (
-        f"for (integer i = 0; i < {bags}; ++i) {{\ninteger met = 0;\n"
-        f"for (integer k = 0; k < {size}; ++k) met += x1[i * {size} + k] != {padding};\n"
-        f"const T share = {'T(1) / (met > 1 ? met : 1)' if mode == 1 else 'T(1)'};\n"
-        f"for (integer k = 0; k < {size}; ++k) {{\nconst integer at = x1[i * {size} + k];\n"
-        f"if (at != {padding})\n#pragma omp simd\nfor (integer j = 0; j < {width}; ++j)\n"
-        f"y0[at * {width} + j] += x0[i * {width} + j] * share;\n}}\n}}"
-    )
-    t.writer.call(body, [target], [above, at])
-    return target
-
-
-def _copy(t: Translation, node: Any, source: Any) -> Place:
+def copy_of(t: Translation, node: Any, source: Any) -> Place:
     """A new array with the numbers of `source`, to be changed."""
     target = t.new(node)
     t.leave(source, target)
@@ -181,85 +123,7 @@ def _copy(t: Translation, node: Any, source: Any) -> Place:
 
 @form(aten.slice_scatter, aten.select_scatter)
 def _with_part(t: Translation, node: Any, whole: Any, part: Any, *where: Any, **named: Any) -> Place:
-    target = _copy(t, node, whole)
+    target = copy_of(t, node, whole)
     view = aten.slice.Tensor if node.target.overloadpacket is aten.slice_scatter else aten.select.int
     copied(t.writer, t.place(part), target.seen(view, *where, **named))
     return target
-
-
-@form(aten.embedding)
-def _rows(t: Translation, node: Any, table: Any, index: Any, *_: Any, **__: Any) -> Place:
-    return _gathered_rows(t, node, t.place(table), t.place(index))
-
-
-@form(aten.index)
-def _indexed(t: Translation, node: Any, table: Any, indices: Sequence[Any]) -> Place:
-    if len(indices) != 1:
-        raise NotCompiled("there is no form in C++ for several indices")
-    return _gathered_rows(t, node, t.place(table), t.place(indices[0]))
-
-
-def _gathered_rows(t: Translation, node: Any, table: Place, index: Place) -> Place:
-    if index.kind != "integer":
-        raise NotCompiled("there is no form in C++ for a mask as index")
-    target = t.dense(node)
-    table, index = dense(t, table), dense(t, index)
-    width = table.size // table.shape[0]
-    body = (
-        f"for (integer i = 0; i < {index.size}; ++i)\n"
-        f"for (integer j = 0; j < {width}; ++j) y0[i * {width} + j] = x0[x1[i] * {width} + j];"
-    )
-    t.writer.call(body, [target], [table, index])
-    return target
-
-
-@form(aten.index_put, aten._unsafe_index_put)
-def _rows_added(
-    t: Translation, node: Any, whole: Any, indices: Sequence[Any], values: Any, accumulate: bool = False
-) -> Place:
-    if len(indices) != 1 or not accumulate:
-        raise NotCompiled("there is no form in C++ for setting what is at an index")
-    target, index = t.dense(node), dense(t, t.place(indices[0]))
-    t.leave(whole, target)
-    width = target.size // target.shape[0]
-    source = dense(t, t.place(values).expanded((*index.shape, *target.shape[1:])))
-    body = (
-        f"for (integer i = 0; i < {index.size}; ++i)\n"
-        f"for (integer j = 0; j < {width}; ++j) y0[x1[i] * {width} + j] += x0[i * {width} + j];"
-    )
-    t.writer.call(body, [target], [source, index])
-    return target
-
-
-@form(aten.gather)
-def _picked(t: Translation, node: Any, source: Any, dim: int, index: Any, **_: Any) -> Place:
-    place, at, target = t.place(source), t.place(index), t.new(node)
-    t.writer.call(_along(target, place, at, dim % len(at.shape), "y0[{own}] = x0[{other}];"), [target], [place, at])
-    return target
-
-
-@form(aten.scatter)
-def _put(t: Translation, node: Any, whole: Any, dim: int, index: Any, value: Any, **_: Any) -> Place:
-    target, at = _copy(t, node, whole), t.place(index)
-    if isinstance(value, fx.Node):
-        source = t.place(value).expanded(at.shape)
-        body = _along(source, target, at, dim % len(at.shape), "y0[{other}] = x0[{own}];")
-        t.writer.call(body, [target], [source, at])
-    else:
-        body = _along(
-            at, target, at, dim % len(at.shape), f"y0[{{other}}] = {literal(value, target.kind)};", index="x0"
-        )
-        t.writer.call(body, [target], [at])
-    return target
-
-
-def _along(own: Place, other: Place, at: Place, dim: int, line: str, index: str = "x1") -> str:
-    """Loops over all of an index: `own` lies beside it, and `other` is met where it points, along one axis."""
-    loops = "".join(f"for (integer i{a} = 0; i{a} < {n}; ++i{a})\n" for a, n in enumerate(at.shape))
-
-    def terms(place: Place, which: Callable[[int], str]) -> str:
-        return " + ".join(f"{which(a)} * {s}" for a, s in enumerate(place.strides)) or "0"
-
-    where = terms(at, lambda a: f"i{a}")
-    pointed = terms(other, lambda a: f"{index}[{where}]" if a == dim else f"i{a}")
-    return loops + line.format(own=terms(own, lambda a: f"i{a}"), other=pointed)

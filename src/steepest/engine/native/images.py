@@ -1,12 +1,15 @@
-"""Convolutions and pooling, with the channels of a pixel side by side: [B, H, W, C] in memory.
+"""Convolutions, with the channels of a pixel side by side: [B, H, W, C] in memory.
 
 A row of the output is a product of matrices. With the image framed by zeros, the numbers under a kernel's row lie side
-by side, KW·C of them, and move on by C from pixel to pixel: as a matrix [W, KW·C] they need not be copied.
+by side, KW·C of them, and move on by C from pixel to pixel: as a matrix [W, KW·C] they need not be copied. Where the
+pixels of the kernel stand apart (dilation), each of them makes a product of its own. Groups are convolutions of their
+own; but where each channel is one, sums over pixels take all channels at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,14 +22,14 @@ from steepest.optim.kernel import NotCompiled
 aten = torch.ops.aten
 
 
-def _pair(x: Any, first: int | None = None) -> tuple[int, int]:
+def pair(x: Any, first: int | None = None) -> tuple[int, int]:
     """(along H, along W) from one number, or a list of one or two. A series is an image of height 1, along which
     `first` is what is done."""
     x = [*x] if isinstance(x, list | tuple) else [x]
     return (x[0] if first is None else first, x[-1])
 
 
-def _last(t: Translation, place: Place) -> Place:
+def last(t: Translation, place: Place) -> Place:
     """The place [B, C, H, W] as [B, H, W, C] without gaps; its numbers are moved if they lie otherwise."""
     seen = place.seen(aten.permute.default, [0, 2, 3, 1])
     if seen.is_dense:
@@ -36,104 +39,274 @@ def _last(t: Translation, place: Place) -> Place:
     return target
 
 
-def _first(place: Place) -> Place:
+def first(place: Place) -> Place:
     """The inverse: [B, H, W, C] seen as [B, C, H, W]."""
     return place.seen(aten.permute.default, [0, 3, 1, 2])
 
 
-def _as_image(place: Place) -> Place:
-    return place.seen(aten.unsqueeze.default, 2) if len(place.shape) == 3 else place
+@dataclass(frozen=True)
+class _Sizes:
+    """Of a convolution of an image [B, H, W, C] with a kernel [KH, KW, C, O] to [B, Ho, Wo, O]."""
+
+    image: tuple[int, int]  # H, W
+    out: tuple[int, int]  # Ho, Wo
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    spread: tuple[int, int] = (1, 1)
+    """Pixels from one of the image's to the next, zeros between them."""
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """From the first pixel of the kernel to the last, both included."""
+        return (self.kernel[0] - 1) * self.dilation[0] + 1, (self.kernel[1] - 1) * self.dilation[1] + 1
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """Rows and columns of the image with its borders."""
+        every = zip(self.out, self.stride, self.reach, self.padding, self.image, self.spread, strict=True)
+        rows, columns = (max((o - 1) * s + r, p + (n - 1) * d + 1) for o, s, r, p, n, d in every)
+        return rows, columns
+
+    def back(self) -> _Sizes:
+        """The convolution of the gradient of the output, with the kernel turned round, to that of the image."""
+        top, before = (r - 1 - p for r, p in zip(self.reach, self.padding, strict=True))
+        if min(top, before) < 0:
+            raise NotCompiled("there is no form in C++ for a convolution that pads more than its kernel")
+        return _Sizes(self.out, self.image, self.kernel, (1, 1), (top, before), self.dilation, self.stride)
+
+    def framed(self, channels: int) -> str:
+        """C++: image i of x0 [B, H, W, C] into the frame y0."""
+        (height, width), (_, columns), (top, before) = self.image, self.frame, self.padding
+        return (
+            f"for (integer y = 0; y < {height}; ++y)\nfor (integer x = 0; x < {width}; ++x)\n#pragma omp simd\n"
+            f"for (integer c = 0; c < {channels}; ++c)\n"
+            f"y0[((y * {self.spread[0]} + {top}) * {columns} + x * {self.spread[1]} + {before}) * {channels} + c] = "
+            f"x0[((i * {height} + y) * {width} + x) * {channels} + c];\n"
+        )
+
+    def taps(self, channels: int) -> tuple[str, int, str, str]:
+        """What each row of the output does with the frame, product by product: loops over k and j in C++; the numbers
+        of a product; where they begin, for row y; and which number of the kernel, in C · O, is their first."""
+        (_, columns), (high, wide) = self.frame, self.kernel
+        together = wide if self.dilation[1] == 1 else 1
+        loops = f"for (integer k = 0; k < {high}; ++k)\nfor (integer j = 0; j < {wide}; j += {together})"
+        begin = f"((y * {self.stride[0]} + k * {self.dilation[0]}) * {columns} + j * {self.dilation[1]}) * {channels}"
+        return loops, together * channels, begin, f"(k * {wide} + j) * {channels}"
 
 
-def _framed(height: int, width: int, channels: int, top: int, left: int, full: int, step: tuple[int, int]) -> str:
-    """C++: image x [H, W, C] into the frame y0, `full` pixels wide, from (top, left) on; `step` pixels apart."""
-    return (
-        f"for (integer y = 0; y < {height}; ++y)\nfor (integer x = 0; x < {width}; ++x)\n#pragma omp simd\n"
-        f"for (integer c = 0; c < {channels}; ++c)\n"
-        f"y0[((y * {step[0]} + {top}) * {full} + x * {step[1]} + {left}) * {channels} + c] = "
-        f"x0[((i * {height} + y) * {width} + x) * {channels} + c];"
-    )
+# ---- products of matrices --------------------------------------------------------------------------------------------
 
 
-def _padded(t: Translation, shape: Sequence[int]) -> Place:
-    """A matrix, or several, with room for whole vectors at the end of each row."""
-    wide = (*shape[:-1], -(-shape[-1] // PADDED) * PADDED)
-    return t.writer.dense("real", wide)
-
-
-def _convolved(
-    t: Translation,
-    image: Place,
-    weight: Place,
-    bias: Place | None,
-    frame: tuple[int, ...],
-    step: tuple[int, int],
-    out: tuple[int, int],
-    spread: tuple[int, int] = (1, 1),
-) -> Place:
-    """[B, Ho, Wo, O] from an image [B, H, W, C] and weights [KH, KW, C, O], both without gaps.
-
-    `frame`: (rows above, columns before, rows in all, columns in all); `step` of the kernel; `spread`: pixels from one
-    of the image's to the next, zeros between them.
-    """
-    count, height, width, channels = image.shape
-    kernel_h, kernel_w, _, outputs = weight.shape
-    top, left, rows, columns = frame
-    framed = t.writer.new("real", (rows * columns * channels,))
-    filled(t.writer, framed, "0")
-    target = t.writer.dense("real", (count, *out, outputs))
-    if outputs % PADDED:
-        matrix = _padded(t, (kernel_h, kernel_w, channels, outputs))
-        copied(t.writer, weight, matrix.seen(aten.slice.Tensor, 3, 0, outputs))
-        weight = matrix
-    wide = weight.strides[2]
-    line = kernel_w * channels
+def _convolved(t: Translation, image: Place, kernel: Place, bias: Place | None, sizes: _Sizes) -> Place:
+    """[B, Ho, Wo, O] from an image [B, H, W, C] without gaps, a kernel [KH, KW, C, O] and perhaps a bias [O]."""
+    count, channels, outputs = image.shape[0], image.shape[3], kernel.shape[3]
+    frame = _zeros(t, (*sizes.frame, channels))
+    target = t.writer.dense("real", (count, *sizes.out, outputs))
+    kernel = _with_room(t, kernel)
+    wide = kernel.strides[2]
+    loops, numbers, begin, at = sizes.taps(channels)
     start = "x2" if bias is not None else "nullptr"
     body = (
-        f"for (integer i = 0; i < {count}; ++i) {{\n"
-        + _framed(height, width, channels, top, left, columns, spread)
-        + f"\nfor (integer y = 0; y < {out[0]}; ++y)\nfor (integer k = 0; k < {kernel_h}; ++k) {{\n"
-        f"T *to = y1 + (i * {out[0]} + y) * {out[1] * outputs};\n"
-        f"product<T>({out[1]}, {outputs}, {line}, y0 + (y * {step[0]} + k) * {columns * channels}, "
-        f"{step[1] * channels}, 1, x1 + k * {line * wide}, {wide}, to, {outputs}, "
-        f"k ? to : {start}, k ? {outputs} : 0);\n}}\n}}"
+        f"for (integer i = 0; i < {count}; ++i) {{\n{sizes.framed(channels)}"
+        f"for (integer y = 0; y < {sizes.out[0]}; ++y)\n{loops} {{\n"
+        f"T *to = y1 + (i * {sizes.out[0]} + y) * {sizes.out[1] * outputs};\n"
+        f"product<T>({sizes.out[1]}, {outputs}, {numbers}, y0 + {begin}, {sizes.stride[1] * channels}, 1, "
+        f"x1 + {at} * {wide}, {wide}, to, {outputs}, k + j ? to : {start}, k + j ? {outputs} : 0);\n}}\n}}"
     )
-    t.writer.call(body, [framed, target], [image, weight, *([bias] if bias is not None else [])])
+    t.writer.call(body, [frame, target], [image, kernel, *([bias] if bias is not None else [])])
     return target
 
 
+def _of_kernel(t: Translation, image: Place, above: Place, sizes: _Sizes) -> Place:
+    """The gradient of the kernel [KH, KW, C, O], from an image [B, H, W, C] and the gradient [B, Ho, Wo, O] above."""
+    count, channels, outputs = image.shape[0], image.shape[3], above.shape[3]
+    frame = _zeros(t, (*sizes.frame, channels))
+    target = _zeros(t, (*sizes.kernel, channels, outputs))
+    above = _with_room(t, above)
+    loops, numbers, begin, at = sizes.taps(channels)
+    rows, columns = sizes.out
+    body = (
+        f"for (integer i = 0; i < {count}; ++i) {{\n{sizes.framed(channels)}"
+        f"for (integer y = 0; y < {rows}; ++y)\n{loops} {{\nT *to = y1 + {at} * {outputs};\n"
+        f"product<T>({numbers}, {outputs}, {columns}, y0 + {begin}, 1, {sizes.stride[1] * channels}, "
+        f"x1 + (i * {rows} + y) * {above.strides[1]}, {above.strides[2]}, to, {outputs}, to, {outputs});\n}}\n}}"
+    )
+    t.writer.call(body, [frame, target], [image, above])
+    return target
+
+
+def _zeros(t: Translation, shape: Sequence[int]) -> Place:
+    place = t.writer.dense("real", shape)
+    filled(t.writer, place, "0")
+    return place
+
+
+def _with_room(t: Translation, matrix: Place) -> Place:
+    """[…, N] row after row, with room for whole vectors at the end of each row."""
+    n = matrix.shape[-1]
+    if n % PADDED == 0:
+        return dense(t, matrix)
+    target = t.writer.dense("real", (*matrix.shape[:-1], -(-n // PADDED) * PADDED))
+    copied(t.writer, matrix, target.seen(aten.slice.Tensor, 3, 0, n))
+    return target
+
+
+# ---- each channel alone ----------------------------------------------------------------------------------------------
+
+
+def _over_pixels(sizes: _Sizes, count: int, channels: int, lines: Sequence[str], before: str, after: str = "") -> str:
+    """C++: `before` for each image i, `lines` for each number c of each pixel of the output, then `after`: `at` is the
+    number in the frame under the first of the kernel, `to` that of the pixel."""
+    (rows, columns), (_, wide) = sizes.out, sizes.frame
+    return (
+        f"for (integer i = 0; i < {count}; ++i) {{\n{before}"
+        f"for (integer y = 0; y < {rows}; ++y)\nfor (integer x = 0; x < {columns}; ++x) {{\n"
+        f"const integer at = (y * {sizes.stride[0] * wide} + x * {sizes.stride[1]}) * {channels};\n"
+        f"const integer to = ((i * {rows} + y) * {columns} + x) * {channels};\n"
+        f"#pragma omp simd\nfor (integer c = 0; c < {channels}; ++c) {{\n" + "\n".join(lines) + f"\n}}\n}}\n{after}}}"
+    )
+
+
+def _under(sizes: _Sizes, channels: int) -> list[tuple[str, str]]:
+    """The numbers under the kernel: where each is in the frame, and which of the kernel [KH, KW, C] it meets."""
+    (_, wide), (down, along) = sizes.frame, sizes.dilation
+    return [
+        (f"at + {(k * down * wide + j * along) * channels} + c", f"{(k * sizes.kernel[1] + j) * channels} + c")
+        for k in range(sizes.kernel[0])
+        for j in range(sizes.kernel[1])
+    ]
+
+
+def _channels_convolved(t: Translation, image: Place, kernel: Place, bias: Place | None, sizes: _Sizes) -> Place:
+    """[B, Ho, Wo, C] from an image [B, H, W, C] and a kernel [KH, KW, C]."""
+    count, channels = image.shape[0], image.shape[3]
+    frame, target = _zeros(t, (*sizes.frame, channels)), t.writer.dense("real", (count, *sizes.out, channels))
+    total = " + ".join(f"y0[{at}] * x1[{tap}]" for at, tap in _under(sizes, channels))
+    start = "x2[c] + " if bias is not None else ""
+    body = _over_pixels(sizes, count, channels, [f"y1[to + c] = {start}{total};"], sizes.framed(channels))
+    t.writer.call(body, [frame, target], [image, dense(t, kernel), *([bias] if bias is not None else [])])
+    return target
+
+
+def _channels_back(t: Translation, above: Place, kernel: Place, bias: Place | None, sizes: _Sizes) -> Place:
+    """The gradient of the image [B, H, W, C] from the one above [B, Ho, Wo, C]."""
+    count, channels = above.shape[0], above.shape[3]
+    (height, width), (top, left), (rows, columns) = sizes.image, sizes.padding, sizes.frame
+    frame, target = (
+        t.writer.dense("real", (rows, columns, channels)),
+        t.writer.dense("real", (count, height, width, channels)),
+    )
+    lines = [f"y0[{at}] += x0[to + c] * x1[{tap}];" for at, tap in _under(sizes, channels)]
+    start = " + x2[c]" if bias is not None else ""
+    taken = (
+        f"for (integer y = 0; y < {height}; ++y)\nfor (integer x = 0; x < {width}; ++x)\n#pragma omp simd\n"
+        f"for (integer c = 0; c < {channels}; ++c)\ny1[((i * {height} + y) * {width} + x) * {channels} + c] = "
+        f"y0[((y + {top}) * {columns} + x + {left}) * {channels} + c]{start};\n"
+    )
+    body = _over_pixels(
+        sizes, count, channels, lines, f"std::memset(y0, 0, {rows * columns * channels} * sizeof(T));\n", taken
+    )
+    t.writer.call(body, [frame, target], [above, dense(t, kernel), *([bias] if bias is not None else [])])
+    return target
+
+
+def _of_channels(t: Translation, image: Place, above: Place, sizes: _Sizes) -> Place:
+    """The gradient of the kernel [KH, KW, C]."""
+    count, channels = image.shape[0], image.shape[3]
+    frame, target = _zeros(t, (*sizes.frame, channels)), _zeros(t, (*sizes.kernel, channels))
+    lines = [f"y1[{tap}] += y0[{at}] * x1[to + c];" for at, tap in _under(sizes, channels)]
+    body = _over_pixels(sizes, count, channels, lines, sizes.framed(channels))
+    t.writer.call(body, [frame, target], [image, above])
+    return target
+
+
+# ---- as torch has it -------------------------------------------------------------------------------------------------
+
+
 class _Convolution:
-    """The sizes of one convolution."""
+    """A convolution, transposed or not, of images or series, in groups or not."""
 
     def __init__(
-        self,
-        t: Translation,
-        image: Place,
-        weight: Place,
-        stride: Any,
-        padding: Any,
-        dilation: Any,
-        transposed: bool,
-        groups: int,
+        self, image: Any, weight: Any, out: Any, stride: Any, padding: Any, dilation: Any, transposed: bool, groups: int
     ) -> None:
-        dims = len(image.shape) - 2
-        if dims > 2 or transposed or groups != 1 or any(d != 1 for d in dilation):
-            raise NotCompiled("there is a form in C++ for plain convolutions of images and series alone")
-        self.image = _last(t, _as_image(image))  # [B, H, W, C]
-        seen = _as_image(weight).seen(aten.permute.default, [2, 3, 1, 0])
-        self.weight = seen  # [KH, KW, C, O]
-        of_height = (1, 0) if dims == 1 else (None, None)
-        self.stride, self.padding = (_pair(x, h) for x, h in zip((stride, padding), of_height, strict=True))
-        self.dims = dims
-        _, height, width, _ = self.image.shape
-        self.kernel = seen.shape[:2]
-        self.frame = (*self.padding, height + 2 * self.padding[0], width + 2 * self.padding[1])
-        self.out = tuple((n - k) // s + 1 for n, k, s in zip(self.frame[2:], self.kernel, self.stride, strict=True))
+        """From the shapes [B, C, H, W], [O, C / groups, KH, KW] and [B, O, Ho, Wo], or those without H."""
+        self.dims, self.transposed, self.groups = len(image) - 2, transposed, groups
+        if self.dims > 2:
+            raise NotCompiled("there is a form in C++ only for convolutions of images and series")
+        of_height = (1, 0, 1) if self.dims == 1 else (None, None, None)
+        step, border, apart = (pair(x, h) for x, h in zip((stride, padding, dilation), of_height, strict=True))
+        from_, to = (pair(shape[2:], 1 if self.dims == 1 else None) for shape in (image, out))
+        kernel = pair(weight[2:], 1 if self.dims == 1 else None)
+        if transposed:  # that of an image is what is a gradient elsewhere
+            from_, to = to, from_
+        self.sizes = _Sizes(from_, to, kernel, step, border, apart)
+        self.each_alone = groups == weight[0] and weight[1] == 1 and groups > 1
 
-    def shaped(self, place: Place) -> Place:
-        """[B, H, W, C] as the graph has it."""
-        seen = _first(place)
-        return seen.seen(aten.squeeze.dim, 2) if self.dims == 1 else seen
+    def as_image(self, place: Place) -> Place:
+        """[B, C, H, W]"""
+        return place.seen(aten.unsqueeze.default, 2) if self.dims == 1 else place
+
+    def as_given(self, place: Place) -> Place:
+        """The inverse, of an image [B, C, H, W]."""
+        return place.seen(aten.squeeze.dim, 2) if self.dims == 1 else place
+
+    def moved(self, t: Translation, x: Place, weight: Place, bias: Place | None, back: bool) -> Place:
+        """[B, C, H, W] → [B, O, Ho, Wo], or a gradient the same way back."""
+        x, weight = self.as_image(x), self.as_image(weight)
+        if self.each_alone:
+            kernel = weight.seen(aten.squeeze.dim, 1).seen(aten.permute.default, [1, 2, 0])  # [KH, KW, C]
+            alone = _channels_back if back else _channels_convolved
+            return self.as_given(first(alone(t, last(t, x), kernel, bias, self.sizes)))
+        parts = []
+        for group in range(self.groups):
+            image, part = last(t, self._share(x, group, 1)), self._share(weight, group, 0)
+            start = bias if bias is None else self._share(bias, group, 0)
+            if back:
+                kernel, sizes = _turned(t, part.seen(aten.permute.default, [2, 3, 0, 1])), self.sizes.back()
+            else:
+                kernel, sizes = dense(t, part.seen(aten.permute.default, [2, 3, 1, 0])), self.sizes
+            parts.append(_convolved(t, image, kernel, start, sizes))
+        return self.as_given(first(self._joined(t, parts)))
+
+    def weights(self, t: Translation, image: Place, above: Place) -> Place:
+        """The gradient of the weights."""
+        image, above = self.as_image(image), self.as_image(above)
+        if self.each_alone:
+            found = _of_channels(t, last(t, image), last(t, above), self.sizes)
+            found = found.seen(aten.permute.default, [2, 0, 1]).seen(aten.unsqueeze.default, 1)
+            return self.as_given(found)
+        parts = []
+        for group in range(self.groups):
+            x, g = (last(t, self._share(place, group, 1)) for place in (image, above))
+            parts.append(_of_kernel(t, x, g, self.sizes))
+        return self.as_given(self._joined(t, parts).seen(aten.permute.default, [3, 2, 0, 1]))
+
+    def _share(self, place: Place, group: int, axis: int) -> Place:
+        length = place.shape[axis] // self.groups
+        return place.seen(aten.slice.Tensor, axis, group * length, (group + 1) * length)
+
+    def _joined(self, t: Translation, parts: Sequence[Place]) -> Place:
+        """Side by side along the last axis."""
+        if len(parts) == 1:
+            return parts[0]
+        length = parts[0].shape[3]
+        target = t.writer.dense("real", (*parts[0].shape[:3], length * len(parts)))
+        for i, part in enumerate(parts):
+            copied(t.writer, part, target.seen(aten.slice.Tensor, 3, i * length, (i + 1) * length))
+        return target
+
+
+def _turned(t: Translation, kernel: Place) -> Place:
+    """A kernel [KH, KW, …] turned round by half a turn."""
+    high, wide = kernel.shape[:2]
+    target = t.writer.dense("real", kernel.shape)
+    for y in range(high):
+        for x in range(wide):
+            from_ = kernel.seen(aten.select.int, 0, high - 1 - y).seen(aten.select.int, 0, wide - 1 - x)
+            copied(t.writer, from_, target.seen(aten.select.int, 0, y).seen(aten.select.int, 0, x))
+    return target
 
 
 @form(aten.convolution)
@@ -150,9 +323,10 @@ def _convolution(
     _: Any,
     groups: int,
 ) -> Place:
-    c = _Convolution(t, t.place(image), t.place(weight), stride, padding, dilation, transposed, groups)
-    start = t.place(bias) if bias is not None else None
-    return c.shaped(_convolved(t, c.image, dense(t, c.weight), start, c.frame, c.stride, c.out))
+    shapes = (image.meta["val"].shape, weight.meta["val"].shape, node.meta["val"].shape)
+    c = _Convolution(*shapes, stride, padding, dilation, transposed, groups)
+    start = dense(t, t.place(bias)) if bias is not None else None
+    return c.moved(t, t.place(image), t.place(weight), start, back=transposed)
 
 
 @form(aten.convolution_backward)
@@ -171,183 +345,16 @@ def _convolution_backward(
     groups: int,
     wanted: Sequence[bool],
 ) -> list[Place | None]:
-    c = _Convolution(t, t.place(image), t.place(weight), stride, padding, dilation, transposed, groups)
-    above = _last(t, _as_image(t.place(gradient)))  # [B, Ho, Wo, O]
+    shapes = (image.meta["val"].shape, weight.meta["val"].shape, gradient.meta["val"].shape)
+    c = _Convolution(*shapes, stride, padding, dilation, transposed, groups)
+    above, x = t.place(gradient), t.place(image)
     results: list[Place | None] = [None, None, None]
     if wanted[0]:
-        results[0] = c.shaped(_to_image(t, c, above))
+        results[0] = c.moved(t, above, t.place(weight), None, back=not transposed)
     if wanted[1]:
-        found = _to_weight(t, c, above).seen(aten.permute.default, [3, 2, 0, 1])
-        results[1] = found.seen(aten.squeeze.dim, 2) if c.dims == 1 else found
+        results[1] = c.weights(t, above, x) if transposed else c.weights(t, x, above)
     if wanted[2]:
-        results[2] = t.writer.new("real", (above.shape[-1],))
-        reduced(t.writer, "sum", above, [0, 1, 2], results[2])
+        of_channels = last(t, c.as_image(above))
+        results[2] = t.writer.new("real", (of_channels.shape[-1],))
+        reduced(t.writer, "sum", of_channels, [0, 1, 2], results[2])
     return results
-
-
-def _to_image(t: Translation, c: _Convolution, above: Place) -> Place:
-    """The gradient of the image: a convolution of the gradient above, with the kernel turned round."""
-    (kernel_h, kernel_w), (_, height, width, _) = c.kernel, c.image.shape
-    turned = c.weight.seen(aten.permute.default, [0, 1, 3, 2])  # [KH, KW, O, C]
-    mirrored = t.writer.dense("real", turned.shape)
-    for y in range(kernel_h):
-        for x in range(kernel_w):
-            from_ = turned.seen(aten.select.int, 0, kernel_h - 1 - y).seen(aten.select.int, 0, kernel_w - 1 - x)
-            copied(t.writer, from_, mirrored.seen(aten.select.int, 0, y).seen(aten.select.int, 0, x))
-    frame = (kernel_h - 1 - c.padding[0], kernel_w - 1 - c.padding[1], height + kernel_h - 1, width + kernel_w - 1)
-    if min(frame) < 0:
-        raise NotCompiled("there is no form in C++ for a convolution that pads more than its kernel")
-    return _convolved(t, above, mirrored, None, frame, (1, 1), (height, width), c.stride)
-
-
-def _to_weight(t: Translation, c: _Convolution, above: Place) -> Place:
-    """The gradient of the weights: [KH, KW, C, O]."""
-    count, height, width, channels = c.image.shape
-    (kernel_h, kernel_w), outputs = c.kernel, above.shape[-1]
-    top, left, rows, columns = c.frame
-    framed = t.writer.new("real", (rows * columns * channels,))
-    filled(t.writer, framed, "0")
-    if outputs % PADDED:
-        wide = _padded(t, above.shape)
-        copied(t.writer, above, wide.seen(aten.slice.Tensor, 3, 0, outputs))
-        above = wide
-    target = t.writer.dense("real", (kernel_h, kernel_w, channels, outputs))
-    filled(t.writer, target, "0")
-    line, step = kernel_w * channels, above.strides[1]
-    body = (
-        f"for (integer i = 0; i < {count}; ++i) {{\n"
-        + _framed(height, width, channels, top, left, columns, (1, 1))
-        + f"\nfor (integer y = 0; y < {c.out[0]}; ++y)\nfor (integer k = 0; k < {kernel_h}; ++k)\n"
-        f"product<T>({line}, {outputs}, {c.out[1]}, y0 + (y * {c.stride[0]} + k) * {columns * channels}, 1, "
-        f"{c.stride[1] * channels}, x1 + (i * {c.out[0]} + y) * {step}, {above.strides[2]}, "
-        f"y1 + k * {line * outputs}, {outputs}, y1 + k * {line * outputs}, {outputs});\n}}"
-    )
-    t.writer.call(body, [framed, target], [c.image, above])
-    return target
-
-
-# ---- pooling ---------------------------------------------------------------------------------------------------------
-
-
-class _Pool:
-    """The sizes of one pooling, and the loops over its windows, in C++."""
-
-    def __init__(
-        self, t: Translation, image: Place, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil: bool
-    ) -> None:
-        if ceil or any(_pair(padding)) or _pair(dilation) != (1, 1) or len(image.shape) != 4:
-            raise NotCompiled("there is a form in C++ for plain pooling alone")
-        self.image = _last(t, image)
-        self.kernel = _pair(kernel)
-        self.stride = _pair(stride) if stride else self.kernel
-        count, height, width, channels = self.image.shape
-        out = tuple((n - k) // s + 1 for n, k, s in zip((height, width), self.kernel, self.stride, strict=True))
-        self.shape = (count, *out, channels)
-
-    def loops(self, lines: str) -> str:
-        """`lines` for every window: its corner is number `at` of the image, its place in the output `to`."""
-        (count, rows, columns, channels), (_, height, width, _) = self.shape, self.image.shape
-        return (
-            f"for (integer i = 0; i < {count}; ++i)\nfor (integer y = 0; y < {rows}; ++y)\n"
-            f"for (integer x = 0; x < {columns}; ++x) {{\n"
-            f"const integer at = "
-            f"((i * {height} + y * {self.stride[0]}) * {width} + x * {self.stride[1]}) * {channels};\n"
-            f"const integer to = ((i * {rows} + y) * {columns} + x) * {channels};\n"
-            f"#pragma omp simd\nfor (integer c = 0; c < {channels}; ++c) {{\n{lines}\n}}\n}}"
-        )
-
-    def window(self) -> list[str]:
-        """The numbers under a window, row by row, as places in the image."""
-        _, _, width, channels = self.image.shape
-        return [f"at + {(y * width + x) * channels} + c" for y in range(self.kernel[0]) for x in range(self.kernel[1])]
-
-    def most(self) -> list[str]:
-        """`most` becomes the largest of them."""
-        first, *others = self.window()
-        return [f"T most = x0[{first}];", *(f"most = larger<T>(most, x0[{other}]);" for other in others)]
-
-
-@form(aten.max_pool2d_with_indices)
-def _max_pool(
-    t: Translation,
-    node: Any,
-    image: Any,
-    kernel: Any,
-    stride: Any = (),
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil: bool = False,
-) -> list[Place | None]:
-    p = _Pool(t, t.place(image), kernel, stride, padding, dilation, ceil)
-    target = t.writer.dense("real", p.shape)
-    t.writer.call(p.loops("\n".join([*p.most(), "y0[to + c] = most;"])), [target], [p.image])
-    return [_first(target), None]  # which number it was is found again on the way back
-
-
-@form(aten.max_pool2d_with_indices_backward)
-def _max_pool_backward(
-    t: Translation,
-    node: Any,
-    gradient: Any,
-    image: Any,
-    kernel: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    ceil: bool,
-    _: Any,
-) -> Place:
-    p = _Pool(t, t.place(image), kernel, stride, padding, dilation, ceil)
-    above = _last(t, t.place(gradient))
-    target = t.writer.dense("real", p.image.shape)
-    filled(t.writer, target, "0")
-    lines = [*p.most(), "T left = x1[to + c];"]  # goes to the first that is the most
-    lines += [
-        f"{{ const T take = x0[{place}] == most ? left : T(0); y0[{place}] += take; left -= take; }}"
-        for place in p.window()
-    ]
-    t.writer.call(p.loops("\n".join(lines)), [target], [p.image, above])
-    return _first(target)
-
-
-@form(aten.avg_pool2d)
-def _mean_pool(
-    t: Translation,
-    node: Any,
-    image: Any,
-    kernel: Any,
-    stride: Any = (),
-    padding: Any = 0,
-    ceil: bool = False,
-    _: bool = True,
-    divisor: Any = None,
-) -> Place:
-    p = _Pool(t, t.place(image), kernel, stride, padding, 1, ceil)
-    target = t.writer.dense("real", p.shape)
-    window = p.window()
-    mean = f"y0[to + c] = ({' + '.join(f'x0[{place}]' for place in window)}) / {divisor or len(window)};"
-    t.writer.call(p.loops(mean), [target], [p.image])
-    return _first(target)
-
-
-@form(aten.avg_pool2d_backward)
-def _mean_pool_backward(
-    t: Translation,
-    node: Any,
-    gradient: Any,
-    image: Any,
-    kernel: Any,
-    stride: Any,
-    padding: Any,
-    ceil: bool,
-    _: bool,
-    divisor: Any,
-) -> Place:
-    p = _Pool(t, t.place(image), kernel, stride, padding, 1, ceil)
-    above = _last(t, t.place(gradient))
-    target = t.writer.dense("real", p.image.shape)
-    filled(t.writer, target, "0")
-    window = p.window()
-    lines = [f"const T share = x0[to + c] / {divisor or len(window)};", *(f"y0[{place}] += share;" for place in window)]
-    t.writer.call(p.loops("\n".join(lines)), [target], [above])
-    return _first(target)

@@ -79,6 +79,9 @@ template <typename T> static inline T sign_(T x) { return T(x > T(0)) - T(x < T(
 template <typename T> static inline T larger(T a, T b) { const T x = a < b ? b : a; return b != b ? b : x; }
 template <typename T> static inline T smaller(T a, T b) { const T x = a > b ? b : a; return b != b ? b : x; }
 
+// What an index means that may count from the end.
+static inline integer within(integer i, integer length) { return i < 0 ? i + length : i; }
+
 // ---- products of matrices ------------------------------------------------------------------------------------------
 
 // C[ROWS, COLUMNS vectors] = A[ROWS, K] · B[K, …] + start, kept in registers; of the last vector only `last` numbers count.

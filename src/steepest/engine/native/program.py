@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx
 
 from steepest.engine.layout import Layout
-from steepest.engine.native import forms, images  # noqa: F401  what they have forms for is known from here on
+from steepest.engine.native import forms, images, indexing, pooling  # noqa: F401  what has forms there has them from here on
 from steepest.engine.native.luck import Luck
 from steepest.engine.native.places import TYPES, Place, kind_of
 from steepest.engine.native.translate import Translation

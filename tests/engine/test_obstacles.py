@@ -10,6 +10,7 @@ from engine.small import KINDS, digits
 from torch import nn
 
 from steepest.engine.obstacles import fleet_obstacle
+from steepest.tasks.task import Task
 
 
 class Layer(nn.Module):
@@ -31,6 +32,19 @@ class Counting(Layer):
     def forward(self, x):
         self.calls += 1
         return self.linear(x) / self.calls
+
+
+class Averaging(Layer):
+    """Keeps a running mean in what is no buffer; and, once made, a mask, which is no state."""
+
+    mask = None
+
+    def forward(self, x):
+        if self.mask is None:
+            self.mask = torch.ones(64)
+        h = self.linear(x * self.mask)
+        self.mean = 0.9 * getattr(self, "mean", torch.zeros(10)) + 0.1 * h.detach().mean(0)
+        return h - self.mean
 
 
 class Drawing(Layer):
@@ -57,8 +71,9 @@ class Aside(Layer):
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (Branching, "data-dependent control flow"),
+        (Branching, "reads values out of tensors"),
         (Counting, "'calls'"),
+        (Averaging, "'mean'"),
         (Drawing, "Python's or NumPy's generator"),
         (DrawingWithNumPy, "Python's or NumPy's generator"),
         (Aside, "do not move as one trained alone does"),
@@ -78,6 +93,14 @@ def test_a_metric_that_leaves_tensors_is_an_obstacle():
 @pytest.mark.parametrize("kind", KINDS, ids=attrgetter("name"))
 def test_ordinary_models_meet_none(kind):
     assert fleet_obstacle(kind.task()) == ""
+
+
+def test_inputs_so_large_that_a_step_blows_up_are_none():
+    x, y = np.random.default_rng(0).normal(size=(2, 60, 1)) * 1e4
+    assert (
+        fleet_obstacle(Task(model=lambda: nn.Linear(1, 1), data=(x, y), loss=nn.functional.mse_loss, batch_size=8))
+        == ""
+    )
 
 
 def test_dropout_is_none():

@@ -135,6 +135,27 @@ class Pair(nn.Linear):
         return super().forward(x), x
 
 
+class Remembering(nn.Linear):
+    """Adds what it gave for the batch before."""
+
+    def __init__(self) -> None:
+        super().__init__(13, 3)
+        self.before = 0.0
+
+    def forward(self, x):
+        outputs = super().forward(x) + self.before
+        self.before = outputs.detach()
+        return outputs
+
+
+class Halved(nn.Linear):
+    def __init__(self) -> None:
+        super().__init__(13, 3)
+
+    def forward(self, x):
+        return super().forward(x.half())
+
+
 class Cut(nn.Linear):
     def __init__(self) -> None:
         super().__init__(13, 3)
@@ -173,17 +194,24 @@ UNTRAINABLE = [
     ({"model": lambda: nn.Linear(13, 3), "data": (X.astype(int), Y)}, ["[8, 13] int64", "pass floats"]),
     ({"model": Broken}, ["ZeroDivisionError: the second layer is on holiday."]),
     ({"model": lambda: 1 / 0}, ["model() raised ZeroDivisionError: division by zero."]),
-    ({"model": nn.Linear}, ["model() raised TypeError", "missing"]),
+    ({"model": nn.Linear}, ["needs in_features, out_features", "model=lambda: Linear(…)"]),
     ({"model": lambda: None}, ["model() returned a NoneType"]),
     ({"model": nn.Flatten}, ["no trainable parameters"]),
     ({"model": Frozen}, ["no trainable parameters"]),
     ({"model": lambda: ONE}, ["same parameters at every call"]),
-    ({"model": lambda: nn.LazyLinear(3)}, ["lazy layers"]),
+    ({"model": lambda: nn.Linear(13, 3).to("meta")}, ["device 'meta'", "--device"]),
+    ({"model": lambda: nn.Linear(13, 3).to("cuda")}, ["CUDA", "--device"]),
+    ({"model": Remembering}, ["no second one of another size", "keeps something"]),
+    ({"model": Halved}, ["must have the same dtype", "leave out .half()"]),
     ({"model": drawn_by_numpy}, ["draw them with torch"]),
     ({"model": Pair}, ["returned a tuple"]),
     ({"model": Cut}, ["no gradient"]),
     ({"model": Aside}, ["does not depend on any parameter"]),
     ({"model": lambda: nn.Linear(13, 2)}, ["2 outputs", "0 to 1", "48", "first is 2", "row 130 of data"]),
+    ({"data": (X, Y + 1)}, ["3 outputs", "48", "count from 1: pass y - 1"]),
+    ({"data": (X, np.eye(3)[Y])}, ["one-hot rows", "y.argmax(1)"]),
+    ({"data": (X, np.eye(3, dtype=int)[Y])}, ["one-hot rows", "y.argmax(1)"]),
+    ({"model": lambda: nn.Linear(13, 1), "loss": nn.BCEWithLogitsLoss()}, ["[8, 1]", "y.astype('float32')[:, None]"]),
     ({"data": (X, Y - 1)}, ["3 outputs", "0 to 2", "59", "first is -1", "row 0 of data"]),
     ({"data": (X, Y.astype(float))}, ["floats [178] float32", "class numbers", "astype"]),
     ({"data": (X, Y[:, None])}, ["loss cannot be computed", "[8, 3] float32", "[8, 1] int64"]),
@@ -192,7 +220,8 @@ UNTRAINABLE = [
     ({"loss": lambda outputs, targets: 0.0}, ["a float", "not a scalar"]),
     ({"loss": lambda outputs, targets: (outputs.argmax(1) == targets).float().mean()}, ["no gradient"]),
     ({"loss": F.mse_loss}, ["loss cannot be computed", "[8, 3] float32", "[8] int64", "pass floats"]),
-    ({"metric": lambda outputs, targets: 0.5}, ["metric", "a float", "scalar tensor"]),
+    ({"metric": lambda outputs, targets: "good"}, ["metric", "a str", "a number, or a scalar tensor"]),
+    ({"metric": lambda outputs, targets: float("nan")}, ["is nan on 35 validation examples"]),
     ({"metric": lambda outputs, targets: outputs[99]}, ["metric", "IndexError"]),
     ({"metric": "r2"}, ["R² compares", "[8, 3]", "[8]"]),
 ]
@@ -252,6 +281,9 @@ def test_accuracy_does_not_read_probabilities_as_logits(loss):
         wine(),
         wine(loss=nn.CrossEntropyLoss(weight=torch.ones(3))),
         wine(model=lambda: nn.Sequential(nn.BatchNorm1d(13), nn.Dropout(), nn.Linear(13, 3)), batch_size=2),
+        wine(model=lambda: nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(3))),
+        wine(metric=lambda outputs, targets: float((outputs.argmax(1) == targets).float().mean())),
+        wine(data=(X, np.where(Y == 0, -1, Y)), loss=nn.CrossEntropyLoss(ignore_index=-1)),
         wine(data=(X, F.one_hot(torch.tensor(Y)).float()), metric="loss"),
         wine(
             model=lambda: nn.Linear(13, 1),

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, Tenso
 
 from steepest.engine.obstacles import fleet_obstacle
 from steepest.errors import BadTask
-from steepest.tasks import sources
+from steepest.tasks import batches, sources
 from steepest.tasks.check import check
 from steepest.tasks.task import Task
 from steepest.types import Lane
@@ -183,6 +183,40 @@ def test_a_data_set_makes_the_same_task_as_its_arrays(data):
     same(Task(**parts, **what), Task(train=(X[:200], Y[:200]), test=(X[200:], Y[200:]), **what))
 
 
+class Stream(IterableDataset):
+    def __iter__(self):
+        yield from PAIRS
+
+
+class Rows:
+    """What a data set of another library looks like: rows as dicts, with lists in them."""
+
+    def __len__(self) -> int:
+        return len(X)
+
+    def __getitem__(self, i):
+        return {"pixels": X[i].tolist(), "label": int(Y[i])}
+
+
+class OfPixels(nn.Linear):
+    def forward(self, pixels):
+        return super().forward(pixels)
+
+
+@pytest.mark.parametrize(
+    "data", [Stream(), DataLoader(Stream(), batch_size=5), [*PAIRS]], ids=["stream", "loader", "list"]
+)
+def test_examples_one_after_the_other_make_the_same_task_as_their_arrays(data):
+    what = {"model": lambda: nn.Linear(64, 10), "loss": F.cross_entropy}
+    same(Task(data=data, **what), Task(data=(X, Y), **what))
+
+
+@pytest.mark.parametrize("rows", [Rows(), [*map(Rows().__getitem__, range(len(X)))]], ids=["foreign", "list"])
+def test_rows_that_are_dicts_make_the_same_task_as_their_arrays(rows):
+    what = {"model": lambda: OfPixels(64, 10), "loss": F.cross_entropy}
+    same(Task(data=rows, **what), Task(data=({"pixels": X}, Y), **what))
+
+
 @pytest.mark.parametrize("labels", ["labels", "target", "y"])
 def test_examples_may_be_dicts_with_their_labels_among_them(labels):
     task = by_name(data=Named(labels))
@@ -213,8 +247,9 @@ def test_sequences_are_padded_to_one_length_by_the_loaders_own_function():
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (Endless(), "Endless, which has no length"),
-        (DataLoader(Endless()), "Endless, which has no length"),
+        (Endless(), "more than 50 examples"),
+        (DataLoader(Endless()), "more than 50 examples"),
+        ([{"x": [0.0] * (1 + i % 2), "y": 0} for i in range(40)], "padded by the collate_fn"),
         (Named("answer"), "dicts with upper, lower, answer"),
         (TensorDataset(torch.tensor(X)), "have no targets"),
         (Subset(PAIRS, []), "data is empty"),
@@ -222,7 +257,8 @@ def test_sequences_are_padded_to_one_length_by_the_loaders_own_function():
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_data_set_that_cannot_be_used_says_why(data, words):
+def test_a_data_set_that_cannot_be_used_says_why(data, words, monkeypatch):
+    monkeypatch.setattr(batches, "ENDLESS", 50)
     with pytest.raises(BadTask, match=words):
         Task(model=lambda: nn.Linear(64, 10), loss=F.cross_entropy, data=data)
 

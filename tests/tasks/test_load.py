@@ -79,7 +79,7 @@ def test_a_file_that_changed_since_is_refused(tmp_path):
         ("import not_installed_anywhere\n", ["line 1 raised ModuleNotFoundError", "not_installed_anywhere"]),
         ("raise SystemExit('enough')\n", ["line 1 raised SystemExit: enough"]),
         (SOUND.replace("epochs=3", "epochs=0"), ["my_task.py, line 7: epochs is 0"]),
-        (SOUND.replace("epochs=3", "epoks=3"), ["line 7 raised TypeError", "epoks"]),
+        (SOUND.replace("epochs=3", "epoks=3"), ["line 7: Task takes no 'epoks'. Did you mean epochs?"]),
         (SOUND.replace("epochs=3", "metric='acuracy'"), ["line 7", "accuracy"]),
         ("\0", ["my_task.py"]),
     ],

@@ -1,5 +1,7 @@
 """Metrics against scikit-learn, and under vmap, as a fleet measures them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -58,12 +60,18 @@ def test_a_metric_is_meant_by_name_by_function_or_by_itself():
     assert metric_of("loss", F.mse_loss).fn is F.mse_loss
     assert not metric_of("loss", F.mse_loss).higher_is_better
     own = Metric("own", F.l1_loss, higher_is_better=False)
-    assert metric_of(own, F.mse_loss) is own
+    assert metric_of(own, F.mse_loss).fn.__wrapped__ is F.l1_loss
+    assert replace(metric_of(own, F.mse_loss), fn=F.l1_loss) == own
 
     def skill(outputs, targets):
         return -F.l1_loss(outputs, targets)
 
-    assert metric_of(skill, F.mse_loss) == Metric("skill", skill)
+    assert replace(metric_of(skill, F.mse_loss), fn=skill) == Metric("skill", skill)
+
+
+def test_a_metric_may_be_a_plain_number_such_as_scikit_learns():
+    metric = metric_of(lambda outputs, targets: np.float64(0.25), F.mse_loss)
+    assert metric.fn(torch.zeros(3), torch.zeros(3)) == torch.tensor(0.25)
 
 
 def test_an_unknown_metric_gets_the_nearest_names():

@@ -78,7 +78,7 @@ def task(model, **changes) -> Task:
 def test_a_model_that_cannot_be_a_fleet_is_trained_alone_and_the_reason_is_said():
     page = api.check(task(Fickle))
     assert page["engine"] == "solo"
-    assert "data-dependent" in page["obstacle"]
+    assert "reads values out of tensors" in page["obstacle"]
     assert "One trial at a time" in pages.check(page)
 
 

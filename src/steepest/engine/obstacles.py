@@ -6,6 +6,7 @@ import random
 import traceback
 import warnings
 from collections import deque
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -27,7 +28,6 @@ RATES = (1e-3, 1e-6, 1e-12)
 """Of plain descent, largest first: where inputs are huge, a step must be tiny to tell a wrong path from a wild one."""
 PACKING = ("pack_padded_sequence", "pad_packed_sequence")
 IN_WORDS = {
-    "SparseCPU": "its gradients are sparse (sparse=True), and vmap has none of those; trained alone they are made dense",
     "calling .item()": "its model, loss or metric reads values out of tensors (.item(), float(…), or an if on one), "
     "which differ from replica to replica",
     "data pointer": "its model, loss or metric leaves torch for NumPy on the way (.numpy())",
@@ -36,46 +36,52 @@ IN_WORDS = {
     "ScalarType BFloat16": "its outputs are bfloat16, as autocast makes them; end the model with .float()",
 }
 """What vmap says of what it cannot do → what that means."""
+USUAL = frozenset(vars(nn.Module()))
+"""Attributes that every module has: its parameters, buffers, hooks, and whether it is training."""
 AGREES = 1e-2
 """Relative difference of two paths that single precision explains; a wrong gradient is off by far more."""
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """A few steps of two trials, each on its own."""
+
+    shard: Shard
+    start: Tensor  # [2, P]
+    moved: Tensor  # [2, P]
+    drew: bool
+    """Whether they drew from generators that a fleet cannot give each replica its own of."""
+    held: list[set[tuple[str, str]]]
+    """What attributes of the first model held after each step: what is made once, such as a mask, is no state."""
 
 
 def fleet_obstacle(task: Task) -> str:
     """Why the replicas of a task cannot be trained as one tensor program, in words; "" if they can."""
     with kept():
-        for rate in RATES:
-            trials = [Trial(task, _shard(task, rate), lane) for lane in _shard(task, rate).lanes]
-            layout = Layout.of(trials[0].model)
-            start = torch.stack([layout.row(trial.model) for trial in trials])
-            own, drawn = _attributes(trials[0].model), _drawn()
-            for trial in trials:
-                for t in range(1, STEPS + 1):
-                    torch.manual_seed(t)
-                    trial.step(t)
-            moved = torch.stack([layout.row(trial.model) for trial in trials]) - start
-            if torch.isfinite(moved).all() and moved.norm() < start.norm() + 1:
+        alone = _alone(task, RATES[0])
+        for rate in RATES[1:]:
+            if torch.isfinite(alone.moved).all() and alone.moved.norm() < alone.start.norm() + 1:
                 break
-        shard = _shard(task, rate)
-        if drawn != _drawn():
+            alone = _alone(task, rate)
+        if alone.drew:
             return "its model or loss draws from Python's or NumPy's generator, and all replicas would share the draw"
-        if changed := _attributes(trials[0].model) ^ own:
+        if changed := alone.held[0] ^ alone.held[-1]:
             return f"its model keeps state in the attribute {min(changed)[0]!r}, which all replicas would share"
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # vmap's, that it does some operation lane by lane
-                fleet = Fleet(task, shard, shard.lanes)
+                fleet = Fleet(task, alone.shard, alone.shard.lanes)
                 fleet.train(0, STEPS)
                 fleet.evaluate("valid", at_most=EXAMPLES)
         except Exception as error:  # whatever the model does that vmap cannot
             return _in_words(error)
-        if not fleet.is_random and not _agree(fleet.flat - start, moved):
+        if not fleet.is_random and not _agree(fleet.flat - alone.start, alone.moved):
             return "its replicas, trained together, do not move as one trained alone does"
     return ""
 
 
-def _shard(task: Task, rate: float) -> Shard:
-    """Two replicas of plain descent."""
-    return Shard(
+def _alone(task: Task, rate: float) -> _Alone:
+    shard = Shard(
         id="probe",
         task=TaskRef(task.name, "memory", task.name),
         contender=Contender("sgd", "sgd", centre=rate),
@@ -84,6 +90,17 @@ def _shard(task: Task, rate: float) -> Shard:
         steps=STEPS,
         evaluate_at=(STEPS,),
     )
+    trials = [Trial(task, shard, lane) for lane in shard.lanes]
+    layout = Layout.of(trials[0].model)
+    start = torch.stack([layout.row(trial.model) for trial in trials])
+    drawn, held = _drawn(), []
+    for trial in trials:
+        for t in range(1, STEPS + 1):
+            torch.manual_seed(t)
+            trial.step(t)
+            held += [_attributes(trial.model)] if trial is trials[0] else []
+    moved = torch.stack([layout.row(trial.model) for trial in trials]) - start
+    return _Alone(shard, start, moved, drawn != _drawn(), held)
 
 
 def _in_words(error: Exception) -> str:
@@ -95,6 +112,9 @@ def _in_words(error: Exception) -> str:
             "its gradients are sparse (sparse=True), and vmap has none of those; trained alone, rules that rest where "
             "a gradient is zero, such as sgd and adagrad, move no other rows, and the others are given a dense one"
         )
+    for said, meaning in IN_WORDS.items():
+        if said in str(error):
+            return meaning
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
 
 
@@ -124,15 +144,12 @@ def _attributes(model: nn.Module) -> set[tuple[str, str]]:
     }
 
 
-USUAL = frozenset(vars(nn.Module()))
-"""Attributes that every module has: its parameters, buffers, hooks, and whether it is training."""
-
-
 def _told(value: Any, depth: int = 2) -> str:
     if isinstance(value, bool | int | float | str):
         return repr(value)
-    if isinstance(value, Tensor) and not isinstance(value, nn.Parameter) and value.grad_fn is None:
-        return f"{tuple(value.shape)} {sha256(value.detach().cpu().contiguous().view(torch.uint8).numpy()).hexdigest()}"
+    if isinstance(value, Tensor) and value.layout is torch.strided and not value.requires_grad:
+        numbers = value.detach().cpu().flatten().view(torch.uint8).numpy()
+        return f"{list(value.shape)} {sha256(numbers.tobytes()).hexdigest()}"
     if depth and isinstance(value, list | tuple | deque):
         return f"[{', '.join(_told(each, depth - 1) for each in value)}]"
     if depth and isinstance(value, dict):

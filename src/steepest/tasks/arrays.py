@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -110,8 +111,10 @@ def _tensor(label: str, value: Any) -> Tensor:
             array = np.asarray(value)
         except Exception as error:  # ragged lists, and whatever a foreign container raises
             raise BadTask(f"{label} cannot be read as an array: {str(error).rstrip('.')}.") from None
+        if array.dtype.kind == "O" and all(isinstance(each, Real) for each in array.flat):
+            array = array.astype(np.float64)  # a frame whose columns are numbers of several kinds
         if array.dtype.kind not in "biuf":
-            raise BadTask(f"{label} are of kind {array.dtype} ({type(value).__name__}); only numbers can be used.")
+            raise BadTask(f"{label} are of kind {array.dtype} ({type(value).__name__}); {_remedy(label, array, value)}")
         wide = array.dtype.kind == "u" and array.dtype.itemsize > 1  # torch computes with few unsigned types
         with np.errstate(over="ignore"):  # what overflows float32 is reported below, with its place
             dtype = np.float32 if array.dtype.kind == "f" else np.int64 if wide else array.dtype.newbyteorder("=")
@@ -119,6 +122,21 @@ def _tensor(label: str, value: Any) -> Tensor:
     if tensor.ndim == 0:
         raise BadTask(f"{label} are a single number; an array with one row an example is needed.")
     return tensor.float() if tensor.is_floating_point() else tensor
+
+
+def _remedy(label: str, array: np.ndarray, value: Any) -> str:
+    """What to do about what is no number."""
+    columns = getattr(value, "dtypes", None)
+    if hasattr(columns, "items"):  # a frame
+        strange = [str(name) for name, kind in columns.items() if getattr(kind, "kind", "O") not in "biuf"]  # type: ignore[union-attr]
+        if strange:
+            more = " and others" if len(strange) > 1 else ""
+            return f"its column {strange[0]!r}{more} holds none; turn it into numbers, or see steepest run --data."
+    if array.dtype.kind in "US" and label.endswith("targets"):
+        return "give each class a number: numpy.unique(y, return_inverse=True)[1]."
+    if array.dtype.kind == "M":
+        return "turn dates into numbers, such as days since the first."
+    return "only numbers can be used."
 
 
 def _check_finite(label: str, tensor: Tensor) -> None:

@@ -5,9 +5,12 @@ A task holds all its examples at once, since every seed draws its own parts from
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from numbers import Real
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
@@ -17,25 +20,26 @@ LABELS = ("labels", "label", "targets", "target", "y")
 """Names under which a batch that is a dict may hold its targets."""
 MOST = 4 * 2**30
 """Bytes beyond which examples are not taken into memory."""
+ENDLESS = 1_000_000
+"""Examples after which something that only hands out one after the other is taken to have no end."""
 
 
 def in_memory(name: str, given: Any, own_loss: bool) -> Any:
-    """What a `Dataset` or `DataLoader` holds: as (inputs, targets), or all as inputs where a model has its own loss.
+    """What a `Dataset`, a `DataLoader` or a list of examples holds: as (inputs, targets), or all as inputs where a
+    model has its own loss.
 
     Anything else is handed back as it is. A loader's own batch size, order and sampler play no part; its `collate_fn`
     is asked once, for all examples, so that what it pads is padded to one length. Raises BadTask.
     """
     if isinstance(given, DataLoader):
         examples, collate = given.dataset, given.collate_fn
-    elif isinstance(given, Dataset):
+    elif isinstance(given, Dataset) or _is_list_of_examples(given, own_loss):
         examples, collate = given, default_collate
     else:
         return given
     if isinstance(examples, IterableDataset) or not hasattr(examples, "__len__"):
-        raise BadTask(
-            f"{name} is a {type(examples).__name__}, which has no length; pass a Dataset with a length, or arrays, so "
-            "that each seed can draw its own parts."
-        )
+        examples = _streamed(name, examples)
+    collate = _of_tensors if collate is default_collate else collate
     count = len(examples)  # type: ignore[arg-type]
     if count == 0:
         raise BadTask(f"{name} is empty: it needs at least one example.")
@@ -50,9 +54,62 @@ def in_memory(name: str, given: Any, own_loss: bool) -> Any:
     except BadTask:
         raise
     except Exception as error:  # whatever the user's data set or collate_fn raises
-        first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
-        raise BadTask(f"{name} cannot be read into memory: {type(error).__name__}: {first}.") from error
+        hint = (
+            " Examples of different lengths are padded by the collate_fn of a DataLoader; see "
+            "torch.nn.utils.rnn.pad_sequence."
+            if "equal size" in str(error)
+            else ""
+        )
+        raise BadTask(f"{name} cannot be read into memory: {_first_line(error)}.{hint}") from error
     return tuple(batch) if own_loss and isinstance(batch, list) else batch if own_loss else _pair(name, batch)
+
+
+def _is_list_of_examples(given: Any, own_loss: bool) -> bool:
+    """Whether this is [(x, y), …] or [{"x": …, "y": …}, …], or something of the latter kind that is no list.
+
+    Two tuples are a pair of arrays, and so is a tuple; rows of a model with its own loss may be tuples.
+    """
+    if isinstance(given, list):
+        of_dicts = all(isinstance(example, Mapping) for example in given)
+        of_tuples = len(given) > 2 and all(isinstance(example, tuple) for example in given)
+        return bool(given) and (of_dicts or (of_tuples and not own_loss))
+    if isinstance(given, Mapping | tuple | str) or not hasattr(given, "__len__") or hasattr(given, "__array__"):
+        return False
+    try:
+        return isinstance(given[0], Mapping)  # such as a data set of Hugging Face
+    except Exception:
+        return False
+
+
+def _streamed(name: str, examples: Any) -> list[Any]:
+    """All that an iterable hands out, examples and not batches."""
+    try:
+        found = list(islice(iter(examples), ENDLESS + 1))
+    except Exception as error:  # whatever the user's data set raises
+        raise BadTask(f"{name} cannot be read: {_first_line(error)}.") from error
+    if len(found) > ENDLESS:
+        raise BadTask(
+            f"{name} is a {type(examples).__name__}, which hands out more than {ENDLESS:,} examples; pass a part of it "
+            "that ends, or arrays, so that each seed can draw its own parts."
+        )
+    return found
+
+
+def _of_tensors(examples: Sequence[Any]) -> Any:
+    """Examples side by side, as torch does it, where a list of numbers is one row and not many columns."""
+    return default_collate([_as_tensors(example) for example in examples])
+
+
+def _as_tensors(example: Any) -> Any:
+    if isinstance(example, Mapping):
+        return {key: _as_tensors(value) for key, value in example.items()}
+    if isinstance(example, list) and example and all(isinstance(value, Real) for value in example):
+        return torch.tensor(example)
+    return tuple(map(_as_tensors, example)) if type(example) is tuple else example
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0].rstrip('.')}"
 
 
 def _tensors(batch: Any) -> list[Tensor]:

@@ -5,6 +5,7 @@ Apart from `task`, whose constructor looks at the data only: here the user's mod
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +18,13 @@ from steepest.errors import BadTask
 from steepest.tasks.arrays import shape_of
 from steepest.tasks.calling import Called
 from steepest.tasks.keras_models import takes_probabilities
-from steepest.tasks.metrics import SAME_SHAPE, accuracy, is_cross_entropy, r2
+from steepest.tasks.metrics import SAME_SHAPE, accuracy, ignored_class, is_binary, is_cross_entropy, r2
 from steepest.tasks.task import Splits, Task
 
 PROBE = 8
 """Examples in the batch that is tried."""
+MEASURED = 256
+"""Examples that the metric is tried on: some need several classes among them."""
 
 
 def check(task: Task) -> None:
@@ -38,16 +41,25 @@ def check(task: Task) -> None:
         if is_cross_entropy(task.loss):
             _check_classes(task, splits.targets, outputs)
         _check_loss(task, model, outputs, targets)
+        _check_again(task, model, splits)
         _check_metric(task, model, splits)
 
 
 def _model(task: Task) -> nn.Module:
+    if needed := _needed(task.model):
+        raise BadTask(
+            f"model is called without arguments, but it needs {', '.join(needed)}; pass a function that fills them in, "
+            f"such as model=lambda: {getattr(task.model, '__name__', 'Net').strip('<>')}(…)."
+        )
     with told("model()"):
         model, twin = task.made(), task.made()
     if not isinstance(model, nn.Module):
         raise BadTask(f"model() returned a {type(model).__name__}; it must return a torch.nn.Module.")
-    if any(isinstance(p, nn.UninitializedParameter) for p in model.parameters()):
-        raise BadTask("The model has lazy layers, whose sizes are not known yet; give their input sizes instead.")
+    if elsewhere := {p.device.type for p in (*model.parameters(), *model.buffers())} - {"cpu"}:
+        raise BadTask(
+            f"model() puts the model on the device {min(elsewhere)!r}; leave it on the CPU, and say where it is to "
+            "train with --device."
+        )
     own, others = dict(model.named_parameters()), dict(twin.named_parameters())
     if not any(p.requires_grad for p in own.values()):
         raise BadTask("The model has no trainable parameters, so there is nothing for an optimizer to do.")
@@ -69,6 +81,16 @@ def _model(task: Task) -> nn.Module:
     return task.build_model(0).train()
 
 
+def _needed(model: Any) -> list[str]:
+    """The arguments without which a function or class cannot be called."""
+    try:
+        parameters = inspect.signature(model).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.default is inspect.Parameter.empty and p.kind not in optional]
+
+
 def _outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
     shapes = " and ".join(shape_of(x) for x in inputs)
     hint = (
@@ -81,8 +103,21 @@ def _outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
     with told(f"The model cannot take a batch of inputs {shapes}", hint):
         outputs = model(*inputs)
     if not isinstance(outputs, Tensor):
-        raise BadTask(f"The model returned a {type(outputs).__name__}; it must return one tensor of outputs.")
+        raise BadTask(
+            f"The model returned a {type(outputs).__name__}; it must return one tensor of outputs. Wrap it in a module "
+            "that picks the one to be compared with the targets; or leave out loss, if it returns its own."
+        )
     return outputs
+
+
+def _check_again(task: Task, model: nn.Module, splits: Splits) -> None:
+    """A second step, on fewer examples: what a model keeps from one call to the next shows there."""
+    count = min(PROBE, task.batch_size)
+    inputs, targets = task.batch(splits, splits.train[: count - 3 if count > 4 else count])
+    hint = " Perhaps it keeps something, such as a hidden state, from one call to the next."
+    with told("The model takes a first batch, but no second one of another size", hint):
+        loss = task.loss(model.train()(*inputs), targets)
+        torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad], allow_unused=True)
 
 
 def _check_classes(task: Task, targets: Tensor, outputs: Tensor) -> None:
@@ -90,26 +125,38 @@ def _check_classes(task: Task, targets: Tensor, outputs: Tensor) -> None:
     ndim = outputs.ndim
     if targets.is_floating_point():
         if targets.ndim == ndim:
+            if task.quality.fn is accuracy and bool(((targets == 0) | (targets == 1)).all()):
+                raise BadTask(ONE_HOT)
             return
         raise BadTask(
             f"The targets are floats {shape_of(targets)}, but cross-entropy takes class numbers; "
             "pass whole numbers, such as y.astype('int64')."
         )
+    if targets.ndim == ndim and targets.shape[1:] == outputs.shape[1:] and bool((targets.sum(1) == 1).all()):
+        raise BadTask(ONE_HOT)
     if ndim < 2 or targets.ndim != ndim - 1:
         return  # shapes that do not fit are told by the loss itself
     classes = outputs.shape[1]
-    wrong = (targets < 0) & (targets != -100) | (targets >= classes)  # −100 is torch's mark for padding
+    wrong = ((targets < 0) | (targets >= classes)) & (targets != ignored_class(task.loss))
     if wrong.any():
         row = int(wrong.nonzero()[0][0])
+        from_one = int(targets.min()) == 1 and int(targets.max()) == classes
+        hint = " They seem to count from 1: pass y - 1." if from_one else ""
         raise BadTask(
             f"The model has {classes} outputs, so labels must be 0 to {classes - 1}, but {int(wrong.sum())} are not; "
-            f"the first is {int(targets[wrong][0])}, {task.place(row)}."
+            f"the first is {int(targets[wrong][0])}, {task.place(row)}.{hint}"
         )
+
+
+ONE_HOT = "The targets are one-hot rows; pass class numbers, such as y.argmax(1)."
 
 
 def _check_loss(task: Task, model: nn.Module, outputs: Tensor, targets: Tensor) -> None:
     shapes = f"outputs {shape_of(outputs)} and targets {shape_of(targets)}"
     hint = "" if targets.is_floating_point() else " The targets are whole numbers; pass floats if they are no classes."
+    if is_binary(task.loss) and outputs.shape != targets.shape:
+        column = "[:, None]" if outputs.ndim == targets.ndim + 1 and outputs.shape[-1] == 1 else ""
+        hint = f" Binary cross-entropy takes floats of the outputs' shape; pass y.astype('float32'){column}."
     with told(f"The loss cannot be computed from the model's {shapes}", hint):
         loss = task.loss(outputs, targets)
     if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.ndim > 0:
@@ -156,11 +203,19 @@ def _check_metric(task: Task, model: nn.Module, splits: Splits) -> None:
             (splits.targets[splits.valid].amax(0) == splits.targets[splits.valid].amin(0)).any()
         ):
             raise BadTask("R² is not defined: the targets of the validation part are all the same.")
+        inputs, targets = task.batch(splits, splits.valid[:MEASURED])
+        outputs = _outputs(model, inputs)
+        shapes = f"outputs {shape_of(outputs)} and targets {shape_of(targets)}"
         with told(f"The metric {metric.name!r} cannot be computed from {shapes}"):
             value: Any = metric.fn(outputs, targets)
     if not isinstance(value, Tensor) or value.numel() != 1:
         what = shape_of(value) if isinstance(value, Tensor) else f"a {type(value).__name__}"
-        raise BadTask(f"The metric {metric.name!r} is {what}; it must be a scalar tensor.")
+        raise BadTask(f"The metric {metric.name!r} is {what}; it must be a number, or a scalar tensor.")
+    if not torch.isfinite(value).all() and torch.isfinite(outputs).all() and metric.fn is not task.loss:
+        raise BadTask(
+            f"The metric {metric.name!r} is {float(value)} on {len(targets)} validation examples, although all outputs "
+            "are finite; no rate could be picked by it."
+        )
 
 
 def _check_accuracy(task: Task, outputs: Tensor, targets: Tensor, shapes: str) -> None:
@@ -191,4 +246,13 @@ def told(what: str, hint: str = "") -> Iterator[None]:
     except Exception as error:
         first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
         verb = " raised" if what.endswith("()") else ":"
-        raise BadTask(f"{what}{verb} {type(error).__name__}: {first}.{hint}") from error
+        raise BadTask(f"{what}{verb} {type(error).__name__}: {first}.{hint or _remedy(str(error))}") from error
+
+
+def _remedy(said: str) -> str:
+    """What to do about an error of torch's that says what is the matter, but not here."""
+    if "CUDA" in said or "device" in said:
+        return " Leave the model on the CPU, and say where it is to train with --device."
+    if "same dtype" in said or "expected scalar type" in said or "expected m1 and m2" in said:
+        return " All is trained in float32 (--dtype float64 for more): leave out .half(), .double() and the like."
+    return ""

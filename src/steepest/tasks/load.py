@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import inspect
 import os
+import random
+import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import fields
+from difflib import get_close_matches
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
+
+import numpy as np
+import torch
 
 from steepest.errors import BadInput, BadTask, SteepestError
 from steepest.tasks import catalogue, own_files
@@ -83,10 +91,11 @@ def _run(path: Path, source: bytes) -> Task:
     if "keras" not in sys.modules:
         os.environ.setdefault("KERAS_BACKEND", "torch")  # the only one that can be trained here; read at its import
     try:
-        exec(compile(source, str(path), "exec"), module.__dict__)
-        found = module.__dict__.get("task")
-        if inspect.isroutine(found):
-            found = found()
+        with redirect_stdout(sys.stderr), _same_luck():  # what it prints is no part of an answer in JSON
+            exec(compile(source, str(path), "exec"), module.__dict__)
+            found = module.__dict__.get("task")
+            if inspect.isroutine(found):
+                found = found()
     except (Exception, SystemExit) as error:
         raise _told(path, error) from error
     if found is None:
@@ -101,6 +110,33 @@ def _run(path: Path, source: bytes) -> Task:
     return found
 
 
+@contextmanager
+def _same_luck() -> Iterator[None]:
+    """Within, whatever is drawn is the same in every worker, also where a file forgets to seed what it draws."""
+    others, numpys = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        random.seed(0)
+        np.random.seed(0)
+        try:
+            yield
+        finally:
+            random.setstate(others)
+            np.random.set_state(numpys)
+
+
+def _unknown_argument(error: BaseException) -> str:
+    """What to say where Task is called with an argument that it does not have."""
+    found = re.search(r"Task\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
+    if found is None:
+        return ""
+    name, known = found[1], [field.name for field in fields(Task)]
+    if name in ("optimizer", "optimizers", "lr", "learning_rate", "rate", "scheduler", "schedule"):
+        return f"Task takes no {name!r}: optimizers and rates are what is compared; see steepest run --optimizers."
+    near = get_close_matches(name, known, n=1, cutoff=0.6)
+    return f"Task takes no {name!r}." + (f" Did you mean {near[0]}?" if near else f" It takes {', '.join(known)}.")
+
+
 def _told(path: Path, error: BaseException) -> SteepestError:
     """What went wrong in the user's file, at the last line of it that was running."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
@@ -110,6 +146,8 @@ def _told(path: Path, error: BaseException) -> SteepestError:
         return BadTask(f"{where}: {error}")
     if isinstance(error, SteepestError):
         return error
+    if unknown := _unknown_argument(error):
+        return BadTask(f"{where}: {unknown}")
     message = error.msg if isinstance(error, SyntaxError) else (str(error).strip().splitlines() or [""])[0]
     return BadTask(f"{where} raised {type(error).__name__}: {message.rstrip('.')}.")
 

@@ -7,7 +7,9 @@ branch on a tensor's values, so that a fleet can measure all its replicas at onc
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial, wraps
+from numbers import Real
 from typing import Any
 
 import torch
@@ -81,7 +83,8 @@ def metric_of(metric: str | Metric | Callable[[Any, Tensor], Tensor], loss: Loss
     """The metric meant by a name of `NAMED`, by "loss", by a `Metric` or by a function of which more is better."""
     match metric:
         case Metric():
-            return metric
+            is_own = metric.fn not in [known.fn for known in NAMED.values()] and metric.fn is not loss
+            return replace(metric, fn=_scalar(metric.fn)) if is_own else metric
         case "loss":
             return Metric("loss", loss, higher_is_better=False)
         case str():
@@ -94,7 +97,7 @@ def metric_of(metric: str | Metric | Callable[[Any, Tensor], Tensor], loss: Loss
         case type() | torch.nn.Module():
             raise BadTask(f"metric is {metric!r}; pass a name, a steepest.Metric or a function of outputs and targets.")
         case _ if callable(metric):
-            return Metric(getattr(metric, "__name__", "metric").replace("<lambda>", "metric"), metric)
+            return Metric(getattr(metric, "__name__", "metric").replace("<lambda>", "metric"), _scalar(metric))
         case _:
             raise BadTask(f"metric is {metric!r}; pass a name, a steepest.Metric or a function of outputs and targets.")
 
@@ -112,6 +115,32 @@ def natural_margin(metric: Metric, targets: Tensor) -> float:
     return metric.margin
 
 
+def _scalar(fn: Callable[[Any, Tensor], Any]) -> Callable[[Any, Tensor], Tensor]:
+    """A metric that may give a plain number, such as scikit-learn's, as one that gives a tensor."""
+
+    @wraps(fn)
+    def measured(outputs: Any, targets: Tensor) -> Tensor:
+        value = fn(outputs, targets)
+        return torch.tensor(float(value)) if isinstance(value, Real) else value
+
+    return measured
+
+
+def is_binary(loss: Loss) -> bool:
+    """Whether a loss is one of torch's binary cross-entropies."""
+    named = (F.binary_cross_entropy, F.binary_cross_entropy_with_logits)
+    return loss in named or isinstance(loss, torch.nn.BCELoss | torch.nn.BCEWithLogitsLoss)
+
+
+def ignored_class(loss: Loss) -> int:
+    """The label that a cross-entropy passes over: torch's mark for padding, −100, unless the loss has another."""
+    if isinstance(loss, partial):
+        return int(loss.keywords.get("ignore_index", ignored_class(loss.func)))
+    return int(getattr(loss, "ignore_index", -100))
+
+
 def is_cross_entropy(loss: Loss) -> bool:
     """Whether a loss is one of torch's that take class numbers as targets."""
+    if isinstance(loss, partial):
+        return is_cross_entropy(loss.func)
     return loss in (F.cross_entropy, F.nll_loss) or isinstance(loss, torch.nn.CrossEntropyLoss | torch.nn.NLLLoss)

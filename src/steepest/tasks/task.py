@@ -139,8 +139,11 @@ class Task:
         """The model with the initial weights of this seed; the caller's random state is left as it was."""
         with luck_of(rng.integer(seed, "weights"), dtype):
             model = self.made().to(dtype)
-        names = () if isinstance(model, KerasModule) else self._pool.names
-        return Called(model, names, self.has_own_loss) if names or self.has_own_loss else model
+            names = () if isinstance(model, KerasModule) else self._pool.names
+            called = Called(model, names, self.has_own_loss) if names or self.has_own_loss else model
+            if any(isinstance(p, nn.UninitializedParameter) for p in model.parameters()):
+                _shape(called, tuple(column[:2] for column in self._pool.inputs), dtype)
+        return called
 
     def made(self) -> Any:
         """What `model` makes: a torch module, as a Keras model becomes one; check says so where it is none."""
@@ -317,3 +320,10 @@ class Task:
             words = {"train": "train", "valid": "validation", "test": "test"}
             luck.append(f"{'/'.join(words[name] for name in PARTS if name in drawn)} split")
         return tuple(luck)
+
+
+def _shape(model: nn.Module, inputs: tuple[Tensor, ...], dtype: torch.dtype) -> None:
+    """Let the lazy layers of a model see two examples: that settles their sizes, and draws their weights."""
+    with torch.no_grad():
+        model.eval()(*(x.to(dtype) if x.is_floating_point() else x for x in inputs))
+    model.train()

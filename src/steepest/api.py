@@ -22,6 +22,7 @@ import torch
 from steepest.adapters import frameworks
 from steepest.adapters import torch as drop_in
 from steepest.axes import OF_RULE, Axes, describe_axes, expand
+from steepest.choices import Choices, DtypeName, EngineName
 from steepest.contenders import DEFAULT, enter
 from steepest.engine.draws import kept, seed_step
 from steepest.engine.obstacles import fleet_obstacle
@@ -48,8 +49,6 @@ from steepest.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Lane, Pro
 from steepest.verdict.decide import decide
 
 IN_MEMORY = (RULE_IN_MEMORY, TORCH_IN_MEMORY)
-EngineName = Literal["auto", "fleet", "solo", "compiled"]
-DtypeName = Literal["float32", "float64"]
 
 
 # ---- what a caller gets ----------------------------------------------------------------------------------------------
@@ -199,10 +198,45 @@ def compare(
 
     Raises BadInput for whatever cannot be run as asked, DataUnavailable, StudyFolderError, and Interrupted on Ctrl-C.
     """
-    crew, spec = _prepare(
-        tasks, optimizers, axes, budget, _protocol(seeds, grid, until_sure, first_seed), rates, batch_sizes, schedule,
-        reference, workers, engine, dtype, device, command, race, memory,
+    choices = Choices(
+        optimizers=optimizers,
+        axes=axes,
+        batch_sizes=batch_sizes,
+        rates=rates,
+        schedule=schedule,
+        reference=reference,
+        budget=budget,
+        seeds=seeds,
+        until_sure=until_sure,
+        first_seed=first_seed,
+        race=race,
+        grid=grid,
+        workers=workers,
+        memory=memory,
+        engine=engine,
+        dtype=dtype,
+        device=device,
+    )
+    return compare_by(
+        tasks, choices, out=out, overwrite=overwrite, margin=margin, quiet=quiet, listener=listener, command=command,
+        began=began,
     )  # fmt: skip
+
+
+def compare_by(
+    tasks: Task | TaskRef | str | Path | Sequence[Task | TaskRef | str | Path],
+    choices: Choices,
+    *,
+    out: Path | str | None = None,
+    overwrite: bool = False,
+    margin: float | None = None,
+    quiet: bool = False,
+    listener: Listener | None = None,
+    command: str = "",
+    began: float | None = None,
+) -> Study:
+    """`compare`, with its choices as one value."""
+    crew, spec = _prepare(tasks, choices, command)
     folder = _new_folder(spec) if out is None else Path(out)
     executor = crew.executor(folder, spec.workers, spec.memory_bytes)
     with _told(listener, quiet) as told:
@@ -234,10 +268,37 @@ def plan(
     command: str = "",
 ) -> Plan:
     """What `compare` would do with the same arguments, and for how long. Times some steps, trains nothing."""
-    crew, spec = _prepare(
-        tasks, optimizers, axes, budget, _protocol(seeds, grid, until_sure, first_seed), rates, batch_sizes, schedule,
-        None, workers, engine, dtype, device, command, race, memory,
-    )  # fmt: skip
+    choices = Choices(
+        optimizers=optimizers,
+        axes=axes,
+        batch_sizes=batch_sizes,
+        rates=rates,
+        schedule=schedule,
+        budget=budget,
+        seeds=seeds,
+        until_sure=until_sure,
+        first_seed=first_seed,
+        race=race,
+        grid=grid,
+        workers=workers,
+        memory=memory,
+        engine=engine,
+        dtype=dtype,
+        device=device,
+    )
+    return plan_by(tasks, choices, quiet=quiet, listener=listener, command=command)
+
+
+def plan_by(
+    tasks: Task | TaskRef | str | Path | Sequence[Task | TaskRef | str | Path],
+    choices: Choices,
+    *,
+    quiet: bool = False,
+    listener: Listener | None = None,
+    command: str = "",
+) -> Plan:
+    """`plan`, with its choices as one value."""
+    crew, spec = _prepare(tasks, choices, command)
     with tempfile.TemporaryDirectory(prefix="steepest-plan-") as scratch:
         folder = Path(scratch)
         executor = crew.executor(folder, spec.workers, spec.memory_bytes)
@@ -320,46 +381,28 @@ class _Crew:
         return FunctionExecutor(partial(run_job, folder=folder, workshop=workshop))
 
 
-def _prepare(
-    tasks: Any,
-    optimizers: Any,
-    axes: Axes | None,
-    budget: str | float | None,
-    protocol: Protocol,
-    rates: Sequence[float] | str | None,
-    batch_sizes: Sequence[int | str] | str | None,
-    schedule: str,
-    reference: str | None,
-    workers: int | None,
-    engine: EngineName,
-    dtype: DtypeName,
-    device: str,
-    command: str,
-    race: bool,
-    memory: str | float | None,
-) -> tuple[_Crew, StudySpec]:
+def _prepare(tasks: Any, choices: Choices, command: str) -> tuple[_Crew, StudySpec]:
     refs, tasks_in_memory = _tasks(tasks)
-    contenders, optimizers_in_memory = enter(
-        DEFAULT if optimizers is None else optimizers, schedule, rates, batch_sizes
-    )
-    contenders = expand(contenders, axes, optimizers_in_memory)
-    names = [contender.name for contender in contenders]
+    optimizers = DEFAULT if choices.optimizers is None else choices.optimizers
+    contenders, optimizers_in_memory = enter(optimizers, choices.schedule, choices.rates, choices.batch_sizes)
+    contenders = expand(contenders, choices.axes, optimizers_in_memory)
+    names, reference = [contender.name for contender in contenders], choices.reference
     if reference is not None and reference not in names:  # with axes: its first values
         reference = next((contender.name for contender in contenders if contender.optimizer == reference), reference)
     spec = StudySpec(
         name="-".join(ref.name for ref in refs),
         command=command or "steepest.compare(…), in Python",
-        tasks=tuple(_variants(refs, batch_sizes is not None)),
+        tasks=tuple(_variants(refs, choices.batch_sizes is not None)),
         contenders=tuple(contenders),
         reference=reference or _reference(contenders),
-        protocol=protocol,
-        race=race,
-        memory_bytes=planner.parse_memory(memory),
-        engine=engine,
-        dtype=dtype,
-        device=_device(device),
-        workers=_workers(workers),
-        budget_seconds=None if budget is None else planner.parse_budget(budget),
+        protocol=_protocol(choices),
+        race=choices.race,
+        memory_bytes=planner.parse_memory(choices.memory),
+        engine=choices.engine,
+        dtype=choices.dtype,
+        device=_device(choices.device),
+        workers=_workers(choices.workers),
+        budget_seconds=None if choices.budget is None else planner.parse_budget(choices.budget),
     )
     if reference is not None and reference not in names:
         raise UnknownName.among("contender", reference, names, "The reference must be one of them.")
@@ -399,14 +442,14 @@ MOST_SEEDS = 20
 """Seeds that a study may come to which adds them until it is sure."""
 
 
-def _protocol(seeds: int | None, grid: int | None, until_sure: bool, first_seed: int) -> Protocol:
+def _protocol(choices: Choices) -> Protocol:
     default = Protocol()
-    points = default.rates if grid is None else grid
-    usual = MOST_SEEDS if until_sure else default.seeds
+    points = default.rates if choices.grid is None else choices.grid
+    usual = MOST_SEEDS if choices.until_sure else default.seeds
     return Protocol(
-        seeds=usual if seeds is None else seeds,
-        first_seed=first_seed,
-        until_sure=until_sure,
+        seeds=usual if choices.seeds is None else choices.seeds,
+        first_seed=choices.first_seed,
+        until_sure=choices.until_sure,
         rates=points,
         decades=default.decades,
         extra_rates=default.extra_rates if points >= 3 else 0,

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any, Literal
@@ -14,8 +15,10 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Group, Parameter
 
 from steepest import __version__, commands, showing
+from steepest.choices import Choices
 from steepest.errors import BadInput, BadSetting, DataUnavailable, Interrupted, SteepestError
 from steepest.language import VARIABLE, Language
+from steepest.options import MACHINE, STUDY, Choose, Workers
 from steepest.showing import study_folder as _folder
 
 app = App(
@@ -30,44 +33,11 @@ app.command(data)
 commands.register(app)
 showing.register(app)
 
-STUDY = Group("What to compare", sort_key=0)
-EFFORT = Group("How much to run", sort_key=1)
-MACHINE = Group("How to run it", sort_key=2)
 OUTPUT = Group("Where it goes", sort_key=3)
 TABLE = Group("A table of results from elsewhere", sort_key=4)
 OWN = Group("A file of your own, without code", sort_key=0)
 
 Json = Annotated[bool, Parameter(name="--json", negative="", group=OUTPUT, help="Print JSON instead of words.")]
-Optimizers = Annotated[
-    str | None,
-    Parameter(
-        name=["--optimizers", "-o"],
-        group=STUDY,
-        help="Comma-separated names of `steepest optimizers`; a setting follows a colon: adam:b2=0.99.",
-    ),
-]
-BatchSizes = Annotated[
-    str | None,
-    Parameter(group=STUDY, help="Batch sizes to compare, such as 1,64,full: at equal samples and at equal seconds."),
-]
-AxisOption = Annotated[
-    list[str] | None,
-    Parameter(
-        name="--axis",
-        group=STUDY,
-        negative="",
-        help="Values to compare with every optimizer: dropout=0,0.2,0.5; l1, l2, decay, augment, word-dropout, "
-        "label-smoothing, early-stopping.",
-    ),
-]
-Rates = Annotated[
-    str | None,
-    Parameter(
-        group=STUDY,
-        allow_leading_hyphen=True,  # so that a rate below 0 is told as such
-        help="Learning rates to try, such as 0.001,0.01, in place of each optimizer's own.",
-    ),
-]
 Suite = Annotated[
     str | None, Parameter(group=STUDY, help="A set of built-in tasks with a name, such as smoke or core.")
 ]
@@ -83,37 +53,9 @@ Target = Annotated[str | None, Parameter(group=OWN, help="The column of the tabl
 TextColumn = Annotated[str | None, Parameter(name="--text", group=OWN, help="A column of texts to tell it from.")]
 Kind = Annotated[str | None, Parameter(group=OWN, help="classification or regression, where the guess is wrong.")]
 Size = Annotated[int | None, Parameter(group=OWN, help="Pixels a side that pictures are brought to (32).")]
-Schedule = Annotated[str, Parameter(group=STUDY, help="How the rate changes over a trial.")]
 Reference = Annotated[
     str | None, Parameter(group=STUDY, help="The optimizer that all others are compared with, beside the best.")
 ]
-Budget = Annotated[
-    str | None, Parameter(group=EFFORT, help="Time to spend, such as 90s, 5m or 1h; plans backwards from it.")
-]
-Seeds = Annotated[int | None, Parameter(group=EFFORT, help="Replicates of each optimizer's whole tuning (10).")]
-UntilSure = Annotated[
-    bool,
-    Parameter(group=EFFORT, negative="", help="Begin with 5 seeds; add more, up to --seeds (20), until it is sure."),
-]
-FirstSeed = Annotated[int, Parameter(group=EFFORT, help="Where seeds count from; another number is fresh luck.")]
-Race = Annotated[
-    bool,
-    Parameter(group=EFFORT, negative="", help="Stop rates early that are clearly behind others of their seed."),
-]
-Grid = Annotated[int | None, Parameter(group=EFFORT, help="Learning rates in each optimizer's grid (9).")]
-Workers = Annotated[int | None, Parameter(group=MACHINE, help="Worker processes of one thread each (one a core).")]
-Memory = Annotated[
-    str | None, Parameter(group=MACHINE, help="What training may take, such as 4G (half of what is free).")
-]
-Engine = Annotated[
-    Literal["auto", "fleet", "solo", "compiled"],
-    Parameter(
-        group=MACHINE,
-        help="auto measures which is cheapest: trials together (fleet), together and compiled, or one by one (solo).",
-    ),
-]
-Dtype = Annotated[Literal["float32", "float64"], Parameter(group=MACHINE, help="Arithmetic of the training.")]
-Device = Annotated[str, Parameter(group=MACHINE, help="A torch device; only cpu is tested.")]
 Out = Annotated[Path | None, Parameter(name=["--out"], group=OUTPUT, help="The study folder (runs/<task>-<time>).")]
 Overwrite = Annotated[bool, Parameter(group=OUTPUT, negative="", help="Replace the study in that folder.")]
 Lang = Annotated[Language, Parameter(group=OUTPUT, env_var=VARIABLE, help="The language of what is printed: en or zh.")]
@@ -160,23 +102,8 @@ def run(
     text: TextColumn = None,
     kind: Kind = None,
     size: Size = None,
-    optimizers: Optimizers = None,
-    axis: AxisOption = None,
-    batch_size: BatchSizes = None,
-    rates: Rates = None,
-    schedule: Schedule = "constant",
+    options: Choose = None,
     reference: Reference = None,
-    budget: Budget = None,
-    seeds: Seeds = None,
-    until_sure: UntilSure = False,
-    first_seed: FirstSeed = 0,
-    race: Race = False,
-    grid: Grid = None,
-    workers: Workers = None,
-    memory: Memory = None,
-    engine: Engine = "auto",
-    dtype: Dtype = "float32",
-    device: Device = "cpu",
     out: Out = None,
     overwrite: Overwrite = False,
     margin: Margin = None,
@@ -193,28 +120,13 @@ def run(
         Names of `steepest tasks`, or Python files that define `task`.
     """
     began = monotonic()
-    with _workers_ahead(workers), _page_beside(open_page, out):
+    choices = replace(options or Choices(), reference=reference)
+    with _workers_ahead(choices.workers), _page_beside(open_page, out):
         from steepest import api
 
-        study = api.compare(
+        study = api.compare_by(
             (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json, lang)) or ("digits",),
-            optimizers,
-            axes=axis,
-            batch_sizes=batch_size,
-            rates=rates,
-            schedule=schedule,
-            reference=reference,
-            budget=budget,
-            seeds=seeds,
-            until_sure=until_sure,
-            first_seed=first_seed,
-            race=race,
-            grid=grid,
-            workers=workers,
-            memory=memory,
-            engine=engine,
-            dtype=dtype,
-            device=device,
+            choices,
             out=out,
             overwrite=overwrite,
             command=_command_line(),
@@ -233,22 +145,7 @@ def plan(
     text: TextColumn = None,
     kind: Kind = None,
     size: Size = None,
-    optimizers: Optimizers = None,
-    axis: AxisOption = None,
-    batch_size: BatchSizes = None,
-    rates: Rates = None,
-    schedule: Schedule = "constant",
-    budget: Budget = None,
-    seeds: Seeds = None,
-    until_sure: UntilSure = False,
-    first_seed: FirstSeed = 0,
-    race: Race = False,
-    grid: Grid = None,
-    workers: Workers = None,
-    memory: Memory = None,
-    engine: Engine = "auto",
-    dtype: Dtype = "float32",
-    device: Device = "cpu",
+    options: Choose = None,
     lang: Lang = "en",
     quiet: Quiet = False,
     json: Json = False,
@@ -260,27 +157,13 @@ def plan(
     tasks
         Names of `steepest tasks`, or Python files that define `task`.
     """
-    with _workers_ahead(workers):
+    choices = options or Choices()
+    with _workers_ahead(choices.workers):
         from steepest import api, pages
 
-        forecast = api.plan(
+        forecast = api.plan_by(
             (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json, lang)) or ("digits",),
-            optimizers,
-            axes=axis,
-            batch_sizes=batch_size,
-            rates=rates,
-            schedule=schedule,
-            budget=budget,
-            seeds=seeds,
-            until_sure=until_sure,
-            first_seed=first_seed,
-            race=race,
-            grid=grid,
-            workers=workers,
-            memory=memory,
-            engine=engine,
-            dtype=dtype,
-            device=device,
+            choices,
             command=_command_line(),
             quiet=quiet,
         ).model_dump(mode="json")
@@ -580,7 +463,9 @@ def _own(
     from steepest.tasks import own_files
 
     ref = own_files.reference(data, target=target, text=text, kind=kind, size=size)
-    lines = (f"{data}:", *(f"  {note.of(lang)}" for note in own_files.told(ref)), "")
+    from steepest.report.rounding import one_line
+
+    lines = (f"{one_line(str(data))}:", *(f"  {one_line(note.of(lang))}" for note in own_files.told(ref)), "")
     print("\n".join(lines), file=sys.stderr if json else sys.stdout, flush=True)
     return (ref,)
 

@@ -1,6 +1,8 @@
 # `make run` and `make test` need nothing but Python 3.11: whatever comes first builds .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# Python compiles a module when it first loads it; pip would compile all, most of which nobody loads.
+PIP := $(BIN)/pip install --quiet --no-compile
 INSTALLED := .venv/.installed
 
 .PHONY: run tasks test test-data test-oracles test-browser test-docs check bench calibrate docs clean
@@ -18,7 +20,7 @@ test-oracles: .venv/.installed-oracles
 	$(BIN)/pytest -n 2 -m "oracles or proof" --proofs
 
 test-browser: .venv/.installed-browser
-	$(BIN)/pytest -m browser
+	$(BIN)/pytest -n 2 -m browser
 
 test-docs: $(INSTALLED)
 	$(BIN)/pytest -n 2 -m docs
@@ -46,20 +48,12 @@ docs: $(INSTALLED)
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "steepest needs Python 3.11 or newer.")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(PIP) --upgrade pip
+	$(PIP) --editable '.[dev]'
 	touch $@
 
-.venv/.installed-browser: $(INSTALLED)
-	$(BIN)/pip install --quiet --editable '.[browser]'
-	touch $@
-
-.venv/.installed-bench: $(INSTALLED)
-	$(BIN)/pip install --quiet --editable '.[bench]'
-	touch $@
-
-.venv/.installed-oracles: $(INSTALLED)
-	$(BIN)/pip install --quiet --editable '.[oracles]'
+.venv/.installed-%: $(INSTALLED)
+	$(PIP) --editable '.[$*]'
 	touch $@
 
 clean:

@@ -197,7 +197,7 @@ def brush(page: Page) -> None:
     """Drag along the axis of the validation metric."""
     box = page.locator(".parallel canvas").bounding_box()
     assert box is not None
-    x = box["x"] + 110 + (box["width"] - 180) * 4 / 6
+    x = box["x"] + 130 + (box["width"] - 200) * 4 / 6
     page.mouse.move(x, box["y"] + 45)
     page.mouse.down()
     page.mouse.move(x, box["y"] + 120, steps=8)

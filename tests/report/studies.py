@@ -3,12 +3,13 @@
 from dataclasses import replace
 from functools import cache
 
+import numpy as np
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, synthetic_study
 
 from steepest.language import Text
 from steepest.report.trials import trials
 from steepest.report.view import view
-from steepest.types import Contender, StudyRecord, Trace
+from steepest.types import Contender, ProbeTrace, StudyRecord, Trace
 from steepest.verdict.decide import decide
 from steepest.verdict.nouns import Verdict
 
@@ -97,3 +98,31 @@ def hostile_study() -> Study:
         hardware={evil: evil},
     )
     return judged(study, traces)
+
+
+def looks_into(contender: str) -> ProbeTrace:
+    """SYNTHETIC looks into three trials of a contender on digits, of which the third ended at once."""
+    looks = np.linspace(1.0, 2.0, 4)
+    lanes = np.stack([looks, 3 * looks, np.full(4, np.nan)])  # [R = 3, K = 4]: the last trial ended at once
+    return ProbeTrace(
+        task="digits",
+        contender=contender,
+        at=np.array([0, 10, 100, 400]),
+        seeds=np.arange(3),
+        rate=np.full((3, 4), 0.1),
+        layers=("a", "b"),
+        states=(),
+        batch_size=64,
+        steps=480,
+        step=np.repeat(lanes[:, :, None], 5, axis=2),
+        step_of_layer=np.repeat(lanes[:, :, None], 2, axis=2),
+        step_of_rare=np.full((3, 4, 2), np.nan),
+        share_rare=np.full((3, 4, 2), np.nan),
+        update_to_weight=np.repeat(lanes[:, :, None], 2, axis=2),
+        loss=lanes,
+        gradient=lanes,
+        noise=lanes,
+        flips=lanes / 10,
+        sharpness=10 * lanes,
+        state=np.zeros((3, 4, 0)),
+    )

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from report.studies import default_study, hostile_study, three_tasks_study, trials_of
+from report.studies import default_study, hostile_study, looks_into, three_tasks_study, trials_of
 
 from steepest.report.html import html
 from steepest.report.view import view
@@ -48,7 +48,8 @@ def reports(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reports")
     studies = {"default": default_study(), "tasks": three_tasks_study(), "hostile": hostile_study()}
     for name, study in studies.items():
-        (folder / f"{name}.html").write_text(html(view(*study), trials_of(study)), encoding="utf-8")
+        probes = [looks_into("sgd"), looks_into("momentum")] if name == "tasks" else []
+        (folder / f"{name}.html").write_text(html(view(*study, probes), trials_of(study)), encoding="utf-8")
     return folder
 
 
@@ -185,6 +186,13 @@ def test_several_tasks_are_tabs_that_the_keyboard_reaches(opened):
     page = opened("tasks")
     assert [tab.inner_text() for tab in page.query_selector_all("[role=tab]")] == ["digits", "housing", "line"]
     assert page.locator("article:visible").count() == 1
+    probes = page.locator("#task-0 .probes figure")
+    assert probes.count() == 5
+    assert all(canvas.evaluate(DRAWN) > 10 for canvas in probes.locator("canvas").all())
+    assert "median of up to 3 seeds" in probes.first.inner_text()
+    with page.expect_download() as waiting:
+        probes.first.locator("[data-save=csv]").click()
+    assert waiting.value.path().read_text().startswith("line,step")
     page.locator("[role=tab]").first.focus()
     page.keyboard.press("ArrowRight")
     assert page.locator("article:visible").get_attribute("id") == "task-1"

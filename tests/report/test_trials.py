@@ -1,15 +1,17 @@
 """Trials packed for the page: no trial is lost, a value keeps four digits, and what ended has no value."""
 
 import base64
+import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from report.studies import default_study, default_view
+from report.studies import default_study, default_view, looks_into
 from verdict.factory import SEVEN, synthetic_study
 
+from steepest.report.html import trial_lines
 from steepest.report.probes import FIGURES, probe_figures
 from steepest.report.trials import pack, trials
-from steepest.types import ProbeTrace
 
 
 def unpack(packed, shape):
@@ -61,30 +63,7 @@ def test_blocks_that_are_known_are_not_made_again():
 
 def test_what_probes_saw_becomes_a_figure_for_each_quantity():
     study, _ = synthetic_study(SEVEN[:2], seeds=2)
-    looks = np.linspace(1.0, 2.0, 4)
-    lanes = np.stack([looks, 3 * looks, np.full(4, np.nan)])  # [R = 3, K = 4]: the last trial ended at once
-    probe = ProbeTrace(
-        task="digits",
-        contender="momentum",
-        at=np.array([0, 10, 100, 400]),
-        seeds=np.arange(3),
-        rate=np.full((3, 4), 0.1),
-        layers=("a", "b"),
-        states=(),
-        batch_size=64,
-        steps=480,
-        step=np.repeat(lanes[:, :, None], 5, axis=2),
-        step_of_layer=np.repeat(lanes[:, :, None], 2, axis=2),
-        step_of_rare=np.full((3, 4, 2), np.nan),
-        share_rare=np.full((3, 4, 2), np.nan),
-        update_to_weight=np.repeat(lanes[:, :, None], 2, axis=2),
-        loss=lanes,
-        gradient=lanes,
-        noise=lanes,
-        flips=lanes / 10,
-        sharpness=10 * lanes,
-        state=np.zeros((3, 4, 0)),
-    )
+    probe = looks_into("momentum")
     figures = probe_figures([probe], "digits", study.contenders)
     assert [figure["title"] for figure in figures] == [title.en for title, *_ in FIGURES]
     assert all(figure["title_zh"] and figure["caption_zh"] for figure in figures)
@@ -94,3 +73,22 @@ def test_what_probes_saw_becomes_a_figure_for_each_quantity():
     assert line["mid"][0] == pytest.approx(2.0), "the median of λ × rate over the two trials that ran"
     assert (line["low"][0], line["high"][0]) == pytest.approx((1.0, 3.0))
     assert probe_figures([probe], "elsewhere", study.contenders) == []
+
+
+def test_noise_that_is_only_rounding_is_not_drawn():
+    study, _ = synthetic_study(SEVEN[:2], seeds=2)
+    full = replace(looks_into("sgd"), noise=np.full((3, 4), 1e-12))
+    titles = [figure["title"] for figure in probe_figures([full], "digits", study.contenders)]
+    assert "Gradient noise" not in titles
+    assert len(titles) == len(FIGURES) - 1
+
+
+def test_lines_of_trials_hold_every_block_and_cannot_end_their_script():
+    study, traces = synthetic_study([replace(SEVEN[0], name="</script>"), SEVEN[1]], seeds=3)
+    packed = trials(study, traces)
+    found = [{}]
+    for line in trial_lines(packed).split("\n"):
+        assert not set("<>&") & set(line)
+        task, blocks = json.loads(line)
+        found[task] |= blocks
+    assert found == json.loads(json.dumps(packed))

@@ -138,7 +138,7 @@ def test_a_brush_on_an_axis_keeps_the_trials_that_pass_there(opened):  # noqa: F
     canvas.scroll_into_view_if_needed()
     until(page, "document.querySelector('.parallel canvas').dataset.done === 'yes'")
     box = canvas.bounding_box()
-    x = box["x"] + 110 + (box["width"] - 180) * 4 / 6  # the axis of the validation metric
+    x = box["x"] + 130 + (box["width"] - 200) * 4 / 6  # the axis of the validation metric
     page.mouse.move(x, box["y"] + 45)
     page.mouse.down()
     page.mouse.move(x, box["y"] + 120, steps=4)
@@ -150,6 +150,13 @@ def test_a_brush_on_an_axis_keeps_the_trials_that_pass_there(opened):  # noqa: F
     keep(page, "brushed")
     canvas.scroll_into_view_if_needed()
     page.mouse.click(x, canvas.bounding_box()["y"] + 200)
+    assert figure.locator(".tally").inner_text() == "1,560 trials"
+    figure.locator(".parallel").focus()
+    for key in ("ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowUp", "ArrowUp"):
+        page.keyboard.press(key)
+    by_keys = [float(v) for v in figure.locator(".rows-space .line span:nth-child(7)").all_inner_texts()]
+    assert min(by_keys) > 20, "the lowest fifth of the axis is left out, and what failed with it"
+    page.keyboard.press("Delete")
     assert figure.locator(".tally").inner_text() == "1,560 trials"
 
 

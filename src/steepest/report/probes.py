@@ -13,8 +13,10 @@ from steepest.types import Contender, ProbeTrace
 
 LEAST = 1e-300
 """What is drawn on a logarithmic axis must be above this."""
+NO_NOISE = 1e-2
+"""Examples: below, there is no noise but that of rounding, as where every batch holds all the data."""
 
-FIGURES: tuple[tuple[Text, Text, Text, bool], ...] = (
+FIGURES: tuple[tuple[Text, Text, Text, float | None], ...] = (
     (
         Text("Effective step", "有效步长"),
         Text("|Δw| / |g|", "|Δw| / |g|"),
@@ -22,7 +24,7 @@ FIGURES: tuple[tuple[Text, Text, Text, bool], ...] = (
             "How far a unit of gradient moves a parameter: the median over parameters. A rule that tires falls.",
             "单位梯度使参数移动多远：各参数的中位数。后劲不足的方法会下降。",
         ),
-        True,
+        LEAST,
     ),
     (
         Text("Update to weight", "更新与权重之比"),
@@ -31,7 +33,7 @@ FIGURES: tuple[tuple[Text, Text, Text, bool], ...] = (
             "The size of an update beside the size of what it changes: the median over the tensors.",
             "更新的大小与被更新的权重之比：各张量的中位数。",
         ),
-        True,
+        LEAST,
     ),
     (
         Text("Sign flips", "变号比例"),
@@ -40,16 +42,17 @@ FIGURES: tuple[tuple[Text, Text, Text, bool], ...] = (
             "The share of parameters whose next two updates have opposite signs. Near one: it jumps to and fro.",
             "接下来两次更新方向相反的参数所占比例。接近 1 表示来回跳动。",
         ),
-        False,
+        None,
     ),
     (
         Text("Gradient noise", "梯度噪声"),
         Text("examples", "样本数"),
         Text(
-            "The batch at which noise and gradient are equally strong. Above the batch size, noise rules.",
-            "噪声与梯度同样强时的批大小。高于实际批大小时，噪声占主导。",
+            "The batch at which noise and gradient are equally strong. Above the batch size, noise rules. "
+            "Where every batch holds all the data there is none.",
+            "噪声与梯度同样强时的批大小。高于实际批大小时，噪声占主导。每批都包含全部数据时没有噪声。",
         ),
-        True,
+        NO_NOISE,
     ),
     (
         Text("Sharpness × rate", "锐度 × 学习率"),
@@ -58,10 +61,11 @@ FIGURES: tuple[tuple[Text, Text, Text, bool], ...] = (
             "The top eigenvalue of the Hessian times the rate. Plain descent cannot stay where it is above 2.",
             "Hessian 最大特征值乘以学习率。大于 2 时，普通梯度下降无法停留。",
         ),
-        True,
+        LEAST,
     ),
 )
-"""Title, unit, caption, and whether the axis is logarithmic; `_values` has the figures in the same order."""
+"""Title, unit, caption, and the least value on a logarithmic axis, None for a linear one; `_values` has the figures in
+the same order."""
 
 
 def probe_figures(probes: Sequence[ProbeTrace], task: str, contenders: Sequence[Contender]) -> list[dict[str, Any]]:
@@ -69,12 +73,12 @@ def probe_figures(probes: Sequence[ProbeTrace], task: str, contenders: Sequence[
     here = [probe for probe in probes if probe.task == task]
     places = {contender.name: i for i, contender in enumerate(contenders)}
     found = []
-    for i, (title, unit, caption, log) in enumerate(FIGURES):
-        series = [_series(p, _values(p)[i], places[p.contender], log) for p in here if p.contender in places]
+    for i, (title, unit, caption, least) in enumerate(FIGURES):
+        series = [_series(p, _values(p)[i], places[p.contender], least) for p in here if p.contender in places]
         if any(value is not None for line in series for value in line["mid"]):
             texts = {"title": title, "unit": unit, "caption": caption}
             both = {f"{key}{end}": text for key, t in texts.items() for end, text in (("", t.en), ("_zh", t.zh))}
-            found.append({**both, "log": log, "series": [line for line in series if any(line["mid"])]})
+            found.append({**both, "log": least is not None, "series": [line for line in series if any(line["mid"])]})
     return found
 
 
@@ -85,11 +89,11 @@ def _values(probe: ProbeTrace) -> tuple[np.ndarray, ...]:
     return probe.step[:, :, 2], ratios, probe.flips, probe.noise, probe.sharpness * probe.rate
 
 
-def _series(probe: ProbeTrace, values: np.ndarray, contender: int, log: bool) -> dict[str, Any]:
+def _series(probe: ProbeTrace, values: np.ndarray, contender: int, least: float | None) -> dict[str, Any]:
     """Median, least and greatest over the seeds that were looked into, at every look."""
     rows: list[list[float | None]] = [[], [], []]
     for column in values.T:
-        known = column[np.isfinite(column) & ((column > LEAST) if log else True)]
+        known = column[np.isfinite(column) & (True if least is None else column > least)]
         for row, pick in zip(rows, (np.median, np.min, np.max), strict=True):
             row.append(significant(float(pick(known))) if len(known) else None)
     return {

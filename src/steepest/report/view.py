@@ -136,6 +136,7 @@ def _task(
         "notes": [_both("sentence", note) for note in task.notes],
         "target": significant(None if task.target is None else task.target * scale),
         "best": _index(study.contenders, verdict.best),
+        "advised": _index(study.contenders, verdict.advised or verdict.best),
         "reference": _index(study.contenders, verdict.reference),
         "ties": [_index(study.contenders, name) for name in verdict.ties],
         **_headlines(verdict.claims, say),

@@ -1,37 +1,60 @@
 // Why: what the study measured inside its trials, one small chart for each quantity that the view holds.
 
-/** task.probes: [{title, caption, unit, log, series: [{contender, steps, mid, low, high}]}], with Chinese under *_zh. */
+/** task.probes: [{title, caption, unit, log, series: [{contender, steps, mid, low, high, n}]}], with Chinese under *_zh. */
 function diagnosisFigure(section) {
   const task = view.tasks[section.dataset.task];
   const box = section.querySelector(".probes");
   const { chosen, watchers } = selections[task.index];
 
-  function draw() {
+  function* draw() {
     const probes = task.probes ?? [];
     section.hidden = probes.length === 0;
     const link = document.querySelector("[data-part=diagnosis]");
     if (link) link.hidden = view.tasks.every((other) => !other.probes?.length);
     if (section.hidden || !box.clientWidth) return;
-    while (box.children.length < probes.length) box.append(element("figure", {}, element("h3"), element("div", { class: "chart small" }), element("figcaption")));
-    probes.forEach((probe, i) => {
-      const [title, chart, caption] = box.children[i].children;
-      title.textContent = word(probe, "title");
-      caption.textContent = word(probe, "caption") ?? "";
-      const series = probe.series.filter((line) => !chosen.size || chosen.has(line.contender));
-      const values = series.flatMap((line) => [...line.mid, ...(line.low ?? []), ...(line.high ?? [])]).filter((value) => value !== null && (!probe.log || value > 0));
-      const [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
-      const pad = 0.05 * (high - low) || 0.5 * Math.abs(high) || 1;
-      const y = probe.log ? { low: low / 1.2, least: low / 1.2, high: high * 1.2 } : { low: low - pad, high: high + pad };
-      const lines = series.map((line) => {
-        const contender = view.contenders[line.contender];
-        const look = { colour: colourOf(contender), dash: view.palette.dashes[contender.dash], width: 1.8 };
-        return { label: contender.label, key: line.contender, x: line.steps, mid: line.mid, low: line.low, high: line.high, n: line.n, ...look, detail: [] };
-      });
-      const unit = word(probe, "unit") ?? "";
-      lineChart(chart, lines, { title: both("step", "步"), log: false }, { ...y, log: Boolean(probe.log), worse: "high", unit: "", title: unit, band: both("least and greatest", "最小与最大") }, (line) => isolate(task, line.key));
-    });
+    while (box.children.length < probes.length) box.append(probeFigure(task, box.children.length));
+    for (const [i, probe] of probes.entries()) {
+      drawProbe(box.children[i], task, probe, chosen);
+      yield;
+    }
   }
 
+  legend(section, task);
   watchers.set(section, draw);
   whenSized(section, draw);
+}
+
+function probeFigure(task, i) {
+  const chart = element("div", { class: "chart small", role: "img", tabindex: "0" });
+  const forms = ["PNG", "SVG", "CSV"].map((form) => element("button", { type: "button", "data-save": form.toLowerCase() }, form));
+  const figure = element("figure", { "data-task": task.index }, element("h3"), chart, element("figcaption"), element("p", { class: "take" }, ...forms));
+  figure.dataset.figure = `diagnosis-${i + 1}`;
+  steerByKeys(chart);
+  saving(figure);
+  return figure;
+}
+
+function drawProbe(figure, task, probe, chosen) {
+  const [title, chart, caption] = figure.children;
+  title.textContent = word(probe, "title");
+  const n = Math.max(...probe.series.flatMap((line) => line.n));
+  const what = both(` Line: median of up to ${n} seeds at the recommended rate; band: least to greatest.`, `曲线：推荐学习率下至多 ${n} 个随机种子的中位数；带：最小到最大。`);
+  caption.textContent = (word(probe, "caption") ?? "") + what;
+  chart.setAttribute("aria-label", `${word(probe, "title")}. ${both("Left and right arrow keys move the cursor, up and down choose the curve.", "左右方向键移动光标，上下方向键选择曲线。")}`);
+  const series = probe.series.filter((line) => !chosen.size || chosen.has(line.contender));
+  const values = series.flatMap((line) => [...line.mid, ...line.low, ...line.high]).filter((value) => value !== null && (!probe.log || value > 0));
+  const [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
+  const pad = 0.05 * (high - low) || 0.5 * Math.abs(high) || 1;
+  const range = probe.log ? { low: low / 1.2, least: low / 1.2, high: high * 1.2 } : { low: low - pad, high: high + pad };
+  const unit = word(probe, "unit") ?? "";
+  const y = { ...range, log: Boolean(probe.log), worse: "high", unit: "", title: unit, band: both("least and greatest", "最小与最大") };
+  const lines = series.map((line) => {
+    const contender = view.contenders[line.contender];
+    const seen = line.steps.map((_, i) => i).filter((i) => line.mid[i] !== null); // a look that saw nothing is no failure
+    const at = (row) => seen.map((i) => row[i]);
+    const look = { colour: colourOf(contender), dash: view.palette.dashes[contender.dash], width: 1.8 };
+    return { label: contender.label, key: line.contender, x: at(line.steps), mid: at(line.mid), low: at(line.low), high: at(line.high), n: at(line.n), ...look, detail: [] };
+  });
+  lineChart(chart, lines, { title: both("step", "步"), log: false }, y, (line) => isolate(task, line.key));
+  describe(figure, `${word(task, "title")}: ${word(probe, "title")}`, () => linesTable(chart.picture));
 }

@@ -100,7 +100,7 @@ function lineChart(box, lines, x, y, picked = () => {}) {
       },
       axes: [
         { ...axis, label: x.title, labelSize: 1.3 * rem, size: 1.8 * rem, ...(x.log ? { splits: decades, values: powers, filter: (u, s) => s } : { values: plain }) },
-        { ...axis, size: 3.1 * rem, ...(y.log ? { splits: decades, values: plain, filter: (u, s) => s } : { values: plain }) },
+        { ...axis, size: 3.1 * rem, ...(y.log ? { splits: decades, values: powers, filter: (u, s) => s } : { values: plain }) },
       ],
       hooks: { setCursor: [follow] },
     },
@@ -109,7 +109,8 @@ function lineChart(box, lines, x, y, picked = () => {}) {
   );
   box.chart = chart;
   box.named = named;
-  chart.over.addEventListener("click", () => current && picked(current)); // uPlot keeps the click that ends a drag
+  box.pick = () => current && picked(current);
+  chart.over.addEventListener("click", () => box.pick()); // uPlot keeps the click that ends a drag
   chart.over.addEventListener("mouseleave", () => leave(chart));
 }
 
@@ -131,13 +132,14 @@ function plain(u, marks) {
   return marks.map(short);
 }
 
-/** Left and right arrow keys move the cursor of a chart that has the focus, up and down choose the curve. */
+/** Left and right arrow keys move the cursor of a chart that has the focus, up and down choose the curve, Enter isolates. */
 function steerByKeys(box) {
   let [at, row] = [-1, 0];
   box.addEventListener("keydown", (event) => {
     const u = box.chart;
     const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? 0;
     const turn = { ArrowUp: -1, ArrowDown: 1 }[event.key] ?? 0;
+    if (event.key === "Enter") box.pick?.();
     if (!u || !box.named.length || (!move && !turn)) return;
     event.preventDefault();
     row = (row + turn + box.named.length) % box.named.length;

@@ -115,7 +115,8 @@ function keys(move, nextTheme, nextLanguage) {
     ["t", both("light, dark, as the system", "浅色、深色、跟随系统")],
     ["l", both("English, Chinese", "英文、中文")],
     ["Esc", both("show all optimizers again", "重新显示所有优化器")],
-    ["← →  ↑ ↓", both("in a chart: move the cursor, choose the curve", "图中：移动光标、选择曲线")],
+    ["← →  ↑ ↓", both("in a chart: move the cursor, choose the curve; Enter isolates it", "图中：移动光标、选择曲线；回车键单独显示")],
+    ["← →  ↑ ↓", both("in parallel coordinates: choose the axis, raise or lower where it begins (with Shift: where it ends); Delete lets go", "平行坐标中：选择坐标轴，升降范围的下端（按住 Shift 为上端）；Delete 键取消")],
     ["↑ ↓  Enter", both("in the table: move, compare", "表中：移动、加入比较")],
   ];
   const open = () => {
@@ -153,7 +154,7 @@ taking();
 const arrangeTabs = tabs();
 for (const figure of document.querySelectorAll("[data-figure]")) {
   FIGURES[figure.dataset.figure](figure);
-  saving(figure);
+  if (figure.tagName === "FIGURE") saving(figure);
 }
 for (const [event, value] of [["beforeprint", true], ["afterprint", false]]) {
   addEventListener(event, () => {

@@ -41,6 +41,14 @@ function numberAxis(key, title, trials, value, mayLog) {
   return { key, title, place: (trial) => (value(trial) === null ? 0 : share(value(trial))), marks: marks.map((mark) => [share(mark), log ? power(mark) : short(mark)]) };
 }
 
+/** The numbers below n in an order that mixes them, always the same one, so that no optimizer's lines cover the others'. */
+function mixture(n) {
+  let step = Math.max(1, Math.round(n * 0.381966)); // of the golden section
+  const shared = (a, b) => (b ? shared(b, a % b) : a);
+  while (shared(step, n) > 1) step++;
+  return Array.from({ length: n }, (_, i) => (i * step) % n);
+}
+
 /** The figure's canvas: {prepare(trials), passes(i), draw(shown), release()}; `changed` when a range is dragged. */
 function parallel(figure, task, place, changed) {
   const box = figure.querySelector(".parallel");
@@ -51,7 +59,8 @@ function parallel(figure, task, place, changed) {
     const [key, low, high] = part.split(":");
     ranges.set(key, [Number(low), Number(high)]);
   }
-  let [axes, trials, places, job, kept] = [[], [], [], 0, null];
+  let [axes, trials, mixed, places, job, kept] = [[], [], [], [], 0, null];
+  let chosenAxis = -1; // by the keyboard
   const backdrop = element("canvas"); // all trials, faintly: drawn once, and what is kept is drawn over it
   let backdropOf = ""; // what it was drawn from
   const names = element("canvas"); // the axes with all that is written on them, which takes longer than lines
@@ -60,6 +69,7 @@ function parallel(figure, task, place, changed) {
 
   function* prepare(all) {
     trials = all;
+    mixed = mixture(all.length);
     axes = axesOf(task, all);
     places = [];
     for (const axis of axes) {
@@ -80,7 +90,7 @@ function parallel(figure, task, place, changed) {
   /** Left of the axes there is room for names. */
   function frame() {
     const width = Math.max(640, box.clientWidth);
-    return { width, height: 330, left: 110, right: width - 70, top: 40, bottom: 312 };
+    return { width, height: 330, left: 130, right: width - 70, top: 40, bottom: 312 };
   }
 
   function across(a, { left, right }) {
@@ -103,15 +113,13 @@ function parallel(figure, task, place, changed) {
       canvas.style.setProperty("width", `${f.width}px`);
       canvas.style.setProperty("height", `${f.height}px`);
     }
-    const mine = [];
-    if (kept) trials.forEach((trial, i) => kept.has(trial) && mine.push(i));
-    else trials.forEach((_, i) => mine.push(i));
+    const mine = kept ? mixed.filter((i) => kept.has(trials[i])) : mixed;
     const opacity = Math.min(0.8, Math.max(0.06, 60 / Math.max(1, mine.length)));
     const colours = view.contenders.map((contender) => translucent(colourOf(contender), opacity));
     const faint = translucent(isDark() ? "#7f8a96" : "#878f98", 0.05);
     const signature = `${f.width} ${ratio} ${isDark()} ${trials.length}`;
     const layers = [];
-    if (kept && backdropOf !== signature) layers.push({ onto: backdrop.getContext("2d", READ), lines: trials.map((_, i) => i), colour: () => faint, after: () => (backdropOf = signature) });
+    if (kept && backdropOf !== signature) layers.push({ onto: backdrop.getContext("2d", READ), lines: mixed, colour: () => faint, after: () => (backdropOf = signature) });
     const begun = () => kept && backdropOf === signature && pen.drawImage(backdrop, 0, 0, f.width, f.height);
     layers.push({ onto: pen, lines: mine, colour: (i) => colours[trials[i].contender], before: begun, after: () => (drawAxes(f, ratio), (canvas.dataset.done = "yes")) });
     canvas.dataset.done = "no";
@@ -163,6 +171,7 @@ function parallel(figure, task, place, changed) {
     pen.drawImage(names, 0, 0, f.width, f.height);
     pen.fillStyle = translucent(isDark() ? "#8ab4ff" : "#2456b8", 0.28);
     axes.forEach((axis, a) => {
+      if (a === chosenAxis) pen.fillRect(across(a, f) - 2, f.top - 8, 4, f.bottom - f.top + 16);
       const range = ranges.get(axis.key);
       if (range) pen.fillRect(across(a, f) - 8, up(range[1], f) - 2, 16, up(range[0], f) - up(range[1], f) + 4);
     });
@@ -233,5 +242,21 @@ function parallel(figure, task, place, changed) {
     drag = null;
     keep();
   });
+  box.addEventListener("keydown", (event) => {
+    const turn = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const move = { ArrowUp: 0.1, ArrowDown: -0.1 }[event.key];
+    if (!axes.length || !(turn || move || ["Delete", "Backspace"].includes(event.key))) return;
+    event.preventDefault();
+    if (chosenAxis < 0) chosenAxis = turn === -1 ? axes.length - 1 : 0;
+    else if (turn) chosenAxis = (chosenAxis + turn + axes.length) % axes.length;
+    const { key } = axes[chosenAxis];
+    if (move) {
+      const [low, high] = ranges.get(key) ?? [-0.02, 1.02];
+      const [from, to] = event.shiftKey ? [low, high + move] : [low + move, high];
+      ranges.set(key, [Math.max(-0.02, Math.min(from, to)), Math.min(1.02, Math.max(from, to))]);
+    } else if (!turn) ranges.delete(key);
+    keep();
+  });
+  box.addEventListener("blur", () => ((chosenAxis = -1), changed()));
   return { prepare, passes, draw, release };
 }

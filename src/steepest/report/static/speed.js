@@ -27,7 +27,7 @@ function dotPlot(box, items, title) {
     if (item.value > 0) {
       row.append(drawn("line", { class: "stem", x1: names, x2: x(item.value), y1: y, y2: y }));
       row.append(markerAt(contender.marker, x(item.value), y, 5));
-      row.append(drawn("text", { x: x(item.value) + 10, y: y + 4 }, short(item.value)));
+      row.append(drawn("text", { x: x(item.value) + 10, y: y + 4 }, short(Number(item.value.toPrecision(3)))));
     } else row.append(drawn("text", { x: names + 4, y: y + 4 }, item.note));
     plot.append(row);
   });
@@ -86,15 +86,20 @@ function bestOfFigure(figure) {
     const best = task.higher_is_better ? values[values.length - 1] : values[0];
     const typical = values[Math.floor(values.length / (task.higher_is_better ? 6 : 1.2))];
     const pad = Math.abs(best - typical) * 0.08 || 1;
-    const [low, high] = task.higher_is_better ? [typical, best + pad] : [best - pad, typical];
-    const x = (k) => 44 + (width - 60) * (Math.log(k / ks[0]) / (Math.log(ks[ks.length - 1] / ks[0]) || 1));
-    const y = (value) => height - 44 - (height - 56) * Math.min(1.02, Math.max(-0.02, (value - low) / (high - low)));
-    const marks = niceMarks(low, high);
-    for (const mark of marks) {
-      plot.append(drawn("line", { class: "grid", x1: 44, x2: width - 16, y1: y(mark), y2: y(mark) }), drawn("text", { x: 38, y: y(mark) + 4, "text-anchor": "end" }, short(mark)));
+    const [low, high] = task.higher_is_better ? [typical - pad, best + pad] : [best - pad, typical + pad];
+    const [left, top, bottom] = [44, 26, height - 44];
+    const named = (contender) => (contender.label.length > 16 ? `${contender.label.slice(0, 15)}…` : contender.label);
+    const right = width - 20 - 7.6 * Math.max(...shown.map(({ contender }) => named(view.contenders[contender]).length));
+    const x = (k) => left + 8 + (right - left - 16) * (Math.log(k / ks[0]) / (Math.log(ks[ks.length - 1] / ks[0]) || 1));
+    const y = (value) => bottom - (bottom - top) * ((value - low) / (high - low));
+    const unit = task.unit ? `, ${task.unit}` : "";
+    plot.append(drawn("text", { x: 2, y: 12 }, `${both("Expected test ", "测试")}${word(task, "metric")}${both("", "的期望值")}${unit}`));
+    for (const mark of niceMarks(low, high)) {
+      plot.append(drawn("line", { class: "grid", x1: left, x2: right, y1: y(mark), y2: y(mark) }), drawn("text", { x: left - 6, y: y(mark) + 4, "text-anchor": "end" }, short(mark)));
     }
     for (const k of ks) plot.append(drawn("text", { x: x(k), y: height - 26, "text-anchor": "middle" }, String(k)));
-    plot.append(drawn("text", { x: (44 + width) / 2, y: height - 6, "text-anchor": "middle" }, both("rates tried, k", "尝试的学习率个数 k")));
+    plot.append(drawn("text", { x: (left + right) / 2, y: height - 6, "text-anchor": "middle" }, both("rates tried, k", "尝试的学习率个数 k")));
+    const frame = drawn("svg", { x: left, y: top, width: right - left, height: bottom - top, viewBox: `${left} ${top} ${right - left} ${bottom - top}` });
     shown.forEach((standing, i) => {
       const contender = view.contenders[standing.contender];
       if (!points[i].length) return;
@@ -103,8 +108,15 @@ function bestOfFigure(figure) {
       for (const [k, value] of points[i]) group.append(markerAt(contender.marker, x(k), y(value), 3.4));
       group.addEventListener("pointermove", (event) => showTip(event.clientX, event.clientY, contender.label, points[i].map(([k, value]) => `k = ${k}: ${withUnit(value, task.unit)}`)));
       group.addEventListener("pointerleave", hideTip);
-      plot.append(group);
+      frame.append(group);
     });
+    plot.append(frame);
+    const ends = shown.flatMap((standing, i) => (points[i].length ? [{ contender: view.contenders[standing.contender], y: Math.min(bottom, Math.max(top, y(points[i][points[i].length - 1][1]))) }] : []));
+    for (const { contender, y: at, label } of apart(ends, 13, top, bottom)) {
+      const group = drawn("g", { class: `c${contender.colour}` }, drawn("path", { class: "leader", d: `M${right} ${at.toFixed(1)}L${right + 12} ${label.toFixed(1)}` }));
+      group.append(drawn("text", { class: "strong", x: right + 15, y: label + 4 }, named(contender)));
+      plot.append(group);
+    }
     box.replaceChildren(plot);
     const rows = shown.flatMap((standing) => Object.entries(standing.best_of).map(([k, value]) => [view.contenders[standing.contender].name, k, value]));
     describe(figure, both("Expected best of k rates", "随机试 k 个学习率的期望最佳"), () => [["optimizer", "k", `expected ${task.metric}`], ...rows]);
@@ -112,6 +124,16 @@ function bestOfFigure(figure) {
 
   watchers.set(box, draw);
   whenSized(box, draw);
+}
+
+/** Labels at the ends of lines, moved apart where they would cover each other: each item with `label`, its height. */
+function apart(items, gap, top, bottom) {
+  const ordered = [...items].sort((a, b) => a.y - b.y);
+  let last = top - gap;
+  for (const item of ordered) last = item.label = Math.max(item.y, last + gap);
+  let next = bottom + gap;
+  for (const item of [...ordered].reverse()) next = item.label = Math.min(item.label, next - gap);
+  return ordered;
 }
 
 /** About five round numbers between two. */

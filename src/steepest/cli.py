@@ -82,7 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _leave(message: str, code: int) -> None:
-    print(f"steepest: {message}", file=sys.stderr)
+    from steepest.report.rounding import one_line
+
+    print("steepest: " + "\n".join(map(one_line, message.split("\n"))), file=sys.stderr)
     raise SystemExit(code)
 
 
@@ -288,7 +290,7 @@ def show(name: str, *, lang: Lang = "en", json: Json = False) -> None:
     name
         A name of `steepest optimizers` or of `steepest tasks`, or a study folder.
     """
-    if "/" in name or Path(name).is_dir():
+    if "/" in name or (len(name) < 60 and Path(name).is_dir()):
         from steepest.reading import StudyReader
         from steepest.report import setting
 

@@ -60,8 +60,8 @@ def why(
         print(jsonlib.dumps({"reasons": rows, "page": str(path)}, indent=2, ensure_ascii=False, allow_nan=False))
         return
     for task, claims in found:
-        print(one_line(term(task.task.title).of(lang)) + COLON.of(lang))
-        sentences = [one_line(c.says.of(lang)) for c in claims]
+        print(one_line(term(task.task.title).of(lang), 60) + COLON.of(lang))
+        sentences = [one_line(c.says.of(lang), 600) for c in claims]
         print("\n".join(f"  - {sentence}" for sentence in sentences) or f"  {looking.NOTHING_SURE.of(lang)}")
     print(f"\n{Text('The curves: ', '曲线：').of(lang)}{path}")
 

@@ -10,11 +10,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from steepest.language import Language
+from steepest.report.rounding import one_line
 from steepest.verdict.terms import term
 
 Page = Mapping[str, Any]
 Words = TypeVar("Words", str, tuple[str, ...])
-WIDTH = 100
+WIDTH, LONG = 100, 28
+"""Columns of a page, and characters of the longest name that is shown in full in a table."""
 
 
 def optimizer(page: Page, language: Language = "en") -> str:
@@ -191,7 +193,7 @@ def check(page: Page) -> str:
         if sound
         else "It runs, but the loss did not fall: look at the data, the loss, or the scale of the inputs."
     )
-    return f"{page['title']}\n\n{_table(('', ''), rows, head=False, wrap_last=True)}\n\n{end}"
+    return f"{one_line(page['title'], WIDTH)}\n\n{_table(('', ''), rows, head=False, wrap_last=True)}\n\n{end}"
 
 
 def _short(value: float | None) -> str:
@@ -203,7 +205,10 @@ def plan(forecast: Page, language: Language = "en") -> str:
     protocol, bounded = forecast["protocol"], forecast["protocol"]["until_sure"]
     contenders, on = len({run["contender"] for run in forecast["runs"]}), len(forecast["facts"])
     rows = [
-        (run["task"], run["contender"], run["engine"], str(run["batch_size"]), str(run["steps"]))
+        (
+            *(one_line(run[key], LONG) for key in ("task", "contender")),
+            *(str(run[key]) for key in ("engine", "batch_size", "steps")),
+        )
         for run in forecast["runs"]
     ]
     if language == "zh":

@@ -29,8 +29,8 @@ from steepest.verdict.diagnosis import ENOUGH_TRIALS, epochs
 from steepest.verdict.nouns import Claim, TaskVerdict
 from steepest.verdict.terms import term
 
-LABEL = 28
-"""The longest name that stands beside a curve."""
+LABEL, LONG = 28, 60
+"""The longest name that stands beside a curve, and in a heading."""
 FIGURES = {
     "step": Text("median effective step, |Δw|/|g|", "有效步长的中位数，|Δw|/|g|"),
     "sharpness": Text("rate × sharpness", "学习率 × 锐度"),
@@ -100,11 +100,11 @@ def reasons(study: StudyReader) -> list[tuple[TaskVerdict, list[Claim]]]:
 
 def page(study: StudyReader, language: Language = "en") -> str:
     """The reasons with the curves that they rest on, and the curves of everything else that was seen, as HTML."""
-    title = say("Why: {name}", "为什么：{name}", name=one_line(study.record.name)).of(language)
+    title = say("Why: {name}", "为什么：{name}", name=one_line(study.record.name, LONG)).of(language)
     parts = [f"<title>{escape(title)}</title><h1>{escape(title)}</h1>"]
     for verdict, claims in reasons(study):
         seen = [each for each in study.probes if each.task == verdict.task.name]
-        parts.append(f"<h2>{escape(one_line(term(verdict.task.title).of(language)))}</h2>")
+        parts.append(f"<h2>{escape(one_line(term(verdict.task.title).of(language), LONG))}</h2>")
         parts += [_shown(claim, language) for claim in claims] or [f"<p>{NOTHING_SURE.of(language)}</p>"]
         for figure in FIGURES:
             parts.append(f'<figure id="{figure}">{chart(figure, seen, verdict.task.n_train, language)}</figure>')

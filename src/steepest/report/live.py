@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from steepest.report.rounding import fixed, one_line
+from steepest.report.rounding import fixed, isolated, one_line
 from steepest.types import Progress, Row
 from steepest.verdict import numbers
 
@@ -153,7 +153,9 @@ def frame(progress: Progress, height: int) -> Group:
     for row in shown:
         cells = _cells(row)
         table.add_row(
-            *([Text(one_line(row.task))] if several else []), *cells, style="dim" if row.stage == "waiting" else ""
+            *([Text(isolated(one_line(row.task)))] if several else []),
+            *cells,
+            style="dim" if row.stage == "waiting" else "",
         )
     below = Table.grid()
     below.add_row(ProgressBar(total=max(1, progress.trials_planned), completed=progress.trials_done, width=60))
@@ -166,7 +168,7 @@ def frame(progress: Progress, height: int) -> Group:
 def _cells(row: Row) -> list[Text]:
     stage = {"done": "green", "waiting": "dim"}.get(row.stage, "cyan")
     return [
-        Text(one_line(row.contender)),
+        Text(isolated(one_line(row.contender))),
         Text(row.stage, style=stage),
         Text(f"{row.done}/{row.planned}"),
         Text(str(row.failed) if row.failed else "–", style="red" if row.failed else "dim"),

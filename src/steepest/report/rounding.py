@@ -59,6 +59,11 @@ def one_line(text: str, longest: int = 0) -> str:
     return visible[: longest - 1] + "…" if longest and len(visible) > longest else visible
 
 
+def isolated(text: str) -> str:
+    """Text beside which figures keep their order in a terminal: right-to-left letters are set apart, invisibly."""
+    return f"\u2068{text}\u2069" if any(unicodedata.bidirectional(c) in ("R", "AL") for c in text) else text
+
+
 def _visible(character: str) -> str:
     if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in "\u200c\u200d":
         return f"\\u{ord(character):04x}"

@@ -11,9 +11,12 @@ from rich.cells import cell_len
 
 from steepest.language import Language, Text, enumerated, say
 from steepest.report.bilingual import two
+from steepest.report.rounding import one_line
 from steepest.report.text import fill
 
 Row = tuple[Text, Sequence[Text]]
+LONG, LONGEST = 60, 600
+"""Characters of the study's name, and of an item."""
 OF_TASK = (
     *("name", "title", "title_zh", "metric", "metric_zh", "loss_name", "loss_name_zh", "margin_text", "margin_text_zh"),
     *("n_train", "n_valid", "n_test", "parameters", "luck", "luck_zh", "source", "notes"),
@@ -43,10 +46,14 @@ def text(setting: Mapping[str, Any], language: Language = "en") -> str:
     width = max(cell_len(label.of(language)) for label, _ in rows)
     lines = []
     for label, says in rows:
-        for i, each in enumerate(says):
+        for i, each in enumerate(says):  # no name buries what stands around it
             first = "" if i else label.of(language)
-            lines.append(fill(each.of(language), first + " " * (width + 2 - cell_len(first)), " " * (width + 2)))
-    return "\n".join([setting["study"]["name"], "", *lines])
+            lines.append(
+                fill(
+                    one_line(each.of(language), LONGEST), first + " " * (width + 2 - cell_len(first)), " " * (width + 2)
+                )
+            )
+    return "\n".join([one_line(setting["study"]["name"], LONG), "", *lines])
 
 
 def _task(task: Mapping[str, Any]) -> list[Row]:

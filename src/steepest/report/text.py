@@ -13,6 +13,7 @@ from rich.cells import cell_len, set_cell_size
 
 from steepest.language import Language, Text, counted, say
 from steepest.report import words
+from steepest.report.rounding import isolated
 
 WIDTH = 100
 OPTIMIZER = Text("optimizer", "优化器")
@@ -182,6 +183,7 @@ def _table(head: list[str], rows: list[list[str]], align: str, paint: Any, style
     def line(row: list[str]) -> str:
         cells = [_cut(cell, width) for cell, width in zip(row, widths, strict=True)]
         gaps = [" " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True)]
+        cells = map(isolated, cells)
         return "  ".join(c + g if a == "<" else g + c for c, g, a in zip(cells, gaps, align, strict=True)).rstrip()
 
     painted = [paint(line(row), style) for row, style in zip(rows, styles or [""] * len(rows), strict=True)]

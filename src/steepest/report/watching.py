@@ -13,8 +13,11 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from steepest.language import Language, Text, counted, say
+from steepest.report.rounding import isolated, one_line
 
 BLOCKS = "▁▂▃▄▅▆▇█"
+LONG = 60
+"""The longest name of a study or task that is shown in full."""
 WIDE = 28
 """Characters of a curve."""
 
@@ -46,14 +49,15 @@ def screen(view: Mapping[str, Any], language: Language = "en") -> Group:
         time=Text(study["time"], study["time_zh"]),
     )
     bar = ProgressBar(total=max(1, study["planned"]), completed=study["trials"], width=60)
-    head = Styled(f"{study['name']}: {done.of(language)}")
+    colon = Text(": ", "：").of(language)
+    head = Styled(f"{isolated(one_line(study['name'], LONG))}{colon}{done.of(language)}")
     return Group(head, bar, *(_table(view, task, language) for task in view["tasks"]))
 
 
 def _table(view: Mapping[str, Any], task: Mapping[str, Any], language: Language) -> Table:
-    metric = task["metric_zh"] if language == "zh" else task["metric"]
-    unit = f", {task['unit']}" if task["unit"] else ""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", title=Styled(task["title"]), title_justify="left")
+    title, metric = (one_line(task[f"{key}_zh" if language == "zh" else key], LONG) for key in ("title", "metric"))
+    unit = say(", {unit}", "（{unit}）", unit=task["unit"]).of(language) if task["unit"] else ""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", title=Styled(title), title_justify="left")
     table.add_column(Text("optimizer", "优化器").of(language), no_wrap=True, max_width=24, overflow="ellipsis")
     table.add_column(Text("rate", "学习率").of(language), justify="right")
     table.add_column(say("validation {metric}", "验证{metric}", metric=metric).of(language) + unit, no_wrap=True)
@@ -65,7 +69,7 @@ def _table(view: Mapping[str, Any], task: Mapping[str, Any], language: Language)
     for s, curve in rows:
         last = next((value for value in reversed(curve) if value is not None), None)
         table.add_row(
-            Styled(view["contenders"][s["contender"]]["label"]),
+            Styled(isolated(view["contenders"][s["contender"]]["label"])),
             Styled(s["rate_text"]),
             Styled(sparkline(curve, low, high), style="cyan"),
             Styled("–" if last is None else f"{last:.{task['decimals']}f}"),

@@ -238,7 +238,7 @@ def forgiving(scene: Scene) -> Iterator[Claim]:
         return
     yield Claim(
         say(
-            "Of those in front, {most} forgives most in the choice of the rate: its largest good rate is {wide} times "
+            "Of those in front, {most} is the most forgiving about its rate: its largest good rate is {wide} times "
             "its smallest, that of {least} {narrow} times.",
             "在领先者中，{most} 对学习率最宽容：它可用的最大学习率是最小的 {wide} 倍，而 {least} 是 {narrow} 倍。",
             most=most.contender,
@@ -274,9 +274,9 @@ def direction(scene: Scene) -> Iterator[Claim]:
         )
     yield Claim(
         say(
-            "In doubt, take a {side} rate for {best}: from its best one, {rate}, good rates reach {there}, but only "
-            "{here}{beyond}.",
-            "拿不准时，{best} 宁可取{side}一些的学习率：从最佳值 {rate} 出发，"
+            "If in doubt, take a {side} rate with {best}: from its best one, {rate}, good rates reach {there}, but "
+            "only {here}{beyond}.",
+            "拿不准时，{best} 的学习率宁可取{side}一些：从最佳值 {rate} 出发，"
             "好用的学习率可以{there}，但只能{here}{beyond}。",
             side=side,
             best=scene.best.contender,
@@ -316,7 +316,7 @@ def left_untuned(scene: Scene) -> Iterator[Claim]:
             continue
         elif found.gap.low > 0:
             says = say(
-                "{where} would be worse by {size}: so much was tuning worth.",
+                "{where} would be worse by {size}: that is what tuning was worth.",
                 "{where} 会差 {size}：这就是调参的价值。",
                 where=where,
                 size=scene.size(found.gap),

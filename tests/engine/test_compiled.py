@@ -13,10 +13,11 @@ from steepest.engine.coefficients import Coefficients
 from steepest.engine.draws import seed_step
 from steepest.engine.fleet import Fleet
 from steepest.engine.updates import KernelUpdates, Updates
-from steepest.engine.workshop import EMPTY
+from steepest.engine.workshop import EMPTY, Configured
 from steepest.optim import compiler, kernel
 from steepest.optim.apply import fresh_fleet
-from steepest.optim.catalogue import CATALOGUE
+from steepest.optim.catalogue import CATALOGUE, fleet_obstacle
+from steepest.optim.kernel import NotCompiled
 from steepest.optim.rule import at_rate
 from steepest.tasks import catalogue as tasks
 from steepest.tasks.vary import varied
@@ -72,30 +73,83 @@ def test_running_statistics_are_what_they_are_alone(cache):
     np.testing.assert_allclose(curves(fleet.train(images(), plan)), curves(solo.train(images(), plan)), rtol=TOLERANCE)
 
 
-@pytest.mark.compile
-@pytest.mark.parametrize("item", [item for item in CATALOGUE if item.rule.scope == "element"], ids=lambda x: x.name)
-def test_the_kernel_of_a_rule_moves_every_lane_as_the_rule_does(item):
+IN_FLEETS = [item for item in CATALOGUE if not fleet_obstacle(item.rule, "constant")]
+ELEMENTWISE = [item for item in IN_FLEETS if item.rule.scope == "element"]
+NO_PROGRAM = {
+    "shampoo": "its update cannot be traced",  # it looks whether its roots are due
+    "soap": "its update cannot be traced",
+    "muon-bfloat16": "does not give what the rule gives",  # which rounds to eight bits at every call
+}
+
+
+def moved(item, shapes, compile: bool):
+    """Where four lanes of three rates are after nine steps, with their state and what is evaluated."""
     rates = [1e-3, 1e-3, 2e-3, 1e-1]
     contender = Contender(item.name, item.name, centre=1e-3)
     plan = Shard("x", TaskRef("x", "memory", "x"), contender, tuple(Lane(r, 0) for r in rates), 8, 9, (9,))
     optimizer = EMPTY.optimizer(contender)
-    generator = torch.Generator().manual_seed(0)
-    gradients = torch.randn(9, len(rates), 37, generator=generator, dtype=torch.float64)
-    ends = []
-    for kind in (Updates, KernelUpdates):
-        w = torch.ones(len(rates), 37, dtype=torch.float64)
-        starts = [at_rate(optimizer.settings, rate) for rate in rates]
-        state = fresh_fleet(item.rule, starts, [(37,)], w)
-        coefficients = Coefficients(optimizer, rates, plan, w.dtype, w.device)
-        updates = Updates(item.rule, [(37,)], coefficients)
-        if kind is KernelUpdates:
-            updates = KernelUpdates(item.rule, [(37,)], coefficients, w, state)
-        with torch.no_grad():
-            for g, c in zip(gradients, updates.steps(0, 9), strict=True):
-                w, state = updates.apply(w, g.clone(), state, c)
-        ends.append((w, *state, updates.evaluated(w, state)))
-    for eager, compiled in zip(*ends, strict=True):
+    assert isinstance(optimizer, Configured)
+    numbers = sum(int(np.prod(shape)) for shape in shapes)
+    gradients = torch.randn(9, len(rates), numbers, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    w = torch.ones(len(rates), numbers, dtype=torch.float64)
+    state = fresh_fleet(item.rule, [at_rate(optimizer.settings, rate) for rate in rates], shapes, w)
+    coefficients = Coefficients(optimizer, rates, plan, w.dtype, w.device)
+    updates = Updates(item.rule, shapes, coefficients)
+    if compile:
+        updates = KernelUpdates(item.rule, shapes, coefficients, w, state)
+    with torch.no_grad():
+        for g, c in zip(gradients, updates.steps(0, 9), strict=True):
+            w, state = updates.apply(w, g.clone(), state, c)
+    return w, *state, updates.evaluated(w, state)
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("item", ELEMENTWISE, ids=lambda x: x.name)
+def test_the_kernel_of_a_rule_moves_every_lane_as_the_rule_does(item):
+    for eager, compiled in zip(moved(item, [(37,)], False), moved(item, [(37,)], True), strict=True):
         torch.testing.assert_close(compiled, eager, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(item, marks=() if item.name in ("lars", "dog", "adafactor", *NO_PROGRAM) else pytest.mark.slow)
+        for item in IN_FLEETS
+        if item not in ELEMENTWISE
+    ],
+    ids=lambda x: x.name,
+)
+def test_a_rule_that_looks_at_more_than_an_element_has_a_program_for_its_model_or_says_why_not(item, monkeypatch):
+    monkeypatch.delenv("STEEPEST_COMPILE", raising=False)
+    shapes = [(5, 7), (7,), (3, 2, 2, 2), (3,)]
+    if reason := NO_PROGRAM.get(item.name):
+        with pytest.raises(NotCompiled, match=reason):
+            moved(item, shapes, True)
+        return
+    for eager, compiled in zip(moved(item, shapes, False), moved(item, shapes, True), strict=True):
+        torch.testing.assert_close(compiled, eager, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("optimizer", ["prodigy", "lamb", "muon"])
+def test_such_a_rule_trains_in_the_loop_of_the_gradient(optimizer, monkeypatch):
+    monkeypatch.delenv("STEEPEST_COMPILE", raising=False)
+    plan = shard(optimizer, steps=100, dtype="float64", compiled=("gradient", "update"))
+    started = Fleet(digits(), plan, plan.lanes)
+    assert started.refused == []
+    assert isinstance(started.updates, KernelUpdates)
+    np.testing.assert_allclose(curves(fleet.train(digits(), plan)), curves(solo.train(digits(), plan)), rtol=TOLERANCE)
+
+
+@pytest.mark.compile
+def test_a_rule_without_a_program_is_updated_step_by_step_beside_compiled_gradients(monkeypatch):
+    monkeypatch.delenv("STEEPEST_COMPILE", raising=False)
+    task = digits(lambda: nn.Sequential(nn.Linear(64, 16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 10)))
+    plan = shard("shampoo", steps=20, dtype="float64", compiled=("gradient", "update"))
+    (refused,) = Fleet(task, plan, plan.lanes).refused
+    assert refused.startswith("the update: its update cannot be traced")
+    np.testing.assert_allclose(curves(fleet.train(task, plan)), curves(solo.train(task, plan)), rtol=TOLERANCE)
 
 
 @pytest.mark.compile

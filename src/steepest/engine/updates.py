@@ -10,10 +10,15 @@ import torch
 from torch import Tensor
 
 from steepest.engine.coefficients import Coefficients
+from steepest.engine.native.lanes import rows_of
+from steepest.engine.native.rules import RuleProgram, rule_program
 from steepest.optim.apply import Shapes, State, advance, evaluated
 from steepest.optim.compiler import obstacle
 from steepest.optim.kernel import TYPES, Kernel, NotCompiled, kernel
 from steepest.optim.rule import Rule, averages, coefficient_record
+
+TRIED = 3
+"""Steps over which a generated update is held to its rule."""
 
 
 class Updates:
@@ -41,23 +46,28 @@ class Updates:
 
 
 class KernelUpdates(Updates):
-    """The same as one loop over all numbers, in place, for a rule that treats all elements alike.
+    """The same in place, as machine code: one loop over all numbers for a rule that treats all elements alike; for any
+    other, what is generated for this model.
 
     Raises NotCompiled.
     """
 
     def __init__(self, rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: State) -> None:
         super().__init__(rule, shapes, coefficients)
-        if rule.scope != "element" or rule.layers is not None:
-            raise NotCompiled(f"{rule.__name__} looks at more than one element")
         if w.dtype not in TYPES or w.device.type != "cpu":
             raise NotCompiled(f"there are kernels for float32 and float64 on the CPU, not for {w.dtype} on {w.device}")
-        self.dtype = w.dtype
-        self._offsets = np.arange(len(w), dtype=np.uint64) * np.uint64(w.shape[1] * w.element_size())  # [R]
+        self.dtype, self._rows = w.dtype, np.arange(len(w))
+        self._program: RuleProgram | None = None
+        if rule.scope != "element" or rule.layers is not None:
+            names, values = coefficients.table(0, min(TRIED, coefficients.horizon))
+            row, held = w[0], tuple(x[0] for x in state)
+            self._program = rule_program(rule, shapes, names, row, held, values[:, coefficients.of_lane[0]])
         self._kernel(*coefficients.table(0, 1))
 
-    def _kernel(self, names: Sequence[str], values: np.ndarray) -> Kernel:
-        """The kernel for steps with these coefficients [steps, distinct rates, names]."""
+    def _kernel(self, names: Sequence[str], values: np.ndarray) -> Kernel | RuleProgram:
+        """The machine code for steps with these coefficients [steps, distinct rates, names]."""
+        if self._program is not None:
+            return self._program
         pattern = np.where(_is_fixed(values), values[0, 0], np.nan)
         return kernel(self.rule, coefficient_record(dict(zip(names, pattern.tolist(), strict=True))))
 
@@ -65,8 +75,8 @@ class KernelUpdates(Updates):
         _, values = self.together(start, stop)
         return np.ascontiguousarray(values[:, self.coefficients.of_lane])  # [steps, R, names]
 
-    def together(self, start: int, stop: int) -> tuple[Kernel, np.ndarray]:
-        """The kernel for the steps t = start + 1 … stop, and their coefficients [steps, distinct rates, names]."""
+    def together(self, start: int, stop: int) -> tuple[Kernel | RuleProgram, np.ndarray]:
+        """Machine code for the steps t = start + 1 … stop, and their coefficients [steps, distinct rates, names]."""
         self.names, values = self.coefficients.table(start, stop)
         self.now = self._kernel(self.names, values)
         self.remember(values[-1, self.coefficients.of_lane])
@@ -79,7 +89,7 @@ class KernelUpdates(Updates):
             self.last = coefficient_record(dict(zip(self.names, columns, strict=True)))
 
     def apply(self, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
-        addresses = np.stack([x.data_ptr() + self._offsets for x in (w, g, *state)])  # [2 + states, R]
+        addresses = np.stack([rows_of(x, self._rows) for x in (w, g, *state)])  # [2 + states, R]
         self.now.rows(addresses, w.shape[1], c, w.dtype)
         self.remember(c)
         return w, state

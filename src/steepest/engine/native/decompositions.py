@@ -110,6 +110,14 @@ def _group_norm(
     return y if bias is None else y + bias.view(shape), mean.squeeze(2), scale.squeeze(2)
 
 
+def _vector_norm(x: Tensor, order: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The two most common of them; x has no type to be changed."""
+    axes = [*range(x.ndim)] if dim is None else dim
+    if dtype not in (None, x.dtype) or order not in (1, 2):
+        return NotImplemented
+    return x.abs().sum(axes, keepdim) if order == 1 else x.square().sum(axes, keepdim).sqrt()
+
+
 # ---- pooling to a size ----------------------------------------------------------------------------------------------
 
 
@@ -161,6 +169,7 @@ OURS: dict[Any, Callable[..., Any]] = {
     aten.native_layer_norm.default: _layer_norm,
     aten.native_batch_norm.default: _batch_norm,
     aten.native_group_norm.default: _group_norm,
+    aten.linalg_vector_norm.default: _vector_norm,
     aten._adaptive_avg_pool2d.default: _adaptive_mean,
     aten._adaptive_avg_pool2d_backward.default: _adaptive_mean_backward,
     aten.adaptive_max_pool2d.default: _adaptive_max,

@@ -61,7 +61,10 @@ def _changed(t: Translation, node: Any, target: Any, source: Any, *_: Any) -> Pl
     """An argument is changed, once all is done that asks for what it was."""
     place = t.place(target)
     t.finish(place.buffer)
+    if t.place(source).buffer in t.changed - {place.buffer}:
+        raise NotCompiled("an array is changed before another takes what it was")
     t.leave(source, place)
+    t.changed.add(place.buffer)
     return place
 
 

@@ -58,7 +58,7 @@ class Lanes:
                 all_alike.astype(np.uint64),  # coefficients, if there are any
                 _picked([self._length.ctypes.data], all_alike),
                 *(_picked([x.data_ptr() for x in of_seeds], seeds) for of_seeds in columns),
-                *(_rows_of(x, self.rows) for x in tensors[:stacked]),
+                *(rows_of(x, self.rows) for x in tensors[:stacked]),
                 *(_picked([x.data_ptr()], all_alike) for x in tensors[stacked:]),
                 *(_picked([x.data_ptr() for x in of_seeds], seeds) for of_seeds in luck),
             ]
@@ -79,13 +79,13 @@ class Lanes:
         scratch = torch.empty_like(flat[0])
         self._table[2] = _beginning(coefficients.ctypes.data, coefficients.strides[0], of_lane[self.rows])
         gradients = _picked([scratch.data_ptr()], np.zeros_like(self.rows))
-        moved = [_rows_of(flat, self.rows), gradients, *(_rows_of(x, self.rows) for x in state)]
+        moved = [rows_of(flat, self.rows), gradients, *(rows_of(x, self.rows) for x in state)]
         self._call(len(self.losses[0]), moved, kernel, coefficients.shape[2])
         return self.losses.T
 
     def step(self, flat: Tensor, gradients: Tensor) -> None:
         """Gradients [R, P] at `flat` [R, P], in the first step of the stretch at the first call, and so on."""
-        self._call(1, [_rows_of(flat, self.rows), _rows_of(gradients, self.rows)])
+        self._call(1, [rows_of(flat, self.rows), rows_of(gradients, self.rows)])
         self._table += self._on
 
     def _call(self, steps: int, moved: Sequence[np.ndarray], kernel: int = 0, coefficients: int = 0) -> None:
@@ -102,7 +102,8 @@ def _beginning(address: int, stride: int, rows: np.ndarray) -> np.ndarray:
     return np.uint64(address) + rows.astype(np.uint64) * np.uint64(stride)
 
 
-def _rows_of(x: Tensor, rows: np.ndarray) -> np.ndarray:
+def rows_of(x: Tensor, rows: np.ndarray) -> np.ndarray:
+    """The addresses [n], uint64, of these rows of an array [R, …]."""
     return _beginning(x.data_ptr(), x.stride(0) * x.element_size(), rows)
 
 

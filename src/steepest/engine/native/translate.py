@@ -55,6 +55,8 @@ class Translation:
         self.writer = Writer()
         self.constants: list[Tensor] = []
         """What does not depend on the arguments, and is more than a number: buffers k0, k1, …"""
+        self.changed: set[str] = set()
+        """Buffers of arguments that hold what they are to be left with."""
         self._values: dict[Any, Any] = dict(arguments)  # Place, list of places, or _Constant
         self._loops: list[Loop] = []
         self._loop_of: dict[Any, Loop] = {}

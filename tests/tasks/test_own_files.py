@@ -11,7 +11,9 @@ from steepest.cli import main
 from steepest.errors import BadInput, BadSetting, BadTask
 from steepest.tasks import own_files
 from steepest.tasks.check import check
+from steepest.tasks.columns import as_numbers
 from steepest.tasks.load import resolve
+from steepest.tasks.own_pictures import _opened
 
 ROWS = 60
 
@@ -222,6 +224,49 @@ def test_a_parquet_table_is_read_like_its_csv(tmp_path):
     assert all(x.equal(y) for x, y in zip(a.inputs, b.inputs, strict=True))
 
 
+def test_lines_above_the_column_names_are_skipped(tmp_path):
+    path = sound(tmp_path)
+    path.write_bytes(b"sep=,\r\n# made by a tool\r\n" + path.read_bytes())
+    assert made(path).notes[0] == "2 lines above the column names: skipped."
+
+
+def test_classes_that_differ_in_capitals_alone_are_one(tmp_path):
+    table = [[x, (y, y.upper())[i % 2]] for i, (x, _, y) in enumerate(rows())]
+    found = made(written(tmp_path / "c.csv", ["size", "bought"], table))
+    assert any("in capitals alone are one" in note for note in found.notes)
+    assert any("2 classes" in note for note in found.notes)
+
+
+def test_a_column_that_settles_the_target_by_itself_is_told(tmp_path):
+    table = [[x, c, f"{y} as told later", y] for x, c, y in rows()]
+    found = made(written(tmp_path / "l.csv", ["size", "colour", "after", "bought"], table))
+    assert any("Settles the target by itself: 'after'" in note for note in found.notes)
+    table = [[x, c, f"{2 * float(x) + 1:.3f}"] for x, c, _ in rows()]
+    found = made(written(tmp_path / "n.csv", ["size", "colour", "bought"], table))
+    assert any("Settles the target by itself: 'size'" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("cell", "number"),
+    [("1 234 567.5", 1234567.5), ("1'234", 1234), ("(12.50)", -12.5), ("($1,000)", -1000), ("¥88", 88), ("-3e2", -300)],
+)
+def test_numbers_are_read_as_people_write_them(cell, number):
+    assert as_numbers("", {cell: 1}, True, []) == {cell: number}
+
+
+def test_times_of_the_day_go_round(tmp_path):
+    table = [[f"{i % 24:02d}:{i % 60:02d}", x, y] for i, (x, _, y) in enumerate(rows())]
+    found = made(written(tmp_path / "t.csv", ["at", "size", "bought"], table))
+    assert any("hour:minute" in note for note in found.notes)
+    assert found.task.splits(0).inputs[0].shape == (60, 4)
+
+
+def test_numbers_far_from_zero_keep_their_differences(tmp_path):
+    table = [[f"{17 * 10**17 + i * 10**9}", x, y] for i, (x, _, y) in enumerate(rows())]
+    task = made(written(tmp_path / "far.csv", ["nanoseconds", "size", "bought"], table)).task
+    assert len(task.splits(0).inputs[0][:, 0].unique()) == 60
+
+
 # ---- texts, pictures, arrays -----------------------------------------------------------------------------------------
 
 
@@ -281,6 +326,16 @@ def test_a_folder_of_pictures_becomes_a_task_that_trains(tmp_path):
     assert any("there twice" in note for note in found.notes)
 
 
+def test_pictures_of_16_bits_keep_their_shades_and_transparent_ones_lie_on_white(tmp_path):
+    deep = np.linspace(0, 65535, 256, dtype=np.uint16).reshape(16, 16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    mode, pixels = _opened(tmp_path / "deep.png", 16)
+    assert mode.startswith("I")
+    assert pixels[0].tolist() == np.arange(256).reshape(16, 16).tolist()
+    Image.new("RGBA", (16, 16), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert (_opened(tmp_path / "clear.png", 16)[1] == 255).all()
+
+
 def test_folders_called_train_and_test_are_the_parts(tmp_path):
     pictures(tmp_path / "lights" / "train", 20)
     pictures(tmp_path / "lights" / "test", 5)
@@ -316,6 +371,10 @@ def test_arrays_that_cannot_be_used_are_told(tmp_path):
     assert "cannot be read as .npz of plain arrays" in told(path, None)
     path.write_bytes(b"no zip")
     assert "cannot be read as .npz" in told(path, None)
+    np.savez(path, x=np.zeros((30, 2)), y=np.eye(30))
+    assert "one-hot rows" in told(path, None)
+    np.savez(path, x=np.random.default_rng(0).normal(size=(30, 2)), y=np.array(["a", "b", "b"] * 10))
+    assert made(path, None).task.splits(0).targets.tolist() == [1, 0, 0] * 10
     np.savez(path, x=np.zeros((30, 2)), y=np.zeros(29))
     assert "different lengths, 30 and 29" in told(path, None)
 

@@ -134,8 +134,11 @@ def is_missing(cell: str) -> bool:
 # ---- numbers ---------------------------------------------------------------------------------------------------------
 
 PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+|(?:[ \u00a0\u202f'’]\d{3})+)(\.\d*)?")
+OF_THOUSANDS = re.compile(r"[, \u00a0\u202f'’]")
 DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+")
+LOSS = re.compile(r"\([^()]+\)")
+"""How accountants write what is below zero."""
 AROUND = "$€£¥￥% "
 
 
@@ -187,7 +190,9 @@ def _number(cell: str, decimal_comma: bool) -> float:
     if decimal_comma and "," in cell:
         cell = cell.replace(".", "").replace(",", ".")
     elif THOUSANDS.fullmatch(cell):
-        cell = cell.replace(",", "")
+        cell = OF_THOUSANDS.sub("", cell)
+    elif LOSS.fullmatch(cell):
+        cell = "-" + cell[1:-1].strip(AROUND).replace(",", "")
     value = float(cell) if PLAIN.fullmatch(cell) else math.nan
     return value if abs(value) < 1e30 else math.nan  # float32 is what models train in
 
@@ -198,6 +203,7 @@ FORMATS = {
     Text("year-month-day", "年-月-日"): ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日"),
     Text("month/day/year", "月/日/年"): ("%m/%d/%Y", "%m-%d-%Y"),
     Text("day/month/year", "日/月/年"): ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y"),
+    Text("hour:minute", "时:分"): ("%H:%M", "%H:%M:%S"),
     Text("day month year", "日 月 年"): ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
 }
 """How dates are written. Where every date fits two ways, the first of them is taken, and told."""

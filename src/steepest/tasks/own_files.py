@@ -147,11 +147,16 @@ def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, 
     ]
     first = next(iter(parts.values()))
     whole = np.concatenate([y for _, y in parts.values()])
-    counted = own_targets.target("y", [f"{value:.17g}" for value in whole], check_kind(given.get("kind", "")))
+    cells = [f"{value:.17g}" if whole.dtype.kind in "biuf" else str(value) for value in whole]
+    counted = own_targets.target("y", cells, check_kind(given.get("kind", "")))
     if not counted.here.all():
         raise BadTask(f"{path}: y holds {int((~counted.here).sum())} values that are no finite number; remove them.")
     notes += counted.notes
-    if counted.labels:
+    if counted.labels and whole.dtype.kind in "US":
+        ends = np.cumsum([len(y) for _, y in parts.values()])[:-1]
+        split = np.split(counted.values, ends)
+        parts = {part: (x, y) for (part, (x, _)), y in zip(parts.items(), split, strict=True)}
+    elif counted.labels:
         labels = np.array(sorted(map(float, counted.labels)))  # class numbers in order, whatever they are called
         parts = {part: (x, np.searchsorted(labels, y)) for part, (x, y) in parts.items()}
     else:
@@ -208,8 +213,10 @@ def _parts(path: Path, content: bytes) -> dict[str, tuple[np.ndarray, np.ndarray
         )
     for part, (x, y) in parts.items():
         y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-        if x.dtype.kind not in "biuf" or y.dtype.kind not in "biuf":
+        if x.dtype.kind not in "biuf" or y.dtype.kind not in "biufUS":
             raise BadTask(f"{path}: x and y of {part} must be numbers; they are {x.dtype} and {y.dtype}.")
+        if y.ndim == 2 and y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all() and (y.sum(1) == 1).all():
+            raise BadTask(f"{path}: y of {part} are one-hot rows; store class numbers, such as y.argmax(1).")
         if x.ndim not in (2, 3, 4) or y.ndim != 1:
             raise BadTask(
                 f"{path}: x of {part} must be a row of numbers or a picture for each example and y one number each; "

@@ -152,10 +152,22 @@ def _opened(path: Path, size: int) -> tuple[str, np.ndarray] | None:
             warnings.simplefilter("error")  # such as a picture too large to be one
             with Image.open(path) as picture:
                 upright = ImageOps.exif_transpose(picture)
-                small = upright.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+                small = _in_bytes(upright).resize((size, size), Image.Resampling.BILINEAR)
                 return upright.mode, np.asarray(small, dtype=np.uint8).transpose(2, 0, 1)
     except Exception:  # a broken picture raises whatever its format's reader trips over
         return None
+
+
+def _in_bytes(picture: Image.Image) -> Image.Image:
+    """A picture of any kind as red, green and blue: 16 bits become 8, and what is transparent is white."""
+    if picture.mode.startswith("I"):
+        return Image.fromarray((np.asarray(picture).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)).convert(
+            "RGB"
+        )
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+    return picture.convert("RGB")
 
 
 def _scaled(x: np.ndarray) -> np.ndarray:

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from steepest.errors import BadTask
-from steepest.language import Text, say
+from steepest.language import Text, counted, say
 from steepest.tasks import columns, own_targets
 from steepest.tasks.columns import Categories, Numbers
 from steepest.tasks.models import mlp
+from steepest.tasks.notes import names as listed_names
 from steepest.tasks.own_targets import Kind, Target
 from steepest.tasks.splits import Scaling
 from steepest.tasks.spreadsheets import Sheet
@@ -26,6 +27,10 @@ WIDTH = 8
 """Numbers in the vector of a category."""
 MANY_COPIES = 0.2
 """Share of rows that repeat others beyond which repeats are no mistake."""
+TELLS = 0.99999
+"""Correlation of a column with an amount from which on it is that amount in other units."""
+FAR = 1e4
+"""Deviations from zero beyond which a column is brought near it."""
 IQR = 1.349
 """The distance of the quartiles of a normal distribution, in deviations."""
 
@@ -44,8 +49,34 @@ def table_task(sheet: Sheet, target_name: str, kind: Kind | None, name: str, tit
     reading = columns.features(inputs, sheet.comma_separates)
     if not reading.features:
         raise BadTask(f"{title}: no column is left to tell {target_name!r} from. " + " ".join(map(str, reading.notes)))
-    notes += [*found.notes, *reading.notes]
+    notes += [*found.notes, *reading.notes, *_telltales(reading.features, found)]
     return _task(reading.features, found, name, title, source, notes)
+
+
+def _telltales(features: Sequence[columns.Feature], found: Target) -> list[Text]:
+    """A warning of columns that settle the target by themselves: often they are filled in after the fact."""
+    tell = [feature.name for feature in features if _tells(feature, found)]
+    if not tell:
+        return []
+    says = say(
+        "Settles the target by itself: {which}. Is it known beforehand? If not, take it out of the table.",
+        "单独一列就决定了目标：{which}。它在预测之前就已知吗？如果不是，请从表中去掉。",
+        which=listed_names(tell),
+    )
+    return [says]
+
+
+def _tells(feature: columns.Feature, found: Target) -> bool:
+    if not found.labels:
+        if isinstance(feature, Categories) or np.isnan(feature.values).any():
+            return False
+        return abs(float(np.corrcoef(feature.values, found.values[:, 0])[0, 1])) > TELLS
+    values = feature.codes if isinstance(feature, Categories) else feature.values
+    different, place = np.unique(values, return_inverse=True)
+    if len(different) > min(len(values) // 5, 10 * len(found.labels)):
+        return False  # so many that each has few rows: no wonder
+    pairs = np.unique(np.stack([place.astype(np.int64), found.values]), axis=1)
+    return pairs.shape[1] == len(different)
 
 
 def no_column(wanted: str, there: Sequence[str] | dict[str, list[str]]) -> BadTask:
@@ -90,7 +121,7 @@ def _task(
     inputs: list[np.ndarray] = []
     missing = np.zeros((len(found.values), 0), dtype=bool)
     if numbers:
-        table = np.column_stack([feature.values for feature in numbers])  # [n, numbers]
+        table = np.column_stack([_near_zero(feature.values) for feature in numbers])  # [n, numbers]
         missing = np.isnan(table)
         inputs.append(np.nan_to_num(table))
         if missing.any():
@@ -107,19 +138,18 @@ def _task(
     if numbers:
         notes.append(
             say(
-                "{count} numbers, each less its median and by the distance of its quartiles, both of a replicate's own "
+                "{numbers}, each less its median and by the distance of its quartiles, both of a replicate's own "
                 "training part; what lies far out is drawn in, to within ±3.",
-                "{count} 个数值特征，各减去中位数再除以四分位距，两者都取自每次重复自己的训练集；"
-                "离群值压缩到 ±3 以内。",
-                count=len(numbers),
+                "{numbers}，各减去中位数再除以四分位距，两者都取自每次重复自己的训练集；离群值压缩到 ±3 以内。",
+                numbers=counted(len(numbers), "number", "个数值特征"),
             )
         )
     if categories:
         notes.append(
             say(
-                "{count} columns of categories ({all} in all), a vector of {width} for each.",
-                "{count} 列类别（共 {all} 个），每个类别一个 {width} 维向量。",
-                count=len(categories),
+                "{columns} of categories ({all} in all), a vector of {width} for each.",
+                "{columns}（共 {all} 个），每个类别一个 {width} 维向量。",
+                columns=counted(len(categories), "column", "列类别"),
                 all=sum(sizes),
                 width=WIDTH,
             )
@@ -138,6 +168,15 @@ def _task(
         source=source,
         notes=tuple(notes),
     )
+
+
+def _near_zero(x: np.ndarray) -> np.ndarray:
+    """A column less its median, where its numbers are so large that float32 would take them for one: times, huge ids.
+
+    A replicate's own scaling takes any such shift out again.
+    """
+    middle, spread = np.nanmedian(x), np.nanstd(x)
+    return x - middle if abs(middle) > FAR * spread else x
 
 
 @dataclass(frozen=True, eq=False)

@@ -112,6 +112,7 @@ def target(name: str, cells: Sequence[str], kind: Kind | None = None, comma_sepa
 
 
 def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[Text]) -> Target:
+    given = _alike(given, notes)
     counts = Counter(given)
     if len(counts) > max(FEW_VALUES, len(given) // 5):
         raise BadTask(
@@ -147,6 +148,25 @@ def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[Text
             )
         )
     return Target(name, np.array([number[cell] for cell in given], dtype=np.int64), here, labels, tuple(notes))
+
+
+def _alike(given: Sequence[str], notes: list[Text]) -> list[str]:
+    """The labels, where those that differ in capitals alone are one: the most frequent way of writing it."""
+    groups: dict[str, list[str]] = {}
+    for label, _ in Counter(given).most_common():
+        groups.setdefault(label.casefold(), []).append(label)
+    several = [ways for ways in groups.values() if len(ways) > 1]
+    if not several or len(groups) == 1:
+        return [*given]
+    notes.append(
+        say(
+            "Classes that differ in capitals alone are one: {which}.",
+            "仅大小写不同的类别视为同一类：{which}。",
+            which=enumerated([names(ways) for ways in several[:3]], "; ", "；"),
+        )
+    )
+    one = {label: ways[0] for ways in several for label in ways}
+    return [one.get(label, label) for label in given]
 
 
 def _overrule(labels: Sequence[str]) -> Text:

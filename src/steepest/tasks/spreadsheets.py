@@ -29,6 +29,9 @@ LOOKED_AT = 200
 RAGGED = 0.1
 """Share of rows with too many or too few cells beyond which a table is no table."""
 
+PAIRED = 0.7
+"""Share of the bytes above 127 that have such a neighbour, beyond which a text is Chinese; accents stand alone."""
+
 csv.field_size_limit(2**30)  # a review may be long
 
 
@@ -58,16 +61,19 @@ def _csv(path: Path, content: bytes) -> Sheet:
     text, encoding = decode(path, content)
     if not text.strip():
         raise BadTask(f"{path} is empty: a table needs a line of column names and a line for each example.")
+    notes: list[Text] = []
+    text = _without_preamble(text, notes)
     separator = _separator(text)
     lines = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator)]
     header, *rows = [row for row in lines if any(row)]
     notes = [
+        *notes,
         say(
             "Read as {encoding}, cells divided by {separator}.",
             "按 {encoding} 读取，单元格以{separator}分隔。",
             encoding=encoding,
             separator=SEPARATORS[separator],
-        )
+        ),
     ]
     if not rows:
         raise BadTask(f"{path} has column names and no rows below them: there is nothing to learn from.")
@@ -98,9 +104,20 @@ def _csv(path: Path, content: bytes) -> Sheet:
     return Sheet(dict(zip(names, map(list, zip(*whole, strict=True)), strict=True)), notes, separator == ",")
 
 
+def _without_preamble(text: str, notes: list[Text]) -> str:
+    """The text from its column names on: a spreadsheet's `sep=;` and comments above them are no rows."""
+    found = re.match(r"(?:sep=.\r?\n|#[^\r\n]*\r?\n|\s*\r?\n)+", text)
+    if found is None or not text[found.end() :].strip():
+        return text
+    if count := len(found[0].split("\n")) - 1:
+        lines = Text("1 line" if count == 1 else f"{count} lines", f"{count} 行")
+        notes.append(say("{lines} above the column names: skipped.", "列名之前有 {lines}：跳过。", lines=lines))
+    return text[found.end() :]
+
+
 def decode(path: Path, content: bytes) -> tuple[str, Text]:
     """Text and the name of its encoding: by its mark; UTF-8 where it is that; else Chinese GB 18030 or Western
-    Windows-1252, told apart by whether bytes above 127 come in pairs. Raises BadTask for what is no text."""
+    Windows-1252, told apart by whether bytes above 127 stand together. Raises BadTask for what is no text."""
     if content[:4] == b"PK\x03\x04":
         raise BadTask(f"{path} is a workbook or another archive, not a text table; save the sheet as CSV (UTF-8).")
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
@@ -118,7 +135,7 @@ def decode(path: Path, content: bytes) -> tuple[str, Text]:
     except UnicodeDecodeError:
         pass
     high = re.findall(rb"[\x80-\xff]+", content)
-    if sum(len(run) % 2 == 0 for run in high) > 0.9 * len(high):
+    if sum(len(run) for run in high if len(run) > 1) > PAIRED * sum(map(len, high)):
         try:
             return content.decode("gb18030"), Text("GB 18030 (Chinese)", "GB 18030")
         except UnicodeDecodeError:

@@ -17,6 +17,7 @@ from steepest.cli import main
 from steepest.errors import BadSetting, UnknownName
 from steepest.report import extras
 from steepest.report.events import write_events
+from steepest.report.export import ranking_csv, trials_csv
 from steepest.report.frames import parquet, to_pandas
 from steepest.report.notebook import notebook
 from steepest.report.plot import CHINESE_FONTS, Plots
@@ -84,17 +85,60 @@ def test_parquet_reads_back_as_it_was():
         assert table["outcome"].to_pylist() == [str(result.outcome) for result in study.results]
 
 
+def test_what_pandas_reads_from_the_files_is_the_frame():
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    study, _, _ = default_study()
+    frame = to_pandas(study)
+    for read in (
+        pandas.read_csv(io.StringIO(trials_csv(study)), keep_default_na=False, na_values=""),
+        pandas.read_parquet(io.BytesIO(parquet(study))),
+    ):
+        assert list(read.columns) == list(frame.columns)
+        for name in frame.columns:
+            known = frame[name].notna()
+            assert (read[name].notna() == known).all() or set(frame[name][known & read[name].isna()]) == {""}
+            both = known & read[name].notna()
+            told, true = read[name][both].tolist(), frame[name][both].tolist()
+            assert told == (pytest.approx(true, rel=1e-14) if isinstance(true[0], float) else true), name
+
+
+def test_the_verdict_can_be_worked_out_again_from_the_frame_and_from_the_ranking():
+    """Each replicate's test value at the rate it picked: their mean is what the verdict tells."""
+    pandas = pytest.importorskip("pandas")
+    study, verdict, _ = default_study()
+    frame, ranking = to_pandas(study), pandas.read_csv(io.StringIO(ranking_csv(default_view())))
+    scale = 100  # accuracy is told in %
+    for standing in verdict.tasks[0].standings:
+        trials = frame[frame["contender"] == standing.contender]
+        picked = [trials[(trials["seed"] == seed) & (trials["rate"] == rate)] for seed, rate in standing.picks.items()]
+        values = pandas.concat(picked)["test_metric"]
+        assert values.mean() == pytest.approx(standing.quality.value, rel=1e-12)
+        row = ranking[ranking["contender"] == standing.contender].iloc[0]
+        assert row["mean"] == pytest.approx(scale * values.mean(), rel=1e-5)
+        assert row["replicates"] == len(values) == standing.replicates
+
+
 # ---- TensorBoard ----
 
 
 def events_of(path):
-    """The events of a file, as TensorFlow's record format lays them out: length, checksum, data, checksum."""
+    """The events of a file, as TensorFlow's record format lays them out: length, checksum, data, checksum. TensorBoard
+    leaves out whatever fails a checksum."""
+    from tensorboardX.crc32c import crc32c
     from tensorboardX.proto.event_pb2 import Event
+
+    def holds(data, told):
+        crc = crc32c(data)
+        return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF == told
 
     content, at = path.read_bytes(), 0
     while at < len(content):
-        (length,) = struct.unpack_from("<Q", content, at)
-        yield Event.FromString(content[at + 12 : at + 12 + length])
+        length, of_length = struct.unpack_from("<QI", content, at)
+        data = content[at + 12 : at + 12 + length]
+        assert holds(content[at : at + 8], of_length)
+        assert holds(data, struct.unpack_from("<I", content, at + 12 + length)[0])
+        yield Event.FromString(data)
         at += length + 16
 
 

@@ -102,4 +102,6 @@ def _page(content: bytes) -> Response:
 
 
 def _missing() -> Response:
-    return PlainTextResponse("There is no such study here. The list of studies is at /.", 404)
+    return PlainTextResponse(
+        "There is no such study here. The list of studies is at /.\n\n这里没有这项研究。研究列表在 / 。", 404
+    )

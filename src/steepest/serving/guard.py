@@ -116,6 +116,7 @@ def _cookies(headers: Headers) -> list[str]:
 def _refused() -> Response:
     return PlainTextResponse(
         "This page opens with the link that steepest has printed. Each link works once and for one browser: "
-        "after it was used, another one stands in the terminal.",
+        "after it was used, another one stands in the terminal.\n\n"
+        "本页要用 steepest 打印的链接打开。每个链接只能用一次，只供一个浏览器使用；用过之后，终端里会给出另一个。",
         403,
     )

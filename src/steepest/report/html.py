@@ -8,6 +8,7 @@ one script more, which follows a running study.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,7 @@ def _environment() -> Environment:
     environment = offline.environment(STATIC)
     environment.filters["percent"] = _percent
     environment.filters["unit"] = words.with_unit
+    environment.filters["moment"] = _moment
     environment.globals.update(bilingual.HELPERS)
     return environment
 
@@ -164,3 +166,12 @@ def _percent(value: float, domain: Mapping[str, float]) -> float:
     """Where a value lies in a domain, in % from its left end; values outside lie at its ends."""
     share = (value - domain["low"]) / (domain["high"] - domain["low"])
     return round(100 * min(1.0, max(0.0, share)), 3)
+
+
+def _moment(written: str) -> str:
+    """A point in time as people read it, to the minute, where it is one that we wrote."""
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        return written
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at.tzinfo else written

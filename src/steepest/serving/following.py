@@ -33,7 +33,7 @@ class Follower:
         now = Standstill.of(self.folder)
         if now == self._seen:
             return self._view
-        state = progress(self.folder, read_spec(self.folder)) if self._view else {"state": ""}
+        state: dict[str, Any] = progress(self.folder, read_spec(self.folder)) if self._view else {}
         if not self._view or state["state"] == "finished" or time.monotonic() >= self._rest_until:
             began = time.thread_time()
             self._view, self._seen = self._study.snapshot(1).view, now

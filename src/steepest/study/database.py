@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from steepest.errors import StudyFolderError
@@ -126,7 +127,7 @@ def get_rows(database: sqlite3.Connection, shard: str | None = None) -> tuple[Re
     """The rows of one shard by lane, or all of them."""
     where, values = ("WHERE shard = ? ORDER BY lane", (shard,)) if shard else ("", ())
     found = database.execute(f"SELECT {', '.join(_COLUMNS)} FROM result {where}", values)
-    return tuple(Result(*row[:_OUTCOME], Outcome(row[_OUTCOME]), *row[_OUTCOME + 1 :]) for row in found)
+    return tuple(map(_result, found))
 
 
 def get_remarks(database: sqlite3.Connection) -> list[Text]:
@@ -134,6 +135,12 @@ def get_remarks(database: sqlite3.Connection) -> list[Text]:
     if not database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'remark'").fetchone()[0]:
         return []
     return [Text(*row) for row in database.execute("SELECT en, zh FROM remark ORDER BY rowid")]
+
+
+def _result(row: Sequence[Any]) -> Result:
+    values = list(row)
+    values[_OUTCOME] = Outcome(values[_OUTCOME])
+    return Result(*values)
 
 
 def newer(folder: Path) -> StudyFolderError:

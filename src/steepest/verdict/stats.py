@@ -313,7 +313,7 @@ def best_of_k(values: np.ndarray, k: int) -> float | None:
 
 @cache
 def _chances(n: int, k: int, sound: int) -> np.ndarray:  # [sound]
-    return special.comb(n - 1 - np.arange(sound), k - 1) / special.comb(n, k)
+    return np.asarray(special.comb(n - 1 - np.arange(sound), k - 1) / special.comb(n, k))
 
 
 # ---- time to a target ------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // Lines over a shared horizontal axis, on canvas (uPlot): what all figures of curves are drawn with.
 
 const PAPER = 680; // pixels across a printed page
+const HALF = 320; // and across one of two columns
 
 /**
  * Draws lines over a shared horizontal axis.
@@ -12,7 +13,8 @@ function lineChart(box, lines, x, y, picked = () => {}) {
   box.chart?.destroy();
   box.chart = null;
   box.picture = { lines, x, y };
-  const width = printing ? Math.min(box.clientWidth, PAPER) : box.clientWidth;
+  const paper = box.classList.contains("small") ? HALF : PAPER;
+  const width = printing ? Math.min(box.clientWidth, paper) : box.clientWidth;
   if (!width) return;
   const xs = [...new Set(lines.flatMap((line) => line.x))].filter((v) => !x.log || v > 0).sort((a, b) => a - b);
   box.replaceChildren();
@@ -88,7 +90,7 @@ function lineChart(box, lines, x, y, picked = () => {}) {
   const chart = new uPlot(
     {
       width,
-      height: Math.round(Math.max(300, Math.min(width * 0.45, 30 * rem))),
+      height: Math.round(Math.max(printing ? 200 : 300, Math.min(width * 0.45, 30 * rem))),
       series,
       bands,
       legend: { show: false },

@@ -62,6 +62,11 @@ NETWORKS = (
     Network("lstm", partial(models.Recurrent, nn.LSTM, 17, 6, 5, 10, 0.0), (PIXELS[:, :12], CLASSES)),
     Network("gru", partial(models.Recurrent, nn.GRU, 17, 6, 5, 10, 0.0), (PIXELS[:, :12], CLASSES)),
     Network(
+        "both ways",
+        partial(models.BothWays, 17, 17, 6, 5, 10, 0.0, 0.0),
+        ((PIXELS[:, 20:28], PIXELS[:, 21:29]), CLASSES),
+    ),
+    Network(
         "forecaster",
         partial(models.Forecaster, 2, 8, 5, 3.0, 2.0),
         (np.stack([PIXELS[:, :8], PIXELS[:, 8:16]], axis=-1) / 16, PIXELS[:, 16:24] / 16),

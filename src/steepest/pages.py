@@ -172,7 +172,7 @@ def check(page: Page) -> str:
     tried = (
         f"{page['steps_tried']} steps of Adam at {_number(page['rate_tried'])}: validation loss "
         f"{_short(before)} → {_short(after)}, {page['metric']} {_short(quality)}; "
-        f"{page['milliseconds_a_step']:.2g} ms a step."
+        f"{float(format(page['milliseconds_a_step'], '.2g')):,g} ms a step."
     )
     engine = (
         f"One trial at a time (engine solo), since {page['obstacle'].rstrip('.')}."

@@ -1,25 +1,35 @@
 """How long a step of the drop-in optimizers takes, against the fastest form that torch has of the same optimizer.
 
-    python -m benchmarks.dropin [optimizer …]         (all that torch has if none is named; about three minutes)
+    python -m benchmarks.dropin [optimizer …]
 
-Ours and every form of torch's take turns on the same parameters and gradients, two threads; figures are medians over
-the turns. The first step, in which kernels are compiled and state is made, is not counted.
+All that torch has if none is named: that takes about five minutes and writes benchmarks/results/dropin.json. Ours and
+every form of torch's take turns on the same parameters, two threads; figures are medians over the turns, and only steps
+are timed. The first steps, in which kernels are compiled and state is made, are not counted. Gradients stay where they
+are, or, on the network of 20 small tensors once more, are new tensors in every step, as `zero_grad` and `backward` make
+them.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from steepest.adapters.torch import build
 from steepest.optim.catalogue import entry, settings_of
 from steepest.optim.stock import stock
+from steepest.study.surroundings import hardware, versions
+
+RESULTS = Path(__file__).parent / "results" / "dropin.json"
 
 OPTIMIZERS = (
     *("sgd", "momentum", "nesterov", "asgd", "rprop", "adagrad", "adadelta", "rmsprop", "rmsprop-momentum"),
@@ -28,9 +38,12 @@ OPTIMIZERS = (
 """Of the catalogue: every element-wise optimizer that torch has, once."""
 WORKLOADS = {
     "24 M": [(512, 512)] * 24 + [(2048, 512)] * 12 + [(512,)] * 48 + [(10_000, 512)],
-    "20 tensors": [(64, 32), (64,), *[(64, 64), (64,)] * 8, (10, 64), (10,)],
+    "20 tensors": (small := [(64, 32), (64,), *[(64, 64), (64,)] * 8, (10, 64), (10,)]),
+    "20, new gradients": small,
 }
 """Shapes like those of a GPT of six layers, and of a small network."""
+RENEWED = "20, new gradients"
+"""Where every step has gradients that the one before it did not have."""
 FUSED = ("SGD", "Adam", "AdamW", "Adagrad")
 """Classes of torch that have a kernel of their own: there we are to take at most 1.05 of the time, else 0.5."""
 THREADS = 2
@@ -38,13 +51,8 @@ TURNS, SECONDS = 9, 0.03
 RATE = 1e-5
 
 
-def rows(names: tuple[str, ...] = OPTIMIZERS) -> list[dict[str, Any]]:
-    """One row for each workload and optimizer: milliseconds a step of ours and of theirs, and ours / theirs."""
-    with _threads(THREADS):
-        return [_row(workload, name) for workload in WORKLOADS for name in names]
-
-
 def _row(workload: str, name: str) -> dict[str, Any]:
+    """Milliseconds a step of ours and of theirs, and ours / theirs."""
     draw = torch.Generator().manual_seed(0)
     ps = [torch.randn(shape, generator=draw).requires_grad_() for shape in WORKLOADS[workload]]
     for p in ps:
@@ -58,7 +66,7 @@ def _row(workload: str, name: str) -> dict[str, Any]:
         if form != "fused" or plain.name in FUSED:
             how = {"foreach": form == "foreach", **({"fused": form == "fused"} if plain.name in FUSED else {})}
             steps[form] = kind(ps, lr=RATE, **plain.arguments, **how).step
-    took = _milliseconds(steps)
+    took = _milliseconds(steps, (lambda: _renew(ps)) if workload == RENEWED else None)
     ours = took.pop("ours")
     best = min(took, key=lambda form: took[form])
     return {
@@ -72,23 +80,38 @@ def _row(workload: str, name: str) -> dict[str, Any]:
     }
 
 
-def _milliseconds(steps: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """A step of each, in turns."""
+def _renew(ps: list[Tensor]) -> None:
+    """As `zero_grad` and `backward` do: the old gradients are gone before there are new ones."""
+    gradients = [p.grad.clone() for p in ps if p.grad is not None]
+    for p in ps:
+        p.grad = None
+    for p, g in zip(ps, gradients, strict=True):
+        p.grad = g
+
+
+def _milliseconds(steps: dict[str, Callable[[], Any]], between: Callable[[], None] | None) -> dict[str, float]:
+    """A step of each, in turns; `between` two steps is not timed."""
     counts, taken = {}, {name: [] for name in steps}
     for name, step in steps.items():
-        step()
-        counts[name] = max(1, int(SECONDS / _seconds(step, 2)))
+        _seconds(step, 3, between)
+        counts[name] = max(1, int(SECONDS / _seconds(step, 2, between)))
     for _ in range(TURNS):
         for name, step in steps.items():
-            taken[name].append(_seconds(step, counts[name]))
+            taken[name].append(_seconds(step, counts[name], between))
     return {name: median(seconds) * 1e3 for name, seconds in taken.items()}
 
 
-def _seconds(step: Callable[[], Any], count: int) -> float:
-    start = perf_counter()
+def _seconds(step: Callable[[], Any], count: int, between: Callable[[], None] | None) -> float:
+    total, start = 0.0, perf_counter()
     for _ in range(count):
+        if between is None:
+            step()
+            continue
+        between()
+        start = perf_counter()
         step()
-    return (perf_counter() - start) / count
+        total += perf_counter() - start
+    return (total if between is not None else perf_counter() - start) / count
 
 
 @contextmanager
@@ -102,13 +125,22 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def main(names: list[str]) -> None:
-    print(f"{'':28}{'ours':>10}{'torch':>10}  {'':9} ratio  target")
-    for row in rows(tuple(names) or OPTIMIZERS):
-        met = "" if row["ratio"] <= row["target"] else "  missed"
-        print(
-            f"{row['workload']:11}{row['rule']:17}{row['ours_ms']:7.3f} ms{row['theirs_ms']:7.3f} ms  "
-            f"{row['their_variant']:9}{row['ratio']:6.2f}{row['target']:8.2f}{met}"
-        )
+    print(f"{'':35}{'ours':>10}{'torch':>10}  {'':9} ratio  target")
+    found = []
+    with _threads(THREADS):
+        for workload in WORKLOADS:
+            for name in names or OPTIMIZERS:
+                row = _row(workload, name)
+                found.append(row)
+                met = "" if row["ratio"] <= row["target"] else "  missed"
+                print(
+                    f"{workload:18}{name:17}{row['ours_ms']:7.3f} ms{row['theirs_ms']:7.3f} ms  "
+                    f"{row['their_variant']:9}{row['ratio']:6.2f}{row['target']:8.2f}{met}",
+                    flush=True,
+                )
+    if not names:
+        surroundings = {"when": f"{datetime.now(UTC):%Y-%m-%d}", "hardware": hardware(), "versions": versions()}
+        RESULTS.write_text(json.dumps({**surroundings, "threads": THREADS, "rows": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

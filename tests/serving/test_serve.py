@@ -77,6 +77,19 @@ def test_a_single_study_is_shown_at_once(place):
     assert answer.headers["location"] == f"/study/{identity(place / 'done')}"
 
 
+def test_a_page_brings_its_words_and_asks_for_the_trials_afterwards(place):
+    with running(place) as site:
+        cookie, path = site.cookie(), f"/study/{identity(place / 'done')}"
+        page = site.get(path, Cookie=cookie).body.decode()
+        lines = [json.loads(line) for line in site.get(f"{path}/trials", Cookie=cookie).body.splitlines()]
+        assert site.get(f"{path}/trials").status == 403
+        assert site.get("/study/0123456789abcdef/trials", Cookie=cookie).status == 404
+    assert '"codes"' not in page
+    blocks = [block for task, found in lines for block in found.values() if task == 0]
+    study = json.loads(page.split('id="view">')[1].split("</script>")[0])["view"]["study"]
+    assert sum(len(block["rate"]) for block in blocks) == study["trials"]
+
+
 def test_what_is_taken_away_is_what_the_command_line_exports(place, capsys):
     with running(place) as site:
         cookie = site.cookie()

@@ -12,6 +12,7 @@ from report.studies import HOSTILE
 
 import steepest
 from steepest.cli import main
+from steepest.errors import BadSetting
 
 NAMES = [name for name in HOSTILE if name.isprintable() or "\x1b" in name or "\u202e" in name]
 ISOLATES = "\u2068\u2069"
@@ -27,23 +28,26 @@ def is_text(told):
     return not harmful - {"\n", "\u200d", *ISOLATES} and told.count(ISOLATES[0]) == told.count(ISOLATES[1])
 
 
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    """Every optimizer bears a hostile name, and so do task and title: all of them at once."""
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(60, 3, generator=generator)
-    task = steepest.Task(
+def task_named(name, title=""):
+    x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
+    return steepest.Task(
         model=lambda: torch.nn.Linear(3, 2),
         data=(x, (x.sum(1) > 0).long()),
         loss=torch.nn.functional.cross_entropy,
         metric="accuracy",
         batch_size=16,
         epochs=2,
-        name="../../" + "".join(NAMES),
-        title="".join(NAMES),
+        name=name,
+        title=title or name,
     )
-    folder = tmp_path_factory.mktemp("hostile") / "study"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """Every optimizer bears a hostile name; task and title bear all of them at once."""
+    task = task_named("../../" + "".join(NAMES), "".join(NAMES))
     named = [type(name, (torch.optim.SGD,), {}) for name in NAMES]
+    folder = tmp_path_factory.mktemp("hostile") / "study"
     return steepest.compare(task, named, seeds=2, rates=[0.1, 0.3], out=folder, quiet=True, workers=1)
 
 
@@ -73,6 +77,12 @@ def test_what_is_wrong_with_a_hostile_name_is_said_harmlessly(capsys):
             main(["show", name + "?"])
         assert left.value.code in (1, 2)
         assert is_text(capsys.readouterr().err)
+
+
+def test_half_a_character_is_refused_in_one_sentence(tmp_path):
+    with pytest.raises(BadSetting, match="half a character in its name"):
+        steepest.compare(task_named("half \ud800 a pair"), "sgd", seeds=1, out=tmp_path / "study", quiet=True)
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_file_leaves_the_study_or_is_named_by_anybody(study):

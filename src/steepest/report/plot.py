@@ -241,7 +241,7 @@ class Plots:
     def _plain(self, axes: Any) -> None:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25, linewidth=0.6)
-        axes.tick_params(labelsize=SMALL)
+        axes.tick_params(which="both", labelsize=SMALL)
 
     def _done(self, figure: Any, axes: Any, caption: Text | bool) -> Any:
         """With a legend beside the axes, if they are given, and the caption below."""

@@ -4,6 +4,7 @@ plan that follows from it. Strict: a field that nobody knows is an error, so tha
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,6 +119,8 @@ class StudySpec(Noun):
                 raise BadSetting(f"A study needs at least one {kind}.")
             if twice := [name for name, count in Counter(names).items() if count > 1]:
                 raise BadSetting(f"The {kind} {twice[0]!r} is named twice; each may enter a study once.")
+            if torn := [name for name in names if re.search("[\ud800-\udfff]", name)]:
+                raise BadSetting(f"The {kind} {torn[0]!r} has half a character in its name, which no file can hold.")
         for contender in self.contenders:
             check_contender(contender)
             if self.race and contender.axes.get("early-stopping"):

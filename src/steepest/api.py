@@ -43,6 +43,7 @@ from steepest.study.spec import Plan, StudySpec, TaskSpec
 from steepest.study.surroundings import cores
 from steepest.tasks import catalogue as task_catalogue
 from steepest.tasks import load
+from steepest.tasks.cautions import cautions
 from steepest.tasks.check import check as sound
 from steepest.tasks.task import Task
 from steepest.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Lane, Protocol, Shard, StudyRecord, TaskRef
@@ -547,6 +548,7 @@ def check(task: Task | TaskRef | str | Path) -> dict[str, Any]:
             trial.step(t)
             times.append(perf_counter() - start)
         (after,), (quality,) = trial.evaluate("valid")
+        found = [*cautions(built)]
     obstacle = fleet_obstacle(built)
     return {
         "task": facts.name,
@@ -567,4 +569,10 @@ def check(task: Task | TaskRef | str | Path) -> dict[str, Any]:
         "milliseconds_a_step": median(times) * 1000,
         "engine": "solo" if obstacle else "fleet",
         "obstacle": obstacle,
+        "alone": [
+            item.name
+            for item in optimizer_catalogue.CATALOGUE
+            if optimizer_catalogue.fleet_obstacle(item.rule, "constant")
+        ],
+        "cautions": found,
     }

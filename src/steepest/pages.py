@@ -177,7 +177,8 @@ def check(page: Page) -> str:
     engine = (
         f"One trial at a time (engine solo), since {page['obstacle'].rstrip('.')}."
         if page["obstacle"]
-        else "Many trials at once (engine fleet), for every optimizer of `steepest optimizers`."
+        else "Many trials at once (engine fleet), for every optimizer of `steepest optimizers`"
+        + (f" but {', '.join(page['alone'])}." if page["alone"] else ".")
     )
     rows = [
         ("examples", " / ".join(map(str, page["parts"].values())) + " to train, to choose and to judge by"),
@@ -187,6 +188,7 @@ def check(page: Page) -> str:
         ("tie", f"differences of {page['metric']} below {page['margin']:.2g}"),
         ("tried", tried),
         ("engine", engine),
+        *(("mind" if i == 0 else "", caution) for i, caution in enumerate(page["cautions"])),
     ]
     end = (
         "It trains."
@@ -228,6 +230,16 @@ def plan(forecast: Page, language: Language = "en") -> str:
             f"It would take {'at most ' if bounded else ''}about {_duration(forecast['seconds'], language)}.",
             *forecast["given_up"],
         ]
+    for fact in forecast["facts"]:
+        if why := one_line(fact["fleet_obstacle"]).rstrip("."):
+            name = one_line(fact["name"], LONG)
+            words.append(
+                _say(
+                    language,
+                    f"{name} is trained one trial at a time, since {why}.",
+                    f"{name} 逐次训练，因为（英文）：{why}。",
+                )
+            )
     if forecast["resolution"] is not None:
         words.append(
             _say(

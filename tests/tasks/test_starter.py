@@ -21,7 +21,7 @@ def test_the_starter_file_is_written_once_and_runs_as_it_is(tmp_path):
     path = tmp_path / "mine.py"
     load.begin(path)
     first = path.read_text(encoding="utf-8")
-    assert "steepest run mine.py" in first
+    assert "steepest run mine.py --budget" in first
     with pytest.raises(BadInput, match="left as it is"):
         load.begin(path)
     page = api.check(path)
@@ -80,6 +80,26 @@ def test_a_model_that_cannot_be_a_fleet_is_trained_alone_and_the_reason_is_said(
     assert page["engine"] == "solo"
     assert "reads values out of tensors" in page["obstacle"]
     assert "One trial at a time" in pages.check(page)
+
+
+class Softly(nn.Module):
+    """A softmax before cross-entropy, half precision, and a layer that nothing comes of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.idle = nn.Sequential(nn.Linear(4, 2), nn.Softmax(1)).half(), nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.body(x)
+
+
+def test_what_is_hardly_meant_is_said():
+    x, y = torch.randn(60, 4) * 1000, torch.arange(60) % 2
+    page = api.check(Task(model=Softly, data=(x, y), loss=F.cross_entropy, batch_size=8, epochs=2))
+    said = " ".join(page["cautions"])
+    for words in ("leave the softmax out", "built in float16", "standardize=True", "idle.weight"):
+        assert words in said
+    assert "mind" in pages.check(page)
 
 
 def test_a_loss_that_does_not_fall_is_said():

@@ -134,6 +134,7 @@ def _task(
         "luck_zh": [one_line(term(item).zh) for item in task.luck],
         "source": one_line(task.source),
         "notes": [_both("sentence", note) for note in task.notes],
+        "alone": one_line(task.fleet_obstacle),
         "target": significant(None if task.target is None else task.target * scale),
         "best": _index(study.contenders, verdict.best),
         "advised": _index(study.contenders, verdict.advised or verdict.best),

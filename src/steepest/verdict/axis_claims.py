@@ -79,12 +79,12 @@ def _stopping(scene: Scene, kept: KeptWeights) -> Claim:
     total = scene.task.steps
     middle = round(median(kept.steps))
     says = say(
-        "Early stopping of {who}: a run counts as at its best validation, once that got no better for {epochs:g} "
-        "epochs; the runs picked keep the weights of step {middle:,} (from {low:,} to {high:,}) of {total:,}.",
-        "{who} 的提前停止：验证集连续 {epochs:g} 轮没有变好即停止，以其最佳时刻为准；"
+        "Early stopping of {who}: a run counts as at its best validation, once that got no better for {waited}; "
+        "the runs picked keep the weights of step {middle:,} (from {low:,} to {high:,}) of {total:,}.",
+        "{who} 的提前停止：验证集连续 {waited}没有变好即停止，以其最佳时刻为准；"
         "所选各次训练保留第 {middle:,} 步的权重（从 {low:,} 到 {high:,}），总步数 {total:,}。",
         who=kept.contender,
-        epochs=kept.epochs,
+        waited=Text(f"{kept.epochs:g} epoch{'' if kept.epochs == 1 else 's'}", f"{kept.epochs:g} 轮"),
         middle=middle,
         low=kept.steps[0],
         high=kept.steps[-1],

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from steepest.engine import fleet, solo
 from steepest.engine.fleet import Fleet
-from steepest.engine.native import luck
+from steepest.engine.native import luck, masks
 from steepest.engine.native.decompositions import graph_of
 from steepest.engine.native.luck import Luck
 from steepest.tasks.vary import varied
@@ -52,11 +52,11 @@ def curves(trace) -> np.ndarray:
     return np.stack([trace.train_loss, trace.valid_loss, trace.valid_metric])
 
 
-def drawn(function, *example: Tensor) -> Luck:
+def drawn(function, *example: Tensor, dtype: torch.dtype = torch.float32) -> Luck:
     """The luck of a step that computes this."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's, about the switches of what it does not use
-        return Luck(graph_of(function, example), torch.float32)
+        return Luck(graph_of(function, example), dtype)
 
 
 @pytest.mark.compile
@@ -116,6 +116,23 @@ def test_what_a_step_draws_depends_on_its_seed_and_number_alone():
     part = of_step.drawn(seed=4, start=2, stop=5)
     assert len(whole) == 2
     assert all(torch.equal(a[2:5], b) for a, b in zip(whole, part, strict=True))
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_masks_that_are_drawn_in_blocks_are_those_that_torch_draws(dtype, monkeypatch):
+    def three_layers(x: Tensor) -> Tensor:
+        for p in (0.1, 0.5, 0.999):
+            x = F.dropout(x, p, training=True)
+        return x
+
+    of_step = drawn(three_layers, torch.ones(7, 89, dtype=dtype), dtype=dtype)
+    if not masks.is_known():
+        pytest.skip("torch draws its masks in another way here")
+    ours = of_step.drawn(seed=2, start=3, stop=9)
+    monkeypatch.setattr(masks, "is_known", lambda: False)
+    theirs = of_step.drawn(seed=2, start=3, stop=9)
+    assert all(torch.equal(a, b) and len(a) == 6 for a, b in zip(ours, theirs, strict=True))
 
 
 def test_normal_and_uniform_numbers_have_their_mean_and_variance():

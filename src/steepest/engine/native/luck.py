@@ -14,6 +14,7 @@ from torch import Tensor, fx
 from torch.fx.node import map_aggregate
 
 from steepest import rng
+from steepest.engine.native import masks
 from steepest.engine.native.decompositions import is_draw
 from steepest.engine.native.places import Place, kind_of
 from steepest.optim.kernel import NotCompiled
@@ -53,6 +54,9 @@ class Draw:
         self.arguments, self.named = arguments  # type: ignore[misc]
         self.place = Place(f"d{number}", kind_of(value.dtype), tuple(value.shape), value.stride())
         self.size = self.place.size
+        is_mask = self.function is aten.bernoulli.p and self.place.kind == "real" and not self.named
+        self.odds: float | None = self.arguments[1] if is_mask else None
+        """Of a one, where all that is drawn are ones and zeros."""
 
     def again(self, row: Tensor) -> None:
         """Draw, and leave it in `row` [size], laid out in memory as torch does it."""
@@ -90,11 +94,18 @@ class Luck:
     def drawn(self, seed: int, start: int, stop: int) -> list[Tensor]:
         """What the steps t = start + 1 … stop of a seed draw: for each draw [steps, its size]."""
         rows = [torch.empty(stop - start, draw.size, dtype=self.types[draw.place.kind]) for draw in self.draws]
-        if rows:
-            for k, t in enumerate(range(start + 1, stop + 1)):
-                torch.default_generator.manual_seed(rng.integer(seed, "dropout", t))
-                for draw, row in zip(self.draws, rows, strict=True):
-                    draw.again(row[k])
+        if not rows:
+            return rows
+        seeds = [rng.integer(seed, "dropout", t) for t in range(start + 1, stop + 1)]
+        odds = [draw.odds for draw in self.draws if draw.odds is not None]
+        if len(odds) == len(rows) and masks.is_known():
+            masks.draw(seeds, odds, rows)
+            torch.default_generator.manual_seed(seeds[-1])  # for an evaluation that draws
+            return rows
+        for k, value in enumerate(seeds):
+            torch.default_generator.manual_seed(value)
+            for draw, row in zip(self.draws, rows, strict=True):
+                draw.again(row[k])
         return rows
 
 

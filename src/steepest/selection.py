@@ -51,13 +51,15 @@ KEPT = 3
 """One in so many rates of a seed goes on at each rung."""
 LEAST = 2
 """Rates of a seed, of each stage, that run to the end in any case."""
+_OK = Outcome.OK  # asked for ten times a trial: to look it up in its class takes as long as all the rest
 RUNGS = (1 / 20, 1 / 5)
 """Shares of the horizon after which the rates of a seed are compared: measured, see docs/protocol.md."""
 
 
 def is_sound(trial: Tried) -> bool:
     """Whether a trial has a quality: it reached its horizon, and its validation metric there is a finite number."""
-    return trial.outcome is Outcome.OK and trial.valid_metric is not None and math.isfinite(trial.valid_metric)
+    metric = trial.valid_metric
+    return trial.outcome is _OK and metric is not None and math.isfinite(metric)
 
 
 def is_stopped(trial: Tried) -> bool:

@@ -2,6 +2,7 @@
 part that decides nothing. Data sets that are not bundled are looked at where they have been fetched."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,11 +130,11 @@ def test_what_stands_in_other_parts_has_no_say_in_the_scales():
     ids=["solo", "solo on a plateau", "fleet"],
 )
 def test_a_test_part_decides_nothing(train, schedule):
-    """With test labels that say something else, every curve, every rate that is stopped, and every weight is the same;
-    only what is told of the test part differs."""
+    """With test labels that say something else, every curve and every rate that is stopped is the same; only what is
+    told of the test part differs."""
     x, y = digits().data
     cuts = {"train": slice(0, 180), "valid": slice(180, 240), "test": slice(240, 300)}
-    given = {name: (x[cut], y[cut]) for name, cut in cuts.items()}
+    given: dict[str, Any] = {name: (x[cut], y[cut]) for name, cut in cuts.items()}
     spoilt = {**given, "test": (x[cuts["test"]], (y[cuts["test"]] + 1) % 10)}
     plan = shard(
         "momentum", rates=(1e-3, 1e-2, 1e-1), seeds=(0,), schedule=schedule, steps=24, evaluate_at=(6, 12, 18, 24)

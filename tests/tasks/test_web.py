@@ -6,6 +6,7 @@ from contextlib import suppress
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.request import Request
 
 import pytest
@@ -18,7 +19,7 @@ Answer = Callable[["Handler"], None]
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: "Publisher"
+    server: Any  # a Publisher
 
     def do_GET(self) -> None:
         self.server.asked.append(self.headers.get("Range", ""))

@@ -157,7 +157,7 @@ def as_numbers(
         and all(DECIMAL_COMMA.fullmatch(cell) for cell in with_comma)
         and any(len(cell.rpartition(",")[2]) != 3 or cell.lstrip("+-").startswith("0,") for cell in with_comma)
     )
-    if any(re.fullmatch(r"0\d+", cell) for cell in cells):
+    if any(len(cell) > 1 and cell[0] == "0" and cell.isdigit() for cell in cells):
         return None
     table = {cell: math.nan if is_missing(cell) else _number(cell, decimal) for cell in counts}
     strange = [cell for cell in cells if math.isnan(table[cell])]
@@ -166,7 +166,7 @@ def as_numbers(
         return None
     if decimal:
         notes.append(say("{name}: a comma is its decimal point.", "{name}：以逗号为小数点。", name=quoted(name)))
-    if any(cell.strip(AROUND) != cell for cell in cells if cell not in strange):
+    if any(cell.strip(AROUND) != cell and not math.isnan(table[cell]) for cell in cells):
         notes.append(
             say(
                 "{name}: signs of currency or percent are taken off.", "{name}：去掉了货币或百分号。", name=quoted(name)
@@ -186,15 +186,22 @@ def as_numbers(
 
 
 def _number(cell: str, decimal_comma: bool) -> float:
-    cell = cell.strip(AROUND)
+    """The number in a cell, NaN if there is none; what is written plainly, as most are, takes one look."""
+    if not PLAIN.fullmatch(cell):
+        cell = _plainly(cell.strip(AROUND), decimal_comma)
+    value = float(cell) if PLAIN.fullmatch(cell) else math.nan
+    return value if abs(value) < 1e30 else math.nan  # float32 is what models train in
+
+
+def _plainly(cell: str, decimal_comma: bool) -> str:
+    """A number as a computer writes it."""
     if decimal_comma and "," in cell:
         cell = cell.replace(".", "").replace(",", ".")
     elif THOUSANDS.fullmatch(cell):
         cell = OF_THOUSANDS.sub("", cell)
     elif LOSS.fullmatch(cell):
         cell = "-" + cell[1:-1].strip(AROUND).replace(",", "")
-    value = float(cell) if PLAIN.fullmatch(cell) else math.nan
-    return value if abs(value) < 1e30 else math.nan  # float32 is what models train in
+    return cell
 
 
 # ---- dates -----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 // Learning curves of any part of the study: grouped, filtered, smoothed, against steps, epochs, samples or seconds.
 
-const MOST_LINES = 240; // single trials that are drawn at a time
-const MOST_GROUPS = 40; // and groups
+const MOST_LINES = 160; // single trials that are drawn at a time
+const MOST_GROUPS = 30; // and groups
 
 const GROUPS = {
   contender: ["optimizer", "优化器"],

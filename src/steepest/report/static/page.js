@@ -26,7 +26,8 @@ function choice(id, values, apply) {
     if (!remembered) return;
     stored(`steepest-${id}`, value);
     remember(id, value, usual);
-    redrawAll();
+    if (view.study.trials > MANY) requestAnimationFrame(() => setTimeout(redrawAll)); // when the words have been laid out anew
+    else redrawAll();
   };
   group.addEventListener("click", (event) => {
     const button = event.target.closest("button");

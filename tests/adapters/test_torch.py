@@ -129,6 +129,24 @@ def test_a_bad_setting_is_refused_wherever_it_comes_in() -> None:
         Adam([{"params": model.parameters(), "b2": 1.0}])
     with pytest.raises(UnknownName, match=r"There is no optimizer 'adamm'\. Did you mean adam"):
         build("adamm", model.parameters())
+    with pytest.raises(BadInput, match=r"3 is no optimizer\. Give its name"):
+        build(3, model.parameters())  # type: ignore[arg-type]
+    with pytest.raises(BadSetting, match=r"Adam: lr is a tensor of 2 numbers; it must be one number\."):
+        Adam(model.parameters(), lr=torch.tensor([0.1, 0.2]))
+    with pytest.raises(BadSetting, match=r"Adam: compile is 'yes'; it must be True, False or None\."):
+        Adam(model.parameters(), compile="yes")  # type: ignore[arg-type]
+
+
+def test_an_argument_of_torch_s_own_is_refused_with_what_takes_its_place() -> None:
+    model = make_model()
+    with pytest.raises(
+        BadSetting, match=r"Adam has no betas, an argument of torch.optim: the two are b1 and b2 here\."
+    ):
+        Adam(model.parameters(), betas=(0.9, 0.99))  # type: ignore[arg-type]
+    with pytest.raises(BadSetting, match="Adam has no betas"):
+        Adam([{"params": model.parameters(), "betas": (0.9, 0.99)}])
+    with pytest.raises(BadSetting, match=r"SGD has no foreach, .* unless compile=False; leave it out\."):
+        build("sgd", model.parameters(), foreach=True)
 
 
 # ---- what a training script expects ----------------------------------------------------------------------------------

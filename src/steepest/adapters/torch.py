@@ -61,6 +61,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
     a gradient is zero; for others both raise BadInput.
 
     Element-wise rules run as compiled kernels (docs/drop-in.md) unless `compile` is False, or STEEPEST_COMPILE is 0.
+    Raises UnknownName for a hyperparameter that the rule does not have, and BadSetting for one out of its range.
     """
 
     rule: ClassVar[type[Rule]]
@@ -73,12 +74,14 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
     ) -> None:
         chosen: dict[str, Any] = dict(settings) if lr is None else {**settings, "lr": lr}
         _check(self.rule, chosen)
+        if compile not in (None, True, False):
+            raise BadSetting(f"{self.rule.__name__}: compile is {compile!r}; it must be True, False or None.")
         self.is_compiled = compiles_by_default() if compile is None else compile
         super().__init__(params, {**hyperparameters(self.rule), **chosen})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As torch's; raises BadSetting for a hyperparameter out of its range."""
-        known = hyperparameters(self.rule)
+        known = {*hyperparameters(self.rule), *_ELSEWHERE}
         _check(self.rule, {name: value for name, value in param_group.items() if name in known})
         super().add_param_group(param_group)
 
@@ -244,8 +247,32 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         return _blank, unwrap(self.rule), self.__getstate__()  # a generated class is found again through its rule
 
 
+_ELSEWHERE = {
+    "amsgrad": "AMSGrad is an optimizer of its own here",
+    "betas": "the two are b1 and b2 here",
+    "capturable": "there are no steps on a GPU's graph here; leave it out",
+    "differentiable": "no gradient is taken through a step here; leave it out",
+    "foreach": "one compiled loop moves all parameters here, unless compile=False; leave it out",
+    "fused": "one compiled loop moves all parameters here, unless compile=False; leave it out",
+    "maximize": "every rule goes downhill here; negate the loss",
+    "nesterov": "Nesterov is an optimizer of its own here",
+}
+"""What torch's own optimizers are told by arguments that no rule has."""
+
+
+def _check_names(rule: type[Rule], names: Iterable[str]) -> None:
+    """Raise BadSetting for an argument that only torch's own optimizers have."""
+    for name in names:
+        if name in _ELSEWHERE and name not in _names(rule):
+            raise BadSetting(f"{rule.__name__} has no {name}, an argument of torch.optim: {_ELSEWHERE[name]}.")
+
+
 def _check(rule: type[Rule], settings: dict[str, Any]) -> None:
     """As `check_settings`; a rate may be a tensor of one number, too."""
+    _check_names(rule, settings)
+    for name, x in settings.items():
+        if isinstance(x, Tensor) and x.numel() != 1:
+            raise BadSetting(f"{rule.__name__}: {name} is a tensor of {x.numel()} numbers; it must be one number.")
     check_settings(rule, {name: x.item() if isinstance(x, Tensor) else x for name, x in settings.items()})
 
 
@@ -268,6 +295,12 @@ def _coefficients(rule: type[Rule], h: Any, t: int, *carried: float) -> tuple[An
 def _blank(rule: type[Rule], wrappers: Sequence[str]) -> RuleOptimizer:
     kind = as_torch(wrap(rule, *wrappers))
     return kind.__new__(kind)
+
+
+_ARGUMENTS = (
+    "    params: parameters, pairs of name and parameter, or groups: dicts with params and settings of their own",
+    "    compile: whether to step by a compiled kernel (default None: unless STEEPEST_COMPILE is 0)",
+)
 
 
 @cache
@@ -293,7 +326,7 @@ def as_torch(rule: type[Rule]) -> type[RuleOptimizer]:
     ]
     body = {
         "__module__": __name__,
-        "__doc__": "\n".join([inspect.cleandoc(rule.__doc__ or ""), "", "Hyperparameters:", *lines]),
+        "__doc__": "\n".join([inspect.cleandoc(rule.__doc__ or ""), "", "Arguments:", *_ARGUMENTS, *lines]),
         "__signature__": inspect.Signature(accepted),
         "rule": rule,
     }
@@ -323,14 +356,17 @@ def build(
 ) -> RuleOptimizer:
     """An optimizer from its name in the catalogue, its entry or its rule; without `lr`, at its default rate.
 
-    `compile` as in `RuleOptimizer`. Raises UnknownName or BadSetting.
+    `compile` as in `RuleOptimizer`. Raises UnknownName, BadSetting or BadInput.
     """
     chosen: dict[str, Any] = dict(settings) if lr is None else {**settings, "lr": lr}
     if isinstance(optimizer, str):
         optimizer = entry(optimizer)
     if isinstance(optimizer, Entry):
+        _check_names(optimizer.rule, chosen)
         chosen = {**settings_of(optimizer, chosen)}
         optimizer = optimizer.rule
+    if not (isinstance(optimizer, type) and issubclass(optimizer, Rule)):
+        raise BadInput(f'{optimizer!r} is no optimizer. Give its name, such as "adam", its entry or its rule.')
     return as_torch(optimizer)(params, compile=compile, **chosen)
 
 

@@ -51,6 +51,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "optim":
+        return import_module("steepest.optim")
     if name not in _HOME:
         raise AttributeError(f"module 'steepest' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), _CALLED.get(name, name))

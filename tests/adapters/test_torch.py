@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import steepest
 import steepest.adapters.torch as adapter
 from steepest.adapters.torch import AdaGrad, Adam, Momentum, RuleOptimizer, as_torch, build, code
 from steepest.errors import BadInput, BadSetting, UnknownName
@@ -24,6 +25,12 @@ from steepest.optim.entry import Entry
 
 each_entry = pytest.mark.parametrize("item", CATALOGUE, ids=operator.attrgetter("name"))
 torch.set_num_threads(1)
+
+
+def test_an_optimizer_is_found_by_its_name_among_the_rules_too():
+    assert steepest.optim.Adam is Adam
+    with pytest.raises(AttributeError, match="no attribute 'Adm'"):
+        steepest.optim.Adm  # noqa: B018
 
 
 def make_model() -> nn.Module:

@@ -163,8 +163,8 @@ def slower_than_forecast(folder, seconds):
 
 
 def test_what_takes_longer_than_forecast_gives_up_refinement_for_all_and_says_so(tmp_path):
-    asked = spec("inside", "edge", protocol=Protocol(seeds=5), budget_seconds=0.4)
-    record = run(asked, tmp_path, slower_than_forecast(tmp_path, 0.25))
+    asked = spec("inside", "edge", protocol=Protocol(seeds=5), budget_seconds=2.0)
+    record = run(asked, tmp_path, slower_than_forecast(tmp_path, 0.8))
     assert len(record.results) == 2 * 9 * 5
     assert {row.stage for row in record.results} == {"grid"}
     assert "given up on the way, as training took longer" in record.given_up[0].en

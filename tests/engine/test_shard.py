@@ -51,7 +51,7 @@ def test_a_task_that_cannot_be_a_fleet_is_described_with_the_reason(tmp_path):
 
     workshop = Workshop(tasks={"test": digits(lambda: Branching(64, 10))})
     run_job({"kind": "describe", "id": "d", "task": HERE}, tmp_path, workshop)
-    assert "control flow" in read_json(tmp_path / "facts" / "d.json")["fleet_obstacle"]
+    assert "an if on one" in read_json(tmp_path / "facts" / "d.json")["fleet_obstacle"]
 
 
 def test_a_built_in_task_is_found_by_its_name(tmp_path):

@@ -309,7 +309,7 @@ class Task:
         if any(not torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True)):
             luck.append("initial weights")
         luck.append("order of the batches")
-        if any(isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0 for module in model.modules()):
+        if any(map(_drops, model.modules())):
             luck.append("dropout")
         elif draws_numbers(model) or self._draws(model):
             luck.append("what the model draws")
@@ -320,6 +320,13 @@ class Task:
             words = {"train": "train", "valid": "validation", "test": "test"}
             luck.append(f"{'/'.join(words[name] for name in PARTS if name in drawn)} split")
         return tuple(luck)
+
+
+def _drops(module: nn.Module) -> bool:
+    """Whether it is a layer of dropout, torch's or that of Keras, and drops anything."""
+    if isinstance(module, nn.modules.dropout._DropoutNd):
+        return module.p > 0
+    return type(module).__name__.endswith("Dropout") and getattr(module, "rate", 0.0) > 0
 
 
 def _shape(model: nn.Module, inputs: tuple[Tensor, ...], dtype: torch.dtype) -> None:

@@ -311,6 +311,8 @@ class StepTime:
     """For the planner only: what fleets of several kinds take."""
     evaluation_milliseconds: float = 0.0
     """For the planner only: one evaluation on validation, alone; 0 where it was not timed."""
+    share: float = 1.0
+    """Of the time that was measured, what this process had a core for: clearly less where others wanted it, too."""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> StepTime:

@@ -17,8 +17,8 @@ from steepest.types import FleetTime, Protocol, StepTime, TaskRef
 class Laboratory:
     """Writes what a worker would write, at a speed of its own, and counts what it was asked to time."""
 
-    def __init__(self, folder, speed=1.0):
-        self.folder, self.speed, self.timed = folder, speed, []
+    def __init__(self, folder, speed=1.0, share=1.0):
+        self.folder, self.speed, self.share, self.timed = folder, speed, share, []
 
     def __call__(self, job):
         if job["kind"] == "describe":
@@ -26,7 +26,7 @@ class Laboratory:
         else:
             self.timed.append(job["contender"]["name"])
             fleets = tuple(FleetTime(each["lanes"], (), 4.5 / self.speed, 0.9) for each in job["candidates"])
-            found = asdict(StepTime("toy", job["contender"]["name"], 0.5 / self.speed, 8.0, fleets))
+            found = asdict(StepTime("toy", job["contender"]["name"], 0.5 / self.speed, 8.0, fleets, share=self.share))
         write_json(self.folder / "facts" / f"{job['id']}.json", found)
 
 
@@ -36,9 +36,9 @@ def surveyed(tmp_path, monkeypatch):
     monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path / "cache"))
     count = iter(range(9))
 
-    def run(speed=1.0, **changes):
+    def run(speed=1.0, share=1.0, **changes):
         folder = tmp_path / f"study-{next(count)}"
-        laboratory = Laboratory(folder, speed)
+        laboratory = Laboratory(folder, speed, share)
         asked = spec(protocol=Protocol(seeds=5), engine="fleet").model_copy(update=changes)
         plan = survey(asked, folder, FunctionExecutor(laboratory), Watch(None, 1))
         return laboratory.timed, plan
@@ -58,13 +58,17 @@ def test_on_a_machine_that_has_become_slower_all_is_timed_anew(surveyed):
     _, plan = surveyed()
     timed, slower = surveyed(speed=0.5)
     assert timed == ["inside", "edge"]
-    assert slower.seconds > 1.5 * plan.seconds
+    assert slower.seconds > 1.3 * plan.seconds
     assert surveyed(speed=0.5)[0] == ["inside"]
 
 
 def test_nothing_is_remembered_of_a_task_that_lives_in_memory(surveyed):
     own = (TaskSpec(ref=TaskRef("toy", "memory", "toy")),)
     assert surveyed(tasks=own)[0] == surveyed(tasks=own)[0] == ["inside", "edge"]
+
+
+def test_what_was_measured_while_others_had_the_core_is_not_remembered(surveyed):
+    assert surveyed(share=0.6)[0] == surveyed(share=0.6)[0] == ["inside", "edge"]
 
 
 def test_a_damaged_memory_is_none(surveyed, tmp_path):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from statistics import median
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import torch
 
@@ -43,6 +43,7 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
     The shard's own lanes do not matter. Evaluations are left out. A fleet that cannot be compiled as asked is left out.
     """
     trial = Trial(task, shard, Lane(shard.contender.centre, seed=0), workshop)
+    began, of_core = perf_counter(), thread_time()
 
     def train(start: int, stop: int) -> None:
         for t in range(start + 1, stop + 1):
@@ -51,7 +52,8 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
     alone = _milliseconds(train, most=200, seconds=0.5)
     evaluation = _evaluation(lambda: trial.evaluate("valid"))  # before fleets leave memory in pieces
     parameters = sum(p.numel() for p in trial.model.parameters() if p.requires_grad)
-    times = (_within_memory(task, shard, candidate, workshop) for candidate in candidates)
+    times = [_within_memory(task, shard, candidate, workshop) for candidate in candidates]
+    share = (thread_time() - of_core) / (perf_counter() - began)
     return StepTime(
         task=shard.task.name,
         contender=shard.contender.name,
@@ -59,6 +61,7 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
         state_bytes_per_parameter=trial.optimizer.state_bytes() / parameters,
         fleets=tuple(time for time in times if time is not None),
         evaluation_milliseconds=evaluation,
+        share=share,
     )
 
 

@@ -34,8 +34,8 @@ LEAST_SEEDS = 5
 LEAST_RATES = (7, 5)
 """What the grid may shrink to, in this order."""
 
-CLOSING = 0.1
-"""Seconds a contender and task, in the end: the verdict and the report, which are made on one core."""
+STAGES = 2
+"""The grid, and the rates that follow it."""
 
 Times = Mapping[tuple[str, str], StepTime]
 """By task and contender."""
@@ -134,7 +134,7 @@ def _plan(
         times=tuple(times.values()),
         runs=tuple(runs),
         trials=len(spec.tasks) * sum(trials_of(contender, protocol) for contender in spec.contenders),
-        seconds=wall_seconds(costs, spec.workers) + load_seconds(spec, runs, times) + CLOSING * len(runs),
+        seconds=wall_seconds(costs, spec.workers) + load_seconds(spec, runs, times) + closing_seconds(len(runs)),
         given_up=tuple(each.en for each in given_up),
         given_up_zh=tuple(each.zh for each in given_up),
         resolution=resolution(protocol.seeds),
@@ -192,14 +192,21 @@ def manner_of(run: RunPlan) -> Manner:
 
 def load_seconds(spec: StudySpec, runs: Sequence[RunPlan], times: Times) -> float:
     """Forecast of what a worker takes beside its shards, to trace or load programs: each once, whoever uses it. A
-    gradient's serves all contenders with the same batch size and axes."""
+    gradient's serves all contenders with the same batch size and axes. A race makes fleets of several widths in each of
+    its stages, all with programs of their own."""
     axes = {contender.name: str(dict(contender.axes)) for contender in spec.contenders}
     found: dict[tuple[str, int, str, bool], float] = {}
     for run in runs:
         fleet = timed(manner_of(run), times[run.task, run.contender])
         key = (run.task, run.batch_size, axes[run.contender], "gradient" in run.compiled)
-        found[key] = max(found.get(key, 0.0), 0.0 if fleet is None else fleet.load_seconds)
+        widths = STAGES * (1 + len(rungs_at(run.evaluate_at, run.lanes))) if spec.race else 1
+        found[key] = max(found.get(key, 0.0), 0.0 if fleet is None else widths * fleet.load_seconds)
     return sum(found.values())
+
+
+def closing_seconds(runs: int) -> float:
+    """Forecast of what comes after the training: the verdict, the report, and the end of the process."""
+    return 1.0 + 0.03 * runs
 
 
 def wall_seconds(runs: Sequence[Sequence[Sequence[float]]], workers: int) -> float:

@@ -27,6 +27,9 @@ from steepest.types import (
     TaskRef,
 )
 
+UNDISTURBED = 0.95
+"""Share of a core that a timing must have had to be believed later."""
+
 
 def describe(task: TaskRef) -> Job:
     """Find out about a task: writes its TaskFacts."""
@@ -89,8 +92,9 @@ def remembered_time(job: Job) -> StepTime | None:
 
 
 def remember_time(job: Job, time: StepTime) -> None:
-    """Keep what came of a timing for later studies; a cache that cannot be written to is done without."""
-    if not _is_in_memory(job):
+    """Keep what came of a timing for later studies, unless it was disturbed; a cache that cannot be written to is done
+    without."""
+    if not _is_in_memory(job) and time.share >= UNDISTURBED:
         with suppress(OSError):
             write_json(_time_note(job), asdict(time))
 

@@ -190,6 +190,13 @@ def _draws(layer: Any) -> bool:
     return has_generator and (not known or any(known))
 
 
+def keras_layers(model: nn.Module) -> Iterator[Any]:
+    """The layers of the Keras models in it."""
+    for module in model.modules():
+        if isinstance(module, KerasModule):
+            yield from module.keras_model.modules()
+
+
 def draws_numbers(model: nn.Module) -> bool:
     """Whether there is a Keras model in it that draws random numbers in training."""
     return any(isinstance(module, KerasModule) and module.is_random for module in model.modules())

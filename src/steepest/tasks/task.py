@@ -23,7 +23,7 @@ from steepest.errors import BadTask
 from steepest.language import Text
 from steepest.tasks.arrays import PARTS, Pool, pool_of
 from steepest.tasks.calling import Called, own_loss
-from steepest.tasks.keras_models import KerasModule, adopted, draws_numbers, loss_of, luck_of
+from steepest.tasks.keras_models import KerasModule, adopted, draws_numbers, keras_layers, loss_of, luck_of
 from steepest.tasks.metrics import MARGIN, Loss, Metric, metric_of, natural_margin
 from steepest.tasks.splits import Scaling, Splits, draw_parts, drawn_parts, moments, part_sizes
 from steepest.types import TaskFacts
@@ -309,7 +309,7 @@ class Task:
         if any(not torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True)):
             luck.append("initial weights")
         luck.append("order of the batches")
-        if any(map(_drops, model.modules())):
+        if any(map(_drops, (*model.modules(), *keras_layers(model)))):
             luck.append("dropout")
         elif draws_numbers(model) or self._draws(model):
             luck.append("what the model draws")

@@ -46,6 +46,10 @@ class Curves:
         self._since += len(losses)
         self.step += len(losses)
 
+    def is_fair(self, loss: float) -> bool:
+        """Whether a single trial with this batch loss goes on: not known, and so no, before its first is taken in."""
+        return bool(loss <= self._limit[0])
+
     def evaluated(self, loss: np.ndarray, metric: np.ndarray) -> None:
         """Take in what the validation part gives after the last step taken in: [R] each."""
         self._end(np.flatnonzero(~np.isfinite(loss)), Outcome.DIVERGED, self.step)

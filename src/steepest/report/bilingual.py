@@ -4,6 +4,7 @@ needs no server and a printed page has one language only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from markupsafe import Markup
 from steepest.language import Language, Text
 from steepest.report import words
 
+_HYPHENED = re.compile(r"(?<![\w-])\w{1,16}(?:-\w{1,16}){1,2}(?![\w-])(?![^<]*>)")
+"""A short name with hyphens in it, outside of tags."""
 _SPANS = Markup('<span lang="en">{}</span><span lang="zh">{}</span>')
 
 
@@ -29,6 +32,11 @@ def show(text: Any) -> Markup:
     """A text in both languages, once where they do not differ."""
     pair = _text(text)
     return Markup.escape(pair.en) if pair.en == pair.zh else _SPANS.format(pair.en, pair.zh)
+
+
+def show_large(text: Any) -> Markup:
+    """The same in large letters, where a name such as sgd-1 must not be torn apart at the end of a line."""
+    return Markup(_HYPHENED.sub(r'<span class="keep">\g<0></span>', str(show(text))))
 
 
 def attribute(name: str, english: str, chinese: str, **parts: Any) -> Markup:
@@ -71,6 +79,7 @@ HELPERS = {
     "both": both,
     "two": two,
     "show": show,
+    "show_large": show_large,
     "attribute": attribute,
     "groups": groups,
     "headline": headline,

@@ -16,7 +16,7 @@ from steepest.types import Compiled, FleetTime, StepTime
 
 SECONDS_TO_COMPILE: Mapping[Compiled, float] = {"gradient": 4.0, "update": 0.5}
 """Of one core, as a rule."""
-SECONDS_TO_LOAD: Mapping[Compiled, float] = {"gradient": 1.0, "update": 0.1}
+SECONDS_TO_LOAD: Mapping[Compiled, float] = {"gradient": 0.5, "update": 0.1}
 """What was made before: it is traced again, and tried."""
 PAYS = 2.0
 """How many times its cost a compilation must be expected to save."""
@@ -121,6 +121,8 @@ def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> Ste
         parts = ("gradient", "update") if update else ("gradient",)
         gradient, size = timed.milliseconds - timed.update_milliseconds, max(size, timed.bytes_per_lane)
         evaluation = timed.evaluation_milliseconds / timed.lanes
+        # it may have been timed in the process that had just made it
+        timed = replace(timed, load_seconds=max(timed.load_seconds, SECONDS_TO_LOAD["gradient"]))
     mine = left * own.update_milliseconds * timed.lanes / own.lanes
     found = replace(
         timed,

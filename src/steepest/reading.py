@@ -41,7 +41,7 @@ class StudyReader:
     @cached_property
     def traces(self) -> dict[str, Trace]:
         """Shard → curves."""
-        return dict(store.traces(self.folder))
+        return dict(store.traces(self.folder, self.record))
 
     @cached_property
     def probes(self) -> tuple[ProbeTrace, ...]:

@@ -53,6 +53,11 @@ class Library:
         """The id of the study, where the place is one."""
         return identity(self.place) if (self.place / SPEC).is_file() else None
 
+    @property
+    def likeliest(self) -> str | None:
+        """The id of the study that will be asked for first, as far as one can tell: the one that changed last."""
+        return self.only or min(self._folders, key=lambda name: Standstill.of(self._folders[name]).age, default=None)
+
     def look(self) -> None:
         """Find the studies of the place, one level deep."""
         inside = self.place.glob(f"*/{SPEC}") if self.place.is_dir() else ()

@@ -77,13 +77,14 @@ class Server(uvicorn.Server):
 
     async def _prepare(self) -> None:
         await asyncio.to_thread(html.make_ready)
-        feed = self.library.feed(self.library.only) if self.library and self.library.only else None
+        study = self.library.likeliest if self.library else None
+        feed = self.library.feed(study) if self.library and study else None
         if feed is not None:
             await feed.prepare()
 
 
 def server(guard: Guard, library: Library | None = None) -> Server:
-    """uvicorn with our limits, saying nothing of its own. library: what is read at once, if it is a single study."""
+    """uvicorn with our limits, saying nothing of its own. library: of what is there, the likeliest study is read at once."""
     config = uvicorn.Config(
         guard,
         http=PatientProtocol,

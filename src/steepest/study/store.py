@@ -266,10 +266,11 @@ def _roll_back(folder: Path) -> None:
             held.release()
 
 
-def traces(folder: Path) -> Mapping[str, Trace]:
-    """The curves of every shard that is done, by its id (`Result.shard`); raises StudyFolderError at a damaged one."""
+def traces(folder: Path, study: StudyRecord | None = None) -> Mapping[str, Trace]:
+    """The curves of every shard that is done, by its id (`Result.shard`), or of those in `study`, where that has been
+    read before; raises StudyFolderError at a damaged one."""
     found = {}
-    for name in sorted({row.shard for row in read(folder).results}):
+    for name in sorted({row.shard for row in (study or read(folder)).results}):
         try:
             found[name] = read_trace(folder / "curves" / f"{name}.npz")
         except StudyFolderError as error:

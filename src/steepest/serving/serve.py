@@ -84,7 +84,7 @@ class Server(uvicorn.Server):
 
 
 def server(guard: Guard, library: Library | None = None) -> Server:
-    """uvicorn with our limits, saying nothing of its own. library: of what is there, the likeliest study is read at once."""
+    """uvicorn with our limits, saying nothing of its own. library: its likeliest study is read at once."""
     config = uvicorn.Config(
         guard,
         http=PatientProtocol,

@@ -38,8 +38,8 @@ def processor_seconds(*arguments: str) -> float:
 
 @pytest.mark.parametrize("arguments", [["-c", "import steepest"], ["-m", "steepest", "--help"]], ids=" ".join)
 def test_answers_in_three_tenths_of_a_second(arguments):
-    """The best of several; on a slow machine, within fifteen starts of a Python that does nothing."""
+    """The best of several; on a slow machine, within 25 starts of a Python that does nothing."""
     for _ in range(7):
-        if processor_seconds(*arguments) < max(0.3, 15 * processor_seconds("-c", "")):
+        if processor_seconds(*arguments) < max(0.3, 25 * processor_seconds("-c", "")):
             return
     raise AssertionError(f"steepest {arguments} was slow seven times in a row")

@@ -8,7 +8,6 @@ import os
 import warnings
 from array import array
 from collections.abc import Mapping
-from functools import cache
 from itertools import chain
 from operator import attrgetter, is_
 from typing import Any, NamedTuple
@@ -21,7 +20,8 @@ from steepest.adapters.repeat import Repeat, library
 from steepest.errors import BadInput
 from steepest.optim.apply import State, fresh, moved
 from steepest.optim.kernel import TYPES, Kernel, NotCompiled, kernel
-from steepest.optim.rule import Rule, state_record
+from steepest.optim.rule import Rule
+from steepest.optim.sparse import move_rows, moves_rows
 
 _layout = attrgetter("layout")
 
@@ -96,6 +96,14 @@ def real(x: Tensor) -> Tensor:
     return torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
 
 
+def _real_rows(g: Tensor) -> Tensor:
+    """The same of a sparse gradient; what it has entries for, it has in both parts."""
+    if not g.is_complex():
+        return g
+    g, as_it_is = g.coalesce(), {"is_coalesced": True, "check_invariants": False}
+    return torch.sparse_coo_tensor(g.indices(), real(g.values()), (*g.shape, 2), **as_it_is)
+
+
 def check_real(rule: type[Rule], p: Tensor) -> None:
     """Raise BadInput for a complex parameter that the rule cannot move."""
     if p.is_complex() and rule.scope != "element":
@@ -120,33 +128,15 @@ def _ordinary(rule: type[Rule], batch: Batch) -> Batch:
     for p, g, state, c in batch.each():
         check_real(rule, p)
         if g.layout is not torch.strided:
-            _move_rows(rule, p, g, state, c)
+            if not moves_rows(rule, g, c):
+                check_dense(rule, g)
+            move_rows(rule, real(p), _real_rows(g), tuple(map(real, state)), c)
             continue
         ordinary.ps.append(real(p))
         ordinary.gs.append(real(g))
         for column, x in zip(ordinary.states, state, strict=True):
             column.append(real(x))
     return ordinary
-
-
-def _move_rows(rule: type[Rule], p: Tensor, g: Tensor, state: State, c: Any) -> None:
-    """Move those elements for which a sparse gradient has an entry."""
-    if g.layout is not torch.sparse_coo or rule.scope != "element" or not _rests_at_zero(rule, c):
-        check_dense(rule, g)
-    g = g.coalesce()
-    place = tuple(g.indices())
-    rows = [x[place] for x in (p, *state)]
-    move(rule, Batch(rows[:1], [g.values()], [[x] for x in rows[1:]], c), is_compiled=False)
-    for whole, part in zip((p, *state), rows, strict=True):
-        whole.index_put_(place, part)
-
-
-@cache
-def _rests_at_zero(rule: type[Rule], c: Any) -> bool:
-    """Whether an element-wise rule leaves everything as it is where the gradient is zero: tried out on one element."""
-    w, g, *state = torch.tensor([1.5, 0.0, *(2.5 + i for i in range(len(rule.state)))], dtype=torch.float64)
-    new, new_state = rule.update(w, g, state_record(rule, state), c)
-    return torch.equal(new, w) and all(map(torch.equal, new_state, state))
 
 
 # ---- kernels ---------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from steepest.language import Text, enumerated, say
+from steepest.report.bilingual import two
 
 Thing = Mapping[str, Any]
 
@@ -65,8 +66,8 @@ def best_of_k(task: Thing) -> Text:
         "validation is taken. What is left out had failures among the draws.",
         "{title}：从试过的学习率中随机抽 k 个、取验证集上最好的一个时，测试{metric}的期望值。"
         "缺失处表示抽到的训练中有失败。",
-        title=_two(task, "title"),
-        metric=_two(task, "metric"),
+        title=two(task, "title"),
+        metric=two(task, "metric"),
     )
 
 
@@ -75,7 +76,7 @@ def probes(figures: Sequence[Thing]) -> Text:
     trials = max((n for each in figures for line in each["series"] for n in line["n"]), default=0)
     told = enumerated(
         [
-            say("{title}: {caption}", "{title}：{caption}", title=_two(f, "title"), caption=_two(f, "caption"))
+            say("{title}: {caption}", "{title}：{caption}", title=two(f, "title"), caption=two(f, "caption"))
             for f in figures
         ],
         " ",
@@ -117,14 +118,10 @@ def _pieces(words: str) -> list[str]:
 
 def _common(view: Thing, task: Thing) -> dict[str, Any]:
     return {
-        "title": _two(task, "title"),
-        "metric": _two(task, "metric"),
+        "title": two(task, "title"),
+        "metric": two(task, "metric"),
         "seeds": view["reproduce"]["seeds"],
     }
-
-
-def _two(thing: Thing, key: str) -> Text:
-    return Text(thing[key], thing[f"{key}_zh"])
 
 
 def _level(view: Thing) -> str:

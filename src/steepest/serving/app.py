@@ -15,6 +15,7 @@ from steepest.report import html
 from steepest.report.export import export
 from steepest.serving.feed import Feed
 from steepest.serving.library import Library
+from steepest.serving.snapshot import Snapshot
 
 FILES = {
     "trials.csv": ("csv", "text/csv"),
@@ -31,6 +32,16 @@ def application(library: Library) -> Starlette:
     def feed(request: Request) -> Feed | None:
         return library.feed(request.path_params["study"])
 
+    async def snapshot_of(request: Request) -> Snapshot | Response:
+        """The study as it stands; or what is answered where there is none, or none that can be read."""
+        found = feed(request)
+        if found is None:
+            return _missing()
+        try:
+            return await found.snapshot()
+        except StudyFolderError as error:
+            return PlainTextResponse(str(error), 503)
+
     async def studies(request: Request) -> Response:
         if library.only:
             return RedirectResponse(f"/study/{library.only}", 303)
@@ -38,23 +49,15 @@ def application(library: Library) -> Starlette:
         return _page(html.studies(entries, library.name, _language(request)).encode())
 
     async def study(request: Request) -> Response:
-        found = feed(request)
-        if found is None:
-            return _missing()
-        try:
-            snapshot = await found.snapshot()
-        except StudyFolderError as error:
-            return PlainTextResponse(str(error), 503)
+        snapshot = await snapshot_of(request)
+        if isinstance(snapshot, Response):
+            return snapshot
         return _page(await asyncio.to_thread(snapshot.page, _language(request)))
 
     async def trials(request: Request) -> Response:
-        found = feed(request)
-        if found is None:
-            return _missing()
-        try:
-            snapshot = await found.snapshot()
-        except StudyFolderError as error:
-            return PlainTextResponse(str(error), 503)
+        snapshot = await snapshot_of(request)
+        if isinstance(snapshot, Response):
+            return snapshot
         return Response(await asyncio.to_thread(lambda: snapshot.trial_lines), media_type="application/x-ndjson")
 
     async def events(request: Request) -> Response:
@@ -67,14 +70,13 @@ def application(library: Library) -> Starlette:
         return StreamingResponse(found.events(int(since)), media_type="text/event-stream")
 
     async def file(request: Request) -> Response:
-        found, name = feed(request), request.path_params["name"]
-        if found is None or name not in FILES:
+        name = request.path_params["name"]
+        if name not in FILES:
             return _missing()
+        snapshot = await snapshot_of(request)
+        if isinstance(snapshot, Response):
+            return snapshot
         form, kind = FILES[name]
-        try:
-            snapshot = await found.snapshot()
-        except StudyFolderError as error:
-            return PlainTextResponse(str(error), 503)
         content = await asyncio.to_thread(export, form, snapshot.record, snapshot.view)
         attached = {"content-disposition": f"attachment; filename={name}"}
         return Response(content, media_type=f"{kind}; charset=utf-8", headers=attached)

@@ -255,8 +255,7 @@ _ahead: list[_Worker] = []
 def workers_ahead(count: int) -> Iterator[None]:
     """Start workers before it is known what they are for: importing torch takes them longer than it takes to read what
     is asked. Those that nobody has asked for are ended with the block."""
-    with Path(os.devnull).open("ab") as nowhere:
-        _ahead.extend(_spawn(nowhere) for _ in range(count))
+    _ahead.extend(_spawn(subprocess.DEVNULL) for _ in range(count))
     try:
         yield
     finally:
@@ -264,7 +263,7 @@ def workers_ahead(count: int) -> Iterator[None]:
             _ahead.pop().end()
 
 
-def _spawn(log: IO[bytes]) -> _Worker:
+def _spawn(log: IO[bytes] | int) -> _Worker:
     """A fresh interpreter, in a session of its own so that Ctrl-C passes it by. It waits to be told where to work; what
     goes wrong until then is in the log."""
     ours, theirs = socket.socketpair()

@@ -249,45 +249,17 @@ def plan(
     tasks: Task | TaskRef | str | Path | Sequence[Task | TaskRef | str | Path],
     optimizers: str | Sequence[Any] | None = None,
     *,
-    axes: Axes | None = None,
-    budget: str | float | None = None,
-    seeds: int | None = None,
-    until_sure: bool = False,
-    first_seed: int = 0,
-    race: bool = False,
-    grid: int | None = None,
-    rates: Sequence[float] | str | None = None,
-    batch_sizes: Sequence[int | str] | str | None = None,
-    schedule: str = "constant",
-    workers: int | None = None,
-    memory: str | float | None = None,
-    engine: EngineName = "auto",
-    dtype: DtypeName = "float32",
-    device: str = "cpu",
     quiet: bool = False,
     listener: Listener | None = None,
     command: str = "",
+    **choices: Any,
 ) -> Plan:
-    """What `compare` would do with the same arguments, and for how long. Times some steps, trains nothing."""
-    choices = Choices(
-        optimizers=optimizers,
-        axes=axes,
-        batch_sizes=batch_sizes,
-        rates=rates,
-        schedule=schedule,
-        budget=budget,
-        seeds=seeds,
-        until_sure=until_sure,
-        first_seed=first_seed,
-        race=race,
-        grid=grid,
-        workers=workers,
-        memory=memory,
-        engine=engine,
-        dtype=dtype,
-        device=device,
-    )
-    return plan_by(tasks, choices, quiet=quiet, listener=listener, command=command)
+    """What `compare` would do with the same arguments, and for how long. Times some steps, trains nothing.
+
+    `choices`: those of `compare`, by the same names (`Choices` has them all).
+    """
+    asked = Choices(optimizers=optimizers, **choices)
+    return plan_by(tasks, asked, quiet=quiet, listener=listener, command=command)
 
 
 def plan_by(

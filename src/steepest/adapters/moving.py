@@ -100,8 +100,9 @@ def _real_rows(g: Tensor) -> Tensor:
     """The same of a sparse gradient; what it has entries for, it has in both parts."""
     if not g.is_complex():
         return g
-    g, as_it_is = g.coalesce(), {"is_coalesced": True, "check_invariants": False}
-    return torch.sparse_coo_tensor(g.indices(), real(g.values()), (*g.shape, 2), **as_it_is)
+    g = g.coalesce()
+    parts, shape = real(g.values()), (*g.shape, 2)
+    return torch.sparse_coo_tensor(g.indices(), parts, shape, is_coalesced=True, check_invariants=False)
 
 
 def check_real(rule: type[Rule], p: Tensor) -> None:

@@ -21,9 +21,14 @@ def seed_torch(value: int) -> None:
         torch.default_generator.manual_seed(value)
 
 
+def luck_of(seed: int, step: int) -> int:
+    """What generators are seeded with before a step of a trial."""
+    return rng.integer(seed, "dropout", step)
+
+
 def seed_step(seed: int, step: int) -> None:
     """Give dropout, and whatever else the model or the loss draws at this step, its luck."""
-    value = rng.integer(seed, "dropout", step)
+    value = luck_of(seed, step)
     seed_torch(value)
     random.seed(value)
     np.random.seed(value % 2**32)

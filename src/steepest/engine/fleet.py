@@ -14,10 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steepest import rng
 from steepest.engine.coefficients import Coefficients
 from steepest.engine.data import Feed, Part, placed
-from steepest.engine.draws import seed_torch
+from steepest.engine.draws import luck_of, seed_torch
 from steepest.engine.gradients import LaneByLane, gradients
 from steepest.engine.layout import replicas
 from steepest.engine.programs import Extras, programs
@@ -174,7 +173,7 @@ class Fleet:
         batches = self.gradients.batches(start, stop)
         for t, (batch, c) in enumerate(zip(batches, self.updates.steps(start, stop), strict=True), start + 1):
             if self.is_random:
-                seed_torch(rng.integer(self.lanes[0].seed, "dropout", t))
+                seed_torch(luck_of(self.lanes[0].seed, t))
             g, loss = self.gradients.apply(self.flat, self.tensors, batch)
             self.flat, self.state = self.updates.apply(self.flat, g, self.state, c)
             if self.frozen is not None:

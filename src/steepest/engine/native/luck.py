@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_aggregate
 
-from steepest import rng
+from steepest.engine.draws import luck_of
 from steepest.engine.native import masks
 from steepest.engine.native.decompositions import is_draw
 from steepest.engine.native.places import Place, kind_of
@@ -96,7 +96,7 @@ class Luck:
         rows = [torch.empty(stop - start, draw.size, dtype=self.types[draw.place.kind]) for draw in self.draws]
         if not rows:
             return rows
-        seeds = [rng.integer(seed, "dropout", t) for t in range(start + 1, stop + 1)]
+        seeds = [luck_of(seed, t) for t in range(start + 1, stop + 1)]
         odds = [draw.odds for draw in self.draws if draw.odds is not None]
         if len(odds) == len(rows) and masks.is_known():
             masks.draw(seeds, odds, rows)

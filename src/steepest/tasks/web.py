@@ -8,14 +8,14 @@ from __future__ import annotations
 import http.client
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from steepest.files import file_digest
 
 TRIES = 4
 """How often a download is begun or resumed before it is given up."""
@@ -73,7 +73,7 @@ def fetched(file: WebFile, folder: Path, *, silence: float = SILENCE, patience: 
         except _Broken as reason:
             said = str(reason)
             continue
-        if _sha256(part) == file.sha256:
+        if file_digest(part) == file.sha256:
             return part
         part.unlink()
         if not begun:  # what was put together of two answers may be of two files; what came in one go is what it is
@@ -158,15 +158,3 @@ class _Careful(HTTPRedirectHandler):
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _sha256(path: Path) -> str:
-    state = sha256()
-    with path.open("rb") as file:
-        for piece in _pieces(file):
-            state.update(piece)
-    return state.hexdigest()
-
-
-def _pieces(file: IO[bytes]) -> Iterator[bytes]:
-    return iter(lambda: file.read(PIECE), b"")

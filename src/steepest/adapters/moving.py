@@ -8,6 +8,7 @@ import os
 import warnings
 from array import array
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import chain
 from operator import attrgetter, is_
 from typing import Any, NamedTuple
@@ -162,7 +163,8 @@ class Kernels:
         self._repeats.pop(place, None)
         helper = library()
         if helper is not None and moved and len(moved) == len(last) and all(map(is_, moved, last)):
-            self._repeats[place] = Repeat(helper, rule, params, states)
+            with suppress(KeyError):  # another thread steps, too: the next step is looked at again
+                self._repeats[place] = Repeat(helper, rule, params, states, moved)
 
 
 def _have_moved(compiled: Kernel, batch: Batch) -> bool:

@@ -142,10 +142,12 @@ void count(const Repeat &r, PyObject *next) {
 // The numbers of the gradient of p, by the way that a step goes: Python compares them with what it knows.
 extern "C" const void *gradient_of(PyObject *p, long long offset) { return gradient(tensor(p, offset)).data(); }
 
-// Where each entry of a dict stands, as PyDict_Next counts.
-extern "C" void places(PyObject *dict, ssize_t *there) {
+// Where the first n entries of a dict stand, as PyDict_Next counts. Returns how many there were.
+extern "C" long long places(PyObject *dict, ssize_t *there, long long n) {
     PyObject *key = nullptr, *value = nullptr;
-    for (ssize_t place = *there = 0; PyDict_Next(dict, &place, &key, &value);) *++there = place;
+    long long count = 0;
+    for (ssize_t place = there[0] = 0; count < n && PyDict_Next(dict, &place, &key, &value);) there[++count] = place;
+    return count;
 }
 
 // Moves tensors: `columns` [2 + s][n] are tuples of weights, of gradients, and of each state. Returns whether it did.

@@ -35,11 +35,20 @@ class _Repeat(Structure):
 class Repeat:
     """A group of parameters of one type as a step has left it, all at the same step of an element-wise rule."""
 
-    def __init__(self, library: Library, rule: type[Rule], params: Iterable[Tensor], states: Mapping[Tensor, Any]):
+    def __init__(
+        self,
+        library: Library,
+        rule: type[Rule],
+        params: Iterable[Tensor],
+        states: Mapping[Tensor, Any],
+        taken: Iterable[Tensor],
+    ):
+        """`taken`: those of the parameters that the step has moved; by now others may have a gradient. Raises KeyError
+        where another thread has changed the states since."""
         self._library = library
-        listed = tuple(params)
-        moved = [p.grad is not None for p in listed]
-        order = {id(p): place for p, place in zip(states, library.places(states), strict=True)}
+        listed, those = tuple(params), set(map(id, taken))
+        moved = [id(p) in those for p in listed]
+        order = library.places(states)
         self._places = array("q", [order[id(p)] if is_moved else -1 for p, is_moved in zip(listed, moved, strict=True)])
         dicts = tuple(states[p] if is_moved else None for p, is_moved in zip(listed, moved, strict=True))
         held = tuple(tuple(state[name] for name in rule.state) if state else () for state in dicts)
@@ -92,8 +101,8 @@ class Library:
         self.repeat = library.repeat
         self.repeat.argtypes = [c_void_p, *[py_object] * 4, c_void_p, c_void_p, c_int]
         self._places = library.places
-        self._places.argtypes = [py_object, c_void_p]
-        self._places.restype = None
+        self._places.argtypes = [py_object, c_void_p, c_longlong]
+        self._places.restype = c_longlong
         self._gradient = library.gradient_of
         self._gradient.argtypes = [py_object, c_longlong]
         self._gradient.restype = c_void_p
@@ -115,11 +124,13 @@ class Library:
             )
         )
 
-    def places(self, states: Mapping[Any, Any]) -> array[int]:
-        """Where each entry of a dict stands in it."""
-        found = array("q", bytes(8 * (len(states) + 1)))
-        self._places(states, found.buffer_info()[0])
-        return found[:-1]
+    def places(self, states: Mapping[Any, Any]) -> dict[int, int]:
+        """Where each entry of a dict stands in it, by the id of its key; some may be missing, or wrong, of a dict that
+        another thread changes meanwhile."""
+        keys = list(states)
+        found = array("q", bytes(8 * (len(keys) + 1)))
+        count = self._places(states, found.buffer_info()[0], len(keys))
+        return dict(zip(map(id, keys), found[:count], strict=False))
 
     def _offset(self) -> int:
         """Where a tensor's object keeps the pointer to what it is: tried out, since no header here says it."""

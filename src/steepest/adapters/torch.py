@@ -132,10 +132,10 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
     def _batches(self, group: dict[str, Any]) -> Iterator[Batch]:
         """The parameters of a group that have a gradient, together where their steps are the same; counts the steps."""
         rule, h = self.rule, _at(self.rule, group)
-        gs = [g for p in group["params"] if (g := p.grad) is not None]
-        ps = group["params"]
-        if len(gs) < len(ps):
-            ps = [p for p in ps if p.grad is not None]
+        ps, gs = group["params"], [p.grad for p in group["params"]]  # looked at once: another thread may change them
+        if any(g is None for g in gs):
+            at = [i for i, g in enumerate(gs) if g is not None]
+            ps, gs = [ps[i] for i in at], [gs[i] for i in at]
         states = [*map(self.state.__getitem__, ps)]
         for p, state in zip(ps, states, strict=True) if not all(states) else ():
             if not state:

@@ -5,7 +5,8 @@
 Runs a server and a headless Chromium on this machine (`pip install -e '.[browser]'`). The study is made larger by
 copies of its real curves under new seeds, so that table, groups and parallel coordinates hold 10,000 real shapes. A
 task is what a browser does without looking at its user; beside its wall time stands its CPU time, which says the same
-on a busy machine. The first visit is cold: a click in the list, on a study that the server has never read.
+on a busy machine. The first visit is cold: a click in the list on a study that the server has never read, for it reads
+only the few that changed last before they are asked for. The second is what a visitor of one of those meets.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, sync_playwright  # pyright: ignore[reportMissingImports]  an extra
 
 from steepest.files import file_digest, read_trace, write_json, write_trace
+from steepest.serving.serve import AHEAD
 from steepest.study import store
 from steepest.study.database import DATABASE, put_rows, transaction, writer
 from steepest.study.spec import SPEC, read_spec
@@ -31,6 +33,7 @@ from steepest.study.spec import SPEC, read_spec
 TRIALS = 10_000
 READY = "document.documentElement.dataset.ready === 'yes' && document.querySelector('.tally').textContent"
 """Everything is drawn, the trials included."""
+CARD = ".cards a:has-text('large')"
 
 
 def enlarge(source: Path, folder: Path, trials: int = TRIALS) -> Path:
@@ -103,6 +106,9 @@ def until(page: Page, condition: str) -> None:
 def main(source: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         enlarge(source, Path(temporary) / "large")
+        for number in range(AHEAD):  # newer ones, which are read ahead instead of it
+            newer = shutil.copytree(source, Path(temporary) / f"newer-{number}")
+            (newer / DATABASE).touch()
         command = [sys.executable, "-u", "-m", "steepest", "serve", temporary, "--no-open"]
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert server.stdout is not None
@@ -126,10 +132,10 @@ def measure(link: str, server: int) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(link)
-        page.wait_for_timeout(1000)
+        page.wait_for_timeout(4000)  # until the others have been read
         for visit in ("first", "second"):
             began, busy = time.perf_counter(), cpu_seconds(server)
-            page.click(".cards a", no_wait_after=True)
+            page.click(CARD, no_wait_after=True)
             page.wait_for_selector(".verdict .headline")
             words = time.perf_counter() - began
             page.wait_for_selector(".u-wrap canvas")
@@ -137,14 +143,16 @@ def measure(link: str, server: int) -> None:
             read = cpu_seconds(server) - busy
             until(page, READY)
             whole = time.perf_counter() - began
+            painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000
             print(
-                f"{visit} visit: verdict after {words:.2f} s, curves after {curves:.2f} s, every trial after "
-                f"{whole:.2f} s; the server took {read:.2f} s of CPU until there were curves",
+                f"{visit} visit: painted after {painted:.2f} s; found by the driver: verdict after {words:.2f} s, "
+                f"curves after {curves:.2f} s, every trial after {whole:.2f} s; the server took {read:.2f} s of CPU "
+                "until there were curves",
                 flush=True,
             )
             if visit == "first":
                 page.go_back()
-                page.wait_for_selector(".cards a")
+                page.wait_for_selector(CARD)
         print(f"longest task, {page.locator('.tally').first.inner_text()}:")
         act_on(page)
         browser.close()

@@ -54,9 +54,9 @@ class Library:
         return identity(self.place) if (self.place / SPEC).is_file() else None
 
     @property
-    def likeliest(self) -> str | None:
-        """The id of the study that will be asked for first, as far as one can tell: the one that changed last."""
-        return self.only or min(self._folders, key=lambda name: Standstill.of(self._folders[name]).age, default=None)
+    def likeliest(self) -> list[str]:
+        """The ids of all studies as they are likely to be asked for: the one that changed last comes first."""
+        return sorted(self._folders, key=lambda study: Standstill.of(self._folders[study]).age)
 
     def look(self) -> None:
         """Find the studies of the place, one level deep."""
@@ -75,8 +75,7 @@ class Library:
     def entries(self) -> list[Entry]:
         """All studies, the one that changed last first."""
         self.look()
-        newest = sorted(self._folders.items(), key=lambda item: Standstill.of(item[1]).age)
-        return [_entry(study, folder) for study, folder in newest]
+        return [_entry(study, self._folders[study]) for study in self.likeliest]
 
 
 def identity(folder: Path) -> str:

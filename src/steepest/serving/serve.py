@@ -24,6 +24,8 @@ from steepest.serving.library import Library
 from steepest.serving.patience import CONNECTIONS, HEADER_BYTES, PatientProtocol
 
 HOST = "127.0.0.1"
+AHEAD = 5
+"""Studies of a list that are read before anybody asks: what takes a second then is there when it is clicked."""
 
 
 def serve(place: Path, port: int = 0, open_browser: bool = True, say: Callable[[str], None] | None = None) -> None:
@@ -66,7 +68,7 @@ def bind(port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn that reads a study as soon as it listens, so that a large one is ready when its page is opened."""
+    """uvicorn that reads studies as soon as it listens, so that a large one is ready when its page is opened."""
 
     library: Library | None = None
     reading: asyncio.Task[None] | None = None
@@ -77,14 +79,14 @@ class Server(uvicorn.Server):
 
     async def _prepare(self) -> None:
         await asyncio.to_thread(html.make_ready)
-        study = self.library.likeliest if self.library else None
-        feed = self.library.feed(study) if self.library and study else None
-        if feed is not None:
-            await feed.prepare()
+        library = self.library
+        for study in library.likeliest[:AHEAD] if library else ():
+            if library and (feed := library.feed(study)):
+                await feed.prepare()
 
 
 def server(guard: Guard, library: Library | None = None) -> Server:
-    """uvicorn with our limits, saying nothing of its own. library: its likeliest study is read at once."""
+    """uvicorn with our limits, saying nothing of its own. library: its likeliest studies are read at once."""
     config = uvicorn.Config(
         guard,
         http=PatientProtocol,

@@ -68,7 +68,8 @@ def standing(
     default_rate: float | None,
     generator: np.random.Generator,
 ) -> Standing:
-    name, values, advice = item.contender, item.values, advise(rate_curve(item))
+    name, values, expected = item.contender, item.values, expected_picks(item)
+    advice = advise(rate_curve(item))
     behind_best, p_best = behind(evidence, evidence.best, item)
     behind_reference, p_reference = behind(evidence, evidence.reference, item)
     found = arrivals(evidence, item, time)
@@ -99,14 +100,14 @@ def standing(
         points=tuple(point(evidence, item, rate) for rate in item.rates),
         picks={each.seed: each.pick.rate for each in item.replicates if each.pick},
         values={each.seed: each.value for each in item.replicates},
-        best_of=best_of(item),
+        best_of=best_of(expected),
         batch_size=item.trials[0].batch_size,
         steps=item.trials[0].steps,
         places=evidence.places.get(name),
         behind_bootstrap=behind_bootstrap(evidence, item, generator),
         sensitivity=sensitivity(item, advice) if advice else None,
         untuned_gap=untuned_gap(evidence, item, default_rate) if default_rate is not None else None,
-        tunability=tunability_of(item),
+        tunability=tunability_of(item, expected),
         arrivals=found,
         area=area(evidence, item),
     )
@@ -215,28 +216,28 @@ def tables(item: Entrant) -> list[np.ndarray]:
     return found
 
 
-def expected(values: list[np.ndarray], k: int) -> float | None:
-    """The mean over replicates of the expected test metric of the pick among k rates of the grid drawn at random."""
-    each = [best_of_k(table, k) for table in values]
-    sound = [value for value in each if value is not None]
-    return math.fsum(sound) / len(sound) if sound and len(sound) == len(each) else None
+def expected_picks(item: Entrant) -> np.ndarray:
+    """The mean over replicates of the expected test metric of the pick among k rates of the grid drawn at random, for
+    k = 1 … K [K]; NaN where a replicate may have none."""
+    found = [best_of_k(table) for table in tables(item)]
+    most = min(map(len, found), default=0)
+    return np.array([values[:most] for values in found]).mean(axis=0) if most else np.empty(0)
 
 
-def best_of(item: Entrant) -> dict[int, float | None]:
-    values = tables(item)
-    most = min(map(len, values), default=0)
-    return {k: expected(values, k) for k in TRIED if k <= most}
+def best_of(expected: np.ndarray) -> dict[int, float | None]:
+    return {k: _known(expected[k - 1]) for k in TRIED if k <= len(expected)}
 
 
-def tunability_of(item: Entrant) -> Tunability | None:
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def tunability_of(item: Entrant, expected: np.ndarray) -> Tunability | None:
     """None where a grid leaves fewer than two numbers of trials to compare, or some were stopped early."""
-    if any(map(is_stopped, item.trials)):
+    known = expected[~np.isnan(expected)]  # the last ones: more trials fail less often
+    if len(known) < 2 or any(map(is_stopped, item.trials)):
         return None
-    values = tables(item)
-    most = min(map(len, values), default=0)
-    curve = [expected(values, k) for k in range(1, most + 1)]
-    known = np.array([value for value in curve if value is not None])  # the last ones: more trials fail less often
-    return tunability(known, most - len(known) + 1) if len(known) > 1 else None
+    return tunability(known, len(expected) - len(known) + 1)
 
 
 # ---- the rate --------------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from scipy import special
 
 MANY = 100
 """Values from which a resampled mean is taken as normal."""
+IN_CACHE = 1 << 17
+"""Values that are resampled at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,8 @@ def bootstrap_t(
     d = welch(a, b)
     if not 0 < d.error < math.inf:
         return d.interval(confidence)
-    a_star = a[generator.integers(len(a), size=(resamples, len(a)))]  # [resamples, n]
-    b_star = b[generator.integers(len(b), size=(resamples, len(b)))]
-    distance = a_star.mean(axis=1) - b_star.mean(axis=1) - d.value  # [resamples]
-    error = np.sqrt(a_star.var(axis=1, ddof=1) / len(a) + b_star.var(axis=1, ddof=1) / len(b))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = distance / error
+    rows = max(1, IN_CACHE // (len(a) + len(b)))
+    t = np.concatenate([_t_star(a, b, d.value, min(rows, resamples - i), generator) for i in range(0, resamples, rows)])
     t = np.sort(t[~np.isnan(t)])
     tail = (1 - confidence) / 2
     last = len(t) - 1
@@ -120,6 +118,15 @@ def bootstrap_t(
         d.value - float(t[math.ceil((1 - tail) * last)]) * d.error,
         d.value - float(t[math.floor(tail * last)]) * d.error,
     )
+
+
+def _t_star(a: np.ndarray, b: np.ndarray, d: float, count: int, generator: np.random.Generator) -> np.ndarray:
+    a_star = a[generator.integers(len(a), size=(count, len(a)))]  # [count, n]
+    b_star = b[generator.integers(len(b), size=(count, len(b)))]
+    distance = a_star.mean(axis=1) - b_star.mean(axis=1) - d  # [count]
+    error = np.sqrt(a_star.var(axis=1, ddof=1) / len(a) + b_star.var(axis=1, ddof=1) / len(b))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return distance / error
 
 
 # ---- many comparisons ------------------------------------------------------------------------------------------------
@@ -298,21 +305,22 @@ def replicates_needed(
 # ---- tuning ----------------------------------------------------------------------------------------------------------
 
 
-def best_of_k(values: np.ndarray, k: int) -> float | None:
-    """Expected value of the pick when k of n trials, drawn without replacement, are all that was tried.
+def best_of_k(values: np.ndarray) -> np.ndarray:
+    """Expected value of the pick when only k of n trials, drawn without replacement, were tried: [n], k = 1 … n.
 
     `values` [n] come in order of preference, the pick of all n first, failed trials last as NaN. The pick among k is
     the r-th (r = 0, 1, …) with chance C(n−1−r, k−1)/C(n, k) (the expected-performance curve of Dodge et al., 2019,
-    drawn without replacement as in Tang et al., 2020). None where all k may have failed.
+    drawn without replacement as in Tang et al., 2020). NaN where all k may have failed.
     """
     n, sound = len(values), int(np.sum(~np.isnan(values)))
-    if not 1 <= k <= n or n - sound >= k:
-        return None
-    return float(_chances(n, k, sound) @ values[:sound])
+    expected = _chances(n, sound) @ values[:sound]
+    expected[: n - sound] = math.nan
+    return expected
 
 
 @cache
-def _chances(n: int, k: int, sound: int) -> np.ndarray:  # [sound]
+def _chances(n: int, sound: int) -> np.ndarray:  # [n, sound]: of k = 1 … n trials, that the r-th is the pick
+    k = np.arange(1, n + 1)[:, None]
     return np.asarray(special.comb(n - 1 - np.arange(sound), k - 1) / special.comb(n, k))
 
 

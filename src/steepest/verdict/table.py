@@ -47,7 +47,7 @@ class Entrant:
     trials: tuple[Result, ...]
     """Every trial, by rate and seed, those of incomplete replicates included."""
 
-    @property
+    @cached_property
     def values(self) -> np.ndarray:
         """[n] test metrics of the sound replicates, raw."""
         return np.array([item.value for item in self.replicates if item.value is not None])
@@ -57,7 +57,7 @@ class Entrant:
         """Seed → sign × test metric, of the sound replicates."""
         return {item.seed: self.sign * item.value for item in self.replicates if item.value is not None}
 
-    @property
+    @cached_property
     def rates(self) -> tuple[float, ...]:
         return tuple(sorted(self._by_rate))
 

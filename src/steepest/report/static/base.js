@@ -42,10 +42,43 @@ function outcomeName(outcome) {
   return both(outcome, OUTCOMES[outcome] ?? outcome);
 }
 
-function setLanguage(language) {
+/** Every part of the page that has words, none within another: each is laid out anew on its own. */
+function blocks() {
+  return [...document.querySelectorAll("body > :not(main, script), main > :not(article), article > *")];
+}
+
+/** Turns the page to a language: all of it before it is laid out; later what is in sight, and the rest in turns. */
+function setLanguage(language, isLaidOut) {
+  if (!isLaidOut) {
+    root.lang = language;
+    if (language !== "en") sayAttributes(document, language); // they come in English
+    return;
+  }
+  if (root.dataset.split !== "yes") for (const block of blocks()) block.lang = root.lang; // now the page's own language rules none of them
+  root.dataset.split = "yes";
   root.lang = language;
+  const isSeen = ({ top, bottom }) => top < innerHeight && bottom > 0;
+  const [seen, rest] = [[], []];
+  for (const block of blocks()) (isSeen(block.getBoundingClientRect()) ? seen : rest).push(block);
+  for (const block of seen) speak(block, language);
+  promptly(setLanguage, function* () {
+    for (const block of rest) {
+      speak(block, language);
+      yield block.offsetHeight; // its layout is a part of the turn
+    }
+  });
+}
+
+function speak(block, language) {
+  block.lang = language;
+  sayAttributes(block, language);
+}
+
+function sayAttributes(part, language) {
   for (const name of ["aria-label", "title", "placeholder", "data-label"]) {
-    for (const node of document.querySelectorAll(`[data-${name}-zh]`)) node.setAttribute(name, node.getAttribute(`data-${name}-${language}`));
+    const selector = `[data-${name}-zh]`;
+    const nodes = [...part.querySelectorAll(selector), ...(part.matches?.(selector) ? [part] : [])];
+    for (const node of nodes) node.setAttribute(name, node.getAttribute(`data-${name}-${language}`));
   }
 }
 

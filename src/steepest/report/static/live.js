@@ -82,5 +82,5 @@ function replace(name, html) {
   const wasOpen = [...old.querySelectorAll("details")].map((details) => details.open);
   fresh.querySelectorAll("details").forEach((details, i) => (details.open = Boolean(wasOpen[i])));
   old.replaceWith(fresh);
-  setLanguage(root.lang);
+  speak(fresh, root.lang);
 }

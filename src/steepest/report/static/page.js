@@ -22,7 +22,7 @@ function choice(id, values, apply) {
   const usual = group.querySelector("[aria-pressed=true]").value;
   const choose = (value, remembered) => {
     press(group, group.querySelector(`[value=${value}]`));
-    apply(value);
+    apply(value, remembered);
     if (!remembered) return;
     stored(`steepest-${id}`, value);
     remember(id, value, usual);

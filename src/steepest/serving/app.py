@@ -58,7 +58,7 @@ def application(library: Library) -> Starlette:
         snapshot = await snapshot_of(request)
         if isinstance(snapshot, Response):
             return snapshot
-        return Response(await asyncio.to_thread(lambda: snapshot.trial_lines), media_type="application/x-ndjson")
+        return Response(await asyncio.to_thread(snapshot.trial_lines), media_type="application/x-ndjson")
 
     async def events(request: Request) -> Response:
         found = feed(request)

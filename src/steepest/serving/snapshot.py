@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from steepest.files import read_probes, read_trace
@@ -28,15 +29,21 @@ class Snapshot:
     traces: Mapping[str, Trace]
     known: MutableMapping[str, Block]
     """Trials packed earlier, of this snapshot or another one of the same folder."""
+    _making: Lock = field(default_factory=Lock, repr=False, compare=False)
+    """Held while a page or its trials are being made, so that twenty who ask at once wait for one and do not make twenty."""
 
     @cached_property
     def trials(self) -> list[dict[str, Block]]:
         """Every trial, packed."""
         return trials(self.record, self.traces, self.known)
 
-    @cached_property
     def trial_lines(self) -> bytes:
         """The trials as the page takes them in."""
+        with self._making:
+            return self._trial_lines
+
+    @cached_property
+    def _trial_lines(self) -> bytes:
         return html.trial_lines(self.trials).encode()
 
     @cached_property
@@ -55,9 +62,10 @@ class Snapshot:
 
     def page(self, language: Language) -> bytes:
         """The whole page, for a browser that will follow the study from here."""
-        if language not in self._pages:
-            self._pages[language] = html.html(self.view, (), language, live=self.version).encode()
-        return self._pages[language]
+        with self._making:
+            if language not in self._pages:
+                self._pages[language] = html.html(self.view, (), language, live=self.version).encode()
+            return self._pages[language]
 
 
 class StudyFolder:

@@ -5,11 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from steepest import __version__
+from steepest.engine.worker import import_all, serve
+from steepest.study.executors import LocalProcesses
 
 TASK = """
 import torch
@@ -124,6 +128,14 @@ def sentence(typed, tmp_path):
     return run
 
 
+@pytest.fixture
+def forked(monkeypatch):
+    """Workers are copies of this process: fresh ones would import torch for every sentence."""
+    import_all()
+    monkeypatch.setattr("steepest.api.LocalProcesses", partial(LocalProcesses, serve=serve))
+    monkeypatch.setattr("steepest.cli._workers_ahead", lambda workers: nullcontext())
+
+
 def test_bad_input_leaves_no_traceback_and_exit_code_2(tmp_path):
     """The same as a process, once."""
     run = process("run", "digist", cwd=tmp_path, code=2)
@@ -188,7 +200,7 @@ def test_bad_arguments_get_one_sentence(arguments, words, sentence, tmp_path):
     ],
     ids=str,
 )
-def test_a_task_file_that_cannot_be_trained_gets_one_sentence(change, words, sentence, tmp_path):
+def test_a_task_file_that_cannot_be_trained_gets_one_sentence(change, words, sentence, forked, tmp_path):
     said = sentence("run", task_file(tmp_path, **change), *SMALL, "--out", "study")
     for word in words:
         assert word in said, said

@@ -28,7 +28,7 @@ from steepest.engine.draws import kept, seed_step
 from steepest.engine.obstacles import fleet_obstacle
 from steepest.engine.shard import Workshop, run_job
 from steepest.engine.solo import Trial
-from steepest.engine.worker import serve
+from steepest.engine.worker import import_all, serve
 from steepest.errors import BadSetting, BadTask, UnknownName
 from steepest.optim import catalogue as optimizer_catalogue
 from steepest.reading import StudyReader
@@ -350,6 +350,7 @@ class _Crew:
             return LocalProcesses(folder, workers, memory=share)
         workshop = Workshop(tasks=self.tasks, optimizers=self.optimizers)
         if sys.platform.startswith("linux"):  # elsewhere a fork of a process that has used torch may hang
+            import_all()
             return LocalProcesses(folder, workers, partial(serve, workshop=workshop), share)
         return FunctionExecutor(partial(run_job, folder=folder, workshop=workshop))
 

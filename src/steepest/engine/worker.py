@@ -28,7 +28,7 @@ EVERY = 0.25
 def serve(connection: Connection, folder: Path, workshop: Workshop | None = None) -> None:
     """Work until told to stop. When the other end of the line is gone, so is this process, whatever it is doing."""
     torch.set_num_threads(1)
-    _import_all()
+    import_all()
     jobs: SimpleQueue[Job] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, jobs), daemon=True).start()
     _say(connection, event="ready")
@@ -36,8 +36,9 @@ def serve(connection: Connection, folder: Path, workshop: Workshop | None = None
         _do(job, connection, folder, workshop)
 
 
-def _import_all() -> None:
-    """What `vmap` and `grad` would import at their first call: it takes seconds, which a shard is not to be charged."""
+def import_all() -> None:
+    """What `vmap` and `grad` would import at their first call: it takes seconds, which a shard is not to be charged.
+    Who forks workers does it once for all of them, and for those of the next study."""
     import torch._dynamo  # noqa: F401
 
 
@@ -94,7 +95,7 @@ def main(line: str) -> None:
     """Serve over the inherited socket with the file descriptor `line`, once it has told the study's folder and, if
     there is a limit, the `share` of memory in bytes; from then on everything printed goes to FOLDER/logs."""
     connection = Connection(int(line))
-    _import_all()  # while the study is being read
+    import_all()  # while the study is being read
     try:
         told = json.loads(connection.recv_bytes())
     except EOFError:

@@ -30,7 +30,7 @@ class Snapshot:
     known: MutableMapping[str, Block]
     """Trials packed earlier, of this snapshot or another one of the same folder."""
     _making: Lock = field(default_factory=Lock, repr=False, compare=False)
-    """Held while a page or its trials are being made, so that twenty who ask at once wait for one and do not make twenty."""
+    """Held while a page or its trials are made: twenty who ask at once wait for one, and do not make twenty."""
 
     @cached_property
     def trials(self) -> list[dict[str, Block]]:

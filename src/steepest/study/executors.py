@@ -191,8 +191,7 @@ class LocalProcesses:
         if not worker.was_ready:
             self._stillborn += 1
             if self._stillborn > self.RETRIES:
-                logs = self._folder / "logs"
-                raise TrialFailed(f"{self._stillborn} workers in a row ended ({how}) at their start: see {logs}.")
+                raise TrialFailed(f"{self._stillborn} workers in a row ended ({how}) at their start{self._last_words()}.")
         if worker.job is None:
             return []
         name = worker.job["id"]
@@ -202,6 +201,13 @@ class LocalProcesses:
                 return [Event("lost", name, message=f"{attempts} workers ended ({how}) while they had {name}.")]
         self._queue.appendleft(worker.job)
         return [Event("retried", name, message=f"A worker ended ({how}); another one takes over {name}.")]
+
+    def _last_words(self) -> str:
+        """Of the workers that have begun to write; what they wrote in full may go with the folder of a mere plan."""
+        logs = self._folder / "logs"
+        written = [path.read_text(encoding="utf-8", errors="replace").split("\n") for path in sorted(logs.glob("*.log"))]
+        lines = [line.strip() for lines in written for line in lines if line.strip()]
+        return f": {lines[-1].rstrip('.')} (see {logs})" if lines else ""
 
     def _start(self) -> _Worker:
         logs = self._folder / "logs"

@@ -191,7 +191,8 @@ class LocalProcesses:
         if not worker.was_ready:
             self._stillborn += 1
             if self._stillborn > self.RETRIES:
-                raise TrialFailed(f"{self._stillborn} workers in a row ended ({how}) at their start{self._last_words()}.")
+                told = self._last_words()
+                raise TrialFailed(f"{self._stillborn} workers in a row ended ({how}) at their start{told}.")
         if worker.job is None:
             return []
         name = worker.job["id"]
@@ -205,8 +206,8 @@ class LocalProcesses:
     def _last_words(self) -> str:
         """Of the workers that have begun to write; what they wrote in full may go with the folder of a mere plan."""
         logs = self._folder / "logs"
-        written = [path.read_text(encoding="utf-8", errors="replace").split("\n") for path in sorted(logs.glob("*.log"))]
-        lines = [line.strip() for lines in written for line in lines if line.strip()]
+        written = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(logs.glob("*.log")))
+        lines = [line.strip() for line in written.split("\n") if line.strip()]
         return f": {lines[-1].rstrip('.')} (see {logs})" if lines else ""
 
     def _start(self) -> _Worker:

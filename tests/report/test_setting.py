@@ -53,3 +53,19 @@ def test_axes_add_to_what_a_seed_draws_and_take_from_it():
         "augmentation",
         facts.luck[2],
     )
+
+
+def test_the_protocol_tells_the_rates_that_were_tried_and_how_seeds_were_added():
+    study = default_study()[0]
+    assert "9 rates over 4 decades, then 4 more" in setting.protocol(study).en
+    first, *others = study.contenders
+    fixed = replace(first, rates=(0.001, 0.1))
+    assert setting.protocol(replace(study, contenders=(fixed,))).en.startswith(
+        "Every seed tunes every optimizer itself: the rates 0.001, 0.1. It picks"
+    )
+    mixed = setting.protocol(replace(study, contenders=(fixed, *others)))
+    assert f"beyond the edge; {first.name}, for which they were given, 0.001, 0.1. It picks" in mixed.en
+    assert f"指定了学习率的 {first.name} 只试 0.001、0.1；用验证集" in mixed.zh
+    sure = setting.protocol(replace(study, protocol=replace(study.protocol, seeds=28, until_sure=True)))
+    assert sure.en.endswith("At most 28 seeds, from 0: they are added until the verdict is settled.")
+    assert sure.zh.endswith("随机种子最多 28 个，从 0 开始，增加到结论确定为止。")

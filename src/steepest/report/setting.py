@@ -13,6 +13,7 @@ from steepest.language import Language, Text, enumerated, say
 from steepest.report.bilingual import two
 from steepest.report.rounding import one_line
 from steepest.report.text import fill
+from steepest.types import StudyRecord
 
 Row = tuple[Text, Sequence[Text]]
 LONG, LONGEST = 60, 600
@@ -38,11 +39,10 @@ def text(setting: Mapping[str, Any], language: Language = "en") -> str:
     """The same for people to read."""
     rows = [row for task in setting["tasks"] for row in _task(task)]
     rows += [(Text("contenders", "参赛者"), [_contender(each) for each in setting["contenders"]])]
-    protocol = setting["reproduce"]
-    rows += [(Text("protocol", "规程"), [_protocol(setting)])]
-    given_up = [*map(Text, protocol["given_up"], protocol["given_up_zh"])]
-    rows.append((Text("given up", "舍弃"), given_up))
-    rows.append((Text("command", "命令"), [Text(protocol["command"], protocol["command"])]))
+    how = setting["reproduce"]
+    rows.append((Text("protocol", "规程"), [two(how, "protocol")]))
+    rows.append((Text("given up", "舍弃"), [*map(Text, how["given_up"], how["given_up_zh"])]))
+    rows.append((Text("command", "命令"), [Text(how["command"], how["command"])]))
     width = max(cell_len(label.of(language)) for label, _ in rows)
     lines = []
     for label, says in rows:
@@ -94,24 +94,44 @@ def _contender(contender: Mapping[str, Any]) -> Text:
     return Text(f"{name}: {settings}", f"{name}：{settings}") if settings else Text(name, name)
 
 
-def _protocol(setting: Mapping[str, Any]) -> Text:
-    protocol = setting["reproduce"]
-    given = sorted({rate for contender in setting["contenders"] for rate in contender["rates"]})
-    if given:
-        rates = ", ".join(f"{rate:g}" for rate in given)
-        tried = say("the rates {rates}", "学习率 {rates}", rates=rates)
-    else:
+def protocol(study: StudyRecord) -> Text:
+    """How rates and seeds were chosen, in one or two sentences."""
+    law = study.protocol
+    grid = say(
+        "{rates} rates over {decades:g} decades, then {extra} more around the best or beyond the edge",
+        "在 {decades:g} 个数量级内取 {rates} 个学习率，再在最佳附近或边界之外加试 {extra} 个",
+        rates=law.rates,
+        decades=law.decades,
+        extra=law.extra_rates,
+    )
+    given = {contender.name: contender.rates for contender in study.contenders if contender.rates}
+    own = Text(*(mark.join(f"{rate:g}" for rate in sorted(set().union(*given.values()))) for mark in (", ", "、")))
+    if len(given) == len(study.contenders):
+        tried = say("the rates {own}", "学习率 {own}", own=own)
+    elif given:
         tried = say(
-            "{rates} rates over {decades:g} decades, then {extra} more",
-            "{decades:g} 个数量级内 {rates} 个学习率，再加 {extra} 个",
-            rates=protocol["rates"],
-            decades=protocol["decades"],
-            extra=protocol["extra_rates"],
+            "{grid}; {names}, for which they were given, {own}",
+            "{grid}；指定了学习率的 {names} 只试 {own}",
+            grid=grid,
+            names=enumerated([Text(name, name) for name in given], ", ", "、"),
+            own=own,
         )
+    else:
+        tried = grid
+    seeds = say(
+        "At most {seeds} seeds, from {first}: they are added until the verdict is settled."
+        if law.until_sure
+        else "{seeds} seeds, from {first}.",
+        "随机种子最多 {seeds} 个，从 {first} 开始，增加到结论确定为止。"
+        if law.until_sure
+        else "共 {seeds} 个随机种子，从 {first} 开始。",
+        seeds=law.seeds,
+        first=law.first_seed,
+    )
     return say(
-        "{seeds} seeds from {first}; on each, {tried}",
-        "{seeds} 个随机种子，从 {first} 开始；每个种子试{tried}",
-        seeds=protocol["seeds"],
-        first=protocol["first_seed"],
+        "Every seed tunes every optimizer itself: {tried}. It picks its rate on validation and reports that trial on "
+        "test. {seeds}",
+        "每个随机种子都自行为每个优化器调参：{tried}；用验证集选定学习率，再报告该次训练的测试值。{seeds}",
         tried=tried,
+        seeds=seeds,
     )

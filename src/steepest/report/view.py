@@ -16,6 +16,7 @@ from steepest.report import curves
 from steepest.report.domains import forest_domain, loss_domain, metric_domains, rate_domain
 from steepest.report.probes import probe_figures
 from steepest.report.rounding import decimals_for, one_line, significant
+from steepest.report.setting import protocol as protocol_of
 from steepest.report.standing import show_standing
 from steepest.report.style import COLOURS, DASHES, MARKERS, styles
 from steepest.types import Contender, Outcome, ProbeTrace, StudyRecord, Trace
@@ -213,6 +214,7 @@ def _reproduce(study: StudyRecord) -> dict[str, Any]:
         "rates": protocol.rates,
         "decades": protocol.decades,
         "extra_rates": protocol.extra_rates,
+        **_both("protocol", protocol_of(study)),
         "given_up": [one_line(text.en) for text in study.given_up],
         "given_up_zh": [one_line(text.zh) for text in study.given_up],
         "versions": {one_line(key): one_line(value) for key, value in study.versions.items()},

@@ -6,9 +6,11 @@ What stays as it is are names, formulas, code, the titles of papers, and where d
 import re
 from dataclasses import replace
 from html import unescape
+from io import StringIO
 
 import pytest
 from report.studies import default_view, three_tasks, three_tasks_study
+from rich.console import Console
 from verdict.factory import SEVEN, synthetic_study
 
 from steepest import pages
@@ -18,12 +20,15 @@ from steepest.cli import main
 from steepest.optim import catalogue, chinese, chinese_details
 from steepest.optim.rule import describe_hyperparameters
 from steepest.optim.wrappers import WRAPPERS
-from steepest.report import captions
+from steepest.report import captions, live
 from steepest.report.export import latex
 from steepest.report.notebook import notebook
 from steepest.report.view import view
+from steepest.study.executors import Event
+from steepest.study.watch import Watch
 from steepest.tasks import catalogue as tasks
 from steepest.tasks import chinese as tasks_in_chinese
+from steepest.types import Progress, Row
 from steepest.verdict.decide import decide
 from steepest.verdict.terms import TERMS
 
@@ -174,3 +179,30 @@ def test_a_command_answers_in_chinese(command, capsys):
     told = capsys.readouterr().out
     assert len(re.findall(IDEOGRAPH, told)) > 50
     assert not english_in(told)
+
+
+def test_progress_is_told_in_chinese(typed, tmp_path):
+    told = typed("run", "line", "-o", "sgd,adam", "--seeds", "3", "--grid", "3", "--lang", "zh", cwd=tmp_path).err
+    lines = told.splitlines()
+    assert lines[0] == "正在查看各任务…"
+    assert "正在为每个优化器的一步计时（line）…" in lines
+    assert re.search(r"已完成：42 次训练中的 42 次（100%），(失败 \d+ 次，)?用时 ", lines[-1])
+    assert not english_in(told)
+
+
+def test_what_happens_on_the_way_is_told_in_chinese():
+    event = Event("retried", "digits-adam", message="A worker ended.", message_zh="一个工作进程终止。")
+    told = []
+    watch = Watch(told.append, 1)
+    watch.say(event.says)
+    watch.tell("timing", "digits")
+    assert (live.message(told[0]), live.message(told[0], "zh")) == ("A worker ended.", "一个工作进程终止。")
+
+
+def test_the_table_of_a_running_study_is_in_chinese():
+    rows = tuple(Row("digits", "adam", stage, done=1, planned=9, failed=0) for stage in live.STAGES)
+    shown = Console(file=StringIO(), width=100)
+    shown.print(live.frame(Progress("training", 5, 45, 24.0, 97.0, rows), height=30, language="zh"))
+    told = shown.file.getvalue()
+    assert "训练中：45 次训练中的 5 次（11%），用时 24 秒，约剩 97 秒" in told
+    assert not re.search("[a-z]{3,}", told.replace("adam", ""))

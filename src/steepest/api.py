@@ -30,6 +30,7 @@ from steepest.engine.shard import Workshop, run_job
 from steepest.engine.solo import Trial
 from steepest.engine.worker import import_all, serve
 from steepest.errors import BadSetting, BadTask, UnknownName
+from steepest.language import Language, preferred
 from steepest.optim import catalogue as optimizer_catalogue
 from steepest.reading import StudyReader
 from steepest.report.live import listener as live_listener
@@ -178,6 +179,7 @@ def compare(
     listener: Listener | None = None,
     command: str = "",
     began: float | None = None,
+    language: Language | None = None,
 ) -> Study:
     """Train every optimizer at every rate on every seed, and return the study with its verdict.
 
@@ -195,7 +197,7 @@ def compare(
     wide as such looking takes.
     `race`: stop rates early that are clearly behind others of their seed. `memory`: "4G", or bytes, that all workers
     may take for training; by default half of what is free. `began`: the budget counts from then, by `time.monotonic()`,
-    rather than from this call.
+    rather than from this call. `language`: of the progress that is told, "en" or "zh"; that of STEEPEST_LANG.
 
     Raises BadInput for whatever cannot be run as asked, DataUnavailable, StudyFolderError, and Interrupted on Ctrl-C.
     """
@@ -220,7 +222,7 @@ def compare(
     )
     return compare_by(
         tasks, choices, out=out, overwrite=overwrite, margin=margin, quiet=quiet, listener=listener, command=command,
-        began=began,
+        began=began, language=language,
     )  # fmt: skip
 
 
@@ -235,12 +237,13 @@ def compare_by(
     listener: Listener | None = None,
     command: str = "",
     began: float | None = None,
+    language: Language | None = None,
 ) -> Study:
     """`compare`, with its choices as one value."""
     crew, spec = _prepare(tasks, choices, command)
     folder = _new_folder(spec) if out is None else Path(out)
     executor = crew.executor(folder, spec.workers, spec.memory_bytes)
-    with _told(listener, quiet) as told:
+    with _told(listener, quiet, language) as told:
         run_study(spec, folder, executor, told, overwrite=overwrite, settled=settled, began=began)
     return Study(folder, margin, crew.optimizers)
 
@@ -252,6 +255,7 @@ def plan(
     quiet: bool = False,
     listener: Listener | None = None,
     command: str = "",
+    language: Language | None = None,
     **choices: Any,
 ) -> Plan:
     """What `compare` would do with the same arguments, and for how long. Times some steps, trains nothing.
@@ -259,7 +263,7 @@ def plan(
     `choices`: those of `compare`, by the same names (`Choices` has them all).
     """
     asked = Choices(optimizers=optimizers, **choices)
-    return plan_by(tasks, asked, quiet=quiet, listener=listener, command=command)
+    return plan_by(tasks, asked, quiet=quiet, listener=listener, command=command, language=language)
 
 
 def plan_by(
@@ -269,13 +273,14 @@ def plan_by(
     quiet: bool = False,
     listener: Listener | None = None,
     command: str = "",
+    language: Language | None = None,
 ) -> Plan:
     """`plan`, with its choices as one value."""
     crew, spec = _prepare(tasks, choices, command)
     with tempfile.TemporaryDirectory(prefix="steepest-plan-") as scratch:
         folder = Path(scratch)
         executor = crew.executor(folder, spec.workers, spec.memory_bytes)
-        with _told(listener, quiet) as told:
+        with _told(listener, quiet, language) as told:
             return run_forecast(spec, folder, executor, told)
 
 
@@ -292,6 +297,7 @@ def resume(
     memory: str | float | None = None,
     quiet: bool = False,
     listener: Listener | None = None,
+    language: Language | None = None,
 ) -> Study:
     """Go on with a study that was interrupted or killed. Tasks that lived in memory have to be handed in again."""
     folder = Path(folder)
@@ -303,7 +309,7 @@ def resume(
                 f"The task {task.ref.locator!r} of {folder} was an object in memory. Resume in Python: "
                 f"steepest.resume({str(folder)!r}, tasks=[task])."
             )
-    with _told(listener, quiet) as told:
+    with _told(listener, quiet, language) as told:
         executor = crew.executor(folder, _workers(workers), planner.parse_memory(memory))
         run_resume(folder, executor, told, settled)
     return Study(folder)
@@ -320,12 +326,12 @@ def settled(study: StudyRecord) -> frozenset[str]:
 
 
 @contextmanager
-def _told(listener: Listener | None, quiet: bool) -> Iterator[Listener]:
+def _told(listener: Listener | None, quiet: bool, language: Language | None) -> Iterator[Listener]:
     """Whoever is told of the progress: the caller's listener, or a table that is taken off the terminal in the end."""
     if listener is not None:
         yield listener
         return
-    table = live_listener(quiet=quiet)
+    table = live_listener(quiet=quiet, language=language or preferred())
     try:
         yield table
     finally:

@@ -134,6 +134,7 @@ def run(
             command=_command_line(),
             quiet=quiet,
             began=began,
+            language=lang,
         )
         _conclude(study, margin, json, lang)
 
@@ -168,6 +169,7 @@ def plan(
             choices,
             command=_command_line(),
             quiet=quiet,
+            language=lang,
         ).model_dump(mode="json")
     _print_json(forecast) if json else print(pages.plan(forecast, lang))
 
@@ -180,7 +182,7 @@ def resume(
     with _workers_ahead(workers):
         from steepest import api
 
-        _conclude(api.resume(_folder(folder), workers=workers, quiet=quiet), None, json, lang)
+        _conclude(api.resume(_folder(folder), workers=workers, quiet=quiet, language=lang), None, json, lang)
 
 
 @app.command

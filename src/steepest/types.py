@@ -407,6 +407,9 @@ class Progress:
     rows: tuple[Row, ...] = ()
     message: str = ""
     """Something worth a line of its own, such as a worker that was replaced."""
+    message_zh: str = ""
+    task: str = ""
+    """Whose steps are timed; before training only."""
 
 
 def field_names(noun: type) -> tuple[str, ...]:

@@ -77,6 +77,21 @@ def test_plain_lines_come_at_most_every_few_seconds_and_at_each_phase():
     assert lines[-1].startswith("Finished: 390 of 390 trials (100 %)")
 
 
+@pytest.mark.parametrize("shows", [PlainLines, LiveTable])
+def test_before_training_a_line_comes_only_with_something_new_to_say(shows):
+    stream, clock = Terminal(), Clock()
+    tell = shows(stream, clock)
+    for task in ("digits", "housing", "digits"):
+        for _ in range(3):  # long after one another
+            clock.now += 3 * EVERY
+            tell(Progress("timing", 0, 390, seconds=clock.now, seconds_left=None, task=task))
+    tell.close()
+    assert stream.getvalue().splitlines() == [
+        "Timing one step of every optimizer on digits …",
+        "Timing one step of every optimizer on housing …",
+    ]
+
+
 def test_a_message_gets_its_line_at_once_and_cannot_steer_the_terminal():
     stream, clock = io.StringIO(), Clock()
     tell = PlainLines(stream, clock)

@@ -13,8 +13,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
+from rich.text import Text as Styled
 
+from steepest.language import Language, Text, enumerated, say
 from steepest.report.rounding import fixed, isolated, one_line
 from steepest.types import Progress, Row
 from steepest.verdict import numbers
@@ -24,12 +25,23 @@ EVERY = 5.0
 FRAME = 0.125
 """Seconds between two frames of the table."""
 PHASES = {
-    "describing": "Looking at the tasks",
-    "timing": "Timing one step of every optimizer",
-    "compiling": "Compiling what is run often enough",
-    "training": "Training",
-    "finished": "Finished",
+    "describing": Text("Looking at the tasks", "正在查看各任务"),
+    "timing": Text("Timing one step of every optimizer", "正在为每个优化器的一步计时"),
+    "compiling": Text("Compiling what is run often enough", "正在编译运行次数足够多的部分"),
+    "training": Text("Training", "训练中"),
+    "finished": Text("Finished", "已完成"),
 }
+BEFORE_TRAINING = ("describing", "timing", "compiling")
+STAGES = {
+    "waiting": Text("waiting", "等待"),
+    "grid": Text("grid", "网格"),
+    "refine": Text("refine", "细化"),
+    "extend": Text("extend", "扩展"),
+    "done": Text("done", "完成"),
+}
+"""What a row of the table is at."""
+LONG = 60
+"""The longest name of a task that is shown in full."""
 
 
 class Listener(Protocol):
@@ -39,14 +51,15 @@ class Listener(Protocol):
     def close(self) -> None: ...
 
 
-def listener(quiet: bool = False, stream: TextIO | None = None) -> Listener:
+def listener(quiet: bool = False, stream: TextIO | None = None, language: Language = "en") -> Listener:
     """The listener that fits where a study runs: silent, live (a terminal, and no CI), or plain lines."""
     if stream is None:
         stream = sys.stderr
     if quiet or stream is None:  # Python has no stderr where it runs without a console
         return Silent()
     dumb = os.environ.get("CI") or os.environ.get("TERM") == "dumb"
-    return PlainLines(stream) if dumb or not stream.isatty() else LiveTable(stream)
+    plain = dumb or not stream.isatty()
+    return PlainLines(stream, language=language) if plain else LiveTable(stream, language=language)
 
 
 class Silent:
@@ -60,20 +73,28 @@ class Silent:
 
 
 class PlainLines:
-    """One line at every change of phase, for every message, and at most every few seconds in between."""
+    """One line for whatever is new before training, for every message, and at most every few seconds in between."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, language: Language = "en") -> None:
         self.stream, self.clock = stream, clock
+        self.language: Language = language
         self.phase, self.last = "", -EVERY
+        self.said: set[str] = set()
 
     def __call__(self, progress: Progress) -> None:
         now = self.clock()
         if progress.message:
-            self._say(one_line(progress.message))
+            self._say(message(progress, self.language))
+        if progress.phase in BEFORE_TRAINING:
+            line = summary(progress, self.language)
+            if line not in self.said:
+                self.said.add(line)
+                self._say(line)
+            return
         if progress.phase == self.phase and now - self.last < EVERY:
             return
         self.phase, self.last = progress.phase, now
-        self._say(summary(progress))
+        self._say(summary(progress, self.language))
 
     def close(self) -> None:
         pass
@@ -88,20 +109,23 @@ class LiveTable:
     It stands only while there is training. Until it is closed, what others write to stderr appears above it.
     """
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, language: Language = "en") -> None:
         colourless = bool(os.environ.get("NO_COLOR"))
         self.console = Console(file=stream, no_color=colourless, highlight=False, markup=False, emoji=False)
         self.live = Live(console=self.console, auto_refresh=False, redirect_stdout=False)
         self.clock, self.last, self.phase, self.open = clock, -FRAME, "", False
+        self.language: Language = language
+        self.said: set[str] = set()
 
     def __call__(self, progress: Progress) -> None:
         now = self.clock()
         if progress.message:
-            self.console.print(Text(one_line(progress.message)))
-        if progress.phase in ("describing", "timing", "compiling"):
-            if progress.phase != self.phase:
-                self.console.print(Text(summary(progress)))
-            self.phase = progress.phase
+            self.console.print(Styled(message(progress, self.language)))
+        if progress.phase in BEFORE_TRAINING:
+            line = summary(progress, self.language)
+            if line not in self.said:
+                self.said.add(line)
+                self.console.print(Styled(line))
             return
         if not self.open:
             self.live.start()
@@ -109,7 +133,7 @@ class LiveTable:
             atexit.register(self.close)
         if progress.phase != self.phase or now - self.last >= FRAME or progress.trials_done == progress.trials_planned:
             self.phase, self.last = progress.phase, now
-            self.live.update(frame(progress, self.console.height), refresh=True)
+            self.live.update(frame(progress, self.console.height, self.language), refresh=True)
         if progress.phase == "finished":
             self.close()
 
@@ -120,30 +144,48 @@ class LiveTable:
             atexit.unregister(self.close)
 
 
-def summary(progress: Progress) -> str:
+def message(progress: Progress, language: Language = "en") -> str:
+    """What has happened, in one line."""
+    return one_line(progress.message_zh or progress.message if language == "zh" else progress.message)
+
+
+def summary(progress: Progress, language: Language = "en") -> str:
     """One line: "Training: 312 of 1,560 trials (20 %), 3 failed, 24 s, about 97 s left"."""
-    if progress.phase in ("describing", "timing", "compiling"):
-        return f"{PHASES[progress.phase]} …"
+    phase = PHASES[progress.phase]
+    if progress.phase in BEFORE_TRAINING:
+        on = say(" on {task}", "（{task}）", task=one_line(progress.task, LONG)) if progress.task else ""
+        return say("{phase}{on} …", "{phase}{on}…", phase=phase, on=on).of(language)
     failed = sum(row.failed for row in progress.rows)
     share = progress.trials_done / progress.trials_planned if progress.trials_planned else 0.0
-    parts = [f"{progress.trials_done:,} of {progress.trials_planned:,} trials ({share:.0%})".replace("%", " %")]
-    parts += [f"{failed} failed"] if failed else []
-    parts += [str(numbers.duration(progress.seconds))]
+    parts = [
+        say(
+            "{done:,} of {planned:,} trials ({share:.0f} %)",
+            "{planned:,} 次训练中的 {done:,} 次（{share:.0f}%）",
+            done=progress.trials_done,
+            planned=progress.trials_planned,
+            share=100 * share,
+        )
+    ]
+    if failed:
+        parts.append(say("{n} failed", "失败 {n} 次", n=failed))
+    parts.append(say("{time}", "用时 {time}", time=numbers.duration(progress.seconds)))
     if progress.seconds_left is not None and progress.phase == "training":
-        parts.append(f"about {numbers.duration(progress.seconds_left)} left")
-    return f"{PHASES[progress.phase]}: {', '.join(parts)}"
+        parts.append(say("about {time} left", "约剩 {time}", time=numbers.duration(progress.seconds_left)))
+    return say("{phase}: {parts}", "{phase}：{parts}", phase=phase, parts=enumerated(parts, ", ", "，")).of(language)
 
 
-def frame(progress: Progress, height: int) -> Group:
+def frame(progress: Progress, height: int, language: Language = "en") -> Group:
     """The table and the line under it; rows that would not fit the screen give way, those at work last."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     several = len({row.task for row in progress.rows}) > 1
     if several:
-        table.add_column("task", no_wrap=True, max_width=18, overflow="ellipsis")
-    table.add_column("optimizer", no_wrap=True, max_width=28, overflow="ellipsis")
-    table.add_column("stage")
-    for column in ("trials", "failed", "best rate", "validation"):
-        table.add_column(column, justify="right")
+        table.add_column(Text("task", "任务").of(language), no_wrap=True, max_width=18, overflow="ellipsis")
+    table.add_column(Text("optimizer", "优化器").of(language), no_wrap=True, max_width=28, overflow="ellipsis")
+    table.add_column(Text("stage", "阶段").of(language))
+    for column in (
+        Text("trials", "训练"), Text("failed", "失败"), Text("best rate", "最佳学习率"), Text("validation", "验证"),
+    ):  # fmt: skip
+        table.add_column(column.of(language), justify="right")
     room = max(1, height - 4)
     shown = list(progress.rows)
     if len(shown) > room:
@@ -151,27 +193,27 @@ def frame(progress: Progress, height: int) -> Group:
         kept = sorted(range(len(shown)), key=lambda i: (order.get(shown[i].stage, 0), i))[:room]
         shown = [shown[i] for i in sorted(kept)]
     for row in shown:
-        cells = _cells(row)
+        cells = _cells(row, language)
         table.add_row(
-            *([Text(isolated(one_line(row.task)))] if several else []),
+            *([Styled(isolated(one_line(row.task)))] if several else []),
             *cells,
             style="dim" if row.stage == "waiting" else "",
         )
     below = Table.grid()
     below.add_row(ProgressBar(total=max(1, progress.trials_planned), completed=progress.trials_done, width=60))
-    below.add_row(Text(summary(progress)))
+    below.add_row(Styled(summary(progress, language)))
     hidden = len(progress.rows) - len(shown)
-    more = [Text(f"… and {hidden} more", style="dim")] if hidden else []
-    return Group(table, *more, Text(), below)
+    more = [Styled(say("… and {n} more", "……还有 {n} 个", n=hidden).of(language), style="dim")] if hidden else []
+    return Group(table, *more, Styled(), below)
 
 
-def _cells(row: Row) -> list[Text]:
-    stage = {"done": "green", "waiting": "dim"}.get(row.stage, "cyan")
+def _cells(row: Row, language: Language) -> list[Styled]:
+    colour = {"done": "green", "waiting": "dim"}.get(row.stage, "cyan")
     return [
-        Text(isolated(one_line(row.contender))),
-        Text(row.stage, style=stage),
-        Text(f"{row.done}/{row.planned}"),
-        Text(str(row.failed) if row.failed else "–", style="red" if row.failed else "dim"),
-        Text("–" if row.best_rate is None else numbers.rate(row.best_rate)),
-        Text(fixed(row.best_valid, 4)),
+        Styled(isolated(one_line(row.contender))),
+        Styled(STAGES[row.stage].of(language), style=colour),
+        Styled(f"{row.done}/{row.planned}"),
+        Styled(str(row.failed) if row.failed else "–", style="red" if row.failed else "dim"),
+        Styled("–" if row.best_rate is None else numbers.rate(row.best_rate)),
+        Styled(fixed(row.best_valid, 4)),
     ]

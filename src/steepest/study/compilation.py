@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from steepest.files import read_json
+from steepest.language import say
 from steepest.study import jobs
 from steepest.study.executors import Job
 from steepest.study.manner import Work, in_one_loop, with_compiled, worth_compiling
@@ -44,7 +45,7 @@ class Compilation:
         made = self.collect(missing, "compiling", read_json) if missing else {}
         refused = {name for name, each in made.items() if each["refused"]}
         for reason in sorted({reason for name in refused for reason in made[name]["refused"]}):
-            self.watch.say(f"Not compiled: {reason}.")
+            self.watch.say(say("Not compiled: {reason}.", "未编译（原因为英文）：{reason}。", reason=reason))
         found = dict(times)
         for group in groups:
             found |= {(group.facts.name, name): time for name, time in group.compiled(refused).items()}

@@ -25,6 +25,7 @@ from typing import IO, Any, Literal, Protocol
 
 from steepest import memory
 from steepest.errors import TrialFailed
+from steepest.language import Text, say
 
 Job = Mapping[str, Any]
 """Plain JSON with at least "kind" and "id": see `steepest.study.jobs`."""
@@ -48,6 +49,12 @@ class Event:
     error: str = ""
     """Class of the exception; for "failed"."""
     message: str = ""
+    message_zh: str = ""
+    """For "retried" and "lost"; what is "failed" is an error, and told in English."""
+
+    @property
+    def says(self) -> Text:
+        return Text(self.message, self.message_zh or self.message)
 
 
 class Executor(Protocol):
@@ -199,9 +206,19 @@ class LocalProcesses:
         if worker.was_ready:  # otherwise it is no fault of the job
             self._attempts[name] = attempts = self._attempts.get(name, 0) + 1
             if attempts > self.RETRIES:
-                return [Event("lost", name, message=f"{attempts} workers ended ({how}) while they had {name}.")]
+                words = say(
+                    "{attempts} workers ended ({how}) while they had {name}.",
+                    "{attempts} 个工作进程在处理 {name} 时终止（{how}）。",
+                    attempts=attempts, how=how, name=name,
+                )  # fmt: skip
+                return [Event("lost", name, message=words.en, message_zh=words.zh)]
         self._queue.appendleft(worker.job)
-        return [Event("retried", name, message=f"A worker ended ({how}); another one takes over {name}.")]
+        words = say(
+            "A worker ended ({how}); another one takes over {name}.",
+            "一个工作进程终止（{how}）；{name} 由另一个接手。",
+            how=how, name=name,
+        )  # fmt: skip
+        return [Event("retried", name, message=words.en, message_zh=words.zh)]
 
     def _last_words(self) -> str:
         """Of the workers that have begun to write; what they wrote in full may go with the folder of a mere plan."""

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from steepest.errors import BadInput, Interrupted
-from steepest.language import Text, say
+from steepest.language import Text, enumerated, say
 from steepest.study.course import Course
 from steepest.study.executors import Event, Executor
 from steepest.study.jobs import failure, train
@@ -123,8 +123,16 @@ def _train(store: Store, executor: Executor, watch: Watch, settled: Settled) -> 
         open_ = [course for course in open_ if course.run.task not in sure]
         if not open_:
             break
-        names = ", ".join(dict.fromkeys(course.run.task for course in open_))
-        watch.say(f"After {done} seeds the verdict is still open on {names}: going on to {seeds}.")
+        names = [*dict.fromkeys(course.run.task for course in open_)]
+        watch.say(
+            say(
+                "After {done} seeds the verdict is still open on {names}: going on to {seeds}.",
+                "用完 {done} 个种子后，{names} 上的结论仍未确定：继续做到 {seeds} 个种子。",
+                done=done,
+                names=enumerated(names, ", ", "、"),
+                seeds=seeds,
+            )
+        )
         first = plan.protocol.first_seed
         for course in open_:
             orders.ask(course, course.more(range(first + done, first + seeds)))
@@ -140,16 +148,20 @@ def _as_it_stands(store: Store, courses: Sequence[Course]) -> StudyRecord:
     )
 
 
-def _changes(spec: StudySpec) -> Iterator[str]:
+def _changes(spec: StudySpec) -> Iterator[Text]:
     """What is not as it was when the study began, and could change a result."""
     now = versions()
     changed = [
-        f"{name} was {version}, is {now.get(name)}"
+        say("{name} was {before}, is {now}", "{name} 原为 {before}，现为 {now}", name=name, before=version, now=found)
         for name, version in spec.versions.items()
-        if now.get(name) != version
+        if (found := str(now.get(name))) != version
     ]
     if changed:
-        yield f"Versions have changed ({'; '.join(changed)}): new trials may differ from old ones in their last bits."
+        yield say(
+            "Versions have changed ({changes}): new trials may differ from old ones in their last bits.",
+            "版本有变（{changes}）：新的训练与旧的可能在最后几位上不同。",
+            changes=enumerated(changed, "; ", "；"),
+        )
 
 
 def _courses(spec: StudySpec) -> list[Course]:
@@ -260,7 +272,7 @@ class _Orders:
             "given_up_zh": (*(plan.given_up_zh or plan.given_up), says.zh),
         }
         self.store.save_plan(plan.model_copy(update=less))
-        self.watch.say(says.en)
+        self.watch.say(says)
 
     def handle(self, event: Event) -> None:
         course, shard = self.waiting[event.id]
@@ -270,7 +282,7 @@ class _Orders:
                 self.watch.underway(shard.id, event.done * course.seconds(shard))
             case "retried":
                 self.watch.over(shard.id)
-                self.watch.say(event.message)
+                self.watch.say(event.says)
             case "full":
                 self.watch.over(shard.id)
                 self._ran_out(course, shard)
@@ -280,7 +292,7 @@ class _Orders:
                 del self.waiting[shard.id]
                 self.watch.over(shard.id)
                 if event.kind == "lost":
-                    self.watch.say(event.message)
+                    self.watch.say(event.says)
                     rows = self.store.give_up(shard, Outcome.KILLED)
                 else:
                     rows = self.store.take_in(shard, event.seconds)
@@ -318,7 +330,7 @@ class _Orders:
         self._submit(course, shard)
 
     def _remark(self, says: Text) -> None:
-        self.watch.say(says.en)
+        self.watch.say(says)
         self.store.remark(says)
 
     def _submit(self, course: Course, shard: Shard) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from steepest.errors import StudyFolderError
 from steepest.files import file_digest, read_trace, write_json, write_trace
-from steepest.language import Text
+from steepest.language import Text, say
 from steepest.study import lock
 from steepest.study.database import (
     DATABASE,
@@ -41,7 +41,7 @@ class Store:
 
     def __init__(self, folder: Path, spec: StudySpec, held: FolderLock) -> None:
         self.folder, self.spec = folder, spec
-        self.repairs: list[str] = []
+        self.repairs: list[Text] = []
         """What was found damaged and is made good, one sentence each."""
         self._lock = held
         with _sentences(folder):
@@ -131,7 +131,13 @@ class Store:
         known = self._database.execute("SELECT sha256 FROM shard WHERE id = ?", (shard.id,)).fetchone()
         if not path.exists():
             if known:
-                self.repairs.append(f"{path.name} is missing; its trials are run again.")
+                self.repairs.append(
+                    say(
+                        "{file} is missing; its trials are run again.",
+                        "缺少 {file}；其中的训练重新进行。",
+                        file=path.name,
+                    )
+                )
                 self._forget(shard)
             return None
         try:
@@ -142,7 +148,13 @@ class Store:
         except StudyFolderError:
             with _sentences(self.folder):
                 path.replace(path.with_name(f"{path.name}.damaged"))
-            self.repairs.append(f"{path.name} is damaged; it is moved aside and its trials are run again.")
+            self.repairs.append(
+                say(
+                    "{file} is damaged; it is moved aside and its trials are run again.",
+                    "{file} 已损坏；它被移到一旁，其中的训练重新进行。",
+                    file=path.name,
+                )
+            )
             self._forget(shard)
             return None
         if known and get_rows(self._database, shard.id) == rows(shard, trace):
@@ -196,7 +208,13 @@ class Store:
             for part in (path, path.with_name(f"{DATABASE}-journal")):
                 if part.exists():
                     part.replace(part.with_name(f"{part.name}.damaged"))
-            self.repairs.append(f"{DATABASE} is damaged; it is moved aside and made again from the curves.")
+            self.repairs.append(
+                say(
+                    "{file} is damaged; it is moved aside and made again from the curves.",
+                    "{file} 已损坏；它被移到一旁，并由各条曲线重新生成。",
+                    file=DATABASE,
+                )
+            )
             return writer(path)
 
     def _forget(self, shard: Shard) -> None:

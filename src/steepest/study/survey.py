@@ -135,7 +135,8 @@ class _Survey:
                 found[job["id"]] = read(jobs.facts_path(self.folder, job))
             except StudyFolderError:
                 self.executor.submit(job)
-        self.watch.tell(phase)
+        task = wanted[0]["task"]["name"] if phase == "timing" else ""
+        self.watch.tell(phase, task)
         while len(found) < len(wanted):
             for event in self.executor.poll(PATIENCE):
                 if event.kind in ("failed", "full", "lost"):
@@ -143,6 +144,6 @@ class _Survey:
                 if event.kind == "done":
                     found[event.id] = read(self.folder / "facts" / f"{event.id}.json")
                 elif event.kind == "retried":
-                    self.watch.say(event.message)
-            self.watch.tell(phase)
+                    self.watch.say(event.says)
+            self.watch.tell(phase, task)
         return found

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
 
+from steepest.language import Text
 from steepest.study.course import Course
 from steepest.types import Phase, Progress
 
@@ -24,7 +25,7 @@ class Watch:
         self._listener = listener
         self._earlier = earlier
         self._start = monotonic() if began is None else began
-        self._messages: deque[str] = deque()
+        self._messages: deque[Text] = deque()
         self._courses: Sequence[Course] = ()
         self._workers = 1
         self._underway: dict[str, float] = {}  # shard → forecast seconds of what is done of it
@@ -59,16 +60,16 @@ class Watch:
         """A shard is no longer underway."""
         self._underway.pop(shard, None)
 
-    def say(self, message: str) -> None:
+    def say(self, message: Text) -> None:
         """Something worth a line of its own."""
         self._messages.append(message)
 
-    def tell(self, phase: Phase) -> None:
-        """Tell the listener how things stand; each message goes out once."""
+    def tell(self, phase: Phase, task: str = "") -> None:
+        """Tell the listener how things stand; each message goes out once. task: whose steps are timed."""
         if self._listener is None:
             return
         while True:
-            message = self._messages.popleft() if self._messages else ""
+            message = self._messages.popleft() if self._messages else Text("", "")
             self._listener(
                 Progress(
                     phase=phase,
@@ -77,7 +78,9 @@ class Watch:
                     seconds=self.spent,
                     seconds_left=0.0 if phase == "finished" else self.seconds_left(),
                     rows=tuple(course.row() for course in self._courses),
-                    message=message,
+                    message=message.en,
+                    message_zh=message.zh,
+                    task=task,
                 )
             )
             if not self._messages:

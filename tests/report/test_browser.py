@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from report.studies import default_study, hostile_study, looks_into, three_tasks_study, trials_of
+from report.studies import default_study, default_view, hostile_study, looks_into, three_tasks_study, trials_of
 
 from steepest.report.html import html
 from steepest.report.view import view
@@ -50,6 +50,9 @@ def reports(tmp_path_factory):
     for name, study in studies.items():
         probes = [looks_into("sgd"), looks_into("momentum")] if name == "tasks" else []
         (folder / f"{name}.html").write_text(html(view(*study, probes), trials_of(study)), encoding="utf-8")
+    shown = default_view()
+    crowded = shown | {"study": shown["study"] | {"trials": 10_000}}  # by which the page goes when it works in turns
+    (folder / "crowded.html").write_text(html(crowded, trials_of(default_study())), encoding="utf-8")
     return folder
 
 

@@ -8,6 +8,9 @@ import pytest
 from report.test_browser import ARTEFACTS, chromium, keep, opened, reports, until  # noqa: F401
 
 pytestmark = pytest.mark.browser
+SEEN = """language => [...document.querySelectorAll(`span[lang=${language}]`)]
+    .filter((span) => !span.closest('[hidden], details:not([open])'))
+    .filter((span) => getComputedStyle(span).display !== 'none').length"""
 
 
 def caption(page):
@@ -37,6 +40,21 @@ def test_the_page_is_chinese_at_a_click(opened, width, theme):  # noqa: F811
     keep(page, f"zh-{theme}-{width}")
     page.click("#language [value=en]")
     assert "median" in caption(page)
+
+
+@pytest.mark.parametrize("name", ["default", "crowded", "tasks"])
+def test_every_word_of_the_page_turns_to_the_other_language_and_back(opened, name):  # noqa: F811
+    page = opened(name)
+    drawn = page.evaluate(SEEN, "en")
+    assert drawn > 100
+    assert page.evaluate(SEEN, "zh") == 0
+    for language, other in (("zh", "en"), ("en", "zh")):
+        page.click(f"#language [value={language}]")
+        until(page, "document.documentElement.dataset.ready === 'yes'")
+        assert page.evaluate(SEEN, language) == drawn
+        assert page.evaluate(SEEN, other) == 0
+        stale = "[data-aria-label-zh]", f"node => node.ariaLabel !== node.getAttribute('data-aria-label-{language}')"
+        assert not page.locator(stale[0]).evaluate_all(f"nodes => nodes.filter({stale[1]}).length")
 
 
 def test_the_bands_of_the_page_are_those_of_the_view(opened):  # noqa: F811

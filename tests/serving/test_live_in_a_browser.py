@@ -68,6 +68,7 @@ def test_a_running_study_shows_its_progress_and_its_curves_grow(growing, serve, 
     ready(page)
     assert page.evaluate("document.documentElement.lang") == language[:2]
     assert {"en": "Running", "zh": "运行中"}[language[:2]] in page.locator("#progress").inner_text()
+    assert page.locator(".notice").is_hidden(), "the bar says it"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.screenshot(path=ARTEFACTS / f"live-{theme}-{width}.png", full_page=True)
     before = page.locator(".tally").inner_text()
@@ -116,8 +117,15 @@ def test_the_list_of_studies_leads_to_them(growing, serve, visit, tmp_path):
     page.locator(".cards a", has_text="done").click()
     page.wait_for_selector("html[data-ready=yes]", state="attached")
     assert page.locator(".row .forest .interval").count() == 2
+    page.locator("#language [value=zh]").click()
+    page.locator("#theme [value=dark]").click()
     page.locator("a.mark").click()
-    assert page.locator(".cards li").count() == 2
+    page.wait_for_selector(".cards")
+    assert page.evaluate("[document.documentElement.lang, document.documentElement.dataset.theme]") == ["zh", "dark"]
+    assert "2 项研究" in page.locator("h1").inner_text()
+    page.locator("#language [value=en]").click()
+    assert page.locator("h1").inner_text() == "2 studies"
+    assert page.locator("#theme").get_attribute("aria-label") == "Colours"
 
 
 def test_javascript_of_another_page_cannot_read_a_study(growing, serve, visit, chromium):  # noqa: F811

@@ -23,8 +23,8 @@ from steepest.report import bilingual, export, offline, style, words
 
 STATIC = Path(__file__).with_name("static")
 SCRIPTS = (
-    *("state.js", "base.js", "turns.js", "groups.js", "lines.js", "curves.js", "eachrate.js", "rates.js", "speed.js"),
-    *("picture.js", "trials.js", "parallel.js", "compare.js", "diagnosis.js"),
+    *("choices.js", "state.js", "base.js", "turns.js", "groups.js", "lines.js", "curves.js", "eachrate.js", "rates.js"),
+    *("speed.js", "picture.js", "trials.js", "parallel.js", "compare.js", "diagnosis.js"),
 )
 T_QUANTILES = 60
 """Degrees of freedom up to which the page is told Student's quantile for its 95 % bands; beyond, it takes the last."""
@@ -94,9 +94,10 @@ def sections(view: Mapping[str, Any]) -> dict[str, str]:
 
 
 def studies(entries: Sequence[Any], place: str, language: Language = "en") -> str:
-    """The list of studies that a server shows; it has no script. entries: `serving.library.Entry`."""
+    """The list of studies that a server shows. entries: `serving.library.Entry`."""
     template = _environment().get_template("studies.html")
-    return template.render(entries=entries, place=place, language=language, stylesheet=Markup(stylesheet()))
+    inlined = {"stylesheet": Markup(stylesheet()), "script": Markup(list_script())}
+    return template.render(entries=entries, place=place, language=language, **inlined)
 
 
 @cache
@@ -109,8 +110,13 @@ def stylesheet() -> str:
 def script(live: bool = False) -> str:
     """All code of the page: the plot library with its licence, then ours in one closed scope."""
     names = (*SCRIPTS, *(("live.js",) if live else ()), "page.js")
-    ours = "\n".join(_read(name) for name in names)
-    return f'/*\n{_read("uplot.LICENSE")}*/\n{_read("uplot.js")}\n(() => {{\n"use strict";\n{ours}\n}})();\n'
+    return f"/*\n{_read('uplot.LICENSE')}*/\n{_read('uplot.js')}\n{_closed(names)}"
+
+
+@cache
+def list_script() -> str:
+    """All code of the list of studies."""
+    return _closed(("choices.js", "list.js"))
 
 
 def make_ready() -> None:
@@ -123,8 +129,14 @@ def make_ready() -> None:
 
 @cache
 def live_policy() -> str:
-    """The content policy of the pages that a server shows, as a header."""
+    """The content policy of the page of a study that a server shows, as a header."""
     return f"{_policy(stylesheet(), script(live=True), True)}; frame-ancestors 'none'"
+
+
+@cache
+def list_policy() -> str:
+    """The same of the list of studies, which asks for nothing."""
+    return f"{offline.policy(stylesheet(), list_script())}; frame-ancestors 'none'"
 
 
 def _policy(sheet: str, code: str, live: bool) -> str:
@@ -133,6 +145,12 @@ def _policy(sheet: str, code: str, live: bool) -> str:
     The pictures that a reader saves are drawn from blobs of the page's own; a live page may ask its own server.
     """
     return offline.policy(sheet, code, "img-src blob:", *(["connect-src 'self'"] if live else []))
+
+
+def _closed(names: Sequence[str]) -> str:
+    """Scripts in one scope, which no other script can reach."""
+    ours = "\n".join(map(_read, names))
+    return f'(() => {{\n"use strict";\n{ours}\n}})();\n'
 
 
 def _read(name: str) -> str:

@@ -46,13 +46,13 @@ def application(library: Library) -> Starlette:
         if library.only:
             return RedirectResponse(f"/study/{library.only}", 303)
         entries = await asyncio.to_thread(library.entries)
-        return _page(html.studies(entries, library.name, _language(request)).encode())
+        return _page(html.studies(entries, library.name, _language(request)).encode(), html.list_policy())
 
     async def study(request: Request) -> Response:
         snapshot = await snapshot_of(request)
         if isinstance(snapshot, Response):
             return snapshot
-        return _page(await asyncio.to_thread(snapshot.page, _language(request)))
+        return _page(await asyncio.to_thread(snapshot.page, _language(request)), html.live_policy())
 
     async def trials(request: Request) -> Response:
         snapshot = await snapshot_of(request)
@@ -97,10 +97,8 @@ def _language(request: Request) -> Language:
     return "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
 
 
-def _page(content: bytes) -> Response:
-    return Response(
-        content, media_type="text/html; charset=utf-8", headers={"content-security-policy": html.live_policy()}
-    )
+def _page(content: bytes, policy: str) -> Response:
+    return Response(content, media_type="text/html; charset=utf-8", headers={"content-security-policy": policy})
 
 
 def _missing() -> Response:

@@ -2,7 +2,6 @@
 
 const data = JSON.parse(document.getElementById("view").textContent);
 const { view } = data;
-const root = document.documentElement;
 const SVG = document.querySelector("svg").namespaceURI;
 
 function element(tag, attributes = {}, ...children) {
@@ -47,13 +46,8 @@ function blocks() {
   return [...document.querySelectorAll("body > :not(main, script), main > :not(article), article > *")];
 }
 
-/** Turns the page to a language: all of it before it is laid out; later what is in sight, and the rest in turns. */
-function setLanguage(language, isLaidOut) {
-  if (!isLaidOut) {
-    root.lang = language;
-    if (language !== "en") sayAttributes(document, language); // they come in English
-    return;
-  }
+/** Turns the page to another language: at once what is in sight, the rest in turns where a page is large. */
+function changeLanguage(language) {
   if (root.dataset.split !== "yes") for (const block of blocks()) block.lang = root.lang; // now the page's own language rules none of them
   root.dataset.split = "yes";
   root.lang = language;
@@ -61,7 +55,7 @@ function setLanguage(language, isLaidOut) {
   const [seen, rest] = [[], []];
   for (const block of blocks()) (isSeen(block.getBoundingClientRect()) ? seen : rest).push(block);
   for (const block of seen) speak(block, language);
-  promptly(setLanguage, function* () {
+  promptly(changeLanguage, function* () {
     for (const block of rest) {
       speak(block, language);
       yield block.offsetHeight; // its layout is a part of the turn
@@ -72,14 +66,6 @@ function setLanguage(language, isLaidOut) {
 function speak(block, language) {
   block.lang = language;
   sayAttributes(block, language);
-}
-
-function sayAttributes(part, language) {
-  for (const name of ["aria-label", "title", "placeholder", "data-label"]) {
-    const selector = `[data-${name}-zh]`;
-    const nodes = [...part.querySelectorAll(selector), ...(part.matches?.(selector) ? [part] : [])];
-    for (const node of nodes) node.setAttribute(name, node.getAttribute(`data-${name}-${language}`));
-  }
 }
 
 // ---- theme ------------------------------------------------------------------------------------------------------

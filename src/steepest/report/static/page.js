@@ -5,42 +5,11 @@ const FIGURES = {
   ...{ diagnosis: diagnosisFigure, trials: trialsFigure },
 };
 
-/** What a browser remembers between pages; a file opened from disk may have no such memory. */
-function stored(key, value) {
-  try {
-    if (value === undefined) return localStorage.getItem(key);
-    localStorage.setItem(key, value);
-  } catch {
-    // then the choice lasts as long as the page
-  }
-  return null;
-}
-
-/** A group of buttons of which one is chosen: from the address, else from memory, else as the page came. */
-function choice(id, values, apply) {
-  const group = document.getElementById(id);
-  const usual = group.querySelector("[aria-pressed=true]").value;
-  const choose = (value, remembered) => {
-    press(group, group.querySelector(`[value=${value}]`));
-    apply(value, remembered);
-    if (!remembered) return;
-    stored(`steepest-${id}`, value);
-    remember(id, value, usual);
-    if (view.study.trials > MANY) requestAnimationFrame(() => setTimeout(redrawAll)); // when the words have been laid out anew
-    else redrawAll();
-  };
-  group.addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (button) choose(button.value, true);
-  });
-  const first = recall(id) ?? stored(`steepest-${id}`);
-  choose(values.includes(first) ? first : usual, false);
-  return () => choose(values[(values.indexOf(group.querySelector("[aria-pressed=true]").value) + 1) % values.length], true);
-}
-
-function setTheme(value) {
-  if (value === "auto") delete root.dataset.theme;
-  else root.dataset.theme = value;
+/** What follows a reader's choice of a theme or a language: it goes into the address, and figures are drawn anew. */
+function afterChoice(id, value, usual) {
+  remember(id, value, usual);
+  if (view.study.trials > MANY) requestAnimationFrame(() => setTimeout(redrawAll)); // when the words have been laid out anew
+  else redrawAll();
 }
 
 function tabs() {
@@ -146,8 +115,15 @@ function keys(move, nextTheme, nextLanguage) {
   });
 }
 
-const nextTheme = choice("theme", ["auto", "light", "dark"], setTheme);
-const nextLanguage = choice("language", ["en", "zh"], setLanguage);
+const nextTheme = choice("theme", recall("theme"), (value, isNew, usual) => {
+  setTheme(value);
+  if (isNew) afterChoice("theme", value, usual);
+});
+const nextLanguage = choice("language", recall("language"), (value, isNew, usual) => {
+  if (!isNew) return setLanguage(value);
+  changeLanguage(value);
+  afterChoice("language", value, usual);
+});
 prefersDark.addEventListener("change", redrawAll);
 keys(contents(), nextTheme, nextLanguage);
 copying();

@@ -56,10 +56,6 @@ function segmented(group, state, name, key, changed) {
   });
 }
 
-function press(group, button) {
-  for (const other of group.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
-}
-
 const MOST_OPTIONS = 100; // beyond, a select gets its options when the reader turns to it: they cost time in every layout
 
 /** Gives a select its options [[value, label]], if they are not there yet; a choice that is gone falls to the first. */

@@ -20,7 +20,7 @@ LONG, LONGEST = 60, 600
 """Characters of the study's name, and of an item."""
 OF_TASK = (
     *("name", "title", "title_zh", "metric", "metric_zh", "loss_name", "loss_name_zh", "margin_text", "margin_text_zh"),
-    *("n_train", "n_valid", "n_test", "parameters", "luck", "luck_zh", "source", "notes", "alone"),
+    *("n_train", "n_valid", "n_test", "parameters", "luck", "luck_zh", "source", "source_zh", "notes", "alone"),
 )
 OF_CONTENDER = ("name", "rule", "schedule", "batch_size", "rates", "settings", "settings_text")
 

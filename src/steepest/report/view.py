@@ -133,7 +133,7 @@ def _task(
         "parameters": task.parameters,
         "luck": [one_line(item) for item in task.luck],
         "luck_zh": [one_line(term(item).zh) for item in task.luck],
-        "source": one_line(task.source),
+        **_both("source", term(task.source)),
         "notes": [_both("sentence", note) for note in task.notes],
         "alone": one_line(task.fleet_obstacle),
         "target": significant(None if task.target is None else task.target * scale),

@@ -31,6 +31,8 @@ TERMS = {
     "train/validation split": "训练集/验证集的划分",
     "train/test split": "训练集/测试集的划分",
     "validation/test split": "验证集/测试集的划分",
+    # where data come from, unless they have a name
+    "your own data": "自己的数据",
     # titles of the built-in tasks
     "Digits, small network": "手写数字，小型网络",
     "Digits, softmax regression": "手写数字，softmax 回归",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from report.studies import HOSTILE, default_study, default_view, hostile_study, judged, three_tasks
+from report.studies import HOSTILE, default_study, default_view, hostile_study, judged, three_tasks, three_tasks_study
 from rich.console import Console
 from verdict.factory import SEVEN, synthetic_study
 
@@ -83,6 +83,19 @@ def test_parquet_reads_back_as_it_was():
         assert table["rate"].to_pylist() == [result.rate for result in study.results]
         assert table["test_metric"].to_pylist() == [result.test_metric for result in study.results]
         assert table["outcome"].to_pylist() == [str(result.outcome) for result in study.results]
+
+
+def test_numbers_are_numbers_also_where_no_trial_has_any():
+    pytest.importorskip("pandas")
+    reader = pytest.importorskip("pyarrow.parquet")
+    study, _, _ = three_tasks_study()
+    lost = replace(study, results=tuple(replace(r, **LOST) for r in study.results[:4]))
+    for shown in (lost, replace(study, results=())):
+        frame, table = to_pandas(shown), reader.read_table(io.BytesIO(parquet(shown)))
+        assert frame["test_metric"].dtype == frame["rate"].dtype == "float64"
+        assert frame["seed"].dtype == "int64"
+        assert frame["test_metric"].isna().all()
+        assert table.schema == reader.read_table(io.BytesIO(parquet(study))).schema
 
 
 def test_what_pandas_reads_from_the_files_is_the_frame():
@@ -245,6 +258,62 @@ def test_figures_speak_chinese_where_a_font_does():
     figure.savefig(io.BytesIO())  # a missing glyph would be a warning, and that an error
 
 
+def only(task, trials=slice(None), **changes):
+    """The view of one task and one contender, with some of its trials, each changed as told."""
+    study, _, traces = three_tasks_study()
+    kept = [r for r in study.results if r.task == study.tasks[task].name and r.contender == study.contenders[0].name]
+    kept = [replace(r, **changes) for r in kept[trials]]
+    few = replace(study, tasks=study.tasks[task : task + 1], contenders=study.contenders[:1], results=tuple(kept))
+    return view(*judged(few, {} if changes else traces))
+
+
+LOST = {
+    "outcome": "diverged", "outcome_step": 2, "test_loss": None, "test_metric": None, "valid_loss": None,
+    "valid_metric": None, "train_loss": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["rates", "curves", "forest", "ranking", "best_of_k"])
+def test_where_every_trial_failed_a_figure_says_so_and_shows_the_rates(kind, tmp_path):
+    pytest.importorskip("matplotlib")
+    figure = getattr(Plots(only(0, **LOST)), kind)()
+    figure.savefig(tmp_path / "figure.svg")
+    axes = figure.axes[0]
+    assert "no trial was trained to its end" in [text.get_text() for text in axes.texts]
+    assert axes.get_yticks().tolist() == []
+    assert "Arrow" not in figure.get_supxlabel()
+    if kind == "rates":
+        low, high = axes.get_xlim()
+        (crosses,) = axes.collections
+        assert all(low < rate < high for rate in crosses.get_offsets()[:, 0])
+        assert len(crosses.get_offsets()) == 13
+
+
+def test_a_rate_at_which_all_failed_is_within_the_axis():
+    pytest.importorskip("matplotlib")
+    shown = default_view()
+    axes = Plots(shown).rates().axes[0]
+    failed = [p["rate"] for s in shown["tasks"][0]["standings"] for p in s["points"] if p["failed"]]
+    low, high = axes.get_xlim()
+    assert failed
+    assert low < min(failed)
+    assert max(failed) < high
+
+
+def test_a_single_trial_is_drawn_from_its_beginning_and_counted_as_one():
+    pytest.importorskip("matplotlib")
+    shown = only(2, slice(3, 4))
+    figure = Plots(shown).curves()
+    (axes,) = figure.axes
+    (line,) = axes.lines
+    drawn = line.get_ydata()
+    low, high = axes.get_ylim()
+    assert high > 0.8 * max(drawn)
+    assert low <= min(drawn)
+    assert Plots(shown).best_of_k().axes[0].get_xticks().tolist() == [1]
+    assert "[" not in notebook(shown).split("<table>")[1]
+
+
 def test_a_task_or_a_curve_that_is_not_there_is_said():
     pytest.importorskip("matplotlib")
     with pytest.raises(UnknownName, match="no task in this study 'housin'"):
@@ -275,6 +344,19 @@ def test_the_watcher_tells_how_far_it_is_and_draws_a_curve_for_each():
     assert page.count("█") >= 3
     assert "验证准确率" in printed(three_tasks(), "zh")
     assert "\x1b" not in printed(view(*hostile_study()))
+
+
+@pytest.mark.parametrize("wide", [44, 60, 110])
+def test_on_every_terminal_the_title_has_a_line_and_no_rate_is_cut(wide):
+    shown = three_tasks()
+    console = Console(file=io.StringIO(), width=wide, highlight=False, markup=False)
+    console.print(screen(shown))
+    page = console.file.getvalue()
+    lines = [line.strip() for line in page.splitlines()]
+    for task in shown["tasks"]:
+        assert task["title"] in lines
+        assert all(s["rate_text"] in page.split() for s in task["standings"])
+    assert sum(line.startswith("▁ ") for line in lines) == len(shown["tasks"])  # what the lowest block stands for
 
 
 def test_a_curve_in_blocks_rises_with_its_values():

@@ -7,54 +7,63 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from steepest.language import Text, enumerated, say
+from steepest.language import Text, counted, enumerated, say
 from steepest.report.bilingual import two
 
 Thing = Mapping[str, Any]
 
+NOTHING = Text("", "")
+OFF_SCALE = Text(" Arrow: off the scale.", "箭头：超出刻度。")
+
 
 def rates(view: Thing, task: Thing) -> Text:
+    failing = say(
+        " Crosses at the {edge} edge: rates at which trials failed.", "{edge}边缘的叉号：有训练失败的学习率。",
+        edge=Text("lower", "下") if task["higher_is_better"] else Text("upper", "上"),
+    )  # fmt: skip
     return say(
         "{title}: mean validation {metric} at the horizon over the trials that reached it, at every rate searched "
-        "({seeds} seeds each); band: {level} % interval. Crosses at the {edge} edge: rates at which trials failed.",
-        "{title}：每个试过的学习率（各 {seeds} 个种子）下，跑完全程的训练的验证{metric}均值；色带：{level}% 区间。"
-        "{edge}边缘的叉号：有训练失败的学习率。",
-        edge=Text("lower", "下") if task["higher_is_better"] else Text("upper", "上"),
+        "({seeds} each); band: {level} % interval.{failing}",
+        "{title}：每个试过的学习率（各{seeds}）下，跑完全程的训练的验证{metric}均值；色带：{level}% 区间。{failing}",
+        failing=failing if any(point["failed"] for s in task["standings"] for point in s["points"]) else NOTHING,
         level=_level(view),
-        **_common(view, task),
-    )  # fmt: skip
-
-
-def curves(view: Thing, task: Thing) -> Text:
-    return say(
-        "{title}: each optimizer at its recommended rate; line: median over {seeds} seeds, a failed one counting as "
-        "the worst; band: from 10 to 90 % of the seeds.",
-        "{title}：各优化器取其推荐学习率；线：{seeds} 个种子的中位数，失败按最差计；色带：种子的 10% 到 90% 分位。",
         **_common(view, task),
     )
 
 
-def forest(view: Thing, task: Thing) -> Text:
+def curves(view: Thing, task: Thing) -> Text:
     return say(
-        "{title}: mean difference of test {metric} to the best, {seeds} seeds, each of which tuned the rate itself; "
+        "{title}: each optimizer at its recommended rate; line: median over {seeds}, a failed one counting as "
+        "the worst; band: from 10 to 90 % of the seeds.",
+        "{title}：各优化器取其推荐学习率；线：{seeds}的中位数，失败按最差计；色带：种子的 10% 到 90% 分位。",
+        **_common(view, task),
+    )
+
+
+def forest(view: Thing, task: Thing, arrows: bool = True) -> Text:
+    """`arrows`: whether any optimizer is off the scale; so in `ranking`."""
+    return say(
+        "{title}: mean difference of test {metric} to the best, {seeds}, each of which tuned the rate itself; "
         "positive is worse. Bar: interval by {test}, at the level at which Holm's procedure judged the pair; p is "
-        "adjusted by Holm. Shaded: below the margin of {margin}, where differences count as ties. Arrow: off the "
-        "scale.",
-        "{title}：测试{metric}与最好者之差的均值，{seeds} 个种子，每个种子自己调学习率；正值表示更差。"
+        "adjusted by Holm. Shaded: below the margin of {margin}, where differences count as ties.{arrows}",
+        "{title}：测试{metric}与最好者之差的均值，{seeds}，每个种子自己调学习率；正值表示更差。"
         "横线：{test}给出的区间，水平取 Holm 步骤判定该对时所用者；p 值经 Holm 校正。"
-        "灰带：小于实际意义界限 {margin}，视为不相上下。箭头：超出刻度。",
+        "灰带：小于实际意义界限 {margin}，视为不相上下。{arrows}",
+        arrows=OFF_SCALE if arrows else NOTHING,
         test=Text("the paired t-test", "配对 t 检验") if task["paired"] else Text("Welch's t-test", "Welch t 检验"),
         margin=Text(task["margin_text"], task["margin_text_zh"]),
         **_common(view, task),
     )
 
 
-def ranking(view: Thing, task: Thing) -> Text:
+def ranking(view: Thing, task: Thing, arrows: bool = True) -> Text:
     return say(
-        "{title}: mean test {metric} of {seeds} replicates (a replicate is one seed's whole tuning); bar: {level} % "
-        "interval by Student's t; ticks: the single replicates. Arrow: off the scale.",
-        "{title}：{seeds} 次重复（一次重复是一个种子的整套调参）的平均测试{metric}；横线：Student t 的 {level}% 区间；"
-        "短竖线：各次重复。箭头：超出刻度。",
+        "{title}: mean test {metric} of {replicates} (a replicate is one seed's whole tuning); bar: {level} % "
+        "interval by Student's t; ticks: the single replicates.{arrows}",
+        "{title}：{replicates}（一次重复是一个种子的整套调参）的平均测试{metric}；横线：Student t 的 {level}% 区间；"
+        "短竖线：各次重复。{arrows}",
+        arrows=OFF_SCALE if arrows else NOTHING,
+        replicates=counted(view["reproduce"]["seeds"], "replicate", "次重复"),
         level=_level(view),
         **_common(view, task),
     )
@@ -83,9 +92,9 @@ def probes(figures: Sequence[Thing]) -> Text:
         "",
     )
     return say(
-        "Line: median of {n} trials an optimizer, at its recommended rate; band: from the least to the most. {told}",
-        "线：每个优化器取其推荐学习率的 {n} 次训练的中位数；色带：从最小到最大。{told}",
-        n=trials,
+        "Line: median of {n} an optimizer, at its recommended rate; band: from the least to the most. {told}",
+        "线：每个优化器取其推荐学习率的{n}的中位数；色带：从最小到最大。{told}",
+        n=counted(trials, "trial", "次训练"),
         told=told,
     )
 
@@ -120,7 +129,7 @@ def _common(view: Thing, task: Thing) -> dict[str, Any]:
     return {
         "title": two(task, "title"),
         "metric": two(task, "metric"),
-        "seeds": view["reproduce"]["seeds"],
+        "seeds": counted(view["reproduce"]["seeds"], "seed", "个种子"),
     }
 
 

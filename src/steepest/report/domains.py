@@ -90,7 +90,8 @@ def metric_domains(entries: list[dict[str, Any]], higher_is_better: bool) -> dic
         return {"metric": {"all": None, "late": None}, "sensitivity": {"all": None, "near": None}}
     best = max(goods)
     untrained = first[len(first) // 2] if first and first[len(first) // 2] < best else min(goods)
-    floor = max(min(goods), best - 1.15 * (best - untrained))
+    begun = best - 1.15 * (best - untrained)  # curves begin there, though every rate may end near the best
+    floor = max(min(goods), begun)
     near = max(floor, best - 0.15 * (best - untrained))
 
     # A logarithm is for what is to be small; and an interval may well reach below zero, where no logarithm goes.
@@ -102,7 +103,7 @@ def metric_domains(entries: list[dict[str, Any]], higher_is_better: bool) -> dic
         return _padded(low, high, least) if kept else None
 
     return {
-        "metric": {"all": of(at_best, floor), "late": of(late, floor)},
+        "metric": {"all": of(at_best, begun), "late": of(late, begun)},
         "sensitivity": {"all": of(ends, floor, smallest), "near": of(ends, near, smallest)},
     }
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from steepest.errors import UnknownName
-from steepest.language import Language
+from steepest.language import Language, Text, counted
 from steepest.types import Result, StudyRecord, field_names
 
 
@@ -86,8 +86,8 @@ def _latex_task(view: Mapping[str, Any], task: Mapping[str, Any], language: Lang
         mean = s["quality"]["text"] if s["quality"] else "–"
         if s["status"] in ("best", "tie"):
             name, mean = rf"\textbf{{{name}}}", rf"\textbf{{{mean}}}"
-        quality = f"{mean} {s['quality']['interval']}" if s["quality"] else "–"
-        behind = f"{s['behind_best']['text']} {s['behind_best']['interval']}" if s["behind_best"] else "–"
+        quality = f"{mean} {s['quality']['interval']}".rstrip() if s["quality"] else "–"
+        behind = f"{s['behind_best']['text']} {s['behind_best']['interval']}".rstrip() if s["behind_best"] else "–"
         cells = [str(s["place"]), name, _minus(quality), _minus(behind), _minus(s["p_best"]["text"]), s["rate_text"]]
         lines.append(f"    {' & '.join(cells)} \\\\".replace("–", "--"))
     lines += [r"    \bottomrule", r"  \end{tabular}", rf"  \caption{{{caption}}}", r"\end{table}", ""]
@@ -99,7 +99,7 @@ def _english(view: Mapping[str, Any], task: Mapping[str, Any]) -> tuple[list[str
     unit = f" ({task['unit']})" if task["unit"] else ""
     head = ["", "optimizer", f"test {escape_latex(task['metric'] + unit)}", "behind the best", "$p$", "rate"]
     caption = (
-        f"{task['title']}: mean test {task['metric']} over {view['reproduce']['seeds']} seeds, each of which tuned the "
+        f"{task['title']}: mean test {task['metric']} over {_seeds(view).en}, each of which tuned the "
         f"rate itself, with {_confidence(view)} % intervals; differences to {_best(view, task) or 'none'} (positive: "
         "worse), p adjusted by Holm. Bold: the best and what ties with it."
     )
@@ -110,12 +110,16 @@ def _chinese(view: Mapping[str, Any], task: Mapping[str, Any]) -> tuple[list[str
     unit = f"（{task['unit']}）" if task["unit"] else ""
     head = ["", "优化器", f"测试{escape_latex(task['metric_zh'] + unit)}", "落后最好者", "$p$", "学习率"]
     caption = (
-        f"{task['title_zh']}：{view['reproduce']['seeds']} 个种子的平均测试{task['metric_zh']}"
+        f"{task['title_zh']}：{_seeds(view).zh}的平均测试{task['metric_zh']}"
         "（每个种子自己调学习率），"
         f"附 {_confidence(view)}% 区间；差值均相对于 {_best(view, task) or '无'}（正值表示更差），p 值经 Holm 校正。"
         "粗体：最好者，以及与之不相上下者。"
     )
     return head, escape_latex(caption)
+
+
+def _seeds(view: Mapping[str, Any]) -> Text:
+    return counted(view["reproduce"]["seeds"], "seed", "个种子")
 
 
 def _confidence(view: Mapping[str, Any]) -> str:

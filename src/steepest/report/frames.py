@@ -8,6 +8,12 @@ from typing import Any
 from steepest.report.extras import extra
 from steepest.types import Result, StudyRecord, field_names
 
+DTYPES = {
+    **dict.fromkeys(("seed", "batch_size", "steps", "outcome_step", "lane"), "int64"),
+    **dict.fromkeys(("rate", "train_loss", "valid_loss", "valid_metric", "test_loss", "test_metric"), "float64"),
+}
+"""The columns of numbers, so that they are numbers also in a study in which no trial has one; the others are text."""
+
 
 def columns(study: StudyRecord) -> dict[str, list[Any]]:
     """Name → one value a trial; None where a trial has none. Text that is no text (half a pair) is made visible."""
@@ -17,14 +23,17 @@ def columns(study: StudyRecord) -> dict[str, list[Any]]:
 def to_pandas(study: StudyRecord) -> Any:
     """A DataFrame with a row a trial, failed ones included. Raises BadSetting where pandas is missing."""
     pandas = extra("pandas", "A table of trials", "pandas")
-    return pandas.DataFrame(columns(study))
+    found = {name: pandas.Series(values, dtype=DTYPES.get(name)) for name, values in columns(study).items()}
+    return pandas.DataFrame(found)
 
 
 def parquet(study: StudyRecord) -> bytes:
     """The same as a Parquet file. Raises BadSetting where pyarrow is missing."""
     arrow, writer = extra("pyarrow", "Parquet", "data"), extra("pyarrow.parquet", "Parquet", "data")
     buffer = io.BytesIO()
-    writer.write_table(arrow.table(columns(study)), buffer)
+    types = {"float64": arrow.float64(), "int64": arrow.int64(), None: arrow.string()}
+    schema = arrow.schema([(name, types[DTYPES.get(name)]) for name in field_names(Result)])
+    writer.write_table(arrow.table(columns(study), schema=schema), buffer)
     return buffer.getvalue()
 
 

@@ -58,7 +58,7 @@ def _ranking(view: Mapping[str, Any], task: Mapping[str, Any], language: Languag
         label = view["contenders"][s["contender"]]["label"]
         cells = [
             *(str(s["place"]), label, words.STATUS[s["status"]][0].of(language)),
-            *((quality["text"], quality["interval"]) if quality else ("–", "")),
+            *((quality["text"], quality["interval"] or "–") if quality else ("–", "")),
             *(behind["text"] if behind else "–", s["rate_text"]),
         ]
         rows.append(_row(cells, "td"))

@@ -45,16 +45,22 @@ class Plots:
                 [_or(point["valid"][end], point["valid"]["value"]) for point in points] for end in ("low", "high")
             )
             rate = [point["rate"] for point in points]
-            axes.plot(rate, mean, **look)
-            axes.fill_between(rate, low, high, color=look["color"], alpha=0.12, linewidth=0)
-            failing = [point["rate"] for point in s["points"] if point["failed"] and domain]
+            if rate:
+                axes.plot(rate, mean, **look)
+                axes.fill_between(rate, low, high, color=look["color"], alpha=0.12, linewidth=0)
+            failing = [point["rate"] for point in s["points"] if point["failed"]]
             edge = 0.012 if found["higher_is_better"] else 0.988
             at = {"transform": axes.get_xaxis_transform(), "zorder": 3}
-            axes.scatter(failing, [edge] * len(failing), 14, look["color"], marker="x", **at)
+            if failing:
+                unnamed = {} if rate else {"label": look["label"]}
+                axes.scatter(failing, [edge] * len(failing), 14, look["color"], marker="x", **at, **unnamed)
         axes.set_xscale("log")
+        if searched := found["axes"]["rate"]:  # a cross alone widens no axis
+            axes.set_xlim(searched["low"], searched["high"])
         if domain:
-            axes.set_yscale("log" if domain["log"] else "linear")
-            axes.set_ylim(domain["least"] if domain["log"] else domain["low"], domain["high"])
+            self._height(axes, domain, bool(domain["log"]))
+        else:
+            self._unfinished(axes)
         axes.set_xlabel(self._say("learning rate", "学习率"))
         axes.set_ylabel(self._say("validation ", "验证") + self._metric(found))
         return self._done(figure, axes, caption and captions.rates(self.view, found))
@@ -77,7 +83,7 @@ class Plots:
             axes.plot(drawn["steps"], _floats(drawn["rates"][drawn["chosen"]][quantity]), **{**look, "marker": ""})
             axes.fill_between(drawn["steps"], *ends, color=look["color"], alpha=0.12, linewidth=0)
         axes.set_xlabel(self._say("step", "步"))
-        loss = found["loss_name_zh" if self.language == "zh" else "loss_name"]
+        loss = _plain(found["loss_name_zh"] if self.language == "zh" else found["loss_name"].replace("_", " "))
         if quantity == "valid_metric":
             axes.set_ylabel(self._say("validation ", "验证") + self._metric(found))
         else:
@@ -87,7 +93,10 @@ class Plots:
             if quantity == "valid_metric"
             else found["axes"]["loss"]["recommended"]
         ):
-            axes.set_ylim(domain["low"], domain["high"])
+            small = quantity == "train_loss" or not found["higher_is_better"]
+            self._height(axes, domain, small and bool(domain["log"]))
+        else:
+            self._unfinished(axes)
         return self._done(figure, axes, caption and captions.curves(self.view, found))
 
     def forest(self, task: str | None = None, caption: bool = True) -> Any:
@@ -97,7 +106,7 @@ class Plots:
         """
         found = self._task(task)
         rows = [(s, look) for s, look in self._looks(found) if s["quality"]]
-        figure = self._figure(1.1 + 0.25 * len(rows))
+        figure = self._figure(1.1 + 0.25 * max(2, len(rows)))
         axes, beside = figure.subplots(1, 2, sharey=True, width_ratios=(1.9, 1))
         self._plain(axes)
         beside.set_axis_off()
@@ -105,6 +114,9 @@ class Plots:
         axes.axvspan(-(found["margin"] or 0.0), found["margin"] or 0.0, color="#888888", alpha=0.18, linewidth=0)
         axes.axvline(0, color="#555555", linewidth=0.8, linestyle=":")
         axes.set_xlim(low, high)
+        if not rows:
+            self._unfinished(axes)
+        arrows = False
         words = {"fontsize": SMALL - 1, "va": "center"}
         for y, (s, look) in enumerate(rows):
             b = s["behind_best"]
@@ -113,6 +125,7 @@ class Plots:
                 beside.text(0, y, self._say("best", "最好") if s["status"] == "best" else "–", **words)
                 continue
             if b["value"] > high:
+                arrows = True
                 axes.plot([0.985], [y], ls="", marker=">", color=look["color"], transform=axes.get_yaxis_transform())
             else:
                 ends = [[b["value"] - _or(b["low"], b["value"])], [_or(b["high"], b["value"]) - b["value"]]]
@@ -124,20 +137,20 @@ class Plots:
         beside.text(0, -1, self._say("difference, interval", "差值与区间"), color="#555555", **words)
         beside.text(1, -1, "p", color="#555555", ha="right", **words)
         axes.set_yticks(range(len(rows)), [look["label"] for _, look in rows])
-        axes.set_ylim(len(rows) - 0.4, -1.4)
+        axes.set_ylim(max(1, len(rows)) - 0.4, -1.4)
         axes.set_xlabel(self._say(f"{self._metric(found)} behind the best", f"{self._metric(found)}落后最好者"))
-        return self._done(figure, None, caption and captions.forest(self.view, found))
+        return self._done(figure, None, caption and captions.forest(self.view, found, arrows))
 
     def ranking(self, task: str | None = None, caption: bool = True) -> Any:
         """Mean test metric of each optimizer with its interval and its single replicates, the best on top."""
         found = self._task(task)
         shown = [(s, look) for s, look in self._looks(found) if s["quality"]]
-        figure, axes = self._axes(0.95 + 0.25 * len(shown))
-        domain = found["forest"]
+        figure, axes = self._axes(0.95 + 0.25 * max(2, len(shown)))
+        domain, arrows = found["forest"], False
         for y, (s, look) in enumerate(shown):
             q = s["quality"]
             if domain and not domain["low"] <= q["value"] <= domain["high"]:
-                below = q["value"] < domain["low"]
+                arrows, below = True, q["value"] < domain["low"]
                 axes.plot(
                     [0.015 if below else 0.985], [y], ls="", marker="<" if below else ">", color=look["color"],
                     transform=axes.get_yaxis_transform(),
@@ -151,10 +164,12 @@ class Plots:
             )
         if domain:
             axes.set_xlim(domain["low"], domain["high"])
+        if not shown:
+            self._unfinished(axes)
         axes.set_yticks(range(len(shown)), [look["label"] for _, look in shown])
-        axes.set_ylim(len(shown) - 0.4, -0.6)
+        axes.set_ylim(max(1, len(shown)) - 0.4, -0.6)
         axes.set_xlabel(self._say("test ", "测试") + self._metric(found))
-        return self._done(figure, None, caption and captions.ranking(self.view, found))
+        return self._done(figure, None, caption and captions.ranking(self.view, found, arrows))
 
     def best_of_k(self, task: str | None = None, caption: bool = True) -> Any:
         """Expected test metric of the best on validation of k rates drawn at random, against k."""
@@ -164,6 +179,9 @@ class Plots:
             known = [(int(k), value) for k, value in s["best_of"].items() if value is not None]
             if known:
                 axes.plot(*zip(*known, strict=True), **look)
+        axes.set_xticks(sorted({k for line in axes.lines for k in line.get_xdata()}))
+        if not axes.lines:
+            self._unfinished(axes)
         axes.set_xlabel(self._say("learning rates tried", "试过的学习率个数"))
         axes.set_ylabel(self._say("expected test ", "期望测试") + self._metric(found))
         return self._done(figure, axes, caption and captions.best_of_k(found))
@@ -242,6 +260,19 @@ class Plots:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(alpha=0.25, linewidth=0.6)
         axes.tick_params(which="both", labelsize=SMALL)
+
+    def _height(self, axes: Any, domain: Mapping[str, Any], log: bool) -> None:
+        axes.set_yscale("log" if log else "linear")
+        axes.set_ylim(domain["least"] if log else domain["low"], domain["high"])
+
+    def _unfinished(self, axes: Any) -> None:
+        """Says why axes hold no line, in the place of an empty scale from 0 to 1."""
+        axes.set_yticks([])
+        if axes.get_xscale() == "linear":  # rates were tried all the same
+            axes.set_xticks([])
+        told = self._say("no trial was trained to its end", "没有一次训练跑完全程")
+        middle = {"ha": "center", "va": "center", "transform": axes.transAxes}
+        axes.text(0.5, 0.5, told, fontsize=SMALL, color="#555555", **middle)
 
     def _done(self, figure: Any, axes: Any, caption: Text | bool) -> Any:
         """With a legend beside the axes, if they are given, and the caption below."""

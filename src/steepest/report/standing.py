@@ -68,13 +68,14 @@ def _estimate(e: Estimate | None, scale: float, decimals: int, sign: bool = Fals
     if e is None or not math.isfinite(e.value):
         return None
     low, high = (fixed(bound * scale, decimals, sign) for bound in (e.low, e.high))
+    bounded = math.isfinite(e.low) or math.isfinite(e.high)
     return {
         "value": significant(e.value * scale, 6),
         "low": significant(e.low * scale, 6),
         "high": significant(e.high * scale, 6),
         "n": e.n,
         "text": fixed(e.value * scale, decimals, sign),
-        "interval": f"[{low}, {high}]",
+        "interval": f"[{low}, {high}]" if bounded else "",
     }
 
 

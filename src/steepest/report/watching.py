@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
+from rich.measure import Measurement
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text as Styled
@@ -18,8 +21,8 @@ from steepest.report.rounding import isolated, one_line
 BLOCKS = "▁▂▃▄▅▆▇█"
 LONG = 60
 """The longest name of a study or task that is shown in full."""
-WIDE = 28
-"""Characters of a curve."""
+WIDE, NARROW = 28, 8
+"""Characters of a curve, and how few they may become."""
 
 
 def watch(
@@ -51,18 +54,21 @@ def screen(view: Mapping[str, Any], language: Language = "en") -> Group:
     bar = ProgressBar(total=max(1, study["planned"]), completed=study["trials"], width=60)
     colon = Text(": ", "：").of(language)
     head = Styled(f"{isolated(one_line(study['name'], LONG))}{colon}{done.of(language)}")
-    return Group(head, bar, *(_table(view, task, language) for task in view["tasks"]))
+    tasks = [part for task in view["tasks"] for part in _task(view, task, language)]
+    return Group(head, Padding(bar, 0), *tasks)  # a bar alone does not end its line
 
 
-def _table(view: Mapping[str, Any], task: Mapping[str, Any], language: Language) -> Table:
+def _task(view: Mapping[str, Any], task: Mapping[str, Any], language: Language) -> Iterator[RenderableType]:
+    """Title, table, and from what to what its curves reach."""
     title, metric = (one_line(task[f"{key}_zh" if language == "zh" else key], LONG) for key in ("title", "metric"))
     unit = say(", {unit}", "（{unit}）", unit=task["unit"]).of(language) if task["unit"] else ""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", title=Styled(title), title_justify="left")
+    yield Styled(isolated(title), style="bold")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column(Text("optimizer", "优化器").of(language), no_wrap=True, max_width=24, overflow="ellipsis")
-    table.add_column(Text("rate", "学习率").of(language), justify="right")
-    table.add_column(say("validation {metric}", "验证{metric}", metric=metric).of(language) + unit, no_wrap=True)
-    table.add_column(Text("now", "目前").of(language), justify="right")
-    table.add_column(Text("test", "测试").of(language), justify="right")
+    table.add_column(Text("rate", "学习率").of(language), justify="right", no_wrap=True)
+    table.add_column(Styled(say("validation {metric}", "验证{metric}", metric=metric).of(language) + unit))
+    table.add_column(Text("now", "目前").of(language), justify="right", no_wrap=True)
+    table.add_column(Text("test", "测试").of(language), justify="right", no_wrap=True)
     rows = [(s, _curve(s)) for s in task["standings"]]
     known = [value for _, curve in rows for value in curve if value is not None]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
@@ -71,11 +77,30 @@ def _table(view: Mapping[str, Any], task: Mapping[str, Any], language: Language)
         table.add_row(
             Styled(isolated(view["contenders"][s["contender"]]["label"])),
             Styled(s["rate_text"]),
-            Styled(sparkline(curve, low, high), style="cyan"),
+            Curve(curve, low, high),
             Styled("–" if last is None else f"{last:.{task['decimals']}f}"),
             Styled(s["quality"]["text"] if s["quality"] else "–"),
         )
-    return table
+    yield table
+    if known:
+        shown = (f"{value:.{task['decimals']}f}" for value in (low, high))
+        yield Styled("  ".join(f"{block} {value}" for block, value in zip("▁█", shown, strict=True)), style="dim")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A sparkline as wide as its column: on a narrow terminal it gives way, and no number is cut."""
+
+    values: Sequence[float | None]
+    low: float
+    high: float
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        yield Styled(sparkline(self.values, self.low, self.high, min(WIDE, options.max_width)), style="cyan")
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        wide = min(WIDE, len(self.values))
+        return Measurement(min(NARROW, wide), wide).with_maximum(options.max_width)
 
 
 def _curve(standing: Mapping[str, Any]) -> Sequence[float | None]:

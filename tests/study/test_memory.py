@@ -8,7 +8,7 @@ from study import toy
 from torch import nn
 
 import steepest
-from steepest import memory
+from steepest import api, memory
 from steepest.errors import BadSetting
 from steepest.study.executors import FunctionExecutor, LocalProcesses
 from steepest.study.manner import Manner, within
@@ -119,6 +119,43 @@ def test_a_real_process_that_runs_out_of_memory_is_replaced_and_the_study_goes_o
     assert [row.outcome for row in study.record.results] == [Outcome.OK] * 8
     assert "Memory ran out on" in study.record.given_up[0].en
     assert any("Memory ran out on" in claim.sentence for claim in study.verdict.claims)
+
+
+HELD: list[torch.Tensor] = []
+
+
+class Hoarder(nn.Linear):
+    """Leaves 200 MB behind in its process, as tasks with much data do."""
+
+    def __init__(self):
+        super().__init__(4, 1)
+        if not HELD:
+            HELD.append(torch.ones(50_000_000))
+
+
+class Needy(nn.Linear):
+    """Takes 200 MB for a moment."""
+
+    def __init__(self):
+        super().__init__(4, 1)
+        torch.ones(50_000_000)
+
+
+@LINUX
+def test_a_task_that_needs_what_another_has_left_behind_is_looked_at_in_a_fresh_process(tmp_path):
+    x = torch.randn(40, 4, generator=torch.Generator().manual_seed(0))
+    hoarder, needy = (
+        steepest.Task(
+            model=kind, data=(x, x[:, :1]), loss=nn.functional.mse_loss, metric="loss", batch_size=4, epochs=1,
+            name=kind.__name__,
+        )
+        for kind in (Hoarder, Needy)
+    )  # fmt: skip
+    asked = {"seeds": 2, "workers": 1, "engine": "solo", "quiet": True}
+    plan = api.plan([hoarder, needy], "sgd", memory="300M", **asked)
+    assert {time.task for time in plan.times} == {"Hoarder", "Needy"}
+    with pytest.raises(BadSetting, match="Give more with --memory"):
+        api.plan(needy, "sgd", memory="100M", **asked)
 
 
 @LINUX

@@ -139,14 +139,14 @@ def read_time(path: Path) -> StepTime:
 
 def failure(event: Event, folder: Path) -> errors.SteepestError:
     """The exception that a worker met, as the coordinator raises it: its own kind where that is one of ours."""
+    if event.kind == "full":  # also where the error of a model is told in a sentence of ours
+        return BadSetting(
+            f"Memory ran out at {event.id}, with a single model. Give more with --memory, or take a smaller batch or "
+            "model."
+        )
     kind = getattr(errors, event.error, None)
     if isinstance(kind, type) and issubclass(kind, errors.SteepestError):
         return kind(event.message)
-    if event.kind == "full":
-        return BadSetting(
-            f"Memory ran out at {event.id}, where a single model was to be trained. Give more with --memory, or take a "
-            "smaller batch or model."
-        )
     if event.kind == "lost":
         return TrialFailed(f"{event.message.rstrip('.')}. Perhaps memory ran out; see {folder / 'logs'}.")
     return TrialFailed(f"{event.id} failed with {event.error}: {event.message.rstrip('.')}. See {folder / 'logs'}.")

@@ -4,6 +4,7 @@ is timed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,6 +26,9 @@ T = TypeVar("T")
 
 PATIENCE = 0.25
 """Seconds to wait for news before a watcher's clock is moved on."""
+TRIES = 3
+"""Times that a job may run out of memory and be done again: a worker that has had other tasks has less room than the
+fresh one that takes its place."""
 
 
 def survey(spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> Plan:
@@ -130,6 +134,7 @@ class _Survey:
         """Have the jobs done whose files are not there yet, and read what came of all."""
         wanted = list(wanted)
         found: dict[str, T] = {}
+        tries: Counter[str] = Counter()
         for job in wanted:
             try:
                 found[job["id"]] = read(jobs.facts_path(self.folder, job))
@@ -139,7 +144,10 @@ class _Survey:
         self.watch.tell(phase, task)
         while len(found) < len(wanted):
             for event in self.executor.poll(PATIENCE):
-                if event.kind in ("failed", "full", "lost"):
+                if event.kind == "full" and tries[event.id] < TRIES:
+                    tries[event.id] += 1
+                    self.executor.submit(next(job for job in wanted if job["id"] == event.id))
+                elif event.kind in ("failed", "full", "lost"):
                     raise jobs.failure(event, self.folder)
                 if event.kind == "done":
                     found[event.id] = read(self.folder / "facts" / f"{event.id}.json")

@@ -22,11 +22,12 @@ from steepest.playground.paths import Paths
 ROOM = 0.6
 """How far beyond the window, in its widths, a path is followed before it counts as gone."""
 CODES = 4095
-LOSS = {"floor": -10.0, "decade": 30}
+LOSS = {"floor": -10.0, "decade": 44}
 NUMBER = {"floor": -9.0, "decade": 100}
-STEP = {"floor": -9.0, "decade": 30}
-"""Logarithmic scales of the loss, of gradients and states, and of effective steps. Gradients and states are read as
-numbers and kept to 1.2 %; the others are drawn only, and 4 % is less than a line's width there."""
+STEP = {"floor": -9.0, "decade": 44}
+"""Logarithmic scales of the loss, of gradients and states, and of effective steps. Gradients and states are worked with
+and kept to 1.2 %; the others are drawn, to 3 %, and 44 a decade have places for 1 and 3, of which the rates are made:
+plain descent's effective step is its rate, to the digit."""
 HIGHEST = 1e5
 WIDE, HIGH = 120, 90
 """Points of the grid from which a landscape is drawn."""
@@ -47,7 +48,7 @@ def pack(lands: Sequence[Landscape], trained: Sequence[Paths]) -> tuple[str, lis
     differences = np.concatenate([np.diff(code, axis=-1, prepend=0).ravel() for code in codes])
     zigzag = ((differences << 1) ^ (differences >> 31)).astype(np.uint16)
     planes = (zigzag & 255).astype(np.uint8).tobytes() + (zigzag >> 8).astype(np.uint8).tobytes()
-    return base64.b64encode(zlib.compress(planes, 7)).decode(), ends
+    return base64.b64encode(zlib.compress(planes, 9)).decode(), ends
 
 
 def room(land: Landscape) -> tuple[float, float, float, float]:
@@ -57,12 +58,22 @@ def room(land: Landscape) -> tuple[float, float, float, float]:
     return x0 - wide, x1 + wide, y0 - high, y1 + high
 
 
+def returning(land: Landscape, w: np.ndarray) -> list[int]:
+    """Which paths [K, T + 1, 2] are within the room again after they have left it: gone, but not diverging."""
+    inside = _inside(land, w)
+    left = np.logical_or.accumulate(~inside, axis=-1)
+    return np.flatnonzero((left & inside).any(-1)).tolist()
+
+
 def _alive(land: Landscape, w: np.ndarray) -> np.ndarray:  # [K]
     """The last step that is drawn of a path [K, T + 1, 2]: the first one outside the room, or the last of all."""
+    return np.minimum(np.logical_and.accumulate(_inside(land, w), axis=-1).sum(-1), w.shape[1] - 1)
+
+
+def _inside(land: Landscape, w: np.ndarray) -> np.ndarray:  # [K, T + 1]
     low, high = np.array(room(land)).reshape(2, 2).T
     with np.errstate(invalid="ignore"):
-        inside = ((w >= low) & (w <= high)).all(-1)
-    return np.minimum(np.logical_and.accumulate(inside, axis=-1).sum(-1), w.shape[1] - 1)
+        return ((w >= low) & (w <= high)).all(-1)
 
 
 def _of_method(lands: Sequence[Landscape], each: Paths, ends: np.ndarray) -> list[np.ndarray]:

@@ -15,8 +15,8 @@ from steepest.language import Language, Text
 from steepest.optim import catalogue
 from steepest.playground.landscapes import Landscape, landscapes, line_data
 from steepest.playground.methods import METHODS, RATES, Method
-from steepest.playground.pack import facts, pack, room
-from steepest.playground.paths import STEPS, train
+from steepest.playground.pack import facts, pack, returning, room
+from steepest.playground.paths import STEPS, Paths, train
 from steepest.playground.stories import STORIES
 from steepest.report import bilingual, offline, style
 
@@ -33,7 +33,8 @@ def write(path: Path, language: Language = "en") -> Path:
 def page(language: Language = "en") -> str:
     """The page, with every path in it: under 4 MB."""
     lands = landscapes()
-    paths, ends = pack(lands, train(METHODS, lands))
+    trained = train(METHODS, lands)
+    paths, ends = pack(lands, trained)
     sheet, code = _sheet(), _script()
     return _environment().get_template("playground.html").render(
         language=language,
@@ -42,20 +43,24 @@ def page(language: Language = "en") -> str:
         policy=offline.policy(sheet, code),
         stylesheet=Markup(sheet),
         script=Markup(code),
-        facts=Markup(offline.json_in_script(_facts(lands, ends))),
+        facts=Markup(offline.json_in_script(_facts(lands, trained, ends))),
         paths=paths,
     )  # fmt: skip
 
 
-def _facts(lands: tuple[Landscape, ...], ends: list[list[list[int]]]) -> dict[str, Any]:
+def _facts(lands: tuple[Landscape, ...], trained: list[Paths], ends: list[list[list[int]]]) -> dict[str, Any]:
     """All that the script knows besides the paths."""
     x, y = line_data()
+    back = [[returning(land, w) for land, w in zip(lands, each.w, strict=True)] for each in trained]
     return {
         **facts(),
         "steps": STEPS,
         "rates": RATES,
         "lands": [_land(land) for land in lands],
-        "methods": [{**_method(method), "ends": end} for method, end in zip(METHODS, ends, strict=True)],
+        "methods": [
+            {**_method(method), "ends": end, "back": lanes}
+            for method, end, lanes in zip(METHODS, ends, back, strict=True)
+        ],
         "stories": [asdict(story) for story in STORIES],  # a Text becomes {"en": …, "zh": …}, as `_pair` has it
         "points": [[round(float(a), 3), round(float(b), 3)] for a, b in zip(x, y, strict=True)],
         "dashes": [" ".join(map(str, dash)) for dash in style.DASHES],

@@ -56,6 +56,7 @@ function pathOf(run, land, start, noise) {
       effective: [0, 1].map((i) => logarithm(row(Q.effective + i), facts.step)),
       state: method.state.map((_, i) => logarithm(row(Q.state + i), facts.number)),
       end: method.ends[land][lane],
+      back: method.back[land].includes(lane), // after it has left the room
     });
   }
   return kept.get(key);

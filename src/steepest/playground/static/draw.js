@@ -94,7 +94,8 @@ function logChart(svg, series, decade, onPick) {
   const wide = svg.clientWidth || 400, high = svg.clientHeight || 220;
   svg.setAttribute("viewBox", `0 0 ${wide} ${high}`);
   const known = series.flatMap(({ values, end }) => Array.from(values.slice(0, end + 1)).filter((v) => v > 0));
-  const low = Math.log10(Math.min(1, ...known)), top = Math.log10(Math.max(...known, 10 ** low * 10));
+  const least = Math.log10(Math.min(1, ...known)), most = Math.log10(Math.max(...known, 10 ** least * 10));
+  const low = least - 0.04 * (most - least), top = most + 0.04 * (most - least); // no line lies on the frame
   const X = (t) => EDGE.left + (t / facts.steps) * (wide - EDGE.left - EDGE.right);
   const Y = (v) => EDGE.top + ((top - Math.log10(v)) / (top - low || 1)) * (high - EDGE.top - EDGE.bottom);
   const parts = [];
@@ -139,14 +140,19 @@ function fitChart(svg, runs) {
     shape("line", { class: "grid", x1: EDGE.left, x2: wide - EDGE.right, y1: Y(y), y2: Y(y) }),
     shape("text", { class: "tick", x: EDGE.left - 6, y: Y(y) + 4, "text-anchor": "end" }, String(y)),
   ]);
+  for (const x of [0, 0.5, 1]) {
+    parts.push(shape("text", { class: "tick", x: X(x), y: high - 9, "text-anchor": "middle" }, String(x)));
+  }
   parts.push(...facts.points.map(([x, y]) => shape("circle", { class: "point", cx: X(x), cy: Y(y), r: 2.2 })));
   const lines = runs.map(({ look }) => shape("line", { class: `done c${look.colour}`, "stroke-dasharray": look.dash, x1: X(0), x2: X(1) }));
-  svg.replaceChildren(...parts, ...lines);
-  const inside = (y) => Y(Math.max(-1, Math.min(6.5, y)));
+  const [x, y, width, height] = [EDGE.left, Y(6), wide - EDGE.left - EDGE.right, Y(-1) - Y(6)];
+  const frame = shape("svg", { x, y, width, height, viewBox: `${x} ${y} ${width} ${height}` }); // cuts what leaves it
+  frame.append(...lines);
+  svg.replaceChildren(...parts, frame);
   return (t) =>
     runs.forEach(({ path }, i) => {
       const at = Math.min(t, path.end), w = path.w[0][at], b = path.w[1][at];
-      lines[i].setAttribute("y1", inside(b));
-      lines[i].setAttribute("y2", inside(w + b));
+      lines[i].setAttribute("y1", Y(b));
+      lines[i].setAttribute("y2", Y(w + b));
     });
 }

@@ -12,24 +12,25 @@ let movers = [];
 
 const methodOf = (name) => facts.methods.find((method) => method.name === name);
 
-// Knobs that are not named, or not by a value that they have, stand as usual.
+// The nearest rate that was trained. Knobs that are not named, or not by a value that they have, stand as usual.
 function runOf({ method, rate, settings = {} }) {
+  const far = (other) => Math.abs(Math.log(other / rate));
   const value = ({ name, choices, usual }) => (choices.includes(settings[name]) ? settings[name] : usual);
   return {
     method,
-    rate: Math.max(0, facts.rates.indexOf(rate)),
+    rate: facts.rates.reduce((best, other, i) => (far(other) < far(facts.rates[best]) ? i : best), 0),
     settings: Object.fromEntries(methodOf(method).knobs.map((knob) => [knob.name, value(knob)])),
   };
 }
 
 // ---- numbers ----
 
-function number(value) {
+function number(value, digits = 2) {
   const size = Math.abs(value);
-  if (size === 0 || (size > 0.999e-3 && size < 1e4)) return String(Number(value.toPrecision(2))).replace("-", "−");
-  const [mantissa, exponent] = value.toExponential(1).split("e");
+  if (size === 0 || (size > 0.999e-3 && size < 1e4)) return String(Number(value.toPrecision(digits))).replace("-", "−");
+  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
   const ten = power(Number(exponent));
-  return mantissa === "1.0" ? ten : `${mantissa.replace(".0", "").replace("-", "−")}·${ten}`;
+  return Number(mantissa) === 1 ? ten : `${String(Number(mantissa)).replace("-", "−")}·${ten}`;
 }
 
 // A setting as it was chosen: 0.999 is not 1.
@@ -40,20 +41,21 @@ const position = (value) => value.toFixed(2).replace(/^-0\.00$/, "0.00").replace
 
 const bracketed = (text) => (/^−|·/.test(text) ? `(${text})` : text);
 
-// The lines of a method's formula with the numbers of step t.
+// The lines of a method's formula with the numbers of step t. Three digits, for with two the sum on the left comes out
+// visibly otherwise than the position on the right.
 function filled({ method, run, path }, t) {
   const land = facts.lands[state.land], at = land.shown, letter = land.axes[at];
   const values = {
     w: position(path.w[at][t - 1]),
     new: position(path.w[at][t]),
-    g: number(path.g[t]),
+    g: number(path.g[t], 3),
     lr: number(facts.rates[run.rate]),
     to_t: raised(t),
   };
   for (const knob of method.knobs) values[knob.name] = setting(run.settings[knob.name]);
   method.state.forEach((name, i) => {
-    values[`old_${name}`] = number(path.state[i][t - 1]);
-    values[name] = number(path.state[i][t]);
+    values[`old_${name}`] = number(path.state[i][t - 1], 3);
+    values[name] = number(path.state[i][t], 3);
   });
   const fill = (gap, name, place, line) => (line.slice(place - 2, place) === "= " ? values[name] : bracketed(values[name]));
   return method.numbers.map((line) => line.replace(/^w/, letter).replace(/\{(\w+)\}/g, fill));
@@ -80,7 +82,7 @@ function tell(name) {
     },
     name,
   );
-  location.replace(`#story=${name}`);
+  write(`#story=${name}`);
   play(!matchMedia("(prefers-reduced-motion: reduce)").matches);
   if (!state.playing) seek(facts.steps);
 }
@@ -88,7 +90,13 @@ function tell(name) {
 // The view in the address, so that it can be passed on.
 function remember() {
   const runs = state.runs.map((run) => [run.method, facts.rates[run.rate], ...Object.values(run.settings)].join()).join(";");
-  location.replace(`#land=${facts.lands[state.land].name}&start=${state.start}&noise=${Number(state.noise)}&runs=${runs}`);
+  write(`#land=${facts.lands[state.land].name}&start=${state.start}&noise=${Number(state.noise)}&runs=${runs}`);
+}
+
+let written = "";
+function write(address) {
+  location.replace(address);
+  written = location.hash;
 }
 
 function recall() {
@@ -163,6 +171,7 @@ function draw() {
     const [cx, cy] = place(land.window, x, y);
     return shape("path", { class: "minimum", d: `M${cx - 7} ${cy}H${cx + 7}M${cx} ${cy - 7}V${cy + 7}` });
   });
+  const refocus = focused();
   byId("runs").replaceChildren();
   const heads = []; // above all lines
   shown = state.runs.map((run, i) => {
@@ -184,6 +193,20 @@ function draw() {
   charts();
   byId("time").max = facts.steps;
   moment();
+  refocus();
+}
+
+// The cards are made anew: what brings the focus back to the control in the same place, or to its card's neighbour, so
+// that who works with the keyboard goes on where they were.
+function focused() {
+  const controls = (card) => [...card.querySelectorAll("input, select, button")];
+  const cards = [...byId("runs").children], i = cards.findIndex((card) => card.contains(document.activeElement));
+  if (i < 0) return () => {};
+  const at = controls(cards[i]).indexOf(document.activeElement);
+  return () => {
+    const card = byId("runs").children[Math.min(i, shown.length - 1)], control = controls(card)[at];
+    (control && !control.disabled ? control : byId("add")).focus();
+  };
 }
 
 function charts() {
@@ -203,21 +226,41 @@ function moment() {
   byId("time").value = t;
   byId("step").textContent = say(`step ${t}`, `第 ${t} 步`);
   byId("play").textContent = state.playing ? say("⏸ Pause", "⏸ 暂停") : say("▶ Play", "▶ 播放");
-  const heads = [], size = Math.max(0.8, SIZE.wide / (byId("paths").clientWidth || SIZE.wide) / 1.2); // in the drawing's units
-  for (const each of shown) {
-    const { path, line, head, name } = each, at = Math.min(t, path.end);
+  const size = Math.max(0.8, SIZE.wide / (byId("paths").clientWidth || SIZE.wide) / 1.2); // in the drawing's units
+  const heads = shown.map(({ path }) => {
+    const at = Math.min(t, path.end);
+    return held(place(land.window, path.w[0][at], path.w[1][at]));
+  });
+  const taken = heads.map(([x, y]) => [x - 12 * size, x + 12 * size, y - 12 * size, y + 12 * size]);
+  shown.forEach((each, i) => {
+    const { path, line, head, name } = each, [x, y] = heads[i];
     line.setAttribute("points", lineOf(land.window, path, t));
-    const [x, y] = held(place(land.window, path.w[0][at], path.w[1][at]));
     head.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)}) scale(${size.toFixed(2)})`);
-    const crowd = heads.filter(([u, v]) => Math.abs(u - x) < 90 * size && Math.abs(v - y) < 20 * size).length;
-    const left = x > SIZE.wide * 0.65;
+    each.wide ??= name.getComputedTextLength();
+    const { left, down } = beside(x, y, each.wide, size, taken);
     name.setAttribute("text-anchor", left ? "end" : "start");
     name.setAttribute("x", left ? -18 : 18);
-    name.setAttribute("y", 6 + 22 * crowd * (y > SIZE.high * 0.8 ? -1 : 1));
-    heads.push([x, y]);
+    name.setAttribute("y", 6 + 22 * down);
     each.card.tell(t);
-  }
+  });
   movers.forEach((move) => move(t));
+}
+
+// Where a name stands beside its head, so that it covers no head and no other name: on one side or the other, and so
+// many lines further down. `taken` holds what is covered, [x from, x to, y from, y to], and gets the name as well.
+function beside(x, y, wide, size, taken) {
+  const right = x <= SIZE.wide * 0.65, upwards = y > SIZE.high * 0.8;
+  for (const left of [!right, right]) {
+    for (let k = 0; k < MOST; k++) {
+      const from = left ? x - (18 + wide) * size : x + 18 * size, down = upwards ? -k : k, middle = y + 22 * down * size;
+      const box = [from - 4 * size, from + (wide + 4) * size, middle - 10 * size, middle + 10 * size];
+      const free = taken.every(([a, b, c, d]) => box[1] <= a || b <= box[0] || box[3] <= c || d <= box[2]);
+      if (!free || box[0] < 0 || box[1] > SIZE.wide || box[2] < 0 || box[3] > SIZE.high) continue;
+      taken.push(box);
+      return { left, down };
+    }
+  }
+  return { left: !right, down: 0 };
 }
 
 // ---- one method's card ----
@@ -252,10 +295,7 @@ function card(each, i) {
   const rate = make("output", { textContent: number(facts.rates[run.rate]) });
   slider.setAttribute("aria-label", say(`Learning rate of ${method.name}`, `${method.name} 的学习率`));
   slider.setAttribute("aria-valuetext", rate.textContent);
-  slider.onchange = () => {
-    put({ rate: Number(slider.value) });
-    byId("runs").querySelectorAll("input[type=range]")[i]?.focus();
-  };
+  slider.onchange = () => put({ rate: Number(slider.value) });
   slider.oninput = () => (rate.textContent = number(facts.rates[slider.value]));
   const settings = make("div", { className: "settings" }, make("label", {}, "η ", slider, " ", rate));
   for (const { name: key, letter, choices } of method.knobs) {
@@ -277,7 +317,8 @@ function card(each, i) {
     lines.forEach(({ numbers }, i) => (numbers.textContent = values[i] ?? ""));
     const effective = path.effective[land.shown][at];
     now.textContent = gone
-      ? say(`Left the picture at step ${path.end}: it diverges.`, `第 ${path.end} 步离开画面：发散。`)
+      ? say(`Left the picture at step ${path.end}`, `第 ${path.end} 步离开画面`) +
+        (path.back ? say(" and comes back later; drawn until it left.", "，之后又回来；只画到离开为止。") : say(": it diverges.", "：发散。"))
       : say("loss ", "损失 ") + number(path.loss[at]) +
         (effective > 0 ? say(`, effective step of ${letter} `, `，${letter} 的有效步长 `) + number(effective) : "");
   };
@@ -372,9 +413,14 @@ function begin() {
     else return;
     event.preventDefault();
   });
+  addEventListener("hashchange", () => {
+    if (location.hash !== written && /land=|story=/.test(location.hash)) recall(); // another's view, put into this window
+  });
   addEventListener("resize", () => { charts(); moment(); });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  press("themes", matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const wear = () => press("themes", document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light"));
+  dark.addEventListener("change", () => { wear(); draw(); });
+  wear();
   press("languages", document.documentElement.lang);
   recall();
   document.documentElement.dataset.ready = "";

@@ -8,15 +8,19 @@ from dataclasses import replace
 from html import unescape
 from io import StringIO
 
+import numpy as np
 import pytest
 from report.studies import default_view, three_tasks, three_tasks_study
 from rich.console import Console
+from torch import nn
 from verdict.factory import SEVEN, synthetic_study
 
 from steepest import pages
 from steepest.articles import chinese as claims_in_chinese
 from steepest.articles.hypotheses import HYPOTHESES
 from steepest.cli import main
+from steepest.engine.obstacles import IN_WORDS, obstacle
+from steepest.language import Text
 from steepest.optim import catalogue, chinese, chinese_details
 from steepest.optim.rule import describe_hyperparameters
 from steepest.optim.wrappers import WRAPPERS
@@ -28,6 +32,9 @@ from steepest.study.executors import Event
 from steepest.study.watch import Watch
 from steepest.tasks import catalogue as tasks
 from steepest.tasks import chinese as tasks_in_chinese
+from steepest.tasks import datasets, sources
+from steepest.tasks.cautions import cautions
+from steepest.tasks.task import Task
 from steepest.types import Progress, Row
 from steepest.verdict.decide import decide
 from steepest.verdict.terms import TERMS
@@ -206,3 +213,54 @@ def test_the_table_of_a_running_study_is_in_chinese():
     told = shown.file.getvalue()
     assert "训练中：45 次训练中的 5 次（11%），用时 24 秒，约剩 97 秒" in told
     assert not re.search("[a-z]{3,}", told.replace("adam", ""))
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("check line", "它能训练。"),
+        ("doctor", "个单线程的工作进程"),
+        ("data list", "手写数字，8 × 8 像素"),
+        ("data show digits", "10 个类别"),
+        ("data fetch digits", "digits：已有"),
+        ("init my_task.py", "my_task.py 已写好。"),
+    ],
+)
+def test_commands_beside_studies_answer_in_chinese(command, words, typed, tmp_path):
+    told = typed(*command.split(), "--lang", "zh", cwd=tmp_path).out
+    assert words in told
+    theirs = [found[key] for found in map(sources.show, sources.datasets()) for key in ("licence", "notice")]
+    for theirs_alone in sorted(theirs, key=len, reverse=True):
+        told = told.replace(theirs_alone, "")
+    assert not english_in(re.sub(r"pip install.*|steepest data fetch \S+", "", told))
+
+
+def test_every_word_about_a_data_set_has_its_chinese_and_none_is_left_over():
+    assert tasks_in_chinese.DATA_SETS.keys() == {
+        words for row in datasets.DATASETS for words in (row.title, row.shape, row.target)
+    }
+
+
+def test_what_keeps_a_task_from_the_fleet_and_what_is_odd_about_it_is_told_in_chinese():
+    x = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32) * 1000
+    task = Task(
+        model=lambda: Counting(4, 2), data=(x, (x[:, 0] > 0).astype(int)), loss=nn.functional.cross_entropy, epochs=1
+    )
+    assert obstacle(task) == Text(
+        "its model keeps state in the attribute 'calls', which all replicas would share",
+        "它的模型在属性“calls”中保存状态，所有副本会共用它",
+    )
+    found = [*cautions(task)]
+    assert len(found) == 2
+    assert not [caution for caution in found if english_in(caution.zh)]
+    assert not [meaning for meaning in IN_WORDS.values() if english_in(meaning.zh)]
+
+
+class Counting(nn.Linear):
+    """Gives shares where scores are wanted, and counts its calls."""
+
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return super().forward(x).softmax(1)

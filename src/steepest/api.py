@@ -25,7 +25,7 @@ from steepest.axes import OF_RULE, Axes, describe_axes, expand
 from steepest.choices import Choices, DtypeName, EngineName
 from steepest.contenders import DEFAULT, enter
 from steepest.engine.draws import kept, seed_step
-from steepest.engine.obstacles import fleet_obstacle
+from steepest.engine.obstacles import obstacle as obstacle_of
 from steepest.engine.shard import Workshop, run_job
 from steepest.engine.solo import Trial
 from steepest.engine.worker import import_all, serve
@@ -528,7 +528,7 @@ def check(task: Task | TaskRef | str | Path) -> dict[str, Any]:
             times.append(perf_counter() - start)
         (after,), (quality,) = trial.evaluate("valid")
         found = [*cautions(built)]
-    obstacle = fleet_obstacle(built)
+    obstacle = obstacle_of(built)
     return {
         "task": facts.name,
         "title": facts.title,
@@ -547,11 +547,13 @@ def check(task: Task | TaskRef | str | Path) -> dict[str, Any]:
         "valid_metric_after": quality if math.isfinite(quality) else None,
         "milliseconds_a_step": median(times) * 1000,
         "engine": "solo" if obstacle else "fleet",
-        "obstacle": obstacle,
+        "obstacle": obstacle.en,
+        "obstacle_zh": obstacle.zh,
         "alone": [
             item.name
             for item in optimizer_catalogue.CATALOGUE
             if optimizer_catalogue.fleet_obstacle(item.rule, "constant")
         ],
-        "cautions": found,
+        "cautions": [caution.en for caution in found],
+        "cautions_zh": [caution.zh for caution in found],
     }

@@ -17,7 +17,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from steepest import __version__, commands, showing
 from steepest.choices import Choices
 from steepest.errors import BadInput, BadSetting, DataUnavailable, Interrupted, SteepestError
-from steepest.language import VARIABLE, Language
+from steepest.language import VARIABLE, Language, Text
 from steepest.options import MACHINE, STUDY, Choose, Workers
 from steepest.showing import study_folder as _folder
 
@@ -327,7 +327,7 @@ def tasks(*, lang: Lang = "en", json: Json = False) -> None:
 
 
 @app.command
-def init(path: Path = Path("my_task.py")) -> None:
+def init(path: Path = Path("my_task.py"), *, lang: Lang = "en") -> None:
     """Write a commented task file that runs as it is, to put your own model and data into.
 
     Parameters
@@ -338,7 +338,8 @@ def init(path: Path = Path("my_task.py")) -> None:
     from steepest.tasks import load
 
     load.begin(path)
-    print(f"{path} is written. Try it: steepest check {path}")
+    words = Text(f"{path} is written. Try it: ", f"{path} 已写好。试试看：")
+    print(f"{words.of(lang)}steepest check {path}")
 
 
 @app.command
@@ -350,6 +351,7 @@ def check(
     text: TextColumn = None,
     kind: Kind = None,
     size: Size = None,
+    lang: Lang = "en",
     json: Json = False,
 ) -> None:
     """Say in seconds whether a task trains, and which engine it gets and why.
@@ -361,22 +363,22 @@ def check(
     """
     from steepest import api, pages
 
-    page = api.check(*(_own(data, target, text, kind, size, json) or (task,)))
-    _print_json(page) if json else print(pages.check(page))
+    page = api.check(*(_own(data, target, text, kind, size, json, lang) or (task,)))
+    _print_json(page) if json else print(pages.check(page, lang))
 
 
 @data.command(name="list")
-def data_list(*, json: Json = False) -> None:
+def data_list(*, lang: Lang = "en", json: Json = False) -> None:
     """List the data sets, with their licence and whether they are here."""
     from steepest import pages
     from steepest.tasks import sources
 
     rows = [sources.show(name) for name in sources.datasets()]
-    _print_json(rows) if json else print(pages.datasets(rows))
+    _print_json(rows) if json else print(pages.datasets(rows, lang))
 
 
 @data.command(name="fetch")
-def data_fetch(*names: str, json: Json = False) -> None:
+def data_fetch(*names: str, lang: Lang = "en", json: Json = False) -> None:
     """Fetch data sets into the cache: those named, or all. One that cannot be had does not keep the others away."""
     from steepest.tasks import sources
 
@@ -389,7 +391,7 @@ def data_fetch(*names: str, json: Json = False) -> None:
             missing.append(str(error))
             continue
         if not json:
-            print(f"{name}: here")
+            print(Text(f"{name}: here", f"{name}：已有").of(lang))
     if json:
         _print_json([sources.show(name) for name in wanted])
     if missing:
@@ -397,23 +399,23 @@ def data_fetch(*names: str, json: Json = False) -> None:
 
 
 @data.command(name="show")
-def data_show(name: str, *, json: Json = False) -> None:
+def data_show(name: str, *, lang: Lang = "en", json: Json = False) -> None:
     """Where a data set comes from, its licence, its size, and whether it is here."""
     from steepest import pages
     from steepest.tasks import sources
 
     page = sources.show(name)
-    _print_json(page) if json else print(pages.dataset(page))
+    _print_json(page) if json else print(pages.dataset(page, lang))
 
 
 @app.command
-def doctor(*, json: Json = False) -> None:
+def doctor(*, lang: Lang = "en", json: Json = False) -> None:
     """What this machine offers: versions, cores, memory, compiler, data; and what is missing for what."""
     from steepest import pages
     from steepest.doctor import examine
 
     findings = examine()
-    _print_json(findings) if json else print(pages.doctor(findings))
+    _print_json(findings) if json else print(pages.doctor(findings, lang))
 
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------

@@ -10,13 +10,17 @@ from typing import Any
 
 import torch
 
-from steepest.optim.compiler import compiler, obstacle
+from steepest.language import Text, say
+from steepest.optim.compiler import compiler, why_not
 from steepest.study.surroundings import cores, hardware, versions
 from steepest.tasks import sources
 
 
 def examine() -> dict[str, Any]:
-    """Versions, hardware, and a list of checks: {"what", "ok", "finding"}, the finding with its remedy if not ok."""
+    """Versions, hardware, and a list of checks: {"what", "ok", "finding"}, the finding with its remedy if not ok.
+
+    What a check says is there in Chinese too, as "what_zh" and "finding_zh".
+    """
     return {
         "versions": versions() | {"cuda": torch.version.cuda or "none"},
         "hardware": hardware(),
@@ -27,39 +31,50 @@ def examine() -> dict[str, Any]:
 def _workers() -> dict[str, Any]:
     count = cores()
     forks = sys.platform.startswith("linux")
-    finding = f"{count} worker{'s' if count > 1 else ''} of one thread each"
-    return _check(
-        "workers", True, finding if forks else f"{finding}; tasks passed as Python objects train in the calling process"
+    finding = say(
+        "{workers} of one thread each", "{n} 个单线程的工作进程", n=count, workers=f"{count} worker{'s' * (count > 1)}"
     )
+    here = say(
+        "{finding}; tasks passed as Python objects train in the calling process",
+        "{finding}；以 Python 对象传入的任务在调用它的进程里训练",
+        finding=finding,
+    )
+    return _check(Text("workers", "工作进程"), True, finding if forks else here)
 
 
 def _folder() -> dict[str, Any]:
     writable = os.access(Path.cwd(), os.W_OK)
-    return _check(
-        "study folders",
-        writable,
-        "runs/ here" if writable else f"{Path.cwd()} is not writable: name a folder with --out",
+    here = Text("runs/ here", "当前目录下的 runs/")
+    remedy = say(
+        "{place} is not writable: name a folder with --out",
+        "{place} 不可写：请用 --out 指定文件夹",
+        place=str(Path.cwd()),
     )
+    return _check(Text("study folders", "研究文件夹"), writable, here if writable else remedy)
 
 
 def _compiler() -> dict[str, Any]:
-    reason = obstacle()
-    finding = f"{reason}; trials are trained without compiled programs" if reason else str(compiler())
-    return _check("C++ compiler", not reason, finding)
+    reason, found = why_not(), str(compiler())
+    without = say(
+        "{reason}; trials are trained without compiled programs", "{reason}；训练时不用编译的程序", reason=reason
+    )
+    return _check(Text("C++ compiler", "C++ 编译器"), not reason, without if reason else Text(found, found))
 
 
 def _parquet() -> dict[str, Any]:
     found = find_spec("pyarrow") is not None
-    return _check("Parquet", found, "pyarrow" if found else "pyarrow is missing: pip install 'steepest[data]'")
+    remedy = Text("pyarrow is missing: pip install 'steepest[data]'", "缺少 pyarrow：pip install 'steepest[data]'")
+    return _check(Text("Parquet", "Parquet"), found, Text("pyarrow", "pyarrow") if found else remedy)
 
 
 def _data_sets() -> list[dict[str, Any]]:
     rows = []
     for name in sources.datasets():
-        here = sources.show(name)["here"]
-        rows.append(_check(f"data: {name}", True, "here" if here else f"not here yet: steepest data fetch {name}"))
+        remedy = say("not here yet: steepest data fetch {name}", "尚未获取：steepest data fetch {name}", name=name)
+        here = Text("here", "已有") if sources.show(name)["here"] else remedy
+        rows.append(_check(say("data: {name}", "数据：{name}", name=name), True, here))
     return rows
 
 
-def _check(what: str, ok: bool, finding: str) -> dict[str, Any]:
-    return {"what": what, "ok": ok, "finding": finding}
+def _check(what: Text, ok: bool, finding: Text) -> dict[str, Any]:
+    return {"what": what.en, "what_zh": what.zh, "ok": ok, "finding": finding.en, "finding_zh": finding.zh}

@@ -37,6 +37,10 @@ class Text:
     def __str__(self) -> str:
         return self.en
 
+    def __bool__(self) -> bool:
+        """Whether there are any words."""
+        return bool(self.en)
+
     def of(self, language: Language) -> str:
         return self.zh if language == "zh" else self.en
 

@@ -150,56 +150,115 @@ def tasks(rows: Sequence[Page], language: Language = "en") -> str:
     )
 
 
-def datasets(rows: Sequence[Page]) -> str:
+def datasets(rows: Sequence[Page], language: Language = "en") -> str:
     """Two lines for each: what it is, and on whose terms."""
-    cells = [(row["name"], _yes(row["here"]), _number(row["megabytes"]), row["title"]) for row in rows]
-    head, *lines = _table(("name", "here", "MB", "what it is"), cells).splitlines()
-    indent = head.index("what it is")
+    cells = [
+        (row["name"], _yes(row["here"], language), _number(row["megabytes"]), _of(language, row, "title"))
+        for row in rows
+    ]
+    titles = _say(language, ("name", "here", "MB", "what it is"), ("名称", "已有", "MB", "是什么"))
+    head, *lines = _table(titles, cells).splitlines()
+    indent = width_of(head[: head.index(titles[-1])])
     both = zip(lines, (textwrap.indent(row["licence"], " " * indent) for row in rows), strict=True)
     return "\n".join([head, *(line for pair in both for line in pair)])
 
 
-def dataset(page: Page) -> str:
-    return _table(
-        ("", ""), [(key, _number(value)) for key, value in page.items() if value not in ("", None)], head=False
-    )
-
-
-def check(page: Page) -> str:
-    """Whether a task trains, and how."""
-    before, after, quality = (page[f"valid_{key}"] for key in ("loss_before", "loss_after", "metric_after"))
-    sound = after is not None and before is not None and after < before
-    tried = (
-        f"{page['steps_tried']} steps of Adam at {_number(page['rate_tried'])}: validation loss "
-        f"{_short(before)} → {_short(after)}, {page['metric']} {_short(quality)}; "
-        f"{float(format(page['milliseconds_a_step'], '.2g')):,g} ms a step."
-    )
-    engine = (
-        f"One trial at a time (engine solo), since {page['obstacle'].rstrip('.')}."
-        if page["obstacle"]
-        else "Many trials at once (engine fleet), for every optimizer of `steepest optimizers`"
-        + (f" but {', '.join(page['alone'])}." if page["alone"] else ".")
-    )
+def dataset(page: Page, language: Language = "en") -> str:
+    facts = {key: _of(language, page, key) for key in page if not key.endswith("_zh")}
     rows = [
-        ("examples", " / ".join(map(str, page["parts"].values())) + " to train, to choose and to judge by"),
-        ("a seed draws", ", ".join(page["drawn_by_the_seed"])),
-        ("model", f"{page['parameters']:,} trainable parameters"),
-        ("a trial", f"{page['steps']:,} steps of {page['batch_size']}"),
-        ("tie", f"differences of {page['metric']} below {page['margin']:.2g}"),
-        ("tried", tried),
-        ("engine", engine),
-        *(("mind" if i == 0 else "", caution) for i, caution in enumerate(page["cautions"])),
+        (_say(language, key, _OF_DATA.get(key, key)), _number(value, language))
+        for key, value in facts.items()
+        if value not in ("", None)
+    ]
+    return _table(("", ""), rows, head=False)
+
+
+_OF_DATA = {
+    "name": "名称", "title": "标题", "examples": "样本数", "shape": "样本", "target": "目标", "licence": "许可证",
+    "notice": "说明", "package": "软件包", "instead": "备选", "member": "文件", "megabytes": "MB", "needs": "需要",
+    "here": "已有", "where": "位置",
+}  # fmt: skip
+
+
+def check(page: Page, language: Language = "en") -> str:
+    """Whether a task trains, and how."""
+    before, after = page["valid_loss_before"], page["valid_loss_after"]
+    sound = after is not None and before is not None and after < before
+    say = partial(_say, language)
+    metric = term(page["metric"]).of(language)
+    drawn = [term(each).of(language) for each in page["drawn_by_the_seed"]]
+    parts = " / ".join(map(str, page["parts"].values()))
+    rows = [
+        say(
+            ("examples", f"{parts} to train, to choose and to judge by"),
+            ("样本数", f"{parts}，分别用于训练、选择和评判"),
+        ),
+        (say("a seed draws", "种子决定"), say(", ", "、").join(drawn)),
+        say(
+            ("model", f"{page['parameters']:,} trainable parameters"),
+            ("模型", f"{page['parameters']:,} 个可训练参数"),
+        ),
+        say(
+            ("a trial", f"{page['steps']:,} steps of {page['batch_size']}"),
+            ("一次训练", f"{page['steps']:,} 步，批大小 {page['batch_size']}"),
+        ),
+        say(
+            ("tie", f"differences of {metric} below {page['margin']:.2g}"),
+            ("不相上下", f"{metric}相差不到 {page['margin']:.2g}"),
+        ),
+        (say("tried", "试过"), _tried(page, metric, language)),
+        (say("engine", "引擎"), _engine(page, language)),
+        *(
+            (say("mind", "注意") if i == 0 else "", caution)
+            for i, caution in enumerate(page["cautions_zh" if language == "zh" else "cautions"])
+        ),
     ]
     end = (
-        "It trains."
+        say("It trains.", "它能训练。")
         if sound
-        else "It runs, but the loss did not fall: look at the data, the loss, or the scale of the inputs."
+        else say(
+            "It runs, but the loss did not fall: look at the data, the loss, or the scale of the inputs.",
+            "它能运行，但损失没有下降：请检查数据、损失或输入的尺度。",
+        )
     )
-    return f"{one_line(page['title'], WIDTH)}\n\n{_table(('', ''), rows, head=False, wrap_last=True)}\n\n{end}"
+    title = one_line(term(page["title"]).of(language), WIDTH)
+    return f"{title}\n\n{_table(('', ''), rows, head=False, wrap_last=True)}\n\n{end}"
 
 
-def _short(value: float | None) -> str:
-    return "not finite" if value is None else f"{value:.4g}"
+def _tried(page: Page, metric: str, language: Language) -> str:
+    """What came of the steps that were tried."""
+    before, after, quality = (
+        _short(page[f"valid_{key}"], language) for key in ("loss_before", "loss_after", "metric_after")
+    )
+    steps, rate = page["steps_tried"], _number(page["rate_tried"])
+    time = f"{float(format(page['milliseconds_a_step'], '.2g')):,g}"
+    return _say(
+        language,
+        f"{steps} steps of Adam at {rate}: validation loss {before} → {after}, {page['metric']} {quality}; "
+        f"{time} ms a step.",
+        f"用 Adam 以学习率 {rate} 训练 {steps} 步：验证损失 {before} → {after}，{metric} {quality}；每步 {time} 毫秒。",
+    )
+
+
+def _engine(page: Page, language: Language) -> str:
+    """How trials are trained, and why."""
+    if page["obstacle"]:
+        return _say(
+            language,
+            f"One trial at a time (engine solo), since {page['obstacle'].rstrip('.')}.",
+            f"逐次训练（solo 引擎），因为{page['obstacle_zh'].rstrip('.。')}。",
+        )
+    others = f" but {', '.join(page['alone'])}" if page["alone"] else ""
+    others_zh = f"（{'、'.join(page['alone'])} 除外）" if page["alone"] else ""
+    return _say(
+        language,
+        f"Many trials at once (engine fleet), for every optimizer of `steepest optimizers`{others}.",
+        f"多次训练一起进行（fleet 引擎），适用于 `steepest optimizers` 中的所有优化器{others_zh}。",
+    )
+
+
+def _short(value: float | None, language: Language) -> str:
+    return _say(language, "not finite", "非有限") if value is None else f"{value:.4g}"
 
 
 def plan(forecast: Page, language: Language = "en") -> str:
@@ -237,7 +296,7 @@ def plan(forecast: Page, language: Language = "en") -> str:
                 _say(
                     language,
                     f"{name} is trained one trial at a time, since {why}.",
-                    f"{name} 逐次训练，因为（英文）：{why}。",
+                    f"{name} 逐次训练，因为{one_line(fact.get('fleet_obstacle_zh') or why).rstrip('.。')}。",
                 )
             )
     if forecast["resolution"] is not None:
@@ -256,15 +315,31 @@ def plan(forecast: Page, language: Language = "en") -> str:
     return _table(head, rows) + "\n\n" + _wrap(("" if language == "zh" else " ").join(words))
 
 
-def doctor(findings: Page) -> str:
+def doctor(findings: Page, language: Language = "en") -> str:
+    say = partial(_say, language)
+
+    def told(word: str) -> str:
+        return say(word, _OF_MACHINE.get(word, word))
+
+    versions, hardware = (
+        [(told(key), told(value)) for key, value in findings[part].items()] for part in ("versions", "hardware")
+    )
+    checks = [
+        ("ok" if row["ok"] else "--", _of(language, row, "what"), _of(language, row, "finding"))
+        for row in findings["checks"]
+    ]
     parts = [
-        _table(("", "versions"), list(findings["versions"].items())),
-        _table(("", "machine"), list(findings["hardware"].items())),
-        _table(
-            ("", "what", "finding"), [("ok" if c["ok"] else "--", c["what"], c["finding"]) for c in findings["checks"]]
-        ),
+        _table(("", say("versions", "版本")), versions),
+        _table(("", say("machine", "机器")), hardware),
+        _table(("", *say(("what", "finding"), ("项目", "结果"))), checks),
     ]
     return "\n\n".join(parts)
+
+
+_OF_MACHINE = {
+    "processor": "处理器", "cores": "核心数", "memory": "内存", "system": "系统",
+    "none": "无", "unknown": "未知", "not installed": "未安装",
+}  # fmt: skip
 
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------
@@ -323,9 +398,9 @@ def _indent(words: str) -> str:
     return textwrap.indent(words.rstrip(), "    ")
 
 
-def _number(value: Any) -> str:
+def _number(value: Any, language: Language = "en") -> str:
     if isinstance(value, bool):
-        return _yes(value)
+        return _yes(value, language)
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, list | tuple):
@@ -333,8 +408,8 @@ def _number(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
+def _yes(value: bool, language: Language) -> str:
+    return _say(language, "yes" if value else "no", "是" if value else "否")
 
 
 def _duration(seconds: float, language: Language) -> str:

@@ -146,6 +146,7 @@ class TaskFacts:
     loss_name: str = "loss"
     fleet_obstacle: str = ""
     """Why this task cannot be trained as a fleet, if it cannot: the reason, in words."""
+    fleet_obstacle_zh: str = ""
     compiler_obstacle: str = ""
     """Why nothing can be compiled on this machine, if it cannot."""
     notes: tuple[Text, ...] = ()

@@ -15,7 +15,7 @@ import torch
 from steepest.engine import fleet, solo
 from steepest.engine.calibrate import Candidate, first_fleet, step_time
 from steepest.engine.draws import kept
-from steepest.engine.obstacles import fleet_obstacle
+from steepest.engine.obstacles import obstacle
 from steepest.engine.probes import probe
 from steepest.engine.workshop import EMPTY, Workshop
 from steepest.errors import BadInput, BadSetting
@@ -69,7 +69,13 @@ def _describe(job: Job, workshop: Workshop) -> TaskFacts:
     ref = TaskRef(**job["task"])
     task = resolve(ref, workshop.tasks)
     check(task)
-    return replace(task.facts(ref.name), fleet_obstacle=fleet_obstacle(task), compiler_obstacle=compiler_obstacle())
+    found = obstacle(task)
+    return replace(
+        task.facts(ref.name),
+        fleet_obstacle=found.en,
+        fleet_obstacle_zh=found.zh,
+        compiler_obstacle=compiler_obstacle(),
+    )
 
 
 def _time(job: Job, workshop: Workshop) -> StepTime:

@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 from steepest.files import cache_folder
+from steepest.language import Text
 
 _ALWAYS = ("-std=c++17", "-O3", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fopenmp-simd")
 _PROCESSOR = {
@@ -32,9 +33,14 @@ SECONDS = 120
 
 def obstacle() -> str:
     """Why nothing is compiled here, in words; "" if it is."""
+    return why_not().en
+
+
+def why_not() -> Text:
+    """As `obstacle`, in both languages."""
     if os.environ.get("STEEPEST_COMPILE", "") == "0":
-        return "compilation is switched off by STEEPEST_COMPILE=0"
-    return "" if compiler() else "there is no C++ compiler; install g++"
+        return Text("compilation is switched off by STEEPEST_COMPILE=0", "STEEPEST_COMPILE=0 关闭了编译")
+    return Text("", "") if compiler() else Text("there is no C++ compiler; install g++", "没有 C++ 编译器；请安装 g++")
 
 
 class NoCompiler(OSError):

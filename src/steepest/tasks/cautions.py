@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from steepest.language import Text, say
 from steepest.tasks.metrics import is_cross_entropy
 from steepest.tasks.task import Task
 
@@ -15,13 +16,14 @@ LARGE = 30.0
 """Root mean square of inputs beyond which most models train better on scaled ones."""
 
 
-def cautions(task: Task) -> Iterator[str]:
+def cautions(task: Task) -> Iterator[Text]:
     """One sentence for each: for a task that has passed `check`."""
     raw = {p.dtype for p in task.made().parameters()} - {torch.float32}
     if raw:
-        yield (
-            f"The model is built in {str(min(raw, key=str)).removeprefix('torch.')}, but all is trained in float32 "
-            "(--dtype float64 for more)."
+        yield say(
+            "The model is built in {dtype}, but all is trained in float32 (--dtype float64 for more).",
+            "模型以 {dtype} 建成，但一律以 float32 训练（要更高精度，用 --dtype float64）。",
+            dtype=str(min(raw, key=str)).removeprefix("torch."),
         )
     splits = task.splits(0)
     inputs, _ = task.batch(splits, splits.train[:EXAMPLES])
@@ -29,19 +31,29 @@ def cautions(task: Task) -> Iterator[str]:
     with torch.no_grad():
         outputs = model(*inputs)
     if is_cross_entropy(task.loss) and getattr(task.loss, "__name__", "") != "nll_loss" and _are_shares(outputs):
-        yield (
+        yield Text(
             "The model's outputs are probabilities, but cross-entropy takes scores and makes them probabilities "
-            "itself: leave the softmax out."
+            "itself: leave the softmax out.",
+            "模型的输出是概率，而交叉熵接受的是未归一化的分数，概率由它自己计算：请去掉 softmax。",
         )
     for x in inputs:
         if x.is_floating_point() and (size := float(x.square().mean().sqrt())) > LARGE:
-            yield f"Inputs are around {size:.2g} in size: most models train better scaled, as by standardize=True."
+            yield say(
+                "Inputs are around {size:.2g} in size: most models train better scaled, as by standardize=True.",
+                "输入的大小约为 {size:.2g}：多数模型在输入经过缩放（如 standardize=True）后训练得更好。",
+                size=size,
+            )
             break
     loss = task.loss(model.train()(*inputs), task.batch(splits, splits.train[:EXAMPLES])[1])
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     gradients = torch.autograd.grad(loss, [p for _, p in named], allow_unused=True)
     if idle := [name for (name, _), g in zip(named, gradients, strict=True) if g is None]:
-        yield f"The loss does not depend on {len(idle)} of the model's parameter tensors, {idle[0]} for one."
+        yield say(
+            "The loss does not depend on {n} of the model's parameter tensors, {first} for one.",
+            "损失与模型的 {n} 个参数张量无关，例如 {first}。",
+            n=len(idle),
+            first=idle[0],
+        )
 
 
 def _are_shares(outputs: Tensor) -> bool:

@@ -88,3 +88,48 @@ SOURCES = {
     ),
 }
 """Those of data without a data set; the others are names and addresses."""
+
+DATA_SETS = {
+    # titles
+    "Handwritten digits, 8 × 8 pixels": "手写数字，8 × 8 像素",
+    "MNIST: handwritten digits, 28 × 28 pixels": "MNIST：手写数字，28 × 28 像素",
+    "Fashion-MNIST: articles of clothing, 28 × 28 pixels": "Fashion-MNIST：服装图像，28 × 28 像素",
+    "California housing, 1990 census": "加利福尼亚房价，1990 年人口普查",
+    "Adult: people of the 1994 census": "Adult：1994 年人口普查中的人",
+    "20 Newsgroups, split by date, words only": "20 Newsgroups，按日期划分，只含单词",
+    "Sentences of film reviews (English), rated by 20 people": "英文影评的句子，由 20 人评分",
+    "Reviews of books, hotels and computers (Chinese)": "书籍、酒店和电脑的中文评论",
+    "Shakespeare's 38 plays": "莎士比亚的 38 部剧本",
+    "Song ci: Chinese lyrics of the 10th to 13th century": "宋词：十至十三世纪的词",
+    "MovieLens 100k: ratings of films": "MovieLens 100k：电影评分",
+    "Electricity demand in England and Wales, every half-hour of 12 weeks of 2000": (
+        "英格兰和威尔士的用电需求，2000 年中 12 周的每半小时"
+    ),
+    # what an example is
+    "64 pixels, 0 to 16": "64 个像素，0 到 16",
+    "28 × 28 pixels, 0 to 255; 60000 for training, 10000 for test": (
+        "28 × 28 个像素，0 到 255；60000 个用于训练，10000 个用于测试"
+    ),
+    "8 features of a block group of houses": "一个街区组的 8 个特征",
+    "6 numbers and 8 categories of a person; 52 rows are there twice": "一个人的 6 个数值和 8 个类别；52 行出现两次",
+    "posts in lower-case letters; 11293 for training, 7528 for test": (
+        "小写字母的帖子；11293 篇用于训练，7528 篇用于测试"
+    ),
+    "sentences of 19 words on average": "句子，平均 19 个词",
+    "reviews of about 50 characters; half of them are there twice": "评论，约 50 个字；其中一半出现两次",
+    "plays of about 140,000 characters": "剧本，各约 140,000 个字符",
+    "lyrics of about 88 characters": "词，各约 88 个字",
+    "who (943 people) rated which film (1682)": "谁（943 人）给哪部电影（1682 部）评了分",
+    "half-hours from 5 June to 27 August 2000": "2000 年 6 月 5 日至 8 月 27 日的每半小时",
+    # what is to be told from it
+    "10 classes": "10 个类别",
+    "20 groups": "20 个新闻组",
+    "median house value, in 100,000 US dollars, capped at 5": "房价中位数，单位 100,000 美元，上限 5",
+    "whether the income is above 50,000 US dollars": "收入是否超过 50,000 美元",
+    "mean rating, −4 to 4": "平均评分，−4 到 4",
+    "negative or positive": "差评或好评",
+    "the next character": "下一个字符",
+    "rating, 1 to 5": "评分，1 到 5",
+    "megawatts": "兆瓦",
+}
+"""What the table of data sets says about them. Licences and notices are other people's words, and stay as they are."""

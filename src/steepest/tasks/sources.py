@@ -19,6 +19,7 @@ import numpy as np
 
 from steepest.errors import DataUnavailable
 from steepest.files import cache_folder, write_bytes
+from steepest.tasks import chinese
 from steepest.tasks.carriers import Carrier, Refused, downloaded, handed, installed
 from steepest.tasks.datasets import DATASETS, DataSet, dataset, digest, missing_reader
 from steepest.tasks.formats import Arrays, Files
@@ -36,9 +37,12 @@ def show(name: str) -> dict[str, Any]:
     return {
         "name": row.name,
         "title": row.title,
+        "title_zh": chinese.DATA_SETS.get(row.title, row.title),
         "examples": row.examples,
         "shape": row.shape,
+        "shape_zh": chinese.DATA_SETS.get(row.shape, row.shape),
         "target": row.target,
+        "target_zh": chinese.DATA_SETS.get(row.target, row.target),
         "licence": row.licence,
         "notice": row.notice,
         "package": first.release,
@@ -48,6 +52,7 @@ def show(name: str) -> dict[str, Any]:
         "needs": first.needs,
         "here": is_here(name),
         "where": f"the installed {first.package}" if row.is_bundled else str(_path(row)),
+        "where_zh": f"已安装的 {first.package}" if row.is_bundled else str(_path(row)),
     }
 
 

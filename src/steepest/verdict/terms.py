@@ -51,7 +51,7 @@ TERMS = {
     "Opinions in Chinese, recurrent network": "中文评论情感，循环网络",
     "Shakespeare, the next character": "莎士比亚，预测下一个字符",
     "Shakespeare, the next character, long horizon": "莎士比亚，预测下一个字符，长训练",
-    "Song lyrics, the next character": "歌词，预测下一个字符",
+    "Song lyrics, the next character": "宋词，预测下一个字",
     "The line y = 3x + 2 (synthetic: a tutorial's own example)": "直线 y = 3x + 2（合成数据：一篇教程的例子）",
     "Digits that change as they are learned": "边学边变的手写数字",
     "Clothes, a network that chooses its depth": "服装图像，自己选择深度的网络",

@@ -17,7 +17,7 @@ from steepest.cli import main
 from steepest.errors import BadSetting, UnknownName
 from steepest.report import extras
 from steepest.report.events import write_events
-from steepest.report.export import ranking_csv, trials_csv
+from steepest.report.export import latex, ranking_csv, trials_csv
 from steepest.report.frames import parquet, to_pandas
 from steepest.report.notebook import notebook
 from steepest.report.plot import CHINESE_FONTS, Plots
@@ -287,6 +287,10 @@ def test_where_every_trial_failed_a_figure_says_so_and_shows_the_rates(kind, tmp
         (crosses,) = axes.collections
         assert all(low < rate < high for rate in crosses.get_offsets()[:, 0])
         assert len(crosses.get_offsets()) == 13
+
+
+def test_a_table_of_failures_names_nobody_as_the_best():
+    assert "differences to none" in latex(only(0, **LOST))
 
 
 def test_a_rate_at_which_all_failed_is_within_the_axis():

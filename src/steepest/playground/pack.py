@@ -73,7 +73,7 @@ def _alive(land: Landscape, w: np.ndarray) -> np.ndarray:  # [K]
 def _inside(land: Landscape, w: np.ndarray) -> np.ndarray:  # [K, T + 1]
     low, high = np.array(room(land)).reshape(2, 2).T
     with np.errstate(invalid="ignore"):
-        return ((w >= low) & (w <= high)).all(-1)
+        return np.all((w >= low) & (w <= high), axis=-1)
 
 
 def _of_method(lands: Sequence[Landscape], each: Paths, ends: np.ndarray) -> list[np.ndarray]:

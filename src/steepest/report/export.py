@@ -127,7 +127,9 @@ def _confidence(view: Mapping[str, Any]) -> str:
 
 
 def _best(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
-    return "" if task["best"] is None else view["contenders"][task["best"]]["name"]
+    """Its name; none where nobody got through a training."""
+    known = [s["contender"] for s in task["standings"] if s["quality"]]
+    return view["contenders"][task["best"]]["name"] if task["best"] in known else ""
 
 
 _LATEX = {

@@ -240,7 +240,7 @@ def compare_by(
     language: Language | None = None,
 ) -> Study:
     """`compare`, with its choices as one value."""
-    crew, spec = _prepare(tasks, choices, command)
+    crew, spec = _prepare(tasks, choices, command, language)
     folder = _new_folder(spec) if out is None else Path(out)
     executor = crew.executor(folder, spec.workers, spec.memory_bytes)
     with _told(listener, quiet, language) as told:
@@ -276,7 +276,7 @@ def plan_by(
     language: Language | None = None,
 ) -> Plan:
     """`plan`, with its choices as one value."""
-    crew, spec = _prepare(tasks, choices, command)
+    crew, spec = _prepare(tasks, choices, command, language)
     with tempfile.TemporaryDirectory(prefix="steepest-plan-") as scratch:
         folder = Path(scratch)
         executor = crew.executor(folder, spec.workers, spec.memory_bytes)
@@ -361,8 +361,8 @@ class _Crew:
         return FunctionExecutor(partial(run_job, folder=folder, workshop=workshop))
 
 
-def _prepare(tasks: Any, choices: Choices, command: str) -> tuple[_Crew, StudySpec]:
-    refs, tasks_in_memory = _tasks(tasks)
+def _prepare(tasks: Any, choices: Choices, command: str, language: Language | None) -> tuple[_Crew, StudySpec]:
+    refs, tasks_in_memory = _tasks(tasks, language)
     optimizers = DEFAULT if choices.optimizers is None else choices.optimizers
     contenders, optimizers_in_memory = enter(optimizers, choices.schedule, choices.rates, choices.batch_sizes)
     contenders = expand(contenders, choices.axes, optimizers_in_memory)
@@ -389,7 +389,7 @@ def _prepare(tasks: Any, choices: Choices, command: str) -> tuple[_Crew, StudySp
     return _Crew(tasks_in_memory, optimizers_in_memory), spec.check()
 
 
-def _tasks(asked: Any) -> tuple[list[TaskRef], dict[str, Task]]:
+def _tasks(asked: Any, language: Language | None = None) -> tuple[list[TaskRef], dict[str, Task]]:
     """References to the tasks asked for, and those that live in memory only."""
     refs: list[TaskRef] = []
     memory: dict[str, Task] = {}
@@ -403,7 +403,7 @@ def _tasks(asked: Any) -> tuple[list[TaskRef], dict[str, Task]]:
             refs.append(load.reference(Path(item)))
         elif isinstance(item, str):
             entry = task_catalogue.entry(item)
-            entry.fetch()  # here, where the licence is seen, and not in a worker
+            entry.fetch(language or preferred())  # here, where the licence is seen, and not in a worker
             refs.append(TaskRef(name=entry.name, source="catalogue", locator=item))
         else:
             raise BadTask(f"{item!r} is not a task: pass a steepest.Task, a built-in task's name, or a .py file.")

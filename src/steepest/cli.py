@@ -386,7 +386,7 @@ def data_fetch(*names: str, lang: Lang = "en", json: Json = False) -> None:
     missing = []
     for name in wanted:
         try:
-            sources.fetch(name)
+            sources.fetch(name, lang)
         except DataUnavailable as error:
             missing.append(str(error))
             continue

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from steepest.language import Language
 from steepest.tasks import sources
 from steepest.tasks.datasets import dataset
 from steepest.tasks.task import Task
@@ -57,10 +58,10 @@ class Entry:
             **what,
         )
 
-    def fetch(self) -> None:
+    def fetch(self, language: Language = "en") -> None:
         """See to it that the data are here. Raises DataUnavailable."""
         if self.data and not sources.is_here(self.data):
-            sources.fetch(self.data)
+            sources.fetch(self.data, language)
 
     @property
     def source(self) -> str:

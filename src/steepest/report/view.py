@@ -135,7 +135,7 @@ def _task(
         "luck_zh": [one_line(term(item).zh) for item in task.luck],
         **_both("source", term(task.source)),
         "notes": [_both("sentence", note) for note in task.notes],
-        "alone": one_line(task.fleet_obstacle),
+        **_both("alone", Text(task.fleet_obstacle, task.fleet_obstacle_zh or task.fleet_obstacle)),
         "target": significant(None if task.target is None else task.target * scale),
         "best": _index(study.contenders, verdict.best),
         "advised": _index(study.contenders, verdict.advised or verdict.best),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from steepest.language import Text, say
+from steepest.language import Text, counted, say
 from steepest.types import StudyRecord
 from steepest.verdict import numbers
 from steepest.verdict.details import details
@@ -80,9 +80,9 @@ def about_study(
     found.append(
         Claim(
             say(
-                "Finding this out took {done:,} training runs and {time}.",
-                "得出这些结论用了 {done:,} 次训练，共 {time}。",
-                done=done,
+                "Finding this out took {done} and {time}.",
+                "得出这些结论用了 {done}，共 {time}。",
+                done=counted(done, "training run", "次训练"),
                 time=numbers.duration(study.seconds),
             ),
             {"trials": done, "seconds": study.seconds},

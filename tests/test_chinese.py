@@ -219,7 +219,7 @@ def test_the_table_of_a_running_study_is_in_chinese():
     ("command", "words"),
     [
         ("check line", "它能训练。"),
-        ("doctor", "个单线程的工作进程"),
+        ("doctor", "个工作进程，各用一个线程"),
         ("data list", "手写数字，8 × 8 像素"),
         ("data show digits", "10 个类别"),
         ("data fetch digits", "digits：已有"),

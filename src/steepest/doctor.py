@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from steepest.language import Text, say
+from steepest.language import Text, counted, say
 from steepest.optim.compiler import compiler, why_not
 from steepest.study.surroundings import cores, hardware, versions
 from steepest.tasks import sources
@@ -32,7 +32,9 @@ def _workers() -> dict[str, Any]:
     count = cores()
     forks = sys.platform.startswith("linux")
     finding = say(
-        "{workers} of one thread each", "{n} 个单线程的工作进程", n=count, workers=f"{count} worker{'s' * (count > 1)}"
+        "{workers} of one thread each",
+        "{workers}，各用一个线程",
+        workers=counted(count, "worker", "个工作进程"),
     )
     here = say(
         "{finding}; tasks passed as Python objects train in the calling process",

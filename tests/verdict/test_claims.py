@@ -138,7 +138,7 @@ def test_a_contender_that_cannot_be_judged_is_in_the_headline_where_it_is_the_on
 
 def test_a_touchy_rate_is_called_touchy():
     values = {0.001: [0.2] * 5, 0.01: GOOD, 0.1: [0.3] * 5}
-    assert "Its rate is touchy: it must lie between" in decide(study_of({"adam": values})).headline
+    assert "adam is touchy about its rate: it must lie between" in decide(study_of({"adam": values})).headline
     cliffs = {0.001: [None] * 5, 0.01: GOOD, 0.1: [None] * 5}
     assert "none of the other rates tried stays" in decide(study_of({"adam": cliffs})).headline
 

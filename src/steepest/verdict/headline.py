@@ -219,33 +219,37 @@ def rate(scene: Scene) -> Iterator[Claim]:
     level = say("within 5 % of its best validation {metric}", "与最佳验证{metric}相差不到 5%", metric=scene.metric)
     if best.decades_5pct >= FORGIVING:
         says = say(
-            "Its rate is forgiving: anything from {low} to {high} stays {level}.",
-            "它对学习率很宽容：从 {low} 到 {high} 都{level}。",
+            "{who} is forgiving about its rate: anything from {low} to {high} stays {level}.",
+            "{who} 对学习率很宽容：从 {low} 到 {high} 都{level}。",
             low=low,
             high=high,
             level=level,
+            who=best.contender,
         )
     elif best.decades_5pct >= TOUCHY:
         says = say(
-            "Its rate needs some care: only from {low} to {high} does it stay {level}.",
-            "它的学习率需要留意：只有从 {low} 到 {high} 才{level}。",
+            "{who} needs some care with its rate: only from {low} to {high} does it stay {level}.",
+            "{who} 的学习率需要留意：只有从 {low} 到 {high} 才{level}。",
             low=low,
             high=high,
             level=level,
+            who=best.contender,
         )
     elif low == high:
         says = say(
-            "Its rate is touchy: none of the other rates tried stays {level}.",
-            "它对学习率很敏感：试过的其他学习率没有一个{level}。",
+            "{who} is touchy about its rate: none of the other rates tried stays {level}.",
+            "{who} 对学习率很敏感：试过的其他学习率没有一个{level}。",
             level=level,
+            who=best.contender,
         )
     else:
         says = say(
-            "Its rate is touchy: it must lie between {low} and {high} to stay {level}.",
-            "它对学习率很敏感：必须在 {low} 到 {high} 之间，才{level}。",
+            "{who} is touchy about its rate: it must lie between {low} and {high} to stay {level}.",
+            "{who} 对学习率很敏感：必须在 {low} 到 {high} 之间，才{level}。",
             low=low,
             high=high,
             level=level,
+            who=best.contender,
         )
     figures = {"rate": best.rate, "low": best.safe_rates[0], "high": best.safe_rates[1], "decades": best.decades_5pct}
     yield Claim(says, figures, scene.keys(best), "rate")

@@ -33,6 +33,7 @@ function follow() {
     else if (state.state === "silent") parts.push(both("no sign of life: it was stopped, or goes on with steepest resume", "没有动静：可能已停止，可用 steepest resume 继续"));
     else if (state.stage === "preparing") parts.push(both("looking at the tasks and timing the steps", "正在查看任务并计时"));
     else if (state.left !== null) parts.push(both(`about ${duration(state.left)} left`, `大约还需 ${duration(state.left)}`));
+    if (view.tasks.length) parts.push(both("what follows is the state so far", "以下是目前的情况"));
     const meter = element("progress", { max: Math.max(1, state.planned), value: state.trials, "aria-label": both("Trials done", "已完成的训练") });
     const rows = state.rows.map((row) => {
       const small = element("progress", { class: `c${view.contenders[row.contender]?.colour ?? 0}`, max: 1, value: row.share, "aria-label": view.contenders[row.contender]?.label ?? "" });

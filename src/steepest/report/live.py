@@ -86,9 +86,7 @@ class PlainLines:
         if progress.message:
             self._say(message(progress, self.language))
         if progress.phase in BEFORE_TRAINING:
-            line = summary(progress, self.language)
-            if line not in self.said:
-                self.said.add(line)
+            if line := unsaid(progress, self.said, self.language):
                 self._say(line)
             return
         if progress.phase == self.phase and now - self.last < EVERY:
@@ -122,9 +120,7 @@ class LiveTable:
         if progress.message:
             self.console.print(Styled(message(progress, self.language)))
         if progress.phase in BEFORE_TRAINING:
-            line = summary(progress, self.language)
-            if line not in self.said:
-                self.said.add(line)
+            if line := unsaid(progress, self.said, self.language):
                 self.console.print(Styled(line))
             return
         if not self.open:
@@ -142,6 +138,15 @@ class LiveTable:
             self.open = False
             self.live.stop()
             atexit.unregister(self.close)
+
+
+def unsaid(progress: Progress, said: set[str], language: Language = "en") -> str:
+    """The summary, which then counts as said; empty if it has been said already."""
+    line = summary(progress, language)
+    if line in said:
+        return ""
+    said.add(line)
+    return line
 
 
 def message(progress: Progress, language: Language = "en") -> str:

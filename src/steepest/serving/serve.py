@@ -80,8 +80,10 @@ class Server(uvicorn.Server):
     async def _prepare(self) -> None:
         await asyncio.to_thread(html.make_ready)
         library = self.library
-        for study in library.likeliest[:AHEAD] if library else ():
-            if library and (feed := library.feed(study)):
+        if library is None:
+            return
+        for study in library.likeliest[:AHEAD]:
+            if feed := library.feed(study):
                 await feed.prepare()
 
 

@@ -48,12 +48,13 @@ function blocks() {
 
 /** Turns the page to another language: at once what is in sight, the rest in turns where a page is large. */
 function changeLanguage(language) {
-  if (root.dataset.split !== "yes") for (const block of blocks()) block.lang = root.lang; // now the page's own language rules none of them
+  const all = blocks();
+  if (root.dataset.split !== "yes") for (const block of all) block.lang = root.lang; // now the page's own language rules none of them
   root.dataset.split = "yes";
   root.lang = language;
   const isSeen = ({ top, bottom }) => top < innerHeight && bottom > 0;
   const [seen, rest] = [[], []];
-  for (const block of blocks()) (isSeen(block.getBoundingClientRect()) ? seen : rest).push(block);
+  for (const block of all) (isSeen(block.getBoundingClientRect()) ? seen : rest).push(block);
   for (const block of seen) speak(block, language);
   promptly(changeLanguage, function* () {
     for (const block of rest) {

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from steepest.tasks import catalogue
+from steepest.builtin import task_table
 from steepest.tasks.task import Task
 
 FORMS: dict[str, dict[str, Any]] = {
@@ -100,7 +100,7 @@ def fastest_form(trial: TrialByHand, steps: int = 200) -> str:
 
 @lru_cache
 def _task(name: str) -> Task:
-    return catalogue.entry(name).build()
+    return task_table.entry(name).build()
 
 
 @lru_cache

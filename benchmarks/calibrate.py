@@ -25,20 +25,20 @@ from typing import Any
 from benchmarks import calibration_page
 from benchmarks.calibration import calibration
 from benchmarks.simulation import FAILING, LUCK, coverage, looked_at
-from steepest.contenders import enter
+from steepest.builtin import task_table
+from steepest.design.contenders import enter
+from steepest.engine.object_registry import Workshop
 from steepest.engine.shard import run_job
-from steepest.engine.workshop import Workshop
 from steepest.errors import DataUnavailable, StudyFolderError
-from steepest.files import write_bytes
+from steepest.records.files import write_bytes
+from steepest.records.types import Protocol, StudyRecord, TaskRef
+from steepest.study.environment import cores, hardware, versions
 from steepest.study.executors import FunctionExecutor, Job
 from steepest.study.protocol import SEARCHES
 from steepest.study.run import run
 from steepest.study.spec import StudySpec, TaskSpec
 from steepest.study.store import read
-from steepest.study.surroundings import cores, hardware, versions
-from steepest.tasks import catalogue
 from steepest.tasks.task import Task
-from steepest.types import Protocol, StudyRecord, TaskRef
 
 RESULTS = Path(__file__).parent / "results" / "calibration.json"
 FOLDER = Path("runs") / "calibration"
@@ -104,7 +104,7 @@ def study(wanted: tuple[str, int, int], folder: Path, search: str, ends: float) 
 @lru_cache
 def prepared(name: str) -> Task:
     """The built-in task with a shorter horizon."""
-    return replace(catalogue.entry(name).build(), epochs=EPOCHS[name])
+    return replace(task_table.entry(name).build(), epochs=EPOCHS[name])
 
 
 TIMES: dict[str, bytes] = {}
@@ -180,7 +180,7 @@ def main() -> None:
     tasks = []
     for name in EPOCHS:
         try:
-            catalogue.entry(name).build()
+            task_table.entry(name).build()
             tasks.append(name)
         except DataUnavailable as error:
             print(f"{name} is left out: {error}", file=sys.stderr)

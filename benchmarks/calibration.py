@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from steepest.selection import is_sound, pooled_best
-from steepest.types import Contender, Result, StudyRecord
+from steepest.records.ranking import is_sound, pooled_best
+from steepest.records.types import Contender, Result, StudyRecord
 from steepest.verdict.decide import decide
-from steepest.verdict.pairs import ENOUGH, compare_all
-from steepest.verdict.stats import welch
-from steepest.verdict.table import entrant
+from steepest.verdict.judge.pairs import ENOUGH, compare_all
+from steepest.verdict.judge.replicates import entrant
+from steepest.verdict.stats.inference import welch
 
 CLONE = "{} again"
 ALPHA = 0.05

@@ -9,10 +9,10 @@ import io
 
 import numpy as np
 
-from steepest.tasks import sources
-from steepest.tasks.carriers import Carrier
-from steepest.tasks.datasets import DataSet
-from steepest.tasks.formats import Arrays, Files
+from steepest.datasets import sources
+from steepest.datasets.formats import Arrays, Files
+from steepest.datasets.packages import Carrier
+from steepest.datasets.published import DataSet
 
 CHARACTERS = 96
 """The 95 printable characters of ASCII, and the end of a line."""

@@ -1,7 +1,7 @@
 """How fast do optimizers recover when the data change under them? `drift-digits`, each at its own best rate.
 
 Trains six optimizers at five rates and five seeds in fleets, picks each one's rate by validation at the horizon, and
-writes how many steps its loss took to be back after each of the three drifts (`steepest.tasks.drift.recovery`) to
+writes how many steps its loss took to be back after each of the three drifts (`steepest.builtin.drift.recovery`) to
 `benchmarks/results/drift.json` and into the table of `docs/tasks.md`. Some minutes on one core.
 
     $ python -m benchmarks.drift
@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from steepest.builtin import task_table
+from steepest.builtin.drift import SEGMENT, recovery
 from steepest.engine import fleet
-from steepest.files import write_bytes
 from steepest.optim.catalogue import contender
-from steepest.tasks import catalogue
-from steepest.tasks.drift import SEGMENT, recovery
-from steepest.types import Lane, Shard, TaskRef
+from steepest.records.files import write_bytes
+from steepest.records.types import Lane, Shard, TaskRef
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "drift.json"
@@ -33,7 +33,7 @@ SEEDS, WINDOW = 5, 10
 
 def measured(name: str) -> dict[str, Any]:
     """One row: the rate that was best on validation, the test metric, and the median steps until the loss was back."""
-    task, entered = catalogue.entry("drift-digits").build(), contender(name)
+    task, entered = task_table.entry("drift-digits").build(), contender(name)
     rates = [entered.centre * 10 ** (half / 2) for half in range(-2, 3)]
     shard = Shard(
         id=name,

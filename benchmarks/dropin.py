@@ -26,8 +26,8 @@ from torch import Tensor
 
 from steepest.adapters.torch import build
 from steepest.optim.catalogue import entry, settings_of
-from steepest.optim.stock import stock
-from steepest.study.surroundings import hardware, versions
+from steepest.optim.equivalents.torch_forms import stock
+from steepest.study.environment import hardware, versions
 
 RESULTS = Path(__file__).parent / "results" / "dropin.json"
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, sync_playwright  # pyright: ignore[reportMissingImports]  an extra
 
-from steepest.files import file_digest, read_trace, write_json, write_trace
+from steepest.records.files import file_digest, read_trace, write_json, write_trace
 from steepest.serving.serve import AHEAD
 from steepest.study import store
 from steepest.study.database import DATABASE, put_rows, transaction, writer

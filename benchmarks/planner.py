@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.studies import run
+from steepest.study.environment import hardware, versions
 from steepest.study.spec import read_spec
-from steepest.study.surroundings import hardware, versions
 
 RESULTS = Path(__file__).parent / "results" / "planner.json"
 THREE = "--optimizers=sgd,momentum,adam"

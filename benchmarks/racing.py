@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 import steepest
-from steepest.files import write_bytes
-from steepest.selection import KEPT, LEAST, RUNGS, Score, is_sound, pick, pooled_best, rungs, survivors
+from steepest.records.files import write_bytes
+from steepest.records.ranking import KEPT, LEAST, RUNGS, Score, is_sound, pick, pooled_best, rungs, survivors
+from steepest.records.types import Outcome, Result, StudyRecord, Trace
 from steepest.study import store
-from steepest.study.surroundings import hardware, versions
-from steepest.types import Outcome, Result, StudyRecord, Trace
-from steepest.verdict.stats import welch
+from steepest.study.environment import hardware, versions
+from steepest.verdict.stats.inference import welch
 
 RESULTS = Path(__file__).parent / "results" / "racing.json"
 FOLDER = Path("runs") / "racing"

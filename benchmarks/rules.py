@@ -19,7 +19,7 @@ import torch
 from steepest.adapters.torch import RuleOptimizer, build
 from steepest.optim.catalogue import CATALOGUE
 from steepest.optim.entry import Entry
-from steepest.study.surroundings import hardware, versions
+from steepest.study.environment import hardware, versions
 
 SHAPES = ((256, 784), (256,), (10, 256), (10,))
 WARM_UP, SECONDS, MOST = 6, 0.5, 200

@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from steepest.verdict.across import hierarchical, intervals, mean_of
-from steepest.verdict.pairs import ENOUGH, compare_all
-from steepest.verdict.sequential import FIXED, Look
-from steepest.verdict.stats import bootstrap_t, holm, mean_interval, welch
+from steepest.verdict.judge.pairs import ENOUGH, compare_all
+from steepest.verdict.stats.cross_task import hierarchical, intervals, mean_of
+from steepest.verdict.stats.inference import bootstrap_t, holm, mean_interval, welch
+from steepest.verdict.stats.sequential import FIXED, Look
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 

@@ -22,7 +22,7 @@ from typing import Any
 from benchmarks.candidates import ALL, PEERS, Candidate, elsewhere
 from benchmarks.crew import Broken, Crew
 from benchmarks.workloads import WORKLOADS, Workload
-from steepest.study.surroundings import cores, hardware, versions
+from steepest.study.environment import cores, hardware, versions
 
 TRIAL_SECONDS = 0.3
 """For which a candidate is timed to find the fastest."""

@@ -25,10 +25,10 @@ import joblib
 import torch
 
 from benchmarks.by_hand import TrialByHand, fastest_form, seconds, seconds_on_one_thread
+from steepest.records.types import StudyRecord
+from steepest.study.environment import cores, hardware, versions
 from steepest.study.planner import evaluation_steps
 from steepest.study.store import read
-from steepest.study.surroundings import cores, hardware, versions
-from steepest.types import StudyRecord
 
 RESULTS = Path(__file__).parent / "results" / "studies.json"
 SAMPLE_EVERY = 0.5

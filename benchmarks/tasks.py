@@ -20,14 +20,14 @@ from typing import Any
 
 import torch
 
+from steepest.builtin import task_table
+from steepest.builtin.task_entry import Entry
 from steepest.engine import solo
-from steepest.engine.curves import joined
+from steepest.engine.recording import joined
 from steepest.errors import DataUnavailable
-from steepest.files import write_bytes
 from steepest.optim.catalogue import contender
-from steepest.tasks import catalogue
-from steepest.tasks.entry import Entry
-from steepest.types import Lane, Shard, TaskRef
+from steepest.records.files import write_bytes
+from steepest.records.types import Lane, Shard, TaskRef
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "tasks.json"
@@ -93,7 +93,7 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
         "| name | train / validation / test | parameters | batch | horizon | metric | level | reached | with |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for entry in catalogue.CATALOGUE:
+    for entry in task_table.CATALOGUE:
         if (row := rows.get(entry.name)) is None:
             continue
         parts = " / ".join(map(str, row["parts"]))
@@ -116,9 +116,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="3, or 10 where a test part is small, if left out")
     asked = parser.parse_args()
     rows = {row["task"]: row for row in json.loads(RESULTS.read_text())} if RESULTS.exists() else {}
-    for name in asked.names or catalogue.names():
+    for name in asked.names or task_table.names():
         try:
-            rows[name] = measured(catalogue.entry(name), asked.seeds)
+            rows[name] = measured(task_table.entry(name), asked.seeds)
         except DataUnavailable as error:
             print(error, file=sys.stderr)
             continue
@@ -128,7 +128,7 @@ def main() -> None:
             f"{row['processor_seconds_a_trial']} s a trial",
             flush=True,
         )
-        kept = [rows[known] for known in catalogue.names() if known in rows]
+        kept = [rows[known] for known in task_table.names() if known in rows]
         write_bytes(RESULTS, (json.dumps(kept, indent=1, ensure_ascii=False) + "\n").encode())
         before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
         after = rest.partition(END)[2]

@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks import data
+from steepest.builtin import task_table
+from steepest.builtin.models import mlp
+from steepest.datasets import sources
 from steepest.engine.data import Order
-from steepest.tasks import catalogue, sources
-from steepest.tasks.models import mlp
+from steepest.records.types import Lane
 from steepest.tasks.task import Task
-from steepest.types import Lane
 
 RATES = tuple(10 ** (-3 + half / 2) for half in range(-4, 5))
 """Nine half-decade rates around Adam's usual one; as many lanes share a seed."""
@@ -132,7 +133,7 @@ WORKLOADS = {
     for workload in (
         Workload("mlp-32", "MLP 64-32-32-10, digits", partial(_digits, SMALL), widths=SMALL),
         Workload("mlp-128", "MLP 64-128-128-10, digits", partial(_digits, LARGE), widths=LARGE),
-        Workload("housing", "MLP 8-32-32-1, California housing", catalogue.entry("housing").build),
+        Workload("housing", "MLP 8-32-32-1, California housing", task_table.entry("housing").build),
         Workload("cnn", "CNN 16-32, MNIST 28 × 28", _images),
         Workload("lstm", "LSTM 64, 64 words of Shakespeare", _plays),
         Workload("transformer", "Transformer 2 × 64, 64 characters of Shakespeare", _characters, batch_size=16),

@@ -12,15 +12,15 @@ from typing import Any
 
 import torch
 
-from steepest.adapters.forms import Framework
 from steepest.adapters.frameworks import OTHERS
 from steepest.adapters.torch import build, code
-from steepest.optim.apply import state_shapes
 from steepest.optim.catalogue import CATALOGUE, contender, describe, settings_of
+from steepest.optim.drivers import state_shapes
 from steepest.optim.entry import Entry
+from steepest.optim.equivalents.form import Framework
+from steepest.optim.equivalents.torch_forms import stock
 from steepest.optim.plateau import Plateau
 from steepest.optim.schedules import LISTENING, SCHEDULES, WARMUP_SHARE, numbers_of
-from steepest.optim.stock import stock
 from steepest.optim.wrappers import WRAPPERS
 
 FOLDER = Path(__file__).parent

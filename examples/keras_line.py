@@ -15,7 +15,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")  # before Keras is imported: ste
 import keras
 
 from steepest import Task
-from steepest.tasks import catalogue
+from steepest.builtin import task_table
 
 EPOCHS = 100
 SHOWN = (1, 2, 5, 10, 20, 50, 100)  # epochs
@@ -26,7 +26,7 @@ def make_model() -> keras.Model:
     return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
 
 
-line = catalogue.entry("line").build()  # its 100 points to train on, and 1000 fresh ones each to choose and to judge
+line = task_table.entry("line").build()  # its 100 points to train on, and 1000 fresh ones each to choose and to judge
 task = Task(
     model=make_model,
     train=line.train,

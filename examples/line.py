@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from steepest.builtin import task_table
 from steepest.engine.solo import Trial, run
 from steepest.optim.catalogue import contender
-from steepest.tasks import catalogue
-from steepest.types import Lane, Shard, TaskRef
+from steepest.records.types import Lane, Shard, TaskRef
 
 RATES = {"sgd": 0.01, "adam": 0.001}  # Keras' defaults, and so the tutorial's
 SHOWN = (1, 2, 5, 10, 20, 50, 100)  # epochs
 
-task = catalogue.entry("line").build()
+task = task_table.entry("line").build()
 
 
 @dataclass(frozen=True)

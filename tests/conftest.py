@@ -53,7 +53,7 @@ class Said(NamedTuple):
 def typed(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     """typed("show", "adam", cwd=folder, code=0): a command and its exit code, in this process: a process of its own
     would spend most of its time on imports, and is for tests of just that."""
-    from steepest.cli import main
+    from steepest.cli.main import main
 
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("CI", "1")

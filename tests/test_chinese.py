@@ -15,29 +15,28 @@ from rich.console import Console
 from torch import nn
 from verdict.factory import SEVEN, synthetic_study
 
-from steepest import pages
-from steepest.articles import chinese as claims_in_chinese
+from steepest.articles import chinese_claims as claims_in_chinese
 from steepest.articles.hypotheses import HYPOTHESES
-from steepest.cli import main
-from steepest.engine.obstacles import IN_WORDS, obstacle
+from steepest.builtin import task_table as tasks
+from steepest.cli import listings, main
+from steepest.datasets import chinese_tasks as tasks_in_chinese
+from steepest.datasets import published, sources
+from steepest.engine.fleet_support import IN_WORDS, obstacle
 from steepest.language import Text
-from steepest.optim import catalogue, chinese, chinese_details
+from steepest.optim import catalogue, chinese_details, chinese_summaries
 from steepest.optim.rule import describe_hyperparameters
 from steepest.optim.wrappers import WRAPPERS
-from steepest.report import captions, live
+from steepest.records.types import Progress, Row
+from steepest.report import captions, terminal
 from steepest.report.export import latex
 from steepest.report.notebook import notebook
 from steepest.report.view import view
 from steepest.study.executors import Event
-from steepest.study.watch import Watch
-from steepest.tasks import catalogue as tasks
-from steepest.tasks import chinese as tasks_in_chinese
-from steepest.tasks import datasets, sources
-from steepest.tasks.cautions import cautions
+from steepest.study.progress import Watch
 from steepest.tasks.task import Task
-from steepest.types import Progress, Row
+from steepest.tasks.warnings import cautions
 from steepest.verdict.decide import decide
-from steepest.verdict.terms import TERMS
+from steepest.verdict.words.terms import TERMS
 
 IDEOGRAPH = "[\u4e00-\u9fff]"
 SENTENCE = re.compile(r"\b(?!steepest )[A-Za-z][a-z]+(?: [a-z]{2,}){2,}\b")
@@ -49,7 +48,7 @@ def english_in(text):
 
 
 def page_of(entry):
-    return pages.optimizer(catalogue.describe(entry) | {"code": ""}, "zh")
+    return listings.optimizer(catalogue.describe(entry) | {"code": ""}, "zh")
 
 
 # ---- the catalogues ----
@@ -68,11 +67,11 @@ def test_every_sentence_about_an_optimizer_has_its_chinese_and_none_is_left_over
         "WRAPPERS": {words for each in WRAPPERS.values() for words in (each.title, each.sentence)},
     }
     for table, sentences in said.items():
-        known = getattr(chinese, table, None) or getattr(chinese_details, table)
+        known = getattr(chinese_summaries, table, None) or getattr(chinese_details, table)
         assert known.keys() == sentences
         assert all(re.search(IDEOGRAPH, words) for words in known.values())
-    assert chinese.TITLES.keys() <= {entry.title for entry in entries}
-    assert not [entry.title for entry in entries if english_in(chinese.title(entry.title))]
+    assert chinese_summaries.TITLES.keys() <= {entry.title for entry in entries}
+    assert not [entry.title for entry in entries if english_in(chinese_summaries.title(entry.title))]
 
 
 def test_every_sentence_about_a_task_has_its_chinese_and_none_is_left_over():
@@ -82,7 +81,7 @@ def test_every_sentence_about_a_task_has_its_chinese_and_none_is_left_over():
 
 
 def test_the_two_languages_tell_the_same_figures():
-    both = {**chinese.SUMMARIES, **chinese_details.DEPARTURES, **tasks_in_chinese.SUMMARIES}
+    both = {**chinese_summaries.SUMMARIES, **chinese_details.DEPARTURES, **tasks_in_chinese.SUMMARIES}
     figure = re.compile(r"(?<![\w⁻])[\d.,]*\d(?:e-\d+)?")
     for english, words in both.items():
         told = [sorted(each.replace(",", "") for each in figure.findall(text)) for text in (english, words)]
@@ -102,8 +101,8 @@ def test_wrapped_optimizers_are_told_of_in_chinese():
 
 def test_lists_and_pages_of_tasks_are_in_chinese():
     rows = [tasks.describe(entry) for entry in tasks.CATALOGUE]
-    told = [pages.tasks(rows, "zh"), pages.optimizers([catalogue.describe(e) for e in catalogue.CATALOGUE], "zh")]
-    told += [re.sub("来源.*", "", pages.task(row, "zh")) for row in rows]
+    told = [listings.tasks(rows, "zh"), listings.optimizers([catalogue.describe(e) for e in catalogue.CATALOGUE], "zh")]
+    told += [re.sub("来源.*", "", listings.task(row, "zh")) for row in rows]
     for page in told:
         assert not english_in(page)
 
@@ -148,7 +147,7 @@ def test_every_figure_says_in_both_languages_what_its_band_is():
         for text in found:
             assert not english_in(text.zh)
             assert re.search(IDEOGRAPH, text.zh)
-            assert all(pages.width_of(line) <= 100 for line in captions.wrapped(text.zh, 100).split("\n"))
+            assert all(listings.width_of(line) <= 100 for line in captions.wrapped(text.zh, 100).split("\n"))
 
 
 def test_the_view_has_a_chinese_for_every_sentence():
@@ -203,13 +202,13 @@ def test_what_happens_on_the_way_is_told_in_chinese():
     watch = Watch(told.append, 1)
     watch.say(event.says)
     watch.tell("timing", "digits")
-    assert (live.message(told[0]), live.message(told[0], "zh")) == ("A worker ended.", "一个工作进程终止。")
+    assert (terminal.message(told[0]), terminal.message(told[0], "zh")) == ("A worker ended.", "一个工作进程终止。")
 
 
 def test_the_table_of_a_running_study_is_in_chinese():
-    rows = tuple(Row("digits", "adam", stage, done=1, planned=9, failed=0) for stage in live.STAGES)
+    rows = tuple(Row("digits", "adam", stage, done=1, planned=9, failed=0) for stage in terminal.STAGES)
     shown = Console(file=StringIO(), width=100)
-    shown.print(live.frame(Progress("training", 5, 45, 24.0, 97.0, rows), height=30, language="zh"))
+    shown.print(terminal.frame(Progress("training", 5, 45, 24.0, 97.0, rows), height=30, language="zh"))
     told = shown.file.getvalue()
     assert "训练中：45 次训练中的 5 次（11%），用时 24 秒，约剩 97 秒" in told
     assert not re.search("[a-z]{3,}", told.replace("adam", ""))
@@ -237,7 +236,7 @@ def test_commands_beside_studies_answer_in_chinese(command, words, typed, tmp_pa
 
 def test_every_word_about_a_data_set_has_its_chinese_and_none_is_left_over():
     assert tasks_in_chinese.DATA_SETS.keys() == {
-        words for row in datasets.DATASETS for words in (row.title, row.shape, row.target)
+        words for row in published.DATASETS for words in (row.title, row.shape, row.target)
     }
 
 

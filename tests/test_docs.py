@@ -12,7 +12,7 @@ import pytest
 import torch
 from filelock import FileLock
 
-from steepest.cli import app
+from steepest.cli.main import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])

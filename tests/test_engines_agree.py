@@ -7,9 +7,9 @@ import pytest
 from torch.nn import functional as F
 
 import steepest
+from steepest.builtin.models import linear, mlp
+from steepest.datasets import sources
 from steepest.study.spec import read_spec
-from steepest.tasks import sources
-from steepest.tasks.models import linear, mlp
 from steepest.tasks.task import Task
 
 

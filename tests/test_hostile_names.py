@@ -11,7 +11,7 @@ import torch
 from report.studies import HOSTILE
 
 import steepest
-from steepest.cli import main
+from steepest.cli.main import main
 from steepest.errors import BadSetting
 
 NAMES = [name for name in HOSTILE if name.isprintable() or "\x1b" in name or "\u202e" in name]

@@ -6,93 +6,57 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "steepest"
 
-BASE = {"language", "types", "errors", "rng"}
+BASE = {"language", "errors"}
+READS = BASE | {"records", "study", "verdict", "report"}
 MAY = {
     "language": set(),
-    "types": {"language"},
     "errors": set(),
-    "rng": {"types"},
-    "memory": set(),
-    "files": {"types", "errors"},
-    "selection": {"types"},
-    "optim": BASE | {"files"},
-    "tasks": BASE | {"files"},
-    "engine": BASE | {"files", "memory", "optim", "selection", "tasks"},
-    "study": BASE | {"files", "memory", "selection"},
-    "verdict": BASE | {"selection"},
-    "report": BASE | {"verdict"},
-    "adapters": BASE | {"optim", "tasks"},
-    "choices": set(),
-    "options": BASE | {"choices"},
-    "contenders": BASE | {"optim"},
-    "axes": BASE | {"optim"},
-    "reading": BASE | {"files", "study", "verdict", "report"},
-    "serving": BASE | {"files", "study", "verdict", "report"},
-    "api": BASE
-    | {
-        "axes",
-        "choices",
-        "contenders",
-        "optim",
-        "tasks",
-        "engine",
-        "study",
-        "reading",
-        "report",
-        "verdict",
-        "adapters",
-    },
-    "playground": BASE | {"files", "optim", "report"},
-    "why": BASE | {"files", "tasks", "engine", "study", "verdict", "report", "reading"},
-    "articles": BASE | {"files", "optim", "tasks", "engine", "study", "verdict", "report", "reading", "api", "why"},
-    "commands": BASE | {"articles", "report", "verdict", "why"},
-    "doctor": BASE | {"engine", "optim", "study", "tasks"},
-    "pages": BASE | {"report", "verdict"},
-    "showing": BASE | {"playground", "reading", "report", "serving"},
-    "cli": BASE
-    | {
-        "choices",
-        "options",
-        "commands",
-        "files",
-        "showing",
-        "api",
-        "reading",
-        "pages",
-        "doctor",
-        "study",
-        "tasks",
-        "report",
-        "serving",
-    },
-    "__init__": {"api", "errors", "tasks"},
+    "records": BASE,
+    "optim": BASE | {"records"},
+    "tasks": BASE | {"records"},
+    "datasets": BASE | {"records"},
+    "builtin": BASE | {"records", "tasks", "datasets"},
+    "ingest": BASE | {"records", "tasks", "builtin"},
+    "codegen": BASE | {"records", "optim"},
+    "engine": BASE | {"records", "optim", "tasks", "ingest", "codegen"},
+    "adapters": BASE | {"records", "optim", "codegen"},
+    "design": BASE | {"records", "optim"},
+    "study": BASE | {"records"},
+    "verdict": BASE | {"records"},
+    "report": BASE | {"records", "verdict"},
+    "serving": READS,
+    "reader": READS,
+    "playground": BASE | {"records", "optim", "report"},
+    "api": READS | {"optim", "tasks", "builtin", "ingest", "engine", "adapters", "design", "reader"},
+    "why": READS | {"tasks", "engine", "reader"},
+    "articles": READS | {"optim", "tasks", "builtin", "engine", "reader", "api", "why"},
+    "cli": READS
+    | {"optim", "tasks", "datasets", "builtin", "ingest", "codegen", "engine", "design", "reader", "api", "why"}
+    | {"articles", "playground", "serving"},
+    "__init__": {"api", "errors", "tasks", "ingest"},
     "__main__": {"cli"},
 }
-WITHOUT_TORCH = (
-    "language",
-    "types",
-    "errors",
-    "rng",
-    "files",
-    "selection",
-    "memory",
-    "study",
-    "verdict",
-    "report",
-    "reading",
-    "serving",
-    "pages",
-    "choices",
-    "options",
-    "cli",
-    "showing",
-)
+WITHIN = {
+    "verdict.stats": set(),
+    "verdict.results": {"verdict.stats"},
+    "verdict.judge": {"verdict.stats", "verdict.results"},
+    "verdict.words": {"verdict.results", "verdict.judge"},
+    "verdict.external": {"verdict.results", "verdict.judge"},
+    "verdict.decide": {"verdict.stats", "verdict.results", "verdict.judge", "verdict.words"},
+}
+"""Rooms within a room: numbers do not know policy, and policy does not know words."""
+WITHOUT_TORCH = ("language", "errors", "records", "study", "verdict", "report", "reader", "serving")
 
 
 def house_of(module: str) -> str:
-    """The room a dotted module lies in: steepest.optim.rule → optim, steepest.types → types, steepest → __init__."""
+    """The room a dotted module lies in: steepest.optim.rule → optim, steepest.errors → errors, steepest → __init__."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else "__init__"
+
+
+def inner_room_of(module: str) -> str:
+    """steepest.verdict.judge.pairs → verdict.judge"""
+    return ".".join(module.split(".")[1:3])
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
@@ -136,13 +100,29 @@ def test_imports_run_one_way():
     assert not wrong, "\n".join(wrong)
 
 
+def test_rooms_within_a_room_import_one_way_too():
+    wrong = []
+    for _, path in modules():
+        own = inner_room_of(".".join(("steepest", *path.relative_to(PACKAGE).with_suffix("").parts)))
+        for target, _ in imports(path) if own in WITHIN else ():
+            to = inner_room_of(target)
+            if to in WITHIN and to != own and to not in WITHIN[own]:
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {target}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_two_modules_share_a_name():
+    names = [path.stem for _, path in modules() if path.stem not in ("__init__", "__main__")]
+    assert not {name for name in names if names.count(name) > 1}
+
+
 def test_late_imports_stay_where_they_buy_start_up_time():
     """Inside functions, only the command line imports the house: everything else is loaded where one can see it."""
     wrong = [
         f"{path.relative_to(PACKAGE)} imports {target} inside a function"
         for house, path in modules()
         for target, late in imports(path)
-        if late and target.startswith("steepest.") and house not in ("cli", "commands", "showing", "__init__")
+        if late and target.startswith("steepest.") and house not in ("cli", "__init__")
     ]
     assert not wrong, "\n".join(wrong)
 

@@ -12,7 +12,7 @@ from benchmarks.workloads import Workload, trials
 from steepest.engine.fleet import CHECK, Fleet
 from steepest.engine.solo import Trial
 from steepest.optim.catalogue import contender
-from steepest.types import Compiled, Shard, TaskRef
+from steepest.records.types import Compiled, Shard, TaskRef
 
 
 class Engine:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from steepest.api import Advice, Study, compare, open_study, recommend, resume
     from steepest.errors import SteepestError
-    from steepest.tasks.own_files import reference as from_file
+    from steepest.ingest.from_file import reference as from_file
     from steepest.tasks.task import Metric, Task
 
 __version__ = "0.1.0"
@@ -26,7 +26,7 @@ _HOME = {
     "Study": "steepest.api",
     "Task": "steepest.tasks.task",
     "compare": "steepest.api",
-    "from_file": "steepest.tasks.own_files",
+    "from_file": "steepest.ingest.from_file",
     "open_study": "steepest.api",
     "recommend": "steepest.api",
     "resume": "steepest.api",

@@ -1,6 +1,6 @@
 """`python -m steepest` is `steepest`."""
 
-from steepest.cli import main
+from steepest.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -21,33 +21,42 @@ import torch
 
 from steepest.adapters import frameworks
 from steepest.adapters import torch as drop_in
-from steepest.axes import OF_RULE, Axes, describe_axes, expand
-from steepest.choices import Choices, DtypeName, EngineName
-from steepest.contenders import DEFAULT, enter
-from steepest.engine.draws import kept, seed_step
-from steepest.engine.obstacles import obstacle as obstacle_of
+from steepest.builtin import task_table as task_catalogue
+from steepest.design.contenders import DEFAULT, enter
+from steepest.design.factors import OF_RULE, Axes, describe_axes, expand
+from steepest.design.options import Choices, DtypeName, EngineName
+from steepest.engine.fleet_support import obstacle as obstacle_of
+from steepest.engine.random_sources import kept, seed_step
 from steepest.engine.shard import Workshop, run_job
 from steepest.engine.solo import Trial
 from steepest.engine.worker import import_all, serve
 from steepest.errors import BadSetting, BadTask, UnknownName
+from steepest.ingest import load
 from steepest.language import Language, preferred
 from steepest.optim import catalogue as optimizer_catalogue
-from steepest.reading import StudyReader
-from steepest.report.live import listener as live_listener
+from steepest.reader import StudyReader
+from steepest.records.types import (
+    RULE_IN_MEMORY,
+    TORCH_IN_MEMORY,
+    Contender,
+    Lane,
+    Protocol,
+    Shard,
+    StudyRecord,
+    TaskRef,
+)
+from steepest.report.terminal import listener as live_listener
 from steepest.study import planner, store
+from steepest.study.environment import cores
 from steepest.study.executors import Executor, FunctionExecutor, LocalProcesses
 from steepest.study.run import Listener
 from steepest.study.run import forecast as run_forecast
 from steepest.study.run import resume as run_resume
 from steepest.study.run import run as run_study
 from steepest.study.spec import Plan, StudySpec, TaskSpec
-from steepest.study.surroundings import cores
-from steepest.tasks import catalogue as task_catalogue
-from steepest.tasks import load
-from steepest.tasks.cautions import cautions
 from steepest.tasks.check import check as sound
 from steepest.tasks.task import Task
-from steepest.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Lane, Protocol, Shard, StudyRecord, TaskRef
+from steepest.tasks.warnings import cautions
 from steepest.verdict.decide import decide
 
 IN_MEMORY = (RULE_IN_MEMORY, TORCH_IN_MEMORY)

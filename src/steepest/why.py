@@ -16,18 +16,18 @@ import numpy as np
 from steepest.engine.probes import probe_steps
 from steepest.engine.shard import Workshop, run_job
 from steepest.errors import BadInput
-from steepest.files import write_bytes
 from steepest.language import Language, Text, say
-from steepest.reading import StudyReader
+from steepest.reader import StudyReader
+from steepest.records.files import write_bytes
+from steepest.records.types import Lane, ProbeTrace, Shard
 from steepest.report.rounding import one_line
 from steepest.report.svg import Line, curves
 from steepest.study import store
 from steepest.study.planner import slug
 from steepest.tasks.task import Task
-from steepest.types import Lane, ProbeTrace, Shard
-from steepest.verdict.diagnosis import ENOUGH_TRIALS, epochs
-from steepest.verdict.nouns import Claim, TaskVerdict
-from steepest.verdict.terms import term
+from steepest.verdict.judge.diagnosis import ENOUGH_TRIALS, epochs
+from steepest.verdict.results import Claim, TaskVerdict
+from steepest.verdict.words.terms import term
 
 LABEL, LONG = 28, 60
 """The longest name that stands beside a curve, and in a heading."""

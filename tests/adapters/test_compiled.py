@@ -21,10 +21,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from steepest.adapters import moving
+from steepest.adapters import stepping
 from steepest.adapters.torch import Adam, Momentum, RuleOptimizer, as_torch, build
+from steepest.codegen import elementwise_loop, toolchain
 from steepest.errors import BadSetting
-from steepest.optim import compiler, kernel
 from steepest.optim.catalogue import CATALOGUE, entry, settings_of
 from steepest.optim.entry import Entry
 from steepest.optim.rule import Rule, add_scaled, number, rate
@@ -45,7 +45,7 @@ def no_eager_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(rule: type[Rule], *_: Any) -> None:
         raise AssertionError(f"{rule.__name__} ran uncompiled")
 
-    monkeypatch.setattr(moving, "moved", refuse)
+    monkeypatch.setattr(stepping, "moved", refuse)
 
 
 @pytest.fixture
@@ -325,12 +325,12 @@ def test_a_hyperparameter_cannot_be_named_like_the_switch() -> None:
 @pytest.fixture
 def nothing_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """As a process begins on a new machine; gives the folder of the cache."""
-    monkeypatch.setattr(compiler, "folder", lambda: tmp_path)
-    monkeypatch.setattr(moving, "_told", set())
+    monkeypatch.setattr(toolchain, "folder", lambda: tmp_path)
+    monkeypatch.setattr(stepping, "_told", set())
 
     def forget() -> None:
-        compiler.load.cache_clear()
-        kernel._kernel.cache_clear()
+        toolchain.load.cache_clear()
+        elementwise_loop._kernel.cache_clear()
 
     forget()
     yield tmp_path
@@ -349,7 +349,7 @@ def end_of_momentum() -> list[Tensor]:
 def test_without_a_working_compiler_the_eager_rule_runs_and_says_so_once(
     path: str | None, reason: str, nothing_cached: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiler, "compiler", lambda: path)
+    monkeypatch.setattr(toolchain, "compiler", lambda: path)
     with pytest.warns(UserWarning, match=re.escape(reason)) as told:
         ps = end_of_momentum()
         again = end_of_momentum()
@@ -367,9 +367,9 @@ def test_a_kernel_is_compiled_once_and_then_found_in_the_cache_without_a_compile
     ps = end_of_momentum()
     (library,) = nothing_cached.iterdir()
     assert library.suffix == ".so"
-    compiler.load.cache_clear()
-    kernel._kernel.cache_clear()
-    monkeypatch.setattr(compiler, "compiler", lambda: None)
+    toolchain.load.cache_clear()
+    elementwise_loop._kernel.cache_clear()
+    monkeypatch.setattr(toolchain, "compiler", lambda: None)
     assert all(map(torch.equal, ps, end_of_momentum()))
 
 

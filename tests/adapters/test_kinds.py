@@ -15,7 +15,7 @@ from steepest.errors import BadInput
 from steepest.optim.catalogue import CATALOGUE, entry, settings_of
 from steepest.optim.descent import SGD, Momentum, Nesterov
 from steepest.optim.entry import Entry
-from steepest.optim.stock import stock
+from steepest.optim.equivalents.torch_forms import stock
 
 LIVELY = {"weight_decay": 0.1, "momentum": 0.7, "initial_sum": 0.2, "lr_decay": 0.1, "dampening": 0.2}
 ELEMENTWISE = [item for item in CATALOGUE if item.rule.scope == "element" and not item.rule.second]

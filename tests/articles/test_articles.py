@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steepest.articles import chapter, second
+from steepest.articles import chapter, second_fit
 from steepest.articles.hypotheses import HYPOTHESES, Bound, Hypothesis, NoMoreThan, NotShownBehind, Trial, judge
 from steepest.articles.measures import Figure, figure, ratio
 from steepest.articles.studies import AVERAGED, HEAVY_BALL, STUDIES
@@ -108,7 +108,7 @@ def test_ratios_are_means_of_logarithms():
 
 
 def test_the_second_fit_starts_where_the_first_one_ended():
-    fits = second.fits(0)
+    fits = second_fit.fits(0)
     assert fits.losses["after"][0] == pytest.approx(fits.losses["sgd"][-1], rel=0.3)
     assert fits.losses["adam"][0] > 10 * fits.losses["after"][0]
     assert fits.after < fits.sgd < fits.adam

@@ -20,7 +20,7 @@ from benchmarks.calibration import (
     usual_false_wins,
     with_clone,
 )
-from steepest.types import Protocol
+from steepest.records.types import Protocol
 
 SHAPES = [Shape("good", 0.97, 1e-2, noise=0.005), Shape("poor", 0.93, 1e-2, noise=0.005)]
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from steepest.builtin.models import mlp
+from steepest.datasets import sources
 from steepest.optim.catalogue import contender
-from steepest.tasks import sources
-from steepest.tasks.models import mlp
+from steepest.records.types import Lane, Shard, TaskRef
 from steepest.tasks.task import Task
-from steepest.types import Lane, Shard, TaskRef
 
 
 def digits(model: Callable[[], nn.Module] = lambda: mlp((64, 16, 10)), examples: int = 300, **choices) -> Task:

@@ -9,9 +9,9 @@ import torch
 from engine.small import digits, shard
 
 from steepest.engine.calibrate import Candidate, step_time
+from steepest.engine.object_registry import Workshop
 from steepest.engine.solo import Trial
-from steepest.engine.workshop import Workshop
-from steepest.types import Contender
+from steepest.records.types import Contender
 
 
 def test_a_step_is_timed_alone_and_in_fleets():

@@ -5,7 +5,7 @@ import torch
 from engine.small import shard
 
 from steepest.engine.coefficients import Coefficients
-from steepest.engine.workshop import EMPTY
+from steepest.engine.object_registry import EMPTY
 from steepest.optim import catalogue
 from steepest.optim.rule import at_rate
 from steepest.optim.schedules import schedule

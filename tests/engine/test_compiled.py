@@ -8,20 +8,20 @@ import torch
 from engine.small import digits, shard
 from torch import nn
 
+from steepest.builtin import task_table as tasks
+from steepest.codegen import elementwise_loop, toolchain
+from steepest.codegen.elementwise_loop import NotCompiled
 from steepest.engine import fleet, solo
 from steepest.engine.coefficients import Coefficients
-from steepest.engine.draws import seed_step
 from steepest.engine.fleet import Fleet
+from steepest.engine.object_registry import EMPTY, Configured
+from steepest.engine.random_sources import seed_step
 from steepest.engine.updates import KernelUpdates, Updates
-from steepest.engine.workshop import EMPTY, Configured
-from steepest.optim import compiler, kernel
-from steepest.optim.apply import fresh_fleet
 from steepest.optim.catalogue import CATALOGUE, fleet_obstacle
-from steepest.optim.kernel import NotCompiled
+from steepest.optim.drivers import fresh_fleet
 from steepest.optim.rule import at_rate
-from steepest.tasks import catalogue as tasks
-from steepest.tasks.vary import varied
-from steepest.types import Contender, Lane, Shard, TaskRef
+from steepest.records.types import Contender, Lane, Shard, TaskRef
+from steepest.tasks.with_factors import varied
 
 TOLERANCE = 1e-9
 
@@ -29,7 +29,7 @@ TOLERANCE = 1e-9
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path))
-    remembered = (compiler.load, compiler.folder, kernel._kernel)
+    remembered = (toolchain.load, toolchain.folder, elementwise_loop._kernel)
     for each in remembered:
         each.cache_clear()
     yield tmp_path / "kernels"
@@ -201,5 +201,5 @@ def test_without_a_compiler_a_fleet_trains_as_it_would_have_and_says_why():
 
 def test_a_machine_without_a_compiler_is_told_what_to_install(monkeypatch):
     monkeypatch.delenv("STEEPEST_COMPILE")
-    monkeypatch.setattr(compiler, "compiler", lambda: None)
-    assert compiler.obstacle() == "there is no C++ compiler; install g++"
+    monkeypatch.setattr(toolchain, "compiler", lambda: None)
+    assert toolchain.obstacle() == "there is no C++ compiler; install g++"

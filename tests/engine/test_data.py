@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from engine.small import digits
 
-from steepest import rng
 from steepest.engine import data
 from steepest.engine.data import Feed, Order
 from steepest.engine.layout import Layout
+from steepest.records import rng
 
 EXAMPLES = np.arange(100, 111)  # n = 11
 

@@ -8,10 +8,10 @@ from engine.small import digits, shard
 
 from steepest.engine import fleet, solo
 from steepest.engine.fleet import Fleet
+from steepest.engine.object_registry import Workshop
 from steepest.engine.solo import Trial
-from steepest.engine.workshop import Workshop
 from steepest.optim.catalogue import contender
-from steepest.types import TORCH_IN_MEMORY
+from steepest.records.types import TORCH_IN_MEMORY
 
 NAMES = ("valid_loss", "valid_metric", "test_loss", "test_metric")
 

@@ -10,22 +10,22 @@ import torch
 from engine.small import KINDS, digits, shard
 from torch import nn
 
+from steepest.builtin import task_table as tasks
 from steepest.engine import fleet, solo
 from steepest.engine.fleet import Fleet, in_fleets, lanes_per_fleet
 from steepest.engine.layout import Layout
 from steepest.engine.solo import Trial
-from steepest.optim import apply
 from steepest.optim import catalogue as optimizers
-from steepest.tasks import catalogue as tasks
+from steepest.optim import drivers
+from steepest.records.types import Lane, Outcome, Shard, Trace
 from steepest.tasks.task import Task
-from steepest.types import Lane, Outcome, Shard, Trace
 
 STEPS = 100
 TOLERANCE = 1e-9
 FEWER = {"soap": 20}
 """Steps of a rule that magnifies rounding: where a gradient has nothing, SOAP divides what is left by its own size."""
 MANY_OPTIMIZERS = [tasks.entry(name) for name in ("digits", "digits-linear", "housing", "line")]
-"""Tasks that every optimizer is tried on; all others are tried with one, in tests/tasks/test_networks.py."""
+"""Tasks that every optimizer is tried on; all others are tried with one, in tests/builtin/test_networks.py."""
 FULL_DIGITS = [item for item in optimizers.CATALOGUE if item.name != "muon-bfloat16" and not item.rule.second]
 """All that fleets train, but the one that rounds to eight bits in between, where the last may fall to either side."""
 
@@ -170,7 +170,7 @@ def test_a_fleet_that_is_updated_some_rows_at_a_time_moves_by_the_same_bits(monk
     task, plan = digits(), shard("adam", rates=(1e-3, 1e-2, 1e-3), seeds=(0, 1))
     whole = Fleet(task, plan, plan.lanes)
     losses = whole.train(0, 10)
-    monkeypatch.setattr(apply, "BLOCK", 3000)  # two rows of 1210 parameters
+    monkeypatch.setattr(drivers, "BLOCK", 3000)  # two rows of 1210 parameters
     blocks = Fleet(task, plan, plan.lanes)
     assert (blocks.train(0, 10) == losses).all()
     assert torch.equal(whole.flat, blocks.flat)

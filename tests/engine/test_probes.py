@@ -9,15 +9,15 @@ import torch
 from engine.small import KINDS, digits, shard
 from torch import nn
 
-from steepest.engine.draws import seed_step
+from steepest.builtin.task_table import entry
+from steepest.engine.object_registry import Workshop
 from steepest.engine.probes import flips, look, noise_scale, probe, probe_steps
+from steepest.engine.random_sources import seed_step
 from steepest.engine.shard import run_job
 from steepest.engine.solo import Trial
-from steepest.engine.workshop import Workshop
 from steepest.errors import StudyFolderError
-from steepest.files import read_probes, write_probes
-from steepest.tasks.catalogue import entry
-from steepest.types import TORCH_IN_MEMORY, Contender, field_names
+from steepest.records.files import read_probes, write_probes
+from steepest.records.types import TORCH_IN_MEMORY, Contender, field_names
 
 FIGURES = ("rate", "step", "step_of_layer", "update_to_weight", "loss", "gradient", "flips", "sharpness", "state")
 

@@ -12,8 +12,8 @@ from torch import nn
 
 from steepest.engine.shard import Workshop, run_job
 from steepest.errors import BadInput, BadSetting, BadTask, UnknownName
-from steepest.files import read_json, read_trace
-from steepest.types import Contender, Outcome, TaskFacts, TaskRef
+from steepest.records.files import read_json, read_trace
+from steepest.records.types import Contender, Outcome, TaskFacts, TaskRef
 
 WORKSHOP = Workshop(tasks={"test": digits()}, optimizers={"SGD": torch.optim.SGD})
 HERE = asdict(TaskRef("mine", "memory", "test"))

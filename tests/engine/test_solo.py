@@ -9,13 +9,13 @@ from engine.small import digits, shard
 from torch import nn
 from torch.nn import functional as F
 
-from steepest import rng
 from steepest.engine import solo
+from steepest.engine.object_registry import Workshop
 from steepest.engine.solo import Trial
-from steepest.engine.workshop import Workshop
 from steepest.errors import BadInput, BadSetting
 from steepest.optim.elementwise import Momentum
-from steepest.types import Contender, Lane, Outcome
+from steepest.records import rng
+from steepest.records.types import Contender, Lane, Outcome
 
 
 def by_hand(task, lane: Lane, make, batch_size: int, steps: int) -> tuple[list[float], list[torch.Tensor]]:

@@ -9,12 +9,12 @@ from engine.small import shard
 from torch import Tensor
 from torch.nn import functional as F
 
+from steepest.builtin.models import BagOfWords
+from steepest.datasets import sources
 from steepest.engine.solo import Trial
 from steepest.optim import catalogue
 from steepest.optim.rule import at_rate, coefficient_record, hyperparameters
 from steepest.optim.sparse import move_rows, rests_at_zero
-from steepest.tasks import sources
-from steepest.tasks.models import BagOfWords
 from steepest.tasks.task import Task
 
 WORDS = 60

@@ -13,10 +13,10 @@ from multiprocessing.connection import Connection
 import pytest
 from engine.small import digits, shard
 
+from steepest.engine.object_registry import Workshop
 from steepest.engine.worker import serve
-from steepest.engine.workshop import Workshop
-from steepest.files import read_trace
-from steepest.types import TaskRef
+from steepest.records.files import read_trace
+from steepest.records.types import TaskRef
 
 TASK_FILE = """
 import torch

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from steepest.adapters.torch import build
 from steepest.errors import BadInput, BadSetting, UnknownName
-from steepest.optim.apply import fresh, fresh_fleet
+from steepest.optim.drivers import fresh, fresh_fleet
 from steepest.optim.elementwise import SGD, Adam, Momentum, RMSPropMomentum
 from steepest.optim.rule import (
     Rule,

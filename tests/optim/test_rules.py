@@ -31,9 +31,9 @@ from reference.rules import REFERENCE
 
 from steepest.optim.catalogue import CATALOGUE, settings_of
 from steepest.optim.entry import Departure, Entry
+from steepest.optim.equivalents.torch_forms import stock
 from steepest.optim.layerwise import Adafactor
 from steepest.optim.rule import Rule, hyperparameters
-from steepest.optim.stock import stock
 
 by_name = operator.attrgetter("__name__")
 RATE = 0.03125

@@ -13,7 +13,7 @@ from reference.drive import drop_in_path, fleet_path, nudged
 from torch import Tensor, nn
 
 from steepest.adapters.torch import as_torch, build
-from steepest.contenders import enter
+from steepest.design.contenders import enter
 from steepest.errors import BadInput, BadSetting, UnknownName
 from steepest.optim.adam import Adam, AdamW
 from steepest.optim.catalogue import contender, entry, settings_of

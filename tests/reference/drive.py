@@ -17,8 +17,8 @@ from torch import Tensor
 
 from steepest.adapters.torch import as_torch
 from steepest.errors import BadSetting
-from steepest.optim.apply import advance, fresh_fleet
 from steepest.optim.catalogue import CATALOGUE
+from steepest.optim.drivers import advance, fresh_fleet
 from steepest.optim.rule import (
     Rule,
     at_rate,

@@ -7,11 +7,11 @@ import numpy as np
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, synthetic_study
 
 from steepest.language import Text
-from steepest.report.trials import trials
+from steepest.records.types import Contender, ProbeTrace, StudyRecord, Trace
+from steepest.report.trial_pack import trials
 from steepest.report.view import view
-from steepest.types import Contender, ProbeTrace, StudyRecord, Trace
 from steepest.verdict.decide import decide
-from steepest.verdict.nouns import Verdict
+from steepest.verdict.results import Verdict
 
 TWELVE = (
     Shape("gd", 0.931, 1e0, shift=0.2, milliseconds=2.1, state_bytes=0, cliff=0.5, speed=3, noise=0.006),

@@ -13,18 +13,18 @@ from rich.console import Console
 from verdict.factory import SEVEN, synthetic_study
 
 import steepest
-from steepest.cli import main
+from steepest.cli.main import main
 from steepest.errors import BadSetting, UnknownName
-from steepest.report import extras
-from steepest.report.events import write_events
+from steepest.records.types import Result, field_names
+from steepest.report import optional
 from steepest.report.export import latex, ranking_csv, trials_csv
 from steepest.report.frames import parquet, to_pandas
 from steepest.report.notebook import notebook
 from steepest.report.plot import CHINESE_FONTS, Plots
 from steepest.report.style import COLOURS
+from steepest.report.tensorboard import write_events
 from steepest.report.view import view
-from steepest.report.watching import screen, sparkline, watch
-from steepest.types import Result, field_names
+from steepest.report.watch_view import screen, sparkline, watch
 
 # ---- a notebook ----
 
@@ -329,7 +329,7 @@ def test_a_task_or_a_curve_that_is_not_there_is_said():
 def test_a_missing_library_is_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(BadSetting, match=r"needs pandas, which is not installed; pip install 'steepest\[pandas\]'"):
-        extras.extra("pandas", "A table of trials", "pandas")
+        optional.extra("pandas", "A table of trials", "pandas")
 
 
 # ---- watching ----

@@ -12,7 +12,7 @@ from report.studies import HOSTILE, default_trials, default_view, hostile_study,
 from verdict.factory import SEVEN, synthetic_study
 
 from steepest.report.html import html, script, stylesheet
-from steepest.report.offline import json_in_script
+from steepest.report.offline_page import json_in_script
 from steepest.report.view import view
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}

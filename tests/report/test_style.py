@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from steepest.optim.catalogue import CATALOGUE
+from steepest.records.types import Contender
 from steepest.report.style import COLOURS, FIXED, Style, styles
-from steepest.types import Contender
 
 # Machado, Oliveira and Fernandes 2009, severity 1, in linear RGB
 EYES = {

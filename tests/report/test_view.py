@@ -8,8 +8,8 @@ import pytest
 from report.studies import HOSTILE, default_study, default_view, hostile_study, judged, three_tasks
 from verdict.factory import HOUSING, LINE, SEVEN, Shape, synthetic_study
 
+from steepest.records.types import Outcome, Protocol
 from steepest.report.view import view
-from steepest.types import Outcome, Protocol
 
 
 def strings(value):

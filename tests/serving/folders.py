@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
-from steepest.files import file_digest, write_json, write_trace
+from steepest.records.files import file_digest, write_json, write_trace
+from steepest.records.types import StudyRecord, TaskRef, Trace
 from steepest.study.database import DATABASE, put_rows, transaction, writer
 from steepest.study.spec import SPEC, Plan, StudySpec, TaskSpec
-from steepest.types import StudyRecord, TaskRef, Trace
 
 
 class Folder:

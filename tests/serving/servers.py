@@ -11,9 +11,9 @@ from pathlib import Path
 
 from steepest.serving.app import application
 from steepest.serving.guard import Guard
-from steepest.serving.keys import Keys
 from steepest.serving.library import Library
 from steepest.serving.serve import bind, server
+from steepest.serving.tickets import Keys
 
 
 class Running:

@@ -9,7 +9,7 @@ from serving.folders import finished
 from serving.servers import running
 from verdict.factory import SEVEN, synthetic_study
 
-from steepest.serving import patience
+from steepest.serving import timeouts
 from steepest.serving.library import identity
 
 
@@ -226,7 +226,7 @@ def test_a_body_is_not_waited_for(site, cookie):
 
 def test_slow_clients_are_let_go_and_hold_up_nobody(site, cookie, monkeypatch):
     def half_a_request(seconds):
-        monkeypatch.setattr(patience, "REQUEST_SECONDS", seconds)
+        monkeypatch.setattr(timeouts, "REQUEST_SECONDS", seconds)
         lines = [stack.enter_context(socket.create_connection(("127.0.0.1", site.port), timeout=60)) for _ in range(25)]
         for line in lines:
             line.sendall(b"GET / HTTP/1.1\r\nHost: local")

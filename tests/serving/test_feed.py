@@ -12,7 +12,7 @@ from verdict.factory import SEVEN, synthetic_study
 from steepest.report import html
 from steepest.serving import feed as feeds
 from steepest.serving.feed import Feed
-from steepest.serving.following import Follower
+from steepest.serving.follower import Follower
 from steepest.serving.snapshot import StudyFolder
 
 

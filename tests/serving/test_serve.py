@@ -11,7 +11,7 @@ from serving.folders import Folder, finished
 from serving.servers import running
 from verdict.factory import SEVEN, synthetic_study
 
-from steepest.cli import main
+from steepest.cli.main import main
 from steepest.serving.library import Library, identity
 from steepest.serving.serve import bind
 

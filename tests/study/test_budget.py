@@ -13,7 +13,8 @@ from study import toy
 from study.toy import FACTS, contender, spec
 
 from steepest.errors import BudgetTooSmall
-from steepest.files import write_json
+from steepest.records.files import write_json
+from steepest.records.types import FleetTime, Protocol, StepTime, TaskRef
 from steepest.study.budget import (
     ever_smaller,
     plan_within,
@@ -21,12 +22,11 @@ from steepest.study.budget import (
     shard_seconds,
     wall_seconds,
 )
+from steepest.study.execution import Manner, step_milliseconds
 from steepest.study.executors import FunctionExecutor
-from steepest.study.manner import Manner, step_milliseconds
 from steepest.study.planner import plan_run
 from steepest.study.run import resume, run
 from steepest.study.spec import TaskSpec
-from steepest.types import FleetTime, Protocol, StepTime, TaskRef
 
 FLEET = (FleetTime(20, (), 3.0, 0.5),)
 

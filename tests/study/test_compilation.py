@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from study.toy import FACTS, contender, spec
 
+from steepest.records.types import FleetTime, Protocol, StepTime
 from steepest.study import jobs
 from steepest.study.compilation import Compilation
-from steepest.study.manner import manner
-from steepest.study.watch import Watch
-from steepest.types import FleetTime, Protocol, StepTime
+from steepest.study.execution import manner
+from steepest.study.progress import Watch
 
 HERE = replace(FACTS, compiler_obstacle="")
 

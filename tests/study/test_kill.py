@@ -15,12 +15,12 @@ import torch
 from steepest.engine.shard import run_job
 from steepest.engine.worker import serve
 from steepest.optim.catalogue import contender
+from steepest.records.types import Lane, Protocol, Shard, TaskRef
 from steepest.study import jobs
 from steepest.study.executors import LocalProcesses
 from steepest.study.run import resume, run
 from steepest.study.spec import StudySpec, TaskSpec
 from steepest.study.store import read
-from steepest.types import Lane, Protocol, Shard, TaskRef
 
 pytestmark = pytest.mark.slow
 

@@ -8,13 +8,14 @@ from study import toy
 from torch import nn
 
 import steepest
-from steepest import api, memory
+from steepest import api
 from steepest.errors import BadSetting
+from steepest.records import memory
+from steepest.records.types import FleetTime, Outcome, Protocol, Shard, StepTime
+from steepest.study.execution import Manner, within
 from steepest.study.executors import FunctionExecutor, LocalProcesses
-from steepest.study.manner import Manner, within
 from steepest.study.planner import parse_memory
 from steepest.study.run import lanes_at_a_time, narrower, run
-from steepest.types import FleetTime, Outcome, Protocol, Shard, StepTime
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are limited on Linux")
 

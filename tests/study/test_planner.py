@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from study.toy import FACTS, contender, spec
 
 from steepest.errors import BadSetting, BadTask
+from steepest.records.types import Protocol, Shard, StepTime
 from steepest.study.planner import (
     batch_size_of,
     cut,
@@ -23,7 +24,6 @@ from steepest.study.planner import (
     steps_at_equal_seconds,
 )
 from steepest.study.protocol import grid, on_every_seed
-from steepest.types import Protocol, Shard, StepTime
 
 
 @given(st.integers(1, 200_000))

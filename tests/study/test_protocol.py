@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steepest.errors import BadSetting
-from steepest.selection import Score
+from steepest.records.ranking import Score
+from steepest.records.types import Contender, Lane, Outcome, Protocol
 from steepest.study import protocol as law
 from steepest.study.protocol import around, check_contender, check_protocol, grid, grid_search, trials_of
-from steepest.types import Contender, Lane, Outcome, Protocol
 
 ADAM = Contender("adam", "adam", 1e-3)
 USUAL = Protocol()

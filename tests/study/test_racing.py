@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from study import toy
 
-from steepest.files import write_trace
-from steepest.selection import Score, survivors
+from steepest.records.files import write_trace
+from steepest.records.ranking import Score, survivors
+from steepest.records.types import FleetTime, Outcome, Protocol, Shard, StepTime
 from steepest.study.budget import shard_seconds, stages
+from steepest.study.execution import Manner
 from steepest.study.executors import FunctionExecutor
-from steepest.study.manner import Manner
 from steepest.study.planner import plan_run, shards
 from steepest.study.protocol import grid, on_every_seed
 from steepest.study.run import resume, run
-from steepest.types import FleetTime, Outcome, Protocol, Shard, StepTime
 
 PROTOCOL = Protocol(seeds=4)
 

@@ -6,12 +6,12 @@ import pytest
 from study import toy
 
 from steepest.errors import BadSetting, BadTask, BudgetTooSmall, Interrupted, StudyFolderError, TrialFailed
-from steepest.selection import pick
+from steepest.records.ranking import pick
+from steepest.records.types import Outcome, Protocol, TaskRef
 from steepest.study.executors import Event, FunctionExecutor
 from steepest.study.run import forecast, resume, run
 from steepest.study.spec import TaskSpec
 from steepest.study.store import read, traces
-from steepest.types import Outcome, Protocol, TaskRef
 
 
 @pytest.fixture(autouse=True)

@@ -15,12 +15,12 @@ import pytest
 from study import toy
 
 from steepest.errors import StudyFolderError
+from steepest.records.types import Outcome
 from steepest.study.lock import FolderLock
-from steepest.study.results import nothing_of
+from steepest.study.result_rows import nothing_of
 from steepest.study.run import resume, run
 from steepest.study.spec import read_spec
 from steepest.study.store import Store, read, traces
-from steepest.types import Outcome
 
 SENTENCE = r"^[\w/].*[\w.)]$"
 

@@ -8,9 +8,9 @@ from study import toy
 import steepest
 from steepest.api import settled
 from steepest.errors import BadSetting, Interrupted
+from steepest.records.types import Protocol
 from steepest.study.run import resume, run
 from steepest.study.store import read
-from steepest.types import Protocol
 
 SURE = Protocol(seeds=10, until_sure=True)
 EACH = 13

@@ -15,12 +15,23 @@ from pathlib import Path
 
 import numpy as np
 
-from steepest import rng
 from steepest.errors import BadTask
-from steepest.files import write_json, write_trace
+from steepest.records import rng
+from steepest.records.files import write_json, write_trace
+from steepest.records.types import (
+    Contender,
+    FleetTime,
+    Lane,
+    Outcome,
+    Protocol,
+    Shard,
+    StepTime,
+    TaskFacts,
+    TaskRef,
+    Trace,
+)
 from steepest.study.executors import FunctionExecutor, Job
 from steepest.study.spec import StudySpec, TaskSpec
-from steepest.types import Contender, FleetTime, Lane, Outcome, Protocol, Shard, StepTime, TaskFacts, TaskRef, Trace
 
 FACTS = TaskFacts(
     name="toy",

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from steepest import rng
+from steepest.builtin import task_table
 from steepest.engine.shard import run_job
-from steepest.files import read_trace
+from steepest.ingest.load import load_file
 from steepest.optim.catalogue import contender
-from steepest.tasks import catalogue
+from steepest.records import rng
+from steepest.records.files import read_trace
+from steepest.records.types import Lane, Outcome, Shard, TaskRef
 from steepest.tasks.check import check
-from steepest.tasks.load import load_file
-from steepest.types import Lane, Outcome, Shard, TaskRef
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SEED = 3
@@ -37,7 +37,7 @@ def line():
 
 def by_hand(make, seed: int = SEED, start: dict | None = None):
     """The same training written out in torch alone: the model's weights and the mean loss of each epoch."""
-    task = catalogue.entry("line").build()
+    task = task_table.entry("line").build()
     model, splits = task.build_model(seed), task.splits(seed)
     if start is not None:
         model.load_state_dict(start)

@@ -16,12 +16,12 @@ from torch.nn import functional as F
 from steepest.api import check as check_page
 from steepest.engine import fleet, solo
 from steepest.engine.data import Order
-from steepest.engine.obstacles import fleet_obstacle
+from steepest.engine.fleet_support import fleet_obstacle
 from steepest.errors import BadTask
 from steepest.optim.catalogue import contender
+from steepest.records.types import Lane, Shard, TaskRef
 from steepest.tasks.check import check
 from steepest.tasks.task import Task
-from steepest.types import Lane, Shard, TaskRef
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 with warnings.catch_warnings():

@@ -9,8 +9,8 @@ import pytest
 import torch
 from engine.small import digits, shard
 
+from steepest.builtin import task_table
 from steepest.engine import fleet, solo
-from steepest.tasks import catalogue
 from steepest.tasks.splits import Splits
 from steepest.tasks.task import Task
 
@@ -38,7 +38,7 @@ def on_data(*kinds: str):
     """The tasks of these kinds, those on fetched data marked as such."""
     return [
         pytest.param(entry, marks=() if entry.data in BUNDLED else pytest.mark.data, id=entry.name)
-        for entry in catalogue.CATALOGUE
+        for entry in task_table.CATALOGUE
         if entry.kind in kinds
     ]
 
@@ -106,7 +106,7 @@ def assert_own_scales(task: Task) -> None:
 @pytest.mark.parametrize("name", ["housing", "adult"])
 def test_scales_of_fetched_data_are_those_of_the_seeds_own_training_part(name):
     pytest.importorskip("pyarrow")
-    assert_own_scales(catalogue.entry(name).build())
+    assert_own_scales(task_table.entry(name).build())
 
 
 def test_what_stands_in_other_parts_has_no_say_in_the_scales():

@@ -9,14 +9,15 @@ import pytest
 import torch
 
 import steepest
-from steepest import api, pages
+from steepest import api
+from steepest.cli import listings
 from steepest.engine.shard import run_job
-from steepest.files import read_trace
+from steepest.ingest import load
 from steepest.optim.catalogue import contender
+from steepest.records.files import read_trace
+from steepest.records.types import Lane, Outcome, Shard
 from steepest.study import jobs
 from steepest.study.spec import read_spec
-from steepest.tasks import load
-from steepest.types import Lane, Outcome, Shard
 
 MODELS = Path(__file__).parents[2] / "examples" / "models"
 ALONE = {"gru_packed": "it packs its sequences by their lengths"}
@@ -51,7 +52,7 @@ def test_a_model_of_any_kind_is_checked_and_trained(path, tmp_path):
     assert page["engine"] == ("solo" if reason else "fleet")
     assert reason in page["obstacle"]
     assert page["valid_loss_after"] < page["valid_loss_before"]
-    assert ("One trial at a time" if reason else "Many trials at once") in pages.check(page)
+    assert ("One trial at a time" if reason else "Many trials at once") in listings.check(page)
 
     ref, steps = load.reference(path), 6
     lanes = (Lane(1e-3, seed=0), Lane(1e-3, seed=1))

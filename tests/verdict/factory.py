@@ -13,8 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from steepest.selection import edge, pooled_best
-from steepest.types import Contender, FleetTime, Outcome, Protocol, Result, StepTime, StudyRecord, TaskFacts, Trace
+from steepest.records.ranking import edge, pooled_best
+from steepest.records.types import (
+    Contender,
+    FleetTime,
+    Outcome,
+    Protocol,
+    Result,
+    StepTime,
+    StudyRecord,
+    TaskFacts,
+    Trace,
+)
 
 DIGITS = TaskFacts(
     name="digits",

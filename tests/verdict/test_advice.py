@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from verdict.factory import Shape, synthetic_study
 
-from steepest.verdict.advice import ALIKE, QUICKER, advised
 from steepest.verdict.decide import decide
+from steepest.verdict.judge.advice import ALIKE, QUICKER, advised
 
 SHAPES = [
     Shape("slow", 0.9712, 1e-2, noise=0.004),

@@ -11,16 +11,16 @@ from report.studies import hostile_study
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, study_of, synthetic_study
 from verdict.test_claims import BAD, GOLDEN, GOOD, NEAR, TIMES
 
+from steepest.builtin import task_table
 from steepest.language import Text, listed, say
+from steepest.records.types import Contender, Outcome, Protocol, TaskRef
 from steepest.report.text import text
 from steepest.report.view import view
 from steepest.study.budget import ever_smaller
 from steepest.study.spec import StudySpec, TaskSpec
-from steepest.tasks import catalogue
-from steepest.types import Contender, Outcome, Protocol, TaskRef
 from steepest.verdict.decide import decide
-from steepest.verdict.foreign import study_of_table
-from steepest.verdict.terms import TERMS
+from steepest.verdict.external import study_of_table
+from steepest.verdict.words.terms import TERMS
 
 SOURCE = Path(__file__).parents[2] / "src" / "steepest"
 WORDS = {"R", "seed", "valid", "note"}
@@ -174,9 +174,9 @@ def test_the_planner_tells_what_it_gives_up_in_both_languages():
         assert not re.search("[A-Za-z]", each.zh)
 
 
-@pytest.mark.parametrize("name", catalogue.names())
+@pytest.mark.parametrize("name", task_table.names())
 def test_every_built_in_task_has_a_chinese_title(name):
-    assert catalogue.entry(name).title in TERMS
+    assert task_table.entry(name).title in TERMS
 
 
 # ---- on the terminal ----

@@ -8,9 +8,9 @@ import pytest
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, study_of, synthetic_study
 
 from steepest.language import Text
-from steepest.types import Outcome, StepTime
-from steepest.verdict.claims import WORDS
+from steepest.records.types import Outcome, StepTime
 from steepest.verdict.decide import decide
+from steepest.verdict.words.claims import WORDS
 
 GOLDEN = {
     "momentum": {

@@ -12,9 +12,9 @@ from scipy import stats as scipy_stats
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, study_of, synthetic_study
 
 from steepest.errors import BadSetting
-from steepest.types import Outcome, StepTime, field_names
+from steepest.records.types import Outcome, StepTime, field_names
 from steepest.verdict.decide import decide
-from steepest.verdict.nouns import Standing
+from steepest.verdict.results import Standing
 
 GOOD = [0.95, 0.96, 0.97, 0.96, 0.95]
 BAD = [0.86, 0.85, 0.86, 0.87, 0.85]

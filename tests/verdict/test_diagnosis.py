@@ -7,11 +7,20 @@ import numpy as np
 import pytest
 from verdict.factory import Shape, synthetic_study
 
-from steepest.types import Contender, ProbeTrace
-from steepest.verdict import diagnosis
+from steepest.records.types import Contender, ProbeTrace
 from steepest.verdict.decide import decide
-from steepest.verdict.diagnosis import at_limit, crawling, damping, far_on_rare, noisy, stability_limit, starved, uneven
-from steepest.verdict.reasons import why
+from steepest.verdict.judge import diagnosis
+from steepest.verdict.judge.diagnosis import (
+    at_limit,
+    crawling,
+    damping,
+    far_on_rare,
+    noisy,
+    stability_limit,
+    starved,
+    uneven,
+)
+from steepest.verdict.words.reasons import why
 
 AT = np.array([0, 10, 32, 100, 325, 550, 775, 998])
 R, K = 3, len(AT)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from verdict.factory import DIGITS, HOUSING, LINE
 
-from steepest.verdict import numbers
+from steepest.verdict.words import numbers
 
 
 @pytest.mark.parametrize(

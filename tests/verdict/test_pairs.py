@@ -6,7 +6,7 @@ from scipy import stats as scipy_stats
 from verdict.factory import study_of
 
 from steepest.verdict.decide import decide
-from steepest.verdict.pairs import compare_all
+from steepest.verdict.judge.pairs import compare_all
 
 N = 8
 LUCK = np.random.default_rng(0).normal(size=N)

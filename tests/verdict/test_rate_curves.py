@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from verdict.factory import DIGITS, LINE, study_of, synthetic_study
 
-from steepest.verdict.curves import advise, rate_curve, smooth, stall_level, start_level, stretch, within
-from steepest.verdict.table import entrant
+from steepest.verdict.judge.rate_curves import advise, rate_curve, smooth, stall_level, start_level, stretch, within
+from steepest.verdict.judge.replicates import entrant
 
 
 def entrant_of(values, task=DIGITS):

@@ -11,9 +11,9 @@ from scipy.stats import binom, norm
 from verdict.factory import Shape, study_of, synthetic_study
 
 from benchmarks.simulation import looked_at
-from steepest.types import Protocol
+from steepest.records.types import Protocol
 from steepest.verdict.decide import decide
-from steepest.verdict.sequential import FIXED, Look, levels, look_at, spent
+from steepest.verdict.stats.sequential import FIXED, Look, levels, look_at, spent
 
 LOOKS = (5, 7, 10, 14, 20)
 alpha = st.floats(1e-8, 0.4)
@@ -72,7 +72,7 @@ def test_a_smaller_p_value_stays_the_smaller_one_and_no_look_makes_it_smaller(p,
 @given(st.integers(2, 30))
 @settings(max_examples=15, deadline=None)
 def test_an_interval_holds_0_exactly_where_the_p_value_for_the_sequence_does_not_show_a_difference(seed):
-    from steepest.verdict.pairs import compare_all
+    from steepest.verdict.judge.pairs import compare_all
 
     rng = np.random.default_rng(seed)
     samples = {name: dict(enumerate(rng.normal(shift, 1, 7))) for name, shift in (("a", 0), ("b", 1.5), ("c", 3))}

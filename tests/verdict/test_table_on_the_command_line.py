@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from steepest.cli import main
+from steepest.cli.main import main
 
 TABLE = "optimizer,seed,value\n" + "\n".join(
     f"{name},{seed},{level + 0.01 * (seed % 3)}" for name, level in (("a", 0.9), ("b", 0.8)) for seed in range(6)

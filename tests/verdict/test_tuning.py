@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from verdict.factory import study_of, synthetic_study
 
-from steepest.types import Contender
+from steepest.records.types import Contender
 from steepest.verdict.decide import decide
-from steepest.verdict.stats import area_under, median_interval, rank_intervals
-from steepest.verdict.tuning import asymmetry, at_rate, divergence_edge, tunability
+from steepest.verdict.stats.inference import area_under, median_interval, rank_intervals
+from steepest.verdict.stats.tuning import asymmetry, at_rate, divergence_edge, tunability
 
 FIVE = [0.95, 0.96, 0.97, 0.96, 0.95]
 expected = st.lists(st.floats(0, 1), min_size=2, max_size=9).map(sorted).map(np.array)

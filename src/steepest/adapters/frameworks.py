@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from steepest.adapters import torch
-from steepest.adapters.keras import KERAS
-from steepest.adapters.optax import OPTAX
 from steepest.errors import UnknownName
-from steepest.types import Contender, Setting
+from steepest.optim.equivalents.keras_forms import KERAS
+from steepest.optim.equivalents.optax_forms import OPTAX
+from steepest.records.types import Contender, Setting
 
 OTHERS = {"keras": KERAS, "optax": OPTAX}
 WRITERS: dict[str, Callable[..., str]] = {"torch": torch.code, **{name: other.code for name, other in OTHERS.items()}}

@@ -19,8 +19,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from steepest.adapters.forms import plateau_lines
-from steepest.adapters.moving import (
+from steepest.adapters.closures import SECOND_LINES, SecondGradients
+from steepest.adapters.stepping import (
     Batch,
     Kernels,
     begin,
@@ -32,11 +32,12 @@ from steepest.adapters.moving import (
     real,
     write,
 )
-from steepest.adapters.second import SECOND_LINES, SecondGradients
 from steepest.errors import BadInput, BadSetting
-from steepest.optim.apply import State, check_matrices, evaluated, is_wide, moved_together
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
+from steepest.optim.drivers import State, check_matrices, evaluated, is_wide, moved_together
 from steepest.optim.entry import Entry
+from steepest.optim.equivalents.form import plateau_lines
+from steepest.optim.equivalents.torch_forms import stock
 from steepest.optim.rule import (
     Rule,
     at_rate,
@@ -47,9 +48,8 @@ from steepest.optim.rule import (
     hyperparameters,
 )
 from steepest.optim.schedules import listens, schedule
-from steepest.optim.stock import stock
 from steepest.optim.wrappers import unwrap, wrap
-from steepest.types import Contender, Setting
+from steepest.records.types import Contender, Setting
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 

@@ -11,14 +11,14 @@ from statistics import median
 from textwrap import fill
 from typing import Any
 
-from steepest.articles import second
+from steepest.articles import second_fit
 from steepest.articles.hypotheses import HYPOTHESES, Bound, NoMoreThan, Trial, judge
 from steepest.articles.measures import Figure
 from steepest.articles.studies import STUDIES
 from steepest.errors import StudyFolderError
-from steepest.reading import StudyReader
+from steepest.reader import StudyReader
 from steepest.report.svg import Bar, Line, curves, intervals
-from steepest.verdict.numbers import significant
+from steepest.verdict.words.numbers import significant
 
 HEAD = """# The articles on trial
 
@@ -60,7 +60,7 @@ def write(folder: Path, page: Path, pictures: Path) -> None:
     for trial in found:
         if trial.figures:
             (pictures / f"{trial.hypothesis.key}.svg").write_text(picture(trial), encoding="utf-8")
-    fits = second.stored(folder)
+    fits = second_fit.stored(folder)
     (pictures / "second-fit.svg").write_text(_fits_picture(fits), encoding="utf-8")
     parts = chapter(found, fits, folder, pictures.name)
     page.write_text("\n".join(_wrapped(part) for part in parts) + "\n", encoding="utf-8")
@@ -72,7 +72,7 @@ def _wrapped(part: str) -> str:
     return "\n".join(lines)
 
 
-def chapter(found: Sequence[Trial], fits: list[second.Fits], folder: Path, pictures: str) -> Iterator[str]:
+def chapter(found: Sequence[Trial], fits: list[second_fit.Fits], folder: Path, pictures: str) -> Iterator[str]:
     yield HEAD
     words = Counter(trial.word for trial in found)
     told = ", ".join(f"{count} {word}" for word, count in words.items())
@@ -100,8 +100,8 @@ def _section(trial: Trial, pictures: str) -> Iterator[str]:
     yield f"\n![{row.unit}]({pictures}/{row.key}.svg)\n\n{row.reason}\n"
 
 
-def _second(fits: list[second.Fits], pictures: str) -> Iterator[str]:
-    printed, fair = second.figures(fits)
+def _second(fits: list[second_fit.Fits], pictures: str) -> Iterator[str]:
+    printed, fair = second_fit.figures(fits)
     ends = {name: median(getattr(each, name) for each in fits) for name in ("sgd", "adam", "after")}
     yield '<a id="second-fit"></a>\n\n## The example\'s second fit shows that Adam is better.\n'
     yield (
@@ -146,7 +146,7 @@ def picture(trial: Trial) -> str:
     return intervals(bars, trial.hypothesis.unit, limits)
 
 
-def _fits_picture(fits: list[second.Fits]) -> str:
+def _fits_picture(fits: list[second_fit.Fits]) -> str:
     titles = {"sgd": "SGD(0.01)", "adam": "Adam, same start", "after": "Adam after SGD"}
     lines = []
     for name, words in titles.items():
@@ -165,7 +165,7 @@ def _interval(each: Figure) -> str:
     return f"{_number(each.low)} to {_number(each.high)}"
 
 
-def to_json(found: Sequence[Trial], fits: list[second.Fits]) -> dict[str, Any]:
+def to_json(found: Sequence[Trial], fits: list[second_fit.Fits]) -> dict[str, Any]:
     """Outcomes and figures, for a file that stays small."""
 
     def plain(each: Figure) -> Mapping[str, Any]:
@@ -180,4 +180,4 @@ def to_json(found: Sequence[Trial], fits: list[second.Fits]) -> dict[str, Any]:
         }
         for trial in found
     ]
-    return {"claims": rows, "second fit": [plain(each) for each in second.figures(fits)]}
+    return {"claims": rows, "second fit": [plain(each) for each in second_fit.figures(fits)]}

@@ -11,7 +11,7 @@ from typing import Literal
 from steepest.articles import measures
 from steepest.articles.measures import Figure
 from steepest.articles.studies import AVERAGED, BASIC, HEAVY_BALL
-from steepest.reading import StudyReader
+from steepest.reader import StudyReader
 
 Studies = Mapping[str, StudyReader]
 Word = Literal["supported", "not supported", "mixed", "not measured"]

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.reading import StudyReader
-from steepest.types import Outcome, ProbeTrace, Result
-from steepest.verdict.nouns import Estimate, Standing, TaskVerdict
-from steepest.verdict.stats import mean_interval
+from steepest.reader import StudyReader
+from steepest.records.types import Outcome, ProbeTrace, Result
+from steepest.verdict.results import Estimate, Standing, TaskVerdict
+from steepest.verdict.stats.inference import mean_interval
 
 CONFIDENCE = 0.95
 TARGET = "95 %"

@@ -11,12 +11,12 @@ from time import perf_counter, thread_time
 
 import torch
 
-from steepest import memory
 from steepest.engine.fleet import CHECK, Fleet, in_fleets
+from steepest.engine.object_registry import EMPTY, Workshop
 from steepest.engine.solo import Trial
-from steepest.engine.workshop import EMPTY, Workshop
+from steepest.records import memory
+from steepest.records.types import Compiled, FleetTime, Lane, Shard, StepTime
 from steepest.tasks.task import Task
-from steepest.types import Compiled, FleetTime, Lane, Shard, StepTime
 
 WARM_UP = 5
 """Steps that are not timed: the first ones build state, fill caches, and trace."""

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from steepest.engine.workshop import Configured
+from steepest.engine.object_registry import Configured
 from steepest.optim.rule import at_rate, coefficient_record
 from steepest.optim.schedules import schedule
-from steepest.types import Shard
+from steepest.records.types import Shard
 
 
 class Coefficients:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steepest import rng
+from steepest.records import rng
 from steepest.tasks.task import Splits, Task
 
 Part = Literal["valid", "test"]

@@ -16,20 +16,20 @@ from torch import Tensor
 
 from steepest.engine.coefficients import Coefficients
 from steepest.engine.data import Feed, Part, placed
-from steepest.engine.draws import luck_of, seed_torch
 from steepest.engine.gradients import LaneByLane, gradients
+from steepest.engine.halving import to_the_end
 from steepest.engine.layout import replicas
+from steepest.engine.object_registry import EMPTY, Configured, Workshop
 from steepest.engine.programs import Extras, programs
-from steepest.engine.racing import to_the_end
+from steepest.engine.random_sources import luck_of, seed_torch
 from steepest.engine.stopping import curves_of
 from steepest.engine.updates import KernelUpdates, updates
-from steepest.engine.workshop import EMPTY, Configured, Workshop
 from steepest.errors import BadInput
-from steepest.optim.apply import fresh_fleet
 from steepest.optim.catalogue import fleet_obstacle
+from steepest.optim.drivers import fresh_fleet
 from steepest.optim.rule import at_rate
+from steepest.records.types import Lane, Shard, Trace
 from steepest.tasks.task import Task
-from steepest.types import Lane, Shard, Trace
 
 WORK = 2**25
 """Parameters × examples, over all lanes, in one step of a fleet that is large enough."""

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from steepest.codegen.elementwise_loop import NotCompiled
+from steepest.codegen.toolchain import obstacle
+from steepest.engine.compiled.batch_runner import Lanes, Stretch
+from steepest.engine.compiled.program import Native
 from steepest.engine.data import Batch, Feed
 from steepest.engine.graph import Program
-from steepest.engine.native.lanes import Lanes, Stretch
-from steepest.engine.native.program import Native
 from steepest.engine.programs import Extras, Programs
 from steepest.engine.updates import KernelUpdates
-from steepest.optim.apply import State
-from steepest.optim.compiler import obstacle
-from steepest.optim.kernel import NotCompiled
+from steepest.optim.drivers import State
 
 
 class Gradients(Protocol):

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steepest.engine.draws import seed_step
 from steepest.engine.fleet import Fleet
+from steepest.engine.object_registry import EMPTY, Workshop
+from steepest.engine.random_sources import seed_step
 from steepest.engine.solo import RuleDriver, Trial
-from steepest.engine.workshop import EMPTY, Workshop
-from steepest.optim.apply import state_shapes
+from steepest.optim.drivers import state_shapes
 from steepest.optim.rule import at_rate, coefficient_record
+from steepest.records.types import ProbeTrace, Shard
 from steepest.tasks.task import Task
-from steepest.types import ProbeTrace, Shard
 
 LOOKS = 8
 BATCHES = 8

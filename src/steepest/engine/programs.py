@@ -16,14 +16,14 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, grad_and_value, vjp, vmap
 
+from steepest.codegen.decompositions import graph_of
+from steepest.codegen.elementwise_loop import NotCompiled
+from steepest.engine.compiled.batch_runner import agrees
+from steepest.engine.compiled.program import Native
 from steepest.engine.data import placed, plain
-from steepest.engine.draws import kept
 from steepest.engine.graph import Program, program
 from steepest.engine.layout import Layout, Named, changing_buffers
-from steepest.engine.native.decompositions import graph_of
-from steepest.engine.native.lanes import agrees
-from steepest.engine.native.program import Native
-from steepest.optim.kernel import NotCompiled
+from steepest.engine.random_sources import kept
 from steepest.tasks.task import Task
 
 Function = Callable[..., Any]

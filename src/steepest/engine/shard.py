@@ -12,20 +12,20 @@ from typing import Any
 
 import torch
 
+from steepest.codegen.toolchain import obstacle as compiler_obstacle
 from steepest.engine import fleet, solo
 from steepest.engine.calibrate import Candidate, first_fleet, step_time
-from steepest.engine.draws import kept
-from steepest.engine.obstacles import obstacle
+from steepest.engine.fleet_support import obstacle
+from steepest.engine.object_registry import EMPTY, Workshop
 from steepest.engine.probes import probe
-from steepest.engine.workshop import EMPTY, Workshop
+from steepest.engine.random_sources import kept
 from steepest.errors import BadInput, BadSetting
-from steepest.files import compiled_note, write_json, write_probes, write_trace
-from steepest.optim.compiler import obstacle as compiler_obstacle
+from steepest.ingest.load import resolve
+from steepest.records.files import compiled_note, write_json, write_probes, write_trace
+from steepest.records.types import Contender, Lane, ProbeTrace, Shard, StepTime, TaskFacts, TaskRef, Trace
 from steepest.tasks.check import check
-from steepest.tasks.load import resolve
 from steepest.tasks.task import Task
-from steepest.tasks.vary import varied
-from steepest.types import Contender, Lane, ProbeTrace, Shard, StepTime, TaskFacts, TaskRef, Trace
+from steepest.tasks.with_factors import varied
 
 __all__ = ["Workshop", "run_job"]
 

@@ -15,18 +15,18 @@ import torch
 from torch import Tensor, nn
 
 from steepest.engine.data import Order, Part, placed
-from steepest.engine.draws import seed_step
-from steepest.engine.racing import to_the_end
-from steepest.engine.second import Again, check_second, second_gradient
+from steepest.engine.halving import to_the_end
+from steepest.engine.object_registry import EMPTY, Configured, Foreign, Workshop
+from steepest.engine.random_sources import seed_step
+from steepest.engine.second_gradient import Again, check_second, second_gradient
 from steepest.engine.stopping import curves_of
-from steepest.engine.workshop import EMPTY, Configured, Foreign, Workshop
-from steepest.optim.apply import check_matrices, evaluated, fresh, moved_together, with_second
+from steepest.optim.drivers import check_matrices, evaluated, fresh, moved_together, with_second
 from steepest.optim.plateau import Plateau
 from steepest.optim.rule import at_rate, averages, coefficient_record
 from steepest.optim.schedules import schedule
 from steepest.optim.sparse import move_rows, moves_rows
+from steepest.records.types import Lane, Shard, Trace
 from steepest.tasks.task import Task
-from steepest.types import Lane, Shard, Trace
 
 EXAMPLES = 512
 """Examples at a time in an evaluation."""

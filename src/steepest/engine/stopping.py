@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from steepest.engine.curves import Curves
+from steepest.engine.recording import Curves
+from steepest.records.types import Outcome, Shard, Trace
 from steepest.tasks.task import Task
-from steepest.types import Outcome, Shard, Trace
 
 AXIS = "early-stopping"
 Scores = tuple[np.ndarray, np.ndarray]

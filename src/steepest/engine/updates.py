@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from steepest.codegen.elementwise_loop import TYPES, Kernel, NotCompiled, kernel
+from steepest.codegen.toolchain import obstacle
 from steepest.engine.coefficients import Coefficients
-from steepest.engine.native.lanes import rows_of
-from steepest.engine.native.rules import RuleProgram, rule_program
-from steepest.optim.apply import Shapes, State, advance, evaluated
-from steepest.optim.compiler import obstacle
-from steepest.optim.kernel import TYPES, Kernel, NotCompiled, kernel
+from steepest.engine.compiled.batch_runner import rows_of
+from steepest.engine.compiled.rule_updates import RuleProgram, rule_program
+from steepest.optim.drivers import Shapes, State, advance, evaluated
 from steepest.optim.rule import Rule, averages, coefficient_record
 
 TRIED = 3

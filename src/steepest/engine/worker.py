@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 
 import torch
 
-from steepest import memory
 from steepest.engine.shard import Workshop, run_job
+from steepest.records import memory
 
 Job = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from steepest.errors import BadSetting, UnknownName
 from steepest.optim import (
-    chinese,
+    chinese_summaries,
     rows_adam,
     rows_adaptive,
     rows_descent,
@@ -20,15 +20,15 @@ from steepest.optim import (
     rows_matrix,
     rows_modelwide,
     rows_moments,
+    rows_second_order,
     rows_signs,
-    rows_twice,
 )
 from steepest.optim.chinese_details import DEPARTURES, MEANINGS
 from steepest.optim.entry import Entry
 from steepest.optim.rule import SECOND_OBSTACLE, Rule, check_settings, describe_hyperparameters, hyperparameters
 from steepest.optim.schedules import listens
 from steepest.optim.wrappers import WRAPPERS, wrap
-from steepest.types import BatchSize, Contender, Setting
+from steepest.records.types import BatchSize, Contender, Setting
 
 CATALOGUE = (
     *rows_descent.ROWS,
@@ -39,7 +39,7 @@ CATALOGUE = (
     *rows_layerwise.ROWS,
     *rows_matrix.ROWS,
     *rows_modelwide.ROWS,
-    *rows_twice.ROWS,
+    *rows_second_order.ROWS,
 )
 
 
@@ -125,7 +125,7 @@ def describe(item: Entry) -> dict[str, Any]:
     settings = [
         {
             **row,
-            "allowed_zh": chinese.allowed(row["allowed"]),
+            "allowed_zh": chinese_summaries.allowed(row["allowed"]),
             "meaning_zh": MEANINGS.get(row["meaning"], row["meaning"]),
             "value": here[row["name"]],
         }
@@ -134,11 +134,11 @@ def describe(item: Entry) -> dict[str, Any]:
     return {
         "name": item.name,
         "title": item.title,
-        "title_zh": chinese.title(item.title),
+        "title_zh": chinese_summaries.title(item.title),
         "summary": item.summary,
-        "summary_zh": chinese.summary(item.summary),
+        "summary_zh": chinese_summaries.summary(item.summary),
         "formula": item.formula,
-        "formula_zh": chinese.formula(item.formula),
+        "formula_zh": chinese_summaries.formula(item.formula),
         "rule": item.rule.__name__,
         "rule_formula": item.rule.__doc__,
         "paper": asdict(item.paper),

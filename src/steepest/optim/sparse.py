@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest.optim.apply import State, moved
+from steepest.optim.drivers import State, moved
 from steepest.optim.rule import Rule, state_record
 
 

@@ -12,8 +12,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from steepest import rng
 from steepest.language import Text
+from steepest.records import rng
 
 Loss = Callable[[Tensor, int], Tensor]
 """(w [R, 2], step t = 1, 2, …) → loss [R]. Step 0 asks for the whole landscape, without what a step leaves out."""

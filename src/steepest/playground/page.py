@@ -10,7 +10,6 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from steepest.files import write_bytes
 from steepest.language import Language, Text
 from steepest.optim import catalogue
 from steepest.playground.landscapes import Landscape, landscapes, line_data
@@ -18,7 +17,8 @@ from steepest.playground.methods import METHODS, RATES, Method
 from steepest.playground.pack import facts, pack, returning, room
 from steepest.playground.paths import STEPS, Paths, train
 from steepest.playground.stories import STORIES
-from steepest.report import bilingual, offline, style
+from steepest.records.files import write_bytes
+from steepest.report import bilingual, offline_page, style
 
 STATIC = Path(__file__).with_name("static")
 SCRIPTS = ("data.js", "draw.js", "page.js")
@@ -40,10 +40,10 @@ def page(language: Language = "en") -> str:
         language=language,
         stories=STORIES,
         lands=lands,
-        policy=offline.policy(sheet, code),
+        policy=offline_page.policy(sheet, code),
         stylesheet=Markup(sheet),
         script=Markup(code),
-        facts=Markup(offline.json_in_script(_facts(lands, trained, ends))),
+        facts=Markup(offline_page.json_in_script(_facts(lands, trained, ends))),
         paths=paths,
     )  # fmt: skip
 
@@ -121,6 +121,6 @@ def _read(name: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = offline.environment(STATIC)
+    environment = offline_page.environment(STATIC)
     environment.globals.update(both=bilingual.both, show=bilingual.show, attribute=bilingual.attribute)
     return environment

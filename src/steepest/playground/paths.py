@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steepest import rng
 from steepest.optim import catalogue
-from steepest.optim.apply import advance, fresh
+from steepest.optim.drivers import advance, fresh
 from steepest.optim.rule import Rule, at_rate, coefficient_record
 from steepest.playground.landscapes import Landscape, Loss
 from steepest.playground.methods import RATES, Method
-from steepest.types import Setting
+from steepest.records import rng
+from steepest.records.types import Setting
 
 STEPS = 150
 LANES = tuple(product(range(len(RATES)), (0, 1), (0, 1)))

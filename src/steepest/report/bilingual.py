@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from steepest.language import Language, Text
-from steepest.report import words
+from steepest.report import labels
 
 _HYPHENED = re.compile(r"(?<![\w-])\w{1,16}(?:-\w{1,16}){1,2}(?![\w-])(?![^<]*>)")
 """A short name with hyphens in it, outside of tags."""
@@ -54,7 +54,7 @@ def groups(claims: Iterable[Mapping[str, Any]], pairs: bool = False) -> list[tup
     for claim in claims:
         if claim["pair"] is pairs:
             found.setdefault(claim["kind"], []).append(two(claim, "sentence"))
-    return [(_text(words.KINDS[kind]), sentences) for kind, sentences in found.items()]
+    return [(_text(labels.KINDS[kind]), sentences) for kind, sentences in found.items()]
 
 
 def headline(thing: Mapping[str, Any]) -> tuple[Text, Text] | None:

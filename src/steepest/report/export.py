@@ -16,8 +16,8 @@ from typing import Any
 
 from steepest.errors import UnknownName
 from steepest.language import Language, Text, counted
+from steepest.records.types import Result, StudyRecord, field_names
 from steepest.report.rounding import one_line
-from steepest.types import Result, StudyRecord, field_names
 
 
 def export(form: str, study: StudyRecord, view: Mapping[str, Any], language: Language = "en") -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from steepest.report.extras import extra
-from steepest.types import Result, StudyRecord, field_names
+from steepest.records.types import Result, StudyRecord, field_names
+from steepest.report.optional import extra
 
 DTYPES = {
     **dict.fromkeys(("seed", "batch_size", "steps", "outcome_step", "lane"), "int64"),

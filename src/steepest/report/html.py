@@ -19,7 +19,7 @@ from markupsafe import Markup
 from scipy import special
 
 from steepest.language import Language
-from steepest.report import bilingual, export, offline, style, words
+from steepest.report import bilingual, export, labels, offline_page, style
 
 STATIC = Path(__file__).with_name("static")
 SCRIPTS = (
@@ -55,7 +55,7 @@ def html(
             policy=_policy(sheet, code, live is not None),
             stylesheet=Markup(sheet),
             script=Markup(code),
-            data=Markup(offline.json_in_script(data(view, [{} for _ in view["tasks"]]))),
+            data=Markup(offline_page.json_in_script(data(view, [{} for _ in view["tasks"]]))),
             trials=Markup("" if live is not None else trial_lines(trials)),
         )
         .lstrip()
@@ -75,7 +75,7 @@ def data(view: Mapping[str, Any], trials: Sequence[Mapping[str, Any]] = ()) -> d
 def trial_lines(trials: Sequence[Mapping[str, Any]]) -> str:
     """Trials in lines of JSON, [task, {shard: block}], so that a page can take them in bit by bit."""
     return "\n".join(
-        offline.json_in_script([task, {shard: blocks[shard] for shard in [*blocks][first : first + CHUNK]}])
+        offline_page.json_in_script([task, {shard: blocks[shard] for shard in [*blocks][first : first + CHUNK]}])
         for task, blocks in enumerate(trials)
         for first in range(0, len(blocks), CHUNK)
     )
@@ -136,7 +136,7 @@ def live_policy() -> str:
 @cache
 def list_policy() -> str:
     """The same of the list of studies, which asks for nothing."""
-    return f"{offline.policy(stylesheet(), list_script())}; frame-ancestors 'none'"
+    return f"{offline_page.policy(stylesheet(), list_script())}; frame-ancestors 'none'"
 
 
 def _policy(sheet: str, code: str, live: bool) -> str:
@@ -144,7 +144,7 @@ def _policy(sheet: str, code: str, live: bool) -> str:
 
     The pictures that a reader saves are drawn from blobs of the page's own; a live page may ask its own server.
     """
-    return offline.policy(sheet, code, "img-src blob:", *(["connect-src 'self'"] if live else []))
+    return offline_page.policy(sheet, code, "img-src blob:", *(["connect-src 'self'"] if live else []))
 
 
 def _closed(names: Sequence[str]) -> str:
@@ -158,7 +158,7 @@ def _read(name: str) -> str:
 
 
 def _context(view: Mapping[str, Any]) -> dict[str, Any]:
-    return {"view": view, "study": view["study"], "words": words, "many": len(view["tasks"]) > 1}
+    return {"view": view, "study": view["study"], "words": labels, "many": len(view["tasks"]) > 1}
 
 
 def _render(module: TemplateModule, macro: str, *arguments: Any) -> str:
@@ -172,9 +172,9 @@ def _t_quantiles() -> list[float]:
 
 @cache
 def _environment() -> Environment:
-    environment = offline.environment(STATIC)
+    environment = offline_page.environment(STATIC)
     environment.filters["percent"] = _percent
-    environment.filters["unit"] = words.with_unit
+    environment.filters["unit"] = labels.with_unit
     environment.filters["moment"] = _moment
     environment.globals.update(bilingual.HELPERS)
     return environment

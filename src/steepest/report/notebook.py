@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from steepest.language import Language, Text, counted, say
-from steepest.report import words
+from steepest.report import labels
 
 NOTHING_YET = Text("No trial has finished yet.", "还没有完成任何一次训练。")
 _CELL = "padding:2px 10px;text-align:{}"
@@ -57,7 +57,7 @@ def _ranking(view: Mapping[str, Any], task: Mapping[str, Any], language: Languag
         quality, behind = s["quality"], s["behind_best"]
         label = view["contenders"][s["contender"]]["label"]
         cells = [
-            *(str(s["place"]), label, words.STATUS[s["status"]][0].of(language)),
+            *(str(s["place"]), label, labels.STATUS[s["status"]][0].of(language)),
             *((quality["text"], quality["interval"] or "–") if quality else ("–", "")),
             *(behind["text"] if behind else "–", s["rate_text"]),
         ]

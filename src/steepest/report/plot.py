@@ -14,7 +14,7 @@ from typing import Any
 from steepest.errors import BadSetting, UnknownName
 from steepest.language import Language, Text
 from steepest.report import captions
-from steepest.report.extras import extra
+from steepest.report.optional import extra
 from steepest.report.rounding import one_line
 
 WIDE, HIGH = 5.5, 3.4

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from rich.cells import cell_len, set_cell_size
 
 from steepest.language import Language, Text, counted, say
-from steepest.report import words
+from steepest.report import labels
 from steepest.report.rounding import isolated
 
 WIDTH = 100
@@ -103,7 +103,7 @@ def _ranking(page: _Page, task: Mapping[str, Any]) -> str:
             [
                 str(s["place"]),
                 page.view["contenders"][s["contender"]]["label"],
-                words.STATUS[s["status"]][0].of(page.language),
+                labels.STATUS[s["status"]][0].of(page.language),
                 quality["text"] if quality else "–",
                 quality["interval"] if quality else "",
                 behind["text"] if behind else "–",
@@ -144,18 +144,18 @@ def _rates(page: _Page, task: Mapping[str, Any]) -> str:
 
 
 def _tallies(page: _Page) -> str:
-    head = [OPTIMIZER.of(page.language), *(word.of(page.language) for word, _ in words.STATUS.values())]
+    head = [OPTIMIZER.of(page.language), *(word.of(page.language) for word, _ in labels.STATUS.values())]
     rows = [
-        [page.view["contenders"][tally["contender"]]["label"], *(str(tally[status]) for status in words.STATUS)]
+        [page.view["contenders"][tally["contender"]]["label"], *(str(tally[status]) for status in labels.STATUS)]
         for tally in page.view["tallies"]
     ]
-    return _table(head, rows, "<" + "r" * len(words.STATUS), page.paint) if rows else ""
+    return _table(head, rows, "<" + "r" * len(labels.STATUS), page.paint) if rows else ""
 
 
 def _claims(page: _Page, claims: list[dict[str, Any]]) -> str:
     """Each sentence as an item under the label of its kind, but for those that repeat the ranking just above."""
     lines = []
-    for label, sentences in words.by_kind(claims, language=page.language):
+    for label, sentences in labels.by_kind(claims, language=page.language):
         lines.append(label + page.say(":", "："))
         lines += [fill(sentence, "  - ", "    ") for sentence in sentences]
     return "\n".join(lines)

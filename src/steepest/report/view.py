@@ -12,17 +12,17 @@ from dataclasses import asdict
 from typing import Any
 
 from steepest.language import Text
-from steepest.report import curves
-from steepest.report.domains import forest_domain, loss_domain, metric_domains, rate_domain
-from steepest.report.probes import probe_figures
+from steepest.records.types import Contender, Outcome, ProbeTrace, StudyRecord, Trace
+from steepest.report import curve_bands
+from steepest.report.axis_domains import forest_domain, loss_domain, metric_domains, rate_domain
+from steepest.report.probe_figures import probe_figures
 from steepest.report.rounding import decimals_for, one_line, significant
-from steepest.report.setting import protocol as protocol_of
-from steepest.report.standing import show_standing
+from steepest.report.standing_view import show_standing
+from steepest.report.study_setup import protocol as protocol_of
 from steepest.report.style import COLOURS, DASHES, MARKERS, styles
-from steepest.types import Contender, Outcome, ProbeTrace, StudyRecord, Trace
-from steepest.verdict import numbers
-from steepest.verdict.nouns import Claim, TaskVerdict, Verdict
-from steepest.verdict.terms import term
+from steepest.verdict.results import Claim, TaskVerdict, Verdict
+from steepest.verdict.words import numbers
+from steepest.verdict.words.terms import term
 
 SCHEMA = 1
 """Rises whenever a reader of an older view would misread a newer one."""
@@ -103,7 +103,7 @@ def _task(
     entries = []
     for standing in verdict.standings:
         results = [r for r in study.results if r.task == task.name and r.contender == standing.contender]
-        drawn = curves.drawing(curves.bundles(results, traces), standing.rate, task.higher_is_better, scale)
+        drawn = curve_bands.drawing(curve_bands.bundles(results, traces), standing.rate, task.higher_is_better, scale)
         batch, steps = (results[0].batch_size, results[0].steps) if results else (task.batch_size, task.steps)
         entries.append(
             {

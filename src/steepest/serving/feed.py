@@ -19,8 +19,8 @@ from typing import Any
 
 from steepest.errors import SteepestError
 from steepest.serving.changes import changes
-from steepest.serving.progress import SILENCE, Standstill, progress
 from steepest.serving.snapshot import Snapshot, StudyFolder
+from steepest.serving.status import SILENCE, Standstill, progress
 from steepest.study.spec import read_spec
 
 TICK = 1.0

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from steepest.serving.keys import Keys
+from steepest.serving.tickets import Keys
 
 HOSTS = ("127.0.0.1", "localhost", "[::1]")
 """Names of this machine to itself. A page elsewhere whose name was rebound to 127.0.0.1 still sends its own name."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from steepest.errors import StudyFolderError
 from steepest.report.rounding import one_line
 from steepest.serving.feed import Feed
-from steepest.serving.progress import Standstill, progress
+from steepest.serving.status import Standstill, progress
 from steepest.study.spec import SPEC, read_spec
 
 

@@ -19,9 +19,9 @@ from steepest.errors import BadSetting
 from steepest.report import html
 from steepest.serving.app import application
 from steepest.serving.guard import TICKET, Guard
-from steepest.serving.keys import Keys
 from steepest.serving.library import Library
-from steepest.serving.patience import CONNECTIONS, HEADER_BYTES, PatientProtocol
+from steepest.serving.tickets import Keys
+from steepest.serving.timeouts import CONNECTIONS, HEADER_BYTES, PatientProtocol
 
 HOST = "127.0.0.1"
 AHEAD = 5

@@ -9,13 +9,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from steepest.files import read_probes, read_trace
 from steepest.language import Language
+from steepest.records.files import read_probes, read_trace
+from steepest.records.types import StudyRecord, Trace
 from steepest.report import html
-from steepest.report.trials import Block, trials
+from steepest.report.trial_pack import Block, trials
 from steepest.report.view import view
 from steepest.study import store
-from steepest.types import StudyRecord, Trace
 from steepest.verdict.decide import decide
 
 

@@ -15,8 +15,9 @@ from scipy.special import stdtrit
 
 from steepest.errors import BudgetTooSmall
 from steepest.language import Text, say
-from steepest.selection import rungs as rungs_at
-from steepest.study.manner import Manner, Manners, build_seconds, evaluation_milliseconds, step_milliseconds, timed
+from steepest.records.ranking import rungs as rungs_at
+from steepest.records.types import Contender, Protocol, Rung, StepTime, TaskFacts
+from steepest.study.execution import Manner, Manners, build_seconds, evaluation_milliseconds, step_milliseconds, timed
 from steepest.study.planner import (
     batch_size_of,
     cut,
@@ -27,7 +28,6 @@ from steepest.study.planner import (
 )
 from steepest.study.protocol import trials_of
 from steepest.study.spec import Plan, RunPlan, StudySpec
-from steepest.types import Contender, Protocol, Rung, StepTime, TaskFacts
 
 LEAST_SEEDS = 5
 """Below this a budget is refused: fewer replicates say next to nothing."""

@@ -8,16 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from steepest.files import read_json
 from steepest.language import say
+from steepest.records.files import read_json
+from steepest.records.types import Compiled, Contender, Phase, StepTime, TaskFacts, TaskRef
 from steepest.study import jobs
+from steepest.study.execution import Work, in_one_loop, with_compiled, worth_compiling
 from steepest.study.executors import Job
-from steepest.study.manner import Work, in_one_loop, with_compiled, worth_compiling
 from steepest.study.planner import batch_size_of, engine_of, steps_at_equal_samples
+from steepest.study.progress import Watch
 from steepest.study.protocol import trials_of
 from steepest.study.spec import StudySpec
-from steepest.study.watch import Watch
-from steepest.types import Compiled, Contender, Phase, StepTime, TaskFacts, TaskRef
 
 LEAST_LANES = 9
 """With which programs are tried and timed; they train any number of lanes, one after the other."""

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from steepest.errors import StudyFolderError
 from steepest.language import Text
-from steepest.types import Outcome, Result, field_names
+from steepest.records.types import Outcome, Result, field_names
 
 DATABASE = "study.db"
 

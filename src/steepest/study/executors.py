@@ -23,9 +23,9 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import IO, Any, Literal, Protocol
 
-from steepest import memory
 from steepest.errors import TrialFailed
 from steepest.language import Text, say
+from steepest.records import memory
 
 Job = Mapping[str, Any]
 """Plain JSON with at least "kind" and "id": see `steepest.study.jobs`."""

@@ -10,13 +10,9 @@ from typing import Any
 
 from steepest import errors
 from steepest.errors import BadSetting, StudyFolderError, TrialFailed
-from steepest.files import compiled_note, read_json, time_note, write_json
 from steepest.language import Text
-from steepest.study.executors import Event, Job
-from steepest.study.planner import fingerprint, slug
-from steepest.study.spec import StudySpec
-from steepest.study.surroundings import hardware, versions
-from steepest.types import (
+from steepest.records.files import compiled_note, read_json, time_note, write_json
+from steepest.records.types import (
     RULE_IN_MEMORY,
     TORCH_IN_MEMORY,
     Compiled,
@@ -26,6 +22,10 @@ from steepest.types import (
     TaskFacts,
     TaskRef,
 )
+from steepest.study.environment import hardware, versions
+from steepest.study.executors import Event, Job
+from steepest.study.planner import fingerprint, slug
+from steepest.study.spec import StudySpec
 
 UNDISTURBED = 0.95
 """Share of a core that a timing must have had to be believed later."""

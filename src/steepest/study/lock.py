@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 
 from steepest.errors import StudyFolderError
-from steepest.study.surroundings import boot_id
+from steepest.study.environment import boot_id
 
 NAME = "study.lock"
 

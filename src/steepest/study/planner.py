@@ -16,11 +16,11 @@ from itertools import pairwise
 from typing import Literal, TypeVar
 
 from steepest.errors import BadSetting, BadTask
-from steepest.selection import rungs
-from steepest.study.manner import Manner
+from steepest.records.ranking import rungs
+from steepest.records.types import TORCH_IN_MEMORY, Contender, Lane, Protocol, Shard, StepTime, TaskFacts
+from steepest.study.environment import free_memory
+from steepest.study.execution import Manner
 from steepest.study.spec import RunPlan, StudySpec, TaskSpec
-from steepest.study.surroundings import free_memory
-from steepest.types import TORCH_IN_MEMORY, Contender, Lane, Protocol, Shard, StepTime, TaskFacts
 
 T = TypeVar("T")
 

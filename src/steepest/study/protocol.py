@@ -2,7 +2,7 @@
 sent their scores, which hold validation values only.
 
 Every seed is a replicate that tunes for itself: each rate is tried on every seed, and each seed later picks its own
-(`steepest.selection.pick`). What is pooled over seeds is only where to look next.
+(`steepest.records.ranking.pick`). What is pooled over seeds is only where to look next.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
 from steepest.errors import BadSetting
-from steepest.selection import Edge, Score, edge, pooled_best
-from steepest.types import Contender, Lane, Protocol
+from steepest.records.ranking import Edge, Score, edge, pooled_best
+from steepest.records.types import Contender, Lane, Protocol
 
 Search = Generator[tuple[Lane, ...], Sequence[Score], Edge]
 """Yields lanes, is sent one score for each, and returns at which edge the best rate still lies: "" or "untuned"."""

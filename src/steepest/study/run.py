@@ -12,16 +12,16 @@ from pathlib import Path
 
 from steepest.errors import BadInput, Interrupted
 from steepest.language import Text, enumerated, say
-from steepest.study.course import Course
+from steepest.records.types import Outcome, Shard, StudyRecord
+from steepest.study.contender_run import Course
+from steepest.study.environment import versions
+from steepest.study.execution import MOST
 from steepest.study.executors import Event, Executor
 from steepest.study.jobs import failure, train
-from steepest.study.manner import MOST
+from steepest.study.profiling import PATIENCE, survey
+from steepest.study.progress import Listener, Watch
 from steepest.study.spec import Plan, StudySpec
 from steepest.study.store import Store, read
-from steepest.study.surroundings import versions
-from steepest.study.survey import PATIENCE, survey
-from steepest.study.watch import Listener, Watch
-from steepest.types import Outcome, Shard, StudyRecord
 
 Settled = Callable[[StudyRecord], Collection[str]]
 """Names the tasks of a study whose verdict is sure. It may look at results only: a resumed study asks it again, and

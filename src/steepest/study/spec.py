@@ -13,11 +13,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from steepest.errors import BadSetting, StudyFolderError, UnknownName
-from steepest.files import read_json
+from steepest.records.files import read_json
+from steepest.records.types import Compiled, Contender, Protocol, StepTime, TaskFacts, TaskRef
 from steepest.study.database import DATABASE, newer
+from steepest.study.environment import hardware, versions
 from steepest.study.protocol import SEARCHES, check_contender, check_protocol, trials_of
-from steepest.study.surroundings import hardware, versions
-from steepest.types import Compiled, Contender, Protocol, StepTime, TaskFacts, TaskRef
 
 SPEC = "study.json"
 FORMAT = 1
@@ -95,7 +95,7 @@ class StudySpec(Noun):
     protocol: Protocol = Protocol()
     search: str = "grid"
     race: bool = False
-    """Whether rates that are behind within their seed are stopped early: see `steepest.selection.rungs`."""
+    """Whether rates that are behind within their seed are stopped early: see `steepest.records.ranking.rungs`."""
     engine: Engine = "auto"
     dtype: Literal["float32", "float64"] = "float32"
     device: str = "cpu"

@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from steepest.errors import StudyFolderError
-from steepest.files import file_digest, read_trace, write_json, write_trace
 from steepest.language import Text, say
+from steepest.records.files import file_digest, read_trace, write_json, write_trace
+from steepest.records.types import Outcome, Result, Shard, StudyRecord, Trace
 from steepest.study import lock
 from steepest.study.database import (
     DATABASE,
@@ -27,9 +28,8 @@ from steepest.study.database import (
     writer,
 )
 from steepest.study.lock import FolderLock
-from steepest.study.results import check_trace, nothing_of, rows, saved
+from steepest.study.result_rows import check_trace, nothing_of, rows, saved
 from steepest.study.spec import SPEC, Plan, StudySpec, read_spec
-from steepest.types import Outcome, Result, Shard, StudyRecord, Trace
 
 FOLDERS = ("curves", "facts", "logs")
 

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from steepest.errors import BadTask
 from steepest.tasks.arrays import shape_of
-from steepest.tasks.calling import Called
 from steepest.tasks.keras_models import takes_probabilities
 from steepest.tasks.metrics import SAME_SHAPE, accuracy, ignored_class, is_binary, is_cross_entropy, r2
+from steepest.tasks.model_wrappers import Called
 from steepest.tasks.task import Splits, Task
 
 PROBE = 8

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steepest import rng
+from steepest.records import rng
 from steepest.tasks.arrays import PARTS, Pool
 
 

@@ -18,15 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steepest import rng
 from steepest.errors import BadTask
 from steepest.language import Text
+from steepest.records import rng
+from steepest.records.types import TaskFacts
 from steepest.tasks.arrays import PARTS, Pool, pool_of
-from steepest.tasks.calling import Called, own_loss
 from steepest.tasks.keras_models import KerasModule, adopted, draws_numbers, keras_layers, loss_of, luck_of
 from steepest.tasks.metrics import MARGIN, Loss, Metric, metric_of, natural_margin
+from steepest.tasks.model_wrappers import Called, own_loss
 from steepest.tasks.splits import Scaling, Splits, draw_parts, drawn_parts, moments, part_sizes
-from steepest.types import TaskFacts
 
 __all__ = ["Metric", "Scaling", "Splits", "Task"]
 

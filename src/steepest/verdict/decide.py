@@ -12,19 +12,20 @@ from dataclasses import replace
 import numpy as np
 
 from steepest.errors import BadSetting
-from steepest.rng import generator
-from steepest.types import ProbeTrace, StudyRecord, Trace
-from steepest.verdict import axes, claims, diagnostics
-from steepest.verdict.advice import advised
-from steepest.verdict.curves import stall_level, start_level
-from steepest.verdict.diagnosis import diagnose
-from steepest.verdict.everywhere import everywhere
-from steepest.verdict.nouns import Claim, Estimate, RatePoint, Standing, Tally, TaskVerdict, Verdict
-from steepest.verdict.pairs import ENOUGH, Pair, Values, compare_all
-from steepest.verdict.sequential import look_at
-from steepest.verdict.standings import Evidence, standing, targets
-from steepest.verdict.stats import moments, probability_best, rank_intervals
-from steepest.verdict.table import Entrant, entrant
+from steepest.records.rng import generator
+from steepest.records.types import ProbeTrace, StudyRecord, Trace
+from steepest.verdict.judge import factor_effects, findings
+from steepest.verdict.judge.advice import advised
+from steepest.verdict.judge.cross_task_cost import everywhere
+from steepest.verdict.judge.diagnosis import diagnose
+from steepest.verdict.judge.pairs import ENOUGH, Pair, Values, compare_all
+from steepest.verdict.judge.rate_curves import stall_level, start_level
+from steepest.verdict.judge.replicates import Entrant, entrant
+from steepest.verdict.judge.standings import Evidence, standing, targets
+from steepest.verdict.results import Claim, Estimate, RatePoint, Standing, Tally, TaskVerdict, Verdict
+from steepest.verdict.stats.inference import moments, probability_best, rank_intervals
+from steepest.verdict.stats.sequential import look_at
+from steepest.verdict.words import claims
 
 __all__ = ["Claim", "Estimate", "RatePoint", "Standing", "Tally", "TaskVerdict", "Verdict", "decide"]
 
@@ -131,10 +132,10 @@ def judge(
         advised=advised(standings).contender,
     )
     mine = [contender for contender in study.contenders if contender.name in entrants]
-    of_axes = axes.effects(mine, entrants, judged, 1 - confidence, family.paired, look)
-    findings = (*diagnostics.examine(verdict, evidence, entrants, generator(0, "bootstrap", index, 2)), *of_axes)
+    of_axes = factor_effects.effects(mine, entrants, judged, 1 - confidence, family.paired, look)
+    found = (*findings.examine(verdict, evidence, entrants, generator(0, "bootstrap", index, 2)), *of_axes)
     reasons = diagnose(verdict, probes, study.contenders, task.n_train)
-    return replace(verdict, claims=claims.about_task(verdict, findings, reasons))
+    return replace(verdict, claims=claims.about_task(verdict, found, reasons))
 
 
 def ranking(entrants: Sequence[Entrant]) -> list[Entrant]:

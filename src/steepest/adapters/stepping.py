@@ -1,0 +1,259 @@
+"""How a step of a rule reaches the memory of a model's parameters: as one kernel for all of them, where the rule is
+element-wise and a C++ compiler is there, else tensor by tensor.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from array import array
+from collections.abc import Mapping
+from contextlib import suppress
+from itertools import chain
+from operator import attrgetter, is_
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import increment_version
+
+from steepest.adapters.fast_path import Repeat, library
+from steepest.codegen.elementwise_loop import TYPES, Kernel, NotCompiled, kernel
+from steepest.errors import BadInput
+from steepest.optim.drivers import State, fresh, moved
+from steepest.optim.rule import Rule
+from steepest.optim.sparse import move_rows, moves_rows
+
+_layout = attrgetter("layout")
+
+
+class Batch(NamedTuple):
+    """Parameters that take the same step: their coefficients agree."""
+
+    ps: list[Tensor]
+    gs: list[Tensor]
+    states: list[list[Tensor]]
+    """For each name of the rule's state, that of every parameter."""
+    c: Any
+    """The coefficients: a record of floats."""
+
+    def each(self) -> list[tuple[Tensor, Tensor, State, Any]]:
+        """Parameter, gradient, state and coefficients of one after the other."""
+        states = zip(*self.states, strict=True) if self.states else ((),) * len(self.ps)
+        return [(p, g, state, self.c) for p, g, state in zip(self.ps, self.gs, states, strict=True)]
+
+
+def compiles_by_default() -> bool:
+    """Whether kernels are compiled where nobody says otherwise: unless STEEPEST_COMPILE is 0."""
+    return os.environ.get("STEEPEST_COMPILE", "1") != "0"
+
+
+def begin(rule: type[Rule], h: Any, p: Tensor) -> State:
+    """The state of a parameter before its first step; of a complex one, both parts of each number start alike."""
+    if not p.is_complex():
+        return fresh(rule, h, p)
+    check_real(rule, p)
+    return tuple(map(torch.view_as_complex, fresh(rule, h, torch.view_as_real(p))))
+
+
+def move(rule: type[Rule], batch: Batch, is_compiled: bool) -> bool:
+    """Move parameters and states in place, compiled where that can be; not for rules of the whole model.
+
+    Returns whether one kernel took them all as they lie. Raises BadInput for a gradient or a parameter of a kind that
+    the rule cannot take.
+    """
+    compiled = None
+    if is_compiled and rule.scope == "element" and not torch.compiler.is_compiling():
+        compiled = kernel_of(rule, batch.c)
+    if compiled is not None and _have_moved(compiled, batch):
+        return True
+    _look_and_move(rule, batch, compiled)
+    return False
+
+
+@torch.no_grad()
+def _look_and_move(rule: type[Rule], batch: Batch, compiled: Kernel | None) -> None:
+    if set(map(_layout, batch.gs)) != {torch.strided} or any(map(Tensor.is_complex, batch.ps)):
+        batch = _ordinary(rule, batch)
+    if compiled is not None:
+        batch = _move_by_type(compiled, batch)
+    for p, g, state, c in batch.each():
+        write(p, state, *moved(rule, p, g, state, c))
+
+
+def write(p: Tensor, state: State, there: Tensor, new: State) -> None:
+    """Put the results of an update into the tensors that it was made of."""
+    p.copy_(there)
+    for old, value in zip(state, new, strict=True):
+        if value is not old:
+            old.copy_(value)
+
+
+# ---- complex parameters and sparse gradients -------------------------------------------------------------------------
+
+
+def real(x: Tensor) -> Tensor:
+    """A complex tensor [*shape] as the real one [*shape, 2] in the same memory; others as they are."""
+    return torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
+
+
+def _real_rows(g: Tensor) -> Tensor:
+    """The same of a sparse gradient; what it has entries for, it has in both parts."""
+    if not g.is_complex():
+        return g
+    g = g.coalesce()
+    parts, shape = real(g.values()), (*g.shape, 2)
+    return torch.sparse_coo_tensor(g.indices(), parts, shape, is_coalesced=True, check_invariants=False)
+
+
+def check_real(rule: type[Rule], p: Tensor) -> None:
+    """Raise BadInput for a complex parameter that the rule cannot move."""
+    if p.is_complex() and rule.scope != "element":
+        raise BadInput(
+            f"A complex parameter cannot be used: {rule.__name__} looks at whole tensors of real numbers. "
+            "Keep it as a real one and use view_as_complex in the model, or choose an element-wise rule such as Adam."
+        )
+
+
+def check_dense(rule: type[Rule], g: Tensor) -> None:
+    """Raise BadInput for a gradient that is not dense."""
+    if g.layout is not torch.strided:
+        raise BadInput(
+            f"A sparse gradient cannot be used by {rule.__name__} with these settings: a gradient of zero would move "
+            "weights or state, too. Build the embedding without sparse=True."
+        )
+
+
+def _ordinary(rule: type[Rule], batch: Batch) -> Batch:
+    """The real views of those that have a dense gradient; those that have a sparse one are moved here and now."""
+    ordinary = Batch([], [], [[] for _ in batch.states], batch.c)
+    for p, g, state, c in batch.each():
+        check_real(rule, p)
+        if g.layout is not torch.strided:
+            if not moves_rows(rule, g, c):
+                check_dense(rule, g)
+            move_rows(rule, real(p), _real_rows(g), tuple(map(real, state)), c)
+            continue
+        ordinary.ps.append(real(p))
+        ordinary.gs.append(real(g))
+        for column, x in zip(ordinary.states, state, strict=True):
+            column.append(real(x))
+    return ordinary
+
+
+# ---- kernels ---------------------------------------------------------------------------------------------------------
+
+
+class Kernels:
+    """The compiled side of one optimizer: how each of its groups can take its last step again."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, list[Tensor]] = {}  # by the place of a group: what was moved as one
+        self._repeats: dict[int, Repeat] = {}  # likewise: when that was so twice in a row
+
+    def repeat(self, place: int) -> Repeat | None:
+        """How to take the last step of the group at this place again, if that can be."""
+        return self._repeats.get(place)
+
+    def remember(
+        self, place: int, rule: type[Rule], params: list[Tensor], states: Mapping[Tensor, Any], moved: list[Tensor]
+    ) -> None:
+        """Of a group whose tensors were looked at from here: which were `moved` as one; none if there were others."""
+        last, self._last[place] = self._last.get(place, []), moved
+        self._repeats.pop(place, None)
+        helper = library()
+        if helper is not None and moved and len(moved) == len(last) and all(map(is_, moved, last)):
+            with suppress(KeyError):  # another thread steps, too: the next step is looked at again
+                self._repeats[place] = Repeat(helper, rule, params, states, moved)
+
+
+def _have_moved(compiled: Kernel, batch: Batch) -> bool:
+    """Move a batch if one kernel can take it as it lies; returns whether it did."""
+    helper = library()
+    if helper is None or not batch.ps or not _PLAIN.issuperset(map(type, batch.ps)):
+        return False
+    return helper.run((tuple(batch.ps), tuple(batch.gs), *map(tuple, batch.states)), compiled, batch.c)
+
+
+def _move_by_type(compiled: Kernel, batch: Batch) -> Batch:
+    """Move all that a kernel can move; returns the others."""
+    others, by_type = _sorted(batch)
+    for fitting in by_type:
+        if not _have_moved(compiled, fitting):
+            _run(compiled, fitting)
+    return others
+
+
+def _sorted(batch: Batch) -> tuple[Batch, list[Batch]]:
+    """Those that no kernel takes, and, by type, those that one takes, with gradients in the order of their memory."""
+    others = Batch([], [], [[] for _ in batch.states], batch.c)
+    by_type: dict[torch.dtype, Batch] = {}
+    for p, g, state, c in batch.each():
+        chosen = others
+        if _is_plain(p, g, state):
+            chosen = by_type.setdefault(p.dtype, Batch([], [], [[] for _ in batch.states], c))
+            for x in (p, g, *state):
+                _check_memory(x)
+            if g.is_neg() or not _in_one_order(g, p):
+                g = torch.empty_like(p).copy_(g)
+        chosen.ps.append(p)
+        chosen.gs.append(g)
+        for column, x in zip(chosen.states, state, strict=True):
+            column.append(x)
+    return others, [*by_type.values()]
+
+
+def _is_plain(p: Tensor, g: Tensor, state: State) -> bool:
+    """Whether all are numbers of one type in main memory, and parameter and state lie there densely, in one order."""
+    if not p.is_cpu or type(p) not in _PLAIN or p.dtype not in TYPES or g.dtype is not p.dtype or g.shape != p.shape:
+        return False
+    if not p.is_contiguous() and torch.empty_like(p).stride() != p.stride():
+        return False
+    return all(x.dtype is p.dtype and x.shape == p.shape and x.is_cpu and _in_one_order(x, p) for x in state)
+
+
+def _check_memory(x: Tensor) -> None:
+    """Raise BadInput if the memory of a tensor was given back, which no kernel would notice."""
+    last = x.storage_offset() + sum((n - 1) * step for n, step in zip(x.shape, x.stride(), strict=True))
+    if x.numel() and (last + 1) * x.itemsize > x.untyped_storage().nbytes():
+        raise BadInput(
+            f"A parameter, gradient or state of shape {tuple(x.shape)} has no memory: its storage was resized. "
+            "Give it back before the optimizer steps."
+        )
+
+
+_PLAIN = {Tensor, torch.nn.Parameter}
+"""Subclasses may keep their numbers elsewhere."""
+
+
+def _in_one_order(x: Tensor, y: Tensor) -> bool:
+    return (x.is_contiguous() and y.is_contiguous()) or x.stride() == y.stride()
+
+
+def _run(compiled: Kernel, batch: Batch) -> None:
+    """Move tensors that are fit for a kernel."""
+    columns = [[*map(Tensor.detach, column)] for column in (batch.ps, batch.gs, *batch.states)]  # keep their memory
+    addresses = array("Q", map(Tensor.data_ptr, chain(*columns)))
+    compiled.step(addresses, array("q", map(Tensor.numel, columns[0])), batch.c, batch.ps[0].dtype)
+    increment_version(batch.ps)  # autograd must see it, as it sees every change in place
+
+
+def kernel_of(rule: type[Rule], c: Any) -> Kernel | None:
+    """The kernel of these coefficients; None, and a word about it, if there can be none."""
+    try:
+        return kernel(rule, c)
+    except NotCompiled as error:
+        _tell(
+            f"{rule.__name__} runs uncompiled, because {error}. The results are the same, but a step takes several "
+            "times as long. To choose so, and to read this no more, say compile=False or set STEEPEST_COMPILE=0."
+        )
+        return None
+
+
+_told: set[str] = set()
+
+
+def _tell(sentence: str) -> None:
+    if sentence not in _told:
+        _told.add(sentence)
+        warnings.warn(sentence, stacklevel=2)

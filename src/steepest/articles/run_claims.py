@@ -1,0 +1,83 @@
+"""Runs the studies of the articles' claims, one after another, each in a folder of its own; goes on where it was."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from steepest import api, why
+from steepest.articles import second_fit
+from steepest.articles.studies import FIRST_SEED, STUDIES, Planned
+from steepest.builtin import task_table
+from steepest.errors import DataUnavailable, StudyFolderError
+from steepest.reader import StudyReader
+from steepest.study.planner import parse_budget
+from steepest.tasks.task import Task
+
+
+def run(folder: Path, budget: str | float | None = None, workers: int | None = None, quiet: bool = False) -> list[str]:
+    """Train all studies into FOLDER/<key>. What is finished is not run again. A budget is shared out among them.
+
+    Some studies are then looked into, and the tutorial's second fit is made. Returns a sentence for each task that was
+    left out because its data cannot be had. Raises what `compare` raises.
+    """
+    seconds = None if budget is None else parse_budget(budget)
+    left_out = []
+    for planned in STUDIES:
+        place = folder / planned.key
+        tasks, missing = _tasks(planned)
+        left_out += missing
+        if tasks and not finished(place):
+            _train(planned, tasks, place, None if seconds is None else seconds * planned.share, workers, quiet)
+        if tasks and planned.probes:
+            why.look_into(place, tasks={task.name: task for task in tasks if isinstance(task, Task)})
+    second_fit.train(folder)
+    return left_out
+
+
+def _train(
+    planned: Planned, tasks: list[Task | str], place: Path, budget: float | None, workers: int | None, quiet: bool
+) -> None:
+    if not quiet:
+        print(f"{planned.key}: {planned.why}", file=sys.stderr)
+    choices: dict[str, Any] = {"batch_sizes": planned.batch_sizes} if planned.batch_sizes else {}
+    api.compare(
+        tasks,
+        list(planned.optimizers),
+        seeds=planned.seeds,
+        first_seed=FIRST_SEED,
+        grid=planned.grid,
+        rates=planned.rates or None,
+        budget=budget,
+        workers=workers,
+        out=place,
+        overwrite=place.exists(),
+        quiet=quiet,
+        command="steepest claims",
+        **choices,
+    )
+
+
+def finished(place: Path) -> bool:
+    """Whether there is a study that came to its end."""
+    try:
+        return StudyReader(place).record.finished
+    except StudyFolderError:
+        return False
+
+
+def _tasks(planned: Planned) -> tuple[list[Task | str], list[str]]:
+    """The tasks of a study that are to be had, with the horizons asked for; and what is missing, in words."""
+    found: list[Task | str] = []
+    missing = []
+    for name, epochs in planned.tasks:
+        entry = task_table.entry(name)
+        try:
+            entry.fetch()
+        except DataUnavailable as error:
+            missing.append(f"{name} is left out of the study {planned.key!r}: {error}")
+            continue
+        found.append(name if epochs is None else replace(entry.build(), epochs=epochs))
+    return found, missing

@@ -1,0 +1,180 @@
+"""From what people write to the contenders of a study: names with settings, classes, lists of rates and batch sizes."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+
+from steepest.errors import BadSetting
+from steepest.optim import catalogue
+from steepest.optim.entry import Entry
+from steepest.optim.rule import Rule, check_settings, hyperparameters
+from steepest.optim.schedules import schedule as check_schedule
+from steepest.records.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, BatchSize, Contender, Setting
+
+Maker = Callable[..., torch.optim.Optimizer]
+"""Makes an optimizer from (parameters, lr=…)."""
+
+DEFAULT = (
+    "gd",
+    "sgd-1",
+    "sgd",
+    "momentum",
+    "momentum-averaged",
+    "nesterov",
+    "adagrad",
+    "adagrad-printed",
+    "rmsprop",
+    "rmsprop-printed",
+    "adam",
+    "adam-printed",
+    "adamw",
+)
+"""The seven methods of the textbooks, in the standard form and, where that differs, in the printed one; and AdamW."""
+
+
+def enter(
+    optimizers: str | Sequence[Any],
+    schedule: str = "constant",
+    rates: str | Sequence[float] | None = None,
+    batch_sizes: str | Sequence[int | str] | None = None,
+) -> tuple[list[Contender], dict[str, Any]]:
+    """The contenders of a study, and those optimizers among them that only this process holds, by their key.
+
+    Raises UnknownName or BadSetting.
+    """
+    check_schedule(schedule)
+    memory: dict[str, Any] = {}
+    found = [_contender(item, schedule, memory) for item in _list(optimizers)]
+    if not found:
+        raise BadSetting("No optimizer was named. `steepest optimizers` lists all.")
+    if rates is not None:
+        points = tuple(sorted({_rate(value) for value in _list(rates)}))
+        if not points:
+            raise BadSetting("No rate was given: write --rates 0.001,0.01.")
+        centre = float(f"{math.sqrt(points[0] * points[-1]):.6g}")
+        found = [replace(contender, rates=points, centre=centre) for contender in found]
+    if batch_sizes is not None:
+        sizes = [_batch_size(value) for value in _list(batch_sizes)]
+        if not sizes:
+            raise BadSetting("No batch size was given: write --batch-size 1,64,full.")
+        found = [
+            replace(contender, name=f"{contender.name}@{size}", batch_size=size)
+            for contender in found
+            for size in sizes
+        ]
+    return found, memory
+
+
+def _contender(item: Any, schedule: str, memory: dict[str, Any]) -> Contender:
+    if isinstance(item, Contender):
+        return item
+    if isinstance(item, str):
+        return _parse(item, schedule)
+    if isinstance(item, Rule):
+        return _own_rule(type(item), vars(item), schedule, memory)
+    if isinstance(item, type) and issubclass(item, Rule):
+        return _own_rule(item, {}, schedule, memory)
+    if callable(item):
+        return _foreign(cast(Maker, item), schedule, memory)
+    raise BadSetting(
+        f"{item!r} is not an optimizer: pass a name of `steepest optimizers`, a rule, or a class of torch.optim."
+    )
+
+
+def _parse(words: str, schedule: str) -> Contender:
+    """What people write: "adam", "adam:b2=0.99:eps=1e-6", "sgd+clip-norm:max_norm=1", and "adam#2" for a second."""
+    name, *pairs = words.split(":")
+    settings: dict[str, Setting] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise BadSetting(f"{words!r}: {pair!r} is not a setting; write it as name=value, as in adam:b2=0.99.")
+        settings[key.strip()] = _value(value.strip())
+    return replace(_entered(catalogue.entry(name.split("#")[0]), settings, schedule), name=words)
+
+
+def _entered(item: Entry, settings: Mapping[str, Setting], schedule: str) -> Contender:
+    """An entry of the catalogue with settings; "lr" is told apart, and whatever the rule does not have is an error."""
+    if "lr" in settings:
+        raise BadSetting(f"{item.name}: the rate is what a study searches; name rates of your own with --rates.")
+    check_settings(item.rule, settings)
+    return replace(catalogue.contender(item, schedule=schedule), settings=dict(settings))
+
+
+def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memory: dict[str, Any]) -> Contender:
+    """A rule as a class or an object. One that the catalogue does not have is the caller's own: its default rate is the
+    centre of its grid."""
+    default = hyperparameters(rule)
+    others = {key: value for key, value in settings.items() if key != "lr" and value != default[key]}
+    for entry in catalogue.CATALOGUE:
+        if entry.rule is rule and not entry.settings and entry.batch_size is None:
+            return _entered(entry, others, schedule)
+    memory[rule.__name__] = rule
+    centre = float(settings.get("lr", default["lr"]))
+    return Contender(
+        name=rule.__name__,
+        rule=RULE_IN_MEMORY + rule.__name__,
+        centre=centre,
+        settings=others,
+        schedule=schedule,
+        fleet_obstacle=catalogue.fleet_obstacle(rule, schedule),
+        default_rate=float(default["lr"]),
+    )
+
+
+def _foreign(factory: Maker, schedule: str, memory: dict[str, Any]) -> Contender:
+    """Any torch optimizer: it trains alone, one trial at a time, and its default rate is the centre of its grid."""
+    name = getattr(factory, "__name__", type(factory).__name__)
+    try:
+        lr = inspect.signature(factory).parameters["lr"].default
+    except (KeyError, TypeError, ValueError):
+        raise BadSetting(f"{name} takes no argument `lr`, so there is no rate to search.") from None
+    memory[name] = factory
+    centre = float(lr) if isinstance(lr, int | float) and lr > 0 else 1e-2
+    return Contender(name=name, rule=TORCH_IN_MEMORY + name, centre=centre, schedule=schedule)
+
+
+# ---- words to values -------------------------------------------------------------------------------------------------
+
+
+def _list(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return list(value) if isinstance(value, list | tuple | set | range) else [value]
+
+
+def _value(word: str) -> Setting:
+    if word in ("true", "false"):
+        return word == "true"
+    try:
+        return float(word)
+    except ValueError:
+        return word
+
+
+def _rate(value: Any) -> float:
+    try:
+        rate = float(value)
+    except (TypeError, ValueError):
+        raise BadSetting(f"The rate {value!r} is not a number; write rates as 0.001,0.01.") from None
+    if not (math.isfinite(rate) and rate > 0):
+        raise BadSetting(f"The rate {value} cannot be used: a learning rate is a finite number above 0.")
+    return rate
+
+
+def _batch_size(value: Any) -> BatchSize:
+    if value == "full":
+        return "full"
+    try:
+        size = int(value)
+    except (TypeError, ValueError):
+        raise BadSetting(f"The batch size {value!r} is neither a whole number nor 'full'.") from None
+    if size < 1:
+        raise BadSetting(f"The batch size {size} cannot be used: it must be at least 1.")
+    return size

@@ -1,0 +1,194 @@
+"""Whether a task can be trained as a fleet, found out by doing: a few steps of two replicas against the plain loop."""
+
+from __future__ import annotations
+
+import random
+import traceback
+import warnings
+from collections import deque
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from steepest.engine.fleet import Fleet
+from steepest.engine.layout import Layout
+from steepest.engine.random_sources import kept
+from steepest.engine.solo import Trial
+from steepest.language import Text, say
+from steepest.records.types import Contender, Lane, Shard, TaskRef
+from steepest.tasks.task import Task
+
+STEPS = 3
+EXAMPLES = 64
+"""Examples that are evaluated."""
+RATES = (1e-3, 1e-6, 1e-12)
+"""Of plain descent, largest first: where inputs are huge, a step must be tiny to tell a wrong path from a wild one."""
+PACKING = ("pack_padded_sequence", "pad_packed_sequence")
+IN_WORDS = {
+    "calling .item()": Text(
+        "its model, loss or metric reads values out of tensors (.item(), float(…), or an if on one), which differ from "
+        "replica to replica",
+        "它的模型、损失或指标从张量中读取数值（.item()、float(…)，或对张量作 if 判断），而各副本的数值不同",
+    ),
+    "data pointer": Text(
+        "its model, loss or metric leaves torch for NumPy on the way (.numpy())",
+        "它的模型、损失或指标中途离开 torch，改用 NumPy（.numpy()）",
+    ),
+    "attempted to call in-place operation": Text(
+        "its model changes in place what it is given (such as x -= …)",
+        "它的模型就地修改输入（如 x -= …）",
+    ),
+    "in-place arithmetic": Text(
+        "its model changes in place (such as x += …) what all replicas have in common",
+        "它的模型就地修改各副本共有的东西（如 x += …）",
+    ),
+    "ScalarType BFloat16": Text(
+        "its outputs are bfloat16, as autocast makes them; end the model with .float()",
+        "它的输出是 bfloat16（autocast 的结果）；请让模型以 .float() 结尾",
+    ),
+}
+"""What vmap says of what it cannot do → what that means."""
+USUAL = frozenset(vars(nn.Module()))
+"""Attributes that every module has: its parameters, buffers, hooks, and whether it is training."""
+AGREES = 1e-2
+"""Relative difference of two paths that single precision explains; a wrong gradient is off by far more."""
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """A few steps of two trials, each on its own."""
+
+    shard: Shard
+    start: Tensor  # [2, P]
+    moved: Tensor  # [2, P]
+    drew: bool
+    """Whether they drew from generators that a fleet cannot give each replica its own of."""
+    held: list[set[tuple[str, str]]]
+    """What attributes of the first model held after each step: what is made once, such as a mask, is no state."""
+
+
+def fleet_obstacle(task: Task) -> str:
+    """Why the replicas of a task cannot be trained as one tensor program, in words; "" if they can."""
+    return obstacle(task).en
+
+
+def obstacle(task: Task) -> Text:
+    """As `fleet_obstacle`, in both languages."""
+    with kept():
+        alone = _alone(task, RATES[0])
+        for rate in RATES[1:]:
+            if torch.isfinite(alone.moved).all() and alone.moved.norm() < alone.start.norm() + 1:
+                break
+            alone = _alone(task, rate)
+        if alone.drew:
+            return Text(
+                "its model or loss draws from Python's or NumPy's generator, and all replicas would share the draw",
+                "它的模型或损失使用 Python 或 NumPy 的随机数生成器，所有副本会抽到同样的数",
+            )
+        if changed := alone.held[0] ^ alone.held[-1]:
+            return say(
+                "its model keeps state in the attribute '{name}', which all replicas would share",
+                "它的模型在属性“{name}”中保存状态，所有副本会共用它",
+                name=min(changed)[0],
+            )
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # vmap's, that it does some operation lane by lane
+                fleet = Fleet(task, alone.shard, alone.shard.lanes)
+                fleet.train(0, STEPS)
+                fleet.evaluate("valid", at_most=EXAMPLES)
+        except Exception as error:  # whatever the model does that vmap cannot
+            return _in_words(error)
+        if not fleet.is_random and not _agree(fleet.flat - alone.start, alone.moved):
+            return Text(
+                "its replicas, trained together, do not move as one trained alone does",
+                "它的各副本一起训练时，权重的变化与单独训练时不同",
+            )
+    return Text("", "")
+
+
+def _alone(task: Task, rate: float) -> _Alone:
+    shard = Shard(
+        id="probe",
+        task=TaskRef(task.name, "memory", task.name),
+        contender=Contender("sgd", "sgd", centre=rate),
+        lanes=(Lane(rate, seed=0), Lane(rate, seed=1)),
+        batch_size=task.batch_size,
+        steps=STEPS,
+        evaluate_at=(STEPS,),
+    )
+    trials = [Trial(task, shard, lane) for lane in shard.lanes]
+    layout = Layout.of(trials[0].model)
+    start = torch.stack([layout.row(trial.model) for trial in trials])
+    drawn, held = _drawn(), []
+    for trial in trials:
+        for t in range(1, STEPS + 1):
+            torch.manual_seed(t)
+            trial.step(t)
+            held += [_attributes(trial.model)] if trial is trials[0] else []
+    moved = torch.stack([layout.row(trial.model) for trial in trials]) - start
+    return _Alone(shard, start, moved, drawn != _drawn(), held)
+
+
+def _in_words(error: Exception) -> Text:
+    """Why vmap could not take a model: in our words where the cause is a known one, else in its own."""
+    if any(frame.name in PACKING for frame in traceback.extract_tb(error.__traceback__)):
+        return Text(
+            "it packs its sequences by their lengths, which differ from one batch to another",
+            "它按长度打包序列，而各批的长度不同",
+        )
+    if "SparseCPU" in str(error):
+        return Text(
+            "its gradients are sparse (sparse=True), and vmap has none of those; trained alone, rules that rest where "
+            "a gradient is zero, such as sgd and adagrad, move no other rows, and the others are given a dense one",
+            "它的梯度是稀疏的（sparse=True），而 vmap 不支持稀疏梯度；单独训练时，在梯度为零处不动的规则"
+            "（如 sgd 和 adagrad）不移动其他行，其余规则得到的是稠密梯度",
+        )
+    for said, meaning in IN_WORDS.items():
+        if said in str(error):
+            return meaning
+    own = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
+    return Text(own, own)
+
+
+def _agree(a: Tensor, b: Tensor) -> bool:
+    """Whether two paths are one, as far as there are any: where both left the numbers, there is nothing to compare."""
+    known = torch.isfinite(a) & torch.isfinite(b)
+    a, b = a.where(known, 0.0), b.where(known, 0.0)
+    return bool((a - b).norm() <= AGREES * b.norm())
+
+
+def _drawn() -> tuple[Any, ...]:
+    """The state of the generators that a fleet cannot give each replica its own of."""
+    kind, keys, *rest = np.random.get_state()
+    return random.getstate(), kind, tuple(np.asarray(keys).tolist()), tuple(rest)
+
+
+def _attributes(model: nn.Module) -> set[tuple[str, str]]:
+    """What a model and its layers hold in attributes of their own, which are no parameters or buffers: (name, value).
+
+    A tensor with a history is what the last call has left, such as a normed weight, and is made anew by the next one.
+    """
+    return {
+        (f"{path}.{name}".lstrip("."), _told(value))
+        for path, module in model.named_modules()
+        for name, value in vars(module).items()
+        if name not in USUAL
+    }
+
+
+def _told(value: Any, depth: int = 2) -> str:
+    if isinstance(value, bool | int | float | str):
+        return repr(value)
+    if isinstance(value, Tensor) and value.layout is torch.strided and not value.requires_grad:
+        numbers = value.detach().cpu().flatten().view(torch.uint8).numpy()
+        return f"{list(value.shape)} {sha256(numbers.tobytes()).hexdigest()}"
+    if depth and isinstance(value, list | tuple | deque):
+        return f"[{', '.join(_told(each, depth - 1) for each in value)}]"
+    if depth and isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_told(each, depth - 1)}' for key, each in value.items())}}}"
+    return type(value).__name__

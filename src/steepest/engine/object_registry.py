@@ -1,0 +1,60 @@
+"""What lives in the memory of the program that began a study, and the optimizer that a contender means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from steepest.errors import BadInput
+from steepest.optim.catalogue import entry, settings_of
+from steepest.optim.rule import Rule, check_settings, hyperparameters
+from steepest.records.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Setting
+from steepest.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Tasks and optimizers that exist as objects only, by the key that stands for them in a TaskRef or Contender."""
+
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+    optimizers: Mapping[str, Any] = field(default_factory=dict)
+    """A `Rule` class, or whatever makes a `torch.optim.Optimizer` from (parameters, lr=…, **settings)."""
+
+    def optimizer(self, contender: Contender) -> Configured | Foreign:
+        """Raises UnknownName or BadSetting, and BadInput for an object that is not here."""
+        if not contender.rule.startswith((RULE_IN_MEMORY, TORCH_IN_MEMORY)):
+            item = entry(contender.rule)
+            return Configured(item.rule, settings_of(item, contender.settings))
+        key = contender.rule.partition(":")[2]
+        found = self.optimizers.get(key)
+        if found is None:
+            raise BadInput(
+                f"The optimizer {key!r} lived in the memory of the program that began this study; "
+                "go on with the study from that program."
+            )
+        if contender.rule.startswith(RULE_IN_MEMORY):
+            check_settings(found, contender.settings)
+            return Configured(found, {**hyperparameters(found), **contender.settings})
+        return Foreign(found, contender.settings)
+
+
+@dataclass(frozen=True)
+class Configured:
+    """A rule with all its settings; the rate among them is replaced by each trial's own."""
+
+    rule: type[Rule]
+    settings: Mapping[str, Setting]
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """Somebody else's optimizer, which trains one model at a time."""
+
+    factory: Callable[..., torch.optim.Optimizer]
+    settings: Mapping[str, Setting]
+
+
+EMPTY = Workshop()

@@ -1,0 +1,46 @@
+"""The global random generators, which a model may draw from at every step: seeded as a function of the step."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from steepest.records import rng
+
+
+def seed_torch(value: int) -> None:
+    """`torch.manual_seed`, without its report to accelerators that are not there: that formats a stack at each call,
+    which takes longer than a step of a small model."""
+    if torch.accelerator.is_available():
+        torch.manual_seed(value)
+    else:
+        torch.default_generator.manual_seed(value)
+
+
+def luck_of(seed: int, step: int) -> int:
+    """What generators are seeded with before a step of a trial."""
+    return rng.integer(seed, "dropout", step)
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Give dropout, and whatever else the model or the loss draws at this step, its luck."""
+    value = luck_of(seed, step)
+    seed_torch(value)
+    random.seed(value)
+    np.random.seed(value % 2**32)
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Put the global generators back as they were."""
+    others, numpys = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        try:
+            yield
+        finally:
+            random.setstate(others)
+            np.random.set_state(numpys)

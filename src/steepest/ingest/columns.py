@@ -1,0 +1,311 @@
+"""What the cells of a column mean: numbers, categories, dates, or nothing that a model could learn from. All that is
+assumed is told in a note.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from steepest.ingest.notes import cells_are, names, quoted
+from steepest.language import Text, enumerated, say
+
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", "#n/a", "missing", "<na>"})
+"""Cells, in small letters, that hold no value."""
+MOSTLY = 0.9
+"""Share of the cells with a value that must be numbers (or dates) for a column to be one of them."""
+MOST_CATEGORIES = 1000
+"""Categories that have a vector of their own; the rarest beyond are one category together."""
+NAMES = 0.5
+"""Share of different texts in a column beyond which they name the rows, and tell nothing about them."""
+LONG = 40
+"""Characters beyond which texts are sentences, on average."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A feature that is a number; NaN where there is none."""
+
+    name: str
+    values: np.ndarray  # [N], float64
+
+
+@dataclass(frozen=True)
+class Categories:
+    """A feature that is one of several names: `codes` count into `labels`."""
+
+    name: str
+    codes: np.ndarray  # [N], int64
+    labels: list[str]
+
+
+Feature = Numbers | Categories
+
+
+@dataclass
+class Reading:
+    """The features found in the columns of a table, and what was done to find them."""
+
+    features: list[Feature] = field(default_factory=list)
+    notes: list[Text] = field(default_factory=list)
+
+
+def features(columns: Mapping[str, Sequence[str]], comma_separates: bool = True) -> Reading:
+    """Features of a table's columns of cells, in order."""
+    reading = Reading()
+    left: dict[Text, list[str]] = {}
+    for name, cells in columns.items():
+        counts = Counter(cells)
+        found, why = _feature(name, cells, counts, comma_separates, reading.notes)
+        reading.features += found
+        if why:
+            left.setdefault(why, []).append(name)
+        if formulas := sum(n for cell, n in counts.items() if cell.startswith("=")):
+            reading.notes.append(
+                say(
+                    "{name}: {cells} a spreadsheet's formula: text to us, and never run.",
+                    "{name}：{cells}是电子表格公式，只当作文字，绝不运行。",
+                    name=quoted(name),
+                    cells=cells_are(formulas),
+                )
+            )
+    reading.notes += [
+        say("Left out, {why}: {which}.", "舍去（{why}）：{which}。", why=why, which=names(which))
+        for why, which in left.items()
+    ]
+    return reading
+
+
+def _feature(
+    name: str, cells: Sequence[str], counts: Counter[str], comma_separates: bool, notes: list[Text]
+) -> tuple[list[Feature], Text | None]:
+    """The features of a column; or none, and why."""
+    values = {cell: n for cell, n in counts.items() if not is_missing(cell)}
+    present = sum(values.values())
+    if not values:
+        return [], Text("no values at all", "没有任何值")
+    if len(values) == 1 and present == len(cells):
+        return [], Text("the same value everywhere", "处处同一个值")
+    if (numbers := as_numbers(name, counts, comma_separates, notes)) is not None:
+        column = np.array([numbers[cell] for cell in cells])
+        if len(cells) > 2 and present == len(cells) and np.all(np.diff(column) == 1):
+            return [], Text("they count the rows", "只是行号")
+        if missing := int(np.isnan(column).sum()):
+            notes.append(
+                say(
+                    "{name}: {missing:,} of {all:,} missing; each replicate puts its own median there, and a mark "
+                    "beside it.",
+                    "{name}：{all:,} 个中缺 {missing:,} 个；每次重复用自己训练集的中位数填补，并另加缺失标记。",
+                    name=quoted(name),
+                    missing=missing,
+                    all=len(cells),
+                )
+            )
+        return [Numbers(name, column)], None
+    if (dates := _as_dates(values)) is not None:
+        written, parse = dates
+        notes.append(
+            say(
+                "{name}: dates, as {written}; days since the first, place in the year and in the week.",
+                "{name}：日期，写法为{written}；换算为距首日的天数，以及在一年、一周中的位置。",
+                name=quoted(name),
+                written=written,
+            )
+        )
+        return _date_features(name, cells, parse), None
+    if len(values) > max(NAMES * present, 20):
+        length = sum(len(cell) * n for cell, n in values.items()) / present
+        if length >= LONG:
+            return [], Text("texts (name one with --text to learn from it)", "长文本，可用 --text 指定一列来学习")
+        return [], Text("names of single rows, too many different texts", "几乎每行各不相同的名称")
+    return [_categories(name, cells, values, notes)], None
+
+
+def is_missing(cell: str) -> bool:
+    return cell.lower() in MISSING
+
+
+# ---- numbers ---------------------------------------------------------------------------------------------------------
+
+PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+|(?:[ \u00a0\u202f'’]\d{3})+)(\.\d*)?")
+OF_THOUSANDS = re.compile(r"[, \u00a0\u202f'’]")
+DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+")
+LOSS = re.compile(r"\([^()]+\)")
+"""How accountants write what is below zero."""
+AROUND = "$€£¥￥% "
+
+
+def as_numbers(
+    name: str, counts: Mapping[str, int], comma_separates: bool, notes: list[Text]
+) -> dict[str, float] | None:
+    """Cell → number, NaN where there is none; None if too few cells are numbers.
+
+    Numbers with zeros in front, such as 00501, are codes and no amounts.
+    """
+    cells = [cell for cell in counts if not is_missing(cell)]
+    with_comma = [cell.strip(AROUND) for cell in cells if "," in cell]
+    decimal = (
+        not comma_separates
+        and bool(with_comma)
+        and all(DECIMAL_COMMA.fullmatch(cell) for cell in with_comma)
+        and any(len(cell.rpartition(",")[2]) != 3 or cell.lstrip("+-").startswith("0,") for cell in with_comma)
+    )
+    if any(len(cell) > 1 and cell[0] == "0" and cell.isdigit() for cell in cells):
+        return None
+    table = {cell: math.nan if is_missing(cell) else _number(cell, decimal) for cell in counts}
+    strange = [cell for cell in cells if math.isnan(table[cell])]
+    present, wrong = (sum(counts[cell] for cell in group) for group in (cells, strange))
+    if not cells or present - wrong < MOSTLY * present:
+        return None
+    if decimal:
+        notes.append(say("{name}: a comma is its decimal point.", "{name}：以逗号为小数点。", name=quoted(name)))
+    if any(cell.strip(AROUND) != cell and not math.isnan(table[cell]) for cell in cells):
+        notes.append(
+            say(
+                "{name}: signs of currency or percent are taken off.", "{name}：去掉了货币或百分号。", name=quoted(name)
+            )
+        )
+    if strange:
+        notes.append(
+            say(
+                "{name}: {cells} no number ({some}) and counted as missing.",
+                "{name}：{cells}不是数字（{some}），按缺失处理。",
+                name=quoted(name),
+                cells=cells_are(wrong),
+                some=enumerated([quoted(cell[:20]) for cell in strange[:3]], ", ", "、"),
+            )
+        )
+    return table
+
+
+def _number(cell: str, decimal_comma: bool) -> float:
+    """The number in a cell, NaN if there is none; what is written plainly, as most are, takes one look."""
+    if not PLAIN.fullmatch(cell):
+        cell = _plainly(cell.strip(AROUND), decimal_comma)
+    value = float(cell) if PLAIN.fullmatch(cell) else math.nan
+    return value if abs(value) < 1e30 else math.nan  # float32 is what models train in
+
+
+def _plainly(cell: str, decimal_comma: bool) -> str:
+    """A number as a computer writes it."""
+    if decimal_comma and "," in cell:
+        cell = cell.replace(".", "").replace(",", ".")
+    elif THOUSANDS.fullmatch(cell):
+        cell = OF_THOUSANDS.sub("", cell)
+    elif LOSS.fullmatch(cell):
+        cell = "-" + cell[1:-1].strip(AROUND).replace(",", "")
+    return cell
+
+
+# ---- dates -----------------------------------------------------------------------------------------------------------
+
+FORMATS = {
+    Text("year-month-day", "年-月-日"): ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日"),
+    Text("month/day/year", "月/日/年"): ("%m/%d/%Y", "%m-%d-%Y"),
+    Text("day/month/year", "日/月/年"): ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y"),
+    Text("hour:minute", "时:分"): ("%H:%M", "%H:%M:%S"),
+    Text("day month year", "日 月 年"): ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
+}
+"""How dates are written. Where every date fits two ways, the first of them is taken, and told."""
+
+Parse = Callable[[str], datetime | None]
+
+
+def _as_dates(values: Mapping[str, int]) -> tuple[Text, Parse] | None:
+    """How the cells are written as dates, and what reads them; None if they are none."""
+    sample = [*values]
+    if not all(re.search(r"\d.*[-/.年 :].*\d", cell) for cell in sample[:20]):
+        return None
+    tries: list[tuple[Text, Parse]] = [(next(iter(FORMATS)), _iso)]
+    tries += [(words, _reader(form)) for words, forms in FORMATS.items() for form in forms]
+    for words, parse in tries:
+        if all(parse(cell) for cell in sample[:5]):
+            right = sum(n for cell, n in values.items() if parse(cell))
+            if right >= MOSTLY * sum(values.values()):
+                return words, parse
+    return None
+
+
+def _iso(cell: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(cell[:26]).replace(tzinfo=None)  # nanoseconds are more than it takes
+    except ValueError:
+        return None
+
+
+def _reader(form: str) -> Parse:
+    def read(cell: str) -> datetime | None:
+        for tail in ("", " %H:%M", " %H:%M:%S"):
+            try:
+                return datetime.strptime(cell, form + tail)
+            except ValueError:
+                continue
+        return None
+
+    return read
+
+
+def _date_features(name: str, cells: Sequence[str], parse: Parse) -> list[Feature]:
+    """Days since the first date; and sine and cosine of the place in the year, the week and, with times, the day."""
+    known = {cell: None if is_missing(cell) else parse(cell) for cell in set(cells)}
+    first = min(moment for moment in known.values() if moment is not None)
+    blank = (math.nan,) * 4
+    quantities = {
+        cell: blank
+        if moment is None
+        else (
+            (moment - first).total_seconds() / 86400,
+            (moment.timetuple().tm_yday - 1) / 365.25,
+            moment.weekday() / 7,
+            (moment.hour * 60 + moment.minute) / 1440,
+        )
+        for cell, moment in known.items()
+    }
+    table = np.array([quantities[cell] for cell in cells])  # [N, 4]
+    found: list[Feature] = [Numbers(f"{name}, days", table[:, 0])]
+    for column, cycle in ((1, "year"), (2, "week"), (3, "day")):
+        if np.nanmax(table[:, column]) > 0:
+            angle = 2 * np.pi * table[:, column]
+            found += [Numbers(f"{name}, {cycle} sin", np.sin(angle)), Numbers(f"{name}, {cycle} cos", np.cos(angle))]
+    return found
+
+
+# ---- categories ------------------------------------------------------------------------------------------------------
+
+
+def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], notes: list[Text]) -> Categories:
+    """The most frequent texts as categories of their own; what is missing is one more."""
+    ranked = sorted(values, key=lambda cell: (-values[cell], cell))
+    labels, others = ranked[:MOST_CATEGORIES], len(ranked) - MOST_CATEGORIES
+    number = {cell: i for i, cell in enumerate(labels)}
+    if others > 0:
+        notes.append(
+            say(
+                "{name}: {all} categories; the {others} rarest are one category together.",
+                "{name}：共 {all} 个类别；最少见的 {others} 个合为一类。",
+                name=quoted(name),
+                all=len(ranked),
+                others=others,
+            )
+        )
+        number |= dict.fromkeys(ranked[MOST_CATEGORIES:], len(labels))
+        labels = [*labels, "others"]
+    if missing := sum(1 for cell in cells if is_missing(cell)):
+        notes.append(
+            say(
+                "{name}: {missing:,} of {all:,} missing, a category of their own.",
+                "{name}：{all:,} 个中缺 {missing:,} 个，自成一类。",
+                name=quoted(name),
+                missing=missing,
+                all=len(cells),
+            )
+        )
+    codes = np.array([number.get(cell, len(labels)) for cell in cells], dtype=np.int64)
+    return Categories(name, codes, [*labels, "missing"] if missing else labels)

@@ -1,0 +1,223 @@
+"""Pictures of anyone's as a task: a folder with a folder for each class, or arrays, and a small convolutional net."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from torch import nn
+
+from steepest.errors import BadTask
+from steepest.ingest import targets
+from steepest.ingest.notes import names
+from steepest.language import Text, say
+from steepest.tasks.task import Task
+
+KINDS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
+SIZE = 32
+"""Pixels a side to which pictures are brought, unless one says otherwise."""
+TEST = frozenset({"test", "testing", "val", "valid", "validation"})
+TRAIN = frozenset({"train", "training"})
+MOST = 2**30
+"""Numbers in all pictures together, beyond which they do not fit into memory."""
+
+
+def pictures(folder: Path) -> list[Path]:
+    """The pictures below a folder, in order of their names; what begins with a dot is not looked at."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in KINDS and path.is_file())
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def digest(folder: Path) -> str:
+    """SHA-256 over the names and bytes of all pictures."""
+    whole = sha256()
+    for path in pictures(folder):
+        whole.update(f"{path.relative_to(folder).as_posix()}\0{sha256(path.read_bytes()).hexdigest()}\0".encode())
+    return whole.hexdigest()
+
+
+def picture_task(folder: Path, size: int, name: str, title: str, source: str) -> Task:
+    """The task of telling the folder that a picture lies in. Raises BadTask."""
+    notes: list[Text] = []
+    groups = _groups(folder, notes)
+    classes = sorted({label for group in groups.values() for label, _ in group})
+    if len(classes) < 2:
+        raise BadTask(
+            f"{folder} needs two folders of pictures or more, one for each class, such as cats/ and dogs/; it has "
+            f"{len(classes)}."
+        )
+    count = sum(len(group) for group in groups.values())
+    targets.enough(title, count)
+    if count * 3 * size**2 > MOST:
+        raise BadTask(f"{count} pictures of {size} × {size} do not fit into memory; take a smaller --size.")
+    parts, modes, labels = _read(groups, classes, size, notes)
+    targets.enough(title, sum(len(x) for x, _ in parts.values()))
+    colours = 3 if modes - {"1", "L", "LA", "I", "I;16"} else 1
+    scaled = {part: (_scaled(x if colours == 3 else x[:, :1]), y) for part, (x, y) in parts.items()}
+    counts = Counter(label for part in labels.values() for label in part)
+    notes += [
+        say(
+            "{count:,} pictures, {balance}; a classification, judged by accuracy.",
+            "{count:,} 张图片，{balance}；是分类，以准确率评判。",
+            count=sum(counts.values()),
+            balance=targets.balance(counts),
+        ),
+        say(
+            "Each brought to {size} × {size} pixels (--size for another), {colour}; values 0 to 255 become "
+            "(v − 128) / 64.",
+            "每张缩放为 {size} × {size} 像素（可用 --size 另定），{colour}；像素值 0 到 255 换算为 (v − 128) / 64。",
+            size=size,
+            colour=Text("in colour", "彩色") if colours == 3 else Text("grey", "灰度"),
+        ),
+    ]
+    return network_task(scaled, colours, size, size, len(classes), name, title, source, notes)
+
+
+def _groups(folder: Path, notes: list[Text]) -> dict[str, list[tuple[str, Path]]]:
+    """Part → (class, picture): "data" for all, or "train" and "test" where the folders are called so."""
+    names = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
+    train, test = (next((path for name, path in names.items() if name in given), None) for given in (TRAIN, TEST))
+    if train is not None and test is not None and len(names) <= 3:
+        notes.append(
+            say(
+                "{test}/ is the test part as it is; seeds draw their validation parts from {train}/.",
+                "{test}/ 原样作为测试集；各随机种子从 {train}/ 中抽取验证集。",
+                test=test.name,
+                train=train.name,
+            )
+        )
+        return {"train": _classes(train), "test": _classes(test)}
+    return {"data": _classes(folder)}
+
+
+def _classes(folder: Path) -> list[tuple[str, Path]]:
+    return [(path.relative_to(folder).parts[0], path) for path in pictures(folder) if path.parent != folder]
+
+
+def _read(
+    groups: dict[str, list[tuple[str, Path]]], classes: list[str], size: int, notes: list[Text]
+) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[str], dict[str, list[str]]]:
+    """Part → pixels [n, 3, S, S] as bytes and classes [n]; the kinds of pictures met; part → names of the classes."""
+    parts, modes, named = {}, set(), {}
+    seen: set[str] = set()
+    broken, copies = [], 0
+    for part in sorted(groups, reverse=True):  # the training part first: what test has, too, counts as its copy
+        pixels, labels = [], []
+        for label, path in groups[part]:
+            content = path.read_bytes()
+            if (mark := sha256(content).hexdigest()) in seen:
+                copies += 1
+                continue
+            seen.add(mark)
+            opened = _opened(path, size)
+            if opened is None:
+                broken.append(path.name)
+                continue
+            modes.add(opened[0])
+            pixels.append(opened[1])
+            labels.append(label)
+        if not pixels:
+            raise BadTask(f"None of the {len(groups[part])} pictures of the {part} part can be read.")
+        y = np.array([classes.index(label) for label in labels], dtype=np.int64)
+        parts[part], named[part] = (np.stack(pixels), y), labels
+    if copies:
+        notes.append(
+            say(
+                "Pictures that are there twice, byte for byte, and were taken once: {copies:,}.",
+                "逐字节重复、只取一次的图片：{copies:,} 张。",
+                copies=copies,
+            )
+        )
+    if broken:
+        notes.append(
+            say(
+                "Pictures that cannot be read and are left out ({count:,}): {which}.",
+                "无法读取而舍去的图片（{count:,} 张）：{which}。",
+                count=len(broken),
+                which=names(broken),
+            )
+        )
+    return parts, modes, named
+
+
+def _opened(path: Path, size: int) -> tuple[str, np.ndarray] | None:
+    """The kind of a picture, and its pixels [3, S, S] as bytes, the right way up; None if it is broken."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # such as a picture too large to be one
+            with Image.open(path) as picture:
+                upright = ImageOps.exif_transpose(picture)
+                small = _in_bytes(upright).resize((size, size), Image.Resampling.BILINEAR)
+                return upright.mode, np.asarray(small, dtype=np.uint8).transpose(2, 0, 1)
+    except Exception:  # a broken picture raises whatever its format's reader trips over
+        return None
+
+
+def _in_bytes(picture: Image.Image) -> Image.Image:
+    """A picture of any kind as red, green and blue: 16 bits become 8, and what is transparent is white."""
+    if picture.mode.startswith("I"):
+        return Image.fromarray((np.asarray(picture).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)).convert(
+            "RGB"
+        )
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        white = Image.new("RGBA", picture.size, "white")
+        return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _scaled(x: np.ndarray) -> np.ndarray:
+    return (x.astype(np.float32) - 128) / 64
+
+
+def network_task(
+    parts: dict[str, tuple[np.ndarray, np.ndarray]],
+    colours: int,
+    height: int,
+    width: int,
+    classes: int,
+    name: str,
+    title: str,
+    source: str,
+    notes: list[Text],
+) -> Task:
+    """The task of telling the class of pictures [n, colours, height, width], with a network of their size."""
+    given = parts["data" if "data" in parts else "train"]
+    shares = targets.SHARES if "data" in parts else (0.85, 0.15, 0.15)
+    total = sum(shares)
+    how = targets.effort(len(given[1]), tuple(share / total for share in shares))
+    notes.append(
+        say(
+            "Model: convolutions of 16, 32 and 32 maps, and dense layers of 64 and {classes}.",
+            "模型：通道数为 16、32、32 的卷积层，以及 64 和 {classes} 的全连接层。",
+            classes=classes,
+        )
+    )
+    return Task(
+        model=partial(picture_net, colours, height, width, classes),
+        **parts,
+        **targets.loss_and_metric(classes),
+        **how,
+        name=name,
+        title=title,
+        source=source,
+        notes=tuple(notes),
+    )
+
+
+def picture_net(colours: int, height: int, width: int, classes: int) -> nn.Sequential:
+    """Three convolutions, each of which halves the picture, and two dense layers; x [B, colours, H, W] → [B, classes].
+
+    H and W are at least 8; the last maps are [B, 32, ⌈H/8⌉, ⌈W/8⌉].
+    """
+    places = -(-height // 8) * -(-width // 8)
+    return nn.Sequential(
+        *(nn.Conv2d(colours, 16, 3, stride=2, padding=1), nn.ReLU()),
+        *(nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU()),
+        *(nn.Conv2d(32, 32, 3, stride=2, padding=1), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(32 * places, 64), nn.ReLU(), nn.Linear(64, classes)),
+    )

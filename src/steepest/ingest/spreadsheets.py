@@ -1,0 +1,231 @@
+"""From a CSV or Parquet file to cells of text by column, whatever its encoding, its separator and its damage.
+
+CSV is read with what Python itself has: what a cell means is for `columns` to say, in words, and no library's guess
+comes in between. Parquet needs pyarrow, which is large, and is therefore an extra.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from steepest.errors import BadTask
+from steepest.ingest.notes import names as listed_names
+from steepest.language import Text, say
+
+SEPARATORS = {
+    ",": Text("commas", "逗号"),
+    ";": Text("semicolons", "分号"),
+    "\t": Text("tabs", "制表符"),
+    "|": Text("bars", "竖线"),
+}
+LOOKED_AT = 200
+"""Lines that the separator is told from."""
+RAGGED = 0.1
+"""Share of rows with too many or too few cells beyond which a table is no table."""
+
+PAIRED = 0.7
+"""Share of the bytes above 127 that have such a neighbour, beyond which a text is Chinese; accents stand alone."""
+
+csv.field_size_limit(2**30)  # a review may be long
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Cells as text, by column, stripped; all columns have the same length. `notes` tell what was done in reading."""
+
+    columns: dict[str, list[str]]
+    notes: list[Text] = field(default_factory=list)
+    comma_separates: bool = True
+    """Whether cells are divided by commas: where they are not, a comma may be a decimal point."""
+
+    @property
+    def rows(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+
+def read(path: Path, content: bytes) -> Sheet:
+    """The sheet in a file's bytes; raises BadTask for one that holds none."""
+    return _parquet(path, content) if path.suffix.lower() in (".parquet", ".pq") else _csv(path, content)
+
+
+# ---- CSV -------------------------------------------------------------------------------------------------------------
+
+
+def _csv(path: Path, content: bytes) -> Sheet:
+    text, encoding = decode(path, content)
+    if not text.strip():
+        raise BadTask(f"{path} is empty: a table needs a line of column names and a line for each example.")
+    notes: list[Text] = []
+    text = _without_preamble(text, notes)
+    separator = _separator(text)
+    lines = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator)]
+    header, *rows = [row for row in lines if any(row)]
+    notes = [
+        *notes,
+        say(
+            "Read as {encoding}, cells divided by {separator}.",
+            "按 {encoding} 读取，单元格以{separator}分隔。",
+            encoding=encoding,
+            separator=SEPARATORS[separator],
+        ),
+    ]
+    if not rows:
+        raise BadTask(f"{path} has column names and no rows below them: there is nothing to learn from.")
+    if all(_is_number(cell) for cell in header):
+        raise BadTask(
+            f"The first line of {path} holds numbers only ({', '.join(header[:4])} …): put a line of column names "
+            "above it, so that a target can be named."
+        )
+    whole = [row for row in rows if len(row) == len(header)]
+    if ragged := len(rows) - len(whole):
+        place = next(i for i, row in enumerate(rows, start=2) if len(row) != len(header))
+        found = say(
+            "{ragged:,} of {all:,} rows have more or fewer cells than the {header} column names, the first in row "
+            "{place}",
+            "{all:,} 行中有 {ragged:,} 行的单元格数与 {header} 个列名不符，首见于第 {place} 行",
+            ragged=ragged,
+            all=len(rows),
+            header=len(header),
+            place=place,
+        )
+        if ragged > RAGGED * len(rows):
+            raise BadTask(
+                f"{found}: {path} is no whole table. Quote cells that hold a separator or a "
+                "line break, and save it again."
+            )
+        notes.append(say("{found}: left out.", "{found}：舍去。", found=found))
+    names = _names(header, notes)
+    return Sheet(dict(zip(names, map(list, zip(*whole, strict=True)), strict=True)), notes, separator == ",")
+
+
+def _without_preamble(text: str, notes: list[Text]) -> str:
+    """The text from its column names on: a spreadsheet's `sep=;` and comments above them are no rows."""
+    found = re.match(r"(?:sep=.\r?\n|#[^\r\n]*\r?\n|\s*\r?\n)+", text)
+    if found is None or not text[found.end() :].strip():
+        return text
+    if count := len(found[0].split("\n")) - 1:
+        lines = Text("1 line" if count == 1 else f"{count} lines", f"{count} 行")
+        notes.append(say("{lines} above the column names: skipped.", "列名之前有 {lines}：跳过。", lines=lines))
+    return text[found.end() :]
+
+
+def decode(path: Path, content: bytes) -> tuple[str, Text]:
+    """Text and the name of its encoding: by its mark; UTF-8 where it is that; else Chinese GB 18030 or Western
+    Windows-1252, told apart by whether bytes above 127 stand together. Raises BadTask for what is no text."""
+    if content[:4] == b"PK\x03\x04":
+        raise BadTask(f"{path} is a workbook or another archive, not a text table; save the sheet as CSV (UTF-8).")
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if content.startswith(mark):
+            called = encoding.upper().removesuffix("-SIG")
+            return _decoded(path, content, encoding), Text(f"{called} with a mark", f"带标记的 {called}")
+    if b"\0" in content[:1000]:
+        zeros = [content[:1000:2].count(0), content[1:1000:2].count(0)]
+        if min(zeros) * 20 > max(zeros) or max(zeros) * 10 < len(content[:1000]):
+            raise BadTask(f"{path} holds bytes that no text has: it is no text table. Save it as CSV (UTF-8).")
+        encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+        return _decoded(path, content, encoding), Text(encoding.upper(), encoding.upper())
+    try:
+        return content.decode("utf-8"), Text("UTF-8", "UTF-8")
+    except UnicodeDecodeError:
+        pass
+    high = re.findall(rb"[\x80-\xff]+", content)
+    if sum(len(run) for run in high if len(run) > 1) > PAIRED * sum(map(len, high)):
+        try:
+            return content.decode("gb18030"), Text("GB 18030 (Chinese)", "GB 18030")
+        except UnicodeDecodeError:
+            pass
+    western = Text("Windows-1252 (Western European), as it is no UTF-8", "Windows-1252（西欧，因为不是 UTF-8）")
+    return content.decode("cp1252", errors="replace"), western
+
+
+def _decoded(path: Path, content: bytes, encoding: str) -> str:
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError:
+        raise BadTask(f"{path} begins like {encoding.upper()} and breaks off; save it again as CSV (UTF-8).") from None
+
+
+def _separator(text: str) -> str:
+    """What divides the first lines most evenly, into the most cells."""
+
+    def evenness(separator: str) -> tuple[float, int]:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        sizes = [len(row) for row, _ in zip(reader, range(LOOKED_AT), strict=False) if row]
+        if not sizes or sizes[0] == 1:
+            return 0.0, 1
+        return sizes.count(sizes[0]) / len(sizes), sizes[0]
+
+    return max(SEPARATORS, key=evenness)
+
+
+def _names(header: list[str], notes: list[Text]) -> list[str]:
+    """A name for each column: what has none is numbered, and what is there twice, too."""
+    named = [cell or f"column {i}" for i, cell in enumerate(header, start=1)]
+    if twice := [name for name, count in Counter(named).items() if count > 1]:
+        notes.append(
+            say(
+                "Several columns are called {which}: the later ones are {first} (2) and so on.",
+                "有多列同名：{which}；后面的依次称为 {first} (2) 等等。",
+                which=listed_names(twice),
+                first=twice[0],
+            )
+        )
+    seen: Counter[str] = Counter()
+    names = []
+    for name in named:
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return names
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+# ---- Parquet ---------------------------------------------------------------------------------------------------------
+
+
+def _parquet(path: Path, content: bytes) -> Sheet:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ImportError:
+        raise BadTask(
+            f"{path} is a Parquet file, which needs pyarrow: pip install 'steepest[data]'. Or save it as CSV."
+        ) from None
+    try:
+        table: Any = parquet.read_table(io.BytesIO(content))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BadTask(f"{path} cannot be read as Parquet: {str(error).splitlines()[0].rstrip('.')}.") from None
+    notes = [Text("Read as Parquet.", "按 Parquet 读取。")]
+    columns, left = {}, []
+    for name, column in zip(_names(list(table.column_names), notes), table.columns, strict=True):
+        try:
+            if pa.types.is_dictionary(column.type):
+                column = column.cast(column.type.value_type)
+            cells = column.cast(pa.string()).to_pylist()
+        except (pa.ArrowException, ValueError):
+            left.append(f"{name} ({column.type})")
+            continue
+        columns[name] = ["" if cell is None else cell.strip() for cell in cells]
+    if left:
+        notes.append(
+            say(
+                "Columns that hold more than one value a cell are left out: {which}.",
+                "单元格中不止一个值的列，舍去：{which}。",
+                which=listed_names(left),
+            )
+        )
+    if not columns or not table.num_rows:
+        raise BadTask(f"{path} has no rows, or no columns of plain values: there is nothing to learn from.")
+    return Sheet(columns, notes)

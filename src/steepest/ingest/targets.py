@@ -1,0 +1,213 @@
+"""What files of every kind share: the column to be told, whether it is classes or amounts, and how long to train."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+from torch.nn import functional as F
+
+from steepest.errors import BadSetting, BadTask
+from steepest.ingest.columns import as_numbers, is_missing
+from steepest.ingest.notes import names, quoted
+from steepest.language import Text, enumerated, say
+
+Kind = Literal["classification", "regression"]
+KINDS = ("classification", "regression")
+FEW_VALUES = 10
+"""Different whole numbers up to which a column of them holds classes, unless one says otherwise."""
+LEAST = 20
+"""Examples below which nothing can be trained, chosen and judged on."""
+SHARES = (0.7, 0.15, 0.15)
+"""Of train, validation and test."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be told. `here` are the rows that have it; `values` are theirs."""
+
+    name: str
+    values: np.ndarray  # [n], int64 classes, or [n, 1] float64 amounts
+    here: np.ndarray  # [N], bool
+    labels: tuple[str, ...]
+    """The classes; none for a regression."""
+    notes: tuple[Text, ...]
+
+    @property
+    def outputs(self) -> int:
+        return len(self.labels) or 1
+
+    @property
+    def of_task(self) -> dict[str, Any]:
+        """Loss and metric."""
+        return loss_and_metric(len(self.labels))
+
+
+def loss_and_metric(classes: int) -> dict[str, Any]:
+    """Cross-entropy and accuracy; squared error and R² where there are no classes."""
+    if classes:
+        return {"loss": F.cross_entropy, "metric": "accuracy"}
+    return {"loss": F.mse_loss, "metric": "r2"}
+
+
+def check_kind(kind: str) -> Kind | None:
+    """The kind of a task, None to tell it from the values; raises BadSetting."""
+    if kind and kind not in KINDS:
+        raise BadSetting(f"There is no kind {kind!r}: write --kind classification or --kind regression.")
+    return cast(Kind, kind) if kind else None
+
+
+def target(name: str, cells: Sequence[str], kind: Kind | None = None, comma_separates: bool = True) -> Target:
+    """Classes or amounts from a column of cells; raises BadTask where there is nothing to be told."""
+    notes: list[Text] = []
+    here = np.array([not _is_absent(cell) for cell in cells], dtype=bool)
+    given = [cell for cell, is_here in zip(cells, here, strict=True) if is_here]
+    if not given:
+        raise BadTask(f"The target {name!r} has no values: all {len(cells)} cells are empty.")
+    if len(given) < len(cells):
+        notes.append(
+            say(
+                "{without:,} of {all:,} rows have no target: left out.",
+                "{all:,} 行中有 {without:,} 行没有目标值：舍去。",
+                without=len(cells) - len(given),
+                all=len(cells),
+            )
+        )
+    counts = Counter(given)
+    if len(counts) == 1:
+        raise BadTask(f"The target {name!r} is {given[0]!r} in every row: there is nothing to tell apart.")
+    of_numbers: list[Text] = []
+    numbers = as_numbers(name, counts, comma_separates, of_numbers)
+    if numbers is None and kind == "regression":
+        raise BadTask(
+            f"The target {name!r} is no number ({given[0]!r} …), so it cannot be a regression's; leave out --kind."
+        )
+    if kind is None:
+        amounts = [] if numbers is None else [value for value in numbers.values() if not math.isnan(value)]
+        whole = all(value.is_integer() for value in amounts)
+        kind = "classification" if numbers is None or (whole and len(counts) <= FEW_VALUES) else "regression"
+    if kind == "regression" and numbers is not None:
+        notes += of_numbers
+        column = np.array([numbers.get(cell, math.nan) for cell in cells])
+        here = np.isfinite(column)
+        values = column[here]
+        notes.append(
+            say(
+                "Target {name}: {count:,} different numbers from {low:g} to {high:g}, so a regression, judged by R² "
+                "(--kind classification to overrule).",
+                "目标{name}：{count:,} 个不同的数，从 {low:g} 到 {high:g}，所以是回归，以 R² 评判"
+                "（要改为分类：--kind classification）。",
+                name=quoted(name),
+                count=len(counts),
+                low=values.min(),
+                high=values.max(),
+            )
+        )
+        return Target(name, values[:, None], here, (), tuple(notes))
+    return _classes(name, given, here, notes)
+
+
+def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[Text]) -> Target:
+    given = _alike(given, notes)
+    counts = Counter(given)
+    if len(counts) > max(FEW_VALUES, len(given) // 5):
+        raise BadTask(
+            f"The target {name!r} has {len(counts)} different values in {len(given)} rows: too few rows of each to be "
+            "classes. Name another column with --target."
+        )
+    labels = tuple(sorted(counts, key=lambda cell: (-counts[cell], cell)))
+    number = {label: i for i, label in enumerate(labels)}
+    notes.append(
+        say(
+            "Target {name}: {balance}; so a classification, judged by accuracy{overrule}.",
+            "目标{name}：{balance}；所以是分类，以准确率评判{overrule}。",
+            name=quoted(name),
+            balance=balance(counts),
+            overrule=_overrule(labels),
+        )
+    )
+    if (share := counts[labels[0]] / len(given)) >= 0.8:
+        notes.append(
+            say(
+                "Who always says {label} is right in {percent:.0f} % of the cases: read accuracies so.",
+                "总是猜{label}就有 {percent:.0f} % 正确：请据此看待准确率。",
+                label=quoted(labels[0]),
+                percent=100 * share,
+            )
+        )
+    if rare := [label for label in labels if counts[label] < 5]:
+        notes.append(
+            say(
+                "Classes of fewer than 5 rows, which will hardly be learned: {which}.",
+                "不足 5 行、很难学会的类别：{which}。",
+                which=names(rare),
+            )
+        )
+    return Target(name, np.array([number[cell] for cell in given], dtype=np.int64), here, labels, tuple(notes))
+
+
+def _alike(given: Sequence[str], notes: list[Text]) -> list[str]:
+    """The labels, where those that differ in capitals alone are one: the most frequent way of writing it."""
+    groups: dict[str, list[str]] = {}
+    for label, _ in Counter(given).most_common():
+        groups.setdefault(label.casefold(), []).append(label)
+    several = [ways for ways in groups.values() if len(ways) > 1]
+    if not several or len(groups) == 1:
+        return [*given]
+    notes.append(
+        say(
+            "Classes that differ in capitals alone are one: {which}.",
+            "仅大小写不同的类别视为同一类：{which}。",
+            which=enumerated([names(ways) for ways in several[:3]], "; ", "；"),
+        )
+    )
+    one = {label: ways[0] for ways in several for label in ways}
+    return [one.get(label, label) for label in given]
+
+
+def _overrule(labels: Sequence[str]) -> Text:
+    if as_numbers("", Counter(labels), True, []) is None:
+        return Text("", "")
+    return Text(" (--kind regression to overrule)", "（要改为回归：--kind regression）")
+
+
+def _is_absent(cell: str) -> bool:
+    """Whether a row has no target; "none" and "-" may well be classes."""
+    return is_missing(cell) and cell.lower() not in ("none", "nil", "-", "--", "missing")
+
+
+def balance(counts: Counter[str]) -> Text:
+    """For example: 3 classes ('no' 76 %, 'yes' 20 %, 'perhaps' 4 %)."""
+    total = sum(counts.values())
+    shares: list[Text | str] = [
+        say("{label} {share:.0f} %", "{label} {share:.0f} %", label=quoted(label[:30]), share=100 * count / total)
+        for label, count in counts.most_common(6)
+    ]
+    which = enumerated([*shares, "…"] if len(counts) > 6 else shares, ", ", "、")
+    return say("{count} classes ({which})", "{count} 个类别（{which}）", count=len(counts), which=which)
+
+
+def said_mlp(*widths: int) -> Text:
+    layers = "-".join(map(str, widths))
+    return say("Model: an MLP {layers}.", "模型：多层感知机 {layers}。", layers=layers)
+
+
+def enough(what: str, count: int) -> None:
+    """Raise BadTask where there are too few examples."""
+    if count < LEAST:
+        raise BadTask(
+            f"{what} has {count} usable {'example' if count == 1 else 'examples'}: at least {LEAST} are needed, to "
+            "train on, to choose a rate by, and to judge by."
+        )
+
+
+def effort(examples: int, shares: Sequence[float] = SHARES) -> dict[str, Any]:
+    """Batch size and epochs for so many examples: some 40 batches an epoch, of 16 to 256, and 300 to 4000 steps."""
+    training = max(1, int(examples * shares[0]))
+    batch_size = min(2 ** round(math.log2(max(16, min(256, training / 40)))), training)
+    epochs = max(5.0, min(60.0, round(40 * math.sqrt(1000 / training))))
+    return {"batch_size": batch_size, "epochs": min(epochs, 4000 * batch_size / training), "split": tuple(shares)}

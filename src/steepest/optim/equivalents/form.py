@@ -1,0 +1,194 @@
+"""How an update rule is said in a framework that is not PyTorch, and the code to paste that says it.
+
+Each framework brings one table, rule → form, and how its calls and schedules are written. Nothing here imports any of
+them: what is made is text.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+from steepest.errors import BadSetting
+from steepest.optim.catalogue import entry, settings_of
+from steepest.optim.entry import Entry
+from steepest.optim.plateau import Plateau
+from steepest.optim.rule import Rule
+from steepest.optim.schedules import listens
+from steepest.optim.schedules import schedule as schedule_of
+from steepest.records.types import Contender, Setting
+
+
+@dataclass(frozen=True)
+class Part:
+    """One call of a framework: an optimizer, or one transformation in a chain of them."""
+
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """All that matter, also those at the framework's defaults, which change between versions."""
+    takes_rate: bool = True
+
+
+@dataclass(frozen=True)
+class Form:
+    """The optimizer of a framework that follows a rule with given settings, or comes nearest to it."""
+
+    parts: tuple[Part, ...]
+    """In the order in which a gradient passes them."""
+    differs: tuple[str, ...] = ()
+    """What it does otherwise, in clauses; with none, it trains identically up to rounding."""
+    share: float = 1.0
+    """Its learning rate as a share of the study's."""
+    note: str = ""
+    """What else a reader must know to train and evaluate as was measured: a sentence."""
+
+
+Table = Mapping[type[Rule], Callable[[Any], Form | None]]
+
+
+@dataclass(frozen=True)
+class Framework:
+    """A framework that optimizers can be taken to."""
+
+    title: str
+    """What people read, and the `framework` of a Departure: "Keras"."""
+    imports: str
+    forms: Table
+    """From the complete settings of a rule, as attributes, with `is_steady`: whether the rate is constant, and
+    `rises`: whether a schedule starts below its highest rate."""
+    write: Callable[[tuple[Part, ...], str], str]
+    """The expression that builds an optimizer, from its parts and the text of its rate."""
+    steps: str
+    """What a training loop calls the number of all its steps."""
+    write_schedule: Callable[[str, float], Sequence[str]]
+    """Lines that define `rate`, from a schedule's name and the highest rate; they may use `horizon`."""
+    plateau: str
+    """What lowers the rate there where the loss stands still."""
+
+    def form(self, rule: type[Rule], settings: Mapping[str, Setting], schedule: str = "constant") -> Form | None:
+        """What is nearest to `rule` with these (complete) settings; None if nothing comes near."""
+        if rule not in self.forms:
+            return None
+        rises = schedule_of(schedule)(1, 1000) < 1
+        return self.forms[rule](SimpleNamespace(**settings, is_steady=schedule == "constant", rises=rises))
+
+    def code(self, what: Contender, rate: float, *, horizon: int | None = None) -> str:
+        """Python that builds the optimizer of a contender at a rate, or says in a comment why that cannot be.
+
+        A schedule runs over `horizon` steps; without it, over what the reader's loop comes to. Raises UnknownName or
+        BadSetting.
+        """
+        item = entry(what.rule)
+        form = self.form(item.rule, settings_of(item, {**what.settings, "lr": rate}), what.schedule)
+        check_horizon(what.schedule, horizon)
+        if form is None:
+            return _comment(
+                f"{self.title} cannot train {item.title} as it was measured: none of its optimizers is known to follow "
+                "this rule. The code for PyTorch: steepest use --framework torch."
+            )
+        lines = [self.imports]
+        if listens(what.schedule):
+            clause = f"its rate follows the loss there by {self.plateau}, and is constant below"
+            form = replace(form, differs=(*form.differs, clause))
+        if what.schedule == "constant" or listens(what.schedule):
+            text = repr(form.share * rate)
+        else:
+            lines += schedule_lines(horizon, self.steps, self.write_schedule(what.schedule, form.share * rate))
+            text = "rate"
+        lines.append("")
+        lines += [_comment(sentence).rstrip() for sentence in self._sentences(what, item, form)]
+        lines.append(f"optimizer = {self.write(form.parts, text)}")
+        return "\n".join([*lines, ""])
+
+    def _sentences(self, what: Contender, item: Entry, form: Form) -> list[str]:
+        told = [*step_sees(what), *([form.note] if form.note else [])]
+        if not form.differs:
+            return [*told, f"{self.title}'s own: it trains as the optimizer that was measured, up to rounding."]
+        told.append(f"{self.title} cannot train {item.title} as it was measured: {'; '.join(form.differs)}.")
+        told.append("What comes nearest is below; another rate may be its best.")
+        asked = self.followed(what)
+        return [*told, f"To measure that: steepest run … --optimizers {asked}"] if asked else told
+
+    def followed(self, what: Contender) -> str:
+        """What to write behind --optimizers for the form that this framework does follow; "" if there is none."""
+        item = entry(what.rule)
+        for departure in item.departures:
+            if departure.framework == self.title and departure.settings:
+                settings = {**what.settings, **departure.settings}
+                form = self.form(item.rule, settings_of(item, settings), what.schedule)
+                if form and not form.differs:
+                    return ":".join([item.name, *(f"{name}={_word(value)}" for name, value in settings.items())])
+        return ""
+
+
+# ---- what all generators share ---------------------------------------------------------------------------------------
+
+
+def step_sees(what: Contender) -> list[str]:
+    """What a step's gradient is taken over, where that is part of the method: no sentence or one."""
+    if what.batch_size is None:
+        return []
+    named = {"full": "over all examples of the training part", 1: "of a single example"}
+    return [f"Give every step the gradient {named.get(what.batch_size, f'over {what.batch_size} examples')}."]
+
+
+def check_horizon(name: str, horizon: int | None) -> None:
+    """Raise UnknownName or BadSetting for a schedule that does not exist or has no steps to run over."""
+    schedule_of(name)
+    if name != "constant" and horizon is not None and horizon < 1:
+        raise BadSetting(f"The schedule {name} needs a horizon of at least one step; it is {horizon}.")
+
+
+def schedule_lines(horizon: int | None, steps: str, lines: Sequence[str]) -> list[str]:
+    """The lines of a schedule with its imports above and its horizon."""
+    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    rest = [line for line in lines if line not in imports]
+    return [*imports, "", f"horizon = {horizon or steps}  # steps of the whole training", *rest]
+
+
+def plateau_lines(words: str, rate: float) -> list[str]:
+    """torch's own scheduler for the schedule that follows the loss."""
+    factor = schedule_of(words)
+    assert isinstance(factor, Plateau)
+    least = f", min_lr={factor.end * rate!r}" if factor.end else ""
+    return [
+        "# Call scheduler.step(loss) with the loss of the validation part after every epoch.",
+        "scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(",
+        f"    optimizer, factor={factor.factor!r}, patience=int({factor.patience!r} * epochs), "
+        f"threshold={factor.threshold!r}{least}, eps=0.0",
+        ")",
+    ]
+
+
+def looked_up(name: str, rate: float) -> str:
+    """The rates of all steps and of the time after them, for a schedule that a framework has no name for."""
+    return f'[{rate!r} * schedule("{name}")(t, horizon) for t in range(1, horizon + 2)]'
+
+
+def call(function: str, *arguments: str, **named: Any) -> str:
+    """`function(arguments, name=value)`"""
+    return f"{function}({', '.join([*arguments, *(f'{name}={value!r}' for name, value in named.items())])})"
+
+
+def inside_root(h: Any) -> float:
+    """The ε inside a root that comes nearest to ε inside and outside: where g vanishes, √ε² is ε."""
+    return float(f"{h.eps_root + h.eps**2:.12g}")
+
+
+def _comment(sentence: str) -> str:
+    return (
+        textwrap.fill(
+            sentence, 100, initial_indent="# ", subsequent_indent="# ", break_long_words=False, break_on_hyphens=False
+        )
+        + "\n"
+    )
+
+
+def _word(value: Setting) -> str:
+    """A setting as it is written on a command line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else f"{value:.12g}"

@@ -1,0 +1,225 @@
+"""Which optimizer of Keras follows a rule, under which settings, and what differs where none does.
+
+Keras multiplies by η before it keeps a velocity, adds ε where others do not, and knows decoupled weight decay only.
+Formulas below are those of Keras 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW
+from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
+from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
+from steepest.optim.equivalents.form import Form, Framework, Part, Table, call, inside_root, looked_up
+from steepest.optim.layerwise import LAMB, Adafactor
+from steepest.optim.matrix import Muon
+from steepest.optim.modelwide import ScheduleFreeAdamW
+from steepest.optim.signs import Lion, Signum
+
+EPS_HAT = "it adds ε to √v before v is corrected, so that the ε of the first steps is much larger"
+EPS_INSIDE = "it adds ε inside the root"
+RATE_INSIDE = "it multiplies by η as a gradient enters the velocity, which is another path under a schedule"
+TORCH_ALIAS = "on the torch backend it reads z after it has overwritten it, up to 3.15.1; on JAX it does not"
+COUPLED = (
+    "its weight_decay is decoupled and left out here; a coupled one is "
+    "keras.regularizers.L2(λ/2) on every weight of the model"
+)
+
+
+def _form(
+    name: str, h: Any, *differs: tuple[bool, str], decay: str = "coupled", share: float = 1.0, **arguments: Any
+) -> Form:
+    """A form with those differences whose condition holds. A weight decay is coupled unless said to be decoupled."""
+    numbers = {key: value if isinstance(value, bool) else float(value) for key, value in arguments.items()}
+    weight_decay = getattr(h, "weight_decay", 0.0)
+    if decay == "decoupled" and weight_decay:
+        numbers["weight_decay"] = float(weight_decay)
+    found = [clause for holds, clause in (*differs, (decay == "coupled" and weight_decay != 0, COUPLED)) if holds]
+    return Form((Part(name, numbers),), tuple(found), share)
+
+
+def _sgd(h: Any) -> Form:
+    return _form("SGD", h, decay="decoupled")  # w − η(g + λw) = (1 − ηλ)w − ηg: for plain descent they are the same
+
+
+def _momentum(h: Any) -> Form:
+    damped = (h.dampening != 0, "its velocity is not dampened")
+    return _form("SGD", h, damped, _late_rate(h), momentum=h.momentum)
+
+
+def _nesterov(h: Any) -> Form:
+    return _form("SGD", h, _late_rate(h), momentum=h.momentum, nesterov=True)
+
+
+def _averaged(h: Any) -> Form:
+    under_schedule = (not h.is_steady and h.b1 != 0, RATE_INSIDE)
+    return _form("SGD", h, under_schedule, share=1 - h.b1, momentum=h.b1)  # a velocity is 1/(1−β) times the average
+
+
+def _adagrad(h: Any) -> Form:
+    falls = (h.lr_decay != 0, "its rate does not fall by itself")
+    return _form("Adagrad", h, _outside(h), falls, initial_accumulator_value=h.initial_sum, epsilon=inside_root(h))
+
+
+def _adadelta(h: Any) -> Form:
+    return _form("Adadelta", h, rho=h.rho, epsilon=h.eps)
+
+
+def _rmsprop(h: Any) -> Form:
+    return _form("RMSprop", h, _outside(h), rho=h.b2, epsilon=inside_root(h))
+
+
+def _rmsprop_momentum(h: Any) -> Form:
+    given = {"rho": h.b2, "momentum": h.momentum, "epsilon": inside_root(h), "centered": h.centred}
+    return _form("RMSprop", h, _outside(h), _late_rate(h), **given)
+
+
+def _adam(h: Any, decay: str = "coupled", **more: bool) -> Form:
+    corrects = (h.correction != "both", "it corrects both averages")
+    eps_hat = (h.eps_at != "raw" and h.eps != 0, EPS_HAT)
+    return _form("Adam", h, corrects, eps_hat, decay=decay, beta_1=h.b1, beta_2=h.b2, epsilon=h.eps, **more)
+
+
+def _adamw(h: Any) -> Form:
+    (adam,), found = (form := _adam(h, "decoupled")).parts, form.differs
+    return Form((Part("AdamW", {"weight_decay": 0.0, **adam.arguments}),), found)  # its own default is not zero
+
+
+def _amsgrad(h: Any) -> Form:
+    return _adam(h, amsgrad=True)
+
+
+def _adamax(h: Any) -> Form:
+    inside = (h.eps_at == "inside" and h.eps != 0, "it adds ε to u as it is used, not as it is kept")
+    return _form("Adamax", h, inside, beta_1=h.b1, beta_2=h.b2, epsilon=h.eps)
+
+
+def _nadam(h: Any, decay: str = "coupled") -> Form:
+    warms = (h.psi != 1, "the ψ of its momentum's warm-up is 1")
+    return _form("Nadam", h, warms, decay=decay, beta_1=h.b1, beta_2=h.b2, epsilon=h.eps)
+
+
+def _nadamw(h: Any) -> Form:
+    return _nadam(h, "decoupled")
+
+
+def _lamb(h: Any) -> Form:
+    apart = (h.weight_decay != 0, "its weight_decay does not count in the ratio")
+    return _form("Lamb", h, apart, decay="decoupled", beta_1=h.b1, beta_2=h.b2, epsilon=h.eps)
+
+
+def _lion(h: Any) -> Form | None:
+    if h.b1 == 0:  # Keras refuses it
+        return None
+    return _form("Lion", h, decay="decoupled", beta_1=h.b1, beta_2=h.b2)
+
+
+def _signum(h: Any) -> Form | None:
+    """Lion with one β: then the direction is the sign of the average that it keeps."""
+    if h.b1 == 0:
+        return None
+    return _form("Lion", h, decay="decoupled", beta_1=h.b1, beta_2=h.b1)
+
+
+def _adafactor(h: Any) -> Form:
+    decays = (h.weight_decay != 0, "it shrinks w before it takes its size")
+    numbers = {"beta_2_decay": -h.power, "epsilon_1": 1e-30, "epsilon_2": h.eps2, "clip_threshold": h.clip}
+    added = (True, "it adds 1e-30 to g² where v is held above ε²")
+    return _form("Adafactor", h, added, decays, decay="decoupled", **numbers)
+
+
+def _muon(h: Any) -> Form:
+    shape = (h.scale_by != "rms", "its scale by the shape is none at all")
+    eps_hat = (h.eps != 0, f"for what is no matrix {EPS_HAT}")
+    shared = (h.share != 1 and h.weight_decay != 0, "what is no matrix shrinks at the rate η")
+    form = _form(
+        "Muon", h, shape, eps_hat, shared, decay="decoupled", momentum=h.momentum, nesterov=h.nesterov,
+        adam_beta_1=h.b1, adam_beta_2=h.b2, epsilon=h.eps, adam_lr_ratio=h.share, adam_weight_decay=h.weight_decay,
+    )  # fmt: skip
+    return replace(form, note="It takes matrices only: kernels of convolutions and embeddings move as a vector does.")
+
+
+def _schedule_free_adamw(h: Any) -> Form:
+    decays = (h.weight_decay != 0, "its decay shrinks w, and not z")
+    weighs = (h.power != 0 or (h.rate_power != 0 and h.rises), "every step has the same weight in the average")
+    numbers = {"beta_1": h.b1, "beta_2": h.b2, "epsilon": h.eps}
+    form = _form("ScheduleFreeAdamW", h, (True, TORCH_ALIAS), decays, weighs, decay="decoupled", **numbers)
+    return replace(form, note="Keras evaluates at w, where it trains; the study evaluated at the average of the z.")
+
+
+def _late_rate(h: Any) -> tuple[bool, str]:
+    return h.rate_at != "buffer" and h.momentum != 0 and not h.is_steady, RATE_INSIDE
+
+
+def _outside(h: Any) -> tuple[bool, str]:
+    return h.eps != 0, EPS_INSIDE
+
+
+FORMS: Table = {
+    SGD: _sgd,
+    Momentum: _momentum,
+    Nesterov: _nesterov,
+    AveragedMomentum: _averaged,
+    Signum: _signum,
+    Lion: _lion,
+    AdaGrad: _adagrad,
+    Adadelta: _adadelta,
+    RMSProp: _rmsprop,
+    RMSPropMomentum: _rmsprop_momentum,
+    Adam: _adam,
+    AdamW: _adamw,
+    AMSGrad: _amsgrad,
+    Adamax: _adamax,
+    NAdam: _nadam,
+    NAdamW: _nadamw,
+    LAMB: _lamb,
+    Adafactor: _adafactor,
+    Muon: _muon,
+    ScheduleFreeAdamW: _schedule_free_adamw,
+}
+
+
+def _write(parts: tuple[Part, ...], rate: str) -> str:
+    (part,) = parts
+    return call(f"keras.optimizers.{part.name}", f"learning_rate={rate}", **part.arguments)
+
+
+_STOCK_SCHEDULES = {
+    "linear": "PolynomialDecay({rate!r}, horizon, end_learning_rate=0.0)",
+    "cosine": "CosineDecay({rate!r}, horizon)",
+}
+
+
+def _write_schedule(name: str, rate: float) -> Sequence[str]:
+    if name in _STOCK_SCHEDULES:
+        return [f"rate = keras.optimizers.schedules.{_STOCK_SCHEDULES[name].format(rate=rate)}"]
+    return [
+        "from steepest.optim.schedules import schedule",
+        f"rates = {looked_up(name, rate)}",
+        "",
+        "",
+        "class Rate(keras.optimizers.schedules.LearningRateSchedule):",
+        "    def __call__(self, step):",
+        "        table = keras.ops.convert_to_tensor(rates, dtype=keras.config.floatx())",
+        "        return keras.ops.take(table, keras.ops.minimum(step, horizon))",
+        "",
+        "    def get_config(self):",
+        "        return {}",
+        "",
+        "",
+        "rate = Rate()",
+    ]
+
+
+KERAS = Framework(
+    "Keras",
+    "import keras",
+    FORMS,
+    _write,
+    "steps_per_epoch * epochs",
+    _write_schedule,
+    "the callback keras.callbacks.ReduceLROnPlateau",
+)

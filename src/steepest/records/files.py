@@ -1,0 +1,164 @@
+"""Files that are whole or absent: write to a temporary name, fsync, rename, fsync the folder. No pickle anywhere.
+
+Apart from `engine` and `study`, since one writes what the other reads and they must not import each other.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import secrets
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steepest.errors import StudyFolderError
+from steepest.records.types import Outcome, ProbeTrace, Trace, field_names
+
+_ARRAYS = ("evaluate_at", "train_loss", "valid_loss", "valid_metric", "outcome_step", "test_loss", "test_metric")
+
+
+def cache_folder() -> Path:
+    """Of what any study may use again: $STEEPEST_CACHE, or steepest/ in $XDG_CACHE_HOME or ~/.cache."""
+    if own := os.environ.get("STEEPEST_CACHE"):
+        return Path(own).expanduser()
+    shared = os.environ.get("XDG_CACHE_HOME")
+    return (Path(shared) if shared else Path.home() / ".cache") / "steepest"
+
+
+def compiled_note(job: Mapping[str, Any]) -> Path:
+    """The note that a compilation was done on this machine: it tells a planner that it costs next to nothing by now."""
+    return cache_folder() / "compiled" / f"{job['id']}.json"
+
+
+def time_note(name: str) -> Path:
+    """Where this machine keeps what a step took when it was last measured."""
+    return cache_folder() / "times" / f"{name}.json"
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Put `content` at `path` so that whoever looks, even after a power cut, sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """As `write_bytes`; NaN and infinities are refused, since they are not JSON."""
+    write_bytes(path, (json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Raises StudyFolderError if the file is missing or is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyFolderError(f"{path} is missing.") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise StudyFolderError(f"{path} cannot be read: {error}.") from None
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file as hexadecimal digits; "" if there is no such file."""
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def write_trace(path: Path, trace: Trace) -> None:
+    """The curves of one shard as .npz; the same trace always gives the same bytes."""
+    buffer = io.BytesIO()
+    arrays = {name: getattr(trace, name) for name in _ARRAYS}
+    np.savez(buffer, outcome=np.array([str(outcome) for outcome in trace.outcome]), **arrays)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_trace(path: Path) -> Trace:
+    """Raises StudyFolderError if the file is missing, torn or of another shape."""
+    try:
+        stored = _read_arrays(path.read_bytes())
+        outcome = tuple(Outcome(str(name)) for name in stored["outcome"])
+        return Trace(outcome=outcome, **{name: stored[name] for name in _ARRAYS})
+    except FileNotFoundError:
+        raise StudyFolderError(f"{path} is missing.") from None
+    except Exception as error:  # zipfile, zlib and NumPy each raise their own kinds on a damaged file
+        raise StudyFolderError(f"{path} is damaged: {error}.") from None
+
+
+def _read_arrays(content: bytes) -> dict[str, np.ndarray]:
+    """What an .npz file holds. A study has hundreds of them, with few different headers: NumPy's own reader parses each
+    header of each file anew, which takes longer than reading the numbers."""
+    found = {}
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for entry in archive.infolist():
+            raw = _stored(content, entry) or archive.read(entry)
+            start = 10 + int.from_bytes(raw[8:10], "little")  # magic, version, length of the header, header
+            shape, in_columns, dtype = _header(raw[:start])
+            values = np.frombuffer(raw, dtype, offset=start)
+            found[entry.filename.removesuffix(".npy")] = values.reshape(shape, order="F" if in_columns else "C").copy()
+    return found
+
+
+def _stored(content: bytes, entry: zipfile.ZipInfo) -> bytes | None:
+    """The bytes of an uncompressed entry; None if there is anything unusual about it, which the library then tells."""
+    names, extras = struct.unpack_from("<HH", content, entry.header_offset + 26)
+    start = entry.header_offset + 30 + names + extras
+    raw = content[start : start + entry.file_size]
+    return raw if entry.compress_type == zipfile.ZIP_STORED and zlib.crc32(raw) == entry.CRC else None
+
+
+@lru_cache(maxsize=1024)
+def _header(raw: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether columns come first, and type of an array in NumPy's format, version 1.0; never a pickled one."""
+    stream = io.BytesIO(raw)
+    if np.lib.format.read_magic(stream) != (1, 0):
+        raise ValueError("an array is of another format")
+    shape, in_columns, dtype = np.lib.format.read_array_header_1_0(stream)
+    if dtype.hasobject:
+        raise ValueError("an array holds objects")
+    return shape, in_columns, dtype
+
+
+def write_probes(path: Path, probes: ProbeTrace) -> None:
+    """What probes saw as .npz; the same always gives the same bytes."""
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = {name: np.asarray(getattr(probes, name)) for name in field_names(ProbeTrace)}
+    np.savez(buffer, **arrays)
+    write_bytes(path, buffer.getvalue())
+
+
+def read_probes(path: Path) -> ProbeTrace:
+    """Raises StudyFolderError if the file is missing, torn or of another shape."""
+    try:
+        content = io.BytesIO(path.read_bytes())
+        with np.load(content, allow_pickle=False) as stored:
+            found: dict[str, Any] = {name: stored[name] for name in field_names(ProbeTrace)}
+    except FileNotFoundError:
+        raise StudyFolderError(f"{path} is missing.") from None
+    except Exception as error:  # as in read_trace
+        raise StudyFolderError(f"{path} is damaged: {error}.") from None
+    found |= {name: tuple(map(str, found[name])) for name in ("layers", "states")}
+    found |= {name: str(found[name]) for name in ("task", "contender")}
+    found |= {name: int(found[name]) for name in ("batch_size", "steps")}
+    return ProbeTrace(**found)

@@ -1,0 +1,201 @@
+"""How trials are ranked by validation: a replicate's own pick, the rate that is best over all seeds, and whether that
+rate lies at the edge of what was searched; and which trials go on where rates race.
+
+Apart from `study` and `verdict`, because both must rank by the very same law: the protocol while it runs, the verdict
+when it reads. Nothing here knows a test value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+from steepest.records.types import Outcome, Rung, Shard
+
+Edge = Literal["", "low", "high"]
+"""Which end of the rates searched the best rate lies at; "" for neither."""
+
+
+class Tried(Protocol):
+    """What ranking looks at: a `Score`, or a row of `Result`."""
+
+    @property
+    def rate(self) -> float: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def outcome(self) -> Outcome: ...
+    @property
+    def valid_metric(self) -> float | None: ...
+    @property
+    def valid_loss(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a protocol may know of a trial: how it ended, and what it reached on validation at the horizon."""
+
+    rate: float
+    seed: int
+    outcome: Outcome
+    valid_metric: float | None
+    valid_loss: float | None
+
+
+T = TypeVar("T", bound=Tried)
+
+KEPT = 3
+"""One in so many rates of a seed goes on at each rung."""
+LEAST = 2
+"""Rates of a seed, of each stage, that run to the end in any case."""
+_OK = Outcome.OK  # asked for ten times a trial: to look it up in its class takes as long as all the rest
+RUNGS = (1 / 20, 1 / 5)
+"""Shares of the horizon after which the rates of a seed are compared: measured, see docs/protocol.md."""
+
+
+def is_sound(trial: Tried) -> bool:
+    """Whether a trial has a quality: it reached its horizon, and its validation metric there is a finite number."""
+    metric = trial.valid_metric
+    return trial.outcome is _OK and metric is not None and math.isfinite(metric)
+
+
+def is_stopped(trial: Tried) -> bool:
+    """Whether racing gave a trial's time to better ones of its seed: no failure, but no value at the horizon either."""
+    return trial.outcome is Outcome.STOPPED
+
+
+def has_failed(trial: Tried) -> bool:
+    """Whether a trial came to a bad end: neither sound nor stopped."""
+    return not is_sound(trial) and not is_stopped(trial)
+
+
+def pick(trials: Iterable[T], higher_is_better: bool) -> T | None:
+    """The trial that a replicate chooses among its own: best validation metric; then lower validation loss; then the
+    smaller rate. None where every trial failed: the replicate itself has failed."""
+    return next(iter(survivors(trials, 1, higher_is_better)), None)
+
+
+def survivors(trials: Iterable[T], count: int, higher_is_better: bool) -> list[T]:
+    """The best `count` of a replicate's trials, the best first; fewer where fewer are sound."""
+
+    def rank(trial: T) -> tuple[float, float, float, int]:
+        return _good(trial, higher_is_better), -_loss(trial), -trial.rate, -trial.seed
+
+    return sorted(filter(is_sound, trials), key=rank, reverse=True)[:count]
+
+
+def pooled_best(trials: Iterable[Tried], higher_is_better: bool) -> float:
+    """The rate with the best mean validation metric over the seeds.
+
+    A failed trial ranks last: it counts as the worst metric that any sound trial has. One that was stopped ranks below
+    those that its seed went on with: it counts as the worst of them. Ties go to fewer failures and stops, then to the
+    lower mean loss, then to the smaller rate; so where nothing is sound, the smallest rate is the best.
+    """
+    trials = list(trials)
+    sound = [trial for trial in trials if is_sound(trial)]
+    worst = min((_good(trial, higher_is_better) for trial in sound), default=0.0)
+    of_seed = worst_of_seed(trials, higher_is_better)
+    by_rate: dict[float, list[Tried]] = defaultdict(list)
+    for trial in trials:
+        by_rate[trial.rate].append(trial)
+
+    def rank(rate: float) -> tuple[float, int, float, float]:
+        sound = [trial for trial in by_rate[rate] if is_sound(trial)]
+        others = [trial for trial in by_rate[rate] if not is_sound(trial)]
+        counted = [of_seed.get(trial.seed, worst) if is_stopped(trial) else worst for trial in others]
+        metric = _mean([_good(trial, higher_is_better) for trial in sound] + counted)
+        loss = _mean([_loss(trial) for trial in sound]) if sound else math.inf
+        return metric, -len(others), -loss, -rate
+
+    return max(by_rate, key=rank)
+
+
+def worst_of_seed(trials: Iterable[Tried], higher_is_better: bool) -> dict[int, float]:
+    """Seed → the goodness (metric, its sign turned where lower is better) of the worst of its sound trials: as what a
+    trial that was stopped in that seed counts."""
+    found: dict[int, float] = {}
+    for trial in trials:
+        if is_sound(trial):
+            found[trial.seed] = min(found.get(trial.seed, math.inf), _good(trial, higher_is_better))
+    return found
+
+
+def edge(trials: Iterable[Tried], higher_is_better: bool) -> Edge:
+    """Where the pooled best rate lies in the range searched.
+
+    Rates of a grid are half a decade apart over four decades, so its outer tenths hold its first and its last point.
+    A single rate has no range, and so no edge.
+    """
+    trials = list(trials)
+    rates = {trial.rate for trial in trials}
+    best = pooled_best(trials, higher_is_better)
+    if len(rates) == 1 or min(rates) < best < max(rates):
+        return ""
+    return "low" if best == min(rates) else "high"
+
+
+# ---- races -----------------------------------------------------------------------------------------------------------
+
+
+def rungs(evaluate_at: Sequence[int], lanes: int) -> tuple[Rung, ...]:
+    """Successive halving (Jamieson and Talwalkar, 2016) of a seed's lanes: at the first evaluation at or after each
+    share of the horizon one in KEPT goes on, but never fewer than LEAST. Rungs at which nobody would be stopped are
+    left out.
+
+    >>> rungs((1, 50, 100, 200, 600, 1000), lanes=9)
+    ((50, 3), (200, 2))
+    """
+    found: list[Rung] = []
+    count = lanes
+    for share in RUNGS:
+        step = next(step for step in evaluate_at if step >= share * evaluate_at[-1])
+        fewer = max(LEAST, math.ceil(count / KEPT))
+        if fewer < count and step < evaluate_at[-1]:
+            found = [rung for rung in found if rung[0] < step] + [(step, fewer)]
+            count = fewer
+    return tuple(found)
+
+
+def share_trained(shard: Shard, step: int) -> float:
+    """Which part of a shard's work is done when its lanes have come as far as this step: 0 … 1."""
+    seeds = len({lane.seed for lane in shard.lanes})
+    each = len(shard.lanes) / seeds
+    return trial_steps(each, shard.rungs, step) / trial_steps(each, shard.rungs, shard.steps)
+
+
+def trial_steps(lanes: float, rungs: Sequence[Rung], step: int) -> float:
+    """Steps that the lanes of one seed have trained, all together, when the last of them is at `step`.
+
+    >>> trial_steps(9, ((100, 3), (300, 2)), 900)
+    2700
+    """
+    total, start = 0, 0
+    for stop, kept in (*rungs, (step, 0)):
+        stop = min(stop, step)
+        total += lanes * (stop - start)
+        lanes, start = min(lanes, kept), stop
+    return total
+
+
+# ---- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def _good(trial: Tried, higher_is_better: bool) -> float:
+    assert trial.valid_metric is not None
+    return trial.valid_metric if higher_is_better else -trial.valid_metric
+
+
+def _loss(trial: Tried) -> float:
+    loss = trial.valid_loss
+    return math.inf if loss is None or math.isnan(loss) else loss
+
+
+def _mean(values: list[float]) -> float:
+    """Exact before the last rounding, so that no order of the trials can change a rank."""
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:  # finite losses near the largest float
+        return math.inf

@@ -1,0 +1,112 @@
+"""One contender's course through the protocol on one task: what it has asked for, what it has got, where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from steepest.records.ranking import Score, has_failed, is_sound, pooled_best
+from steepest.records.types import Contender, Protocol, Result, Row, Shard, StepTime, TaskFacts
+from steepest.study.budget import shard_seconds, stages
+from steepest.study.planner import shards
+from steepest.study.protocol import SEARCHES, on_more_seeds, trials_of
+from steepest.study.spec import RunPlan, StudySpec
+
+
+class Course:
+    """Turns the lanes that a search asks for into shards, and their rows into the scores that it is sent.
+
+    `protocol` is that of the search: where seeds are added until the verdict is sure, it has the first ones only.
+    """
+
+    def __init__(
+        self, spec: StudySpec, contender: Contender, protocol: Protocol, run: RunPlan, facts: TaskFacts, time: StepTime
+    ) -> None:
+        self.contender, self.run, self.facts, self.time = contender, run, facts, time
+        self.results: list[Result] = []
+        self.planned = trials_of(contender, protocol)
+        self.cost = sum(map(sum, stages(run, contender, protocol, facts, time, spec.race)))
+        """Forecast of the seconds that one core needs for all of it."""
+        self.cost_done = 0.0
+        self._spec = spec
+        self._task = next(task for task in spec.tasks if task.ref.name == run.task)
+        self._search = SEARCHES[spec.search](contender, protocol, facts.higher_is_better)
+        self._asked: list[Shard] = []
+        self._got: dict[str, tuple[Result, ...]] = {}
+        self._row = Row(facts.name, contender.name, "waiting", 0, self.planned, 0)
+
+    def begin(self) -> list[Shard]:
+        """The first shards to train."""
+        return self._ask(None)
+
+    def take(self, shard: Shard, rows: tuple[Result, ...]) -> list[Shard]:
+        """Take in the rows of a shard. Returns the next shards to train, once the search has all that it awaits."""
+        self._got[shard.id] = rows
+        self.results += rows
+        self.cost_done += self.seconds(shard)
+        self._stand(shard.lanes[0].stage)
+        if len(self._got) < len(self._asked):
+            return []
+        # In the order asked, whatever order they were done in: nothing that a search sees may depend on luck.
+        return self._ask([_score(row) for asked in self._asked for row in self._got[asked.id]])
+
+    def more(self, seeds: range) -> list[Shard]:
+        """The shards that add these seeds to a course which is at its end."""
+        tried = list(dict.fromkeys((row.stage, row.rate) for row in self.results))
+        lanes = list(on_more_seeds(tried, seeds))
+        self._asked = [
+            each for part in lanes for each in shards(self._spec, self._task, self.contender, self.run, part)
+        ]
+        self._got = {}
+        self.planned += sum(map(len, lanes))
+        self.cost += sum(map(self.seconds, self._asked))
+        self._row = replace(self._row, stage=lanes[0][0].stage, planned=self.planned)
+        return self._asked
+
+    def end_here(self) -> None:
+        """Ask for nothing more: what has been trained is all."""
+        self.planned, self.cost = len(self.results), self.cost_done
+        self._row = replace(self._row, stage="done", planned=self.planned)
+
+    def seconds(self, shard: Shard) -> float:
+        """Forecast of one core's time for a shard."""
+        rates = len({lane.rate for lane in shard.lanes})
+        return shard_seconds(self.run, self.facts, self.time, len(shard.lanes), shard.rungs, rates)
+
+    def started(self, shard: Shard) -> None:
+        """A worker has begun with a shard."""
+        if self._row.stage == "waiting":
+            self._row = replace(self._row, stage=shard.lanes[0].stage)
+
+    def row(self) -> Row:
+        """Where it stands, for whoever watches."""
+        return self._row
+
+    def _ask(self, scores: Sequence[Score] | None) -> list[Shard]:
+        try:
+            lanes = next(self._search) if scores is None else self._search.send(scores)
+        except StopIteration:
+            self._row = replace(self._row, stage="done")
+            return []
+        if scores is not None:  # the grid is only waited for until a worker begins with it
+            self._row = replace(self._row, stage=lanes[0].stage)
+        self._asked, self._got = shards(self._spec, self._task, self.contender, self.run, lanes), {}
+        return self._asked
+
+    def _stand(self, stage: str) -> None:
+        higher = self.facts.higher_is_better
+        best = pooled_best(self.results, higher)
+        values = [row.valid_metric or 0.0 for row in self.results if row.rate == best and is_sound(row)]
+        self._row = replace(
+            self._row,
+            stage=stage,
+            done=len(self.results),
+            failed=sum(map(has_failed, self.results)),
+            best_rate=best if values else None,
+            best_valid=sum(values) / len(values) if values else None,
+        )
+
+
+def _score(row: Result) -> Score:
+    """All that a search may know of a trial: nothing from test."""
+    return Score(row.rate, row.seed, row.outcome, row.valid_metric, row.valid_loss)

@@ -1,0 +1,188 @@
+"""In what manner the trials of a contender are trained: alone or in fleets, how many at a time, what of it compiled.
+
+Every choice is the cheapest for the work that is planned, by times measured on the real task, compilation counted in.
+It is made once and kept in the plan. Small differences are ignored, so that a small study, for which nothing is worth
+compiling, is run in the same manner, and to the same last bit, wherever it is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Literal
+
+from steepest.records.types import Compiled, FleetTime, StepTime
+
+SECONDS_TO_COMPILE: Mapping[Compiled, float] = {"gradient": 4.0, "update": 0.5}
+"""Of one core, as a rule."""
+SECONDS_TO_LOAD: Mapping[Compiled, float] = {"gradient": 0.5, "update": 0.1}
+"""What was made before: it is traced again, and tried."""
+PAYS = 2.0
+"""How many times its cost a compilation must be expected to save."""
+SAVES: Mapping[Compiled, float] = {"gradient": 0.6, "update": 0.7}
+"""Shares of their time that are commonly saved. Of gradients it is measured afterwards; updates take little by then."""
+CLEARLY = 1.3
+"""A trial alone must be so many times faster than in a fleet to be trained alone."""
+MOST = 128
+"""Lanes that an engine trains at a time at most."""
+MOST_OF_A_LOOP = 0.5
+"""Of a compiled step, what the update within it takes at most."""
+AGREE = 1.3
+"""Ratio of two measurements of the same on a quiet machine, at most."""
+FILLED = 0.8
+"""Of a worker's share of the memory: evaluations, and the pieces that freed memory lies in, take some as well."""
+BY_ITSELF = 0.15
+"""Of the time of a fleet, at most: what a step costs whatever the number of lanes."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How trials are trained."""
+
+    engine: Literal["fleet", "solo"] = "fleet"
+    width: int = 0
+    """Lanes at a time; 0 leaves it to the engine."""
+    compiled: tuple[Compiled, ...] = ()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is planned for one contender on one task, and what is known of its cost without any compilation."""
+
+    trial_steps: float
+    time: StepTime
+
+    def core_seconds(self, part: str) -> float:
+        """For all trials in plain fleets, or one by one if that is faster: their "gradient" or their "update"."""
+        fleet = plain(self.time)
+        if fleet is None:
+            return 0.0
+        update = fleet.update_milliseconds / fleet.lanes
+        whole = min(fleet.milliseconds / fleet.lanes, self.time.milliseconds)
+        return self.trial_steps * (update if part == "update" else max(0.0, whole - update)) / 1e3
+
+
+def are_alike(before: StepTime, now: StepTime) -> bool:
+    """Whether two measurements of the same step agree as well as two in a row on a quiet machine."""
+    pairs = [(before.milliseconds, now.milliseconds)]
+    pairs += [(a.milliseconds, b.milliseconds) for a, b in zip(before.fleets, now.fleets, strict=False)]
+    return all(1 / AGREE <= a / b <= AGREE for a, b in pairs)
+
+
+def plain(time: StepTime) -> FleetTime | None:
+    """The fleet that was timed without any compilation, if one was."""
+    return next((each for each in time.fleets if not each.compiled), None)
+
+
+def worth_compiling(part: Compiled, seconds: float, is_made: bool) -> bool:
+    """Whether it pays to compile what would run for so many core-seconds."""
+    return seconds * SAVES[part] > PAYS * (SECONDS_TO_LOAD if is_made else SECONDS_TO_COMPILE)[part]
+
+
+def best(time: StepTime, margin: float = 1.05) -> FleetTime | None:
+    """The cheapest fleet a lane; a narrower or plainer one, which come first, unless another is clearly cheaper."""
+    chosen: FleetTime | None = None
+    for each in sorted(time.fleets, key=lambda fleet: (len(fleet.compiled), fleet.lanes)):
+        if chosen is None or each.milliseconds / each.lanes * margin < chosen.milliseconds / chosen.lanes:
+            chosen = each
+    return chosen
+
+
+def manner(engine: str, time: StepTime) -> Manner:
+    """The manner in which trials with these times are trained; `engine` is what was asked for, other than solo."""
+    fleet = best(time)
+    if fleet is None or (engine == "auto" and fleet.milliseconds / fleet.lanes > CLEARLY * time.milliseconds):
+        return Manner("solo")
+    return Manner("fleet", compiled=fleet.compiled)
+
+
+def within(manner: Manner, time: StepTime, share: float | None) -> Manner:
+    """The same with no more lanes at a time than fit into a worker's share of the memory, in bytes."""
+    size = max((fleet.bytes_per_lane for fleet in time.fleets), default=0.0)
+    if share is None or not size or manner.engine == "solo":
+        return manner
+    room = max(1, int(FILLED * share / size))
+    return replace(manner, width=room) if room < (manner.width or MOST) else manner
+
+
+def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> StepTime:
+    """A contender's times, and beside them those of compiled fleets: their gradients are those timed with another
+    contender, the `carrier`; their updates its own, compiled if `update`."""
+    own = plain(time)
+    if own is None or not (carrier or update):
+        return time
+    left = 1 - SAVES["update"] if update else 1.0
+    parts: tuple[Compiled, ...] = ("update",) if update else ()
+    timed, gradient, size = own, own.milliseconds - own.update_milliseconds, own.bytes_per_lane
+    evaluation = own.evaluation_milliseconds / own.lanes
+    if carrier and carrier.fleets:
+        timed = carrier.fleets[0]
+        parts = ("gradient", "update") if update else ("gradient",)
+        gradient, size = timed.milliseconds - timed.update_milliseconds, max(size, timed.bytes_per_lane)
+        evaluation = timed.evaluation_milliseconds / timed.lanes
+        # it may have been timed in the process that had just made it
+        timed = replace(timed, load_seconds=max(timed.load_seconds, SECONDS_TO_LOAD["gradient"]))
+    mine = left * own.update_milliseconds * timed.lanes / own.lanes
+    found = replace(
+        timed,
+        compiled=parts,
+        milliseconds=gradient + mine,
+        update_milliseconds=mine,
+        bytes_per_lane=size,
+        evaluation_milliseconds=evaluation * timed.lanes,
+    )
+    return replace(time, fleets=(*time.fleets, found))
+
+
+def in_one_loop(carrier: StepTime, own: StepTime) -> StepTime:
+    """The carrier, whose fleet was timed with an update compiled into the gradient's loop. There an update takes a part
+    of what the same contender's takes by itself, `own`; timed by a call at each step it would seem to take far more."""
+    by_itself = plain(own)
+    if by_itself is None or not carrier.fleets or "update" not in carrier.fleets[0].compiled:
+        return carrier
+    fleet = carrier.fleets[0]
+    update = (1 - SAVES["update"]) * by_itself.update_milliseconds * fleet.lanes / by_itself.lanes
+    return replace(
+        carrier, fleets=(replace(fleet, update_milliseconds=min(update, MOST_OF_A_LOOP * fleet.milliseconds)),)
+    )
+
+
+def timed(manner: Manner, time: StepTime) -> FleetTime | None:
+    """The fleet of this kind that was timed, or any; None for trials alone, and where no fleet was timed."""
+    if manner.engine == "solo" or not time.fleets:
+        return None
+    return next((each for each in time.fleets if each.compiled == manner.compiled), time.fleets[0])
+
+
+def step_milliseconds(manner: Manner, time: StepTime, lanes: int) -> float:
+    """Forecast of one step of so many lanes."""
+    fleet = timed(manner, time)
+    if fleet is None:
+        return lanes * time.milliseconds
+    if "gradient" in fleet.compiled or lanes >= fleet.lanes:  # lane after lane, or as many as were timed
+        return fleet.milliseconds * lanes / fleet.lanes
+    if not manner.width:
+        alone = min(time.milliseconds, fleet.milliseconds)
+        return alone + (fleet.milliseconds - alone) * (lanes - 1) / max(1, fleet.lanes - 1)
+    count = ceil(lanes / manner.width)
+    share = lanes / count / fleet.lanes
+    return count * fleet.milliseconds * (BY_ITSELF + (1 - BY_ITSELF) * share)
+
+
+def evaluation_milliseconds(manner: Manner, time: StepTime, lanes: int) -> float:
+    """Forecast of one evaluation of so many lanes; 0 where none was timed."""
+    fleet = timed(manner, time)
+    if fleet is None or not fleet.evaluation_milliseconds:
+        return lanes * time.evaluation_milliseconds
+    return fleet.evaluation_milliseconds * lanes / fleet.lanes
+
+
+def build_seconds(manner: Manner, time: StepTime, lanes: int) -> float:
+    """Forecast of what a shard of so many lanes takes before its first step."""
+    fleet = timed(manner, time)
+    return 0.0 if fleet is None else fleet.build_seconds * lanes / fleet.lanes
+
+
+Manners = Mapping[tuple[str, str], Manner]
+"""By task and contender."""

@@ -1,0 +1,157 @@
+"""Before any training: what the tasks are, what a step costs, and the plan that follows. Nothing else runs while a step
+is timed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TypeVar
+
+from steepest.errors import StudyFolderError
+from steepest.records.files import write_json
+from steepest.records.types import Contender, Phase, StepTime, TaskFacts, TaskRef
+from steepest.study import jobs
+from steepest.study.budget import plan_within
+from steepest.study.compilation import Compilation
+from steepest.study.execution import are_alike, manner, within
+from steepest.study.executors import Executor, Job
+from steepest.study.planner import batch_size_of, engine_of, facts_for, plan_run, steps_at_equal_samples
+from steepest.study.progress import Watch
+from steepest.study.spec import Plan, StudySpec
+
+T = TypeVar("T")
+
+PATIENCE = 0.25
+"""Seconds to wait for news before a watcher's clock is moved on."""
+TRIES = 3
+"""Times that a job may run out of memory and be done again: a worker that has had other tasks has less room than the
+fresh one that takes its place."""
+
+
+def survey(spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> Plan:
+    """The plan of a study; raises BadInput or DataUnavailable for a task that cannot be trained, BudgetTooSmall."""
+    survey = _Survey(spec, folder, executor, watch)
+    facts = survey.describe()
+    times, own_batch = survey.time(facts)
+    if spec.engine in ("auto", "compiled"):
+        times = Compilation(spec, survey.collect, survey.measure, watch).times(facts, times)
+    share = None if spec.memory_bytes is None else spec.memory_bytes / spec.workers
+    manners = {
+        (known.name, contender.name): within(
+            manner(spec.engine, times[known.name, contender.name]), times[known.name, contender.name], share
+        )
+        for known in facts
+        for contender in spec.contenders
+        if engine_of(spec, contender, known) == "fleet"
+    }
+    return plan_within(spec, facts, times, own_batch, spent=watch.sitting, manners=manners)
+
+
+DRAWN = ("initial weights", "order of the batches", "dropout", "what the model draws", "augmentation")
+"""What a seed may draw beside the split, in the order in which it is told."""
+
+
+def with_axes(facts: TaskFacts, contenders: Sequence[Contender]) -> TaskFacts:
+    """The facts of a task with all that a seed draws for these contenders, whose axes may drop out and augment."""
+    own = set(facts.luck)
+    drops = any(float(each.axes.get("dropout", "dropout" in own)) > 0 for each in contenders)
+    changes = any(
+        each.axes.get("augment", "none") != "none" or float(each.axes.get("word-dropout", 0)) > 0 for each in contenders
+    )
+    drawn = own - {"dropout"} | ({"dropout"} if drops else set()) | ({"augmentation"} if changes else set())
+    others = [each for each in facts.luck if each not in DRAWN]
+    return replace(facts, luck=(*(each for each in DRAWN if each in drawn), *others))
+
+
+class _Survey:
+    def __init__(self, spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> None:
+        self.spec, self.folder, self.executor, self.watch = spec, folder, executor, watch
+        self._is_steady = False  # a step takes as long as it did when earlier studies measured it
+
+    def describe(self) -> list[TaskFacts]:
+        """The facts of every task of the study, all asked for at once."""
+        wanted = [jobs.describe(task.ref) for task in self.spec.tasks]
+        found = self.collect({job["id"]: job for job in wanted}.values(), "describing", jobs.read_facts)
+        return [
+            with_axes(facts_for(task, found[job["id"]]), self.spec.contenders)
+            for task, job in zip(self.spec.tasks, wanted, strict=True)
+        ]
+
+    def time(
+        self, facts: Iterable[TaskFacts]
+    ) -> tuple[dict[tuple[str, str], StepTime], dict[tuple[str, str], StepTime]]:
+        """The step times of every contender on every task: at its batch size; and, where horizons are of equal seconds,
+        at the task's own. One after the other, each once."""
+        at_its_batch: dict[tuple[str, str], Job] = {}
+        at_own_batch: dict[tuple[str, str], Job] = {}
+        for task, known in zip(self.spec.tasks, facts, strict=True):
+            for contender in self.spec.contenders:
+                pair = (known.name, contender.name)
+                at_its_batch[pair] = self._timing(task.ref, contender, known, batch_size_of(contender, known))
+                if task.equal == "seconds":
+                    at_own_batch[pair] = self._timing(task.ref, contender, known, known.batch_size)
+        found: dict[str, StepTime] = {}
+        for job in (*at_its_batch.values(), *at_own_batch.values()):
+            if job["id"] not in found:
+                found[job["id"]] = self.measure(job)
+
+        def named(wanted: dict[tuple[str, str], Job]) -> dict[tuple[str, str], StepTime]:
+            return {
+                (task, contender): replace(found[job["id"]], task=task, contender=contender)
+                for (task, contender), job in wanted.items()
+            }
+
+        return named(at_its_batch), named(at_own_batch)
+
+    def _timing(self, task: TaskRef, contender: Contender, facts: TaskFacts, batch_size: int) -> Job:
+        steps = steps_at_equal_samples(facts, batch_size)
+        run = plan_run(self.spec, self.spec.protocol, contender, facts, steps, batch_size)
+        candidates = [{"lanes": run.lanes}] if run.engine == "fleet" else []
+        return jobs.time(self.spec, task, contender, batch_size, candidates)
+
+    def measure(self, job: Job) -> StepTime:
+        """What came of a timing; once it is seen that the machine is as quick as it was, that of an earlier study."""
+        path = jobs.facts_path(self.folder, job)
+        before = jobs.remembered_time(job)
+        if before is not None and self._is_steady and not path.exists():
+            write_json(path, asdict(before))
+            return before
+        now = self.collect([job], "timing", jobs.read_time)[job["id"]]
+        if before is not None:
+            self._is_steady = are_alike(before, now)
+        jobs.remember_time(job, now)
+        return now
+
+    def collect(
+        self,
+        wanted: Iterable[Job],
+        phase: Phase,
+        read: Callable[[Path], T],
+    ) -> dict[str, T]:
+        """Have the jobs done whose files are not there yet, and read what came of all."""
+        wanted = list(wanted)
+        found: dict[str, T] = {}
+        tries: Counter[str] = Counter()
+        for job in wanted:
+            try:
+                found[job["id"]] = read(jobs.facts_path(self.folder, job))
+            except StudyFolderError:
+                self.executor.submit(job)
+        task = wanted[0]["task"]["name"] if phase == "timing" else ""
+        self.watch.tell(phase, task)
+        while len(found) < len(wanted):
+            for event in self.executor.poll(PATIENCE):
+                if event.kind == "full" and tries[event.id] < TRIES:
+                    tries[event.id] += 1
+                    self.executor.submit(next(job for job in wanted if job["id"] == event.id))
+                elif event.kind in ("failed", "full", "lost"):
+                    raise jobs.failure(event, self.folder)
+                if event.kind == "done":
+                    found[event.id] = read(self.folder / "facts" / f"{event.id}.json")
+                elif event.kind == "retried":
+                    self.watch.say(event.says)
+            self.watch.tell(phase, task)
+        return found

@@ -1,0 +1,98 @@
+"""What a running study tells whoever watches it: how far it is, how long it will take, what has happened."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from steepest.language import Text
+from steepest.records.types import Phase, Progress
+from steepest.study.contender_run import Course
+
+Listener = Callable[[Progress], None]
+"""Called whenever something has changed, and a few times a second besides, so that a clock can tick."""
+
+
+class Watch:
+    """Counts trials and seconds, and turns them into `Progress`."""
+
+    def __init__(
+        self, listener: Listener | None, trials_planned: int, earlier: float = 0.0, began: float | None = None
+    ) -> None:
+        """`earlier`: seconds of the sittings before this one. `began`: when this one did, by `monotonic()`; now."""
+        self.trials_planned = trials_planned
+        self._listener = listener
+        self._earlier = earlier
+        self._start = monotonic() if began is None else began
+        self._messages: deque[Text] = deque()
+        self._courses: Sequence[Course] = ()
+        self._workers = 1
+        self._underway: dict[str, float] = {}  # shard → forecast seconds of what is done of it
+        self._training_since = 0.0
+        self._recalled = 0.0  # forecast seconds of what earlier sittings have done
+
+    @property
+    def sitting(self) -> float:
+        """Seconds since this sitting began."""
+        return monotonic() - self._start
+
+    @property
+    def spent(self) -> float:
+        """Seconds of all sittings."""
+        return self._earlier + self.sitting
+
+    @property
+    def trials_done(self) -> int:
+        return sum(course.row().done for course in self._courses)
+
+    def follow(self, courses: Sequence[Course], workers: int, trials_planned: int) -> None:
+        """Training begins; what the courses have by now comes from earlier sittings."""
+        self._courses, self._workers, self.trials_planned = courses, workers, trials_planned
+        self._training_since = monotonic()
+        self._recalled = sum(course.cost_done for course in courses)
+
+    def underway(self, shard: str, seconds: float) -> None:
+        """So much of a shard is done, in forecast seconds."""
+        self._underway[shard] = seconds
+
+    def over(self, shard: str) -> None:
+        """A shard is no longer underway."""
+        self._underway.pop(shard, None)
+
+    def say(self, message: Text) -> None:
+        """Something worth a line of its own."""
+        self._messages.append(message)
+
+    def tell(self, phase: Phase, task: str = "") -> None:
+        """Tell the listener how things stand; each message goes out once. task: whose steps are timed."""
+        if self._listener is None:
+            return
+        while True:
+            message = self._messages.popleft() if self._messages else Text("", "")
+            self._listener(
+                Progress(
+                    phase=phase,
+                    trials_done=self.trials_done,
+                    trials_planned=self.trials_planned,
+                    seconds=self.spent,
+                    seconds_left=0.0 if phase == "finished" else self.seconds_left(),
+                    rows=tuple(course.row() for course in self._courses),
+                    message=message.en,
+                    message_zh=message.zh,
+                    task=task,
+                )
+            )
+            if not self._messages:
+                return
+
+    def seconds_left(self) -> float | None:
+        """What the forecast says of the work left, corrected by how it did so far; None before there is a forecast."""
+        if not self._courses:
+            return None
+        done = sum(course.cost_done for course in self._courses) + sum(self._underway.values())
+        left = max(0.0, sum(course.cost for course in self._courses) - done)
+        here = done - self._recalled
+        elapsed = monotonic() - self._training_since
+        pace = elapsed * self._workers / here if here > 0.05 * (here + left) else 1.0
+        return left / self._workers * pace

@@ -1,0 +1,364 @@
+"""Other people's tables: results from anywhere, as CSV, made into a study that a verdict can be asked of.
+
+A row is one run (task, optimizer, seed, value; rate and valid where there are any), or, as papers print them, one cell
+(task, optimizer, mean, sd, n). Whatever is wrong with a table ends in a sentence that names the line; whatever makes
+its verdict weaker is said with the verdict.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from steepest.errors import BadSetting, BadTable
+from steepest.language import Text, enumerated, say
+from steepest.records.types import NO_RATE, Contender, Outcome, Protocol, Result, StudyRecord, TaskFacts
+from steepest.verdict.judge.pairs import ENOUGH
+
+RUN = ("task", "optimizer", "seed", "rate", "value", "valid")
+CELL = ("task", "optimizer", "mean", "sd", "n")
+OTHER_NAMES = {
+    "lr": "rate", "learning_rate": "rate", "learning rate": "rate", "std": "sd", "deviation": "sd", "count": "n",
+    "seeds": "n", "contender": "optimizer", "method": "optimizer", "problem": "task", "dataset": "task",
+    "test": "value", "score": "value", "validation": "valid", "run": "seed", "repeat": "seed",
+}  # fmt: skip
+"""What columns are called elsewhere."""
+HIGHER = ("accuracy", "acc", "r2", "r²", "auc", "roc-auc", "f1", "precision", "recall", "bleu", "map", "iou", "score")
+LOWER = ("loss", "error", "mse", "rmse", "mae", "perplexity", "ppl", "time", "steps", "seconds", "cross-entropy")
+FAILED = ("", "nan", "inf", "+inf", "-inf", "none", "null", "na", "n/a", "-", "–", "diverged", "failed", "oom")
+"""How tables write a run without a result; it is counted, and never averaged into a quality."""
+APART = 1_000_000
+"""Between the made-up seeds of two optimizers, so that no luck is taken to be common to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One row, or one of the n runs that a cell stands for."""
+
+    line: int
+    task: str
+    optimizer: str
+    seed: int
+    rate: float
+    value: float | None
+    valid: float | None
+
+
+def study_of_table(text: str, name: str = "table", metric: str = "value", higher_is_better: bool | None = None,
+                   command: str = "") -> StudyRecord:  # fmt: skip
+    """The study that a CSV table holds; `decide` gives its verdict.
+
+    metric: what the values are, for sentences and, where its name tells, for the direction. higher_is_better: None
+    takes the direction from the metric's name. Raises BadTable, naming the line, or BadSetting.
+    """
+    higher = _direction(metric, higher_is_better)
+    runs, remarks = _runs(text)
+    tasks, optimizers = (list(dict.fromkeys(getattr(run, each) for run in runs)) for each in ("task", "optimizer"))
+    remarks += [*_gaps(runs, tasks, optimizers), *_sameness(runs), *_selection(runs, optimizers)]
+    share = metric.casefold() in ("accuracy", "acc") and all(
+        0 <= run.value <= 1 for run in runs if run.value is not None
+    )
+    return StudyRecord(
+        name=name,
+        command=command,
+        created="",
+        finished=True,
+        protocol=Protocol(seeds=max(Counter((run.task, run.optimizer, run.rate) for run in runs).values())),
+        reference="",
+        tasks=tuple(_facts(task, metric, higher, share) for task in tasks),
+        contenders=tuple(Contender(each, each, 1.0) for each in optimizers),
+        results=tuple(_result(run) for run in runs),
+        times=(),
+        trials_planned=len(runs),
+        seconds=0.0,
+        given_up=tuple(remarks),
+        trained=False,
+    )
+
+
+def _direction(metric: str, higher_is_better: bool | None) -> bool:
+    if higher_is_better is not None:
+        return higher_is_better
+    word = metric.casefold()
+    if word in HIGHER or word in LOWER:
+        return word in HIGHER
+    raise BadSetting(f"Is a higher {metric} better? Say so with --higher-is-better, or --lower-is-better.")
+
+
+def _facts(task: str, metric: str, higher: bool, share: bool) -> TaskFacts:
+    return TaskFacts(
+        name=task, title=task, metric=metric, higher_is_better=higher, unit="%" if share else "",
+        margin=0.0025 if share else 0.0, n_train=0, n_valid=0, n_test=0, parameters=0, batch_size=0, steps=0, luck=(),
+        source="a table",
+    )  # fmt: skip
+
+
+def _result(run: Run) -> Result:
+    sound = run.value is not None and run.valid is not None
+    return Result(
+        task=run.task, contender=run.optimizer, rate=run.rate, seed=run.seed, stage="grid", batch_size=0, steps=0,
+        outcome=Outcome.OK if sound else Outcome.DIVERGED, outcome_step=0, train_loss=None, valid_loss=None,
+        valid_metric=run.valid if sound else None, test_loss=None, test_metric=run.value if sound else None,
+        shard="table", lane=run.line,
+    )  # fmt: skip
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _runs(text: str) -> tuple[list[Run], list[Text]]:
+    """All runs of the table, and what to remark about its columns."""
+    lines = text.removeprefix("\ufeff").splitlines()
+    if not any(line.strip() for line in lines):
+        raise BadTable("The table is empty; it needs a line of column names and a line for every run.")
+    start = next(i for i, line in enumerate(lines) if line.strip())
+    delimiter = max(",;\t", key=lines[start].count)
+    reader = csv.reader(lines[start:], delimiter=delimiter)
+    named = [OTHER_NAMES.get(name.strip().casefold(), name.strip().casefold()) for name in next(reader)]
+    if twice := [name for name, count in Counter(named).items() if count > 1 and name in RUN + CELL]:
+        raise BadTable(f"Two columns of the table say {twice[0]}; keep one.")
+    form = _form(named)
+    remarks = []
+    if unknown := [name for name in named if name not in form]:
+        remarks.append(
+            say(
+                "Columns that nothing was read from: {columns}.",
+                "以下各列未被使用：{columns}。",
+                columns=enumerated(unknown, ", ", "、"),
+            )
+        )
+    if form == RUN and "seed" not in named:
+        remarks.append(
+            Text(
+                "The table has no column seed, so each row counts as a repeat with luck of its own.",
+                "表中没有 seed 一列，因此每一行都算作一次运气独立的重复。",
+            )
+        )
+    rows = [
+        (start + reader.line_num, dict(zip(named, cells, strict=True)))
+        for cells in _rectangular(reader, len(named), start, delimiter)
+    ]
+    if not rows:
+        raise BadTable("The table has column names and nothing below them.")
+    runs = list(_read_runs(rows) if form == RUN else _read_cells(rows))
+    if not any(run.value is not None for run in runs):
+        raise BadTable("No run of the table has a result: every value is empty or not a number.")
+    if form == CELL:
+        remarks.append(
+            Text(
+                "The table tells only mean and deviation, so its repeats are taken to be bell-shaped, and to share no "
+                "luck.",
+                "表中只有均值和标准差，因此假定各次重复呈钟形分布，且运气互不相干。",
+            )
+        )
+    return runs, remarks
+
+
+def _form(named: Sequence[str]) -> tuple[str, ...]:
+    if "optimizer" not in named:
+        raise BadTable(f"The table has no column optimizer; its columns are {', '.join(named) or 'none'}.")
+    if "value" in named:
+        return RUN
+    if missing := [name for name in ("mean", "sd", "n") if name not in named]:
+        raise BadTable(
+            "The table has no column value, with one row a run; nor mean, sd and n, with one row for all runs "
+            f"({', '.join(missing)} missing)."
+        )
+    return CELL
+
+
+def _rectangular(reader: Iterable[list[str]], width: int, start: int, delimiter: str) -> Iterator[list[str]]:
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) != width:
+            line = start + getattr(reader, "line_num", 0)
+            raise BadTable(
+                f"Line {line} of the table has {len(cells)} cells and its head {width}, separated by {delimiter!r}; "
+                "a comma within a number or a name has to be quoted."
+            )
+        yield [cell.strip() for cell in cells]
+
+
+def _read_runs(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
+    seen: dict[tuple[str, str, int, float], int] = {}
+    count: Counter[tuple[str, str, float]] = Counter()
+    apart: dict[str, int] = {}
+    for line, row in rows:
+        task, optimizer = row.get("task", "") or "the table", row["optimizer"]
+        if not optimizer:
+            raise BadTable(f"Line {line} of the table names no optimizer.")
+        rate = _rate(row["rate"], line) if row.get("rate") else NO_RATE
+        if "seed" in row:
+            seed = _whole(row["seed"], "seed", line, least=0)
+        else:
+            seed = apart.setdefault(optimizer, len(apart)) * APART + count[task, optimizer, rate]
+        count[task, optimizer, rate] += 1
+        key = (task, optimizer, seed, rate)
+        if key in seen:
+            what = f"{optimizer}, seed {seed}" + (f", rate {rate:g}" if rate else "")
+            raise BadTable(
+                f"Lines {seen[key]} and {line} of the table both hold {what} on {task}; each run counts once."
+            )
+        seen[key] = line
+        value = _value(row["value"], "value", line)
+        yield Run(
+            line, task, optimizer, seed, rate, value, _value(row["valid"], "valid", line) if "valid" in row else value
+        )
+
+
+def _read_cells(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
+    """n values with the mean and the deviation that a cell tells, laid out as a normal sample is expected to lie."""
+    seen: dict[tuple[str, str], int] = {}
+    apart: dict[str, int] = {}
+    for line, row in rows:
+        task, optimizer = row.get("task", "") or "the table", row["optimizer"]
+        if not optimizer:
+            raise BadTable(f"Line {line} of the table names no optimizer.")
+        if (task, optimizer) in seen:
+            raise BadTable(f"Lines {seen[task, optimizer]} and {line} of the table both hold {optimizer} on {task}.")
+        seen[task, optimizer] = line
+        n = _whole(row["n"], "n", line, least=1)
+        mean, sd = _value(row["mean"], "mean", line), _value(row["sd"], "sd", line)
+        first = apart.setdefault(optimizer, len(apart)) * APART
+        if mean is None:
+            yield from (Run(line, task, optimizer, first + i, NO_RATE, None, None) for i in range(n))
+            continue
+        if n > 1 and (sd is None or sd < 0):
+            raise BadTable(f"Line {line} of the table: the sd {row['sd']!r} is none; it is 0 or more.")
+        scores = normal_scores(n)
+        for i, z in enumerate(scores):
+            value = mean + (sd or 0.0) * float(z)
+            yield Run(line, task, optimizer, first + i, NO_RATE, value, value)
+
+
+def normal_scores(n: int) -> np.ndarray:  # [n]
+    """Where n normal values are expected to lie (Blom, 1958), with mean 0 and standard deviation 1 exactly."""
+    z = special.ndtri((np.arange(1, n + 1) - 0.375) / (n + 0.25))
+    return (z - z.mean()) / z.std(ddof=1) if n > 1 else np.zeros(1)
+
+
+def _value(cell: str, column: str, line: int) -> float | None:
+    if cell.casefold() in FAILED:
+        return None
+    try:
+        number = float(cell.removesuffix("%"))
+    except ValueError:
+        hint = " Write a decimal point, not a comma." if "," in cell else ""
+        raise BadTable(f"Line {line} of the table: the {column} {cell!r} is not a number.{hint}") from None
+    if cell.endswith("%"):
+        number /= 100
+    return number if math.isfinite(number) else None
+
+
+def _rate(cell: str, line: int) -> float:
+    rate = _value(cell, "rate", line)
+    if rate is None or rate <= 0:
+        raise BadTable(f"Line {line} of the table: the rate {cell!r} is not one; it must be above 0.")
+    return rate
+
+
+def _whole(cell: str, column: str, line: int, least: int) -> int:
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if not (number >= least and number == math.floor(number) and number < 1e15):
+        raise BadTable(f"Line {line} of the table: the {column} {cell!r} is not a whole number from {least}.")
+    return int(number)
+
+
+# ---- what makes a table's verdict weaker -----------------------------------------------------------------------------
+
+
+def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) -> Iterator[Text]:
+    """Optimizers that are missing, or have fewer repeats than others; seeds that did not run every rate."""
+    seeds: dict[tuple[str, str], set[int]] = defaultdict(set)
+    tried: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
+    for run in runs:
+        seeds[run.task, run.optimizer].add(run.seed)
+        tried[run.task, run.optimizer][run.seed] += 1
+    for task in tasks:
+        missing = [each for each in optimizers if (task, each) not in seeds]
+        if missing:
+            yield say(
+                "On {task} the table has nothing of {missing}.",
+                "在 {task} 上，表中没有 {missing} 的数据。",
+                task=task,
+                missing=enumerated(missing, ", ", "、"),
+            )
+        sizes = {each: len(seeds[task, each]) for each in optimizers if (task, each) in seeds}
+        few, many = min(sizes, key=lambda each: sizes[each]), max(sizes, key=lambda each: sizes[each])
+        if sizes[few] < sizes[many]:
+            yield say(
+                "On {task} the optimizers have unequal numbers of repeats, from {least} ({few}) to {most} ({many}).",
+                "在 {task} 上，各优化器的重复次数不等，从 {least} 次（{few}）到 {most} 次（{many}）。",
+                task=task,
+                least=sizes[few],
+                few=few,
+                most=sizes[many],
+                many=many,
+            )
+        if sizes[many] < ENOUGH:
+            yield say(
+                "On {task} nobody has the {enough} repeats that a verdict takes.",
+                "在 {task} 上，没有谁达到下结论所需的 {enough} 次重复。",
+                task=task,
+                enough=ENOUGH,
+            )
+        for each in sizes:
+            counts = tried[task, each]
+            if short := sorted(seed for seed, count in counts.items() if count < max(counts.values())):
+                yield say(
+                    "On {task} {who} did not run every rate with seed {seeds}{others}: left out.",
+                    "在 {task} 上，{who} 用随机种子 {seeds}{others}没有试完所有学习率：已略去。",
+                    task=task,
+                    who=each,
+                    seeds=enumerated(short[:5], ", ", "、"),
+                    others=Text(" and others", "等") if len(short) > 5 else Text("", ""),
+                )
+
+
+def _sameness(runs: Sequence[Run]) -> Iterator[Text]:
+    """Repeats that agree to the last digit, which luck does not do."""
+    values: dict[tuple[str, str, float], list[float]] = defaultdict(list)
+    for run in runs:
+        if run.value is not None:
+            values[run.task, run.optimizer, run.rate].append(run.value)
+    for (task, optimizer, _), found in values.items():
+        if len(found) > 1 and len(set(found)) == 1:
+            yield say(
+                "All {n} repeats of {who} on {task} have the same value: did the seeds differ at all?",
+                "{who} 在 {task} 上的 {n} 次重复数值全部相同：随机种子真的不同吗？",
+                n=len(found),
+                who=optimizer,
+                task=task,
+            )
+
+
+def _selection(runs: Sequence[Run], optimizers: Sequence[str]) -> Iterator[Text]:
+    """Rates that were picked by the value that they are judged by, and searches of unequal size."""
+    rates = {each: {run.rate for run in runs if run.optimizer == each} for each in optimizers}
+    if max(map(len, rates.values())) > 1 and all(run.valid == run.value for run in runs):
+        yield Text(
+            "The table has no column valid, so each repeat picks the rate with its best value: that flatters all "
+            "levels, and most of all those of optimizers with many rates.",
+            "表中没有 valid 一列，因此每次重复都挑数值最好的学习率：这会抬高所有结果，学习率试得多的优化器尤其如此。",
+        )
+    few, many = (choose(rates, key=lambda each: len(rates[each])) for choose in (min, max))
+    if len(rates[few]) < len(rates[many]):
+        yield say(
+            "The optimizers were tried at unequal numbers of rates, from {least} ({few}) to {most} ({many}): who tries "
+            "more has more luck to pick from.",
+            "各优化器试过的学习率个数不等，从 {least} 个（{few}）到 {most} 个（{many}）：试得多的，可挑的运气也多。",
+            least=len(rates[few]),
+            few=few,
+            most=len(rates[many]),
+            many=many,
+        )

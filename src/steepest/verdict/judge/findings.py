@@ -1,0 +1,170 @@
+"""Findings: what a reader of the verdict must know beside the ranking. Numbers only; `claims` puts them into words.
+
+Each finding is a value; `examine` returns those that the data bear out, and none that they don't.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Literal
+
+import numpy as np
+
+from steepest.records.types import Outcome
+from steepest.verdict.judge.factor_effects import AxisEffect, KeptWeights
+from steepest.verdict.judge.replicates import Entrant
+from steepest.verdict.judge.standings import Evidence
+from steepest.verdict.results import Standing, TaskVerdict
+from steepest.verdict.stats.inference import Interval, bootstrap_t, replicates_needed, smallest_difference
+
+_OF_THE_RATE = (Outcome.OK, Outcome.STOPPED, Outcome.DIVERGED)
+CHANCE = 0.8
+"""The chance of seeing a true difference at which power is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtEdge:
+    """The pooled best rate lies at an end of what was searched, after the search was extended."""
+
+    contender: str
+    side: Literal["low", "high"]
+    rate: float
+    """The end."""
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """At this rate and at all rates above it, most trials diverged or hardly learned."""
+
+    contender: str
+    rate: float
+    diverged: int
+    """Of the trials at this rate and above."""
+    stalled: int
+    trials: int
+
+
+@dataclass(frozen=True, slots=True)
+class TooSmall:
+    """At this rate and at all rates below it, most trials hardly learned."""
+
+    contender: str
+    rate: float
+    stalled: int
+    """Of the trials at this rate and below."""
+    trials: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accident:
+    """Trials that ended early for another reason than divergence."""
+
+    contender: str
+    trials: int
+    outcomes: Mapping[Outcome, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What the study could see between the best and its closest challenger."""
+
+    challenger: str
+    n: int
+    """Replicates of each: the smaller number."""
+    smallest: float
+    """The true difference that such a study finds with the stated chance; raw."""
+    seen: float
+    needed: int | None
+    """Replicates of each that the difference seen would take, if it is the true one; None if more than a thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A contender is judged behind by a t test, yet the bootstrap-t interval of the single pair still holds 0."""
+
+    contender: str
+    bootstrap: Interval
+
+
+Finding = AtEdge | TooLarge | TooSmall | Accident | Resolution | Doubt | AxisEffect | KeptWeights
+
+
+def examine(
+    verdict: TaskVerdict,
+    evidence: Evidence,
+    entrants: Mapping[str, Entrant],
+    generator: np.random.Generator,
+) -> tuple[Finding, ...]:
+    """Everything found on one task, by place."""
+    found: list[Finding | None] = []
+    for item in verdict.standings:
+        entrant = entrants[item.contender]
+        found += [at_edge(item), too_large(item, entrant), too_small(item), accident(entrant)]
+        found.append(doubt(item, evidence, generator))
+    found.append(resolution(verdict, evidence))
+    return tuple(each for each in found if each is not None)
+
+
+def at_edge(item: Standing) -> AtEdge | None:
+    if not item.untuned:
+        return None
+    return AtEdge(item.contender, item.untuned, item.points[0 if item.untuned == "low" else -1].rate)
+
+
+def too_large(item: Standing, entrant: Entrant) -> TooLarge | None:
+    """From the top down, the rates at which at least half of the trials diverged or stalled; None if that is all."""
+    diverged = {rate: sum(t.outcome is Outcome.DIVERGED for t in entrant.at(rate)) for rate in entrant.rates}
+    above = list(takewhile(lambda point: 2 * (diverged[point.rate] + point.stalled) >= point.n, reversed(item.points)))
+    if not above or len(above) == len(item.points):
+        return None
+    return TooLarge(
+        contender=item.contender,
+        rate=above[-1].rate,
+        diverged=sum(diverged[point.rate] for point in above),
+        stalled=sum(point.stalled for point in above),
+        trials=sum(point.n for point in above),
+    )
+
+
+def too_small(item: Standing) -> TooSmall | None:
+    """From the bottom up, the rates at which at least half of the trials stalled; None if that is all."""
+    below = list(takewhile(lambda point: 2 * point.stalled >= point.n, item.points))
+    if not below or len(below) == len(item.points):
+        return None
+    return TooSmall(item.contender, below[-1].rate, sum(p.stalled for p in below), sum(p.n for p in below))
+
+
+def accident(entrant: Entrant) -> Accident | None:
+    ends = Counter(trial.outcome for trial in entrant.trials)
+    others = {outcome: ends[outcome] for outcome in Outcome if outcome not in _OF_THE_RATE and ends[outcome]}
+    return Accident(entrant.contender, len(entrant.trials), others) if others else None
+
+
+def resolution(verdict: TaskVerdict, evidence: Evidence) -> Resolution | None:
+    """For the best and the contender in second place, where both could be judged."""
+    second = verdict.standings[1].contender if len(verdict.standings) > 1 else ""
+    pair = evidence.pairs.get((verdict.best, second))
+    if pair is None:
+        return None
+    seen = pair.difference.value
+    return Resolution(
+        challenger=second,
+        n=pair.n,
+        smallest=smallest_difference(pair.deviations, pair.n, pair.level, CHANCE),
+        seen=seen,
+        needed=replicates_needed(seen, pair.deviations, pair.level, CHANCE) if seen > 0 else None,
+    )
+
+
+def doubt(item: Standing, evidence: Evidence, generator: np.random.Generator) -> Doubt | None:
+    """A second opinion, which does not take luck to be bell-shaped, on whoever is only just behind."""
+    if item.status != "behind":
+        return None
+    pair = evidence.pairs[evidence.best.contender, item.contender]
+    if pair.estimate.low > pair.difference.error:  # no method would overturn that
+        return None
+    interval = bootstrap_t(pair.one, pair.other, evidence.confidence, generator)
+    return None if interval.low > 0 else Doubt(item.contender, interval)

@@ -1,0 +1,181 @@
+"""What a contender's validation curve over the rate says: the rate to recommend, how wide the good rates reach, and
+which trials hardly learned.
+
+Everything here looks at validation only, and at `goodness`: the metric times +1 or −1, so that more is better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from steepest.records.ranking import is_sound, is_stopped, worst_of_seed
+from steepest.records.types import NO_RATE, Trace
+from steepest.verdict.judge.replicates import Entrant, curve_of
+
+BANDWIDTH = 0.25
+"""Decades of rate: the standard deviation of the smoothing kernel. The nearest refinement rates (1/6 decade) weigh 0.8,
+the next rates of the grid (1/2 decade) 0.14."""
+SHARE_OF_PROGRESS = 0.1
+"""A trial that makes less than this share of the best contender's progress has stalled."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateCurve:
+    """Mean goodness over seeds at each of K rates, in order of rate."""
+
+    rates: np.ndarray  # [K]
+    mean: np.ndarray  # [K], over the trials that did not fail; NaN where none is sound
+    count: np.ndarray  # [K], sound trials
+    failed: np.ndarray  # [K], trials that failed
+    stopped: np.ndarray  # [K], trials that gave way to better ones: in the mean, each as the worst of its seed
+
+    @property
+    def safe(self) -> np.ndarray:  # [K], bool
+        """Rates at which no more trials failed than at the rate that failed least, and some did not; and at which a
+        race stopped no more trials than it let run, if there is such a rate."""
+        alive = self.count > 0
+        if not alive.any():
+            return alive
+        ran = np.where(alive, self.count / np.maximum(self.count + self.stopped, 1), 0.0)
+        alive &= ran >= min(0.5, ran.max())
+        return alive & (self.failed == self.failed[alive].min())
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The rate to use, and the good rates around it."""
+
+    rate: float
+    peak: float
+    """The rate with the best mean, which the ranges lie around."""
+    safe_rates: tuple[float, float]
+    """Within 5 % of it."""
+    closest_rates: tuple[float, float]
+    """Within 1 %."""
+    decades_1pct: float
+    decades_5pct: float
+
+
+def rate_curve(entrant: Entrant) -> RateCurve:
+    rates = entrant.rates
+    sound = [_goodness(entrant, rate) for rate in rates]
+    count = np.array([len(x) for x in sound])
+    worst = worst_of_seed(entrant.trials, entrant.sign > 0)
+    stopped = [[worst.get(trial.seed, math.nan) for trial in entrant.at(rate) if is_stopped(trial)] for rate in rates]
+    gave_way = np.array([len(x) for x in stopped])
+    counted = [[*x, *y] for x, y in zip(sound, stopped, strict=True)]
+    return RateCurve(
+        rates=np.array(rates),
+        mean=np.array([math.fsum(x) / len(x) if n else math.nan for x, n in zip(counted, count, strict=True)]),
+        count=count,
+        failed=np.array([len(entrant.at(rate)) for rate in rates]) - count - gave_way,
+        stopped=gave_way,
+    )
+
+
+def advise(curve: RateCurve) -> Advice | None:
+    """The rate recommended to a user who will run it once; None if no rate has a sound trial, or none is told.
+
+    Among the safe rates around the best one whose mean stays within 5 % of it, the peak of the smoothed curve: a rate
+    that was lucky among poor neighbours loses to one with good neighbours.
+    """
+    safe = curve.safe
+    if not safe.any() or NO_RATE in curve.rates:
+        return None
+    x, y = np.log10(curve.rates), np.where(safe, curve.mean, np.nan)
+    top = int(np.nanargmax(y))
+    low, high = stretch(x, y, within(y[top], 0.05), top)
+    low1, high1 = stretch(x, y, within(y[top], 0.01), top)
+    smoothed = smooth(x, y, curve.count)
+    near = np.flatnonzero((x >= low) & (x <= high) & safe)
+    best = near[np.argmax(smoothed[near])]
+    return Advice(
+        rate=float(curve.rates[best]),
+        peak=float(curve.rates[top]),
+        safe_rates=(_rate(curve, x, low), _rate(curve, x, high)),
+        closest_rates=(_rate(curve, x, low1), _rate(curve, x, high1)),
+        decades_1pct=high1 - low1,
+        decades_5pct=high - low,
+    )
+
+
+def within(best: float, share: float) -> float:
+    """The level that lies a share of the best level itself below it: 0.95 of an accuracy, 1.05 of a loss."""
+    return best - share * abs(best)
+
+
+def stretch(x: np.ndarray, y: np.ndarray, level: float, at: int) -> tuple[float, float]:
+    """The ends of the stretch around x[at] on which y [K], linear between its points, stays at or above `level`.
+
+    NaN marks a point that must not be used: the stretch ends at its neighbour. It also ends at the first and last x, so
+    at an edge of what was searched it is a lower bound.
+    """
+
+    def end(towards: int) -> float:
+        i = at
+        while 0 <= i + towards < len(x) and y[i + towards] >= level:  # never true of NaN
+            i += towards
+        j = i + towards
+        if not 0 <= j < len(x) or math.isnan(y[j]):
+            return float(x[i])
+        return float(x[i] + (x[j] - x[i]) * (y[i] - level) / (y[i] - y[j]))
+
+    return end(-1), end(+1)
+
+
+def smooth(x: np.ndarray, y: np.ndarray, weight: np.ndarray, bandwidth: float = BANDWIDTH) -> np.ndarray:
+    """Kernel-weighted means of y [K] over x [K] with a Gaussian kernel (Nadaraya, 1964; Watson, 1964).
+
+    Points are weighted by the number of trials behind them, NaN not at all. Levels below the median point count as the
+    median: one hopeless rate next door must not drag a good one down.
+    """
+    known = ~np.isnan(y)
+    level = np.maximum(np.where(known, y, 0.0), np.median(y[known]))
+    kernel = np.exp(-0.5 * ((x[:, None] - x[None, :]) / bandwidth) ** 2) * (weight * known)  # [K, K]
+    return np.where(known, (kernel @ level) / np.maximum(kernel.sum(axis=1), np.finfo(float).tiny), -np.inf)
+
+
+def start_level(entrants: Sequence[Entrant], traces: Mapping[str, Trace]) -> float | None:
+    """Goodness of an untrained model: the median of the first evaluation over the trials at each contender's lowest
+    rate, which have hardly moved by then. None without curves."""
+    first = [
+        entrant.sign * float(curve[1][0])
+        for entrant in entrants
+        for trial in entrant.at(entrant.rates[0])
+        if (curve := curve_of(trial, traces)) is not None and math.isfinite(curve[1][0])
+    ]
+    return float(np.median(first)) if first else None
+
+
+def stall_level(entrants: Sequence[Entrant], traces: Mapping[str, Trace]) -> float | None:
+    """The goodness at or below which a sound trial of this task has stalled; None where that cannot be told.
+
+    A trial has stalled if it made less than a tenth of the progress from the start to the best contender's mean at its
+    best rate. Without curves the start is the worst contender's median at its lowest rate, and taken only if that is so
+    far from the best (half of it, or twice the loss) that it must be near the start.
+    """
+    peaks = [float(curve.mean[curve.safe].max()) for curve in map(rate_curve, entrants) if curve.safe.any()]
+    if not peaks:
+        return None
+    best, start = max(peaks), start_level(entrants, traces)
+    if start is None:
+        lowest = [_goodness(entrant, entrant.rates[0]) for entrant in entrants]
+        start = min((float(np.median(x)) for x in lowest if len(x)), default=best)
+        if start > (best / 2 if best > 0 else 2 * best):
+            return None
+    return start + SHARE_OF_PROGRESS * (best - start) if best > start else None
+
+
+def _goodness(entrant: Entrant, rate: float) -> np.ndarray:  # [n], of the sound trials
+    sound = [trial.valid_metric for trial in entrant.at(rate) if is_sound(trial) and trial.valid_metric is not None]
+    return entrant.sign * np.array(sound, dtype=float)
+
+
+def _rate(curve: RateCurve, x: np.ndarray, log_rate: float) -> float:
+    """10^x, but exactly the rate that was run where the stretch ends at one."""
+    i = int(np.argmin(np.abs(x - log_rate)))
+    return float(curve.rates[i]) if x[i] == log_rate else 10.0**log_rate

@@ -1,0 +1,293 @@
+"""One contender's standing on one task: every figure that a verdict tells about it.
+
+Apart from `decide`, which ranks and judges: here is only what is computed for each contender in the same way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from steepest.records.ranking import edge, has_failed, is_sound, is_stopped
+from steepest.records.types import Outcome, StepTime, TaskFacts, Trace
+from steepest.verdict.judge.pairs import ENOUGH, Pair, compare
+from steepest.verdict.judge.rate_curves import Advice, advise, rate_curve
+from steepest.verdict.judge.replicates import GRID, Entrant, curve_of, has_test_value
+from steepest.verdict.results import Arrival, Estimate, RatePoint, Sensitivity, Standing, Status, Untuned
+from steepest.verdict.stats.inference import (
+    area_under,
+    best_of_k,
+    bootstrap_t,
+    first_crossing,
+    mean_interval,
+    median_interval,
+    moments,
+)
+from steepest.verdict.stats.tuning import Tunability, asymmetry, at_rate, divergence_edge, tunability
+
+TARGETS = {"95 %": 0.95, "99 %": 0.99}
+"""Name → share of the reference's improvement."""
+TRIED = (1, 2, 3, 5, 9)
+"""Numbers of rates for which the expected pick is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the standings of one task are made from."""
+
+    task: TaskFacts
+    best: Entrant
+    reference: Entrant | None
+    finished: bool
+    """Whether the study is: before, no edge is final."""
+    confidence: float
+    coverage: float
+    """At which intervals of single figures are taken: `confidence`, or more where the study is looked at repeatedly."""
+    margin: float
+    """The practical margin, raw."""
+    pairs: Mapping[tuple[str, str], Pair]
+    """Among those with enough replicates."""
+    chances: Mapping[str, float]
+    """Contender → probability of having the best mean."""
+    places: Mapping[str, tuple[int, int]]
+    """Contender → the places that it may truly have."""
+    stall_level: float | None
+    targets: Mapping[str, float]
+    """Name → goodness."""
+    traces: Mapping[str, Trace]
+
+
+def standing(
+    evidence: Evidence,
+    place: int,
+    item: Entrant,
+    time: StepTime | None,
+    default_rate: float | None,
+    generator: np.random.Generator,
+) -> Standing:
+    name, values, expected = item.contender, item.values, expected_picks(item)
+    advice = advise(rate_curve(item))
+    behind_best, p_best = behind(evidence, evidence.best, item)
+    behind_reference, p_reference = behind(evidence, evidence.reference, item)
+    found = arrivals(evidence, item, time)
+    return Standing(
+        contender=name,
+        place=place,
+        status=status(evidence, item),
+        quality=estimate(values, evidence.coverage),
+        deviation=math.sqrt(moments(values)[1]) if len(values) > 1 else None,
+        behind_best=behind_best,
+        p_best=p_best,
+        behind_reference=behind_reference,
+        p_reference=p_reference,
+        probability_best=evidence.chances.get(name, 0.0),
+        rate=advice.rate if advice else None,
+        safe_rates=advice.safe_rates if advice else None,
+        decades_1pct=advice.decades_1pct if advice else 0.0,
+        decades_5pct=advice.decades_5pct if advice else 0.0,
+        untuned=edge(item.trials, evidence.task.higher_is_better) if advice and evidence.finished else "",
+        replicates=len(values),
+        failed_replicates=len(item.replicates) - len(values),
+        trials=len(item.trials),
+        failed_trials=sum(map(has_failed, item.trials)),
+        milliseconds=time.milliseconds if time else None,
+        seconds=time.milliseconds * item.trials[0].steps / 1000 if time else None,
+        state_bytes_per_parameter=time.state_bytes_per_parameter if time else None,
+        steps_to_target={name: each.steps.value if each.steps else None for name, each in found.items()},
+        points=tuple(point(evidence, item, rate) for rate in item.rates),
+        picks={each.seed: each.pick.rate for each in item.replicates if each.pick},
+        values={each.seed: each.value for each in item.replicates},
+        best_of=best_of(expected),
+        batch_size=item.trials[0].batch_size,
+        steps=item.trials[0].steps,
+        places=evidence.places.get(name),
+        behind_bootstrap=behind_bootstrap(evidence, item, generator),
+        sensitivity=sensitivity(item, advice) if advice else None,
+        untuned_gap=untuned_gap(evidence, item, default_rate) if default_rate is not None else None,
+        tunability=tunability_of(item, expected),
+        arrivals=found,
+        area=area(evidence, item),
+    )
+
+
+def status(evidence: Evidence, item: Entrant) -> Status:
+    """The rule of the verdict: see `Standing.status`."""
+    if item.replicates and not len(item.values):
+        return "failed"
+    if min(len(item.values), len(evidence.best.values)) < ENOUGH:
+        return "unsure"
+    if item is evidence.best:
+        return "best"
+    pair = evidence.pairs[evidence.best.contender, item.contender]
+    settled = pair.p < 1 - evidence.confidence
+    return "behind" if settled and pair.difference.value >= evidence.margin else "tie"
+
+
+def behind(evidence: Evidence, leader: Entrant | None, item: Entrant) -> tuple[Estimate | None, float | None]:
+    """How much worse `item` is than `leader`, and the adjusted p; no p where one of them cannot be judged."""
+    if leader is None or leader is item or not (len(leader.values) and len(item.values)):
+        return None, None
+    pair = evidence.pairs.get((leader.contender, item.contender))
+    if pair is not None:
+        return pair.estimate, pair.p
+    pair = compare(leader.goodness, item.goodness, paired=False)
+    return replace(pair, level=1 - evidence.coverage).estimate, None
+
+
+def estimate(values: np.ndarray, confidence: float) -> Estimate | None:
+    """Mean of values [n] with Student's t interval; None if there are none."""
+    if not len(values):
+        return None
+    interval = mean_interval(values, confidence)
+    return Estimate(interval.value, interval.low, interval.high, len(values))
+
+
+def point(evidence: Evidence, item: Entrant, rate: float) -> RatePoint:
+    trials = item.at(rate)
+    valid = np.array([trial.valid_metric for trial in trials if is_sound(trial)], dtype=float)
+    level = evidence.stall_level
+    return RatePoint(
+        rate=rate,
+        stage=trials[0].stage,
+        n=len(trials),
+        failed=sum(map(has_failed, trials)),
+        stalled=0 if level is None else int(np.sum(item.sign * valid <= level)),
+        valid=estimate(valid, evidence.coverage),
+        picked=sum(each.pick is not None and each.pick.rate == rate for each in item.replicates),
+    )
+
+
+# ---- how soon, and how cheaply ---------------------------------------------------------------------------------------
+
+
+def targets(reference: Entrant | None, start: float | None) -> dict[str, float]:
+    """Levels of goodness that lie 95 % and 99 % of the way from the start to where the reference's picks end."""
+    if reference is None or start is None:
+        return {}
+    ends = [each.pick.valid_metric for each in reference.replicates if each.pick and each.pick.valid_metric is not None]
+    end = reference.sign * math.fsum(ends) / len(ends) if ends else start
+    return {name: start + share * (end - start) for name, share in TARGETS.items()} if end > start else {}
+
+
+def arrivals(evidence: Evidence, item: Entrant, time: StepTime | None) -> dict[str, Arrival]:
+    """When the replicates' picks reach each target; a replicate that failed never gets there. Empty without curves."""
+    steps: dict[str, dict[int, float]] = {name: {} for name in evidence.targets}
+    for each in item.replicates:
+        curve = curve_of(each.pick, evidence.traces) if each.pick else None
+        if each.pick and curve is None:
+            return {}
+        for name, level in evidence.targets.items():
+            steps[name][each.seed] = first_crossing(curve[0], item.sign * curve[1], level) if curve else math.inf
+    return {name: arrival(times, time, evidence.coverage) for name, times in steps.items()}
+
+
+def arrival(times: Mapping[int, float], time: StepTime | None, confidence: float) -> Arrival:
+    """times: seed → steps, inf for never."""
+    middle = median_interval(list(times.values()), confidence)
+    steps = None
+    if middle is not None and math.isfinite(middle.value):
+        steps = Estimate(middle.value, middle.low, middle.high, len(times))
+    seconds = None
+    if steps is not None and time is not None:
+        each = time.milliseconds / 1000
+        seconds = Estimate(each * steps.value, each * steps.low, each * steps.high, steps.n)
+    known = {seed: step if math.isfinite(step) else None for seed, step in times.items()}
+    return Arrival(steps, seconds, sum(step is not None for step in known.values()), len(known), known)
+
+
+def area(evidence: Evidence, item: Entrant) -> Estimate | None:
+    """Of the picks' validation curves; None without curves."""
+    curves = [curve_of(each.pick, evidence.traces) for each in item.replicates if each.pick]
+    heights = np.array([area_under(*curve) for curve in curves if curve is not None])
+    known = heights[np.isfinite(heights)]
+    return estimate(known, evidence.coverage) if len(known) == len(curves) else None
+
+
+def tables(item: Entrant) -> list[np.ndarray]:
+    """Of every replicate, the test metrics of its grid [K] in order of preference, failed trials last as NaN."""
+    found = []
+    for each in item.replicates:
+        grid = [trial for trial in each.trials if trial.stage == GRID]
+        sound = [trial.test_metric for trial in grid if has_test_value(trial)]
+        found.append(np.array(sound + [math.nan] * (len(grid) - len(sound)), dtype=float))
+    return found
+
+
+def expected_picks(item: Entrant) -> np.ndarray:
+    """The mean over replicates of the expected test metric of the pick among k rates of the grid drawn at random, for
+    k = 1 … K [K]; NaN where a replicate may have none."""
+    found = [best_of_k(table) for table in tables(item)]
+    most = min(map(len, found), default=0)
+    return np.array([values[:most] for values in found]).mean(axis=0) if most else np.empty(0)
+
+
+def best_of(expected: np.ndarray) -> dict[int, float | None]:
+    return {k: _known(expected[k - 1]) for k in TRIED if k <= len(expected)}
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def tunability_of(item: Entrant, expected: np.ndarray) -> Tunability | None:
+    """None where a grid leaves fewer than two numbers of trials to compare, or some were stopped early."""
+    known = expected[~np.isnan(expected)]  # the last ones: more trials fail less often
+    if len(known) < 2 or any(map(is_stopped, item.trials)):
+        return None
+    return tunability(known, len(expected) - len(known) + 1)
+
+
+# ---- the rate --------------------------------------------------------------------------------------------------------
+
+
+def sensitivity(item: Entrant, advice: Advice) -> Sensitivity:
+    rates = np.array(item.rates)
+    outcomes = [[trial.outcome is Outcome.DIVERGED for trial in item.at(rate)] for rate in item.rates]
+    edge = divergence_edge(
+        rates, np.array([sum(each) for each in outcomes]), np.array([len(each) for each in outcomes])
+    )
+    return Sensitivity(
+        best=advice.peak,
+        good_1pct=advice.closest_rates,
+        good_5pct=advice.safe_rates,
+        asymmetry=asymmetry(advice.peak, *advice.safe_rates),
+        diverges=edge,
+        headroom=None if edge is None else math.log10(edge / advice.peak),
+    )
+
+
+def untuned_gap(evidence: Evidence, item: Entrant, rate: float) -> Untuned | None:
+    """Replicate by replicate, the pick's test metric against that at `rate`; None outside what was tried."""
+    rates = np.array(item.rates)
+    gaps, failed = [], 0
+    for each in item.replicates:
+        by_rate = {trial.rate: trial.test_metric for trial in each.trials if has_test_value(trial)}
+        tried = np.array([trial.rate for trial in each.trials])
+        mine = np.sort(tried)
+        value = at_rate(mine, np.array([by_rate.get(r, math.nan) for r in mine], dtype=float), rate)
+        if value is None:
+            return None
+        if math.isnan(value):
+            if any(map(is_stopped, each.trials)):  # then nobody knows what it would have come to
+                return None
+            failed += 1
+        elif each.value is not None:
+            gaps.append(item.sign * (each.value - value))
+    if not item.replicates:
+        return None
+    exact = bool(np.any(np.abs(np.log10(rates / rate)) < 1e-9))
+    return Untuned(rate, estimate(np.array(gaps), evidence.coverage), failed, not exact)
+
+
+# ---- a second opinion ------------------------------------------------------------------------------------------------
+
+
+def behind_bootstrap(evidence: Evidence, item: Entrant, generator: np.random.Generator) -> Estimate | None:
+    pair = evidence.pairs.get((evidence.best.contender, item.contender))
+    if pair is None:
+        return None
+    interval = bootstrap_t(pair.one, pair.other, 1 - pair.level, generator)
+    return Estimate(interval.value, interval.low, interval.high, pair.n)

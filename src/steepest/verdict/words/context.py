@@ -1,0 +1,152 @@
+"""What a sentence about one task needs at hand: the verdict without its claims, the findings, and how to say figures.
+
+The words themselves are in `headline` and `details`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from steepest.language import Part, Text, say
+from steepest.records.types import TaskFacts
+from steepest.verdict.judge.findings import Finding
+from steepest.verdict.results import Claim, Estimate, Standing, TaskVerdict
+from steepest.verdict.words import numbers
+from steepest.verdict.words.terms import term
+
+F = TypeVar("F", bound=Finding)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One task's verdict and findings."""
+
+    verdict: TaskVerdict
+    findings: Sequence[Finding]
+
+    @property
+    def task(self) -> TaskFacts:
+        return self.verdict.task
+
+    @property
+    def title(self) -> Text:
+        return term(self.task.title or self.task.name)
+
+    @property
+    def metric(self) -> Text:
+        return term(self.task.metric)
+
+    @property
+    def best(self) -> Standing:
+        return self.verdict.standings[0]
+
+    @property
+    def advised(self) -> Standing:
+        """The one to use."""
+        name = self.verdict.advised or self.best.contender
+        return next(item for item in self.verdict.standings if item.contender == name)
+
+    @property
+    def others(self) -> tuple[Standing, ...]:
+        return self.verdict.standings[1:]
+
+    @property
+    def ties(self) -> list[Standing]:
+        return [item for item in self.others if item.status == "tie"]
+
+    @property
+    def behind(self) -> list[Standing]:
+        return [item for item in self.others if item.status == "behind"]
+
+    @property
+    def unsure(self) -> list[Standing]:
+        return [item for item in self.others if item.status == "unsure"]
+
+    def found(self, kind: type[F]) -> list[F]:
+        return [each for each in self.findings if isinstance(each, kind)]
+
+    # ---- figures in words ----
+
+    def level(self, value: float) -> Text:
+        """A level of the metric: "97.4 % accuracy", "R² 0.812", "loss 0.0312"."""
+        form = "{figure} {metric}" if self.task.unit == "%" else "{metric} {figure}"
+        return say(form, "{metric} {figure}", figure=numbers.quality(value, self.task), metric=self.metric)
+
+    def reached(self, value: float) -> Text:
+        """A level on test data; a table of other people's results does not tell what it is on."""
+        level = self.level(value)
+        return say("{level} on test data", "测试集{level}", level=level) if self.task.n_test else level
+
+    def gap(self, value: float) -> Text:
+        """A difference: "0.8 points", "0.012 in R²"."""
+        return self._sized(numbers.gap(value, self.task))
+
+    @property
+    def limit(self) -> Text:
+        """The practical margin, to two digits: a quarter of a point must not read as 0.2."""
+        return self._sized(numbers.significant((100 if self.task.unit == "%" else 1) * self.verdict.margin, 2))
+
+    def _sized(self, figure: Part) -> Text:
+        if self.task.unit == "%":
+            return say("{figure} points", "{figure} 个百分点", figure=figure)
+        return say("{figure} in {metric}", "{figure}（{metric}）", figure=figure, metric=self.metric)
+
+    def size(self, gap: Estimate) -> Text:
+        """A difference whose sign is settled, with its interval: "0.8 points (likely 0.3 to 1.3)"."""
+        low, high = (numbers.gap(end, self.task) for end in (gap.low, gap.high))
+        likely = say("likely {low} to {high}", "很可能在 {low} 到 {high} 之间", low=low, high=high)
+        if self.task.unit == "%":
+            return say("{gap} ({likely})", "{gap}（{likely}）", gap=self.gap(gap.value), likely=likely)
+        figure = numbers.gap(gap.value, self.task)
+        return say(
+            "{figure} in {metric} ({likely})",
+            "{figure}（{metric}；{likely}）",
+            figure=figure,
+            metric=self.metric,
+            likely=likely,
+        )
+
+    def reach(self, gap: Estimate, leader: str) -> Text:
+        """A difference whose sign is open, as the end of a sentence about the one who is behind."""
+        ahead, behind = (numbers.gap(end, self.task) for end in (gap.low, gap.high))
+        mean = (
+            say("behind {leader} by {gap}", "平均落后 {leader} {gap}", leader=leader, gap=self.gap(gap.value))
+            if gap.value
+            else say("level with {leader}", "平均与 {leader} 持平", leader=leader)
+        )
+        return say(
+            "{mean} on average, but anything from {ahead} ahead to {behind} behind fits the data",
+            "{mean}，但从领先 {ahead} 到落后 {behind} 都与数据相符",
+            mean=mean,
+            ahead=ahead,
+            behind=behind,
+        )
+
+    def named(self, item: Standing) -> Text:
+        if item.contender == self.verdict.reference:
+            return say("{who} (this study's yardstick)", "{who}（本研究的参照）", who=item.contender)
+        return Text(item.contender, item.contender)
+
+    # ---- evidence ----
+
+    def key(self, contender: str) -> str:
+        return f"standing:{self.task.name}/{contender}"
+
+    def keys(self, *items: Standing) -> tuple[str, ...]:
+        return tuple(self.key(item.contender) for item in items)
+
+    def pair_claim(self, says: Text, item: Standing, kind: Literal["tie", "behind"]) -> Claim:
+        """A claim that rests on the difference between the best and `item`."""
+        gap = item.behind_best
+        assert gap is not None, "a pair was judged without a difference"
+        return Claim(
+            says,
+            {"gap": gap.value, "low": gap.low, "high": gap.high, "n": gap.n, "p": item.p_best},
+            (self.pair_key(item.contender),),
+            kind,
+        )
+
+    def pair_key(self, contender: str) -> str:
+        return f"pair:{self.task.name}/{self.best.contender}-{contender}"

@@ -1,0 +1,95 @@
+"""How figures read in a sentence: the one place that rounds them for claims.
+
+Accuracy and other shares are told in % and their differences in points; R² to 3 digits; losses and the like to 3
+significant digits; rates as 0.003. What has a word in it is a `Text`, in both languages.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from steepest.language import Part, Text, listed
+from steepest.records.types import TaskFacts
+
+
+def quality(value: float, task: TaskFacts) -> Text:
+    """A level of the task's metric: "97.4 %", "0.812", "0.0312"."""
+    if task.unit == "%":
+        return Text(f"{100 * value:.1f} %", f"{100 * value:.1f}%")
+    return _same(f"{value:.3f}" if _is_share(task) else significant(value))
+
+
+def gap(value: float, task: TaskFacts) -> Text:
+    """The size of a difference in the task's metric, in points or bare: "0.8", "0.012". Never 0 unless it is 0."""
+    size = abs(value)
+    if task.unit == "%":
+        points = 100 * size
+        if 0 < points < 0.01:  # rounding of sums, not a finding
+            return Text("less than 0.01", "不到 0.01")
+        return _same(f"{points:.1f}" if points >= 0.095 or not points else significant(points, 1))
+    return _same(f"{size:.3f}" if _is_share(task) and size >= 0.0005 else significant(size))
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """`value` to so many significant digits, without an exponent where that stays readable."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    value = float(f"{value:.{digits - 1}e}")  # first, so that 9.999 has the size of 10
+    size = math.floor(math.log10(abs(value)))
+    if not -6 < size < 9:
+        return f"{value:.{digits - 1}e}"
+    places = digits - 1 - size
+    return f"{value:.{places}f}" if places > 0 else f"{round(value, places):,.0f}"
+
+
+def rate(value: float) -> str:
+    """A learning rate to 2 significant digits, trailing zeros dropped: "0.003", "0.1", "3e-7"."""
+    if not 1e-5 <= value < 1e5:
+        mantissa, exponent = f"{value:.1e}".split("e")
+        return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+    text = significant(value, 2).replace(",", "")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def duration(seconds: float) -> Text:
+    """Wall time in the unit that a person would use: "84 s", "12 min", "3.2 h"."""
+    if seconds < 0.095:
+        return _timed(significant(1000 * seconds, 2), "ms", "毫秒")
+    if seconds < 9.95:
+        return _timed(significant(seconds, 2), "s", "秒")
+    if seconds < 120:
+        return _timed(f"{seconds:.0f}", "s", "秒")
+    if seconds < 7200:
+        return _timed(f"{seconds / 60:.0f}", "min", "分钟")
+    return _timed(f"{seconds / 3600:.1f}", "h", "小时")
+
+
+def percent(share: float) -> Text:
+    """A share of something, to 2 significant digits: "0.4 %", "12 %"."""
+    if 0 < share < 5e-5:
+        return Text("less than 0.01 %", "不到 0.01%")
+    figure = significant(100 * share, 2)
+    return Text(f"{figure} %", f"{figure}%")
+
+
+def factor(ratio: float) -> str:
+    """How many times as much: "1.4", "30"."""
+    return significant(ratio, 2)
+
+
+def names(items: Sequence[Part]) -> Text:
+    """A list in words: "adam", "adam and nadam", "adam, nadam and sgd"."""
+    return listed(items)
+
+
+def _timed(figure: str, unit: str, chinese: str) -> Text:
+    return Text(f"{figure} {unit}", f"{figure} {chinese}")
+
+
+def _same(figure: str) -> Text:
+    return Text(figure, figure)
+
+
+def _is_share(task: TaskFacts) -> bool:
+    return task.metric.casefold() in ("r²", "r2")

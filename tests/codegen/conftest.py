@@ -1,0 +1,1 @@
+from engine.conftest import one_thread  # noqa: F401

@@ -1,0 +1,143 @@
+"""Each form of a generated program is held to what torch does, in double precision to 1e-9 of a gradient's length."""
+
+import pytest
+import torch
+from codegen.test_programs import DRAW, IMAGES, SERIES, VECTORS, Then, native, task_of
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from steepest.codegen.elementwise_loop import NotCompiled
+from steepest.engine import graph
+
+NUMBERS = DRAW.integers(0, 5, (60, 6))
+
+
+@pytest.fixture(autouse=True)
+def strict(monkeypatch):
+    monkeypatch.delenv("STEEPEST_COMPILE", raising=False)
+    monkeypatch.setattr(graph, "AGREES", 1e-9)
+
+
+def grouped() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.Tanh(),
+        nn.Conv2d(8, 6, 3, groups=2, padding=1),
+        nn.Tanh(),
+        nn.Conv2d(6, 6, 3, groups=6, padding=1, stride=2),
+        nn.Tanh(),
+        nn.Conv2d(6, 12, (1, 3), groups=6, bias=False),
+        nn.Conv2d(12, 12, 3, groups=12, padding=2, dilation=2),
+    )
+
+
+def dilated() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 5, 3, dilation=2, padding=2), nn.Tanh(), nn.Conv2d(5, 4, (2, 3), dilation=(3, 1), stride=(1, 2))
+    )
+
+
+def dilated_series() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv1d(8, 8, 3, dilation=2, padding=2, groups=8), nn.Tanh(), nn.Conv1d(8, 5, 3, dilation=3, padding=3)
+    )
+
+
+def transposed() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 4, stride=2),
+        nn.Tanh(),
+        nn.ConvTranspose2d(6, 4, 3, stride=2, padding=1, output_padding=1, groups=2),
+        nn.Tanh(),
+        nn.ConvTranspose2d(4, 4, 3, groups=4, stride=2, bias=True),
+        nn.ConvTranspose2d(4, 3, 2, dilation=2),
+    )
+
+
+def transposed_series() -> nn.Module:
+    return nn.Sequential(nn.Conv1d(8, 4, 3), nn.Tanh(), nn.ConvTranspose1d(4, 5, 4, stride=2, padding=1))
+
+
+class Pools(nn.Module):
+    """Side by side, all that there is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 2)  # → [B, 4, 7, 7]
+        self.pools = nn.ModuleList(
+            [
+                nn.MaxPool2d(3, 2, padding=1),
+                nn.MaxPool2d(2, 2, ceil_mode=True),
+                nn.MaxPool2d(2, 1, dilation=2),
+                nn.AvgPool2d(3, 2, padding=1),
+                nn.AvgPool2d(3, 2, padding=1, count_include_pad=False),
+                nn.AvgPool2d(2, ceil_mode=True),
+                nn.AdaptiveAvgPool2d((3, 2)),
+                nn.AdaptiveAvgPool2d(7),
+                nn.AdaptiveMaxPool2d((1, 7)),
+            ]
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.first(x)
+        series = [F.avg_pool1d(h[:, 0], 2, padding=1), F.max_pool1d(h[:, 1], 3, padding=1)]
+        series.append(F.adaptive_avg_pool1d(h[:, 2], 3))
+        return torch.cat([p(h).flatten(1) for p in self.pools] + [s.flatten(1) for s in series], 1)
+
+
+class Indexed(nn.Module):
+    """Looks up, and puts, in all ways that have a form."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(5, 6, 4))
+        self.first = nn.Linear(6, 6)
+        self.register_buffer("order", torch.randperm(6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.first(x.to(self.table))  # [B, 6]
+        by_two = self.table[x, torch.arange(6)]  # [B, 6, 4]
+        around = self.table[x[:, :2], :, x[:, 2:4] - 4]  # [B, 2, 6]: the axes of the indices are apart, and count back
+        columns, rows = h[:, self.order], h[torch.arange(len(h) - 1, -1, -1)]
+        put = h.clone()
+        put[:, [0, 2]] = columns[:, 1:3] * 2
+        put[x > 3] = 0.5
+        added = torch.zeros_like(h).index_put((torch.arange(len(h))[:, None], x), rows, accumulate=True)
+        return torch.cat([by_two.flatten(1), around.flatten(1), columns, rows, put, added], 1)
+
+
+MODELS = {
+    "grouped": (grouped, IMAGES),
+    "dilated": (dilated, IMAGES),
+    "dilated series": (dilated_series, SERIES),
+    "transposed": (transposed, IMAGES),
+    "transposed series": (transposed_series, SERIES),
+    "pools": (Pools, IMAGES),
+    "indices": (Indexed, NUMBERS),
+}
+
+
+@pytest.mark.compile
+@pytest.mark.parametrize("name", MODELS)
+def test_a_form_gives_what_torch_gives(name):
+    body, x = MODELS[name]
+    example = torch.from_numpy(x[:2])
+    width = body()(example).flatten(1).shape[1]
+    assert native(task_of(lambda: Then(body(), width), x)).length > 0
+
+
+class Masked(nn.Module):
+    """Its number of rows depends on values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(20, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.out(x)
+        return h + h[h > 0].sum()
+
+
+def test_what_depends_on_a_count_of_values_is_refused_in_words():
+    with pytest.raises(NotCompiled, match=r"mask as index|cannot be traced"):
+        native(task_of(Masked, VECTORS))

@@ -31,7 +31,8 @@ from steepest.engine.object_registry import Workshop
 from steepest.engine.shard import run_job
 from steepest.errors import DataUnavailable, StudyFolderError
 from steepest.records.files import write_bytes
-from steepest.records.types import Protocol, StudyRecord, TaskRef
+from steepest.records.study_record import StudyDesign, StudyRecord
+from steepest.records.task_facts import TaskRef
 from steepest.study.environment import cores, hardware, versions
 from steepest.study.executors import FunctionExecutor, Job
 from steepest.study.protocol import SEARCHES
@@ -50,7 +51,7 @@ BLOCKS = 50
 """Studies of each task and size: 200 in all, and beside each one 245 seeds or more that it never saw."""
 FIRST = 1_000
 """Where the seeds of the first study begin: no other study has them."""
-LOOKS = Protocol(seeds=20, until_sure=True).looks
+LOOKS = StudyDesign(seeds=20, until_sure=True).looks
 
 Cell = tuple[str, int]
 """A task, and the number of seeds a study."""
@@ -90,7 +91,7 @@ def study(wanted: tuple[str, int, int], folder: Path, search: str, ends: float) 
         tasks=(TaskSpec(ref=TaskRef(name, "memory", name)),),
         contenders=tuple(enter(OPTIMIZERS)[0]),
         reference="adam",
-        protocol=Protocol(seeds=seeds, first_seed=FIRST * (1 + SEEDS.index(seeds)) + block * seeds),
+        protocol=StudyDesign(seeds=seeds, first_seed=FIRST * (1 + SEEDS.index(seeds)) + block * seeds),
         search=search,
         engine="fleet",
     )

@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from steepest.records.contender import Contender
+from steepest.records.outcomes import Result
 from steepest.records.ranking import is_sound, pooled_best
-from steepest.records.types import Contender, Result, StudyRecord
+from steepest.records.study_record import StudyRecord
 from steepest.verdict.decide import decide
 from steepest.verdict.judge.pairs import ENOUGH, compare_all
 from steepest.verdict.judge.replicates import entrant

@@ -21,7 +21,8 @@ from steepest.builtin.drift import SEGMENT, recovery
 from steepest.engine import fleet
 from steepest.optim.catalogue import contender
 from steepest.records.files import write_bytes
-from steepest.records.types import Lane, Shard, TaskRef
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Lane, Shard
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "drift.json"

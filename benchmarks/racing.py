@@ -21,8 +21,9 @@ import numpy as np
 
 import steepest
 from steepest.records.files import write_bytes
+from steepest.records.outcomes import Outcome, Result, Trace
 from steepest.records.ranking import KEPT, LEAST, RUNGS, Score, is_sound, pick, pooled_best, rungs, survivors
-from steepest.records.types import Outcome, Result, StudyRecord, Trace
+from steepest.records.study_record import StudyRecord
 from steepest.study import store
 from steepest.study.environment import hardware, versions
 from steepest.verdict.stats.inference import welch

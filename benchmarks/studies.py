@@ -25,7 +25,7 @@ import joblib
 import torch
 
 from benchmarks.by_hand import TrialByHand, fastest_form, seconds, seconds_on_one_thread
-from steepest.records.types import StudyRecord
+from steepest.records.study_record import StudyRecord
 from steepest.study.environment import cores, hardware, versions
 from steepest.study.planner import evaluation_steps
 from steepest.study.store import read

@@ -17,7 +17,7 @@ from steepest.builtin import task_table
 from steepest.builtin.models import mlp
 from steepest.datasets import sources
 from steepest.engine.data import Order
-from steepest.records.types import Lane
+from steepest.records.trials import Lane
 from steepest.tasks.task import Task
 
 RATES = tuple(10 ** (-3 + half / 2) for half in range(-4, 5))

@@ -15,7 +15,8 @@ import torch
 from steepest.builtin import task_table
 from steepest.engine.solo import Trial, run
 from steepest.optim.catalogue import contender
-from steepest.records.types import Lane, Shard, TaskRef
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Lane, Shard
 
 RATES = {"sgd": 0.01, "adam": 0.001}  # Keras' defaults, and so the tutorial's
 SHOWN = (1, 2, 5, 10, 20, 50, 100)  # epochs

@@ -26,7 +26,7 @@ from steepest.language import Text
 from steepest.optim import catalogue, chinese_details, chinese_summaries
 from steepest.optim.rule import describe_hyperparameters
 from steepest.optim.wrappers import WRAPPERS
-from steepest.records.types import Progress, Row
+from steepest.records.progress_record import Progress, Row
 from steepest.report import captions, terminal
 from steepest.report.export import latex
 from steepest.report.notebook import notebook

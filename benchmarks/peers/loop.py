@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks.workloads import Workload, stream, trials
-from steepest.records.types import Lane
+from steepest.records.trials import Lane
 
 ADAMS: dict[str, dict[str, Any]] = {
     "fused": {"fused": True},

@@ -12,7 +12,8 @@ from benchmarks.workloads import Workload, trials
 from steepest.engine.fleet import CHECK, Fleet
 from steepest.engine.solo import Trial
 from steepest.optim.catalogue import contender
-from steepest.records.types import Compiled, Shard, TaskRef
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Compiled, Shard
 
 
 class Engine:

@@ -11,7 +11,7 @@ from joblib.externals.loky import get_reusable_executor
 
 from benchmarks.peers.loop import Loop
 from benchmarks.workloads import WORKLOADS, Workload, trials
-from steepest.records.types import Lane
+from steepest.records.trials import Lane
 
 
 class Parallel:

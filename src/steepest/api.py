@@ -35,16 +35,10 @@ from steepest.ingest import load
 from steepest.language import Language, preferred
 from steepest.optim import catalogue as optimizer_catalogue
 from steepest.reader import StudyReader
-from steepest.records.types import (
-    RULE_IN_MEMORY,
-    TORCH_IN_MEMORY,
-    Contender,
-    Lane,
-    Protocol,
-    Shard,
-    StudyRecord,
-    TaskRef,
-)
+from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender
+from steepest.records.study_record import StudyDesign, StudyRecord
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Lane, Shard
 from steepest.report.terminal import listener as live_listener
 from steepest.study import planner, store
 from steepest.study.environment import cores
@@ -431,11 +425,11 @@ MOST_SEEDS = 20
 """Seeds that a study may come to which adds them until it is sure."""
 
 
-def _protocol(choices: Choices) -> Protocol:
-    default = Protocol()
+def _protocol(choices: Choices) -> StudyDesign:
+    default = StudyDesign()
     points = default.rates if choices.grid is None else choices.grid
     usual = MOST_SEEDS if choices.until_sure else default.seeds
-    return Protocol(
+    return StudyDesign(
         seeds=usual if choices.seeds is None else choices.seeds,
         first_seed=choices.first_seed,
         until_sure=choices.until_sure,

@@ -10,7 +10,9 @@ from typing import Any, Self
 from steepest.errors import BadTable, StudyFolderError
 from steepest.language import Language, preferred
 from steepest.records.files import read_probes, write_bytes
-from steepest.records.types import ProbeTrace, StudyRecord, Trace
+from steepest.records.outcomes import Trace
+from steepest.records.probe_trace import ProbeTrace
+from steepest.records.study_record import StudyRecord
 from steepest.report import export, frames, html, notebook, tensorboard, text
 from steepest.report.plot import Plots
 from steepest.report.trial_pack import trials

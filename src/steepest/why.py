@@ -19,7 +19,8 @@ from steepest.errors import BadInput
 from steepest.language import Language, Text, say
 from steepest.reader import StudyReader
 from steepest.records.files import write_bytes
-from steepest.records.types import Lane, ProbeTrace, Shard
+from steepest.records.probe_trace import ProbeTrace
+from steepest.records.trials import Lane, Shard
 from steepest.report.rounding import one_line
 from steepest.report.svg import Line, curves
 from steepest.study import store

@@ -30,7 +30,7 @@ from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
 from steepest.optim.entry import Entry
 from steepest.optim.rule import Rule, check_settings
 from steepest.optim.schedules import SCHEDULES, schedule
-from steepest.records.types import Contender
+from steepest.records.contender import Contender
 
 torch.set_num_threads(1)
 

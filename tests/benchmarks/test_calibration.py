@@ -20,13 +20,13 @@ from benchmarks.calibration import (
     usual_false_wins,
     with_clone,
 )
-from steepest.records.types import Protocol
+from steepest.records.study_record import StudyDesign
 
 SHAPES = [Shape("good", 0.97, 1e-2, noise=0.005), Shape("poor", 0.93, 1e-2, noise=0.005)]
 
 
 def study(luck, shapes=SHAPES, seeds=5):
-    protocol = Protocol(seeds=seeds, first_seed=1000 + luck * seeds)
+    protocol = StudyDesign(seeds=seeds, first_seed=1000 + luck * seeds)
     return synthetic_study(shapes, reference=shapes[0].name, luck=luck, protocol=protocol, evaluations=2)[0]
 
 

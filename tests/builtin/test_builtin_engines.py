@@ -10,7 +10,8 @@ from steepest.engine.layout import Layout
 from steepest.engine.random_sources import kept, seed_step
 from steepest.engine.solo import Trial
 from steepest.optim.catalogue import contender
-from steepest.records.types import Lane, Shard, TaskRef
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Lane, Shard
 
 FETCHED = ("housing", "adult", "movielens")
 ENTRIES = [

@@ -8,7 +8,8 @@ from steepest.builtin.drift import BACK, SEGMENT, places, recovery
 from steepest.engine import fleet, solo
 from steepest.engine.data import Order
 from steepest.optim.catalogue import contender
-from steepest.records.types import Lane, Shard, TaskRef
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Lane, Shard
 from steepest.tasks.with_factors import varied
 
 TASK = task_table.entry("drift-digits").build()

@@ -21,7 +21,9 @@ from steepest.builtin import models, tabular, task_table, texts
 from steepest.datasets import sources
 from steepest.engine.fleet_support import fleet_obstacle
 from steepest.engine.solo import Trial
-from steepest.records.types import Contender, Lane, Shard, TaskRef
+from steepest.records.contender import Contender
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Lane, Shard
 from steepest.tasks.task import Task
 
 PIXELS = sources.load("digits")["x"][:200].astype(np.int64)  # [200, 64], 0 … 16

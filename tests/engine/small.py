@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from steepest.builtin.models import mlp
 from steepest.datasets import sources
 from steepest.optim.catalogue import contender
-from steepest.records.types import Lane, Shard, TaskRef
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Lane, Shard
 from steepest.tasks.task import Task
 
 

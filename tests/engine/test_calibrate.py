@@ -11,7 +11,7 @@ from engine.small import digits, shard
 from steepest.engine.calibrate import Candidate, step_time
 from steepest.engine.object_registry import Workshop
 from steepest.engine.solo import Trial
-from steepest.records.types import Contender
+from steepest.records.contender import Contender
 
 
 def test_a_step_is_timed_alone_and_in_fleets():

@@ -20,7 +20,9 @@ from steepest.engine.updates import KernelUpdates, Updates
 from steepest.optim.catalogue import CATALOGUE, fleet_obstacle
 from steepest.optim.drivers import fresh_fleet
 from steepest.optim.rule import at_rate
-from steepest.records.types import Contender, Lane, Shard, TaskRef
+from steepest.records.contender import Contender
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Lane, Shard
 from steepest.tasks.with_factors import varied
 
 TOLERANCE = 1e-9

@@ -11,7 +11,7 @@ from steepest.engine.fleet import Fleet
 from steepest.engine.object_registry import Workshop
 from steepest.engine.solo import Trial
 from steepest.optim.catalogue import contender
-from steepest.records.types import TORCH_IN_MEMORY
+from steepest.records.contender import TORCH_IN_MEMORY
 
 NAMES = ("valid_loss", "valid_metric", "test_loss", "test_metric")
 

@@ -15,7 +15,7 @@ from steepest.engine.fleet import Fleet
 from steepest.engine.layout import Layout
 from steepest.engine.solo import Trial
 from steepest.errors import BadTask
-from steepest.records.types import Outcome
+from steepest.records.outcomes import Outcome
 from steepest.tasks.arrays import PARTS
 from steepest.tasks.task import Task
 from steepest.tasks.with_factors import varied

@@ -17,7 +17,8 @@ from steepest.engine.layout import Layout
 from steepest.engine.solo import Trial
 from steepest.optim import catalogue as optimizers
 from steepest.optim import drivers
-from steepest.records.types import Lane, Outcome, Shard, Trace
+from steepest.records.outcomes import Outcome, Trace
+from steepest.records.trials import Lane, Shard
 from steepest.tasks.task import Task
 
 STEPS = 100

@@ -9,8 +9,8 @@ from torch import nn
 
 from steepest.engine import fleet, solo
 from steepest.engine.fleet import Fleet
+from steepest.records.outcomes import Outcome
 from steepest.records.ranking import Score, rungs, survivors, trial_steps
-from steepest.records.types import Outcome
 
 RATES = (1e-4, 1e-3, 1e-2, 1e-1, 1e30, 1.0)
 AT = (5, 10, 20, 30, 45)

@@ -9,7 +9,7 @@ from steepest.adapters.frameworks import code
 from steepest.engine import fleet, solo
 from steepest.engine.solo import Trial
 from steepest.errors import BadInput
-from steepest.records.types import Lane
+from steepest.records.trials import Lane
 
 
 def test_the_rate_falls_where_the_loss_stands_still_and_nowhere_else():

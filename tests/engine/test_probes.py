@@ -16,8 +16,9 @@ from steepest.engine.random_sources import seed_step
 from steepest.engine.shard import run_job
 from steepest.engine.solo import Trial
 from steepest.errors import StudyFolderError
+from steepest.records.contender import TORCH_IN_MEMORY, Contender
 from steepest.records.files import read_probes, write_probes
-from steepest.records.types import TORCH_IN_MEMORY, Contender, field_names
+from steepest.records.record import field_names
 
 FIGURES = ("rate", "step", "step_of_layer", "update_to_weight", "loss", "gradient", "flips", "sharpness", "state")
 

@@ -15,7 +15,7 @@ from steepest.engine import fleet, solo
 from steepest.engine.compiled import dropout_masks, random_ops
 from steepest.engine.compiled.random_ops import Luck
 from steepest.engine.fleet import Fleet
-from steepest.records.types import Lane
+from steepest.records.trials import Lane
 from steepest.tasks.with_factors import varied
 
 COMPILED = ("gradient", "update")

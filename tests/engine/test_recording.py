@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from steepest.engine.recording import Curves, joined
-from steepest.records.types import Outcome
+from steepest.records.outcomes import Outcome
 
 NAN = float("nan")
 

@@ -12,7 +12,7 @@ from steepest.engine.random_sources import seed_step
 from steepest.engine.second_gradient import second_gradient
 from steepest.engine.solo import Trial, train
 from steepest.errors import BadInput, BadTask
-from steepest.records.types import Lane
+from steepest.records.trials import Lane
 from steepest.tasks.task import Task
 
 

@@ -12,8 +12,10 @@ from torch import nn
 
 from steepest.engine.shard import Workshop, run_job
 from steepest.errors import BadInput, BadSetting, BadTask, UnknownName
+from steepest.records.contender import Contender
 from steepest.records.files import read_json, read_trace
-from steepest.records.types import Contender, Outcome, TaskFacts, TaskRef
+from steepest.records.outcomes import Outcome
+from steepest.records.task_facts import TaskFacts, TaskRef
 
 WORKSHOP = Workshop(tasks={"test": digits()}, optimizers={"SGD": torch.optim.SGD})
 HERE = asdict(TaskRef("mine", "memory", "test"))

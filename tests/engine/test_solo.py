@@ -15,7 +15,9 @@ from steepest.engine.solo import Trial
 from steepest.errors import BadInput, BadSetting
 from steepest.optim.elementwise import Momentum
 from steepest.records import rng
-from steepest.records.types import Contender, Lane, Outcome
+from steepest.records.contender import Contender
+from steepest.records.outcomes import Outcome
+from steepest.records.trials import Lane
 
 
 def by_hand(task, lane: Lane, make, batch_size: int, steps: int) -> tuple[list[float], list[torch.Tensor]]:

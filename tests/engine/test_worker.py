@@ -16,7 +16,7 @@ from engine.small import digits, shard
 from steepest.engine.object_registry import Workshop
 from steepest.engine.worker import serve
 from steepest.records.files import read_trace
-from steepest.records.types import TaskRef
+from steepest.records.task_facts import TaskRef
 
 TASK_FILE = """
 import torch

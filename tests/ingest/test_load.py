@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from steepest.builtin import task_table
 from steepest.errors import BadInput, BadTask, DataUnavailable, UnknownName
 from steepest.ingest.load import load_file, reference, resolve
-from steepest.records.types import TaskRef
+from steepest.records.task_facts import TaskRef
 from steepest.tasks.task import Task
 
 SOUND = """

@@ -11,7 +11,7 @@ from steepest.errors import BadSetting, UnknownName
 from steepest.optim.catalogue import CATALOGUE, contender, describe, entry, names, settings_of
 from steepest.optim.entry import Entry
 from steepest.optim.rule import check_settings, describe_hyperparameters
-from steepest.records.types import Contender
+from steepest.records.contender import Contender
 
 each_entry = pytest.mark.parametrize("item", CATALOGUE, ids=operator.attrgetter("name"))
 

@@ -19,7 +19,7 @@ from steepest.optim.adam import AdamW
 from steepest.optim.adaptive import AdaGrad
 from steepest.optim.matrix import LARGEST, SOAP, Muon, MuonBfloat16, Shampoo, orthogonal
 from steepest.optim.rule import Rule, hyperparameters
-from steepest.records.types import Lane
+from steepest.records.trials import Lane
 
 FLAT = slice(21, 26)  # the parameter of the common problem that is no matrix
 

@@ -14,7 +14,7 @@ from study import toy
 
 from steepest.errors import StudyFolderError
 from steepest.records.files import file_digest, read_json, read_trace, write_bytes, write_json, write_trace
-from steepest.records.types import Outcome
+from steepest.records.outcomes import Outcome
 
 
 def equal(a, b) -> bool:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steepest.records.outcomes import Outcome
 from steepest.records.ranking import Score, edge, has_failed, pick, pooled_best, survivors
-from steepest.records.types import Outcome
 
 
 def score(rate, metric, loss=1.0, seed=0, outcome=Outcome.OK):

@@ -7,7 +7,10 @@ import numpy as np
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, synthetic_study
 
 from steepest.language import Text
-from steepest.records.types import Contender, ProbeTrace, StudyRecord, Trace
+from steepest.records.contender import Contender
+from steepest.records.outcomes import Trace
+from steepest.records.probe_trace import ProbeTrace
+from steepest.records.study_record import StudyRecord
 from steepest.report.trial_pack import trials
 from steepest.report.view import view
 from steepest.verdict.decide import decide

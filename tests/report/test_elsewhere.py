@@ -15,7 +15,8 @@ from verdict.factory import SEVEN, synthetic_study
 import steepest
 from steepest.cli.main import main
 from steepest.errors import BadSetting, UnknownName
-from steepest.records.types import Result, field_names
+from steepest.records.outcomes import Result
+from steepest.records.record import field_names
 from steepest.report import optional
 from steepest.report.export import latex, ranking_csv, trials_csv
 from steepest.report.frames import parquet, to_pandas

@@ -10,7 +10,8 @@ import pytest
 from report.studies import HOSTILE, default_study, default_view, hostile_study, three_tasks
 
 from steepest.errors import UnknownName
-from steepest.records.types import Result, field_names
+from steepest.records.outcomes import Result
+from steepest.records.record import field_names
 from steepest.report.export import FORMS, escape_latex, export, latex, ranking_csv, trials_csv
 from steepest.report.view import view
 

@@ -7,7 +7,7 @@ from report.studies import default_study, hostile_study
 from rich.cells import cell_len
 
 from steepest.language import Text
-from steepest.records.types import Contender
+from steepest.records.contender import Contender
 from steepest.report import study_setup
 from steepest.report.html import html
 from steepest.report.view import view

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from steepest.optim.catalogue import CATALOGUE
-from steepest.records.types import Contender
+from steepest.records.contender import Contender
 from steepest.report.style import COLOURS, FIXED, Style, styles
 
 # Machado, Oliveira and Fernandes 2009, severity 1, in linear RGB

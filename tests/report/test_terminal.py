@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from steepest.records.types import Progress, Row
+from steepest.records.progress_record import Progress, Row
 from steepest.report.terminal import EVERY, LiveTable, PlainLines, Silent, frame, listener, summary
 
 ROWS = (

@@ -8,7 +8,8 @@ import pytest
 from report.studies import HOSTILE, default_study, default_view, hostile_study, judged, three_tasks
 from verdict.factory import HOUSING, LINE, SEVEN, Shape, synthetic_study
 
-from steepest.records.types import Outcome, Protocol
+from steepest.records.outcomes import Outcome
+from steepest.records.study_record import StudyDesign
 from steepest.report.view import view
 
 
@@ -39,7 +40,7 @@ def half_done():
 STUDIES = {
     "default": lambda: default_study()[::2],
     "one seed": lambda: synthetic_study(SEVEN[:3], seeds=1),
-    "one rate": lambda: synthetic_study(SEVEN[:2], seeds=3, protocol=Protocol(seeds=3, rates=1, extra_rates=0)),
+    "one rate": lambda: synthetic_study(SEVEN[:2], seeds=3, protocol=StudyDesign(seeds=3, rates=1, extra_rates=0)),
     "everything failed": everything_failed,
     "half done": half_done,
     "hostile": lambda: hostile_study()[::2],

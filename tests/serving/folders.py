@@ -7,7 +7,9 @@ from pathlib import Path
 from unittest.mock import patch
 
 from steepest.records.files import file_digest, write_json, write_trace
-from steepest.records.types import StudyRecord, TaskRef, Trace
+from steepest.records.outcomes import Trace
+from steepest.records.study_record import StudyRecord
+from steepest.records.task_facts import TaskRef
 from steepest.study.database import DATABASE, put_rows, transaction, writer
 from steepest.study.spec import SPEC, Plan, StudySpec, TaskSpec
 

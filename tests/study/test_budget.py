@@ -14,7 +14,9 @@ from study.toy import FACTS, contender, spec
 
 from steepest.errors import BudgetTooSmall
 from steepest.records.files import write_json
-from steepest.records.types import FleetTime, Protocol, StepTime, TaskRef
+from steepest.records.step_times import FleetTime, StepTime
+from steepest.records.study_record import StudyDesign
+from steepest.records.task_facts import TaskRef
 from steepest.study.budget import (
     ever_smaller,
     plan_within,
@@ -45,7 +47,7 @@ def plan(asked, spent=0.0, ms=1.0):
 
 
 def test_refinement_is_given_up_first_then_rates_then_seeds_down_to_five():
-    smaller = list(ever_smaller(spec(protocol=Protocol())))
+    smaller = list(ever_smaller(spec(protocol=StudyDesign())))
     assert [(p.extra_rates, p.rates, p.seeds) for p, _ in smaller] == [
         (4, 9, 10), (0, 9, 10), (0, 7, 10), (0, 5, 10), (0, 5, 9), (0, 5, 8), (0, 5, 7), (0, 5, 6), (0, 5, 5),
     ]  # fmt: skip
@@ -59,24 +61,24 @@ def test_rates_of_ones_own_are_not_given_up():
 
 
 def test_a_plan_keeps_its_budget_and_uses_it():
-    free = plan(spec(protocol=Protocol()))
+    free = plan(spec(protocol=StudyDesign()))
     assert free.given_up == ()
-    tight = plan(spec(protocol=Protocol(), budget_seconds=free.seconds * 0.8))
+    tight = plan(spec(protocol=StudyDesign(), budget_seconds=free.seconds * 0.8))
     assert tight.seconds <= free.seconds * 0.8
-    assert tight.protocol == Protocol(extra_rates=0)
+    assert tight.protocol == StudyDesign(extra_rates=0)
     assert "Refinement" in tight.given_up[0]
 
 
 def test_time_already_spent_counts():
-    free = plan(spec(protocol=Protocol()))
-    assert plan(spec(protocol=Protocol(), budget_seconds=free.seconds + 10), spent=10).given_up == ()
-    assert plan(spec(protocol=Protocol(), budget_seconds=free.seconds + 10), spent=11).given_up
+    free = plan(spec(protocol=StudyDesign()))
+    assert plan(spec(protocol=StudyDesign(), budget_seconds=free.seconds + 10), spent=10).given_up == ()
+    assert plan(spec(protocol=StudyDesign(), budget_seconds=free.seconds + 10), spent=11).given_up
 
 
 def test_a_budget_below_five_seeds_names_the_time_that_is_needed():
-    least = plan(spec(protocol=Protocol(rates=5, extra_rates=0, seeds=5)))
+    least = plan(spec(protocol=StudyDesign(rates=5, extra_rates=0, seeds=5)))
     with pytest.raises(BudgetTooSmall, match=f"about {math.ceil(least.seconds)} s") as caught:
-        plan(spec(protocol=Protocol(), budget_seconds=least.seconds * 0.9))
+        plan(spec(protocol=StudyDesign(), budget_seconds=least.seconds * 0.9))
     assert "5 seeds of 5 rates" in str(caught.value)
 
 
@@ -95,11 +97,11 @@ def test_equal_seconds_are_planned_from_the_times_measured():
 
 
 def test_trials_are_counted_as_the_protocol_counts_them():
-    assert plan(spec(protocol=Protocol())).trials == 2 * 13 * 10
+    assert plan(spec(protocol=StudyDesign())).trials == 2 * 13 * 10
 
 
 def test_fleet_times_are_read_off_a_line_and_go_on_in_proportion():
-    run = plan_run(spec(), Protocol(), contender("inside"), FACTS, 100, 64)
+    run = plan_run(spec(), StudyDesign(), contender("inside"), FACTS, 100, 64)
     time = StepTime("toy", "inside", 0.9, 4.0, FLEET)
     manner = Manner(run.engine)
     assert [step_milliseconds(manner, time, n) for n in (1, 20, 40)] == pytest.approx([0.9, 3.0, 6.0])
@@ -114,7 +116,7 @@ def test_compiled_fleets_are_forecast_by_their_own_times():
 
 
 def test_evaluations_are_part_of_the_forecast():
-    run = plan_run(spec(), Protocol(), contender("inside"), FACTS, 100, 64)
+    run = plan_run(spec(), StudyDesign(), contender("inside"), FACTS, 100, 64)
     time = StepTime("toy", "inside", 0.9, 4.0, FLEET)
     assert 0.1 * 2 < shard_seconds(run, FACTS, time, 10) < 0.2 * 2
 
@@ -163,7 +165,7 @@ def slower_than_forecast(folder, seconds):
 
 
 def test_what_takes_longer_than_forecast_gives_up_refinement_for_all_and_says_so(tmp_path):
-    asked = spec("inside", "edge", protocol=Protocol(seeds=5), budget_seconds=2.0)
+    asked = spec("inside", "edge", protocol=StudyDesign(seeds=5), budget_seconds=2.0)
     record = run(asked, tmp_path, slower_than_forecast(tmp_path, 0.8))
     assert len(record.results) == 2 * 9 * 5
     assert {row.stage for row in record.results} == {"grid"}
@@ -174,7 +176,7 @@ def test_what_takes_longer_than_forecast_gives_up_refinement_for_all_and_says_so
 
 
 def test_what_keeps_its_forecast_gives_up_nothing(tmp_path):
-    asked = spec("inside", "edge", protocol=Protocol(seeds=5), budget_seconds=60.0)
+    asked = spec("inside", "edge", protocol=StudyDesign(seeds=5), budget_seconds=60.0)
     record = run(asked, tmp_path, slower_than_forecast(tmp_path, 0.0))
     assert len(record.results) == 2 * 13 * 5
     assert record.given_up == ()

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from study.toy import FACTS, contender, spec
 
-from steepest.records.types import FleetTime, Protocol, StepTime
+from steepest.records.step_times import FleetTime, StepTime
+from steepest.records.study_record import StudyDesign
 from steepest.study import jobs
 from steepest.study.compilation import Compilation
 from steepest.study.execution import manner
@@ -49,7 +50,7 @@ def nothing_made_before(tmp_path, monkeypatch):
 
 def compiled(workers, steps, facts=HERE, **changes):
     """The times after compilation of a study whose trials take so many steps of 0.1 ms a lane."""
-    asked = spec(protocol=Protocol(), **changes)
+    asked = spec(protocol=StudyDesign(), **changes)
     fleet = FleetTime(45, (), 4.5, 0.9)
     times = {("toy", c.name): StepTime("toy", c.name, 1.0, 8.0, (fleet,)) for c in asked.contenders}
     said = []

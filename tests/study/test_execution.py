@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from steepest.records.types import FleetTime, StepTime
+from steepest.records.step_times import FleetTime, StepTime
 from steepest.study.execution import (
     Manner,
     Work,

@@ -15,7 +15,9 @@ import torch
 from steepest.engine.shard import run_job
 from steepest.engine.worker import serve
 from steepest.optim.catalogue import contender
-from steepest.records.types import Lane, Protocol, Shard, TaskRef
+from steepest.records.study_record import StudyDesign
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Lane, Shard
 from steepest.study import jobs
 from steepest.study.executors import LocalProcesses
 from steepest.study.run import resume, run
@@ -36,7 +38,7 @@ def asked() -> StudySpec:
         tasks=(TaskSpec(ref=TaskRef("digits", "catalogue", "digits"), epochs=3.0),),
         contenders=tuple(contender(name) for name in ("sgd", "adam")),
         reference="adam",
-        protocol=Protocol(seeds=4, rates=5, extra_rates=2),
+        protocol=StudyDesign(seeds=4, rates=5, extra_rates=2),
         workers=WORKERS,
     )
 

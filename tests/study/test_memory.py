@@ -11,7 +11,10 @@ import steepest
 from steepest import api
 from steepest.errors import BadSetting
 from steepest.records import memory
-from steepest.records.types import FleetTime, Outcome, Protocol, Shard, StepTime
+from steepest.records.outcomes import Outcome
+from steepest.records.step_times import FleetTime, StepTime
+from steepest.records.study_record import StudyDesign
+from steepest.records.trials import Shard
 from steepest.study.execution import Manner, within
 from steepest.study.executors import FunctionExecutor, LocalProcesses
 from steepest.study.planner import parse_memory
@@ -43,7 +46,7 @@ def test_a_job_goes_on_with_a_quarter_of_its_lanes_then_one_by_one():
 
 
 def test_a_study_that_runs_out_of_memory_narrows_its_fleets_and_says_so_once(tmp_path):
-    spec = toy.spec("inside", protocol=Protocol(seeds=4))
+    spec = toy.spec("inside", protocol=StudyDesign(seeds=4))
     record = run(spec, tmp_path / "tight", greedy(4)(tmp_path / "tight"))
     free = run(spec, tmp_path / "free", toy.executor(tmp_path / "free"))
     assert record.results == free.results, "the same rows, from shards of the same names"
@@ -54,7 +57,7 @@ def test_a_study_that_runs_out_of_memory_narrows_its_fleets_and_says_so_once(tmp
 
 
 def test_where_no_memory_is_enough_the_runs_are_kept_as_what_they_are(tmp_path):
-    record = run(toy.spec("inside", protocol=Protocol(seeds=4)), tmp_path / "none", greedy(0)(tmp_path / "none"))
+    record = run(toy.spec("inside", protocol=StudyDesign(seeds=4)), tmp_path / "none", greedy(0)(tmp_path / "none"))
     assert {row.outcome for row in record.results} == {Outcome.OOM}
     assert any("even where inside trained one model at a time" in each.en for each in record.given_up)
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from study.toy import FACTS, contender, spec
 
 from steepest.errors import BadSetting, BadTask
-from steepest.records.types import Protocol, Shard, StepTime
+from steepest.records.step_times import StepTime
+from steepest.records.study_record import StudyDesign
+from steepest.records.trials import Shard
 from steepest.study.planner import (
     batch_size_of,
     cut,
@@ -111,9 +113,9 @@ def request(asked, rule=0):
 
 
 def test_shards_hold_every_lane_once_and_are_the_same_whenever_they_are_planned():
-    asked = spec(protocol=Protocol(seeds=10))
+    asked = spec(protocol=StudyDesign(seeds=10))
     first = request(asked)
-    assert first == request(spec(protocol=Protocol(seeds=10)))
+    assert first == request(spec(protocol=StudyDesign(seeds=10)))
     lanes = [lane for shard in first for lane in shard.lanes]
     assert len(lanes) == len(set(lanes)) == 90
     assert all(Shard.from_json(shard.to_json()) == shard for shard in first)

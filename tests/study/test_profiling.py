@@ -6,7 +6,9 @@ import pytest
 from study.toy import FACTS, spec
 
 from steepest.records.files import write_json
-from steepest.records.types import FleetTime, Protocol, StepTime, TaskRef
+from steepest.records.step_times import FleetTime, StepTime
+from steepest.records.study_record import StudyDesign
+from steepest.records.task_facts import TaskRef
 from steepest.study import jobs
 from steepest.study.executors import FunctionExecutor
 from steepest.study.profiling import survey
@@ -39,7 +41,7 @@ def surveyed(tmp_path, monkeypatch):
     def run(speed=1.0, share=1.0, **changes):
         folder = tmp_path / f"study-{next(count)}"
         laboratory = Laboratory(folder, speed, share)
-        asked = spec(protocol=Protocol(seeds=5), engine="fleet").model_copy(update=changes)
+        asked = spec(protocol=StudyDesign(seeds=5), engine="fleet").model_copy(update=changes)
         plan = survey(asked, folder, FunctionExecutor(laboratory), Watch(None, 1))
         return laboratory.timed, plan
 

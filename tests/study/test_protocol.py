@@ -9,13 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steepest.errors import BadSetting
+from steepest.records.contender import Contender
+from steepest.records.outcomes import Outcome
 from steepest.records.ranking import Score
-from steepest.records.types import Contender, Lane, Outcome, Protocol
+from steepest.records.study_record import StudyDesign
+from steepest.records.trials import Lane
 from steepest.study import protocol as law
 from steepest.study.protocol import around, check_contender, check_protocol, grid, grid_search, trials_of
 
 ADAM = Contender("adam", "adam", 1e-3)
-USUAL = Protocol()
+USUAL = StudyDesign()
 
 
 def follow(curve, protocol=USUAL, contender=ADAM, higher=True):
@@ -52,16 +55,16 @@ def decades(request, best):
 
 
 def test_the_grid_is_nine_half_decades_around_the_prior_and_prints_well():
-    assert [f"{rate:.3g}" for rate in grid(1e-3, Protocol())] == [
+    assert [f"{rate:.3g}" for rate in grid(1e-3, StudyDesign())] == [
         "1e-05", "3.16e-05", "0.0001", "0.000316", "0.001", "0.00316", "0.01", "0.0316", "0.1",
     ]  # fmt: skip
-    assert 0.001 in grid(1e-3, Protocol())
-    assert 0.0003 in grid(3e-4, Protocol())
+    assert 0.001 in grid(1e-3, StudyDesign())
+    assert 0.0003 in grid(3e-4, StudyDesign())
 
 
 def test_every_rate_is_tried_on_every_seed():
-    (grid_lanes, *_), _ = follow(parabola(1e-3), Protocol(seeds=3, first_seed=7))
-    assert grid_lanes == tuple(Lane(rate, seed, "grid") for seed in (7, 8, 9) for rate in grid(1e-3, Protocol()))
+    (grid_lanes, *_), _ = follow(parabola(1e-3), StudyDesign(seeds=3, first_seed=7))
+    assert grid_lanes == tuple(Lane(rate, seed, "grid") for seed in (7, 8, 9) for rate in grid(1e-3, StudyDesign()))
 
 
 def test_a_best_inside_is_refined_at_sixths_and_thirds_of_a_decade():
@@ -107,16 +110,16 @@ def test_where_everything_diverges_the_search_goes_down_and_costs_the_same():
 
 
 def test_without_extra_rates_there_is_the_grid_alone_and_the_edge_is_still_told():
-    requests, edge = follow(parabola(1e6), Protocol(extra_rates=0))
+    requests, edge = follow(parabola(1e6), StudyDesign(extra_rates=0))
     assert stages(requests) == ["grid"]
     assert edge == "high"
 
 
 def test_rates_of_ones_own_are_tried_as_they_are():
     own = Contender("adam", "adam", 1e-3, rates=(0.5, 0.25))
-    requests, _ = follow(parabola(1e-3), Protocol(seeds=2), own)
+    requests, _ = follow(parabola(1e-3), StudyDesign(seeds=2), own)
     assert [[lane.rate for lane in request] for request in requests] == [[0.5, 0.25, 0.5, 0.25]]
-    assert trials_of(own, Protocol(seeds=2)) == 4
+    assert trials_of(own, StudyDesign(seeds=2)) == 4
 
 
 def test_a_metric_that_should_be_small_is_searched_the_other_way_round():
@@ -131,7 +134,7 @@ metrics = st.one_of(st.none(), st.sampled_from([0.0, 0.5, 1.0]), st.floats(-1e6,
 @given(
     seed_metrics=st.lists(metrics, min_size=1, max_size=40),
     protocol=st.builds(
-        Protocol,
+        StudyDesign,
         seeds=st.integers(1, 4),
         rates=st.integers(3, 11),
         decades=st.sampled_from([1.0, 2.0, 4.0, 6.0]),
@@ -158,7 +161,7 @@ def test_every_contender_gets_the_same_number_of_trials_whatever_happens(seed_me
 @given(st.floats(-6, 6), st.integers(1, 3))
 def test_the_best_rate_is_found_to_a_quarter_of_a_decade_or_called_untuned(offset, seeds):
     best = 10 ** (-3 + offset)
-    requests, edge = follow(parabola(best), Protocol(seeds=seeds))
+    requests, edge = follow(parabola(best), StudyDesign(seeds=seeds))
     nearest = min(abs(math.log10(lane.rate / best)) for request in requests for lane in request)
     assert edge or nearest <= 0.2501
     if abs(offset) < 1.7:  # inside the grid, so that all extra rates went into refinement
@@ -168,7 +171,7 @@ def test_the_best_rate_is_found_to_a_quarter_of_a_decade_or_called_untuned(offse
 
 @given(st.sampled_from([2, 4, 6]), st.floats(1e-8, 1e2))
 def test_refinement_stays_between_the_neighbours_and_leaves_even_gaps(count, best):
-    logs = sorted([0.0, -0.5, 0.5, *(math.log10(rate / best) for rate in around(best, count, Protocol()))])
+    logs = sorted([0.0, -0.5, 0.5, *(math.log10(rate / best) for rate in around(best, count, StudyDesign()))])
     gaps = [b - a for a, b in pairwise(logs)]
     assert gaps == pytest.approx([0.5 / (count / 2 + 1)] * len(gaps), abs=1e-9)
 
@@ -193,7 +196,7 @@ def test_the_law_cannot_see_a_test_value():
 )
 def test_a_protocol_that_is_none_is_refused_in_a_sentence(wrong):
     with pytest.raises(BadSetting, match=r"^.*\w.*\.$"):
-        check_protocol(Protocol(**wrong))
+        check_protocol(StudyDesign(**wrong))
 
 
 @pytest.mark.parametrize("rate", [0.0, -1e-3, math.nan, math.inf, 1e300])

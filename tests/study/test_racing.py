@@ -7,8 +7,11 @@ import pytest
 from study import toy
 
 from steepest.records.files import write_trace
+from steepest.records.outcomes import Outcome
 from steepest.records.ranking import Score, survivors
-from steepest.records.types import FleetTime, Outcome, Protocol, Shard, StepTime
+from steepest.records.step_times import FleetTime, StepTime
+from steepest.records.study_record import StudyDesign
+from steepest.records.trials import Shard
 from steepest.study.budget import shard_seconds, stages
 from steepest.study.execution import Manner
 from steepest.study.executors import FunctionExecutor
@@ -16,7 +19,7 @@ from steepest.study.planner import plan_run, shards
 from steepest.study.protocol import grid, on_every_seed
 from steepest.study.run import resume, run
 
-PROTOCOL = Protocol(seeds=4)
+PROTOCOL = StudyDesign(seeds=4)
 
 
 def racing_executor(folder):

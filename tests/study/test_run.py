@@ -6,8 +6,10 @@ import pytest
 from study import toy
 
 from steepest.errors import BadSetting, BadTask, BudgetTooSmall, Interrupted, StudyFolderError, TrialFailed
+from steepest.records.outcomes import Outcome
 from steepest.records.ranking import pick
-from steepest.records.types import Outcome, Protocol, TaskRef
+from steepest.records.study_record import StudyDesign
+from steepest.records.task_facts import TaskRef
 from steepest.study.executors import Event, FunctionExecutor
 from steepest.study.run import forecast, resume, run
 from steepest.study.spec import TaskSpec
@@ -204,7 +206,7 @@ def test_equal_seconds_ask_for_the_time_at_the_tasks_own_batch_size_too(folder):
         TaskSpec(ref=TaskRef("toy (equal seconds)", "catalogue", "toy"), equal="seconds"),
     )
     done = []
-    asked = toy.spec(contenders=contenders, reference="inside@8", protocol=Protocol(seeds=1))
+    asked = toy.spec(contenders=contenders, reference="inside@8", protocol=StudyDesign(seeds=1))
     record = run(asked.model_copy(update={"tasks": tasks}), folder, toy.executor(folder, done))
     assert [job["kind"] for job in done].count("describe") == 1, "both variants are one task"
     assert sorted(job["batch_size"] for job in done if job["kind"] == "time") == [8, 64]
@@ -291,12 +293,12 @@ def test_a_budget_that_is_too_small_leaves_no_folder(folder):
 
 
 def test_a_budget_takes_what_it_must_and_says_so(folder, tmp_path):
-    asked = toy.spec(protocol=Protocol(seeds=10))
+    asked = toy.spec(protocol=StudyDesign(seeds=10))
     asked = asked.model_copy(update={"tasks": (asked.tasks[0].model_copy(update={"epochs": 2000.0}),)})
     free = forecast(asked, tmp_path, toy.executor(tmp_path))
     record = run(asked.model_copy(update={"budget_seconds": free.seconds / 2}), folder, toy.executor(folder))
     assert free.given_up == ()
-    assert record.protocol == Protocol(seeds=10, rates=5, extra_rates=0)
+    assert record.protocol == StudyDesign(seeds=10, rates=5, extra_rates=0)
     assert [sentence.en.split()[0] for sentence in record.given_up] == ["Refinement", "The"]
     assert record.trials_planned == len(record.results) == 2 * 5 * 10
 
@@ -313,7 +315,7 @@ def test_a_budget_takes_what_it_must_and_says_so(folder, tmp_path):
         ({"workers": 0}, "at least 1 worker"),
         ({"contenders": (toy.contender("inside", centre=0.0),)}, "above 0"),
         ({"contenders": (toy.contender("inside"), toy.contender("edge", rates=(0.1,)))}, "same number of trials"),
-        ({"protocol": Protocol(seeds=0)}, "at least 1 seed"),
+        ({"protocol": StudyDesign(seeds=0)}, "at least 1 seed"),
     ],
 )
 def test_a_spec_that_is_none_is_refused_in_a_sentence_and_leaves_no_folder(folder, changes, words):

@@ -15,7 +15,7 @@ import pytest
 from study import toy
 
 from steepest.errors import StudyFolderError
-from steepest.records.types import Outcome
+from steepest.records.outcomes import Outcome
 from steepest.study.lock import FolderLock
 from steepest.study.result_rows import nothing_of
 from steepest.study.run import resume, run

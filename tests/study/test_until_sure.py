@@ -8,11 +8,11 @@ from study import toy
 import steepest
 from steepest.api import settled
 from steepest.errors import BadSetting, Interrupted
-from steepest.records.types import Protocol
+from steepest.records.study_record import StudyDesign
 from steepest.study.run import resume, run
 from steepest.study.store import read
 
-SURE = Protocol(seeds=10, until_sure=True)
+SURE = StudyDesign(seeds=10, until_sure=True)
 EACH = 13
 
 
@@ -43,7 +43,7 @@ def test_a_question_that_stays_open_gets_all_its_seeds_and_rows_are_those_of_a_f
     assert record.finished
     assert record.trials_planned == len(record.results) == 2 * EACH * 10
     five = run(
-        toy.spec("inside", "low", protocol=Protocol(seeds=5)), tmp_path / "five", toy.executor(tmp_path / "five")
+        toy.spec("inside", "low", protocol=StudyDesign(seeds=5)), tmp_path / "five", toy.executor(tmp_path / "five")
     )
     plain = {replace(row, shard="", lane=0) for row in record.results if row.seed < 5}
     assert plain == {replace(row, shard="", lane=0) for row in five.results}
@@ -126,7 +126,7 @@ def test_shards_are_cut_for_the_first_look(folder):
     study(folder, "inside", sure=lambda record: ["toy"], done=done)
     few = []
     run(
-        toy.spec("inside", protocol=Protocol(seeds=5)),
+        toy.spec("inside", protocol=StudyDesign(seeds=5)),
         folder.with_name("five"),
         toy.executor(folder.with_name("five"), few),
     )
@@ -144,7 +144,7 @@ def test_progress_counts_what_was_asked_for_so_far(folder):
 
 def test_a_single_look_is_refused(folder):
     with pytest.raises(BadSetting, match="begins with 5 seeds"):
-        study(folder, protocol=Protocol(seeds=5, until_sure=True))
+        study(folder, protocol=StudyDesign(seeds=5, until_sure=True))
 
 
 @pytest.mark.slow

@@ -17,19 +17,13 @@ import numpy as np
 
 from steepest.errors import BadTask
 from steepest.records import rng
+from steepest.records.contender import Contender
 from steepest.records.files import write_json, write_trace
-from steepest.records.types import (
-    Contender,
-    FleetTime,
-    Lane,
-    Outcome,
-    Protocol,
-    Shard,
-    StepTime,
-    TaskFacts,
-    TaskRef,
-    Trace,
-)
+from steepest.records.outcomes import Outcome, Trace
+from steepest.records.step_times import FleetTime, StepTime
+from steepest.records.study_record import StudyDesign
+from steepest.records.task_facts import TaskFacts, TaskRef
+from steepest.records.trials import Lane, Shard
 from steepest.study.executors import FunctionExecutor, Job
 from steepest.study.spec import StudySpec, TaskSpec
 
@@ -66,7 +60,7 @@ def spec(*rules: str, tasks=("toy",), **changes) -> StudySpec:
         "tasks": tuple(TaskSpec(ref=TaskRef(name, "catalogue", name)) for name in tasks),
         "contenders": contenders,
         "reference": contenders[0].name,
-        "protocol": Protocol(seeds=4),
+        "protocol": StudyDesign(seeds=4),
         "workers": 2,
     }
     return StudySpec(**{**fields, **changes})

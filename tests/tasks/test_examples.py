@@ -17,7 +17,9 @@ from steepest.ingest.load import load_file
 from steepest.optim.catalogue import contender
 from steepest.records import rng
 from steepest.records.files import read_trace
-from steepest.records.types import Lane, Outcome, Shard, TaskRef
+from steepest.records.outcomes import Outcome
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Lane, Shard
 from steepest.tasks.check import check
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -19,7 +19,8 @@ from steepest.engine.data import Order
 from steepest.engine.fleet_support import fleet_obstacle
 from steepest.errors import BadTask
 from steepest.optim.catalogue import contender
-from steepest.records.types import Lane, Shard, TaskRef
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Lane, Shard
 from steepest.tasks.check import check
 from steepest.tasks.task import Task
 

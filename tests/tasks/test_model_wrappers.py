@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, Tenso
 from steepest.datasets import sources
 from steepest.engine.fleet_support import fleet_obstacle
 from steepest.errors import BadTask
-from steepest.records.types import Lane
+from steepest.records.trials import Lane
 from steepest.tasks import batches
 from steepest.tasks.check import check
 from steepest.tasks.task import Task

@@ -15,7 +15,8 @@ from steepest.engine.shard import run_job
 from steepest.ingest import load
 from steepest.optim.catalogue import contender
 from steepest.records.files import read_trace
-from steepest.records.types import Lane, Outcome, Shard
+from steepest.records.outcomes import Outcome
+from steepest.records.trials import Lane, Shard
 from steepest.study import jobs
 from steepest.study.spec import read_spec
 

@@ -13,18 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from steepest.records.contender import Contender
+from steepest.records.outcomes import Outcome, Result, Trace
 from steepest.records.ranking import edge, pooled_best
-from steepest.records.types import (
-    Contender,
-    FleetTime,
-    Outcome,
-    Protocol,
-    Result,
-    StepTime,
-    StudyRecord,
-    TaskFacts,
-    Trace,
-)
+from steepest.records.step_times import FleetTime, StepTime
+from steepest.records.study_record import StudyDesign, StudyRecord
+from steepest.records.task_facts import TaskFacts
 
 DIGITS = TaskFacts(
     name="digits",
@@ -97,12 +91,12 @@ def synthetic_study(
     tasks: Sequence[TaskFacts] = (DIGITS,),
     seeds: int = 10,
     reference: str = "momentum",
-    protocol: Protocol | None = None,
+    protocol: StudyDesign | None = None,
     luck: int = 0,
     evaluations: int = 12,
 ) -> tuple[StudyRecord, dict[str, Trace]]:
     """A finished study and its traces. The same arguments give the same study; `luck` draws another."""
-    protocol = protocol or Protocol(seeds=seeds)
+    protocol = protocol or StudyDesign(seeds=seeds)
     results: list[Result] = []
     traces: dict[str, Trace] = {}
     for t, task in enumerate(tasks):
@@ -186,7 +180,7 @@ def study_of(
         command="steepest run digits",
         created="2026-08-01T12:00:00Z",
         finished=True,
-        protocol=Protocol(seeds=seeds),
+        protocol=StudyDesign(seeds=seeds),
         reference=reference or next(iter(table)),
         tasks=(task,),
         contenders=tuple(Contender(name, name, 1e-2) for name in table),
@@ -199,7 +193,7 @@ def study_of(
 
 
 def _search(
-    shape: Shape, task: TaskFacts, protocol: Protocol, results: list[Result]
+    shape: Shape, task: TaskFacts, protocol: StudyDesign, results: list[Result]
 ) -> Iterator[tuple[str, list[float]]]:
     """The default search: a grid; then, at an edge, half-decade points beyond it; then rates around the best."""
     step = protocol.decades / max(protocol.rates - 1, 1)
@@ -228,7 +222,7 @@ def _shard(
     task: TaskFacts,
     stage: str,
     rates: list[float],
-    protocol: Protocol,
+    protocol: StudyDesign,
     rng: np.random.Generator,
     evaluations: int,
 ) -> tuple[list[Result], Trace]:

@@ -13,7 +13,10 @@ from verdict.test_claims import BAD, GOLDEN, GOOD, NEAR, TIMES
 
 from steepest.builtin import task_table
 from steepest.language import Text, listed, say
-from steepest.records.types import Contender, Outcome, Protocol, TaskRef
+from steepest.records.contender import Contender
+from steepest.records.outcomes import Outcome
+from steepest.records.study_record import StudyDesign
+from steepest.records.task_facts import TaskRef
 from steepest.report.text import text
 from steepest.report.view import view
 from steepest.study.budget import ever_smaller
@@ -56,7 +59,7 @@ VERDICTS = {
     "six tasks": six_tasks,
     "few seeds": lambda: made(SEVEN[:3], (HOUSING,), seeds=3),
     "alone, one seed": lambda: made(SEVEN[:1], (LINE,), seeds=1),
-    "until sure": lambda: made(SEVEN[:3], protocol=Protocol(seeds=7, until_sure=True)),
+    "until sure": lambda: made(SEVEN[:3], protocol=StudyDesign(seeds=7, until_sure=True)),
     "all tie": lambda: typed({"sgd": NEAR, "adam": GOOD}),
     "a tie by the margin": lambda: typed({"sgd": [x - 0.02 for x in GOOD], "adam": GOOD}, margin=0.03),
     "many ties": lambda: typed(dict.fromkeys("abcdefg", NEAR)),

@@ -8,7 +8,8 @@ import pytest
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, study_of, synthetic_study
 
 from steepest.language import Text
-from steepest.records.types import Outcome, StepTime
+from steepest.records.outcomes import Outcome
+from steepest.records.step_times import StepTime
 from steepest.verdict.decide import decide
 from steepest.verdict.words.claims import WORDS
 

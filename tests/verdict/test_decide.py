@@ -12,7 +12,9 @@ from scipy import stats as scipy_stats
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, study_of, synthetic_study
 
 from steepest.errors import BadSetting
-from steepest.records.types import Outcome, StepTime, field_names
+from steepest.records.outcomes import Outcome
+from steepest.records.record import field_names
+from steepest.records.step_times import StepTime
 from steepest.verdict.decide import decide
 from steepest.verdict.results import Standing
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from verdict.factory import Shape, synthetic_study
 
-from steepest.records.types import Contender, ProbeTrace
+from steepest.records.contender import Contender
+from steepest.records.probe_trace import ProbeTrace
 from steepest.verdict.decide import decide
 from steepest.verdict.judge import diagnosis
 from steepest.verdict.judge.diagnosis import (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from verdict.factory import study_of
 
-from steepest.records.types import Contender
+from steepest.records.contender import Contender
 from steepest.verdict.decide import decide
 
 LOW = [0.90, 0.91, 0.89, 0.905, 0.895, 0.90]

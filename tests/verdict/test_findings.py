@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from verdict.factory import study_of
 
-from steepest.records.types import Outcome
+from steepest.records.outcomes import Outcome
 from steepest.verdict.decide import decide
 from steepest.verdict.judge.findings import Doubt, accident, at_edge, doubt, resolution, too_large, too_small
 from steepest.verdict.judge.pairs import compare_all

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from verdict.factory import study_of
 
-from steepest.records.types import Outcome
+from steepest.records.outcomes import Outcome
 from steepest.verdict.judge.replicates import entrant
 
 

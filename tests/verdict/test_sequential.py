@@ -11,7 +11,7 @@ from scipy.stats import binom, norm
 from verdict.factory import Shape, study_of, synthetic_study
 
 from benchmarks.simulation import looked_at
-from steepest.records.types import Protocol
+from steepest.records.study_record import StudyDesign
 from steepest.verdict.decide import decide
 from steepest.verdict.stats.sequential import FIXED, Look, levels, look_at, spent
 
@@ -90,9 +90,9 @@ def test_the_last_look_that_was_reached_counts():
 
 
 def test_looks_come_from_the_protocol():
-    assert Protocol(seeds=20, until_sure=True).looks == LOOKS
-    assert Protocol(seeds=12, until_sure=True).looks == (5, 7, 10, 12)
-    assert Protocol(seeds=20).looks == (20,)
+    assert StudyDesign(seeds=20, until_sure=True).looks == LOOKS
+    assert StudyDesign(seeds=12, until_sure=True).looks == (5, 7, 10, 12)
+    assert StudyDesign(seeds=20).looks == (20,)
 
 
 # ---- verdicts with stopping ----
@@ -127,7 +127,7 @@ def test_a_verdict_counts_its_looks_and_widens_its_ranges():
     shapes = [Shape("good", 0.97, 1e-2), Shape("fair", 0.962, 1e-2)]
     study, _ = synthetic_study(shapes, seeds=7, reference="good")
     fixed = decide(study).tasks[0].standings[1]
-    sure = decide(replace(study, protocol=Protocol(seeds=20, until_sure=True)))
+    sure = decide(replace(study, protocol=StudyDesign(seeds=20, until_sure=True)))
     task = sure.tasks[0]
     looked = task.standings[1]
     assert looked.behind_best.high - looked.behind_best.low > fixed.behind_best.high - fixed.behind_best.low

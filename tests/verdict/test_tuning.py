@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 from verdict.factory import study_of, synthetic_study
 
-from steepest.records.types import Contender
+from steepest.records.contender import Contender
 from steepest.verdict.decide import decide
 from steepest.verdict.stats.inference import area_under, median_interval, rank_intervals
 from steepest.verdict.stats.tuning import asymmetry, at_rate, divergence_edge, tunability

@@ -8,7 +8,7 @@ from steepest.adapters import torch
 from steepest.errors import UnknownName
 from steepest.optim.equivalents.keras_forms import KERAS
 from steepest.optim.equivalents.optax_forms import OPTAX
-from steepest.records.types import Contender, Setting
+from steepest.records.contender import Contender, Setting
 
 OTHERS = {"keras": KERAS, "optax": OPTAX}
 WRITERS: dict[str, Callable[..., str]] = {"torch": torch.code, **{name: other.code for name, other in OTHERS.items()}}

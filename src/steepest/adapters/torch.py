@@ -49,7 +49,7 @@ from steepest.optim.rule import (
 )
 from steepest.optim.schedules import listens, schedule
 from steepest.optim.wrappers import unwrap, wrap
-from steepest.records.types import Contender, Setting
+from steepest.records.contender import Contender, Setting
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 

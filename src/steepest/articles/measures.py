@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from steepest.reader import StudyReader
-from steepest.records.types import Outcome, ProbeTrace, Result
+from steepest.records.outcomes import Outcome, Result
+from steepest.records.probe_trace import ProbeTrace
 from steepest.verdict.results import Estimate, Standing, TaskVerdict
 from steepest.verdict.stats.inference import mean_interval
 

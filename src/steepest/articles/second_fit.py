@@ -13,7 +13,8 @@ from steepest.builtin import task_table
 from steepest.engine.solo import Trial, run
 from steepest.optim.catalogue import contender
 from steepest.records.files import read_json, write_json
-from steepest.records.types import Lane, Shard, TaskRef
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Lane, Shard
 
 RATES = {"sgd": 0.01, "adam": 0.001}
 """Those of the tutorial: Keras' defaults."""

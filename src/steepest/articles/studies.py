@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from steepest.records.types import Contender
+from steepest.records.contender import Contender
 
 BASIC = ("sgd", "momentum", "adagrad", "rmsprop", "adam")
 PRINTED = (

@@ -15,7 +15,7 @@ from steepest.optim import catalogue
 from steepest.optim.entry import Entry
 from steepest.optim.rule import Rule, check_settings, hyperparameters
 from steepest.optim.schedules import schedule as check_schedule
-from steepest.records.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, BatchSize, Contender, Setting
+from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, BatchSize, Contender, Setting
 
 Maker = Callable[..., torch.optim.Optimizer]
 """Makes an optimizer from (parameters, lr=…)."""

@@ -16,7 +16,7 @@ from steepest.errors import BadSetting, UnknownName
 from steepest.optim import catalogue
 from steepest.optim.rule import Rule, describe_hyperparameters, hyperparameters
 from steepest.optim.wrappers import wrap
-from steepest.records.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Setting
+from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Setting
 
 Axes = Mapping[str, Any] | Sequence[str] | str
 """{"dropout": [0, 0.2]}, or "dropout=0,0.2", or several of these."""

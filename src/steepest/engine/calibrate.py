@@ -15,7 +15,8 @@ from steepest.engine.fleet import CHECK, Fleet, in_fleets
 from steepest.engine.object_registry import EMPTY, Workshop
 from steepest.engine.solo import Trial
 from steepest.records import memory
-from steepest.records.types import Compiled, FleetTime, Lane, Shard, StepTime
+from steepest.records.step_times import FleetTime, StepTime
+from steepest.records.trials import Compiled, Lane, Shard
 from steepest.tasks.task import Task
 
 WARM_UP = 5

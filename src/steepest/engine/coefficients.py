@@ -11,7 +11,7 @@ import torch
 from steepest.engine.object_registry import Configured
 from steepest.optim.rule import at_rate, coefficient_record
 from steepest.optim.schedules import schedule
-from steepest.records.types import Shard
+from steepest.records.trials import Shard
 
 
 class Coefficients:

@@ -28,7 +28,8 @@ from steepest.errors import BadInput
 from steepest.optim.catalogue import fleet_obstacle
 from steepest.optim.drivers import fresh_fleet
 from steepest.optim.rule import at_rate
-from steepest.records.types import Lane, Shard, Trace
+from steepest.records.outcomes import Trace
+from steepest.records.trials import Lane, Shard
 from steepest.tasks.task import Task
 
 WORK = 2**25

@@ -19,7 +19,9 @@ from steepest.engine.layout import Layout
 from steepest.engine.random_sources import kept
 from steepest.engine.solo import Trial
 from steepest.language import Text, say
-from steepest.records.types import Contender, Lane, Shard, TaskRef
+from steepest.records.contender import Contender
+from steepest.records.task_facts import TaskRef
+from steepest.records.trials import Lane, Shard
 from steepest.tasks.task import Task
 
 STEPS = 3

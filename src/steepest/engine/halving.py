@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from steepest.engine.recording import Curves, joined
+from steepest.records.outcomes import Outcome, Trace
 from steepest.records.ranking import Score, share_trained, survivors
-from steepest.records.types import Lane, Outcome, Shard, Trace
+from steepest.records.trials import Lane, Shard
 
 Tell = Callable[[int], None]
 """Hears the steps that are done."""

@@ -11,7 +11,7 @@ import torch
 from steepest.errors import BadInput
 from steepest.optim.catalogue import entry, settings_of
 from steepest.optim.rule import Rule, check_settings, hyperparameters
-from steepest.records.types import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Setting
+from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Setting
 from steepest.tasks.task import Task
 
 

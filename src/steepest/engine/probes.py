@@ -21,7 +21,8 @@ from steepest.engine.random_sources import seed_step
 from steepest.engine.solo import RuleDriver, Trial
 from steepest.optim.drivers import state_shapes
 from steepest.optim.rule import at_rate, coefficient_record
-from steepest.records.types import ProbeTrace, Shard
+from steepest.records.probe_trace import ProbeTrace
+from steepest.records.trials import Shard
 from steepest.tasks.task import Task
 
 LOOKS = 8

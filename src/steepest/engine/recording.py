@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from steepest.records.types import Outcome, Trace
+from steepest.records.outcomes import Outcome, Trace
 
 BLOW_UP = 1e4
 """A batch loss above this many times the first one (or 1, if that is less) counts as diverged."""

@@ -21,8 +21,13 @@ from steepest.engine.probes import probe
 from steepest.engine.random_sources import kept
 from steepest.errors import BadInput, BadSetting
 from steepest.ingest.load import resolve
+from steepest.records.contender import Contender
 from steepest.records.files import compiled_note, write_json, write_probes, write_trace
-from steepest.records.types import Contender, Lane, ProbeTrace, Shard, StepTime, TaskFacts, TaskRef, Trace
+from steepest.records.outcomes import Trace
+from steepest.records.probe_trace import ProbeTrace
+from steepest.records.step_times import StepTime
+from steepest.records.task_facts import TaskFacts, TaskRef
+from steepest.records.trials import Lane, Shard
 from steepest.tasks.check import check
 from steepest.tasks.task import Task
 from steepest.tasks.with_factors import varied

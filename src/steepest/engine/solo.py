@@ -25,7 +25,8 @@ from steepest.optim.plateau import Plateau
 from steepest.optim.rule import at_rate, averages, coefficient_record
 from steepest.optim.schedules import schedule
 from steepest.optim.sparse import move_rows, moves_rows
-from steepest.records.types import Lane, Shard, Trace
+from steepest.records.outcomes import Trace
+from steepest.records.trials import Lane, Shard
 from steepest.tasks.task import Task
 
 EXAMPLES = 512

@@ -13,7 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from steepest.engine.recording import Curves
-from steepest.records.types import Outcome, Shard, Trace
+from steepest.records.outcomes import Outcome, Trace
+from steepest.records.trials import Shard
 from steepest.tasks.task import Task
 
 AXIS = "early-stopping"

@@ -21,7 +21,7 @@ from steepest.ingest.table_task import table_task
 from steepest.ingest.targets import check_kind
 from steepest.ingest.text_columns import text_task
 from steepest.language import Text, say
-from steepest.records.types import TaskRef
+from steepest.records.task_facts import TaskRef
 from steepest.tasks.task import Task
 
 TABLES = frozenset({".csv", ".tsv", ".txt", ".parquet", ".pq"})

@@ -26,7 +26,7 @@ import torch
 from steepest.builtin import task_table
 from steepest.errors import BadInput, BadTask, SteepestError
 from steepest.ingest import from_file
-from steepest.records.types import TaskRef
+from steepest.records.task_facts import TaskRef
 from steepest.tasks.task import Task
 
 

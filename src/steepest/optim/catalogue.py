@@ -28,7 +28,7 @@ from steepest.optim.entry import Entry
 from steepest.optim.rule import SECOND_OBSTACLE, Rule, check_settings, describe_hyperparameters, hyperparameters
 from steepest.optim.schedules import listens
 from steepest.optim.wrappers import WRAPPERS, wrap
-from steepest.records.types import BatchSize, Contender, Setting
+from steepest.records.contender import BatchSize, Contender, Setting
 
 CATALOGUE = (
     *rows_descent.ROWS,

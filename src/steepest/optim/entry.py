@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from steepest.optim.rule import Rule
-from steepest.records.types import BatchSize, Setting
+from steepest.records.contender import BatchSize, Setting
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ import torch
 from torch import Tensor
 
 from steepest.errors import BadSetting, UnknownName
-from steepest.records.types import Setting
+from steepest.records.contender import Setting
 
 Scope = Literal["element", "tensor", "matrix", "model"]
 Second = Literal["", "elsewhere", "sampled"]

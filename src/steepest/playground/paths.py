@@ -22,7 +22,7 @@ from steepest.optim.rule import Rule, at_rate, coefficient_record
 from steepest.playground.landscapes import Landscape, Loss
 from steepest.playground.methods import RATES, Method
 from steepest.records import rng
-from steepest.records.types import Setting
+from steepest.records.contender import Setting
 
 STEPS = 150
 LANES = tuple(product(range(len(RATES)), (0, 1), (0, 1)))

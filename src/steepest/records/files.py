@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 
 from steepest.errors import StudyFolderError
-from steepest.records.types import Outcome, ProbeTrace, Trace, field_names
+from steepest.records.outcomes import Outcome, Trace
+from steepest.records.probe_trace import ProbeTrace
+from steepest.records.record import field_names
 
 _ARRAYS = ("evaluate_at", "train_loss", "valid_loss", "valid_metric", "outcome_step", "test_loss", "test_metric")
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
-from steepest.records.types import Outcome, Rung, Shard
+from steepest.records.outcomes import Outcome
+from steepest.records.trials import Rung, Shard
 
 Edge = Literal["", "low", "high"]
 """Which end of the rates searched the best rate lies at; "" for neither."""

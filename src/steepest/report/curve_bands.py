@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.records.types import Outcome, Result, Trace
+from steepest.records.outcomes import Outcome, Result, Trace
 from steepest.report.rounding import significant
 
 BAND = (0.1, 0.9)

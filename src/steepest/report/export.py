@@ -16,7 +16,9 @@ from typing import Any
 
 from steepest.errors import UnknownName
 from steepest.language import Language, Text, counted
-from steepest.records.types import Result, StudyRecord, field_names
+from steepest.records.outcomes import Result
+from steepest.records.record import field_names
+from steepest.records.study_record import StudyRecord
 from steepest.report.rounding import one_line
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from steepest.records.types import Result, StudyRecord, field_names
+from steepest.records.outcomes import Result
+from steepest.records.record import field_names
+from steepest.records.study_record import StudyRecord
 from steepest.report.optional import extra
 
 DTYPES = {

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from steepest.language import Text
-from steepest.records.types import Contender, ProbeTrace
+from steepest.records.contender import Contender
+from steepest.records.probe_trace import ProbeTrace
 from steepest.report.rounding import significant
 
 LEAST = 1e-300

@@ -10,7 +10,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from steepest.language import Language, Text, enumerated, say
-from steepest.records.types import StudyRecord
+from steepest.records.study_record import StudyRecord
 from steepest.report.bilingual import two
 from steepest.report.rounding import one_line
 from steepest.report.text import fill

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from steepest.records.types import Contender
+from steepest.records.contender import Contender
 
 COLOURS = (  # slot: (on a light page, on a dark page)
     ("#2f363d", "#e9e8e7"),  # 0 ink

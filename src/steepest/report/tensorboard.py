@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from steepest.records.types import Contender, Result, StudyRecord, Trace
+from steepest.records.contender import Contender
+from steepest.records.outcomes import Result, Trace
+from steepest.records.study_record import StudyRecord
 from steepest.report.optional import extra
 
 CURVES = ("train_loss", "valid_loss", "valid_metric")

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from steepest.language import Language, Text, enumerated, say
-from steepest.records.types import Progress, Row
+from steepest.records.progress_record import Progress, Row
 from steepest.report.rounding import fixed, isolated, one_line
 from steepest.verdict.words import numbers
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from steepest.records.types import Result, StudyRecord, Trace
+from steepest.records.outcomes import Result, Trace
+from steepest.records.study_record import StudyRecord
 from steepest.report.rounding import one_line, significant
 
 CODES = 65_535

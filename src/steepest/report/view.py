@@ -12,7 +12,10 @@ from dataclasses import asdict
 from typing import Any
 
 from steepest.language import Text
-from steepest.records.types import Contender, Outcome, ProbeTrace, StudyRecord, Trace
+from steepest.records.contender import Contender
+from steepest.records.outcomes import Outcome, Trace
+from steepest.records.probe_trace import ProbeTrace
+from steepest.records.study_record import StudyRecord
 from steepest.report import curve_bands
 from steepest.report.axis_domains import forest_domain, loss_domain, metric_domains, rate_domain
 from steepest.report.probe_figures import probe_figures

@@ -11,7 +11,8 @@ from typing import Any
 
 from steepest.language import Language
 from steepest.records.files import read_probes, read_trace
-from steepest.records.types import StudyRecord, Trace
+from steepest.records.outcomes import Trace
+from steepest.records.study_record import StudyRecord
 from steepest.report import html
 from steepest.report.trial_pack import Block, trials
 from steepest.report.view import view

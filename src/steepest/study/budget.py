@@ -15,8 +15,12 @@ from scipy.special import stdtrit
 
 from steepest.errors import BudgetTooSmall
 from steepest.language import Text, say
+from steepest.records.contender import Contender
 from steepest.records.ranking import rungs as rungs_at
-from steepest.records.types import Contender, Protocol, Rung, StepTime, TaskFacts
+from steepest.records.step_times import StepTime
+from steepest.records.study_record import StudyDesign
+from steepest.records.task_facts import TaskFacts
+from steepest.records.trials import Rung
 from steepest.study.execution import Manner, Manners, build_seconds, evaluation_milliseconds, step_milliseconds, timed
 from steepest.study.planner import (
     batch_size_of,
@@ -71,7 +75,7 @@ def plan_within(
     )
 
 
-def ever_smaller(spec: StudySpec) -> Iterator[tuple[Protocol, tuple[Text, ...]]]:
+def ever_smaller(spec: StudySpec) -> Iterator[tuple[StudyDesign, tuple[Text, ...]]]:
     """The protocol asked for, then ever smaller ones, each with what was given up, in sentences."""
     asked = protocol = spec.protocol
     given_up: dict[str, Text] = {}
@@ -108,7 +112,7 @@ def ever_smaller(spec: StudySpec) -> Iterator[tuple[Protocol, tuple[Text, ...]]]
 
 def _plan(
     spec: StudySpec,
-    protocol: Protocol,
+    protocol: StudyDesign,
     given_up: tuple[Text, ...],
     facts: Sequence[TaskFacts],
     times: Times,
@@ -145,7 +149,7 @@ def _plan(
 
 
 def stages(
-    run: RunPlan, contender: Contender, protocol: Protocol, facts: TaskFacts, time: StepTime, race: bool = False
+    run: RunPlan, contender: Contender, protocol: StudyDesign, facts: TaskFacts, time: StepTime, race: bool = False
 ) -> list[list[float]]:
     """Seconds of each shard, stage after stage: those of the grid, then those of the extra rates."""
     grid = len(contender.rates) or protocol.rates

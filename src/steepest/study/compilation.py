@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from steepest.language import say
+from steepest.records.contender import Contender
 from steepest.records.files import read_json
-from steepest.records.types import Compiled, Contender, Phase, StepTime, TaskFacts, TaskRef
+from steepest.records.progress_record import Phase
+from steepest.records.step_times import StepTime
+from steepest.records.task_facts import TaskFacts, TaskRef
+from steepest.records.trials import Compiled
 from steepest.study import jobs
 from steepest.study.execution import Work, in_one_loop, with_compiled, worth_compiling
 from steepest.study.executors import Job

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from steepest.records.contender import Contender
+from steepest.records.outcomes import Result
+from steepest.records.progress_record import Row
 from steepest.records.ranking import Score, has_failed, is_sound, pooled_best
-from steepest.records.types import Contender, Protocol, Result, Row, Shard, StepTime, TaskFacts
+from steepest.records.step_times import StepTime
+from steepest.records.study_record import StudyDesign
+from steepest.records.task_facts import TaskFacts
+from steepest.records.trials import Shard
 from steepest.study.budget import shard_seconds, stages
 from steepest.study.planner import shards
 from steepest.study.protocol import SEARCHES, on_more_seeds, trials_of
@@ -20,7 +26,13 @@ class Course:
     """
 
     def __init__(
-        self, spec: StudySpec, contender: Contender, protocol: Protocol, run: RunPlan, facts: TaskFacts, time: StepTime
+        self,
+        spec: StudySpec,
+        contender: Contender,
+        protocol: StudyDesign,
+        run: RunPlan,
+        facts: TaskFacts,
+        time: StepTime,
     ) -> None:
         self.contender, self.run, self.facts, self.time = contender, run, facts, time
         self.results: list[Result] = []

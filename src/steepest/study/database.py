@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 from steepest.errors import StudyFolderError
 from steepest.language import Text
-from steepest.records.types import Outcome, Result, field_names
+from steepest.records.outcomes import Outcome, Result
+from steepest.records.record import field_names
 
 DATABASE = "study.db"
 

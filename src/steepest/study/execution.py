@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Literal
 
-from steepest.records.types import Compiled, FleetTime, StepTime
+from steepest.records.step_times import FleetTime, StepTime
+from steepest.records.trials import Compiled
 
 SECONDS_TO_COMPILE: Mapping[Compiled, float] = {"gradient": 4.0, "update": 0.5}
 """Of one core, as a rule."""

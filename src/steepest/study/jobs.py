@@ -11,17 +11,11 @@ from typing import Any
 from steepest import errors
 from steepest.errors import BadSetting, StudyFolderError, TrialFailed
 from steepest.language import Text
+from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender
 from steepest.records.files import compiled_note, read_json, time_note, write_json
-from steepest.records.types import (
-    RULE_IN_MEMORY,
-    TORCH_IN_MEMORY,
-    Compiled,
-    Contender,
-    Shard,
-    StepTime,
-    TaskFacts,
-    TaskRef,
-)
+from steepest.records.step_times import StepTime
+from steepest.records.task_facts import TaskFacts, TaskRef
+from steepest.records.trials import Compiled, Shard
 from steepest.study.environment import hardware, versions
 from steepest.study.executors import Event, Job
 from steepest.study.planner import fingerprint, slug

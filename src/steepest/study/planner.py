@@ -16,8 +16,12 @@ from itertools import pairwise
 from typing import Literal, TypeVar
 
 from steepest.errors import BadSetting, BadTask
+from steepest.records.contender import TORCH_IN_MEMORY, Contender
 from steepest.records.ranking import rungs
-from steepest.records.types import TORCH_IN_MEMORY, Contender, Lane, Protocol, Shard, StepTime, TaskFacts
+from steepest.records.step_times import StepTime
+from steepest.records.study_record import StudyDesign
+from steepest.records.task_facts import TaskFacts
+from steepest.records.trials import Lane, Shard
 from steepest.study.environment import free_memory
 from steepest.study.execution import Manner
 from steepest.study.spec import RunPlan, StudySpec, TaskSpec
@@ -121,7 +125,7 @@ def evaluation_steps(steps: int, count: int = EVALUATIONS) -> tuple[int, ...]:
 
 def plan_run(
     spec: StudySpec,
-    protocol: Protocol,
+    protocol: StudyDesign,
     contender: Contender,
     facts: TaskFacts,
     steps: int,

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from steepest.errors import StudyFolderError
+from steepest.records.contender import Contender
 from steepest.records.files import write_json
-from steepest.records.types import Contender, Phase, StepTime, TaskFacts, TaskRef
+from steepest.records.progress_record import Phase
+from steepest.records.step_times import StepTime
+from steepest.records.task_facts import TaskFacts, TaskRef
 from steepest.study import jobs
 from steepest.study.budget import plan_within
 from steepest.study.compilation import Compilation

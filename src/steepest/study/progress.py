@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from steepest.language import Text
-from steepest.records.types import Phase, Progress
+from steepest.records.progress_record import Phase, Progress
 from steepest.study.contender_run import Course
 
 Listener = Callable[[Progress], None]

@@ -11,14 +11,16 @@ import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 
 from steepest.errors import BadSetting
+from steepest.records.contender import Contender
 from steepest.records.ranking import Edge, Score, edge, pooled_best
-from steepest.records.types import Contender, Lane, Protocol
+from steepest.records.study_record import StudyDesign
+from steepest.records.trials import Lane
 
 Search = Generator[tuple[Lane, ...], Sequence[Score], Edge]
 """Yields lanes, is sent one score for each, and returns at which edge the best rate still lies: "" or "untuned"."""
 
 
-def grid_search(contender: Contender, protocol: Protocol, higher_is_better: bool) -> Search:
+def grid_search(contender: Contender, protocol: StudyDesign, higher_is_better: bool) -> Search:
     """The grid on every seed; then exactly `extra_rates` more rates, the same number for every contender.
 
     While the pooled best lies at an edge, the grid grows by two points (a decade) beyond it; what is left of the extra
@@ -38,11 +40,11 @@ def grid_search(contender: Contender, protocol: Protocol, higher_is_better: bool
     return edge(scores, higher_is_better)
 
 
-SEARCHES: Mapping[str, Callable[[Contender, Protocol, bool], Search]] = {"grid": grid_search}
+SEARCHES: Mapping[str, Callable[[Contender, StudyDesign, bool], Search]] = {"grid": grid_search}
 """What a replicate may run. Whatever it is, it stays calibrated as long as every seed runs all of it."""
 
 
-def trials_of(contender: Contender, protocol: Protocol) -> int:
+def trials_of(contender: Contender, protocol: StudyDesign) -> int:
     """Trials of one contender on one task, whatever happens."""
     return (len(contender.rates) or protocol.rates + protocol.extra_rates) * protocol.seeds
 
@@ -50,17 +52,17 @@ def trials_of(contender: Contender, protocol: Protocol) -> int:
 # ---- rates -----------------------------------------------------------------------------------------------------------
 
 
-def grid(centre: float, protocol: Protocol) -> tuple[float, ...]:
+def grid(centre: float, protocol: StudyDesign) -> tuple[float, ...]:
     """`rates` points over `decades` decades around `centre`: by default 9 points, half a decade apart.
 
-    >>> [f"{rate:.3g}" for rate in grid(1e-3, Protocol(rates=5, decades=2))]
+    >>> [f"{rate:.3g}" for rate in grid(1e-3, StudyDesign(rates=5, decades=2))]
     ['0.0001', '0.000316', '0.001', '0.00316', '0.01']
     """
     middle = (protocol.rates - 1) / 2
     return tuple(_at(centre, (i - middle) * spacing(protocol)) for i in range(protocol.rates))
 
 
-def beyond(scores: Iterable[Score], side: Edge, protocol: Protocol) -> tuple[float, float]:
+def beyond(scores: Iterable[Score], side: Edge, protocol: StudyDesign) -> tuple[float, float]:
     """The next two points of the grid on this side."""
     rates = [score.rate for score in scores]
     outermost, sign = (min(rates), -1) if side == "low" else (max(rates), +1)
@@ -68,13 +70,13 @@ def beyond(scores: Iterable[Score], side: Edge, protocol: Protocol) -> tuple[flo
     return near, far
 
 
-def around(best: float, count: int, protocol: Protocol) -> tuple[float, ...]:
+def around(best: float, count: int, protocol: StudyDesign) -> tuple[float, ...]:
     """`count` rates that fill the gaps to both neighbours of `best` evenly: 4 at ±1/6 and ±1/3 decade, 2 at ±1/4."""
     step = spacing(protocol) / (count / 2 + 1)
     return tuple(_at(best, sign * k * step) for k in range(1, count // 2 + 1) for sign in (-1, +1))
 
 
-def spacing(protocol: Protocol) -> float:
+def spacing(protocol: StudyDesign) -> float:
     """Decades between two points of the grid."""
     return protocol.decades / (protocol.rates - 1) if protocol.rates > 1 else 0.0
 
@@ -84,7 +86,7 @@ def _at(rate: float, decades: float) -> float:
     return float(f"{10 ** (math.log10(rate) + decades):.12g}")
 
 
-def on_every_seed(stage: str, rates: Iterable[float], protocol: Protocol) -> tuple[Lane, ...]:
+def on_every_seed(stage: str, rates: Iterable[float], protocol: StudyDesign) -> tuple[Lane, ...]:
     """Replicate by replicate: all rates of the first seed, then of the second, …"""
     rates = tuple(rates)
     seeds = range(protocol.first_seed, protocol.first_seed + protocol.seeds)
@@ -104,7 +106,7 @@ def on_more_seeds(tried: Iterable[tuple[str, float]], seeds: range) -> Iterator[
         yield tuple(Lane(rate, seed, stage) for seed in seeds for rate in rates)  # type: ignore[arg-type]
 
 
-def check_protocol(protocol: Protocol) -> None:
+def check_protocol(protocol: StudyDesign) -> None:
     """Raise BadSetting where there is no such search."""
     if protocol.seeds < 1:
         raise BadSetting(f"A study needs at least 1 seed, not {protocol.seeds}; a verdict needs 2, and 5 to say much.")

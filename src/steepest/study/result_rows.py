@@ -9,7 +9,8 @@ import numpy as np
 
 from steepest.errors import StudyFolderError
 from steepest.language import Text, say
-from steepest.records.types import Outcome, Result, Shard, Trace
+from steepest.records.outcomes import Outcome, Result, Trace
+from steepest.records.trials import Shard
 
 
 def rows(shard: Shard, trace: Trace) -> tuple[Result, ...]:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from steepest.errors import BadInput, Interrupted
 from steepest.language import Text, enumerated, say
-from steepest.records.types import Outcome, Shard, StudyRecord
+from steepest.records.outcomes import Outcome
+from steepest.records.study_record import StudyRecord
+from steepest.records.trials import Shard
 from steepest.study.contender_run import Course
 from steepest.study.environment import versions
 from steepest.study.execution import MOST

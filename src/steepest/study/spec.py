@@ -13,8 +13,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from steepest.errors import BadSetting, StudyFolderError, UnknownName
+from steepest.records.contender import Contender
 from steepest.records.files import read_json
-from steepest.records.types import Compiled, Contender, Protocol, StepTime, TaskFacts, TaskRef
+from steepest.records.step_times import StepTime
+from steepest.records.study_record import StudyDesign
+from steepest.records.task_facts import TaskFacts, TaskRef
+from steepest.records.trials import Compiled
 from steepest.study.database import DATABASE, newer
 from steepest.study.environment import hardware, versions
 from steepest.study.protocol import SEARCHES, check_contender, check_protocol, trials_of
@@ -66,7 +70,7 @@ class RunPlan(Noun):
 class Plan(Noun):
     """What will be run, recorded once, so that a resumed study cuts the same shards and counts the same trials."""
 
-    protocol: Protocol
+    protocol: StudyDesign
     """What is left of the protocol asked for within the budget."""
     facts: tuple[TaskFacts, ...]
     times: tuple[StepTime, ...]
@@ -92,7 +96,7 @@ class StudySpec(Noun):
     contenders: tuple[Contender, ...]
     reference: str
     """Name of the contender that all others are also compared with."""
-    protocol: Protocol = Protocol()
+    protocol: StudyDesign = StudyDesign()
     search: str = "grid"
     race: bool = False
     """Whether rates that are behind within their seed are stopped early: see `steepest.records.ranking.rungs`."""

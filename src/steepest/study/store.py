@@ -14,7 +14,9 @@ from pathlib import Path
 from steepest.errors import StudyFolderError
 from steepest.language import Text, say
 from steepest.records.files import file_digest, read_trace, write_json, write_trace
-from steepest.records.types import Outcome, Result, Shard, StudyRecord, Trace
+from steepest.records.outcomes import Outcome, Result, Trace
+from steepest.records.study_record import StudyRecord
+from steepest.records.trials import Shard
 from steepest.study import lock
 from steepest.study.database import (
     DATABASE,

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from steepest.errors import BadTask
 from steepest.language import Text
 from steepest.records import rng
-from steepest.records.types import TaskFacts
+from steepest.records.task_facts import TaskFacts
 from steepest.tasks.arrays import PARTS, Pool, pool_of
 from steepest.tasks.keras_models import KerasModule, adopted, draws_numbers, keras_layers, loss_of, luck_of
 from steepest.tasks.metrics import MARGIN, Loss, Metric, metric_of, natural_margin

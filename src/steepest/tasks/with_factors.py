@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from steepest.errors import BadTask
 from steepest.records import rng
-from steepest.records.types import Setting
+from steepest.records.contender import Setting
 from steepest.tasks.augment import AUGMENTATIONS, as_pictures, mixed, noisy, word_dropout
 from steepest.tasks.metrics import Loss
 from steepest.tasks.smoothing import mixed_loss, smoothed

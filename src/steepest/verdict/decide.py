@@ -12,8 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from steepest.errors import BadSetting
+from steepest.records.outcomes import Trace
+from steepest.records.probe_trace import ProbeTrace
 from steepest.records.rng import generator
-from steepest.records.types import ProbeTrace, StudyRecord, Trace
+from steepest.records.study_record import StudyRecord
 from steepest.verdict.judge import factor_effects, findings
 from steepest.verdict.judge.advice import advised
 from steepest.verdict.judge.cross_task_cost import everywhere

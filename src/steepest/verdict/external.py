@@ -18,7 +18,10 @@ from scipy import special
 
 from steepest.errors import BadSetting, BadTable
 from steepest.language import Text, enumerated, say
-from steepest.records.types import NO_RATE, Contender, Outcome, Protocol, Result, StudyRecord, TaskFacts
+from steepest.records.contender import Contender
+from steepest.records.outcomes import NO_RATE, Outcome, Result
+from steepest.records.study_record import StudyDesign, StudyRecord
+from steepest.records.task_facts import TaskFacts
 from steepest.verdict.judge.pairs import ENOUGH
 
 RUN = ("task", "optimizer", "seed", "rate", "value", "valid")
@@ -69,7 +72,7 @@ def study_of_table(text: str, name: str = "table", metric: str = "value", higher
         command=command,
         created="",
         finished=True,
-        protocol=Protocol(seeds=max(Counter((run.task, run.optimizer, run.rate) for run in runs).values())),
+        protocol=StudyDesign(seeds=max(Counter((run.task, run.optimizer, run.rate) for run in runs).values())),
         reference="",
         tasks=tuple(_facts(task, metric, higher, share) for task in tasks),
         contenders=tuple(Contender(each, each, 1.0) for each in optimizers),

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
 from steepest.language import Language, Text, paragraph
-from steepest.records.types import Contender, TaskFacts
+from steepest.records.contender import Contender
+from steepest.records.task_facts import TaskFacts
 from steepest.verdict.stats.tuning import Tunability
 
 Status = Literal["best", "tie", "behind", "unsure", "failed"]

@@ -19,7 +19,7 @@ from steepest.optim.plateau import Plateau
 from steepest.optim.rule import Rule
 from steepest.optim.schedules import listens
 from steepest.optim.schedules import schedule as schedule_of
-from steepest.records.types import Contender, Setting
+from steepest.records.contender import Contender, Setting
 
 
 @dataclass(frozen=True)

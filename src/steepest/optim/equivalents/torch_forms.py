@@ -31,7 +31,7 @@ from steepest.optim.elementwise import (
 )
 from steepest.optim.layerwise import Adafactor
 from steepest.optim.rule import Rule
-from steepest.records.types import Setting
+from steepest.records.contender import Setting
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steepest.records.types import Contender, ProbeTrace
+from steepest.records.contender import Contender
+from steepest.records.probe_trace import ProbeTrace
 from steepest.verdict.results import TaskVerdict
 
 ENOUGH_TRIALS = 3

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from steepest.records.types import Contender, Setting
+from steepest.records.contender import Contender, Setting
 from steepest.verdict.judge.pairs import Values, compare
 from steepest.verdict.judge.replicates import Entrant
 from steepest.verdict.results import Estimate

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from steepest.records.types import Outcome
+from steepest.records.outcomes import Outcome
 from steepest.verdict.judge.factor_effects import AxisEffect, KeptWeights
 from steepest.verdict.judge.replicates import Entrant
 from steepest.verdict.judge.standings import Evidence

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from steepest.records.outcomes import NO_RATE, Trace
 from steepest.records.ranking import is_sound, is_stopped, worst_of_seed
-from steepest.records.types import NO_RATE, Trace
 from steepest.verdict.judge.replicates import Entrant, curve_of
 
 BANDWIDTH = 0.25

@@ -13,8 +13,8 @@ from functools import cached_property
 
 import numpy as np
 
+from steepest.records.outcomes import Result, Trace
 from steepest.records.ranking import is_sound, survivors
-from steepest.records.types import Result, Trace
 
 GRID = "grid"
 """The stage that every replicate starts with; rates of later stages count once all replicates have run them."""

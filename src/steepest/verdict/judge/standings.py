@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from steepest.records.outcomes import Outcome, Trace
 from steepest.records.ranking import edge, has_failed, is_sound, is_stopped
-from steepest.records.types import Outcome, StepTime, TaskFacts, Trace
+from steepest.records.step_times import StepTime
+from steepest.records.task_facts import TaskFacts
 from steepest.verdict.judge.pairs import ENOUGH, Pair, compare
 from steepest.verdict.judge.rate_curves import Advice, advise, rate_curve
 from steepest.verdict.judge.replicates import GRID, Entrant, curve_of, has_test_value

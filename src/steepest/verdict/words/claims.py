@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from steepest.language import Text, counted, say
-from steepest.records.types import StudyRecord
+from steepest.records.study_record import StudyRecord
 from steepest.verdict.judge.diagnosis import Reason
 from steepest.verdict.judge.findings import Finding
 from steepest.verdict.results import Claim, Everywhere, Tally, TaskVerdict

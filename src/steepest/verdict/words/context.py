@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from steepest.language import Part, Text, say
-from steepest.records.types import TaskFacts
+from steepest.records.task_facts import TaskFacts
 from steepest.verdict.judge.findings import Finding
 from steepest.verdict.results import Claim, Estimate, Standing, TaskVerdict
 from steepest.verdict.words import numbers

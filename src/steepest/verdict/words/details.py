@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from steepest.language import Text, counted, enumerated, say
-from steepest.records.types import Outcome
+from steepest.records.outcomes import Outcome
 from steepest.verdict.judge.findings import Accident, AtEdge, Doubt, Resolution, TooLarge, TooSmall
 from steepest.verdict.judge.pairs import ENOUGH
 from steepest.verdict.results import Claim, Standing

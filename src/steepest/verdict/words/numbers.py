@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 from steepest.language import Part, Text, listed
-from steepest.records.types import TaskFacts
+from steepest.records.task_facts import TaskFacts
 
 
 def quality(value: float, task: TaskFacts) -> Text:

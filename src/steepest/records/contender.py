@@ -1,0 +1,54 @@
+"""What enters a study: an optimizer with its settings, its search space and its schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Setting = float | bool | str
+"""The value of one hyperparameter."""
+
+BatchSize = int | Literal["full"]
+"""Examples a step; "full" means the whole training part, that is, plain gradient descent."""
+
+RULE_IN_MEMORY = "rule:"
+"""Starts `Contender.rule` where it means a rule of the caller's own, which fleets can train."""
+
+TORCH_IN_MEMORY = "torch:"
+"""Starts `Contender.rule` where it means a foreign `torch.optim.Optimizer`, which trains one model at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """What enters a study: an optimizer of the catalogue, its fixed settings, its search space and its schedule."""
+
+    name: str
+    """Unique within the study, and what people read: "adam", "sgd@1"."""
+    rule: str
+    """The catalogue's name of the optimizer; or, behind RULE_IN_MEMORY or TORCH_IN_MEMORY, the key of an object that
+    only the process that began the study holds."""
+    centre: float
+    """Centre of the rate grid: the rule's prior."""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    """Hyperparameters other than the rate that differ from the catalogue's defaults."""
+    schedule: str = "constant"
+    batch_size: BatchSize | None = None
+    """None takes the task's own."""
+    rates: tuple[float, ...] = ()
+    """Rates to try in place of the grid; then there is neither refinement nor edge rule."""
+    fleet_obstacle: str = ""
+    """Why it trains one model at a time, if it does: the rest of a sentence that begins with its name."""
+
+    axes: Mapping[str, Setting] = field(default_factory=dict)
+    """What differs in its task or its training from other contenders with the same optimizer: {"dropout": 0.2}."""
+    optimizer: str = ""
+    """The name that it would have without axes; "" where it has none."""
+
+    default_rate: float | None = None
+    """The rate that one gets without asking, for the verdict's gap between tuned and untuned; None where nobody
+    states one."""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Contender:
+        return cls(**{**data, "rates": tuple(data.get("rates", ()))})

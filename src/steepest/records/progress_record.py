@@ -1,0 +1,42 @@
+"""What a running study reports while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One contender on one task in the table of a running study."""
+
+    task: str
+    contender: str
+    stage: str
+    """"waiting", "grid", "refine", "extend" or "done"."""
+    done: int
+    planned: int
+    failed: int
+    best_rate: float | None = None
+    best_valid: float | None = None
+    """Mean validation metric at the best rate so far, raw."""
+
+
+Phase = Literal["describing", "timing", "compiling", "training", "finished"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a running study tells whoever watches it."""
+
+    phase: Phase
+    trials_done: int
+    trials_planned: int
+    seconds: float
+    seconds_left: float | None
+    rows: tuple[Row, ...] = ()
+    message: str = ""
+    """Something worth a line of its own, such as a worker that was replaced."""
+    message_zh: str = ""
+    task: str = ""
+    """Whose steps are timed; before training only."""

@@ -1,0 +1,50 @@
+"""What a training step costs, alone and in fleets, as a worker measured it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from steepest.records.trials import Compiled
+
+
+@dataclass(frozen=True, slots=True)
+class FleetTime:
+    """What one step of a whole fleet costs on one thread, while other workers work too."""
+
+    lanes: int
+    compiled: tuple[Compiled, ...]
+    milliseconds: float
+    update_milliseconds: float
+    """What of it the update takes."""
+    bytes_per_lane: float = 0.0
+    """What the fleet takes of memory while it trains, in equal parts; 0 where that is not known."""
+    evaluation_milliseconds: float = 0.0
+    """One evaluation of all its lanes on validation; 0 where it was not timed."""
+    build_seconds: float = 0.0
+    """To make the fleet and its models, before its first step."""
+    load_seconds: float = 0.0
+    """For the first one in a process beside that: to trace its programs, or to load them."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepTime:
+    """What one step costs when a trial trains alone on one thread: the only time a verdict may speak of."""
+
+    task: str
+    contender: str
+    milliseconds: float
+    """Median over the steps timed, evaluations excluded."""
+    state_bytes_per_parameter: float
+    fleets: tuple[FleetTime, ...] = ()
+    """For the planner only: what fleets of several kinds take."""
+    evaluation_milliseconds: float = 0.0
+    """For the planner only: one evaluation on validation, alone; 0 where it was not timed."""
+    share: float = 1.0
+    """Of the time that was measured, what this process had a core for: clearly less where others wanted it, too."""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> StepTime:
+        fleets = tuple(FleetTime(**{**each, "compiled": tuple(each["compiled"])}) for each in data.get("fleets", ()))
+        return cls(**{**data, "fleets": fleets})

@@ -1,0 +1,68 @@
+"""How much a study runs, and a study as read from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from steepest.language import Text
+from steepest.records.contender import Contender
+from steepest.records.outcomes import Result
+from steepest.records.step_times import StepTime
+from steepest.records.task_facts import TaskFacts
+
+
+@dataclass(frozen=True, slots=True)
+class StudyDesign:
+    """How much a replicate runs, and how many replicates there are. The defaults are DESIGN's."""
+
+    seeds: int = 10
+    rates: int = 9
+    """Points of the grid, half a decade apart where there are nine: they span `decades`."""
+    decades: float = 4.0
+    extra_rates: int = 4
+    """Rates that every contender may spend after the grid: on refinement, or on the edge rule."""
+    first_seed: int = 0
+    until_sure: bool = False
+    """Whether seeds are added only until the verdict is settled; then `seeds` is the most there may be."""
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of seeds after which the verdict is looked at: 5, 7, 10, 14, 20, … (each √2 times the one before)
+        up to `seeds`; `seeds` alone where their number is fixed.
+
+        >>> StudyDesign(seeds=12, until_sure=True).looks
+        (5, 7, 10, 12)
+        """
+        if not self.until_sure:
+            return (self.seeds,)
+        steps = (round(5 * 2 ** (i / 2)) for i in range(40))
+        return (*(step for step in steps if step < self.seeds), self.seeds)
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRecord:
+    """A study as read from its folder: everything that verdict and report look at, apart from the traces."""
+
+    name: str
+    command: str
+    """The command line that runs this study again."""
+    created: str
+    """ISO 8601, UTC."""
+    finished: bool
+    protocol: StudyDesign
+    reference: str
+    """The contender that all others are also compared with."""
+    tasks: tuple[TaskFacts, ...]
+    contenders: tuple[Contender, ...]
+    results: tuple[Result, ...]
+    times: tuple[StepTime, ...]
+    trials_planned: int
+    seconds: float
+    """Wall time spent so far, over all sittings."""
+    given_up: tuple[Text, ...] = ()
+    """What was given up to keep the budget or to save time and memory, one sentence each."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hardware: Mapping[str, str] = field(default_factory=dict)
+    trained: bool = True
+    """Whether this program ran the study; a table of other people's results says nothing of how they came about."""

@@ -1,0 +1,60 @@
+"""How a worker finds a task, and what it finds out about it before any training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from steepest.language import Text
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRef:
+    """How a worker finds a task: by its name in the catalogue, in a user's file, or in the memory of its parent."""
+
+    name: str
+    """What people read, and the key in every row: "digits", "digits (equal seconds)"."""
+    source: Literal["catalogue", "file", "data", "memory"]
+    locator: str
+    """The catalogue's name, the absolute path of the task file or of the data, or the key in memory."""
+    digest: str = ""
+    """SHA-256 of a task file or of data, so that a resumed study notices that the task has changed."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What was said about data: which column is to be told, and so on."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFacts:
+    """What a worker found out about a task before any training: all that planner, verdict and report need to know."""
+
+    name: str
+    title: str
+    metric: str
+    """Name of the quality that rates are picked by: "accuracy", "R²", "loss"."""
+    higher_is_better: bool
+    unit: str
+    """"%" for shares, "" for bare numbers. Values are stored raw; a view multiplies shares by 100."""
+    margin: float
+    """The practical margin in the metric's raw units: smaller differences are ties whatever their p-value."""
+    n_train: int
+    n_valid: int
+    n_test: int
+    parameters: int
+    batch_size: int
+    steps: int
+    """The horizon of a trial at the task's own batch size."""
+    luck: tuple[str, ...]
+    """What a seed draws: ("initial weights", "order of the batches", "dropout", "train/validation/test split")."""
+    source: str
+    """Where the data come from, with the licence: one line."""
+    target: float | None = None
+    """The level that a sound run must reach, on test, in raw units."""
+    loss_name: str = "loss"
+    fleet_obstacle: str = ""
+    """Why this task cannot be trained as a fleet, if it cannot: the reason, in words."""
+    fleet_obstacle_zh: str = ""
+    compiler_obstacle: str = ""
+    """Why nothing can be compiled on this machine, if it cannot."""
+    notes: tuple[Text, ...] = ()
+    """What was done to make the task, where it was made of a file; or what its author has to say of it."""

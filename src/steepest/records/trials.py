@@ -1,0 +1,73 @@
+"""What is handed to a worker to be trained: a shard, and the lanes (one trial each) in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from steepest.records.contender import Contender
+from steepest.records.task_facts import TaskRef
+
+Compiled = Literal["gradient", "update"]
+"""What of a fleet's step can be compiled: the gradient of its lanes, one after the other; the update of all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One trial's place in a shard: what differs between the replicas of a fleet."""
+
+    rate: float
+    seed: int
+    stage: Literal["grid", "refine", "extend"] = "grid"
+
+
+Rung = tuple[int, int]
+"""(step, k): after this evaluation the best k lanes of a seed go on, and all others are stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A fleet's worth of trials of one contender on one task, as handed to a worker."""
+
+    id: str
+    """Unique in the study, safe as a file name, and the same whenever the same study is planned again."""
+    task: TaskRef
+    contender: Contender
+    lanes: tuple[Lane, ...]
+    batch_size: int
+    steps: int
+    evaluate_at: tuple[int, ...]
+    """Steps after which the validation part is evaluated; increasing, the last one is `steps`."""
+    engine: Literal["fleet", "solo"] = "fleet"
+    width: int = 0
+    """Lanes that a fleet trains at a time, at most; 0 leaves it to the engine."""
+    compiled: tuple[Compiled, ...] = ()
+    """What of a fleet's step is machine code of its own."""
+    dtype: Literal["float32", "float64"] = "float32"
+    device: str = "cpu"
+    rungs: tuple[Rung, ...] = ()
+    """After these steps each seed goes on with its best lanes alone; it must then have all its lanes in this shard."""
+
+    def to_json(self) -> dict[str, Any]:
+        whole = asdict(self)
+        for part, name in (("task", "options"), ("contender", "axes"), ("contender", "optimizer")):
+            if not whole[part][name]:  # what is not there changes no id either
+                del whole[part][name]
+        if not self.rungs:  # a shard without keeps the id that it has had since before there were any
+            del whole["rungs"]
+        return whole
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Shard:
+        return cls(
+            **{
+                **data,
+                "task": TaskRef(**data["task"]),
+                "contender": Contender.from_json(data["contender"]),
+                "lanes": tuple(Lane(**lane) for lane in data["lanes"]),
+                "evaluate_at": tuple(data["evaluate_at"]),
+                "compiled": tuple(data.get("compiled", ())),
+                "rungs": tuple((step, kept) for step, kept in data.get("rungs", ())),
+            }
+        )

@@ -19,8 +19,9 @@ from steepest.optim.adam import Adam, AdamW
 from steepest.optim.catalogue import contender, entry, settings_of
 from steepest.optim.descent import SGD, Momentum
 from steepest.optim.matrix import SOAP, Muon
-from steepest.optim.modelwide import Prodigy, ScheduleFreeSGD
+from steepest.optim.modelwide import Prodigy
 from steepest.optim.rule import Rule, hyperparameters
+from steepest.optim.schedule_free import ScheduleFreeSGD
 from steepest.optim.wrappers import WRAPPERS, unwrap, wrap
 
 RATE = 0.03125

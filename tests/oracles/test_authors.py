@@ -13,8 +13,9 @@ from reference import problem
 from reference.drive import drop_in_path, optimizer_path
 from torch import Tensor
 
-from steepest.optim.modelwide import DAdaptAdam, DAdaptSGD, DoG, Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
+from steepest.optim.modelwide import DAdaptAdam, DAdaptSGD, DoG, Prodigy
 from steepest.optim.rule import Rule, hyperparameters
+from steepest.optim.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 
 pytestmark = pytest.mark.oracles
 

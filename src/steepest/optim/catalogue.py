@@ -1,6 +1,6 @@
 """One table of optimizers, in order of rising complexity: it feeds planner, tests, documentation and command line.
 
-A new optimizer is one entry in the rows of its family; everything that lists, explains, searches or tests optimizers
+A new optimizer is one entry beside its rule; everything that lists, explains, searches or tests optimizers
 reads this table.
 """
 
@@ -12,16 +12,17 @@ from typing import Any
 
 from steepest.errors import BadSetting, UnknownName
 from steepest.optim import (
+    adam,
+    adaptive,
     chinese_summaries,
-    rows_adam,
-    rows_adaptive,
-    rows_descent,
-    rows_layerwise,
-    rows_matrix,
-    rows_modelwide,
-    rows_moments,
-    rows_second_order,
-    rows_signs,
+    descent,
+    layerwise,
+    matrix,
+    modelwide,
+    moments,
+    schedule_free,
+    second_order,
+    signs,
 )
 from steepest.optim.chinese_details import DEPARTURES, MEANINGS
 from steepest.optim.entry import Entry
@@ -31,15 +32,16 @@ from steepest.optim.wrappers import WRAPPERS, wrap
 from steepest.records.contender import BatchSize, Contender, Setting
 
 CATALOGUE = (
-    *rows_descent.ROWS,
-    *rows_signs.ROWS,
-    *rows_adaptive.ROWS,
-    *rows_adam.ROWS,
-    *rows_moments.ROWS,
-    *rows_layerwise.ROWS,
-    *rows_matrix.ROWS,
-    *rows_modelwide.ROWS,
-    *rows_second_order.ROWS,
+    *descent.ROWS,
+    *signs.ROWS,
+    *adaptive.ROWS,
+    *adam.ROWS,
+    *moments.ROWS,
+    *layerwise.ROWS,
+    *matrix.ROWS,
+    *schedule_free.ROWS,
+    *modelwide.ROWS,
+    *second_order.ROWS,
 )
 
 

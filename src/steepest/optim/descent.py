@@ -8,7 +8,19 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from steepest.optim.entry import KERAS_DECAY, OPTAX_SAME, PYTORCH_SAME, RATE_IN_BUFFER, Departure, Entry, Paper
 from steepest.optim.rule import Rule, Updated, add_scaled, choice, coupled_decay, lerp, number, rate, scale
+
+CAUCHY = Paper("A. Cauchy", "Méthode générale pour la résolution des systèmes d'équations simultanées", 1847)
+ROBBINS = Paper("H. Robbins, S. Monro", "A Stochastic Approximation Method", 1951)
+LECUN = Paper("Y. LeCun, L. Bottou, G. B. Orr, K.-R. Müller", "Efficient BackProp", 1998)
+POLYAK = Paper("B. T. Polyak", "Some methods of speeding up the convergence of iteration methods", 1964)
+SUTSKEVER = Paper(
+    "I. Sutskever, J. Martens, G. Dahl, G. Hinton",
+    "On the importance of initialization and momentum in deep learning (after Nesterov, 1983)",
+    2013,
+)
+AVERAGING = Paper("B. T. Polyak, A. B. Juditsky", "Acceleration of Stochastic Approximation by Averaging", 1992)
 
 
 @dataclass(frozen=True)
@@ -26,6 +38,65 @@ class SGD(Rule):
     def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
         g = add_scaled(g, w, c.decay)
         return add_scaled(w, g, c.step), ()
+
+
+gd = Entry(
+    name="gd",
+    title="Gradient descent (full batch)",
+    rule=SGD,
+    batch_size="full",
+    centre=1e0,
+    rate=1e-3,
+    summary="Steps down the slope of the loss over the whole training part.",
+    formula="w ← w − ηg, g over all examples",
+    paper=CAUCHY,
+    departures=(
+        PYTORCH_SAME,
+        Departure("Keras", "the same with fit(batch_size=len(x)), which is 32 when not given; its η is 0.01", {}),
+        KERAS_DECAY,
+        OPTAX_SAME,
+        Departure("the article", "the same", {}),
+    ),
+)
+
+
+sgd_1 = Entry(
+    name="sgd-1",
+    title="SGD, one example a step",
+    rule=SGD,
+    batch_size=1,
+    centre=1e-1,
+    rate=1e-3,
+    summary="Steps down the slope of the loss of a single example.",
+    formula="w ← w − ηg, g from one example",
+    paper=ROBBINS,
+    departures=(
+        PYTORCH_SAME,
+        Departure("Keras", "the same with fit(batch_size=1); its η is 0.01", {}),
+        KERAS_DECAY,
+        OPTAX_SAME,
+        Departure("the article", "the same", {}),
+    ),
+)
+
+
+sgd = Entry(
+    name="sgd",
+    title="Mini-batch SGD",
+    rule=SGD,
+    centre=1e-1,
+    rate=1e-3,
+    summary="Steps down the slope of the loss over a few examples, the usual compromise of cost and noise.",
+    formula="w ← w − ηg, g over a mini-batch",
+    paper=LECUN,
+    departures=(
+        PYTORCH_SAME,
+        Departure("Keras", "the same; its η is 0.01", {}),
+        KERAS_DECAY,
+        OPTAX_SAME,
+        Departure("the article", "the same", {}),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +131,25 @@ class Momentum(Rule):
         return add_scaled(w, v, c.step), (v,)
 
 
+momentum = Entry(
+    name="momentum",
+    title="Momentum (heavy-ball)",
+    rule=Momentum,
+    centre=1e-2,
+    rate=1e-3,
+    summary="Rolls on: adds every gradient to a velocity that decays, and steps along the velocity.",
+    formula="v ← μv + g ;  w ← w − ηv",
+    paper=POLYAK,
+    departures=(
+        PYTORCH_SAME,
+        Departure("Keras", f"{RATE_IN_BUFFER}; its η is 0.01", {"rate_at": "buffer"}),
+        KERAS_DECAY,
+        OPTAX_SAME,
+        Departure("the article", "prints the averaged form: see momentum-averaged"),
+    ),
+)
+
+
 @dataclass(frozen=True)
 class Nesterov(Rule):
     """v ← μv + g ;  w ← w − η(g + μv)
@@ -90,6 +180,24 @@ class Nesterov(Rule):
         return add_scaled(w, add_scaled(g, v, c.momentum), c.step), (v,)
 
 
+nesterov = Entry(
+    name="nesterov",
+    title="Nesterov momentum",
+    rule=Nesterov,
+    centre=1e-2,
+    rate=1e-3,
+    summary="Momentum that looks ahead: steps along the velocity as it will be after the next decay.",
+    formula="v ← μv + g ;  w ← w − η(g + μv)",
+    paper=SUTSKEVER,
+    departures=(
+        PYTORCH_SAME,
+        Departure("Keras", f"{RATE_IN_BUFFER}; its η is 0.01", {"rate_at": "buffer"}),
+        KERAS_DECAY,
+        OPTAX_SAME,
+    ),
+)
+
+
 @dataclass(frozen=True)
 class AveragedMomentum(Rule):
     """v ← βv + (1−β)g ;  w ← w − ηv"""
@@ -108,6 +216,24 @@ class AveragedMomentum(Rule):
         g = add_scaled(g, w, c.decay)
         v = lerp(s.v, g, c.w1)
         return add_scaled(w, v, c.step), (v,)
+
+
+momentum_averaged = Entry(
+    name="momentum-averaged",
+    title="Momentum (averaged, as printed)",
+    rule=AveragedMomentum,
+    centre=1e-1,
+    rate=1e-2,
+    summary="Steps along a decaying average of the gradients, from zero: heavy-ball at 1−β times the rate.",
+    formula="v ← βv + (1−β)g ;  w ← w − ηv",
+    paper=POLYAK,
+    departures=(
+        Departure("PyTorch", "SGD(momentum=β, dampening=β) starts with v = g, undamped: see momentum"),
+        Departure("Keras", "has the heavy-ball form only: see momentum"),
+        Departure("Optax", "the same as chain(ema(β, debias=False), scale_by_learning_rate(η))", {}),
+        Departure("the article", "the same", {}),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -138,3 +264,22 @@ class ASGD(Rule):
     def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
         w = add_scaled(w * c.keep, add_scaled(g, w, c.decay), c.step)
         return w, (lerp(s.x, w, c.share),)
+
+
+asgd = Entry(
+    name="asgd",
+    title="ASGD (averaged SGD)",
+    rule=ASGD,
+    centre=1e-1,
+    rate=1e-2,
+    summary="SGD with a slowly falling rate, which keeps the average of its weights beside them.",
+    formula="w ← (1 − ζδ)w − ζg, ζ = η/(1 + δηt)^α ;  x ← x + (w − x)/max(1, t − 1 − t₀)",
+    paper=AVERAGING,
+    departures=(
+        Departure("PyTorch", "the same; its ζ is rounded to the default dtype at every step", {}),
+        Departure("Keras", "has none; use_ema=True of any optimizer keeps an exponential average"),
+        Departure("Optax", "has none"),
+    ),
+)
+
+ROWS = (gd, sgd_1, sgd, momentum, momentum_averaged, nesterov, asgd)

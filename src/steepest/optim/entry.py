@@ -37,6 +37,9 @@ class Departure:
 PYTORCH_SAME = Departure("PyTorch", "the same, bit for bit on CPU", {})
 KERAS_DECAY = Departure("Keras", "weight_decay is decoupled for every optimizer: w ← (1 − ηλ)w before the step")
 OPTAX_SAME = Departure("Optax", "the same", {})
+NONE_IN_PYTORCH = Departure("PyTorch", "has none")
+NONE_IN_KERAS = Departure("Keras", "has none")
+NONE_IN_OPTAX = Departure("Optax", "has none")
 RATE_IN_BUFFER = "η multiplies g as it enters the buffer, not the buffer as it is used: another path once η changes"
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from steepest.optim.adam import AdamW
 from steepest.optim.adaptive import AdaGrad
+from steepest.optim.entry import NONE_IN_KERAS, NONE_IN_OPTAX, NONE_IN_PYTORCH, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
     Updated,
@@ -30,6 +31,15 @@ from steepest.optim.rule import (
     rate,
     shift,
     state_record,
+)
+
+JORDAN = Paper("K. Jordan et al.", "Muon: An optimizer for hidden layers in neural networks", 2024)
+LIU = Paper("J. Liu et al.", "Muon is Scalable for LLM Training", 2025)
+GUPTA = Paper("V. Gupta, T. Koren, Y. Singer", "Shampoo: Preconditioned Stochastic Tensor Optimization", 2018)
+VYAS = Paper("N. Vyas et al.", "SOAP: Improving and Stabilizing Shampoo using Adam", 2024)
+MUON = (
+    "m ← μm + (1−μ)g ;  w ← (1−ηλ)w − {scale} · U, U ≈ (uuᵀ)^(−1/2)u, u = (1−μ)g + μm ;  "
+    "no matrix: m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  w ← (1−ρηλ)w − ρη · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)"
 )
 
 PREFIX = "fallback_"
@@ -137,6 +147,26 @@ class Muon(MatrixRule):
         return _muon(w, g, s, c, g.dtype)
 
 
+muon = Entry(
+    name="muon",
+    title="Muon",
+    rule=Muon,
+    centre=1e-2,
+    rate=1e-3,
+    summary="Momentum whose every step is made orthogonal: all directions of a matrix move alike.",
+    formula=MUON.format(scale="0.2√max(m, n)·η"),
+    paper=LIU,
+    departures=(
+        Departure("PyTorch", "takes matrices only, another scale, and rounds to bfloat16: see muon-bfloat16"),
+        Departure("Keras", "the same, but for what is no matrix, where ε is added to √v before its correction"),
+        Departure(
+            "Optax",
+            "contrib.muon frees m of its zero start; without nesterov it is the same",
+        ),
+    ),
+)
+
+
 @dataclass(frozen=True)
 class MuonBfloat16(Muon):
     """Muon, with the Newton–Schulz steps rounded to bfloat16 as in PyTorch
@@ -147,6 +177,24 @@ class MuonBfloat16(Muon):
     @staticmethod
     def update_matrix(w: Tensor, g: Tensor, s: Any, c: Any) -> tuple[Tensor, dict[str, Tensor]]:
         return _muon(w, g, s, c, torch.bfloat16)
+
+
+muon_bfloat16 = Entry(
+    name="muon-bfloat16",
+    title="Muon (as in PyTorch)",
+    rule=MuonBfloat16,
+    settings={"scale_by": "shape"},
+    centre=1e-2,
+    rate=1e-3,
+    summary="Muon with PyTorch's scale and rounding; what is no matrix, which PyTorch refuses, by AdamW.",
+    formula=MUON.format(scale="√max(1, m/n)·η"),
+    paper=JORDAN,
+    departures=(
+        Departure("PyTorch", "refuses what has not exactly two axes; for a matrix the same, bit for bit on CPU"),
+        Departure("Keras", "keeps a velocity v ← μv + g in the place of the average"),
+        Departure("Optax", "contrib.muon frees m of its zero start and takes the scale of (in, out) matrices"),
+    ),
+)
 
 
 def _muon(w: Tensor, g: Tensor, s: Any, c: Any, precision: torch.dtype) -> tuple[Tensor, dict[str, Tensor]]:
@@ -230,6 +278,23 @@ class Shampoo(MatrixRule):
         return add_scaled(w, m, c.step), {"m": m, "L": L, "R": R}
 
 
+shampoo = Entry(
+    name="shampoo",
+    title="Shampoo",
+    rule=Shampoo,
+    settings={"every": 10.0},
+    centre=1e-2,
+    rate=1e-2,
+    summary="AdaGrad for matrices: divides by fourth roots of the sums of ggᵀ on the left and gᵀg on the right.",
+    formula=(
+        "L ← L + ggᵀ, R ← R + gᵀg, from εI ;  every k steps A ← L^(−1/4), B ← R^(−1/4) ;  m ← AgB ;  w ← w − ηm ;  "
+        "no matrix: G ← G + g² ;  w ← w − ρη · g/√(G + ε)"
+    ),
+    paper=GUPTA,
+    departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, NONE_IN_OPTAX),
+)
+
+
 @dataclass(frozen=True)
 class SOAP(MatrixRule):
     """ĝ = Q_Lᵀ g Q_R ;  m ← β₁m + (1−β₁)ĝ ;  v ← β₂v + (1−β₂)ĝ² ;
@@ -294,6 +359,27 @@ class SOAP(MatrixRule):
         return add_scaled(w * c.keep, step, c.step), {"m": m, "v": v, "L": L, "R": R, "QL": QL, "QR": QR}
 
 
+soap = Entry(
+    name="soap",
+    title="SOAP",
+    rule=SOAP,
+    centre=3e-3,
+    rate=3e-3,
+    summary="Adam in the slowly turning basis in which Shampoo's two matrices are diagonal.",
+    formula=(
+        "ĝ = QLᵀ g QR ;  m ← β₁m + (1−β₁)ĝ ;  v ← β₂v + (1−β₂)ĝ² ;  "
+        "w ← (1−ηλ)w − η/(1−β₁ᵗ) · QL (m / ((√v + ε)/√(1−β₂ᵗ))) QRᵀ ;  L ← β_sL + (1−β_s)ggᵀ ;  "
+        "R ← β_sR + (1−β_s)gᵀg ;  every k steps QL ← qr(L·QL), QR ← qr(R·QR) ;  no matrix: Adam's at ρη"
+    ),
+    paper=VYAS,
+    departures=(
+        Departure("PyTorch", "has none; the authors' code takes no step at t = 1, and sorts the basis"),
+        NONE_IN_KERAS,
+        NONE_IN_OPTAX,
+    ),
+)
+
+
 # ---- the two sides of a matrix ---------------------------------------------------------------------------------------
 
 LARGEST = 1024
@@ -344,3 +430,6 @@ def _turned(side: Tensor, basis: Tensor) -> Tensor:
         return basis
     mean = side.diagonal().mean()
     return torch.linalg.qr((side + RIDGE * mean * _identity(side)) @ basis).Q
+
+
+ROWS = (muon, muon_bfloat16, shampoo, soap)

@@ -1,5 +1,4 @@
-"""Rules that look at a whole model at once: a reduction over all its parameters sets their common rate. And the two
-Schedule-Free rules, which average what they have done in the place of a schedule.
+"""Rules that look at a whole model at once: a reduction over all its parameters sets their common rate.
 
 Such an update sees all parameters as one row [P], or as the rows [R, P] of a fleet; a *number* of the rule is one for
 the row, [1] or [R, 1]. In the rules that find their rate themselves, η only multiplies it, and belongs at 1.
@@ -7,13 +6,13 @@ the row, [1] or [R, 1]. In the rules that find their rate themselves, η only mu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from steepest.optim.entry import NONE_IN_KERAS, NONE_IN_OPTAX, NONE_IN_PYTORCH, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
     Updated,
@@ -28,6 +27,19 @@ from steepest.optim.rule import (
     shift,
 )
 
+D_ADAPTATION = Paper("A. Defazio, K. Mishchenko", "Learning-Rate-Free Learning by D-Adaptation", 2023)
+MISHCHENKO = Paper("K. Mishchenko, A. Defazio", "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", 2023)
+IVGI = Paper(
+    "M. Ivgi, O. Hinder, Y. Carmon", "DoG is SGD's Best Friend: A Parameter-Free Dynamic Step Size Schedule", 2023
+)
+KHALED = Paper(
+    "A. Khaled, K. Mishchenko, C. Jin",
+    "DoWG Unleashed: An Efficient Universal Parameter-Free Gradient Descent Method",
+    2023,
+)
+BAYDIN = Paper("A. G. Baydin et al.", "Online Learning Rate Adaptation with Hypergradient Descent", 2018)
+NO_LIMIT = "has a limit to the growth of d as well; there is none here, as in the default there"
+
 
 def total(x: Tensor) -> Tensor:
     """Σ over the parameters of a model: [P] → [1], [R, P] → [R, 1]."""
@@ -37,86 +49,6 @@ def total(x: Tensor) -> Tensor:
 def norm(x: Tensor) -> Tensor:
     """√Σx² over the parameters of a model."""
     return torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-
-
-# ---- Schedule-Free ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ScheduleFreeSGD(Rule):
-    """z ← z − ηg ;  x ← (1−c)x + cz, where c = κ_t/Σκ and κ_t = t^ν·η^φ ;  w ← (1−β)z + βx
-
-    w is where the gradient is taken, x where the model is to be evaluated; z and x start at w. In κ, η is the largest
-    so far.
-    """
-
-    lr: float = rate(1.0)
-    b1: float = number(0.9, "β", "share of the average x in w", above=0, below=1)
-    power: float = number(0.0, "ν", "power of t in the weight of a step", low=0)
-    rate_power: float = number(2.0, "φ", "power of η in the weight of a step", low=0)
-    weight_decay: float = coupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("z",)
-    carry: ClassVar[Mapping[str, float]] = {"weights": 0.0, "largest": 0.0}
-
-    @classmethod
-    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
-        carry["largest"] = max(carry["largest"], h.lr)
-        weight = t**h.power * carry["largest"] ** h.rate_power
-        carry["weights"] += weight
-        share = weight / carry["weights"] if carry["weights"] else 0.0
-        return {
-            "first": 1.0 if t == 1 else 0.0,
-            "decay": h.weight_decay,
-            "share": share,
-            "pull": h.lr * (h.b1 * (1 - share) - 1),
-            "step": -h.lr,
-            "beyond": 1 - 1 / h.b1,
-        }
-
-    @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
-        return _schedule_free(w, add_scaled(g, w, c.decay), s.z, c), (_z(w, add_scaled(g, w, c.decay), s.z, c),)
-
-    @staticmethod
-    def evaluation_weights(w: Tensor, s: Any, c: Any) -> Tensor:
-        """x = w + (1 − 1/β)(z − w)"""
-        return lerp(w, s.z, c.beyond)
-
-
-@dataclass(frozen=True)
-class ScheduleFreeAdamW(ScheduleFreeSGD):
-    """v ← β₂v + (1−β₂)g² ;  z ← z − η(g/(√(v/(1−β₂ᵗ)) + ε) + λw), then x and w as in Schedule-Free SGD"""
-
-    lr: float = rate(2.5e-3)
-    b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", low=0, below=1)
-    eps: float = number(1e-8, "ε", "added to the root", low=0)
-    weight_decay: float = number(0.0, "λ", "weight decay, at w and outside of the scaling", low=0)
-    state: ClassVar[tuple[str, ...]] = ("z", "v")
-
-    @classmethod
-    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
-        return {
-            **super().advance(h, t, carry),
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "correction": 1 - h.b2**t,
-            "eps": h.eps,
-        }
-
-    @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
-        v = add_product(s.v * c.b2, g, g, c.w2)
-        d = add_scaled(g / shift((v / c.correction).sqrt(), c.eps), w, c.decay)
-        return _schedule_free(w, d, s.z, c), (_z(w, d, s.z, c), v)
-
-
-def _schedule_free(w: Tensor, d: Tensor, z: Tensor, c: Any) -> Tensor:
-    """w after a step along d, without x: w + c(z − w) − η(1 − β(1−c))d."""
-    return add_scaled(lerp(w, lerp(z, w, c.first), c.share), d, c.pull)
-
-
-def _z(w: Tensor, d: Tensor, z: Tensor, c: Any) -> Tensor:
-    return add_scaled(lerp(z, w, c.first), d, c.step)
 
 
 # ---- rates from distances --------------------------------------------------------------------------------------------
@@ -155,6 +87,25 @@ class DoG(Rule):
         return w + c.step * r / G.sqrt() * g, (o, r, G)
 
 
+dog = Entry(
+    name="dog",
+    title="DoG",
+    rule=DoG,
+    centre=1e0,
+    rate=1e0,
+    summary="SGD whose rate is the distance from the start over the root of all squared gradients; best averaged.",
+    formula=(
+        "o ← w and r ← ρ(1 + |w|) at first ;  r ← max(r, |w − o|) ;  G ← G + |g|², from ε ;  w ← w − η · r/√G · g"
+    ),
+    paper=IVGI,
+    departures=(
+        Departure("PyTorch", "has none; the authors' package dog-optimizer does this for every parameter group apart"),
+        NONE_IN_KERAS,
+        NONE_IN_OPTAX,
+    ),
+)
+
+
 @dataclass(frozen=True)
 class DoWG(Rule):
     """r ← max(r, |w − o|) ;  G ← G + r²|g|² ;  w ← w − η · r²/√G · g
@@ -185,6 +136,23 @@ class DoWG(Rule):
         G = s.G + r * r * total(g * g)
         factor = torch.where(G > 0, r * r / G.sqrt(), 0.0)  # no gradient yet, no step
         return w + c.step * factor * g, (o, r, G)
+
+
+dowg = Entry(
+    name="dowg",
+    title="DoWG",
+    rule=DoWG,
+    centre=1e0,
+    rate=1e0,
+    summary="DoG that weighs gradients by the distance they were taken at, so that early ones are forgotten.",
+    formula="o ← w at first ;  r ← max(r, |w − o|), from r₀ ;  G ← G + r²|g|² ;  w ← w − η · r²/√G · g",
+    paper=KHALED,
+    departures=(
+        NONE_IN_PYTORCH,
+        NONE_IN_KERAS,
+        Departure("Optax", "contrib.dowg starts at r = 1e-2 and adds 1e-4 to the root, unless told otherwise"),
+    ),
+)
 
 
 # ---- D-Adaptation and Prodigy ----------------------------------------------------------------------------------------
@@ -225,6 +193,29 @@ class DAdaptSGD(Rule):
         length = norm(sum_)
         d = torch.maximum(s.d, torch.where(length > 0, 2 * n / length, s.d))
         return lerp(w, o - sum_, c.take), (o, sum_, d, n, q)
+
+
+d_adapt_sgd = Entry(
+    name="d-adapt-sgd",
+    title="D-Adaptation SGD",
+    rule=DAdaptSGD,
+    centre=1e0,
+    rate=1e0,
+    summary="SGD that estimates how far the solution is and takes its rate from that; η only multiplies it.",
+    formula=(
+        "q ← |g| and o ← w at first ;  k = ηd/q ;  n ← n + kΣgs ;  s ← s + kg ;  d ← max(d, 2n/|s|), from d₀ ;  "
+        "w ← o − s"
+    ),
+    paper=D_ADAPTATION,
+    departures=(
+        Departure(
+            "PyTorch",
+            f"has none; the authors' package dadaptation leaves the decay out of q, and {NO_LIMIT}",
+        ),
+        NONE_IN_KERAS,
+        NONE_IN_OPTAX,
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -275,6 +266,26 @@ class DAdaptAdam(Rule):
         length = c.take * total(sum_.abs())
         d = torch.maximum(s.d, torch.where(length > 0, n / length, s.d))
         return w - m / shift(v.sqrt(), c.eps).clamp(min=_TINY), (m, v, sum_, d, n)
+
+
+d_adapt_adam = Entry(
+    name="d-adapt-adam",
+    title="D-Adaptation Adam",
+    rule=DAdaptAdam,
+    centre=1e0,
+    rate=1e0,
+    summary="Adam that estimates how far the solution is and takes its rate from that; η only multiplies it.",
+    formula=(
+        "k = ηd ;  n ← √β₂·n + (1−√β₂)kΣgs/(√v + ε) ;  m ← β₁m + (1−β₁)kg ;  v ← β₂v + (1−β₂)g² ;  "
+        "s ← √β₂·s + (1−√β₂)kg ;  d ← max(d, n/((1−√β₂)Σ|s|)), from d₀ ;  w ← w − m/(√v + ε)"
+    ),
+    paper=D_ADAPTATION,
+    departures=(
+        Departure("PyTorch", f"has none; the authors' package dadaptation {NO_LIMIT}"),
+        NONE_IN_KERAS,
+        Departure("Optax", "contrib.dadapt_adamw corrects both, and decouples its decay", {"correction": True}),
+    ),
+)
 
 
 _TINY = 1e-38
@@ -341,6 +352,26 @@ class Prodigy(Rule):
         return w - c.decay * k * w - k * m / root, (o, sum_, m, v, d, n)
 
 
+prodigy = Entry(
+    name="prodigy",
+    title="Prodigy",
+    rule=Prodigy,
+    centre=1e0,
+    rate=1e0,
+    summary="Adam that estimates its own rate from how far the weights have to go; η only multiplies it.",
+    formula=(
+        "k = ηd ;  o ← w at first ;  n ← √β₂·n + (d/d₀)kΣg(o − w) ;  m ← β₁m + (1−β₁)dg ;  v ← β₂v + (1−β₂)d²g² ;  "
+        "s ← √β₂·s + (d/d₀)kg ;  d ← max(d, γn/Σ|s|), from d₀ ;  w ← w − km/(√v + dε)"
+    ),
+    paper=MISHCHENKO,
+    departures=(
+        Departure("PyTorch", f"has none; the authors' package prodigyopt {NO_LIMIT}"),
+        NONE_IN_KERAS,
+        Departure("Optax", "contrib.prodigy corrects both averages", {"correction": True}),
+    ),
+)
+
+
 def _correction(h: Any, t: int) -> float:
     return (1 - h.b2**t) ** 0.5 / (1 - h.b1**t) if h.correction else 1.0
 
@@ -371,6 +402,19 @@ class HypergradientSGD(Rule):
         g = add_scaled(g, w, c.decay)
         a = s.a + c.hyper * total(g * s.u)
         return w - (c.rate + a) * g, (g, a)
+
+
+hypergradient_sgd = Entry(
+    name="hypergradient-sgd",
+    title="Hypergradient SGD",
+    rule=HypergradientSGD,
+    centre=1e-2,
+    rate=1e-3,
+    summary="SGD whose rate grows while two gradients in a row point the same way, and shrinks when they do not.",
+    formula="a ← a + κΣgu, u ← g of the step before ;  w ← w − (η + a)g",
+    paper=BAYDIN,
+    departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, NONE_IN_OPTAX),
+)
 
 
 @dataclass(frozen=True)
@@ -412,3 +456,21 @@ class HypergradientAdam(Rule):
         v = add_product(s.v * c.b2, g, g, c.w2)
         u = add_quotient(torch.zeros_like(w), m, shift(v.sqrt() / c.root, c.eps), c.first)
         return w - (c.rate + a) * u, (m, v, u, a)
+
+
+hypergradient_adam = Entry(
+    name="hypergradient-adam",
+    title="Hypergradient Adam",
+    rule=HypergradientAdam,
+    centre=1e-3,
+    rate=1e-3,
+    summary="Adam whose rate grows while the gradient points along the last step, and shrinks when it does not.",
+    formula=(
+        "a ← a + κΣgu ;  m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  u ← m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε) ;  "
+        "w ← w − (η + a)u"
+    ),
+    paper=BAYDIN,
+    departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, NONE_IN_OPTAX),
+)
+
+ROWS = (prodigy, d_adapt_sgd, d_adapt_adam, dog, dowg, hypergradient_sgd, hypergradient_adam)

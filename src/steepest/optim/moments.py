@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from steepest.optim.entry import NONE_IN_KERAS, NONE_IN_PYTORCH, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
     Updated,
@@ -21,6 +22,11 @@ from steepest.optim.rule import (
     shift,
 )
 from steepest.optim.signs import decoupled_decay
+
+ZHUANG = Paper("J. Zhuang et al.", "AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients", 2020)
+ZAHEER = Paper("M. Zaheer, S. Reddi, D. Sachan, S. Kale, S. Kumar", "Adaptive Methods for Nonconvex Optimization", 2018)
+PAGLIARDINI = Paper("M. Pagliardini, P. Ablin, D. Grangier", "The AdEMAMix Optimizer: Better, Faster, Older", 2024)
+XIE = Paper("X. Xie et al.", "Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models", 2022)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,19 @@ class AdaBelief(Rule):
         surprise = g - m
         v = shift(add_product(s.v * c.b2, surprise, surprise, c.w2), c.eps_root)
         return add_quotient(w * c.keep, m, shift(v.sqrt() / c.root, c.eps), c.step), (m, v)
+
+
+adabelief = Entry(
+    name="adabelief",
+    title="AdaBelief",
+    rule=AdaBelief,
+    centre=1e-3,
+    rate=1e-3,
+    summary="Adam that divides by how far gradients stray from their average, instead of by their size.",
+    formula=("m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)(g−m)² + ε_r ;  w ← w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)"),
+    paper=ZHUANG,
+    departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, Departure("Optax", "the same", {})),
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +112,26 @@ class Yogi(Rule):
         square = g * g
         v = add_product(s.v, (s.v - square).sign(), square, c.move)
         return add_quotient(w * c.keep, m, shift(v.sqrt() / c.root, c.eps), c.step), (m, v)
+
+
+yogi = Entry(
+    name="yogi",
+    title="Yogi",
+    rule=Yogi,
+    centre=1e-2,
+    rate=1e-2,
+    summary="Adam whose average of squares moves by a share of the newest square, so that it falls slowly.",
+    formula=(
+        "m ← β₁m + (1−β₁)g ;  v ← v − (1−β₂)·sign(v − g²)·g² ;  "
+        "w ← w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε), v starts at v₀"
+    ),
+    paper=ZAHEER,
+    departures=(
+        NONE_IN_PYTORCH,
+        NONE_IN_KERAS,
+        Departure("Optax", "m starts at 1e-6 too", {"initial_mean": 1e-6}),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -139,6 +178,26 @@ class AdEMAMix(Rule):
         return add_quotient(w * c.keep, mixed, shift(v.sqrt() / c.root, c.eps), c.step), (m, n, v)
 
 
+ademamix = Entry(
+    name="ademamix",
+    title="AdEMAMix",
+    rule=AdEMAMix,
+    centre=1e-3,
+    rate=1e-3,
+    summary="Adam with a second, very slow average of gradients beside the fast one.",
+    formula=(
+        "m ← β₁m + (1−β₁)g ;  n ← β₃n + (1−β₃)g ;  v ← β₂v + (1−β₂)g² ;  "
+        "w ← w − η · (m/(1−β₁ᵗ) + αn) / (√(v/(1−β₂ᵗ)) + ε)"
+    ),
+    paper=PAGLIARDINI,
+    departures=(
+        NONE_IN_PYTORCH,
+        NONE_IN_KERAS,
+        Departure("Optax", "the same; schedules of α and β₃ are the caller's", {}),
+    ),
+)
+
+
 @dataclass(frozen=True)
 class Adan(Rule):
     """Δ = g − p ;  p ← g ;  m ← β₁m + (1−β₁)g ;  d ← β₂d + (1−β₂)Δ ;  n ← β₃n + (1−β₃)(g + β₂Δ)² ;
@@ -178,3 +237,25 @@ class Adan(Rule):
         root = shift(n.sqrt() / c.root, c.eps)
         w = add_quotient(add_quotient(w, m, root, c.step_m), d, root, c.step_d)
         return w / c.shrink, (g.clone(), m, d, n)
+
+
+adan = Entry(
+    name="adan",
+    title="Adan",
+    rule=Adan,
+    centre=1e-3,
+    rate=1e-3,
+    summary="Adam with Nesterov's look ahead, which it estimates from how the gradient changes.",
+    formula=(
+        "Δ = g − p ;  p ← g ;  m ← β₁m + (1−β₁)g ;  d ← β₂d + (1−β₂)Δ ;  n ← β₃n + (1−β₃)(g + β₂Δ)² ;  "
+        "w ← w − η · (m/(1−β₁ᵗ) + β₂d/(1−β₂ᵗ)) / (√(n/(1−β₃ᵗ)) + ε)"
+    ),
+    paper=XIE,
+    departures=(
+        NONE_IN_PYTORCH,
+        NONE_IN_KERAS,
+        Departure("Optax", "weighs Δ and d by 1−β₂ with β₂ as the share kept, against the paper (0.2.8)"),
+    ),
+)
+
+ROWS = (adabelief, yogi, ademamix, adan)

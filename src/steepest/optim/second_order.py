@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.linalg import vector_norm as norm
 
 from steepest.errors import BadInput
+from steepest.optim.entry import NONE_IN_KERAS, NONE_IN_PYTORCH, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
     Scope,
@@ -25,6 +26,13 @@ from steepest.optim.rule import (
     shift,
 )
 from steepest.optim.signs import decoupled_decay
+
+LIU = Paper(
+    "H. Liu, Z. Li, D. Hall, P. Liang, T. Ma",
+    "Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training",
+    2024,
+)
+YUAN = Paper("H. Yuan et al.", "MARS: Unleashing the Power of Variance Reduction for Training Large Models", 2024)
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,30 @@ class SophiaG(Rule):
         m = lerp(s.m, g, c.w1)
         u = m / (c.gamma * s.h).clamp(min=c.eps)
         return add_scaled(w * c.keep, u.clamp(-1.0, 1.0), c.step), (m, s.h)
+
+
+sophia_g = Entry(
+    name="sophia-g",
+    title="Sophia-G",
+    rule=SophiaG,
+    centre=1e-3,
+    rate=1e-4,
+    summary="Divides an average of gradients by one of curvatures, and clips what is left to the size of a sign.",
+    formula=(
+        "every k steps: h ← β₂h + (1−β₂)B·ĝ², ĝ with targets drawn from the model ;  m ← β₁m + (1−β₁)g ;  "
+        "w ← (1−ηλ)w − η·min(max(m/max(γh, ε), −1), 1)"
+    ),
+    paper=LIU,
+    departures=(
+        NONE_IN_PYTORCH,
+        NONE_IN_KERAS,
+        Departure(
+            "Optax",
+            "looks at the curvature after the step, corrects m, γ is 0.01, and λ 1e-4; by default it is Sophia-H, "
+            "which takes the curvature of the loss along random signs",
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -118,6 +150,22 @@ class MARS(Rule):
         return add_quotient(w * c.keep, m, shift(v.sqrt() / c.root, c.eps), c.step), (w.clone(), m, v)
 
 
+mars = Entry(
+    name="mars",
+    title="MARS",
+    rule=MARS,
+    centre=3e-3,
+    rate=3e-3,
+    summary="AdamW on gradients that are corrected by how the last step changed them, on the same batch.",
+    formula=(
+        "c = g + γβ₁/(1−β₁) · (g − ∇L(o)) ;  o ← w ;  c ← c/max(1, ‖c‖) ;  m ← β₁m + (1−β₁)c ;  "
+        "v ← β₂v + (1−β₂)c² ;  w ← w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)"
+    ),
+    paper=YUAN,
+    departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, Departure("Optax", "has none")),
+)
+
+
 def sampled(logits: Tensor, targets: Tensor, generator: torch.Generator | None = None, ignored: int = -100) -> Tensor:
     """Targets like `targets`, class numbers [B, …], each drawn from the softmax of its `logits` [B, K, …].
 
@@ -131,3 +179,6 @@ def sampled(logits: Tensor, targets: Tensor, generator: torch.Generator | None =
     shares = logits.detach().movedim(1, -1).float().softmax(-1)  # [B, …, K]
     drawn = torch.multinomial(shares.flatten(0, -2), 1, generator=generator).view_as(targets)
     return torch.where(targets == ignored, targets, drawn.to(targets.dtype))
+
+
+ROWS = (sophia_g, mars)

@@ -8,7 +8,19 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from steepest.optim.entry import KERAS_DECAY, NONE_IN_KERAS, NONE_IN_PYTORCH, PYTORCH_SAME, Departure, Entry, Paper
 from steepest.optim.rule import Rule, Updated, add_product, add_scaled, lerp, number, rate
+
+RIEDMILLER = Paper(
+    "M. Riedmiller, H. Braun", "A Direct Adaptive Method for Faster Backpropagation Learning: The RPROP Algorithm", 1993
+)
+BERNSTEIN = Paper(
+    "J. Bernstein, Y.-X. Wang, K. Azizzadenesheli, A. Anandkumar",
+    "signSGD: Compressed Optimisation for Non-Convex Problems",
+    2018,
+)
+CHEN = Paper("X. Chen et al.", "Symbolic Discovery of Optimization Algorithms", 2023)
+SU = Paper("J. Su", "Tiger: A Tight-fisted Optimizer", 2023)
 
 
 def decoupled_decay(default: float = 0.0) -> Any:
@@ -32,6 +44,19 @@ class SignSGD(Rule):
         return add_scaled(w * c.keep, g.sign(), c.step), ()
 
 
+sign_sgd = Entry(
+    name="sign-sgd",
+    title="SignSGD",
+    rule=SignSGD,
+    centre=1e-3,
+    rate=1e-3,
+    summary="Moves every weight by the rate, against the sign of its gradient.",
+    formula="w ← w − η·sign(g)",
+    paper=BERNSTEIN,
+    departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, Departure("Optax", "the same as sign_sgd", {})),
+)
+
+
 @dataclass(frozen=True)
 class Signum(SignSGD):
     """m ← βm + (1−β)g ;  w ← (1 − ηλ)w − η·sign(m)"""
@@ -47,6 +72,37 @@ class Signum(SignSGD):
     def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
         m = lerp(s.m, g, c.w1)
         return add_scaled(w * c.keep, m.sign(), c.step), (m,)
+
+
+signum = Entry(
+    name="signum",
+    title="Signum",
+    rule=Signum,
+    centre=1e-3,
+    rate=1e-3,
+    summary="Moves every weight by the rate, against the sign of an average of its gradients.",
+    formula="m ← βm + (1−β)g ;  w ← w − η·sign(m)",
+    paper=BERNSTEIN,
+    departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, Departure("Optax", "the same as signum", {})),
+)
+
+
+tiger = Entry(
+    name="tiger",
+    title="Tiger",
+    rule=Signum,
+    settings={"b1": 0.965, "weight_decay": 0.01},
+    centre=1e-3,
+    rate=1e-3,
+    summary="Signum with a long memory and a decay: Lion with one β, which is cheaper to keep across batches.",
+    formula="m ← βm + (1−β)g ;  w ← (1−ηλ)w − η·sign(m)",
+    paper=SU,
+    departures=(
+        NONE_IN_PYTORCH,
+        NONE_IN_KERAS,
+        Departure("Optax", "none of that name: signum with another β, and no decay", {"b1": 0.9, "weight_decay": 0.0}),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +130,24 @@ class Lion(Rule):
     def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
         towards = add_scaled(s.m * c.b1, g, c.w1).sign()
         return add_scaled(w * c.keep, towards, c.step), (add_scaled(s.m * c.b2, g, c.w2),)
+
+
+lion = Entry(
+    name="lion",
+    title="Lion",
+    rule=Lion,
+    centre=1e-4,
+    rate=1e-4,
+    summary="Moves by signs, with a direction that is fresher than the average that it keeps.",
+    formula="w ← w − η·sign(β₁m + (1−β₁)g) ;  m ← β₂m + (1−β₂)g",
+    paper=CHEN,
+    departures=(
+        NONE_IN_PYTORCH,
+        Departure("Keras", "the same; its η is 0.001", {}),
+        KERAS_DECAY,
+        Departure("Optax", "λ is 0.001", {"weight_decay": 1e-3}),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -106,3 +180,25 @@ class Rprop(Rule):
         steps = steps.clamp(min=c.least).clamp(max=c.most)
         p = torch.where(agreement < 0, 0.0, g)
         return add_product(w, p.sign(), steps, -1.0), (p, steps)
+
+
+rprop = Entry(
+    name="rprop",
+    title="Rprop",
+    rule=Rprop,
+    centre=1e-3,
+    rate=1e-2,
+    summary="Gives each weight a step size that grows while its gradient keeps its sign and shrinks when it turns.",
+    formula=(
+        "s ← η₊s where pg > 0, η₋s where pg < 0, within [s₁, s₂] ;  "
+        "p ← 0 where pg < 0, else g ;  w ← w − s·sign(p), s starts at η"
+    ),
+    paper=RIEDMILLER,
+    departures=(
+        PYTORCH_SAME,
+        NONE_IN_KERAS,
+        Departure("Optax", "applies every step one step late, and none at first (0.2.8)"),
+    ),
+)
+
+ROWS = (rprop, sign_sgd, signum, lion, tiger)

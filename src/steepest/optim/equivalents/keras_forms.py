@@ -16,7 +16,7 @@ from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
 from steepest.optim.equivalents.form import Form, Framework, Part, Table, call, inside_root, looked_up
 from steepest.optim.layerwise import LAMB, Adafactor
 from steepest.optim.matrix import Muon
-from steepest.optim.modelwide import ScheduleFreeAdamW
+from steepest.optim.schedule_free import ScheduleFreeAdamW
 from steepest.optim.signs import Lion, Signum
 
 EPS_HAT = "it adds ε to √v before v is corrected, so that the ε of the first steps is much larger"

@@ -14,8 +14,9 @@ from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
 from steepest.optim.equivalents.form import Form, Framework, Part, Table, call, inside_root, looked_up
 from steepest.optim.layerwise import LAMB, LARS, Adafactor
 from steepest.optim.matrix import Muon
-from steepest.optim.modelwide import DAdaptAdam, DoG, DoWG, Prodigy, ScheduleFreeAdamW, ScheduleFreeSGD
+from steepest.optim.modelwide import DAdaptAdam, DoG, DoWG, Prodigy
 from steepest.optim.moments import AdaBelief, Adan, AdEMAMix, Yogi
+from steepest.optim.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from steepest.optim.schedules import WARMUP_SHARE
 from steepest.optim.signs import Lion, Rprop, SignSGD, Signum
 

@@ -15,7 +15,7 @@ from steepest.report.trial_pack import pack, trials
 
 
 def unpack(packed, shape):
-    """What `static/groups.js` does."""
+    """What `static/trial_data.js` does."""
     codes = np.frombuffer(base64.b64decode(packed["codes"]), dtype="<u2").astype(float)
     shares = (codes - 1) / 65534
     low, high = packed["low"], packed["high"]

@@ -19,9 +19,9 @@ from steepest.playground.paths import STEPS, Paths, train
 from steepest.playground.stories import STORIES
 from steepest.records.files import write_bytes
 from steepest.report import bilingual, offline_page, style
+from steepest.report.bundle import bundle
 
 STATIC = Path(__file__).with_name("static")
-SCRIPTS = ("data.js", "draw.js", "page.js")
 
 
 def write(path: Path, language: Language = "en") -> Path:
@@ -111,8 +111,7 @@ def _sheet() -> str:
 
 @cache
 def _script() -> str:
-    ours = "\n".join(_read(name) for name in SCRIPTS)
-    return f'(() => {{\n"use strict";\n{ours}\n}})();\n'
+    return bundle(STATIC / "page.js")
 
 
 def _read(name: str) -> str:

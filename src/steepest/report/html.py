@@ -1,8 +1,8 @@
 """A view as one HTML file that needs nothing else: no network, no neighbour file, under a strict content policy.
 
-Everything static is inlined; the data travel as JSON in a script tag that is data, not code. Names go through Jinja's
-escaping or, in the script, through `textContent`; neither ever becomes markup. The server shows the same page, with
-one script more, which follows a running study.
+Everything static is inlined, scripts by `bundle`; the data travel as JSON in a script tag that is data, not code. Names
+go through Jinja's escaping or, in the script, through `textContent`; neither ever becomes markup. The server shows the
+same page from another entry, which also follows a running study.
 """
 
 from __future__ import annotations
@@ -20,12 +20,9 @@ from scipy import special
 
 from steepest.language import Language
 from steepest.report import bilingual, export, labels, offline_page, style
+from steepest.report.bundle import bundle
 
 STATIC = Path(__file__).with_name("static")
-SCRIPTS = (
-    *("choices.js", "state.js", "base.js", "turns.js", "groups.js", "lines.js", "curves.js", "eachrate.js", "rates.js"),
-    *("speed.js", "picture.js", "trials.js", "parallel.js", "compare.js", "diagnosis.js"),
-)
 T_QUANTILES = 60
 """Degrees of freedom up to which the page is told Student's quantile for its 95 % bands; beyond, it takes the last."""
 CHUNK = 32
@@ -108,15 +105,15 @@ def stylesheet() -> str:
 
 @cache
 def script(live: bool = False) -> str:
-    """All code of the page: the plot library with its licence, then ours in one closed scope."""
-    names = (*SCRIPTS, *(("live.js",) if live else ()), "page.js")
-    return f"/*\n{_read('uplot.LICENSE')}*/\n{_read('uplot.js')}\n{_closed(names)}"
+    """All code of the page: the plot library with its licence, which is one global name, then our modules."""
+    ours = bundle(STATIC / ("live_page.js" if live else "page.js"))
+    return f"/*\n{_read('uplot.LICENSE')}*/\n{_read('uplot.js')}\n{ours}"
 
 
 @cache
 def list_script() -> str:
     """All code of the list of studies."""
-    return _closed(("choices.js", "list.js"))
+    return bundle(STATIC / "list.js")
 
 
 def make_ready() -> None:
@@ -145,12 +142,6 @@ def _policy(sheet: str, code: str, live: bool) -> str:
     The pictures that a reader saves are drawn from blobs of the page's own; a live page may ask its own server.
     """
     return offline_page.policy(sheet, code, "img-src blob:", *(["connect-src 'self'"] if live else []))
-
-
-def _closed(names: Sequence[str]) -> str:
-    """Scripts in one scope, which no other script can reach."""
-    ours = "\n".join(map(_read, names))
-    return f'(() => {{\n"use strict";\n{ours}\n}})();\n'
 
 
 def _read(name: str) -> str:

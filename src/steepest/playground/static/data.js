@@ -1,6 +1,6 @@
 // Reads what `pack.py` wrote: differences of whole codes, low bytes first, then high ones.
 
-const facts = JSON.parse(document.getElementById("facts").textContent);
+export const facts = JSON.parse(document.getElementById("facts").textContent);
 const T = facts.steps + 1;
 const LANES = facts.rates.length * 4; // rates × starts × noise of one choice of knobs
 
@@ -9,7 +9,7 @@ const Q = { x: 0, y: 1, loss: 2, g: 3, effective: 4, state: 6 };
 let planes = new Uint8Array(0);
 const kept = new Map();
 
-async function unpack() {
+export async function unpack() {
   const bytes = Uint8Array.from(atob(document.getElementById("data").textContent.trim()), (c) => c.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   planes = new Uint8Array(await new Response(stream).arrayBuffer());
@@ -40,7 +40,7 @@ const logarithm = (row, scale) =>
   Float64Array.from(row, (code) => (code ? Math.sign(code) * 10 ** (scale.floor + (Math.abs(code) - 1) / scale.decade) : 0));
 
 // The path of a run on a landscape: positions, loss, gradient, effective steps and states at each step, and its end.
-function pathOf(run, land, start, noise) {
+export function pathOf(run, land, start, noise) {
   const m = facts.methods.findIndex((method) => method.name === run.method);
   const method = facts.methods[m];
   const variant = method.knobs.reduce((sum, knob) => sum * knob.choices.length + knob.choices.indexOf(run.settings[knob.name]), 0);
@@ -63,7 +63,7 @@ function pathOf(run, land, start, noise) {
 }
 
 // Heights of a landscape, 0 … 1, from the bottom row up.
-function heightsOf(land) {
+export function heightsOf(land) {
   const { wide, high } = facts;
   const whole = new Float64Array(wide * high);
   for (let y = 0; y < high; y++) {

@@ -1,45 +1,17 @@
 // The page: what is chosen, what that draws, and the clock.
 
+import { both, ofPair } from "../../report/static/language.js";
+import { fitChart, logChart } from "./charts.js";
+import { facts, heightsOf, pathOf, unpack } from "./data.js";
+import { drawGround, lineOf, place, shape, SIZE } from "./draw.js";
+import { looks, MAX_RUNS, methodOf, nameOf, runOf } from "./methods.js";
+import { bracketed, number, position, raised, setting } from "./numbers.js";
+
 const byId = (id) => document.getElementById(id);
-const chinese = () => document.documentElement.lang === "zh";
-const say = (english, words) => (chinese() ? words : english);
-const told = (pair) => say(pair.en, pair.zh);
-const MOST = 6;
 
 const state = { land: 0, start: 0, noise: false, t: 0, playing: false, coordinate: 0, story: "", runs: [] };
 let shown = []; // {run, method, path, look, line, head, card}
 let movers = [];
-
-const methodOf = (name) => facts.methods.find((method) => method.name === name);
-
-// The nearest rate that was trained. Knobs that are not named, or not by a value that they have, stand as usual.
-function runOf({ method, rate, settings = {} }) {
-  const far = (other) => Math.abs(Math.log(other / rate));
-  const value = ({ name, choices, usual }) => (choices.includes(settings[name]) ? settings[name] : usual);
-  return {
-    method,
-    rate: facts.rates.reduce((best, other, i) => (far(other) < far(facts.rates[best]) ? i : best), 0),
-    settings: Object.fromEntries(methodOf(method).knobs.map((knob) => [knob.name, value(knob)])),
-  };
-}
-
-// ---- numbers ----
-
-function number(value, digits = 2) {
-  const size = Math.abs(value);
-  if (size === 0 || (size > 0.999e-3 && size < 1e4)) return String(Number(value.toPrecision(digits))).replace("-", "−");
-  const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
-  const ten = power(Number(exponent));
-  return Number(mantissa) === 1 ? ten : `${String(Number(mantissa)).replace("-", "−")}·${ten}`;
-}
-
-// A setting as it was chosen: 0.999 is not 1.
-const setting = (value) => (value < 1e-3 ? number(value) : String(value));
-
-// A position, to what the packing keeps of it.
-const position = (value) => value.toFixed(2).replace(/^-0\.00$/, "0.00").replace("-", "−");
-
-const bracketed = (text) => (/^−|·/.test(text) ? `(${text})` : text);
 
 // The lines of a method's formula with the numbers of step t. Three digits, for with two the sum on the left comes out
 // visibly otherwise than the position on the right.
@@ -108,7 +80,7 @@ function recall() {
     .split(";")
     .map((words) => words.split(","))
     .filter(([name]) => methodOf(name))
-    .slice(0, MOST)
+    .slice(0, MAX_RUNS)
     .map(([method, rate, ...values]) => {
       const settings = Object.fromEntries(methodOf(method).knobs.map((knob, i) => [knob.name, Number(values[i])]));
       return runOf({ method, rate: Number(rate), settings });
@@ -124,42 +96,19 @@ function recall() {
 
 // ---- drawing ----
 
-function looks(runs) {
-  const taken = new Set();
-  return runs.map(({ method }) => {
-    const { colour, dash } = methodOf(method);
-    let i = dash;
-    while (taken.has(`${colour}/${i}`)) i = (i + 1) % facts.dashes.length;
-    taken.add(`${colour}/${i}`);
-    return { colour, dash: facts.dashes[i] };
-  });
-}
-
-// What tells a run from the others on the page: the method, and whatever its namesakes have otherwise.
-function nameOf(run, runs) {
-  const namesakes = runs.filter((other) => other.method === run.method);
-  const settings = [["η", run.rate, setting(facts.rates[run.rate]), (other) => other.rate]];
-  for (const { name, letter } of methodOf(run.method).knobs) {
-    settings.push([letter, run.settings[name], setting(run.settings[name]), (other) => other.settings[name]]);
-  }
-  const differing = settings.filter(([, value, , of]) => namesakes.some((other) => of(other) !== value));
-  const words = differing.map(([letter, , text]) => `${letter} ${text}`);
-  return [...(namesakes.length < runs.length || !words.length ? [run.method] : []), ...words].join(" ");
-}
-
 // A place within the picture: who has left it is shown at its edge.
 const held = ([x, y]) => [Math.max(14, Math.min(SIZE.wide - 14, x)), Math.max(14, Math.min(SIZE.high - 14, y))];
 
 function draw() {
   const land = facts.lands[state.land];
-  document.title = `steepest · ${told(land.title)}`;
+  document.title = `steepest · ${ofPair(land.title)}`;
   byId("land").value = land.name;
   byId("noise").checked = state.noise;
-  byId("about").textContent = told(land.about);
+  byId("about").textContent = ofPair(land.about);
   const story = facts.stories.find((each) => each.name === state.story);
   byId("story").hidden = !story;
-  byId("point").textContent = story ? told(story.point) : "";
-  byId("telling").textContent = story ? told(story.text) : "";
+  byId("point").textContent = story ? ofPair(story.point) : "";
+  byId("telling").textContent = story ? ofPair(story.text) : "";
   for (const where of ["paths", "loss", "effective"]) byId(where).parentElement.classList.toggle("look", story?.where === where);
   press("stories", state.story);
   press("starts", String(state.start));
@@ -189,7 +138,7 @@ function draw() {
     return each;
   });
   byId("paths").replaceChildren(...parts, ...heads);
-  byId("add").disabled = state.runs.length >= MOST;
+  byId("add").disabled = state.runs.length >= MAX_RUNS;
   charts();
   byId("time").max = facts.steps;
   moment();
@@ -224,8 +173,8 @@ function charts() {
 function moment() {
   const land = facts.lands[state.land], t = Math.floor(state.t);
   byId("time").value = t;
-  byId("step").textContent = say(`step ${t}`, `第 ${t} 步`);
-  byId("play").textContent = state.playing ? say("⏸ Pause", "⏸ 暂停") : say("▶ Play", "▶ 播放");
+  byId("step").textContent = both(`step ${t}`, `第 ${t} 步`);
+  byId("play").textContent = state.playing ? both("⏸ Pause", "⏸ 暂停") : both("▶ Play", "▶ 播放");
   const size = Math.max(0.8, SIZE.wide / (byId("paths").clientWidth || SIZE.wide) / 1.2); // in the drawing's units
   const heads = shown.map(({ path }) => {
     const at = Math.min(t, path.end);
@@ -251,7 +200,7 @@ function moment() {
 function beside(x, y, wide, size, taken) {
   const right = x <= SIZE.wide * 0.65, upwards = y > SIZE.high * 0.8;
   for (const left of [!right, right]) {
-    for (let k = 0; k < MOST; k++) {
+    for (let k = 0; k < MAX_RUNS; k++) {
       const from = left ? x - (18 + wide) * size : x + 18 * size, down = upwards ? -k : k, middle = y + 22 * down * size;
       const box = [from - 4 * size, from + (wide + 4) * size, middle - 10 * size, middle + 10 * size];
       const free = taken.every(([a, b, c, d]) => box[1] <= a || b <= box[0] || box[3] <= c || d <= box[2]);
@@ -286,14 +235,14 @@ function card(each, i) {
   const name = choice("", facts.methods.map((other) => other.name), method.name, (other) => other, (other) =>
     change({ runs: state.runs.map((old, j) => (j === i ? runOf({ ...old, method: other, rate: facts.rates[old.rate] }) : old)) }),
   );
-  name.firstElementChild?.setAttribute("aria-label", say("Method", "方法"));
+  name.firstElementChild?.setAttribute("aria-label", both("Method", "方法"));
   const remove = make("button", { type: "button", className: "quiet", textContent: "×" });
-  remove.setAttribute("aria-label", say(`Remove ${method.name}`, `移除 ${method.name}`));
+  remove.setAttribute("aria-label", both(`Remove ${method.name}`, `移除 ${method.name}`));
   remove.disabled = state.runs.length < 2;
   remove.onclick = () => change({ runs: state.runs.filter((_, j) => j !== i) });
   const slider = make("input", { type: "range", min: 0, max: facts.rates.length - 1, step: 1, value: run.rate });
   const rate = make("output", { textContent: number(facts.rates[run.rate]) });
-  slider.setAttribute("aria-label", say(`Learning rate of ${method.name}`, `${method.name} 的学习率`));
+  slider.setAttribute("aria-label", both(`Learning rate of ${method.name}`, `${method.name} 的学习率`));
   slider.setAttribute("aria-valuetext", rate.textContent);
   slider.onchange = () => put({ rate: Number(slider.value) });
   slider.oninput = () => (rate.textContent = number(facts.rates[slider.value]));
@@ -317,10 +266,10 @@ function card(each, i) {
     lines.forEach(({ numbers }, i) => (numbers.textContent = values[i] ?? ""));
     const effective = path.effective[land.shown][at];
     now.textContent = gone
-      ? say(`Left the picture at step ${path.end}`, `第 ${path.end} 步离开画面`) +
-        (path.back ? say(" and comes back later; drawn until it left.", "，之后又回来；只画到离开为止。") : say(": it diverges.", "：发散。"))
-      : say("loss ", "损失 ") + number(path.loss[at]) +
-        (effective > 0 ? say(`, effective step of ${letter} `, `，${letter} 的有效步长 `) + number(effective) : "");
+      ? both(`Left the picture at step ${path.end}`, `第 ${path.end} 步离开画面`) +
+        (path.back ? both(" and comes back later; drawn until it left.", "，之后又回来；只画到离开为止。") : both(": it diverges.", "：发散。"))
+      : both("loss ", "损失 ") + number(path.loss[at]) +
+        (effective > 0 ? both(`, effective step of ${letter} `, `，${letter} 的有效步长 `) + number(effective) : "");
   };
   return { whole, tell };
 }
@@ -371,7 +320,7 @@ function choose(group, onPick) {
 
 function speak(language) {
   document.documentElement.lang = language;
-  for (const option of byId("land").options) option.textContent = told(facts.lands.find((land) => land.name === option.value).title);
+  for (const option of byId("land").options) option.textContent = ofPair(facts.lands.find((land) => land.name === option.value).title);
   for (const element of document.querySelectorAll("[data-aria-label-en]")) {
     element.setAttribute("aria-label", element.getAttribute(`data-aria-label-${language}`));
   }

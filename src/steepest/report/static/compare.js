@@ -1,6 +1,15 @@
 // Two trials side by side: what differs between them, and their curves in one chart.
 
-function compareTrials(figure, task, trials, toggle) {
+import { colourOf, nameTag } from "./contenders.js";
+import { view } from "./data.js";
+import { element } from "./dom.js";
+import { both, outcomeName, stageName, word } from "./language.js";
+import { lineChart, vertical } from "./line_chart.js";
+import { distinct, rateName } from "./numbers.js";
+import { translucent } from "./theme.js";
+import { curve } from "./trial_data.js";
+
+export function compareTrials(figure, task, trials, toggle) {
   const box = figure.querySelector(".compare");
   box.hidden = trials.length === 0;
   if (!trials.length) return;

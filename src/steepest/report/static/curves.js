@@ -1,5 +1,19 @@
 // Learning curves of any part of the study: grouped, filtered, smoothed, against steps, epochs, samples or seconds.
 
+import { colourOf } from "./contenders.js";
+import { controls, offer, offerOptions } from "./controls.js";
+import { view } from "./data.js";
+import { element } from "./dom.js";
+import { both, outcomeName, word } from "./language.js";
+import { hasLog, lineChart, steerByKeys, vertical } from "./line_chart.js";
+import { counted, distinct, rateName } from "./numbers.js";
+import { describe, linesTable } from "./saving.js";
+import { promptly, whenSized } from "./scheduler.js";
+import { isolate, legend, selections } from "./selection.js";
+import { smoothed, summarise } from "./summaries.js";
+import { ramp, translucent } from "./theme.js";
+import { areTrialsHere, curve, once, trialsOf } from "./trial_data.js";
+
 const MOST_LINES = 160; // single trials that are drawn at a time
 const MOST_GROUPS = 30; // and groups
 
@@ -10,6 +24,7 @@ const GROUPS = {
   seed: ["seed", "随机种子"],
   outcome: ["outcome", "结局"],
 };
+
 const KEYS = {
   contender: (trial) => trial.contender,
   rate: (trial) => trial.rate,
@@ -17,11 +32,23 @@ const KEYS = {
   seed: (trial) => trial.seed,
   outcome: (trial) => trial.outcome,
 };
+
 const OUTCOME_SLOTS = { ok: 4, stopped: 1, diverged: 3, nonfinite: 7, oom: 2, error: 5, killed: 0, timeout: 6 };
 
-/** Distinct values in increasing order. */
-function distinct(values) {
-  return [...new Set(values)].sort((a, b) => (a > b) - (a < b));
+const AXES = {
+  step: ["step", "步"],
+  epoch: ["epoch", "轮"],
+  samples: ["samples seen", "已见样本数"],
+  seconds: ["seconds of training", "训练秒数"],
+};
+
+/** How far one step of a contender reaches on the chosen horizontal axis. */
+function reachOf(axis, task) {
+  const known = new Map(task.standings.map((standing) => [standing.contender, standing]));
+  if (axis === "epoch") return (contender) => known.get(contender).batch_size / task.n_train;
+  if (axis === "samples") return (contender) => known.get(contender).batch_size;
+  if (axis === "seconds") return (contender) => (known.get(contender).milliseconds ?? 0) / 1000;
+  return () => 1;
 }
 
 /** The rate that was searched and lies nearest to the one recommended, per contender. */
@@ -47,7 +74,7 @@ function groupOf(trial, by, rates, seeds) {
   return { key: name, label: name, colour: colourOf({ colour: slot }), dash: [] };
 }
 
-function learningFigure(figure) {
+export function learningFigure(figure) {
   const task = view.tasks[figure.dataset.task];
   const { chosen } = selections[task.index];
   const box = figure.querySelector(".chart");
@@ -157,14 +184,14 @@ function learningFigure(figure) {
   function* draw() {
     const all = trialsOf(task);
     const axes = task.axes;
-    if (trialsAreHere) offerAll(all);
+    if (areTrialsHere()) offerAll(all);
     else Object.assign(state, { group: state.group ?? "contender", rate: state.rate ?? "best" });
-    if (!trialsAreHere && !isUsual()) return waitForTrials();
+    if (!areTrialsHere() && !isUsual()) return waitForTrials();
     const loss = state.rate === "best" ? axes.loss.recommended : axes.loss.all;
     const y = vertical(task, state.quantity, loss, axes.metric[state.span], state.y === "log");
     y.band = { mean: both("95 % interval of the mean", "均值的 95 % 区间"), quantiles: both("10–90 % of trials", "10–90 % 的训练") }[state.band] ?? "";
     const scale = reachOf(state.x, task);
-    const groups = trialsAreHere ? grouped(kept(all)) : groupsOfView(scale);
+    const groups = areTrialsHere() ? grouped(kept(all)) : groupsOfView(scale);
     const every = Math.ceil(groups.length / MOST_GROUPS);
     const shown = groups.filter((_, i) => i % every === 0);
     drawnGroups = Math.max(1, shown.length);

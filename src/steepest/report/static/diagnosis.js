@@ -1,7 +1,16 @@
 // Why: what the study measured inside its trials, one small chart for each quantity that the view holds.
 
+import { colourOf } from "./contenders.js";
+import { view } from "./data.js";
+import { element } from "./dom.js";
+import { both, word } from "./language.js";
+import { lineChart, steerByKeys } from "./line_chart.js";
+import { describe, linesTable, saving } from "./saving.js";
+import { whenSized } from "./scheduler.js";
+import { isolate, legend, selections } from "./selection.js";
+
 /** task.probes: [{title, caption, unit, log, series: [{contender, steps, mid, low, high, n}]}], with Chinese under *_zh. */
-function diagnosisFigure(section) {
+export function diagnosisFigure(section) {
   const task = view.tasks[section.dataset.task];
   const box = section.querySelector(".probes");
   const { chosen, watchers } = selections[task.index];

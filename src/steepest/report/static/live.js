@@ -1,6 +1,14 @@
 // Follows a running study: the server tells what has changed, and only that is taken over and drawn again.
 
-function follow() {
+import { nameTag } from "./contenders.js";
+import { data, view } from "./data.js";
+import { element, root } from "./dom.js";
+import { both, language, speak } from "./language.js";
+import { counted, duration } from "./numbers.js";
+import { redrawAll, redraws, soon } from "./scheduler.js";
+import { takeTrials } from "./trial_data.js";
+
+export function follow() {
   const bar = document.getElementById("progress");
   if (!bar || !root.dataset.live) return;
   let [state, events, heard] = [null, null, 0];
@@ -83,5 +91,5 @@ function replace(name, html) {
   const wasOpen = [...old.querySelectorAll("details")].map((details) => details.open);
   fresh.querySelectorAll("details").forEach((details, i) => (details.open = Boolean(wasOpen[i])));
   old.replaceWith(fresh);
-  speak(fresh, root.lang);
+  speak(fresh, language());
 }

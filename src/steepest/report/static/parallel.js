@@ -1,6 +1,15 @@
 // Parallel coordinates on canvas: one line a trial, so many in a frame as it has time for, and ranges that the reader drags.
 
-const LINES = 11; // milliseconds for the lines of a frame
+import { recall, remember } from "./address.js";
+import { colourOf } from "./contenders.js";
+import { view } from "./data.js";
+import { element } from "./dom.js";
+import { both, language, outcomeName, word } from "./language.js";
+import { decades, distinct, niceMarks, power, short } from "./numbers.js";
+import { isPrinting } from "./printing.js";
+import { isDark, paint, translucent } from "./theme.js";
+
+const FRAME_MS = 11; // milliseconds for the lines of a frame
 const READ = { willReadFrequently: true }; // so that lines are painted when they are drawn, and not all at once later
 
 /** Axes: a place between 0 (bottom) and 1 (top) for every trial, and marks [place, text]. */
@@ -50,7 +59,7 @@ function mixture(n) {
 }
 
 /** The figure's canvas: {prepare(trials), passes(i), draw(shown), release()}; `changed` when a range is dragged. */
-function parallel(figure, task, place, changed) {
+export function parallel(figure, task, place, changed) {
   const box = figure.querySelector(".parallel");
   const canvas = box.querySelector("canvas");
   const pen = canvas.getContext("2d", READ);
@@ -143,29 +152,29 @@ function parallel(figure, task, place, changed) {
       const began = performance.now();
       const { onto, lines, colour, after } = layers[0];
       if (!next) start();
-      for (const stop = printing ? lines.length : Math.min(lines.length, next + many); next < stop; next++) {
+      for (const stop = isPrinting() ? lines.length : Math.min(lines.length, next + many); next < stop; next++) {
         onto.strokeStyle = colour(lines[next]);
         onto.beginPath();
         for (let a = 0; a < axes.length; a++) onto.lineTo(across(a, f), up(places[a][lines[next]], f));
         onto.stroke();
       }
       onto.getImageData(0, 0, 1, 1); // waits until they are painted
-      many = Math.max(20, Math.round(performance.now() - began > LINES ? many * 0.7 : Math.min(many * 1.3, many + 60)));
+      many = Math.max(20, Math.round(performance.now() - began > FRAME_MS ? many * 0.7 : Math.min(many * 1.3, many + 60)));
       if (next >= lines.length) {
         after();
         layers.shift();
         next = 0;
       }
       if (!layers.length) return;
-      if (printing) some();
+      if (isPrinting()) some();
       else job = requestAnimationFrame(some);
     };
-    if (printing) some();
+    if (isPrinting()) some();
     else job = requestAnimationFrame(some);
   }
 
   function drawAxes(f, ratio) {
-    const signature = `${f.width} ${ratio} ${isDark()} ${root.lang}`;
+    const signature = `${f.width} ${ratio} ${isDark()} ${language()}`;
     if (namesOf !== signature) writeAxes(f, ratio);
     namesOf = signature;
     pen.drawImage(names, 0, 0, f.width, f.height);

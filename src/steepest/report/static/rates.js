@@ -1,7 +1,18 @@
 // Rate sensitivity as SVG: one panel per contender or all together, with what lies at the edges drawn there.
 
+import { markerAt, nameTag } from "./contenders.js";
+import { controls } from "./controls.js";
+import { view } from "./data.js";
+import { drawn, element } from "./dom.js";
+import { both, stageName, word } from "./language.js";
+import { decades, power, short } from "./numbers.js";
+import { describe } from "./saving.js";
+import { promptly, whenSized } from "./scheduler.js";
+import { legend, selections } from "./selection.js";
+import { hideTip, showTip } from "./tip.js";
+
 const MARGIN = { left: 34, right: 8, top: 8, bottom: 50 };
-const LANE = 15; // height of the lane of failures under the curve; the picks have the same below it
+const LANE_HEIGHT = 15; // height of the lane of failures under the curve; the picks have the same below it
 
 /** Maps of a panel: rate → x, clamped to the axis, and metric → y, which may lie outside the frame. */
 function panelScales(task, range, width, height) {
@@ -15,8 +26,8 @@ function panelScales(task, range, width, height) {
     ...inner,
     rates,
     metric,
-    fails: inner.bottom + LANE / 2 + 1,
-    picks: inner.bottom + 2 * LANE,
+    fails: inner.bottom + LANE_HEIGHT / 2 + 1,
+    picks: inner.bottom + 2 * LANE_HEIGHT,
     x: (rate) => inner.left + (inner.right - inner.left) * clamp(Math.log(rate / rates.low) / span),
     y: (value) => inner.bottom - (inner.bottom - inner.top) * along(metric, value),
     frame: () => {
@@ -64,7 +75,7 @@ function panelRegions(plot, s, standing) {
   fill("beyond", s.x(ends[1]), s.right, s.picks);
   if (standing.safe_rates) fill("safe", s.x(standing.safe_rates[0]), s.x(standing.safe_rates[1]));
   points.forEach((point, i) => {
-    if (2 * point.failed > point.n) fill("diverged", from(i), to(i), s.bottom + LANE);
+    if (2 * point.failed > point.n) fill("diverged", from(i), to(i), s.bottom + LANE_HEIGHT);
     else if (2 * point.stalled > point.n) fill("stalled", from(i), to(i));
   });
 }
@@ -127,7 +138,7 @@ function panelLanes(plot, s, standing) {
       plot.append(drawn("path", { class: "failure", d: `M${x - 3} ${s.fails - 3}l6 6m0 -6l-6 6`, opacity }));
     }
     if (point.picked) {
-      plot.append(drawn("line", { class: "pick", x1: x, x2: x, y1: s.picks, y2: s.picks - (LANE - 3) * (point.picked / most) }));
+      plot.append(drawn("line", { class: "pick", x1: x, x2: x, y1: s.picks, y2: s.picks - (LANE_HEIGHT - 3) * (point.picked / most) }));
     }
   }
 }
@@ -223,7 +234,7 @@ function fillRates(figure, task) {
   figure.querySelector("[data-rates]").replaceChildren(...rows);
 }
 
-function ratesFigure(figure) {
+export function ratesFigure(figure) {
   const task = view.tasks[figure.dataset.task];
   const selection = selections[task.index];
   const box = figure.querySelector(".panels");

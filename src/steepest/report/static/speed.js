@@ -1,12 +1,24 @@
 // How fast a contender reaches a target, and how good it is when only few rates are tried.
 
-const TALL = 26; // pixels of one contender's row
+import { markerAt } from "./contenders.js";
+import { controls, offerOptions } from "./controls.js";
+import { view } from "./data.js";
+import { drawn, element } from "./dom.js";
+import { both, word } from "./language.js";
+import { decades, distinct, niceMarks, short, withUnit } from "./numbers.js";
+import { isPrinting, PAPER_WIDTH } from "./printing.js";
+import { describe } from "./saving.js";
+import { promptly, whenSized } from "./scheduler.js";
+import { selections } from "./selection.js";
+import { hideTip, showTip } from "./tip.js";
+
+const ROW_HEIGHT = 26; // pixels of one contender's row
 
 /** A row per contender with a mark where its value lies, on a logarithmic axis; [{contender, value, note}]. */
 function dotPlot(box, items, title) {
-  const width = Math.max(260, printing ? Math.min(box.clientWidth, PAPER) : box.clientWidth);
+  const width = Math.max(260, isPrinting() ? Math.min(box.clientWidth, PAPER_WIDTH) : box.clientWidth);
   const names = Math.min(150, width * 0.38);
-  const height = items.length * TALL + 44;
+  const height = items.length * ROW_HEIGHT + 44;
   const known = items.filter((item) => item.value > 0);
   const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
   const [low, high] = known.length ? [Math.min(...known.map((item) => item.value)) / 1.25, Math.max(...known.map((item) => item.value)) * 1.25] : [1, 10];
@@ -21,7 +33,7 @@ function dotPlot(box, items, title) {
   }
   items.forEach((item, i) => {
     const contender = view.contenders[item.contender];
-    const y = i * TALL + TALL / 2 + 4;
+    const y = i * ROW_HEIGHT + ROW_HEIGHT / 2 + 4;
     const row = drawn("g", { class: `c${contender.colour}` });
     row.append(drawn("text", { class: "strong", x: names - 10, y: y + 4, "text-anchor": "end" }, contender.label.length > names / 7 ? `${contender.label.slice(0, names / 7 - 1)}…` : contender.label));
     if (item.value > 0) {
@@ -35,7 +47,7 @@ function dotPlot(box, items, title) {
   box.replaceChildren(plot);
 }
 
-function targetFigure(figure) {
+export function targetFigure(figure) {
   const task = view.tasks[figure.dataset.task];
   const box = figure.querySelector(".plotbox");
   const state = controls(figure, () => promptly(box, draw));
@@ -68,7 +80,7 @@ function targetFigure(figure) {
   whenSized(box, draw);
 }
 
-function bestOfFigure(figure) {
+export function bestOfFigure(figure) {
   const task = view.tasks[figure.dataset.task];
   const box = figure.querySelector(".plotbox");
   const { chosen, watchers } = selections[task.index];
@@ -78,7 +90,7 @@ function bestOfFigure(figure) {
     const shown = task.standings.filter((standing) => !chosen.size || chosen.has(standing.contender));
     const points = shown.map((standing) => Object.entries(standing.best_of).map(([k, value]) => [Number(k), value]).filter(([, value]) => value !== null));
     const values = points.flat().map(([, value]) => value).sort((a, b) => a - b);
-    const width = Math.max(260, printing ? Math.min(box.clientWidth, PAPER) : box.clientWidth);
+    const width = Math.max(260, isPrinting() ? Math.min(box.clientWidth, PAPER_WIDTH) : box.clientWidth);
     const height = Math.round(Math.min(420, Math.max(280, width * 0.6)));
     const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": both("Expected best of k rates", "随机试 k 个学习率的期望最佳") });
     if (!values.length) return box.replaceChildren(element("p", { class: "empty" }, both("Not known yet.", "尚不可知。")));
@@ -134,14 +146,4 @@ function apart(items, gap, top, bottom) {
   let next = bottom + gap;
   for (const item of [...ordered].reverse()) next = item.label = Math.min(item.label, next - gap);
   return ordered;
-}
-
-/** About five round numbers between two. */
-function niceMarks(low, high) {
-  const rough = (high - low) / 5;
-  const base = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * base).find((s) => s >= rough) ?? base;
-  const marks = [];
-  for (let k = Math.ceil(low / step); k <= Math.floor(high / step); k++) marks.push(Number((k * step).toPrecision(12)));
-  return marks;
 }

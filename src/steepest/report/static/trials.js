@@ -1,6 +1,20 @@
 // All trials as a table of which only the rows in sight exist, so that ten thousand are as light as ten.
 
-const ROW = 30; // pixels, as in the stylesheet
+import { recall, remember } from "./address.js";
+import { compareTrials } from "./compare.js";
+import { nameTag } from "./contenders.js";
+import { controls, offerOptions } from "./controls.js";
+import { view } from "./data.js";
+import { element } from "./dom.js";
+import { both, outcomeName, outcomeWords, stageName, stageWords, word } from "./language.js";
+import { counted, distinct, rateName, short } from "./numbers.js";
+import { parallel } from "./parallel.js";
+import { describe } from "./saving.js";
+import { promptly, whenSized } from "./scheduler.js";
+import { isolate, selections } from "./selection.js";
+import { areTrialsHere, once, trialsOf, trialsTable } from "./trial_data.js";
+
+const ROW_HEIGHT = 30; // pixels, as in the stylesheet
 
 /** Columns: key, head, how a cell reads, and whether it is a number. */
 function columnsOf(task) {
@@ -26,20 +40,11 @@ function outcomeCell(trial) {
   return element("span", { class: "lost" }, `${outcomeName(trial.outcome)} ${both("at step", "于第")} ${counted(trial.ended)}${both("", " 步")}`);
 }
 
-function trialsTable(pairs) {
-  const head = ["task", "optimizer", "rate", "seed", "stage", "batch", "steps", "outcome", "ended at", "train loss", "validation", "test"];
-  const rows = pairs.map(([task, trial]) => [
-    ...[task.name, view.contenders[trial.contender].name, trial.rate, trial.seed, trial.stage, trial.block.batch, trial.block.steps],
-    ...[trial.outcome, trial.ended, trial.train_loss, trial.valid, trial.test],
-  ]);
-  return [head, ...rows];
-}
-
 /** Whether every word that the reader looks for stands somewhere in a trial's row. */
 function found(trial, words) {
   const name = spoken("contender", trial.contender, (index) => view.contenders[index].name);
-  const stage = spoken("stage", trial.stage, (stage) => `${stage} ${STAGES[stage] ?? ""}`);
-  const outcome = spoken("outcome", trial.outcome, (outcome) => `${outcome} ${OUTCOMES[outcome] ?? ""}`);
+  const stage = spoken("stage", trial.stage, stageWords);
+  const outcome = spoken("outcome", trial.outcome, outcomeWords);
   trial.text ??= `${name} ${spoken("rate", trial.rate, rateName)} seed ${trial.seed} ${stage} ${outcome}`;
   return words.every((part) => trial.text.includes(part));
 }
@@ -53,7 +58,7 @@ function spoken(kind, thing, say) {
   return known.get(thing);
 }
 
-function trialsFigure(figure) {
+export function trialsFigure(figure) {
   const task = view.tasks[figure.dataset.task];
   const place = `trials-${task.index}`;
   const { chosen, watchers } = selections[task.index];
@@ -78,7 +83,7 @@ function trialsFigure(figure) {
   }
 
   function* refresh() {
-    if (!trialsAreHere) return;
+    if (!areTrialsHere()) return;
     task.order = new Map(task.standings.map((standing, i) => [standing.contender, i]));
     all = trialsOf(task);
     const any = ["", both("all", "全部")];
@@ -95,7 +100,7 @@ function trialsFigure(figure) {
 
   /** The reader wants to see other trials than before. */
   function* narrow() {
-    if (!trialsAreHere) return;
+    if (!areTrialsHere()) return;
     const words = state.find.toLowerCase().split(/\s+/).filter(Boolean);
     const passing = [];
     for (let i = 0; i < all.length; i++) {
@@ -144,9 +149,9 @@ function trialsFigure(figure) {
   }
 
   function paintRows() {
-    space.style.setProperty("height", `${shown.length * ROW}px`);
-    const first = Math.max(0, Math.floor(body.scrollTop / ROW) - 6);
-    const last = Math.min(shown.length, first + Math.ceil(body.clientHeight / ROW) + 12);
+    space.style.setProperty("height", `${shown.length * ROW_HEIGHT}px`);
+    const first = Math.max(0, Math.floor(body.scrollTop / ROW_HEIGHT) - 6);
+    const last = Math.min(shown.length, first + Math.ceil(body.clientHeight / ROW_HEIGHT) + 12);
     const columns = columnsOf(task);
     const lines = [];
     for (let i = first; i < last; i++) {
@@ -154,7 +159,7 @@ function trialsFigure(figure) {
       const line = element("div", { class: "line", role: "row", "aria-rowindex": i + 2, "data-at": i });
       line.classList.toggle("focus", i === focus);
       line.classList.toggle("compared", compared.includes(trial.id));
-      line.style.setProperty("top", `${i * ROW}px`);
+      line.style.setProperty("top", `${i * ROW_HEIGHT}px`);
       for (const column of columns) line.append(element("span", { role: "cell", class: column.number ? "n" : "" }, column.cell(trial)));
       lines.push(line);
     }
@@ -195,7 +200,7 @@ function trialsFigure(figure) {
     event.preventDefault();
     if (event.key === "Enter") return shown[focus] && compare(shown[focus]);
     focus = Math.min(shown.length - 1, Math.max(0, focus + move));
-    body.scrollTop = Math.max(0, Math.min(body.scrollTop, focus * ROW), (focus + 1) * ROW - body.clientHeight);
+    body.scrollTop = Math.max(0, Math.min(body.scrollTop, focus * ROW_HEIGHT), (focus + 1) * ROW_HEIGHT - body.clientHeight);
     paintRows();
   });
   clear.addEventListener("click", () => {

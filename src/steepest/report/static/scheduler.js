@@ -1,13 +1,22 @@
 // Work in turns: every frame gets a few milliseconds of it, so that the page answers however large its study is.
 
-const MANY = 4000; // trials from which what a reader does is drawn in turns; below, there and then
-const TURN = 8; // milliseconds of work in a frame: what is begun is finished, and then the browser has to lay out and paint
+import { view } from "./data.js";
+import { root } from "./dom.js";
+import { isPrinting } from "./printing.js";
+
+const MANY_TRIALS = 4000; // trials from which what a reader does is drawn in turns; below, there and then
+const TURN_MS = 8; // milliseconds of work in a frame: what is begun is finished, and then the browser has to lay out and paint
 const waiting = new Map(); // who → work: a function, which may be a generator and pause by `yield`, or what is left of it
-const redraws = new Map(); // who → the function that draws it: called when theme, language or data change
+export const redraws = new Map(); // who → the function that draws it: called when theme, language or data change
 let nextTurn = 0;
 
+/** Whether the study has so many trials that the page works in turns. */
+export function isLarge() {
+  return view.study.trials > MANY_TRIALS;
+}
+
 /** Does some work in one of the next frames; what the same caller has asked for before is dropped. */
-function soon(who, work) {
+export function soon(who, work) {
   waiting.delete(who);
   waiting.set(who, work);
   root.dataset.ready = "no";
@@ -15,8 +24,8 @@ function soon(who, work) {
 }
 
 /** Does some work: at once, or in turns where there is so much of it that the page would stall. */
-function promptly(who, work) {
-  if (view.study.trials > MANY && !printing) return soon(who, work);
+export function promptly(who, work) {
+  if (isLarge() && !isPrinting()) return soon(who, work);
   waiting.delete(who);
   for (let left = begin(work); left; left = begin(left));
 }
@@ -29,7 +38,7 @@ function begin(work) {
 
 function takeTurn() {
   nextTurn = 0;
-  const until = performance.now() + TURN;
+  const until = performance.now() + TURN_MS;
   while (waiting.size && performance.now() < until) {
     const [who, work] = waiting.entries().next().value;
     let left = null;
@@ -46,12 +55,12 @@ function takeTurn() {
   else root.dataset.ready = "yes";
 }
 
-function redrawAll() {
+export function redrawAll() {
   for (const [who, draw] of redraws) promptly(who, draw);
 }
 
 /** Draws soon, whenever the width of a box changes (hidden tabs have none), and when theme, language or data do. */
-function whenSized(box, draw) {
+export function whenSized(box, draw) {
   let width = -1;
   const paint = () => {
     width = box.clientWidth;

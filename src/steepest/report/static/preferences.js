@@ -1,6 +1,6 @@
 // What every page of the server has: a choice of language and of theme, which the browser remembers between pages.
 
-const root = document.documentElement;
+import { press } from "./dom.js";
 
 /** What a browser remembers between pages; a file opened from disk may have no such memory. */
 function stored(key, value) {
@@ -15,7 +15,7 @@ function stored(key, value) {
 
 /** A group of buttons of which one is chosen: the one that is `wanted`, else from memory, else as the page came. `apply`
  * is told the value, whether a reader has just chosen it, and how the page came. Returns what chooses the next one. */
-function choice(id, wanted, apply) {
+export function choice(id, wanted, apply) {
   const group = document.getElementById(id);
   const values = [...group.querySelectorAll("button")].map((button) => button.value);
   const usual = group.querySelector("[aria-pressed=true]").value;
@@ -31,27 +31,4 @@ function choice(id, wanted, apply) {
   const first = wanted ?? stored(`steepest-${id}`);
   choose(values.includes(first) ? first : usual, false);
   return () => choose(values[(values.indexOf(group.querySelector("[aria-pressed=true]").value) + 1) % values.length], true);
-}
-
-function press(group, button) {
-  for (const other of group.querySelectorAll("button")) other.setAttribute("aria-pressed", String(other === button));
-}
-
-function setTheme(value) {
-  if (value === "auto") delete root.dataset.theme;
-  else root.dataset.theme = value;
-}
-
-function setLanguage(language) {
-  root.lang = language;
-  sayAttributes(document, language);
-}
-
-/** Attributes such as `aria-label`, of a part of the page and all within. */
-function sayAttributes(part, language) {
-  for (const name of ["aria-label", "title", "placeholder", "data-label"]) {
-    const selector = `[data-${name}-zh]`;
-    const nodes = [...part.querySelectorAll(selector), ...(part.matches?.(selector) ? [part] : [])];
-    for (const node of nodes) node.setAttribute(name, node.getAttribute(`data-${name}-${language}`));
-  }
 }

@@ -1,7 +1,12 @@
-// Lines over a shared horizontal axis, on canvas (uPlot): what all figures of curves are drawn with.
+// Lines over a shared horizontal axis, on canvas: what all figures of curves are drawn with. `uPlot` is the plot library,
+// which stands before our modules as a global name.
 
-const PAPER = 680; // pixels across a printed page
-const HALF = 320; // and across one of two columns
+import { element } from "./dom.js";
+import { both, word } from "./language.js";
+import { decades, power, short, withUnit } from "./numbers.js";
+import { COLUMN_WIDTH, isPrinting, PAPER_WIDTH } from "./printing.js";
+import { paint, translucent } from "./theme.js";
+import { hideTip, showTip } from "./tip.js";
 
 /**
  * Draws lines over a shared horizontal axis.
@@ -9,12 +14,12 @@ const HALF = 320; // and across one of two columns
  * is drawn at the edge of the worse side. A line without a label is background. y: {low, high, least, log, worse: "low" |
  * "high", title, unit, band}. picked: called with the line that the reader clicks.
  */
-function lineChart(box, lines, x, y, picked = () => {}) {
+export function lineChart(box, lines, x, y, picked = () => {}) {
   box.chart?.destroy();
   box.chart = null;
   box.picture = { lines, x, y };
-  const paper = box.classList.contains("small") ? HALF : PAPER;
-  const width = printing ? Math.min(box.clientWidth, paper) : box.clientWidth;
+  const paper = box.classList.contains("small") ? COLUMN_WIDTH : PAPER_WIDTH;
+  const width = isPrinting() ? Math.min(box.clientWidth, paper) : box.clientWidth;
   if (!width) return;
   const xs = [...new Set(lines.flatMap((line) => line.x))].filter((v) => !x.log || v > 0).sort((a, b) => a - b);
   box.replaceChildren();
@@ -90,7 +95,7 @@ function lineChart(box, lines, x, y, picked = () => {}) {
   const chart = new uPlot(
     {
       width,
-      height: Math.round(Math.max(printing ? 200 : 300, Math.min(width * 0.45, 30 * rem))),
+      height: Math.round(Math.max(isPrinting() ? 200 : 300, Math.min(width * 0.45, 30 * rem))),
       series,
       bands,
       legend: { show: false },
@@ -116,16 +121,6 @@ function lineChart(box, lines, x, y, picked = () => {}) {
   chart.over.addEventListener("mouseleave", () => leave(chart));
 }
 
-/** Marks of a logarithmic axis: powers of ten, with 2 and 5 between them where there are few. */
-function decades(u, axis, low, high) {
-  const marks = [];
-  const wide = Math.log10(high / low) > 2.5;
-  for (let k = Math.floor(Math.log10(low)); k <= Math.ceil(Math.log10(high)); k++) {
-    for (const m of wide ? [1] : [1, 2, 5]) marks.push(Number(`${m}e${k}`));
-  }
-  return marks.filter((mark) => mark >= low && mark <= high);
-}
-
 function powers(u, marks) {
   return marks.map((mark) => (/^1(e|0|$)|^0\.0*1$/.test(String(mark)) ? power(mark) : short(mark)));
 }
@@ -135,7 +130,7 @@ function plain(u, marks) {
 }
 
 /** Left and right arrow keys move the cursor of a chart that has the focus, up and down choose the curve, Enter isolates. */
-function steerByKeys(box) {
+export function steerByKeys(box) {
   let [at, row] = [-1, 0];
   box.addEventListener("keydown", (event) => {
     const u = box.chart;
@@ -153,11 +148,11 @@ function steerByKeys(box) {
 }
 
 /** Whether a quantity can be drawn on a logarithmic axis: a loss, or a metric that is to be small, if positive. */
-function hasLog(task, quantity) {
+export function hasLog(task, quantity) {
   return quantity === "train_loss" || (!task.higher_is_better && task.axes.metric.all?.least > 0);
 }
 
-function vertical(task, quantity, loss, metric, log) {
+export function vertical(task, quantity, loss, metric, log) {
   const unit = task.unit ? `, ${task.unit}` : "";
   if (quantity === "train_loss") return { ...loss, log: log && loss?.least > 0, worse: "high", unit: "", title: `${both("Training loss", "训练损失")} (${word(task, "loss_name")})` };
   const worse = task.higher_is_better ? "low" : "high";

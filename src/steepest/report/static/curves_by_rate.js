@@ -1,6 +1,16 @@
-// One contender at every rate it tried: too small, right, too large.
+// Learning curves of one contender at every rate it tried: too small, right, too large.
 
-function eachRateFigure(figure) {
+import { controls, offer, offerOptions } from "./controls.js";
+import { view } from "./data.js";
+import { drawn, element } from "./dom.js";
+import { both } from "./language.js";
+import { hasLog, lineChart, steerByKeys, vertical } from "./line_chart.js";
+import { short } from "./numbers.js";
+import { describe, linesTable } from "./saving.js";
+import { promptly, whenSized } from "./scheduler.js";
+import { ramp } from "./theme.js";
+
+export function eachRateFigure(figure) {
   const task = view.tasks[figure.dataset.task];
   const box = figure.querySelector(".chart");
   const key = figure.querySelector(".ramp");

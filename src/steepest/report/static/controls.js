@@ -1,25 +1,10 @@
-// What the reader has chosen, kept in the address: a link shows what its sender saw. Only what is not the default.
+// The controls of a figure: their values come from the address, and go there when the reader moves one.
 
-const chosenByReader = new URLSearchParams(location.hash.slice(1));
-let addressTimer = 0;
-
-function recall(key) {
-  return chosenByReader.get(key);
-}
-
-function recalledList(key) {
-  return (recall(key) ?? "").split(".").filter(Boolean);
-}
-
-function remember(key, value, usual) {
-  if (String(value) === String(usual)) chosenByReader.delete(key);
-  else chosenByReader.set(key, value);
-  clearTimeout(addressTimer);
-  addressTimer = setTimeout(() => history.replaceState(null, "", `#${chosenByReader}`), 120); // browsers allow few a second
-}
+import { recall, remember } from "./address.js";
+import { element, press } from "./dom.js";
 
 /** The values of a figure's controls, by name, and `changed` called whenever the reader moves one. */
-function controls(figure, changed) {
+export function controls(figure, changed) {
   const state = {};
   const place = `${figure.dataset.figure}-${figure.dataset.task}`;
   for (const control of figure.querySelectorAll("[data-control]")) {
@@ -59,7 +44,7 @@ function segmented(group, state, name, key, changed) {
 const MOST_OPTIONS = 100; // beyond, a select gets its options when the reader turns to it: they cost time in every layout
 
 /** Gives a select its options [[value, label]], if they are not there yet; a choice that is gone falls to the first. */
-function offerOptions(figure, state, name, options) {
+export function offerOptions(figure, state, name, options) {
   const control = figure.querySelector(`[data-control=${name}]`);
   if (!options.some(([value]) => String(value) === state[name])) state[name] = String(options[0]?.[0] ?? "");
   const fill = (some) => {
@@ -76,7 +61,7 @@ function offerOptions(figure, state, name, options) {
   control.closest("label").hidden = options.length < 2;
 }
 
-function offer(figure, name, shown) {
+export function offer(figure, name, shown) {
   const control = figure.querySelector(`[data-control=${name}]`);
   if (control) control.hidden = !shown;
 }

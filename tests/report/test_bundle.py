@@ -18,7 +18,7 @@ SCRIPTS = sorted(path for folder in FOLDERS for path in folder.glob("*.js") if p
 MODULES = {path: read(path) for path in SCRIPTS}
 DECLARATION = re.compile(r"(import|export|const|let|function\*?|async function|class|//|/\*)\b|//|/\*| |[}\])]|$")
 NAMED = re.compile(r"\b(?:const|let|function\*?|class) (\w+)|[({,] *(\w+)(?=[,)}=: ])")
-NODE = shutil.which("node")
+NODE = shutil.which("node") or ""
 
 
 def label(path):
@@ -174,7 +174,7 @@ def test_what_is_imported_has_to_be_a_name(written):
         bundle(written(page='import { a: b } from "./a.js";\n', a="export const a = 1;\n"))
 
 
-@pytest.mark.skipif(NODE is None, reason="Node.js is not installed.")
+@pytest.mark.skipif(not NODE, reason="Node.js is not installed.")
 def test_a_bundle_runs(written, tmp_path):
     entry = written(
         page='import { add, made } from "./count.js";\nconst n = 10;\nadd(n);\nconsole.log(made.n, n);\n',
@@ -185,7 +185,7 @@ def test_a_bundle_runs(written, tmp_path):
     assert subprocess.run([NODE, script], capture_output=True, text=True, check=True).stdout == "11 10\n"
 
 
-@pytest.mark.skipif(NODE is None, reason="Node.js is not installed.")
+@pytest.mark.skipif(not NODE, reason="Node.js is not installed.")
 @pytest.mark.parametrize("entry", ENTRIES, ids=label)
 def test_a_page_s_script_is_sound_to_a_browser(entry, tmp_path):
     script = tmp_path / "page.cjs"

@@ -1,6 +1,6 @@
 // The page: what is chosen, what that draws, and the clock.
 
-import { both, ofPair } from "../../report/static/language.js";
+import { both, ofPair, setLanguage } from "../../report/static/language.js";
 import { fitChart, logChart } from "./charts.js";
 import { facts, heightsOf, pathOf, unpack } from "./data.js";
 import { drawGround, lineOf, place, shape, SIZE } from "./draw.js";
@@ -319,11 +319,8 @@ function choose(group, onPick) {
 }
 
 function speak(language) {
-  document.documentElement.lang = language;
+  setLanguage(language);
   for (const option of byId("land").options) option.textContent = ofPair(facts.lands.find((land) => land.name === option.value).title);
-  for (const element of document.querySelectorAll("[data-aria-label-en]")) {
-    element.setAttribute("aria-label", element.getAttribute(`data-aria-label-${language}`));
-  }
   press("languages", language);
   draw();
 }

@@ -1,6 +1,6 @@
 """Axes as people write them, and as they come out: contenders, a study, a verdict, advice."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -12,12 +12,20 @@ from steepest.design.factors import AXES, expand, parse
 from steepest.engine.object_registry import Workshop
 from steepest.engine.solo import Trial
 from steepest.errors import BadInput, BadTask
-from steepest.optim.elementwise import SGD
+from steepest.optim.descent import SGD
+from steepest.optim.rule import number
 from steepest.tasks.with_factors import OF_TASK
 
 
 class Mine(SGD):
     """A rule of the caller's own."""
+
+
+@dataclass(frozen=True)
+class Shrinking(SGD):
+    """Its decay is decoupled, which its words do not say."""
+
+    weight_decay: float = number(0.0, "λ", "shrinkage", low=0, decouples=True)
 
 
 def entered(optimizers, axes):
@@ -54,6 +62,8 @@ def test_penalties_and_decay_are_put_around_the_rule():
     assert (adamw.rule, dict(adamw.settings)) == ("adamw", {"weight_decay": 0.3})
     (adam,), _ = entered("adam", "decay=0.3")
     assert adam.rule == "adam+decay"
+    (marked,), _ = entered([Shrinking], "decay=0.3")
+    assert (marked.rule, dict(marked.settings)) == ("rule:Shrinking", {"weight_decay": 0.3})
     (own,), memory = entered([Mine], "l1=0.1")
     assert own.rule == "rule:Mine+l1" and "Mine+l1" in memory
 

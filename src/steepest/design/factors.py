@@ -14,7 +14,7 @@ from typing import Any
 
 from steepest.errors import BadSetting, UnknownName
 from steepest.optim import catalogue
-from steepest.optim.rule import Rule, describe_hyperparameters, hyperparameters
+from steepest.optim.rule import Rule, decouples
 from steepest.optim.wrappers import wrap
 from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Setting
 
@@ -165,16 +165,10 @@ def _around_rule(contender: Contender, axis: str, value: float, memory: dict[str
     in_memory = contender.rule.startswith(RULE_IN_MEMORY)
     key = contender.rule.removeprefix(RULE_IN_MEMORY)
     rule: type[Rule] = memory[key] if in_memory else catalogue.entry(contender.rule).rule
-    if axis == "decay" and "weight_decay" in hyperparameters(rule) and _decouples(rule):
+    if axis == "decay" and decouples(rule):
         return replace(contender, settings={**contender.settings, "weight_decay": value})
     if not value:
         return contender
     if in_memory:
         memory[f"{key}+{axis}"] = wrap(rule, axis)
     return replace(contender, rule=f"{contender.rule}+{axis}", settings={**contender.settings, axis: value})
-
-
-def _decouples(rule: type[Rule]) -> bool:
-    """Whether the rule's `weight_decay` shrinks the weights beside the step, and is no part of the gradient."""
-    meanings = {row["name"]: row["meaning"] for row in describe_hyperparameters(rule)}
-    return meanings["weight_decay"].startswith("decoupled")

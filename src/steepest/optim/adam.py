@@ -116,7 +116,9 @@ adam_printed = Entry(
 class AdamW(Adam):
     """w ← (1 − ηλ)w, then Adam's step without any coupled decay"""
 
-    weight_decay: float = number(1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0)
+    weight_decay: float = number(
+        1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
+    )
 
     @staticmethod
     def coefficients(h: Any, t: int) -> dict[str, float]:
@@ -291,7 +293,9 @@ nadam = Entry(
 class NAdamW(NAdam):
     """w ← (1 − ηλ)w, then NAdam's step without any coupled decay"""
 
-    weight_decay: float = number(1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0)
+    weight_decay: float = number(
+        1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
+    )
 
     @classmethod
     def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
@@ -383,7 +387,9 @@ radam = Entry(
 class RAdamW(RAdam):
     """w ← (1 − ηλ)w, then RAdam's step without any coupled decay"""
 
-    weight_decay: float = number(1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0)
+    weight_decay: float = number(
+        1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
+    )
 
     @staticmethod
     def coefficients(h: Any, t: int) -> dict[str, float]:

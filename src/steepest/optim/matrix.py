@@ -115,7 +115,9 @@ class Muon(MatrixRule):
     momentum: float = number(0.95, "μ", "share of m, the average of g, kept each step", low=0, below=1)
     nesterov: bool = choice(True, False, True, meaning="whether u looks one step ahead of m")
     scale_by: str = choice("rms", "rms", "shape", meaning="σ: as large as AdamW's usual step, or by the matrix' shape")
-    weight_decay: float = number(0.1, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0)
+    weight_decay: float = number(
+        0.1, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
+    )
     share: float = number(1.0, "ρ", LR_SHARE, low=0)
     b1: float = number(0.9, "β₁", "of the fallback", low=0, below=1)
     b2: float = number(0.999, "β₂", "of the fallback", low=0, below=1)
@@ -311,7 +313,9 @@ class SOAP(MatrixRule):
     eps: float = number(1e-8, "ε", "added to √v, before its correction", low=0)
     b_basis: float = number(0.95, "β_s", "share of L and R kept each step", low=0, below=1)
     every: float = number(10.0, "k", "steps between two renewals of the basis", low=1)
-    weight_decay: float = number(0.01, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0)
+    weight_decay: float = number(
+        0.01, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
+    )
     share: float = number(1.0, "ρ", LR_SHARE, low=0)
     fallback: ClassVar = AdamW
     state: ClassVar[tuple[str, ...]] = ("m", "v", "L", "R", "QL", "QR")

@@ -310,7 +310,7 @@ class Prodigy(Rule):
     growth: float = number(1.0, "γ", "factor of every later guess", above=0)
     correction: bool = choice(False, False, True, meaning="whether both averages are freed of their zero start")
     safeguard: bool = choice(False, False, True, meaning="whether s is kept free of the rate, for rates that warm up")
-    weight_decay: float = number(0.0, "λ", "decoupled weight decay, at the rate k", low=0)
+    weight_decay: float = number(0.0, "λ", "decoupled weight decay, at the rate k", low=0, decouples=True)
     scope: ClassVar = "model"
     state: ClassVar[tuple[str, ...]] = ("o", "s", "m", "v", "d", "n")
     numbers: ClassVar[tuple[str, ...]] = ("d", "n")

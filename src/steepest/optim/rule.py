@@ -146,10 +146,14 @@ def number(
     low: float = -math.inf,
     above: float = -math.inf,
     below: float = math.inf,
+    decouples: bool = False,
 ) -> Any:
-    """The field of a number with low ≤ value, above < value and value < below."""
+    """The field of a number with low ≤ value, above < value and value < below.
+
+    decouples: of a weight decay, that it shrinks the weights beside the step and is no part of the gradient.
+    """
     limits = {"low": low, "above": above, "below": below}
-    return field(default=default, metadata={"symbol": symbol, "meaning": meaning, **limits})
+    return field(default=default, metadata={"symbol": symbol, "meaning": meaning, **limits, "decouples": decouples})
 
 
 def choice(default: Setting, *options: Setting, meaning: str = "") -> Any:
@@ -173,6 +177,11 @@ def coupled_decay() -> Any:
 def hyperparameters(rule: type[Rule]) -> dict[str, Setting]:
     """Name and default of every hyperparameter of a rule, the rate first."""
     return {item.name: item.default for item in fields(rule)}  # type: ignore[arg-type]
+
+
+def decouples(rule: type[Rule]) -> bool:
+    """Whether a rule has a `weight_decay` that is marked as decoupled from the gradient."""
+    return any(item.name == "weight_decay" and item.metadata.get("decouples", False) for item in fields(rule))  # type: ignore[arg-type]
 
 
 def describe_hyperparameters(rule: type[Rule]) -> list[dict[str, Any]]:

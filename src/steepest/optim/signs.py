@@ -25,7 +25,7 @@ SU = Paper("J. Su", "Tiger: A Tight-fisted Optimizer", 2023)
 
 def decoupled_decay(default: float = 0.0) -> Any:
     """The field of a decay that no scaling touches."""
-    return number(default, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0)
+    return number(default, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,17 @@ import numpy as np
 import steepest
 from steepest.records.files import write_bytes
 from steepest.records.outcomes import Outcome, Result, Trace
-from steepest.records.ranking import KEPT, LEAST, RUNGS, Score, is_sound, pick, pooled_best, rungs, survivors
+from steepest.records.ranking import (
+    KEEP_ONE_IN,
+    MIN_RATES_KEPT,
+    RUNG_SHARES,
+    Score,
+    is_sound,
+    pick,
+    pooled_best,
+    rungs,
+    survivors,
+)
 from steepest.records.study_record import StudyRecord
 from steepest.study import store
 from steepest.study.environment import hardware, versions
@@ -193,7 +203,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", default=TASKS)
     found = {
-        "rule": {"rungs": RUNGS, "one_in": KEPT, "least": LEAST},
+        "rule": {"rungs": RUNG_SHARES, "one_in": KEEP_ONE_IN, "least": MIN_RATES_KEPT},
         "optimizers": OPTIMIZERS.split(","),
         "tasks": {task: measured(task) for task in parser.parse_args().tasks},
         "versions": versions(),

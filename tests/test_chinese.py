@@ -26,13 +26,13 @@ from steepest.language import Text
 from steepest.optim import catalogue, chinese_details, chinese_summaries
 from steepest.optim.rule import describe_hyperparameters
 from steepest.optim.wrappers import WRAPPERS
-from steepest.records.progress_record import Progress, Row
+from steepest.records.progress_record import Progress, ProgressRow
 from steepest.report import captions, terminal
 from steepest.report.export import latex
 from steepest.report.notebook import notebook
 from steepest.report.view import view
 from steepest.study.executors import Event
-from steepest.study.progress import Watch
+from steepest.study.progress import ProgressTracker
 from steepest.tasks.task import Task
 from steepest.tasks.warnings import cautions
 from steepest.verdict.decide import decide
@@ -199,14 +199,14 @@ def test_progress_is_told_in_chinese(typed, tmp_path):
 def test_what_happens_on_the_way_is_told_in_chinese():
     event = Event("retried", "digits-adam", message="A worker ended.", message_zh="一个工作进程终止。")
     told = []
-    watch = Watch(told.append, 1)
-    watch.say(event.says)
-    watch.tell("timing", "digits")
+    tracker = ProgressTracker(told.append, 1)
+    tracker.say(event.says)
+    tracker.tell("timing", "digits")
     assert (terminal.message(told[0]), terminal.message(told[0], "zh")) == ("A worker ended.", "一个工作进程终止。")
 
 
 def test_the_table_of_a_running_study_is_in_chinese():
-    rows = tuple(Row("digits", "adam", stage, done=1, planned=9, failed=0) for stage in terminal.STAGES)
+    rows = tuple(ProgressRow("digits", "adam", stage, done=1, planned=9, failed=0) for stage in terminal.STAGE_COUNT)
     shown = Console(file=StringIO(), width=100)
     shown.print(terminal.frame(Progress("training", 5, 45, 24.0, 97.0, rows), height=30, language="zh"))
     told = shown.file.getvalue()

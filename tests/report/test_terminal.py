@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from steepest.records.progress_record import Progress, Row
+from steepest.records.progress_record import Progress, ProgressRow
 from steepest.report.terminal import EVERY, LiveTable, PlainLines, Silent, frame, listener, summary
 
 ROWS = (
-    Row("digits", "adam", "refine", done=97, planned=130, failed=8, best_rate=0.00316, best_valid=0.97421),
-    Row("digits", "<script>\x1b[31m", "grid", done=12, planned=130, failed=0),
-    Row("digits", "gd", "waiting", done=0, planned=130, failed=0),
+    ProgressRow("digits", "adam", "refine", done=97, planned=130, failed=8, best_rate=0.00316, best_valid=0.97421),
+    ProgressRow("digits", "<script>\x1b[31m", "grid", done=12, planned=130, failed=0),
+    ProgressRow("digits", "gd", "waiting", done=0, planned=130, failed=0),
 )
 
 
@@ -146,7 +146,7 @@ def test_no_color_leaves_movement_but_no_colour(monkeypatch):
 
 
 def test_a_low_screen_shows_who_is_at_work_and_counts_the_rest():
-    many = tuple(Row("digits", f"o{i}", "done", 130, 130, 0) for i in range(40)) + ROWS[:1]
+    many = tuple(ProgressRow("digits", f"o{i}", "done", 130, 130, 0) for i in range(40)) + ROWS[:1]
     shown = frame(progress(rows=many), height=14)
     table = shown.renderables[0]
     assert table.row_count == 10

@@ -18,13 +18,13 @@ from steepest.records.step_times import FleetTime, StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskRef
 from steepest.study.budget import (
-    ever_smaller,
     plan_within,
     resolution,
     shard_seconds,
+    smaller_designs,
     wall_seconds,
 )
-from steepest.study.execution import Manner, step_milliseconds
+from steepest.study.execution import ExecutionMode, step_milliseconds
 from steepest.study.executors import FunctionExecutor
 from steepest.study.planner import plan_run
 from steepest.study.run import resume, run
@@ -47,7 +47,7 @@ def plan(asked, spent=0.0, ms=1.0):
 
 
 def test_refinement_is_given_up_first_then_rates_then_seeds_down_to_five():
-    smaller = list(ever_smaller(spec(protocol=StudyDesign())))
+    smaller = list(smaller_designs(spec(protocol=StudyDesign())))
     assert [(p.extra_rates, p.rates, p.seeds) for p, _ in smaller] == [
         (4, 9, 10), (0, 9, 10), (0, 7, 10), (0, 5, 10), (0, 5, 9), (0, 5, 8), (0, 5, 7), (0, 5, 6), (0, 5, 5),
     ]  # fmt: skip
@@ -57,7 +57,7 @@ def test_refinement_is_given_up_first_then_rates_then_seeds_down_to_five():
 
 def test_rates_of_ones_own_are_not_given_up():
     own = spec(contenders=(contender("inside", rates=(0.1, 0.2)),))
-    assert {(p.extra_rates, p.rates) for p, _ in ever_smaller(own)} == {(4, 9)}
+    assert {(p.extra_rates, p.rates) for p, _ in smaller_designs(own)} == {(4, 9)}
 
 
 def test_a_plan_keeps_its_budget_and_uses_it():
@@ -103,16 +103,16 @@ def test_trials_are_counted_as_the_protocol_counts_them():
 def test_fleet_times_are_read_off_a_line_and_go_on_in_proportion():
     run = plan_run(spec(), StudyDesign(), contender("inside"), FACTS, 100, 64)
     time = StepTime("toy", "inside", 0.9, 4.0, FLEET)
-    manner = Manner(run.engine)
-    assert [step_milliseconds(manner, time, n) for n in (1, 20, 40)] == pytest.approx([0.9, 3.0, 6.0])
-    assert 0.9 < step_milliseconds(manner, time, 10) < 3.0
-    assert step_milliseconds(Manner("solo"), time, 10) == pytest.approx(9.0)
+    mode = ExecutionMode(run.engine)
+    assert [step_milliseconds(mode, time, n) for n in (1, 20, 40)] == pytest.approx([0.9, 3.0, 6.0])
+    assert 0.9 < step_milliseconds(mode, time, 10) < 3.0
+    assert step_milliseconds(ExecutionMode("solo"), time, 10) == pytest.approx(9.0)
 
 
 def test_compiled_fleets_are_forecast_by_their_own_times():
     time = StepTime("toy", "inside", 0.9, 4.0, (*FLEET, FleetTime(9, ("gradient",), 0.9, 0.1)))
-    manner = Manner("fleet", 0, ("gradient",))
-    assert [step_milliseconds(manner, time, n) for n in (3, 9, 36)] == pytest.approx([0.3, 0.9, 3.6])
+    mode = ExecutionMode("fleet", 0, ("gradient",))
+    assert [step_milliseconds(mode, time, n) for n in (3, 9, 36)] == pytest.approx([0.3, 0.9, 3.6])
 
 
 def test_evaluations_are_part_of_the_forecast():

@@ -9,8 +9,8 @@ from steepest.records.step_times import FleetTime, StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.study import jobs
 from steepest.study.compilation import Compilation
-from steepest.study.execution import manner
-from steepest.study.progress import Watch
+from steepest.study.execution import choose_mode
+from steepest.study.progress import ProgressTracker
 
 HERE = replace(FACTS, compiler_obstacle="")
 
@@ -54,9 +54,9 @@ def compiled(workers, steps, facts=HERE, **changes):
     fleet = FleetTime(45, (), 4.5, 0.9)
     times = {("toy", c.name): StepTime("toy", c.name, 1.0, 8.0, (fleet,)) for c in asked.contenders}
     said = []
-    watch = Watch(lambda progress: said.append(progress.message), 1)
-    found = Compilation(asked, workers.collect, workers.measure, watch).times([replace(facts, steps=steps)], times)
-    watch.tell("timing")
+    tracker = ProgressTracker(lambda progress: said.append(progress.message), 1)
+    found = Compilation(asked, workers.collect, workers.measure, tracker).times([replace(facts, steps=steps)], times)
+    tracker.tell("timing")
     return found, [message for message in said if message]
 
 
@@ -64,7 +64,7 @@ def test_a_small_study_compiles_nothing():
     workers = Workers()
     times, _ = compiled(workers, steps=10)
     assert workers.done == []
-    assert manner("auto", times["toy", "inside"]).compiled == ()
+    assert choose_mode("auto", times["toy", "inside"]).compiled == ()
 
 
 def test_a_large_one_has_the_gradient_made_once_for_all_and_each_update():
@@ -73,14 +73,14 @@ def test_a_large_one_has_the_gradient_made_once_for_all_and_each_update():
     assert workers.parts() == ["gradient", "update", "update"]
     assert said == []
     for name in ("inside", "edge"):
-        assert manner("auto", times["toy", name]).compiled == ("gradient", "update")
+        assert choose_mode("auto", times["toy", name]).compiled == ("gradient", "update")
 
 
 def test_what_cannot_be_compiled_is_told_once_and_done_without():
     workers = Workers(refused=("gradient", "update"))
     times, said = compiled(workers, steps=10_000)
     assert sorted(said) == ["Not compiled: the gradient: no.", "Not compiled: the update: no."]
-    assert manner("auto", times["toy", "inside"]).compiled == ()
+    assert choose_mode("auto", times["toy", "inside"]).compiled == ()
 
 
 def test_without_a_compiler_nothing_is_asked_for():

@@ -6,12 +6,12 @@ import pytest
 
 from steepest.records.step_times import FleetTime, StepTime
 from steepest.study.execution import (
-    Manner,
+    ExecutionMode,
     Work,
-    are_alike,
+    choose_mode,
     in_one_loop,
-    manner,
     step_milliseconds,
+    timings_agree,
     with_compiled,
     worth_compiling,
 )
@@ -40,21 +40,21 @@ def test_work_is_what_it_takes_in_the_faster_way():
 
 
 def test_a_plain_fleet_is_the_manner_of_all_that_is_not_compiled():
-    assert manner("auto", PLAIN) == Manner("fleet", 0, ())
+    assert choose_mode("auto", PLAIN) == ExecutionMode("fleet", 0, ())
 
 
 def test_a_trial_alone_must_be_clearly_faster_to_be_trained_alone():
     slow = replace(ALONE, fleets=(FleetTime(10, (), 5.5, 0.1),))
-    assert manner("auto", slow).engine == "fleet"
+    assert choose_mode("auto", slow).engine == "fleet"
     slower = replace(ALONE, fleets=(FleetTime(10, (), 7.5, 0.1),))
-    assert manner("auto", slower).engine == "solo"
-    assert manner("fleet", slower).engine == "fleet", "it was asked for"
+    assert choose_mode("auto", slower).engine == "solo"
+    assert choose_mode("fleet", slower).engine == "fleet", "it was asked for"
 
 
 def test_a_compiled_gradient_is_taken_where_it_is_clearly_cheaper():
     for milliseconds, parts in ((0.63, ("gradient",)), (0.88, ())):
         carrier = replace(PLAIN, fleets=(FleetTime(9, ("gradient",), milliseconds, 0.18),))
-        assert manner("auto", with_compiled(PLAIN, carrier, update=False)) == Manner("fleet", 0, parts)
+        assert choose_mode("auto", with_compiled(PLAIN, carrier, update=False)) == ExecutionMode("fleet", 0, parts)
 
 
 def test_another_contenders_gradient_is_joined_to_ones_own_update():
@@ -77,20 +77,20 @@ def test_an_update_within_the_gradient_s_loop_is_no_call_of_its_own():
 
 def test_times_are_alike_if_no_part_has_changed_by_more_than_a_quiet_machine_would_explain():
     slower = replace(PLAIN, milliseconds=0.6)
-    assert are_alike(PLAIN, slower)
-    assert not are_alike(PLAIN, replace(slower, fleets=(FleetTime(45, (), 6.5, 0.9),)))
-    assert not are_alike(replace(PLAIN, milliseconds=0.3), PLAIN)
+    assert timings_agree(PLAIN, slower)
+    assert not timings_agree(PLAIN, replace(slower, fleets=(FleetTime(45, (), 6.5, 0.9),)))
+    assert not timings_agree(replace(PLAIN, milliseconds=0.3), PLAIN)
 
 
 def test_a_compiled_update_takes_a_part_of_its_time():
     time = with_compiled(PLAIN, None, update=True)
     assert [fleet.compiled for fleet in time.fleets] == [(), ("update",)]
     assert time.fleets[1].milliseconds == pytest.approx(4.5 - 0.7 * 0.9)
-    assert manner("auto", time) == Manner("fleet", 0, ("update",))
+    assert choose_mode("auto", time) == ExecutionMode("fleet", 0, ("update",))
 
 
 def test_a_fleet_costs_in_proportion_to_its_lanes_where_they_go_one_after_the_other():
     time = replace(ALONE, fleets=(FleetTime(18, ("gradient",), 0.9, 0.1),))
-    assert step_milliseconds(Manner("fleet", 0, ("gradient",)), time, 36) == pytest.approx(1.8)
-    assert step_milliseconds(Manner("fleet", 0, ("gradient",)), time, 9) == pytest.approx(0.45)
-    assert step_milliseconds(Manner("solo"), time, 36) == pytest.approx(18.0)
+    assert step_milliseconds(ExecutionMode("fleet", 0, ("gradient",)), time, 36) == pytest.approx(1.8)
+    assert step_milliseconds(ExecutionMode("fleet", 0, ("gradient",)), time, 9) == pytest.approx(0.45)
+    assert step_milliseconds(ExecutionMode("solo"), time, 36) == pytest.approx(18.0)

@@ -87,7 +87,7 @@ def test_as_many_jobs_run_at_once_as_there_are_workers(crew, tmp_path):
 def test_no_worker_is_started_before_there_is_work(crew):
     executor = crew()
     assert executor.poll(0.0) == []
-    assert executor._crew == []
+    assert executor._pool == []
 
 
 def test_a_step_is_timed_only_when_every_worker_is_idle(crew, tmp_path):
@@ -132,10 +132,10 @@ def test_a_job_that_raises_is_told_and_the_worker_lives_on(crew):
     executor.submit(broken)
     (failed,) = events_until(executor, "failed")
     assert (failed.id, failed.error, failed.message) == ("b", "BadTask", "broken has no training examples.")
-    worker = executor._crew[0].pid
+    worker = executor._pool[0].pid
     executor.submit({"kind": "sleep", "id": "s", "seconds": 0})
     events_until(executor, "done")
-    assert executor._crew[0].pid == worker
+    assert executor._pool[0].pid == worker
 
 
 def test_workers_that_die_at_their_start_are_not_started_for_ever(crew, tmp_path):
@@ -153,7 +153,7 @@ def test_what_a_worker_prints_goes_into_its_log(crew, tmp_path, capfd):
     executor = crew(workers=1)
     executor.submit({"kind": "print", "id": "p"})
     events_until(executor, "done")
-    assert "hello from a worker" in (tmp_path / "logs" / f"worker-{executor._crew[0].pid}.log").read_text()
+    assert "hello from a worker" in (tmp_path / "logs" / f"worker-{executor._pool[0].pid}.log").read_text()
     assert capfd.readouterr().out == ""
 
 
@@ -186,7 +186,7 @@ try:
 except KeyboardInterrupt:
     print("interrupted", flush=True)
     time.sleep(0.5)
-    print([worker.job is not None for worker in executor._crew], flush=True)
+    print([worker.job is not None for worker in executor._pool], flush=True)
     executor.close()
 """
 

@@ -15,7 +15,7 @@ from steepest.records.outcomes import Outcome
 from steepest.records.step_times import FleetTime, StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.trials import Shard
-from steepest.study.execution import Manner, within
+from steepest.study.execution import ExecutionMode, fit_to_memory
 from steepest.study.executors import FunctionExecutor, LocalProcesses
 from steepest.study.planner import parse_memory
 from steepest.study.run import lanes_at_a_time, narrower, run
@@ -88,11 +88,15 @@ def test_a_size_that_is_none_is_refused_in_one_sentence(text):
 
 def test_a_fleet_is_planned_no_wider_than_its_share():
     time = StepTime("toy", "inside", 1.0, 4.0, (FleetTime(36, (), 9.0, 1.0, 2**20),))
-    assert within(Manner("fleet"), time, 10 * 2**20) == Manner("fleet", 8)
-    assert within(Manner("fleet", 36, ("gradient",)), time, 10 * 2**20).width == 8
-    assert within(Manner("fleet", 4), time, 10 * 2**20) == Manner("fleet", 4)
-    assert within(Manner("fleet"), time, 2**40) == within(Manner("fleet"), time, None) == Manner("fleet")
-    assert within(Manner("solo"), time, 1.0) == Manner("solo")
+    assert fit_to_memory(ExecutionMode("fleet"), time, 10 * 2**20) == ExecutionMode("fleet", 8)
+    assert fit_to_memory(ExecutionMode("fleet", 36, ("gradient",)), time, 10 * 2**20).width == 8
+    assert fit_to_memory(ExecutionMode("fleet", 4), time, 10 * 2**20) == ExecutionMode("fleet", 4)
+    assert (
+        fit_to_memory(ExecutionMode("fleet"), time, 2**40)
+        == fit_to_memory(ExecutionMode("fleet"), time, None)
+        == ExecutionMode("fleet")
+    )
+    assert fit_to_memory(ExecutionMode("solo"), time, 1.0) == ExecutionMode("solo")
 
 
 class Wide(nn.Module):

@@ -11,8 +11,8 @@ from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskRef
 from steepest.study import jobs
 from steepest.study.executors import FunctionExecutor
-from steepest.study.profiling import survey
-from steepest.study.progress import Watch
+from steepest.study.profiling import profile
+from steepest.study.progress import ProgressTracker
 from steepest.study.spec import TaskSpec
 
 
@@ -42,7 +42,7 @@ def surveyed(tmp_path, monkeypatch):
         folder = tmp_path / f"study-{next(count)}"
         laboratory = Laboratory(folder, speed, share)
         asked = spec(protocol=StudyDesign(seeds=5), engine="fleet").model_copy(update=changes)
-        plan = survey(asked, folder, FunctionExecutor(laboratory), Watch(None, 1))
+        plan = profile(asked, folder, FunctionExecutor(laboratory), ProgressTracker(None, 1))
         return laboratory.timed, plan
 
     return run

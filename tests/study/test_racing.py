@@ -13,7 +13,7 @@ from steepest.records.step_times import FleetTime, StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.trials import Shard
 from steepest.study.budget import shard_seconds, stages
-from steepest.study.execution import Manner
+from steepest.study.execution import ExecutionMode
 from steepest.study.executors import FunctionExecutor
 from steepest.study.planner import plan_run, shards
 from steepest.study.protocol import grid, on_every_seed
@@ -60,7 +60,7 @@ def test_a_shard_has_whole_seeds_and_says_when_they_are_compared():
     spec = toy.spec(protocol=PROTOCOL, race=True, workers=8)
     for engine in ("fleet", "solo"):
         contender = spec.contenders[0]
-        run_plan = plan_run(spec, PROTOCOL, contender, toy.FACTS, 100, 64, Manner(engine))
+        run_plan = plan_run(spec, PROTOCOL, contender, toy.FACTS, 100, 64, ExecutionMode(engine))
         lanes = on_every_seed("grid", grid(1e-3, PROTOCOL), PROTOCOL)
         cut = shards(spec, spec.tasks[0], contender, run_plan, lanes)
         assert tuple(lane for shard in cut for lane in shard.lanes) == lanes

@@ -17,7 +17,7 @@ from study import toy
 from steepest.errors import StudyFolderError
 from steepest.records.outcomes import Outcome
 from steepest.study.lock import FolderLock
-from steepest.study.result_rows import nothing_of
+from steepest.study.result_rows import empty_trace
 from steepest.study.run import resume, run
 from steepest.study.spec import read_spec
 from steepest.study.store import Store, read, traces
@@ -351,4 +351,4 @@ def test_a_shard_can_be_given_up_as_killed(tmp_path):
         rows = store.give_up(shard, Outcome.KILLED)
         assert {row.outcome for row in rows} == {Outcome.KILLED}
         assert store.recall(shard) == rows
-    assert nothing_of(shard, Outcome.KILLED).outcome == (Outcome.KILLED,) * len(shard.lanes)
+    assert empty_trace(shard, Outcome.KILLED).outcome == (Outcome.KILLED,) * len(shard.lanes)

@@ -19,7 +19,7 @@ from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskRef
 from steepest.report.text import text
 from steepest.report.view import view
-from steepest.study.budget import ever_smaller
+from steepest.study.budget import smaller_designs
 from steepest.study.spec import StudySpec, TaskSpec
 from steepest.verdict.decide import decide
 from steepest.verdict.external import study_of_table
@@ -170,7 +170,7 @@ def test_the_planner_tells_what_it_gives_up_in_both_languages():
         contenders=(Contender("adam", "adam", 1e-3),),
         reference="adam",
     )
-    *_, (_, given_up) = ever_smaller(spec)
+    *_, (_, given_up) = smaller_designs(spec)
     assert len(given_up) == 3
     for each in given_up:
         assert figures(each.en) == figures(each.zh)

@@ -444,9 +444,9 @@ def _conclude(study: Any, margin: float | None, json: bool, lang: Language) -> N
 def _workers_ahead(workers: int | None) -> AbstractContextManager[None]:
     """The worker processes of a study, which import torch while this one does."""
     from steepest.study.environment import cores
-    from steepest.study.executors import workers_ahead
+    from steepest.study.executors import prestarted_workers
 
-    return workers_ahead(min(workers or cores(), cores()))
+    return prestarted_workers(min(workers or cores(), cores()))
 
 
 def _page_beside(wanted: bool, folder: Path | None) -> AbstractContextManager[None]:

@@ -8,7 +8,13 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-SIGNS = ("can't allocate memory", "not enough memory", "cannot allocate memory", "bad_alloc", "out of memory")
+OUT_OF_MEMORY_SIGNS = (
+    "can't allocate memory",
+    "not enough memory",
+    "cannot allocate memory",
+    "bad_alloc",
+    "out of memory",
+)
 """By which the errors of torch, of C++ and of the system are known."""
 
 
@@ -26,7 +32,7 @@ def limit(share: float | None) -> None:
 
 def ran_out(error: BaseException) -> bool:
     """Whether an error means that memory ran out."""
-    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in SIGNS)
+    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in OUT_OF_MEMORY_SIGNS)
 
 
 def resident() -> int | None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ProgressRow:
     """One contender on one task in the table of a running study."""
 
     task: str
@@ -34,7 +34,7 @@ class Progress:
     trials_planned: int
     seconds: float
     seconds_left: float | None
-    rows: tuple[Row, ...] = ()
+    rows: tuple[ProgressRow, ...] = ()
     message: str = ""
     """Something worth a line of its own, such as a worker that was replaced."""
     message_zh: str = ""

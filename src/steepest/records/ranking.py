@@ -20,7 +20,7 @@ Edge = Literal["", "low", "high"]
 """Which end of the rates searched the best rate lies at; "" for neither."""
 
 
-class Tried(Protocol):
+class RankedTrial(Protocol):
     """What ranking looks at: a `Score`, or a row of `Result`."""
 
     @property
@@ -46,29 +46,29 @@ class Score:
     valid_loss: float | None
 
 
-T = TypeVar("T", bound=Tried)
+T = TypeVar("T", bound=RankedTrial)
 
-KEPT = 3
+KEEP_ONE_IN = 3
 """One in so many rates of a seed goes on at each rung."""
-LEAST = 2
+MIN_RATES_KEPT = 2
 """Rates of a seed, of each stage, that run to the end in any case."""
 _OK = Outcome.OK  # asked for ten times a trial: to look it up in its class takes as long as all the rest
-RUNGS = (1 / 20, 1 / 5)
+RUNG_SHARES = (1 / 20, 1 / 5)
 """Shares of the horizon after which the rates of a seed are compared: measured, see docs/protocol.md."""
 
 
-def is_sound(trial: Tried) -> bool:
+def is_sound(trial: RankedTrial) -> bool:
     """Whether a trial has a quality: it reached its horizon, and its validation metric there is a finite number."""
     metric = trial.valid_metric
     return trial.outcome is _OK and metric is not None and math.isfinite(metric)
 
 
-def is_stopped(trial: Tried) -> bool:
+def is_stopped(trial: RankedTrial) -> bool:
     """Whether racing gave a trial's time to better ones of its seed: no failure, but no value at the horizon either."""
     return trial.outcome is Outcome.STOPPED
 
 
-def has_failed(trial: Tried) -> bool:
+def has_failed(trial: RankedTrial) -> bool:
     """Whether a trial came to a bad end: neither sound nor stopped."""
     return not is_sound(trial) and not is_stopped(trial)
 
@@ -88,7 +88,7 @@ def survivors(trials: Iterable[T], count: int, higher_is_better: bool) -> list[T
     return sorted(filter(is_sound, trials), key=rank, reverse=True)[:count]
 
 
-def pooled_best(trials: Iterable[Tried], higher_is_better: bool) -> float:
+def pooled_best(trials: Iterable[RankedTrial], higher_is_better: bool) -> float:
     """The rate with the best mean validation metric over the seeds.
 
     A failed trial ranks last: it counts as the worst metric that any sound trial has. One that was stopped ranks below
@@ -99,7 +99,7 @@ def pooled_best(trials: Iterable[Tried], higher_is_better: bool) -> float:
     sound = [trial for trial in trials if is_sound(trial)]
     worst = min((_good(trial, higher_is_better) for trial in sound), default=0.0)
     of_seed = worst_of_seed(trials, higher_is_better)
-    by_rate: dict[float, list[Tried]] = defaultdict(list)
+    by_rate: dict[float, list[RankedTrial]] = defaultdict(list)
     for trial in trials:
         by_rate[trial.rate].append(trial)
 
@@ -114,7 +114,7 @@ def pooled_best(trials: Iterable[Tried], higher_is_better: bool) -> float:
     return max(by_rate, key=rank)
 
 
-def worst_of_seed(trials: Iterable[Tried], higher_is_better: bool) -> dict[int, float]:
+def worst_of_seed(trials: Iterable[RankedTrial], higher_is_better: bool) -> dict[int, float]:
     """Seed → the goodness (metric, its sign turned where lower is better) of the worst of its sound trials: as what a
     trial that was stopped in that seed counts."""
     found: dict[int, float] = {}
@@ -124,7 +124,7 @@ def worst_of_seed(trials: Iterable[Tried], higher_is_better: bool) -> dict[int, 
     return found
 
 
-def edge(trials: Iterable[Tried], higher_is_better: bool) -> Edge:
+def edge(trials: Iterable[RankedTrial], higher_is_better: bool) -> Edge:
     """Where the pooled best rate lies in the range searched.
 
     Rates of a grid are half a decade apart over four decades, so its outer tenths hold its first and its last point.
@@ -151,9 +151,9 @@ def rungs(evaluate_at: Sequence[int], lanes: int) -> tuple[Rung, ...]:
     """
     found: list[Rung] = []
     count = lanes
-    for share in RUNGS:
+    for share in RUNG_SHARES:
         step = next(step for step in evaluate_at if step >= share * evaluate_at[-1])
-        fewer = max(LEAST, math.ceil(count / KEPT))
+        fewer = max(MIN_RATES_KEPT, math.ceil(count / KEEP_ONE_IN))
         if fewer < count and step < evaluate_at[-1]:
             found = [rung for rung in found if rung[0] < step] + [(step, fewer)]
             count = fewer
@@ -184,12 +184,12 @@ def trial_steps(lanes: float, rungs: Sequence[Rung], step: int) -> float:
 # ---- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def _good(trial: Tried, higher_is_better: bool) -> float:
+def _good(trial: RankedTrial, higher_is_better: bool) -> float:
     assert trial.valid_metric is not None
     return trial.valid_metric if higher_is_better else -trial.valid_metric
 
 
-def _loss(trial: Tried) -> float:
+def _loss(trial: RankedTrial) -> float:
     loss = trial.valid_loss
     return math.inf if loss is None or math.isnan(loss) else loss
 

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from steepest.language import Language, Text, enumerated, say
-from steepest.records.progress_record import Progress, Row
+from steepest.records.progress_record import Progress, ProgressRow
 from steepest.report.rounding import fixed, isolated, one_line
 from steepest.verdict.words import numbers
 
@@ -212,7 +212,7 @@ def frame(progress: Progress, height: int, language: Language = "en") -> Group:
     return Group(table, *more, Styled(), below)
 
 
-def _cells(row: Row, language: Language) -> list[Styled]:
+def _cells(row: ProgressRow, language: Language) -> list[Styled]:
     colour = {"done": "green", "waiting": "dim"}.get(row.stage, "cyan")
     return [
         Styled(isolated(one_line(row.contender))),

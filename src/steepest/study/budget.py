@@ -21,7 +21,14 @@ from steepest.records.step_times import StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskFacts
 from steepest.records.trials import Rung
-from steepest.study.execution import Manner, Manners, build_seconds, evaluation_milliseconds, step_milliseconds, timed
+from steepest.study.execution import (
+    ExecutionMode,
+    ExecutionModes,
+    build_seconds,
+    evaluation_milliseconds,
+    step_milliseconds,
+    timed_fleet,
+)
 from steepest.study.planner import (
     batch_size_of,
     cut,
@@ -33,12 +40,12 @@ from steepest.study.planner import (
 from steepest.study.protocol import trials_of
 from steepest.study.spec import Plan, RunPlan, StudySpec
 
-LEAST_SEEDS = 5
+MIN_SEEDS = 5
 """Below this a budget is refused: fewer replicates say next to nothing."""
-LEAST_RATES = (7, 5)
+SMALLER_GRIDS = (7, 5)
 """What the grid may shrink to, in this order."""
 
-STAGES = 2
+STAGE_COUNT = 2
 """The grid, and the rates that follow it."""
 
 Times = Mapping[tuple[str, str], StepTime]
@@ -54,7 +61,7 @@ def plan_within(
     times: Times,
     own_batch: Times,
     spent: float = 0.0,
-    manners: Manners | None = None,
+    modes: ExecutionModes | None = None,
 ) -> Plan:
     """The largest plan that fits what is left of the budget, or the one asked for where there is no budget.
 
@@ -62,20 +69,20 @@ def plan_within(
     times at the task's own batch size, which horizons of equal seconds are measured by.
     """
     plan = None
-    for protocol, given_up in ever_smaller(spec):
-        plan = _plan(spec, protocol, given_up, facts, times, own_batch, manners or {})
+    for protocol, given_up in smaller_designs(spec):
+        plan = _plan(spec, protocol, given_up, facts, times, own_batch, modes or {})
         if spec.budget_seconds is None or spent + plan.seconds <= spec.budget_seconds:
             return plan
     assert plan is not None and spec.budget_seconds is not None
     least = plan.protocol
     raise BudgetTooSmall(
-        f"The budget is {words(spec.budget_seconds)}; even {least.seeds} seeds of "
-        f"{trials_of(spec.contenders[0], least) // least.seeds} rates need about {words(spent + plan.seconds)}. "
+        f"The budget is {duration(spec.budget_seconds)}; even {least.seeds} seeds of "
+        f"{trials_of(spec.contenders[0], least) // least.seeds} rates need about {duration(spent + plan.seconds)}. "
         "Give more time, or drop a task or an optimizer."
     )
 
 
-def ever_smaller(spec: StudySpec) -> Iterator[tuple[StudyDesign, tuple[Text, ...]]]:
+def smaller_designs(spec: StudySpec) -> Iterator[tuple[StudyDesign, tuple[Text, ...]]]:
     """The protocol asked for, then ever smaller ones, each with what was given up, in sentences."""
     asked = protocol = spec.protocol
     given_up: dict[str, Text] = {}
@@ -89,7 +96,7 @@ def ever_smaller(spec: StudySpec) -> Iterator[tuple[StudyDesign, tuple[Text, ...
                 n=asked.extra_rates,
             )
             yield protocol, tuple(given_up.values())
-        for rates in LEAST_RATES:
+        for rates in SMALLER_GRIDS:
             if rates < asked.rates:
                 protocol = replace(protocol, rates=rates)
                 given_up["rates"] = say(
@@ -99,7 +106,7 @@ def ever_smaller(spec: StudySpec) -> Iterator[tuple[StudyDesign, tuple[Text, ...
                     asked=asked.rates,
                 )
                 yield protocol, tuple(given_up.values())
-    for seeds in range(asked.seeds - 1, LEAST_SEEDS - 1, -1):
+    for seeds in range(asked.seeds - 1, MIN_SEEDS - 1, -1):
         protocol = replace(protocol, seeds=seeds)
         given_up["seeds"] = say(
             "There are {seeds} seeds instead of {asked}.",
@@ -117,7 +124,7 @@ def _plan(
     facts: Sequence[TaskFacts],
     times: Times,
     own_batch: Times,
-    manners: Manners,
+    modes: ExecutionModes,
 ) -> Plan:
     runs: list[RunPlan] = []
     costs: list[list[list[float]]] = []
@@ -129,7 +136,7 @@ def _plan(
                 steps = steps_at_equal_seconds(known, own_batch[pair], times[pair])
             else:
                 steps = steps_at_equal_samples(known, batch_size)
-            run = plan_run(spec, protocol, contender, known, steps, batch_size, manners.get(pair))
+            run = plan_run(spec, protocol, contender, known, steps, batch_size, modes.get(pair))
             runs.append(run)
             costs.append(stages(run, contender, protocol, known, times[pair], spec.race))
     return Plan(
@@ -174,24 +181,24 @@ def shard_seconds(
     `rates`: lanes of a seed, where some are stopped at `rungs`.
     """
     batch = max(run.batch_size, 64)  # below this a step costs mostly overhead, which a pass over a whole part has once
-    manner = manner_of(run)
-    plain = Manner(run.engine)  # what evaluates a model is not compiled
-    milliseconds, start, going = 1e3 * build_seconds(manner, time, lanes), 0, lanes
+    mode = mode_of(run)
+    plain = ExecutionMode(run.engine)  # what evaluates a model is not compiled
+    milliseconds, start, going = 1e3 * build_seconds(mode, time, lanes), 0, lanes
     for stop, kept in (*rungs, (run.steps, 0)):
         evaluations: float = sum(start < step <= stop for step in run.evaluate_at)
         evaluations += facts.n_test / facts.n_valid if stop == run.steps else 0.0
-        milliseconds += (stop - start) * step_milliseconds(manner, time, going)
+        milliseconds += (stop - start) * step_milliseconds(mode, time, going)
         milliseconds += evaluations * (
-            evaluation_milliseconds(manner, time, going)
+            evaluation_milliseconds(mode, time, going)
             or max(1.0, facts.n_valid / batch) / 3 * step_milliseconds(plain, time, going)
         )
         start, going = stop, max(1, lanes * kept // rates)
     return milliseconds / 1000
 
 
-def manner_of(run: RunPlan) -> Manner:
+def mode_of(run: RunPlan) -> ExecutionMode:
     """The manner in which a planned run's trials are trained."""
-    return Manner(run.engine, run.width, run.compiled)
+    return ExecutionMode(run.engine, run.width, run.compiled)
 
 
 def load_seconds(spec: StudySpec, runs: Sequence[RunPlan], times: Times) -> float:
@@ -201,9 +208,9 @@ def load_seconds(spec: StudySpec, runs: Sequence[RunPlan], times: Times) -> floa
     axes = {contender.name: str(dict(contender.axes)) for contender in spec.contenders}
     found: dict[tuple[str, int, str, bool], float] = {}
     for run in runs:
-        fleet = timed(manner_of(run), times[run.task, run.contender])
+        fleet = timed_fleet(mode_of(run), times[run.task, run.contender])
         key = (run.task, run.batch_size, axes[run.contender], "gradient" in run.compiled)
-        widths = STAGES * (1 + len(rungs_at(run.evaluate_at, run.lanes))) if spec.race else 1
+        widths = STAGE_COUNT * (1 + len(rungs_at(run.evaluate_at, run.lanes))) if spec.race else 1
         found[key] = max(found.get(key, 0.0), 0.0 if fleet is None else widths * fleet.load_seconds)
     return sum(found.values())
 
@@ -245,10 +252,10 @@ def resolution(seeds: int, deviation: float = 1.0) -> float | None:
     return float(stdtrit(2 * seeds - 2, 0.975)) * deviation * math.sqrt(2 / seeds)
 
 
-def words(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A time as one says it.
 
-    >>> [words(s) for s in (0.4, 95, 3700)]
+    >>> [duration(s) for s in (0.4, 95, 3700)]
     ['1 s', '95 s', '62 min']
     """
     if seconds < 120:

@@ -19,11 +19,11 @@ from steepest.study import jobs
 from steepest.study.execution import Work, in_one_loop, with_compiled, worth_compiling
 from steepest.study.executors import Job
 from steepest.study.planner import batch_size_of, engine_of, steps_at_equal_samples
-from steepest.study.progress import Watch
+from steepest.study.progress import ProgressTracker
 from steepest.study.protocol import trials_of
 from steepest.study.spec import StudySpec
 
-LEAST_LANES = 9
+TIMED_LANES = 9
 """With which programs are tried and timed; they train any number of lanes, one after the other."""
 
 Times = Mapping[tuple[str, str], StepTime]
@@ -39,7 +39,7 @@ class Compilation:
     spec: StudySpec
     collect: Collect
     measure: Callable[[Job], StepTime]
-    watch: Watch
+    tracker: ProgressTracker
 
     def times(self, facts: Iterable[TaskFacts], times: Times) -> dict[tuple[str, str], StepTime]:
         """The same times, with those of compiled fleets where it was worth while to make any."""
@@ -49,7 +49,7 @@ class Compilation:
         made = self.collect(missing, "compiling", read_json) if missing else {}
         refused = {name for name, each in made.items() if each["refused"]}
         for reason in sorted({reason for name in refused for reason in made[name]["refused"]}):
-            self.watch.say(say("Not compiled: {reason}.", "未编译（原因为英文）：{reason}。", reason=reason))
+            self.tracker.say(say("Not compiled: {reason}.", "未编译（原因为英文）：{reason}。", reason=reason))
         found = dict(times)
         for group in groups:
             found |= {(group.facts.name, name): time for name, time in group.compiled(refused).items()}
@@ -92,7 +92,7 @@ class _Group:
         """What is worth while to make."""
         spec, found = self.asked.spec, []
         for contender, part, seconds in self._candidates():
-            job = jobs.compile(spec, self.task, contender, self.batch_size, LEAST_LANES, part)
+            job = jobs.compile(spec, self.task, contender, self.batch_size, TIMED_LANES, part)
             joins = bool(found) and found[0].part == "gradient"  # an update within the gradient's loop costs no call
             if spec.engine == "compiled" or joins or worth_compiling(part, seconds, jobs.is_compiled(job)):
                 found.append(_Wanted(job, contender.name, part))
@@ -118,7 +118,7 @@ class _Group:
             first = self.contenders[0]
             parts = ["gradient", "update"] if first.name in updates else ["gradient"]
             job = jobs.time(
-                self.asked.spec, self.task, first, self.batch_size, [{"lanes": LEAST_LANES, "compiled": parts}]
+                self.asked.spec, self.task, first, self.batch_size, [{"lanes": TIMED_LANES, "compiled": parts}]
             )
             carrier = in_one_loop(self.asked.measure(job), self.times[first.name])
         return {name: with_compiled(time, carrier, name in updates) for name, time in self.times.items()}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from steepest.records.contender import Contender
 from steepest.records.outcomes import Result
-from steepest.records.progress_record import Row
+from steepest.records.progress_record import ProgressRow
 from steepest.records.ranking import Score, has_failed, is_sound, pooled_best
 from steepest.records.step_times import StepTime
 from steepest.records.study_record import StudyDesign
@@ -19,7 +19,7 @@ from steepest.study.protocol import SEARCHES, on_more_seeds, trials_of
 from steepest.study.spec import RunPlan, StudySpec
 
 
-class Course:
+class ContenderRun:
     """Turns the lanes that a search asks for into shards, and their rows into the scores that it is sent.
 
     `protocol` is that of the search: where seeds are added until the verdict is sure, it has the first ones only.
@@ -34,7 +34,7 @@ class Course:
         facts: TaskFacts,
         time: StepTime,
     ) -> None:
-        self.contender, self.run, self.facts, self.time = contender, run, facts, time
+        self.contender, self.plan, self.facts, self.time = contender, run, facts, time
         self.results: list[Result] = []
         self.planned = trials_of(contender, protocol)
         self.cost = sum(map(sum, stages(run, contender, protocol, facts, time, spec.race)))
@@ -45,7 +45,7 @@ class Course:
         self._search = SEARCHES[spec.search](contender, protocol, facts.higher_is_better)
         self._asked: list[Shard] = []
         self._got: dict[str, tuple[Result, ...]] = {}
-        self._row = Row(facts.name, contender.name, "waiting", 0, self.planned, 0)
+        self._row = ProgressRow(facts.name, contender.name, "waiting", 0, self.planned, 0)
 
     def begin(self) -> list[Shard]:
         """The first shards to train."""
@@ -67,7 +67,7 @@ class Course:
         tried = list(dict.fromkeys((row.stage, row.rate) for row in self.results))
         lanes = list(on_more_seeds(tried, seeds))
         self._asked = [
-            each for part in lanes for each in shards(self._spec, self._task, self.contender, self.run, part)
+            each for part in lanes for each in shards(self._spec, self._task, self.contender, self.plan, part)
         ]
         self._got = {}
         self.planned += sum(map(len, lanes))
@@ -83,14 +83,14 @@ class Course:
     def seconds(self, shard: Shard) -> float:
         """Forecast of one core's time for a shard."""
         rates = len({lane.rate for lane in shard.lanes})
-        return shard_seconds(self.run, self.facts, self.time, len(shard.lanes), shard.rungs, rates)
+        return shard_seconds(self.plan, self.facts, self.time, len(shard.lanes), shard.rungs, rates)
 
     def started(self, shard: Shard) -> None:
         """A worker has begun with a shard."""
         if self._row.stage == "waiting":
             self._row = replace(self._row, stage=shard.lanes[0].stage)
 
-    def row(self) -> Row:
+    def row(self) -> ProgressRow:
         """Where it stands, for whoever watches."""
         return self._row
 
@@ -102,7 +102,7 @@ class Course:
             return []
         if scores is not None:  # the grid is only waited for until a worker begins with it
             self._row = replace(self._row, stage=lanes[0].stage)
-        self._asked, self._got = shards(self._spec, self._task, self.contender, self.run, lanes), {}
+        self._asked, self._got = shards(self._spec, self._task, self.contender, self.plan, lanes), {}
         return self._asked
 
     def _stand(self, stage: str) -> None:

@@ -19,26 +19,26 @@ SECONDS_TO_COMPILE: Mapping[Compiled, float] = {"gradient": 4.0, "update": 0.5}
 """Of one core, as a rule."""
 SECONDS_TO_LOAD: Mapping[Compiled, float] = {"gradient": 0.5, "update": 0.1}
 """What was made before: it is traced again, and tried."""
-PAYS = 2.0
+MIN_PAYBACK = 2.0
 """How many times its cost a compilation must be expected to save."""
-SAVES: Mapping[Compiled, float] = {"gradient": 0.6, "update": 0.7}
+SHARE_SAVED: Mapping[Compiled, float] = {"gradient": 0.6, "update": 0.7}
 """Shares of their time that are commonly saved. Of gradients it is measured afterwards; updates take little by then."""
-CLEARLY = 1.3
+MIN_SPEEDUP_ALONE = 1.3
 """A trial alone must be so many times faster than in a fleet to be trained alone."""
-MOST = 128
+MAX_LANES = 128
 """Lanes that an engine trains at a time at most."""
-MOST_OF_A_LOOP = 0.5
+MAX_UPDATE_SHARE = 0.5
 """Of a compiled step, what the update within it takes at most."""
-AGREE = 1.3
+MAX_TIMING_RATIO = 1.3
 """Ratio of two measurements of the same on a quiet machine, at most."""
-FILLED = 0.8
+USABLE_MEMORY_SHARE = 0.8
 """Of a worker's share of the memory: evaluations, and the pieces that freed memory lies in, take some as well."""
-BY_ITSELF = 0.15
+FIXED_COST_SHARE = 0.15
 """Of the time of a fleet, at most: what a step costs whatever the number of lanes."""
 
 
 @dataclass(frozen=True)
-class Manner:
+class ExecutionMode:
     """How trials are trained."""
 
     engine: Literal["fleet", "solo"] = "fleet"
@@ -56,7 +56,7 @@ class Work:
 
     def core_seconds(self, part: str) -> float:
         """For all trials in plain fleets, or one by one if that is faster: their "gradient" or their "update"."""
-        fleet = plain(self.time)
+        fleet = plain_fleet(self.time)
         if fleet is None:
             return 0.0
         update = fleet.update_milliseconds / fleet.lanes
@@ -64,24 +64,24 @@ class Work:
         return self.trial_steps * (update if part == "update" else max(0.0, whole - update)) / 1e3
 
 
-def are_alike(before: StepTime, now: StepTime) -> bool:
+def timings_agree(before: StepTime, now: StepTime) -> bool:
     """Whether two measurements of the same step agree as well as two in a row on a quiet machine."""
     pairs = [(before.milliseconds, now.milliseconds)]
     pairs += [(a.milliseconds, b.milliseconds) for a, b in zip(before.fleets, now.fleets, strict=False)]
-    return all(1 / AGREE <= a / b <= AGREE for a, b in pairs)
+    return all(1 / MAX_TIMING_RATIO <= a / b <= MAX_TIMING_RATIO for a, b in pairs)
 
 
-def plain(time: StepTime) -> FleetTime | None:
+def plain_fleet(time: StepTime) -> FleetTime | None:
     """The fleet that was timed without any compilation, if one was."""
     return next((each for each in time.fleets if not each.compiled), None)
 
 
 def worth_compiling(part: Compiled, seconds: float, is_made: bool) -> bool:
     """Whether it pays to compile what would run for so many core-seconds."""
-    return seconds * SAVES[part] > PAYS * (SECONDS_TO_LOAD if is_made else SECONDS_TO_COMPILE)[part]
+    return seconds * SHARE_SAVED[part] > MIN_PAYBACK * (SECONDS_TO_LOAD if is_made else SECONDS_TO_COMPILE)[part]
 
 
-def best(time: StepTime, margin: float = 1.05) -> FleetTime | None:
+def cheapest_fleet(time: StepTime, margin: float = 1.05) -> FleetTime | None:
     """The cheapest fleet a lane; a narrower or plainer one, which come first, unless another is clearly cheaper."""
     chosen: FleetTime | None = None
     for each in sorted(time.fleets, key=lambda fleet: (len(fleet.compiled), fleet.lanes)):
@@ -90,30 +90,30 @@ def best(time: StepTime, margin: float = 1.05) -> FleetTime | None:
     return chosen
 
 
-def manner(engine: str, time: StepTime) -> Manner:
+def choose_mode(engine: str, time: StepTime) -> ExecutionMode:
     """The manner in which trials with these times are trained; `engine` is what was asked for, other than solo."""
-    fleet = best(time)
-    if fleet is None or (engine == "auto" and fleet.milliseconds / fleet.lanes > CLEARLY * time.milliseconds):
-        return Manner("solo")
-    return Manner("fleet", compiled=fleet.compiled)
+    fleet = cheapest_fleet(time)
+    if fleet is None or (engine == "auto" and fleet.milliseconds / fleet.lanes > MIN_SPEEDUP_ALONE * time.milliseconds):
+        return ExecutionMode("solo")
+    return ExecutionMode("fleet", compiled=fleet.compiled)
 
 
-def within(manner: Manner, time: StepTime, share: float | None) -> Manner:
+def fit_to_memory(mode: ExecutionMode, time: StepTime, share: float | None) -> ExecutionMode:
     """The same with no more lanes at a time than fit into a worker's share of the memory, in bytes."""
     size = max((fleet.bytes_per_lane for fleet in time.fleets), default=0.0)
-    if share is None or not size or manner.engine == "solo":
-        return manner
-    room = max(1, int(FILLED * share / size))
-    return replace(manner, width=room) if room < (manner.width or MOST) else manner
+    if share is None or not size or mode.engine == "solo":
+        return mode
+    room = max(1, int(USABLE_MEMORY_SHARE * share / size))
+    return replace(mode, width=room) if room < (mode.width or MAX_LANES) else mode
 
 
 def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> StepTime:
     """A contender's times, and beside them those of compiled fleets: their gradients are those timed with another
     contender, the `carrier`; their updates its own, compiled if `update`."""
-    own = plain(time)
+    own = plain_fleet(time)
     if own is None or not (carrier or update):
         return time
-    left = 1 - SAVES["update"] if update else 1.0
+    left = 1 - SHARE_SAVED["update"] if update else 1.0
     parts: tuple[Compiled, ...] = ("update",) if update else ()
     timed, gradient, size = own, own.milliseconds - own.update_milliseconds, own.bytes_per_lane
     evaluation = own.evaluation_milliseconds / own.lanes
@@ -139,51 +139,51 @@ def with_compiled(time: StepTime, carrier: StepTime | None, update: bool) -> Ste
 def in_one_loop(carrier: StepTime, own: StepTime) -> StepTime:
     """The carrier, whose fleet was timed with an update compiled into the gradient's loop. There an update takes a part
     of what the same contender's takes by itself, `own`; timed by a call at each step it would seem to take far more."""
-    by_itself = plain(own)
+    by_itself = plain_fleet(own)
     if by_itself is None or not carrier.fleets or "update" not in carrier.fleets[0].compiled:
         return carrier
     fleet = carrier.fleets[0]
-    update = (1 - SAVES["update"]) * by_itself.update_milliseconds * fleet.lanes / by_itself.lanes
+    update = (1 - SHARE_SAVED["update"]) * by_itself.update_milliseconds * fleet.lanes / by_itself.lanes
     return replace(
-        carrier, fleets=(replace(fleet, update_milliseconds=min(update, MOST_OF_A_LOOP * fleet.milliseconds)),)
+        carrier, fleets=(replace(fleet, update_milliseconds=min(update, MAX_UPDATE_SHARE * fleet.milliseconds)),)
     )
 
 
-def timed(manner: Manner, time: StepTime) -> FleetTime | None:
+def timed_fleet(mode: ExecutionMode, time: StepTime) -> FleetTime | None:
     """The fleet of this kind that was timed, or any; None for trials alone, and where no fleet was timed."""
-    if manner.engine == "solo" or not time.fleets:
+    if mode.engine == "solo" or not time.fleets:
         return None
-    return next((each for each in time.fleets if each.compiled == manner.compiled), time.fleets[0])
+    return next((each for each in time.fleets if each.compiled == mode.compiled), time.fleets[0])
 
 
-def step_milliseconds(manner: Manner, time: StepTime, lanes: int) -> float:
+def step_milliseconds(mode: ExecutionMode, time: StepTime, lanes: int) -> float:
     """Forecast of one step of so many lanes."""
-    fleet = timed(manner, time)
+    fleet = timed_fleet(mode, time)
     if fleet is None:
         return lanes * time.milliseconds
     if "gradient" in fleet.compiled or lanes >= fleet.lanes:  # lane after lane, or as many as were timed
         return fleet.milliseconds * lanes / fleet.lanes
-    if not manner.width:
+    if not mode.width:
         alone = min(time.milliseconds, fleet.milliseconds)
         return alone + (fleet.milliseconds - alone) * (lanes - 1) / max(1, fleet.lanes - 1)
-    count = ceil(lanes / manner.width)
+    count = ceil(lanes / mode.width)
     share = lanes / count / fleet.lanes
-    return count * fleet.milliseconds * (BY_ITSELF + (1 - BY_ITSELF) * share)
+    return count * fleet.milliseconds * (FIXED_COST_SHARE + (1 - FIXED_COST_SHARE) * share)
 
 
-def evaluation_milliseconds(manner: Manner, time: StepTime, lanes: int) -> float:
+def evaluation_milliseconds(mode: ExecutionMode, time: StepTime, lanes: int) -> float:
     """Forecast of one evaluation of so many lanes; 0 where none was timed."""
-    fleet = timed(manner, time)
+    fleet = timed_fleet(mode, time)
     if fleet is None or not fleet.evaluation_milliseconds:
         return lanes * time.evaluation_milliseconds
     return fleet.evaluation_milliseconds * lanes / fleet.lanes
 
 
-def build_seconds(manner: Manner, time: StepTime, lanes: int) -> float:
+def build_seconds(mode: ExecutionMode, time: StepTime, lanes: int) -> float:
     """Forecast of what a shard of so many lanes takes before its first step."""
-    fleet = timed(manner, time)
+    fleet = timed_fleet(mode, time)
     return 0.0 if fleet is None else fleet.build_seconds * lanes / fleet.lanes
 
 
-Manners = Mapping[tuple[str, str], Manner]
+ExecutionModes = Mapping[tuple[str, str], ExecutionMode]
 """By task and contender."""

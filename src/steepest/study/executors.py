@@ -126,34 +126,34 @@ class LocalProcesses:
         self._folder = folder
         self._serve = serve
         self._queue: deque[Job] = deque()
-        self._crew: list[_Worker] = []
+        self._pool: list[_Worker] = []
         self._attempts: dict[str, int] = {}
-        self._stillborn = 0  # workers in a row that died before they were ready
+        self._failed_starts = 0  # workers in a row that died before they were ready
 
     def submit(self, job: Job) -> None:
         self._queue.append(job)
 
     def poll(self, timeout: float) -> list[Event]:
-        self._hand_out()
+        self._assign()
         events: list[Event] = []
-        ready = multiprocessing.connection.wait([worker.connection for worker in self._crew], timeout)
-        for worker in [worker for worker in self._crew if worker.connection in ready]:
-            events += self._hear(worker)
-        self._hand_out()
+        ready = multiprocessing.connection.wait([worker.connection for worker in self._pool], timeout)
+        for worker in [worker for worker in self._pool if worker.connection in ready]:
+            events += self._receive(worker)
+        self._assign()
         return events
 
     def close(self) -> None:
         self._queue.clear()
-        while self._crew:
-            self._crew.pop().end()
+        while self._pool:
+            self._pool.pop().end()
 
-    def _hand_out(self) -> None:
+    def _assign(self) -> None:
         """Give every idle worker a job; whatever is to be timed waits until all are idle.
 
         The first job brings the whole crew: what is to follow will want it, and now is the time to import torch."""
-        while self._queue and len(self._crew) < self.workers:
-            self._crew.append(self._start())
-        for worker in [worker for worker in self._crew if worker.job is None]:
+        while self._queue and len(self._pool) < self.workers:
+            self._pool.append(self._start())
+        for worker in [worker for worker in self._pool if worker.job is None]:
             if not self._queue or (self._queue[0]["kind"] == "time" and self._is_busy()):
                 return
             worker.job = self._queue.popleft()
@@ -161,22 +161,22 @@ class LocalProcesses:
 
     def _is_busy(self) -> bool:
         """Whether a worker has a job, or is still starting."""
-        return any(worker.job is not None or not worker.was_ready for worker in self._crew)
+        return any(worker.job is not None or not worker.was_ready for worker in self._pool)
 
-    def _hear(self, worker: _Worker) -> list[Event]:
+    def _receive(self, worker: _Worker) -> list[Event]:
         """All that a worker has to say by now; its last word is its end."""
         events: list[Event] = []
         try:
-            while worker in self._crew and worker.connection.poll():
-                events += self._understand(worker, json.loads(worker.connection.recv_bytes()))
+            while worker in self._pool and worker.connection.poll():
+                events += self._event_of(worker, json.loads(worker.connection.recv_bytes()))
         except (EOFError, OSError):
-            events += self._bury(worker)
+            events += self._replace_dead(worker)
         return events
 
-    def _understand(self, worker: _Worker, message: Mapping[str, Any]) -> list[Event]:
+    def _event_of(self, worker: _Worker, message: Mapping[str, Any]) -> list[Event]:
         match message["event"]:
             case "ready":
-                worker.was_ready, self._stillborn = True, 0
+                worker.was_ready, self._failed_starts = True, 0
                 return []
             case "progress":
                 return [Event("progress", message["id"], done=message["done"])]
@@ -184,22 +184,22 @@ class LocalProcesses:
                 worker.job = None
                 return [Event("done", message["id"], seconds=message["seconds"])]
             case "full":  # what is left of its memory is in pieces: the next job gets a fresh process
-                self._crew.remove(worker)
+                self._pool.remove(worker)
                 worker.end()
                 return [Event("full", message["id"], error=message["error"], message=message["message"])]
             case _:
                 worker.job = None
                 return [Event("failed", message["id"], error=message["error"], message=message["message"])]
 
-    def _bury(self, worker: _Worker) -> list[Event]:
+    def _replace_dead(self, worker: _Worker) -> list[Event]:
         """Count the loss, and put the job of a dead worker back at the head of the queue."""
-        self._crew.remove(worker)
+        self._pool.remove(worker)
         how = worker.end(patience=0.5)  # it may be about to leave by itself, and then its exit code tells more
         if not worker.was_ready:
-            self._stillborn += 1
-            if self._stillborn > self.RETRIES:
-                told = self._last_words()
-                raise TrialFailed(f"{self._stillborn} workers in a row ended ({how}) at their start{told}.")
+            self._failed_starts += 1
+            if self._failed_starts > self.RETRIES:
+                told = self._last_log_line()
+                raise TrialFailed(f"{self._failed_starts} workers in a row ended ({how}) at their start{told}.")
         if worker.job is None:
             return []
         name = worker.job["id"]
@@ -220,7 +220,7 @@ class LocalProcesses:
         )  # fmt: skip
         return [Event("retried", name, message=words.en, message_zh=words.zh)]
 
-    def _last_words(self) -> str:
+    def _last_log_line(self) -> str:
         """Of the workers that have begun to write; what they wrote in full may go with the folder of a mere plan."""
         logs = self._folder / "logs"
         written = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(logs.glob("*.log")))
@@ -231,10 +231,10 @@ class LocalProcesses:
         logs = self._folder / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         if self._serve is not None:
-            others = [worker.connection for worker in self._crew]
+            others = [worker.connection for worker in self._pool]
             return _fork(self._serve, self._folder, self._memory, others)
-        if _ahead:
-            worker = _ahead.pop()
+        if _prestarted:
+            worker = _prestarted.pop()
         else:
             with (logs / "workers.log").open("ab") as log:
                 worker = _spawn(log)
@@ -271,20 +271,20 @@ class _Worker:
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
-_ahead: list[_Worker] = []
+_prestarted: list[_Worker] = []
 """Started already, for the next `LocalProcesses` that asks."""
 
 
 @contextmanager
-def workers_ahead(count: int) -> Iterator[None]:
+def prestarted_workers(count: int) -> Iterator[None]:
     """Start workers before it is known what they are for: importing torch takes them longer than it takes to read what
     is asked. Those that nobody has asked for are ended with the block."""
-    _ahead.extend(_spawn(subprocess.DEVNULL) for _ in range(count))
+    _prestarted.extend(_spawn(subprocess.DEVNULL) for _ in range(count))
     try:
         yield
     finally:
-        while _ahead:
-            _ahead.pop().end()
+        while _prestarted:
+            _prestarted.pop().end()
 
 
 def _spawn(log: IO[bytes] | int) -> _Worker:

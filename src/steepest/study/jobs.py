@@ -21,7 +21,7 @@ from steepest.study.executors import Event, Job
 from steepest.study.planner import fingerprint, slug
 from steepest.study.spec import StudySpec
 
-UNDISTURBED = 0.95
+MIN_CORE_SHARE = 0.95
 """Share of a core that a timing must have had to be believed later."""
 
 
@@ -88,7 +88,7 @@ def remembered_time(job: Job) -> StepTime | None:
 def remember_time(job: Job, time: StepTime) -> None:
     """Keep what came of a timing for later studies, unless it was disturbed; a cache that cannot be written to is done
     without."""
-    if not _is_in_memory(job) and time.share >= UNDISTURBED:
+    if not _is_in_memory(job) and time.share >= MIN_CORE_SHARE:
         with suppress(OSError):
             write_json(_time_note(job), asdict(time))
 

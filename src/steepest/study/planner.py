@@ -23,18 +23,18 @@ from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskFacts
 from steepest.records.trials import Lane, Shard
 from steepest.study.environment import free_memory
-from steepest.study.execution import Manner
+from steepest.study.execution import ExecutionMode
 from steepest.study.spec import RunPlan, StudySpec, TaskSpec
 
 T = TypeVar("T")
 
-EVALUATIONS = 30
+EVALUATION_COUNT = 30
 
-OVERHEAD = 1e6
+STEP_OVERHEAD = 1e6
 """Examples × parameters in a step whose arithmetic takes as long as calling the step's kernels: about a millisecond."""
-SET_UP = 200
+SET_UP_STEPS = 200
 """Steps whose overhead is as long as a shard takes apart from its steps: to build its models, and to sync its file."""
-SLACK = 1.05
+MAX_SLOWDOWN = 1.05
 """How much longer a study may take for the sake of smaller shards, which lose less when they are killed."""
 
 
@@ -53,7 +53,7 @@ def parse_budget(text: str | float) -> float:
     return seconds
 
 
-LEAST_MEMORY = 64 * 2**20
+MIN_MEMORY_BYTES = 64 * 2**20
 """Bytes: with less, no worker even gets hold of its data."""
 
 
@@ -64,7 +64,7 @@ def parse_memory(text: str | float | None) -> float | None:
         return None if free is None else free / 2
     found = re.fullmatch(r"\s*(?P<size>\d+(?:\.\d+)?)\s*(?P<unit>[kmgt]?)i?b?\s*", str(text).lower())
     size = float(found["size"]) * 1024 ** " kmgt".index(found["unit"] or " ") if found else 0.0
-    if not LEAST_MEMORY <= size < 1e18:
+    if not MIN_MEMORY_BYTES <= size < 1e18:
         raise BadSetting(f"The memory {text!r} cannot be used; give at least 64M, such as 512M or 4G.")
     return size
 
@@ -103,7 +103,7 @@ def steps_at_equal_seconds(facts: TaskFacts, own: StepTime, time: StepTime) -> i
     return max(1, round(facts.steps * own.milliseconds / time.milliseconds))
 
 
-def evaluation_steps(steps: int, count: int = EVALUATIONS) -> tuple[int, ...]:
+def evaluation_steps(steps: int, count: int = EVALUATION_COUNT) -> tuple[int, ...]:
     """About `count` steps up to the horizon: a third of them log-spaced in the first tenth, then evenly spaced.
 
     >>> evaluation_steps(8)
@@ -130,12 +130,12 @@ def plan_run(
     facts: TaskFacts,
     steps: int,
     batch_size: int,
-    manner: Manner | None = None,
+    mode: ExecutionMode | None = None,
 ) -> RunPlan:
     """How the trials of one contender on one task are run; without a manner, in that which needs no measuring."""
     runs = len(spec.tasks) * len(spec.contenders)
-    manner = manner or Manner(engine_of(spec, contender, facts))
-    engine = manner.engine
+    mode = mode or ExecutionMode(engine_of(spec, contender, facts))
+    engine = mode.engine
 
     def lanes(rates: int) -> int:
         trials = rates * protocol.looks[0]
@@ -147,8 +147,8 @@ def plan_run(
         task=facts.name,
         contender=contender.name,
         engine=engine,
-        width=manner.width,
-        compiled=manner.compiled,
+        width=mode.width,
+        compiled=mode.compiled,
         batch_size=batch_size,
         steps=steps,
         evaluate_at=evaluation_steps(steps),
@@ -183,11 +183,11 @@ def lanes_per_shard(trials: int, runs: int, workers: int, steps: int, work: floa
     """
 
     def wall(k: int) -> float:
-        shard = (SET_UP + steps) * OVERHEAD + steps * math.ceil(trials / k) * work
+        shard = (SET_UP_STEPS + steps) * STEP_OVERHEAD + steps * math.ceil(trials / k) * work
         return math.ceil(runs * k / workers) * shard
 
     fastest = min(map(wall, range(1, trials + 1)))
-    k = max(k for k in range(1, trials + 1) if wall(k) <= SLACK * fastest)
+    k = max(k for k in range(1, trials + 1) if wall(k) <= MAX_SLOWDOWN * fastest)
     return math.ceil(trials / k)
 
 

@@ -19,41 +19,41 @@ from steepest.records.task_facts import TaskFacts, TaskRef
 from steepest.study import jobs
 from steepest.study.budget import plan_within
 from steepest.study.compilation import Compilation
-from steepest.study.execution import are_alike, manner, within
+from steepest.study.execution import choose_mode, fit_to_memory, timings_agree
 from steepest.study.executors import Executor, Job
 from steepest.study.planner import batch_size_of, engine_of, facts_for, plan_run, steps_at_equal_samples
-from steepest.study.progress import Watch
+from steepest.study.progress import ProgressTracker
 from steepest.study.spec import Plan, StudySpec
 
 T = TypeVar("T")
 
-PATIENCE = 0.25
+POLL_SECONDS = 0.25
 """Seconds to wait for news before a watcher's clock is moved on."""
-TRIES = 3
+MAX_MEMORY_RETRIES = 3
 """Times that a job may run out of memory and be done again: a worker that has had other tasks has less room than the
 fresh one that takes its place."""
 
 
-def survey(spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> Plan:
+def profile(spec: StudySpec, folder: Path, executor: Executor, tracker: ProgressTracker) -> Plan:
     """The plan of a study; raises BadInput or DataUnavailable for a task that cannot be trained, BudgetTooSmall."""
-    survey = _Survey(spec, folder, executor, watch)
-    facts = survey.describe()
-    times, own_batch = survey.time(facts)
+    profiler = _Profiler(spec, folder, executor, tracker)
+    facts = profiler.describe()
+    times, own_batch = profiler.time(facts)
     if spec.engine in ("auto", "compiled"):
-        times = Compilation(spec, survey.collect, survey.measure, watch).times(facts, times)
+        times = Compilation(spec, profiler.collect, profiler.measure, tracker).times(facts, times)
     share = None if spec.memory_bytes is None else spec.memory_bytes / spec.workers
-    manners = {
-        (known.name, contender.name): within(
-            manner(spec.engine, times[known.name, contender.name]), times[known.name, contender.name], share
+    modes = {
+        (known.name, contender.name): fit_to_memory(
+            choose_mode(spec.engine, times[known.name, contender.name]), times[known.name, contender.name], share
         )
         for known in facts
         for contender in spec.contenders
         if engine_of(spec, contender, known) == "fleet"
     }
-    return plan_within(spec, facts, times, own_batch, spent=watch.sitting, manners=manners)
+    return plan_within(spec, facts, times, own_batch, spent=tracker.sitting, modes=modes)
 
 
-DRAWN = ("initial weights", "order of the batches", "dropout", "what the model draws", "augmentation")
+SEED_DRAWS = ("initial weights", "order of the batches", "dropout", "what the model draws", "augmentation")
 """What a seed may draw beside the split, in the order in which it is told."""
 
 
@@ -65,13 +65,13 @@ def with_axes(facts: TaskFacts, contenders: Sequence[Contender]) -> TaskFacts:
         each.axes.get("augment", "none") != "none" or float(each.axes.get("word-dropout", 0)) > 0 for each in contenders
     )
     drawn = own - {"dropout"} | ({"dropout"} if drops else set()) | ({"augmentation"} if changes else set())
-    others = [each for each in facts.luck if each not in DRAWN]
-    return replace(facts, luck=(*(each for each in DRAWN if each in drawn), *others))
+    others = [each for each in facts.luck if each not in SEED_DRAWS]
+    return replace(facts, luck=(*(each for each in SEED_DRAWS if each in drawn), *others))
 
 
-class _Survey:
-    def __init__(self, spec: StudySpec, folder: Path, executor: Executor, watch: Watch) -> None:
-        self.spec, self.folder, self.executor, self.watch = spec, folder, executor, watch
+class _Profiler:
+    def __init__(self, spec: StudySpec, folder: Path, executor: Executor, tracker: ProgressTracker) -> None:
+        self.spec, self.folder, self.executor, self.tracker = spec, folder, executor, tracker
         self._is_steady = False  # a step takes as long as it did when earlier studies measured it
 
     def describe(self) -> list[TaskFacts]:
@@ -124,7 +124,7 @@ class _Survey:
             return before
         now = self.collect([job], "timing", jobs.read_time)[job["id"]]
         if before is not None:
-            self._is_steady = are_alike(before, now)
+            self._is_steady = timings_agree(before, now)
         jobs.remember_time(job, now)
         return now
 
@@ -144,10 +144,10 @@ class _Survey:
             except StudyFolderError:
                 self.executor.submit(job)
         task = wanted[0]["task"]["name"] if phase == "timing" else ""
-        self.watch.tell(phase, task)
+        self.tracker.tell(phase, task)
         while len(found) < len(wanted):
-            for event in self.executor.poll(PATIENCE):
-                if event.kind == "full" and tries[event.id] < TRIES:
+            for event in self.executor.poll(POLL_SECONDS):
+                if event.kind == "full" and tries[event.id] < MAX_MEMORY_RETRIES:
                     tries[event.id] += 1
                     self.executor.submit(next(job for job in wanted if job["id"] == event.id))
                 elif event.kind in ("failed", "full", "lost"):
@@ -155,6 +155,6 @@ class _Survey:
                 if event.kind == "done":
                     found[event.id] = read(self.folder / "facts" / f"{event.id}.json")
                 elif event.kind == "retried":
-                    self.watch.say(event.says)
-            self.watch.tell(phase, task)
+                    self.tracker.say(event.says)
+            self.tracker.tell(phase, task)
         return found

@@ -8,13 +8,13 @@ from time import monotonic
 
 from steepest.language import Text
 from steepest.records.progress_record import Phase, Progress
-from steepest.study.contender_run import Course
+from steepest.study.contender_run import ContenderRun
 
 Listener = Callable[[Progress], None]
 """Called whenever something has changed, and a few times a second besides, so that a clock can tick."""
 
 
-class Watch:
+class ProgressTracker:
     """Counts trials and seconds, and turns them into `Progress`."""
 
     def __init__(
@@ -26,7 +26,7 @@ class Watch:
         self._earlier = earlier
         self._start = monotonic() if began is None else began
         self._messages: deque[Text] = deque()
-        self._courses: Sequence[Course] = ()
+        self._contender_runs: Sequence[ContenderRun] = ()
         self._workers = 1
         self._underway: dict[str, float] = {}  # shard → forecast seconds of what is done of it
         self._training_since = 0.0
@@ -44,13 +44,13 @@ class Watch:
 
     @property
     def trials_done(self) -> int:
-        return sum(course.row().done for course in self._courses)
+        return sum(contender_run.row().done for contender_run in self._contender_runs)
 
-    def follow(self, courses: Sequence[Course], workers: int, trials_planned: int) -> None:
+    def follow(self, contender_runs: Sequence[ContenderRun], workers: int, trials_planned: int) -> None:
         """Training begins; what the courses have by now comes from earlier sittings."""
-        self._courses, self._workers, self.trials_planned = courses, workers, trials_planned
+        self._contender_runs, self._workers, self.trials_planned = contender_runs, workers, trials_planned
         self._training_since = monotonic()
-        self._recalled = sum(course.cost_done for course in courses)
+        self._recalled = sum(contender_run.cost_done for contender_run in contender_runs)
 
     def underway(self, shard: str, seconds: float) -> None:
         """So much of a shard is done, in forecast seconds."""
@@ -77,7 +77,7 @@ class Watch:
                     trials_planned=self.trials_planned,
                     seconds=self.spent,
                     seconds_left=0.0 if phase == "finished" else self.seconds_left(),
-                    rows=tuple(course.row() for course in self._courses),
+                    rows=tuple(contender_run.row() for contender_run in self._contender_runs),
                     message=message.en,
                     message_zh=message.zh,
                     task=task,
@@ -88,10 +88,10 @@ class Watch:
 
     def seconds_left(self) -> float | None:
         """What the forecast says of the work left, corrected by how it did so far; None before there is a forecast."""
-        if not self._courses:
+        if not self._contender_runs:
             return None
-        done = sum(course.cost_done for course in self._courses) + sum(self._underway.values())
-        left = max(0.0, sum(course.cost for course in self._courses) - done)
+        done = sum(contender_run.cost_done for contender_run in self._contender_runs) + sum(self._underway.values())
+        left = max(0.0, sum(contender_run.cost for contender_run in self._contender_runs) - done)
         here = done - self._recalled
         elapsed = monotonic() - self._training_since
         pace = elapsed * self._workers / here if here > 0.05 * (here + left) else 1.0

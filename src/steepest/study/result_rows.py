@@ -58,7 +58,7 @@ def check_trace(shard: Shard, trace: Trace) -> None:
         raise StudyFolderError(f"The curves of {shard.id} do not have the shape of their trials.")
 
 
-def nothing_of(shard: Shard, outcome: Outcome) -> Trace:
+def empty_trace(shard: Shard, outcome: Outcome) -> Trace:
     """The curves of trials that nothing came of, since their workers were killed as often as they were retried or
     memory ran out: none, but the trials are kept."""
     lanes, evaluations = len(shard.lanes), len(shard.evaluate_at)
@@ -78,7 +78,7 @@ def nothing_of(shard: Shard, outcome: Outcome) -> Trace:
     )
 
 
-def saved(results: Iterable[Result]) -> Text | None:
+def racing_savings(results: Iterable[Result]) -> Text | None:
     """What racing has saved, in words; None if it has stopped nothing."""
     results = list(results)
     stopped = [row for row in results if row.outcome is Outcome.STOPPED]

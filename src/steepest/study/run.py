@@ -15,22 +15,22 @@ from steepest.language import Text, enumerated, say
 from steepest.records.outcomes import Outcome
 from steepest.records.study_record import StudyRecord
 from steepest.records.trials import Shard
-from steepest.study.contender_run import Course
+from steepest.study.contender_run import ContenderRun
 from steepest.study.environment import versions
-from steepest.study.execution import MOST
+from steepest.study.execution import MAX_LANES
 from steepest.study.executors import Event, Executor
 from steepest.study.jobs import failure, train
-from steepest.study.profiling import PATIENCE, survey
-from steepest.study.progress import Listener, Watch
+from steepest.study.profiling import POLL_SECONDS, profile
+from steepest.study.progress import Listener, ProgressTracker
 from steepest.study.spec import Plan, StudySpec
 from steepest.study.store import Store, read
 
 Settled = Callable[[StudyRecord], Collection[str]]
 """Names the tasks of a study whose verdict is sure. It may look at results only: a resumed study asks it again, and
 must get the same answer."""
-LATE = 1.05
+MAX_OVERRUN = 1.05
 """Times the budget that a study may be expected to take before something is given up on the way."""
-NOTE_EVERY = 2.0
+SAVE_SECONDS_EVERY = 2.0
 """Seconds of wall time that a killed study may lose count of."""
 
 
@@ -81,7 +81,7 @@ def resume(folder: Path, executor: Executor, listener: Listener | None = None, s
 def forecast(spec: StudySpec, folder: Path, executor: Executor, listener: Listener | None = None) -> Plan:
     """What `run` would do and cost: describes the tasks and times the steps in `folder`, and trains nothing."""
     try:
-        return survey(spec.check(), folder, executor, Watch(listener, spec.asked_trials()))
+        return profile(spec.check(), folder, executor, ProgressTracker(listener, spec.asked_trials()))
     finally:
         executor.close()
 
@@ -89,44 +89,44 @@ def forecast(spec: StudySpec, folder: Path, executor: Executor, listener: Listen
 def _finish(
     store: Store, executor: Executor, listener: Listener | None, settled: Settled, began: float | None = None
 ) -> StudyRecord:
-    watch = Watch(listener, store.spec.asked_trials(), store.seconds(), began)
+    tracker = ProgressTracker(listener, store.spec.asked_trials(), store.seconds(), began)
     try:
         if store.spec.plan is None:
-            store.save_plan(survey(store.spec, store.folder, executor, watch))
-        _train(store, executor, watch, settled)
-        store.spend(watch.sitting)
+            store.save_plan(profile(store.spec, store.folder, executor, tracker))
+        _train(store, executor, tracker, settled)
+        store.spend(tracker.sitting)
     except KeyboardInterrupt:
         executor.close()
-        store.spend(watch.sitting)
+        store.spend(tracker.sitting)
         raise Interrupted(
-            f"Stopped with {watch.trials_done} of {watch.trials_planned} trials done, which are kept. "
+            f"Stopped with {tracker.trials_done} of {tracker.trials_planned} trials done, which are kept. "
             f"Go on with: steepest resume {store.folder}"
         ) from None
-    watch.tell("finished")
+    tracker.tell("finished")
     return read(store.folder)
 
 
-def _train(store: Store, executor: Executor, watch: Watch, settled: Settled) -> None:
+def _train(store: Store, executor: Executor, tracker: ProgressTracker, settled: Settled) -> None:
     """Every course to its end, all at once: whichever shard is done, its rows may bring new shards. Then, look by look,
     more seeds for the tasks whose verdict is not sure yet."""
-    courses = _courses(store.spec)
-    orders = _Orders(store, executor, watch)
-    for course in courses:
-        orders.ask(course, course.begin())
+    contender_runs = _contender_runs(store.spec)
+    dispatcher = _Dispatcher(store, executor, tracker)
+    for contender_run in contender_runs:
+        dispatcher.ask(contender_run, contender_run.begin())
     for sentence in (*store.repairs, *_changes(store.spec)):
-        watch.say(sentence)
-    watch.follow(courses, executor.workers, sum(course.planned for course in courses))
-    orders.wait()
+        tracker.say(sentence)
+    tracker.follow(contender_runs, executor.workers, sum(contender_run.planned for contender_run in contender_runs))
+    dispatcher.wait()
     plan = store.spec.plan
     assert plan is not None
-    open_ = courses
+    open_ = contender_runs
     for done, seeds in pairwise(plan.protocol.looks):
-        sure = settled(_as_it_stands(store, courses))
-        open_ = [course for course in open_ if course.run.task not in sure]
+        sure = settled(_snapshot(store, contender_runs))
+        open_ = [contender_run for contender_run in open_ if contender_run.plan.task not in sure]
         if not open_:
             break
-        names = [*dict.fromkeys(course.run.task for course in open_)]
-        watch.say(
+        names = [*dict.fromkeys(contender_run.plan.task for contender_run in open_)]
+        tracker.say(
             say(
                 "After {done} seeds the verdict is still open on {names}: going on to {seeds}.",
                 "用完 {done} 个种子后，{names} 上的结论仍未确定：继续做到 {seeds} 个种子。",
@@ -136,17 +136,19 @@ def _train(store: Store, executor: Executor, watch: Watch, settled: Settled) -> 
             )
         )
         first = plan.protocol.first_seed
-        for course in open_:
-            orders.ask(course, course.more(range(first + done, first + seeds)))
-        watch.follow(courses, executor.workers, sum(course.planned for course in courses))
-        orders.wait()
+        for contender_run in open_:
+            dispatcher.ask(contender_run, contender_run.more(range(first + done, first + seeds)))
+        tracker.follow(contender_runs, executor.workers, sum(contender_run.planned for contender_run in contender_runs))
+        dispatcher.wait()
     store.finish()
 
 
-def _as_it_stands(store: Store, courses: Sequence[Course]) -> StudyRecord:
+def _snapshot(store: Store, contender_runs: Sequence[ContenderRun]) -> StudyRecord:
     """The study as if it ended here: what the courses have asked for, whatever else an earlier sitting has left."""
     return replace(
-        read(store.folder), finished=True, results=tuple(row for course in courses for row in course.results)
+        read(store.folder),
+        finished=True,
+        results=tuple(row for contender_run in contender_runs for row in contender_run.results),
     )
 
 
@@ -166,7 +168,7 @@ def _changes(spec: StudySpec) -> Iterator[Text]:
         )
 
 
-def _courses(spec: StudySpec) -> list[Course]:
+def _contender_runs(spec: StudySpec) -> list[ContenderRun]:
     """The longest first, so that no core is left alone with it in the end."""
     plan = spec.plan
     assert plan is not None
@@ -174,8 +176,8 @@ def _courses(spec: StudySpec) -> list[Course]:
     protocol = replace(plan.protocol, seeds=plan.protocol.looks[0])
     facts = {known.name: known for known in plan.facts}
     times = {(time.task, time.contender): time for time in plan.times}
-    courses = [
-        Course(
+    contender_runs = [
+        ContenderRun(
             spec,
             contenders[run.contender],
             protocol,
@@ -185,12 +187,12 @@ def _courses(spec: StudySpec) -> list[Course]:
         )
         for run in plan.runs
     ]
-    return sorted(courses, key=lambda course: -course.cost)
+    return sorted(contender_runs, key=lambda contender_run: -contender_run.cost)
 
 
 def lanes_at_a_time(shard: Shard) -> int:
     """At most, as far as a planner can tell."""
-    return 1 if shard.engine == "solo" else min(shard.width or MOST, len(shard.lanes))
+    return 1 if shard.engine == "solo" else min(shard.width or MAX_LANES, len(shard.lanes))
 
 
 def narrower(shard: Shard) -> Shard | None:
@@ -203,23 +205,23 @@ def narrower(shard: Shard) -> Shard | None:
     return replace(shard, width=max(1, lanes // 4))
 
 
-class _Orders:
+class _Dispatcher:
     """What is with the executor, and for whom."""
 
-    def __init__(self, store: Store, executor: Executor, watch: Watch) -> None:
-        self.store, self.executor, self.watch = store, executor, watch
-        self.waiting: dict[str, tuple[Course, Shard]] = {}
-        self.held: list[tuple[Course, Shard]] = []
+    def __init__(self, store: Store, executor: Executor, tracker: ProgressTracker) -> None:
+        self.store, self.executor, self.tracker = store, executor, tracker
+        self.waiting: dict[str, tuple[ContenderRun, Shard]] = {}
+        self.held: list[tuple[ContenderRun, Shard]] = []
         """Where a budget has to be kept: what comes after the grids, until all are done and it is seen what is left."""
         plan = store.spec.plan
         assert plan is not None
         self.holds = store.spec.budget_seconds is not None and plan.protocol.extra_rates > 0
         self.sent: dict[str, Shard] = {}
         """How each shard was last sent to be trained."""
-        self.narrowed: dict[Course, Shard] = {}
+        self.narrowed: dict[ContenderRun, Shard] = {}
         """How the shards of a course are trained since memory has run out at one."""
 
-    def ask(self, course: Course, shards: Iterable[Shard]) -> None:
+    def ask(self, contender_run: ContenderRun, shards: Iterable[Shard]) -> None:
         """Have shards trained; those that are done already, and what they lead to, are taken from the store."""
         shards = list(shards)
         while shards:
@@ -227,38 +229,38 @@ class _Orders:
             rows = self.store.recall(shard)
             is_extra = shard.lanes[0].stage != "grid"
             if rows is None and is_extra and self.holds:
-                self.held.append((course, shard))
+                self.held.append((contender_run, shard))
             elif rows is None:
-                self.waiting[shard.id] = course, shard
-                self._submit(course, shard)
+                self.waiting[shard.id] = contender_run, shard
+                self._submit(contender_run, shard)
             else:
                 self.holds = self.holds and not is_extra  # an earlier sitting has seen that there is time
-                shards += course.take(shard, rows)
+                shards += contender_run.take(shard, rows)
 
     def wait(self) -> None:
         """Until nothing is with the executor any more."""
-        self.watch.tell("training")
-        noted = self.watch.sitting
+        self.tracker.tell("training")
+        noted = self.tracker.sitting
         while self.waiting or self.held:
             if not self.waiting:
                 self._go_on_or_give_up()
-            for event in self.executor.poll(PATIENCE):
+            for event in self.executor.poll(POLL_SECONDS):
                 self.handle(event)
-            if self.watch.sitting - noted > NOTE_EVERY:
-                noted = self.watch.sitting
+            if self.tracker.sitting - noted > SAVE_SECONDS_EVERY:
+                noted = self.tracker.sitting
                 self.store.spend(noted)
-            self.watch.tell("training")
+            self.tracker.tell("training")
 
     def _go_on_or_give_up(self) -> None:
         """All grids are done: by the pace so far, does the budget leave time for the rates around the best? They are
         given up for all or for none, or contenders would not be tuned alike."""
         held, self.held, self.holds = self.held, [], False
-        plan, budget, left = self.store.spec.plan, self.store.spec.budget_seconds, self.watch.seconds_left()
+        plan, budget, left = self.store.spec.plan, self.store.spec.budget_seconds, self.tracker.seconds_left()
         assert plan is not None
-        if budget is None or left is None or self.watch.spent + left <= LATE * budget:
-            for course, shard in held:
-                self.waiting[shard.id] = course, shard
-                self._submit(course, shard)
+        if budget is None or left is None or self.tracker.spent + left <= MAX_OVERRUN * budget:
+            for contender_run, shard in held:
+                self.waiting[shard.id] = contender_run, shard
+                self._submit(contender_run, shard)
             return
         says = say(
             "Refinement and the edge rule ({n} more rates for every optimizer) were given up on the way, "
@@ -266,41 +268,41 @@ class _Orders:
             "由于训练比预计的慢，中途放弃了细化和边界规则（每个优化器再多试 {n} 个学习率）。",
             n=plan.protocol.extra_rates,
         )
-        for course in {id(course): course for course, _ in held}.values():
-            course.end_here()
+        for contender_run in {id(contender_run): contender_run for contender_run, _ in held}.values():
+            contender_run.end_here()
         less = {
             "protocol": replace(plan.protocol, extra_rates=0),
             "given_up": (*plan.given_up, says.en),
             "given_up_zh": (*(plan.given_up_zh or plan.given_up), says.zh),
         }
         self.store.save_plan(plan.model_copy(update=less))
-        self.watch.say(says)
+        self.tracker.say(says)
 
     def handle(self, event: Event) -> None:
-        course, shard = self.waiting[event.id]
+        contender_run, shard = self.waiting[event.id]
         match event.kind:
             case "progress":
-                course.started(shard)
-                self.watch.underway(shard.id, event.done * course.seconds(shard))
+                contender_run.started(shard)
+                self.tracker.underway(shard.id, event.done * contender_run.seconds(shard))
             case "retried":
-                self.watch.over(shard.id)
-                self.watch.say(event.says)
+                self.tracker.over(shard.id)
+                self.tracker.say(event.says)
             case "full":
-                self.watch.over(shard.id)
-                self._ran_out(course, shard)
+                self.tracker.over(shard.id)
+                self._ran_out(contender_run, shard)
             case "failed":
                 raise failure(event, self.store.folder)
             case "done" | "lost":
                 del self.waiting[shard.id]
-                self.watch.over(shard.id)
+                self.tracker.over(shard.id)
                 if event.kind == "lost":
-                    self.watch.say(event.says)
+                    self.tracker.say(event.says)
                     rows = self.store.give_up(shard, Outcome.KILLED)
                 else:
                     rows = self.store.take_in(shard, event.seconds)
-                self.ask(course, course.take(shard, rows))
+                self.ask(contender_run, contender_run.take(shard, rows))
 
-    def _ran_out(self, course: Course, shard: Shard) -> None:
+    def _ran_out(self, contender_run: ContenderRun, shard: Shard) -> None:
         """Memory has run out at a shard: it is tried again with fewer lanes at a time, as are those that follow."""
         sent = self.sent[shard.id]
         fewer = narrower(sent)
@@ -315,11 +317,11 @@ class _Orders:
                 )
             )
             del self.waiting[shard.id]
-            self.ask(course, course.take(shard, self.store.give_up(shard, Outcome.OOM)))
+            self.ask(contender_run, contender_run.take(shard, self.store.give_up(shard, Outcome.OOM)))
             return
-        known = self.narrowed.get(course)
+        known = self.narrowed.get(contender_run)
         if known is None or (lanes_at_a_time(known), known.engine != "solo") > (lanes_at_a_time(fewer), False):
-            self.narrowed[course] = fewer
+            self.narrowed[contender_run] = fewer
         self._remark(
             say(
                 "Memory ran out on {task} where {who} trained {n} runs at a time; it went on with {few} at a time.",
@@ -329,16 +331,16 @@ class _Orders:
                 **where,
             )
         )
-        self._submit(course, shard)
+        self._submit(contender_run, shard)
 
     def _remark(self, says: Text) -> None:
-        self.watch.say(says)
+        self.tracker.say(says)
         self.store.remark(says)
 
-    def _submit(self, course: Course, shard: Shard) -> None:
+    def _submit(self, contender_run: ContenderRun, shard: Shard) -> None:
         """Have a shard trained as narrow as its course has become, but under its own name: what comes of it is the same
         up to rounding."""
-        known = self.narrowed.get(course)
+        known = self.narrowed.get(contender_run)
         if known is not None:
             self.sent[shard.id] = replace(shard, engine=known.engine, width=known.width, compiled=known.compiled)
         else:

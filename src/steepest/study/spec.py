@@ -32,13 +32,13 @@ Engine = Literal["auto", "fleet", "solo", "compiled"]
 """What trains: the cheapest, as measured; plain fleets; one trial at a time; or fleets, compiled in any case."""
 
 
-class Noun(BaseModel):
+class FrozenModel(BaseModel):
     """A frozen value that takes no unknown field, down to the dataclasses inside it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, revalidate_instances="always")
 
 
-class TaskSpec(Noun):
+class TaskSpec(FrozenModel):
     """A task of a study: where to find it, and what its trials have in common when batch sizes differ."""
 
     ref: TaskRef
@@ -48,7 +48,7 @@ class TaskSpec(Noun):
     """Another horizon than the task's own, in passes over the training part."""
 
 
-class RunPlan(Noun):
+class RunPlan(FrozenModel):
     """All that the trials of one contender on one task have in common."""
 
     task: str
@@ -67,7 +67,7 @@ class RunPlan(Noun):
     """The same for refinement and extension, of which there are fewer trials to share out."""
 
 
-class Plan(Noun):
+class Plan(FrozenModel):
     """What will be run, recorded once, so that a resumed study cuts the same shards and counts the same trials."""
 
     protocol: StudyDesign
@@ -85,7 +85,7 @@ class Plan(Noun):
     """Smallest difference that can be told from luck, in standard deviations of a replicate; None for one seed."""
 
 
-class StudySpec(Noun):
+class StudySpec(FrozenModel):
     """A study as asked for."""
 
     format: int = FORMAT

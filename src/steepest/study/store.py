@@ -30,7 +30,7 @@ from steepest.study.database import (
     writer,
 )
 from steepest.study.lock import FolderLock
-from steepest.study.result_rows import check_trace, nothing_of, rows, saved
+from steepest.study.result_rows import check_trace, empty_trace, racing_savings, rows
 from steepest.study.spec import SPEC, Plan, StudySpec, read_spec
 
 FOLDERS = ("curves", "facts", "logs")
@@ -46,7 +46,7 @@ class Store:
         self.repairs: list[Text] = []
         """What was found damaged and is made good, one sentence each."""
         self._lock = held
-        with _sentences(folder):
+        with _as_study_errors(folder):
             self._database = self._connect()
             self._sitting = self._database.execute(
                 "INSERT INTO sitting (started) VALUES (?)", (datetime.now(UTC).isoformat(timespec="seconds"),)
@@ -56,7 +56,7 @@ class Store:
     @classmethod
     def create(cls, folder: Path, spec: StudySpec, overwrite: bool = False) -> Store:
         """A new study; `overwrite` replaces one that is there. Raises StudyFolderError if there is no place for it."""
-        with _sentences(folder):
+        with _as_study_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             if (folder / SPEC).exists() and not overwrite:
                 raise StudyFolderError(
@@ -82,7 +82,7 @@ class Store:
     def open(cls, folder: Path) -> Store:
         """A study that is there, to go on with it. What is damaged is moved aside, to be made again from the rest."""
         spec = read_spec(folder)
-        with _sentences(folder):
+        with _as_study_errors(folder):
             held = FolderLock(folder)
             try:
                 for name in FOLDERS:
@@ -104,7 +104,7 @@ class Store:
     def save_plan(self, plan: Plan) -> None:
         """Put the plan into study.json: from now on the shards of this study are fixed."""
         self.spec = self.spec.model_copy(update={"plan": plan})
-        with _sentences(self.folder):
+        with _as_study_errors(self.folder):
             write_json(self.folder / SPEC, self.spec.to_json())
 
     def take_in(self, shard: Shard, seconds: float = 0.0) -> tuple[Result, ...]:
@@ -115,13 +115,13 @@ class Store:
 
     def give_up(self, shard: Shard, outcome: Outcome) -> tuple[Result, ...]:
         """Keep the trials of a shard that nothing came of as what they are: killed, or out of memory."""
-        with _sentences(self.folder):
-            write_trace(self._curves(shard.id), nothing_of(shard, outcome))
+        with _as_study_errors(self.folder):
+            write_trace(self._curves(shard.id), empty_trace(shard, outcome))
         return self.take_in(shard)
 
     def remark(self, says: Text) -> None:
         """Keep a sentence on how the study was run, for its verdict; once, however often it is said."""
-        with _sentences(self.folder):
+        with _as_study_errors(self.folder):
             self._database.execute("INSERT OR REPLACE INTO remark VALUES (?, ?)", (says.en, says.zh))
 
     def recall(self, shard: Shard) -> tuple[Result, ...] | None:
@@ -148,7 +148,7 @@ class Store:
             if known and known[0] != file_digest(path):
                 raise StudyFolderError(f"{path} is not the file that was written.")
         except StudyFolderError:
-            with _sentences(self.folder):
+            with _as_study_errors(self.folder):
                 path.replace(path.with_name(f"{path.name}.damaged"))
             self.repairs.append(
                 say(
@@ -165,7 +165,7 @@ class Store:
 
     def spend(self, seconds: float) -> None:
         """Note the wall time of this sitting so far."""
-        with _sentences(self.folder):
+        with _as_study_errors(self.folder):
             self._database.execute("UPDATE sitting SET seconds = ? WHERE id = ?", (seconds, self._sitting))
 
     def seconds(self) -> float:
@@ -174,7 +174,7 @@ class Store:
 
     def finish(self) -> None:
         """Every trial is done."""
-        with _sentences(self.folder), transaction(self._database):
+        with _as_study_errors(self.folder), transaction(self._database):
             self._database.execute("DELETE FROM finish")
             self._database.execute("INSERT INTO finish VALUES (?)", (datetime.now(UTC).isoformat(timespec="seconds"),))
 
@@ -191,7 +191,7 @@ class Store:
     def _keep(self, shard: Shard, trace: Trace, seconds: float = 0.0) -> tuple[Result, ...]:
         found = rows(shard, trace)
         digest = file_digest(self._curves(shard.id))
-        with _sentences(self.folder), transaction(self._database):
+        with _as_study_errors(self.folder), transaction(self._database):
             self._database.execute("DELETE FROM shard WHERE id = ?", (shard.id,))
             self._database.execute("INSERT INTO shard VALUES (?, ?, ?, ?)", (shard.id, digest, seconds, self._sitting))
             put_rows(self._database, found)
@@ -220,7 +220,7 @@ class Store:
             return writer(path)
 
     def _forget(self, shard: Shard) -> None:
-        with _sentences(self.folder), transaction(self._database):
+        with _as_study_errors(self.folder), transaction(self._database):
             self._database.execute("DELETE FROM shard WHERE id = ?", (shard.id,))
             self._database.execute("DELETE FROM finish")
 
@@ -240,7 +240,7 @@ def read(folder: Path) -> StudyRecord:
     if not path.exists():
         raise StudyFolderError(f"{path} is missing. It is made again from the curves by: steepest resume {folder}")
     try:
-        with _sentences(folder):
+        with _as_study_errors(folder):
             if needs_rollback(path):
                 _roll_back(folder)
             with reader(path) as database:
@@ -255,7 +255,7 @@ def read(folder: Path) -> StudyRecord:
     plan = spec.plan
     given_up = [*map(Text, plan.given_up, plan.given_up_zh or plan.given_up)] if plan else []
     given_up += remarks
-    if (racing := saved(found)) is not None:
+    if (racing := racing_savings(found)) is not None:
         given_up.append(racing)
     return StudyRecord(
         name=spec.name,
@@ -319,7 +319,7 @@ def _order(spec: StudySpec) -> Callable[[Result], tuple[int, int, int, int, floa
 
 
 @contextmanager
-def _sentences(folder: Path) -> Iterator[None]:
+def _as_study_errors(folder: Path) -> Iterator[None]:
     """Whatever the system says about files, as one sentence to a user."""
     try:
         yield

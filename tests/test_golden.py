@@ -37,6 +37,11 @@ def place(tmp_path_factory):
     return questions.place(tmp_path_factory.mktemp("golden") / "there")
 
 
+@pytest.fixture(scope="module")
+def studies(place):
+    return questions.opened(place)
+
+
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
     """A copy to train in, with compiled rules, as a user has them."""
@@ -62,23 +67,23 @@ def assert_same(found: dict[str, str], expected: Path) -> None:
 
 
 @pytest.mark.parametrize("language", questions.LANGUAGES)
-def test_what_people_read_is_what_it_was(typed, place, language):
-    found = dict(questions.texts(asker(typed), place, language))
+def test_what_people_read_is_what_it_was(typed, place, studies, language):
+    found = dict(questions.texts(asker(typed), place, studies, language))
     assert_same(found, questions.EXPECTED / language)
     kept = {path.name for path in (questions.EXPECTED / language).iterdir()}
     assert kept == {*found}
 
 
-def test_what_programs_read_is_what_it_was(typed, place):
-    found = dict(questions.data(asker(typed), place))
+def test_what_programs_read_is_what_it_was(place, studies):
+    found = dict(questions.data(place, studies))
     assert_same(found, questions.EXPECTED / "data")
     kept = {path.name for path in (questions.EXPECTED / "data").iterdir()}
     assert kept == {*found}
 
 
 @pytest.mark.parametrize("study", questions.STUDIES)
-def test_the_report_can_still_be_written(place, study):
-    page = steepest.open_study(place / "studies" / study).write_report(place / f"{study}.html")
+def test_the_report_can_still_be_written(place, studies, study):
+    page = studies[study].write_report(place / f"{study}.html")
     assert page.stat().st_size > 100_000
 
 

@@ -36,10 +36,11 @@ def write(path: Path, text: str) -> None:
 
 def answer(folder: Path) -> None:
     os.environ["STEEPEST_COMPILE"] = "0"
+    studies = questions.opened(folder)
     for language in questions.LANGUAGES:
-        for name, text in questions.texts(ask, folder, language):
+        for name, text in questions.texts(ask, folder, studies, language):
             write(questions.EXPECTED / language / name, text)
-    for name, text in questions.data(ask, folder):
+    for name, text in questions.data(folder, studies):
         write(questions.EXPECTED / "data" / name, text)
     del os.environ["STEEPEST_COMPILE"]
 

@@ -38,10 +38,9 @@ Ask = Callable[[Sequence[str], Path], str]
 """What a command prints when it is typed in a folder."""
 
 COMMANDS = {
-    **{f"verdict.{name}": ("verdict", f"studies/{name}") for name in STUDIES},
-    **{f"setting.{name}": ("show", f"studies/{name}") for name in STUDIES},
-    **{f"ranking.{name}.tex": ("export", f"studies/{name}", "--format", "latex") for name in STUDIES},
-    "verdict.margin": ("verdict", "studies/two-tasks", "--margin", "0.03"),
+    **{f"setting.{name}": ("show", f"studies/{name}") for name in ("axes", "own-table")},
+    "verdict.two-tasks": ("verdict", "studies/two-tasks"),
+    "verdict.two-tasks.margin": ("verdict", "studies/two-tasks", "--margin", "0.03"),
     "verdict.table": ("verdict", "--csv", "data/made_up_results.csv", "--metric", "accuracy"),
     **{f"show.{name}": ("show", name) for name in ("gd", "adam", "adam-printed", "adamw", "muon", "sgd+clip-norm")},
     **{f"show.{name}": ("show", name) for name in ("line", "digits", "movielens-sparse")},
@@ -51,7 +50,8 @@ COMMANDS = {
     "check.careless": ("check", "tasks/careless.py"),
     "check.flowers": ("check", "--data", "data/made_up_flowers.csv", "--target", "species"),
 }
-"""File → command, in each language."""
+"""File → command, in each language. What else there is to read in a study comes from the object that
+`steepest.open_study` gives: it judges once, and a command judges each time."""
 
 
 def place(folder: Path) -> Path:
@@ -64,21 +64,29 @@ def place(folder: Path) -> Path:
 # ---- answers ---------------------------------------------------------------------------------------------------------
 
 
-def texts(ask: Ask, folder: Path, language: str) -> Iterator[tuple[str, str]]:
+def opened(folder: Path) -> dict[str, steepest.Study]:
+    """The studies of a copy, to be read."""
+    return {name: steepest.open_study(folder / "studies" / name) for name in STUDIES}
+
+
+def texts(ask: Ask, folder: Path, studies: dict[str, steepest.Study], language: str) -> Iterator[tuple[str, str]]:
     """(file, text) of all that is printed for people, in one language."""
     for name, words in COMMANDS.items():
-        yield (name if name.endswith(".tex") else f"{name}.txt"), ask((*words, "--lang", language), folder)
-    for name in STUDIES:
+        yield f"{name}.txt", ask((*words, "--lang", language), folder)
+    for name, study in studies.items():
+        if name != "two-tasks":
+            yield f"verdict.{name}.txt", study.text(language) + "\n"
+        yield f"ranking.{name}.tex", study.export("latex", language)
         yield f"plan.{name}.txt", plans(folder / "studies" / name, language)
 
 
-def data(ask: Ask, folder: Path) -> Iterator[tuple[str, str]]:
+def data(folder: Path, studies: dict[str, steepest.Study]) -> Iterator[tuple[str, str]]:
     """(file, text) of all that programs read."""
-    for name in STUDIES:
+    for name, read in studies.items():
         study = f"studies/{name}"
-        yield f"{name}.rows.csv", ask(("export", study, "--format", "csv"), folder)
-        yield f"{name}.ranking.csv", ask(("export", study, "--format", "ranking-csv"), folder)
-        yield f"{name}.view.json", ask(("export", study, "--format", "json"), folder)
+        yield f"{name}.rows.csv", read.export("csv")
+        yield f"{name}.ranking.csv", read.export("ranking-csv")
+        yield f"{name}.view.json", read.export("json")
         yield f"{name}.study.json", pretty(read_spec(folder / study).to_json())
         yield (
             f"{name}.plans.json",

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 import steepest
-from steepest.optim.compiler import compiler
-from steepest.pages import plan as text_of_plan
+from steepest.cli.listings import plan as text_of_plan
+from steepest.codegen.toolchain import compiler
 from steepest.study.executors import FunctionExecutor
 from steepest.study.run import forecast
 from steepest.study.spec import StudySpec, read_spec
@@ -105,7 +105,10 @@ def of_resumed(ask: Ask, folder: Path) -> Iterator[tuple[str, str]]:
 def steady_clocks() -> Iterator[None]:
     """Within, every step that `check` times takes 1/1024 s, and no time passes for a coordinator."""
     ticks = (tick / 1024 for tick in count())
-    with patch("steepest.api.perf_counter", lambda: next(ticks)), patch("steepest.study.watch.monotonic", lambda: 0.0):
+    with (
+        patch("steepest.api.perf_counter", lambda: next(ticks)),
+        patch("steepest.study.progress.monotonic", lambda: 0.0),
+    ):
         yield
 
 

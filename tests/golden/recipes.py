@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 import steepest
-from steepest.types import TaskRef
+from steepest.records.types import TaskRef
 
 CLOUDS = Path("tasks/two_clouds.py")
 FLOWERS = Path("data/made_up_flowers.csv")

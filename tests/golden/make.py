@@ -18,7 +18,7 @@ os.environ |= {"NO_COLOR": "1", "CI": "1"}
 from golden import questions
 
 import steepest
-from steepest.cli import main
+from steepest.cli.main import main
 
 
 def ask(words: Sequence[str], folder: Path) -> str:

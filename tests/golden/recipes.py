@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 import steepest
-from steepest.records.types import TaskRef
+from steepest.records.task_facts import TaskRef
 
 CLOUDS = Path("tasks/two_clouds.py")
 FLOWERS = Path("data/made_up_flowers.csv")

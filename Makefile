@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --no-compile
 INSTALLED := .venv/.installed
 
-.PHONY: run tasks test test-data test-oracles test-browser test-docs check bench calibrate docs clean
+.PHONY: run tasks test test-data test-oracles test-browser test-docs check bench calibrate docs site clean
 
 run: $(INSTALLED)
 	$(BIN)/steepest run
@@ -44,6 +44,11 @@ calibrate: $(INSTALLED)
 
 docs: $(INSTALLED)
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/learn/pictures.py
+
+# The documentation as a website, in build/site: broken links, and pages without a place in it, are errors.
+site: .venv/.installed-site
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet --doctree-dir build/site-cache docs build/site
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "steepest needs Python 3.11 or newer.")'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from functools import partial
@@ -14,6 +15,7 @@ import torch
 
 from steepest.adapters.frameworks import OTHERS
 from steepest.adapters.torch import build, code
+from steepest.cli.main import app
 from steepest.optim.catalogue import CATALOGUE, contender, describe, settings_of
 from steepest.optim.drivers import state_shapes
 from steepest.optim.entry import Entry
@@ -221,7 +223,37 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterable[s
         yield "| " + " | ".join(row) + " |"
 
 
-PAGES: dict[str, Callable[[], str]] = {"optimizers.md": optimizers, "frameworks.md": frameworks}
+COMMANDS_HEAD = """# Commands and options
+
+Made by `make docs` from the command line itself: `steepest COMMAND --help` prints the same. Before the first command,
+`source .venv/bin/activate`, or write `.venv/bin/steepest`.
+
+A command that works on a study takes its folder, or the newest one in `runs/`. `--json` prints JSON for other programs
+to read, `--lang zh` prints Chinese. [Errors](errors.md) lists the exit codes.
+
+| environment variable | effect |
+|---|---|
+| `STEEPEST_LANG` | `zh`: every command prints Chinese |
+| `STEEPEST_CACHE` | folder of the data sets; `~/.cache/steepest` if it is not set |
+| `STEEPEST_OFFLINE` | `1`: nothing is downloaded |
+| `STEEPEST_COMPILE` | `0`: optimizers are not compiled ([drop-in](drop-in.md)) |
+"""
+
+
+def commands() -> str:
+    """docs/commands.md"""
+    text = app.generate_docs(output_format="markdown", heading_level=1)
+    _, _, listed = text.partition("**Commands**:")
+    outside = re.split(r"(^```.*?^```|`[^`\n]+`)", listed, flags=re.MULTILINE | re.DOTALL)
+    outside[::2] = (part.replace("<", "&lt;") for part in outside[::2])
+    return "\n".join([COMMANDS_HEAD, "".join(outside).strip(), ""])
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "optimizers.md": optimizers,
+    "frameworks.md": frameworks,
+    "commands.md": commands,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

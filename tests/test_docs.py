@@ -1,5 +1,9 @@
-"""The documentation is a contract: its commands exist and run, its programs run, its links lead somewhere."""
+"""The documentation is a contract: its commands exist and run, its programs run, its links lead somewhere.
 
+What its pages say of formulas, errors and paths is compared with the code. `make site` checks links and anchors again.
+"""
+
+import importlib.util
 import os
 import re
 import shlex
@@ -12,10 +16,11 @@ import pytest
 import torch
 from filelock import FileLock
 
+from steepest import errors
 from steepest.cli.main import app
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -65,9 +70,75 @@ def test_links_between_pages_lead_somewhere():
     assert not broken
 
 
-def test_every_page_is_reached_from_the_readme():
+FRONT = ROOT / "docs" / "index.md"
+
+
+def test_every_page_has_one_place_in_the_navigation():
+    trees = re.findall(r"^```\{toctree\}\n(?::[^\n]*\n)*\n(.*?)^```", FRONT.read_text(encoding="utf-8"), re.M | re.S)
+    listed = [f"{name}.md" for tree in trees for name in tree.split()]
+    pages = [page.relative_to(FRONT.parent).as_posix() for page in PAGES if page.is_relative_to(FRONT.parent)]
+    assert sorted([*listed, FRONT.name]) == sorted(pages)
+
+
+def test_the_readme_leads_to_the_documentation():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [page.name for page in PAGES if page.name != "README.md" and f"{page.name})" not in readme] == []
+    assert "(docs/index.md)" in readme
+    assert "(docs/start.md)" in readme
+
+
+def test_every_error_is_documented_with_its_exit_code():
+    kinds = [
+        kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.SteepestError)
+    ]
+    page = (FRONT.parent / "errors.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \| (\d+) \|", page, re.M) == [
+        (kind.__name__, f"{kind.exit_code}") for kind in kinds
+    ]
+
+
+def script(path: str):
+    """A program of the folder docs, as a module."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, FRONT.parent / path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    return module
+
+
+LESSONS = {
+    "gradient-descent": "gd", "sgd": "sgd", "momentum": "momentum", "adagrad": "adagrad", "rmsprop": "rmsprop",
+    "adam": "adam", "onwards": "nesterov",
+}  # fmt: skip
+"""Pages of docs/learn, and the optimizer whose formula each shows and calculates by hand."""
+
+
+@pytest.mark.parametrize(("page", "name"), LESSONS.items())
+def test_a_lesson_has_the_formula_of_the_catalogue_and_its_numbers(page, name):
+    generate = script("generate.py")
+    entry = next(item for item in generate.CATALOGUE if item.name == name)
+    text = (FRONT.parent / "learn" / f"{page}.md").read_text(encoding="utf-8")
+    assert FENCE.search(text)[2].splitlines() == entry.formula.split(" ;  ")
+    by_hand = text[text.index("**By hand.**") :].partition("\n\n")[0].replace("−", "-")
+    assert f"w = {', '.join(f'{w:.6g}' for w in generate.worked(entry))}" in " ".join(by_hand.split())
+
+
+PICTURES = script("learn/pictures.py")
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+def test_every_lesson_has_its_picture():
+    lessons = {page.stem for page in PAGES if page.parent.name == "learn"}
+    assert lessons == set(PICTURES.PICTURES)
+    for name in lessons:
+        assert f"({name}.svg)" in (FRONT.parent / "learn" / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", PICTURES.PICTURES)
+def test_a_picture_shows_the_paths_of_the_rules_as_they_are(name):
+    kept, drawn = ((FRONT.parent / "learn" / f"{name}.svg").read_text(encoding="utf-8"), PICTURES.drawn(name))
+    assert NUMBER.sub("", kept) == NUMBER.sub("", drawn), "run `make docs`"
+    pairs = zip(NUMBER.findall(kept), NUMBER.findall(drawn), strict=True)
+    assert max(abs(float(was) - float(now)) for was, now in pairs) < 0.5, "run `make docs`"  # pixels
 
 
 OF_A_MODEL = "optimizers.md"

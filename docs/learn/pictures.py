@@ -119,7 +119,7 @@ def drawn(name: str) -> str:
     parts = [*_map(land, traces), *_legend(picture.walks), *_curve(picture, land, traces)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'role="img" font-size="14" font-family="system-ui, sans-serif" fill="#222"><title>{escape(title)}</title>\n'
+        f'role="img" font-size="16" font-family="system-ui, sans-serif" fill="#222"><title>{escape(title)}</title>\n'
         f'<rect width="100%" height="100%" fill="#fff"/>\n' + "\n".join(parts) + "\n</svg>\n"
     )
 

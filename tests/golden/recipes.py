@@ -64,10 +64,10 @@ def axes(out: Path) -> steepest.Study:
     )  # fmt: skip
 
 
-def own_table(out: Path) -> steepest.Study:
+def own_table(out: Path, seeds: int = 5) -> steepest.Study:
     """A table in a CSV file, trained one model at a time, with a foreign optimizer."""
     return steepest.compare(
-        flowers(), ["sgd", "adam", SignDescent], seeds=5, rates=[0.01, 0.1], engine="solo", out=out, **COMMON
+        flowers(), ["sgd", "adam", SignDescent], seeds=seeds, rates=[0.01, 0.1], engine="solo", out=out, **COMMON
     )
 
 

@@ -15,17 +15,14 @@ from rich.console import Console
 from torch import nn
 from verdict.factory import SEVEN, synthetic_study
 
-from steepest.articles import chinese_claims as claims_in_chinese
-from steepest.articles.hypotheses import HYPOTHESES
 from steepest.builtin import task_table as tasks
-from steepest.cli import listings, main
-from steepest.datasets import chinese_tasks as tasks_in_chinese
-from steepest.datasets import published, sources
+from steepest.cli import listings
+from steepest.cli.main import main
+from steepest.datasets import sources
 from steepest.engine.fleet_support import IN_WORDS, obstacle
-from steepest.language import Text
-from steepest.optim import catalogue, chinese_details, chinese_summaries
-from steepest.optim.rule import describe_hyperparameters
-from steepest.optim.wrappers import WRAPPERS
+from steepest.locale.translations import catalogue as translations
+from steepest.messages import Message, speaking
+from steepest.optim import catalogue
 from steepest.records.progress_record import Progress, ProgressRow
 from steepest.report import captions, terminal
 from steepest.report.export import latex
@@ -36,7 +33,6 @@ from steepest.study.progress import ProgressTracker
 from steepest.tasks.task import Task
 from steepest.tasks.warnings import cautions
 from steepest.verdict.decide import decide
-from steepest.verdict.words.terms import TERMS
 
 IDEOGRAPH = "[\u4e00-\u9fff]"
 SENTENCE = re.compile(r"\b(?!steepest )[A-Za-z][a-z]+(?: [a-z]{2,}){2,}\b")
@@ -48,44 +44,27 @@ def english_in(text):
 
 
 def page_of(entry):
-    return listings.optimizer(catalogue.describe(entry) | {"code": ""}, "zh")
+    return in_chinese(listings.optimizer, catalogue.describe(entry) | {"code": ""})
+
+
+def in_chinese(shown, *arguments):
+    with speaking("zh"):
+        return shown(*arguments)
 
 
 # ---- the catalogues ----
 
 
-def test_every_sentence_about_an_optimizer_has_its_chinese_and_none_is_left_over():
-    entries = catalogue.CATALOGUE
-    said = {
-        "SUMMARIES": {entry.summary for entry in entries},
-        "DEPARTURES": {departure.how for entry in entries for departure in entry.departures},
-        "MEANINGS": {
-            row["meaning"]
-            for rule in [*(entry.rule for entry in entries), *WRAPPERS.values()]
-            for row in describe_hyperparameters(rule)
-        },
-        "WRAPPERS": {words for each in WRAPPERS.values() for words in (each.title, each.sentence)},
-    }
-    for table, sentences in said.items():
-        known = getattr(chinese_summaries, table, None) or getattr(chinese_details, table)
-        assert known.keys() == sentences
-        assert all(re.search(IDEOGRAPH, words) for words in known.values())
-    assert chinese_summaries.TITLES.keys() <= {entry.title for entry in entries}
-    assert not [entry.title for entry in entries if english_in(chinese_summaries.title(entry.title))]
-
-
-def test_every_sentence_about_a_task_has_its_chinese_and_none_is_left_over():
-    assert tasks_in_chinese.SUMMARIES.keys() == {entry.summary for entry in tasks.CATALOGUE}
-    assert tasks_in_chinese.SOURCES.keys() == {entry.made_of for entry in tasks.CATALOGUE} - {""}
-    assert {entry.title for entry in tasks.CATALOGUE} <= TERMS.keys()
-
-
 def test_the_two_languages_tell_the_same_figures():
-    both = {**chinese_summaries.SUMMARIES, **chinese_details.DEPARTURES, **tasks_in_chinese.SUMMARIES}
-    figure = re.compile(r"(?<![\w⁻])[\d.,]*\d(?:e-\d+)?")
-    for english, words in both.items():
-        told = [sorted(each.replace(",", "") for each in figure.findall(text)) for text in (english, words)]
-        assert told[0] == told[1] or re.search("[十百千]|10 万", words), english
+    figure = re.compile(r"(?<![\w⁻{])[\d.,]*\d(?:e-\d+)?(?![\w}])")
+    for entry in translations("zh").entries.values():
+        of_table = entry.sources[0].startswith(("optim/", "builtin/"))
+        if of_table and not entry.plural and not re.search("[十百千两三四五月]|10 万|一次", entry.translations[0]):
+            told = [
+                sorted(each.replace(",", "") for each in figure.findall(re.sub(r"\{[^}]*\}", "", text)))
+                for text in (entry.template, *entry.translations)
+            ]
+            assert told[0] == told[1], entry
 
 
 def test_the_page_of_every_optimizer_is_in_chinese():
@@ -101,15 +80,13 @@ def test_wrapped_optimizers_are_told_of_in_chinese():
 
 def test_lists_and_pages_of_tasks_are_in_chinese():
     rows = [tasks.describe(entry) for entry in tasks.CATALOGUE]
-    told = [listings.tasks(rows, "zh"), listings.optimizers([catalogue.describe(e) for e in catalogue.CATALOGUE], "zh")]
-    told += [re.sub("来源.*", "", listings.task(row, "zh")) for row in rows]
+    told = [
+        in_chinese(listings.tasks, rows),
+        in_chinese(listings.optimizers, [*map(catalogue.describe, catalogue.CATALOGUE)]),
+    ]
+    told += [re.sub("来源.*", "", in_chinese(listings.task, row)) for row in rows]
     for page in told:
         assert not english_in(page)
-
-
-def test_every_claim_has_its_chinese():
-    assert claims_in_chinese.CLAIMS.keys() == {hypothesis.key for hypothesis in HYPOTHESES}
-    assert all(re.search(IDEOGRAPH, words) for both in claims_in_chinese.CLAIMS.values() for words in both)
 
 
 # ---- a study, wherever it is shown ----
@@ -129,7 +106,7 @@ def unfinished():
 
 @pytest.mark.parametrize("shown", STUDIES.values(), ids=STUDIES)
 def test_a_notebook_and_a_table_for_a_paper_are_in_chinese(shown):
-    for told in (notebook(shown(), "zh"), latex(shown(), "zh")):
+    for told in (in_chinese(notebook, shown()), in_chinese(latex, shown())):
         words = unescape(re.sub(r"<[^>]*>|\\[a-z]+", " ", told))
         assert not english_in(words.split("\n", 1)[-1])
         assert re.search(IDEOGRAPH, words)
@@ -142,12 +119,12 @@ def test_every_figure_says_in_both_languages_what_its_band_is():
         found.append(captions.best_of_k(task))
         seeds = str(whole["reproduce"]["seeds"])
         for text in found[:-1]:
-            assert seeds in text.en
-            assert seeds in text.zh
-        for text in found:
-            assert not english_in(text.zh)
-            assert re.search(IDEOGRAPH, text.zh)
-            assert all(listings.width_of(line) <= 100 for line in captions.wrapped(text.zh, 100).split("\n"))
+            assert seeds in str(text)
+            assert seeds in text.render("zh")
+        for words in (text.render("zh") for text in found):
+            assert not english_in(words)
+            assert re.search(IDEOGRAPH, words)
+            assert all(listings.width_of(line) <= 100 for line in captions.wrapped(words, 100).split("\n"))
 
 
 def test_the_view_has_a_chinese_for_every_sentence():
@@ -156,10 +133,8 @@ def test_the_view_has_a_chinese_for_every_sentence():
     def walk(thing, path=""):
         if isinstance(thing, dict):
             for key, value in thing.items():
-                if isinstance(value, str) and english_in(value) and not path.endswith("reproduce"):
-                    assert f"{key}_zh" in thing or key.endswith("_zh"), f"{path}.{key}: {value}"
-                if key.endswith("_zh") and isinstance(value, str) and key != "source_zh":  # a name and an address
-                    assert not english_in(value), value
+                assert not isinstance(value, str) or not english_in(value) or path.endswith("reproduce"), (path, value)
+                assert not isinstance(value, Message) or not english_in(value.render("zh")) or key == "source", value
                 walk(value, f"{path}.{key}")
         elif isinstance(thing, list):
             for each in thing:
@@ -197,18 +172,20 @@ def test_progress_is_told_in_chinese(typed, tmp_path):
 
 
 def test_what_happens_on_the_way_is_told_in_chinese():
-    event = Event("retried", "digits-adam", message="A worker ended.", message_zh="一个工作进程终止。")
+    ended = Message("A worker ended.", given={"zh": "一个工作进程终止。"})
+    event = Event("retried", "digits-adam", message=ended)
     told = []
     tracker = ProgressTracker(told.append, 1)
-    tracker.say(event.says)
+    tracker.say(event.message)
     tracker.tell("timing", "digits")
-    assert (terminal.message(told[0]), terminal.message(told[0], "zh")) == ("A worker ended.", "一个工作进程终止。")
+    assert terminal.message(told[0]) == "A worker ended."
+    assert in_chinese(terminal.message, told[0]) == "一个工作进程终止。"
 
 
 def test_the_table_of_a_running_study_is_in_chinese():
-    rows = tuple(ProgressRow("digits", "adam", stage, done=1, planned=9, failed=0) for stage in terminal.STAGE_COUNT)
+    rows = tuple(ProgressRow("digits", "adam", stage, done=1, planned=9, failed=0) for stage in terminal.STAGES)
     shown = Console(file=StringIO(), width=100)
-    shown.print(terminal.frame(Progress("training", 5, 45, 24.0, 97.0, rows), height=30, language="zh"))
+    shown.print(in_chinese(terminal.frame, Progress("training", 5, 45, 24.0, 97.0, rows), 30))
     told = shown.file.getvalue()
     assert "训练中：45 次训练中的 5 次（11%），用时 24 秒，约剩 97 秒" in told
     assert not re.search("[a-z]{3,}", told.replace("adam", ""))
@@ -234,25 +211,18 @@ def test_commands_beside_studies_answer_in_chinese(command, words, typed, tmp_pa
     assert not english_in(re.sub(r"pip install.*|steepest data fetch \S+", "", told))
 
 
-def test_every_word_about_a_data_set_has_its_chinese_and_none_is_left_over():
-    assert tasks_in_chinese.DATA_SETS.keys() == {
-        words for row in published.DATASETS for words in (row.title, row.shape, row.target)
-    }
-
-
 def test_what_keeps_a_task_from_the_fleet_and_what_is_odd_about_it_is_told_in_chinese():
     x = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32) * 1000
     task = Task(
         model=lambda: Counting(4, 2), data=(x, (x[:, 0] > 0).astype(int)), loss=nn.functional.cross_entropy, epochs=1
     )
-    assert obstacle(task) == Text(
-        "its model keeps state in the attribute 'calls', which all replicas would share",
-        "它的模型在属性“calls”中保存状态，所有副本会共用它",
-    )
+    reason = obstacle(task)
+    assert str(reason) == "its model keeps state in the attribute 'calls', which all replicas would share"
+    assert reason.render("zh") == "它的模型在属性“calls”中保存状态，所有副本会共用它"
     found = [*cautions(task)]
     assert len(found) == 2
-    assert not [caution for caution in found if english_in(caution.zh)]
-    assert not [meaning for meaning in IN_WORDS.values() if english_in(meaning.zh)]
+    assert not [caution for caution in found if english_in(caution.render("zh"))]
+    assert not [meaning for meaning in IN_WORDS.values() if english_in(meaning.render("zh"))]
 
 
 class Counting(nn.Linear):

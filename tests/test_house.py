@@ -217,9 +217,6 @@ LIMITS = {
 NOT_YET_MET = (
     "late imports",
     "occurrences of Any",
-    "functions that take a language",
-    "Python lines with Chinese",
-    "names that end in _zh",
 )
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "steepest"
 
-BASE = {"language", "errors"}
+BASE = {"messages", "locale", "errors"}
 READS = BASE | {"records", "study", "verdict", "report"}
 MAY = {
-    "language": set(),
+    "locale": set(),
+    "messages": {"locale"},
     "errors": set(),
     "records": BASE,
     "optim": BASE | {"records"},
@@ -45,7 +46,7 @@ WITHIN = {
     "verdict.decide": {"verdict.stats", "verdict.results", "verdict.judge", "verdict.words"},
 }
 """Rooms within a room: numbers do not know policy, and policy does not know words."""
-WITHOUT_TORCH = ("language", "errors", "records", "study", "verdict", "report", "reader", "serving")
+WITHOUT_TORCH = ("messages", "locale", "errors", "records", "study", "verdict", "report", "reader", "serving")
 
 
 def house_of(module: str) -> str:

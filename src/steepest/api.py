@@ -32,7 +32,7 @@ from steepest.engine.solo import Trial
 from steepest.engine.worker import import_all, serve
 from steepest.errors import BadSetting, BadTask, UnknownName
 from steepest.ingest import load
-from steepest.language import Language, preferred
+from steepest.messages import Language, speaking
 from steepest.optim import catalogue as optimizer_catalogue
 from steepest.reader import StudyReader
 from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender
@@ -200,7 +200,7 @@ def compare(
     wide as such looking takes.
     `race`: stop rates early that are clearly behind others of their seed. `memory`: "4G", or bytes, that all workers
     may take for training; by default half of what is free. `began`: the budget counts from then, by `time.monotonic()`,
-    rather than from this call. `language`: of the progress that is told, "en" or "zh"; that of STEEPEST_LANG.
+    rather than from this call. `language`: of the progress that is told, such as "zh"; that of STEEPEST_LANG.
 
     Raises BadInput for whatever cannot be run as asked, DataUnavailable, StudyFolderError, and Interrupted on Ctrl-C.
     """
@@ -223,10 +223,11 @@ def compare(
         dtype=dtype,
         device=device,
     )
-    return compare_by(
-        tasks, choices, out=out, overwrite=overwrite, margin=margin, quiet=quiet, listener=listener, command=command,
-        began=began, language=language,
-    )  # fmt: skip
+    with speaking(language):
+        return compare_by(
+            tasks, choices, out=out, overwrite=overwrite, margin=margin, quiet=quiet, listener=listener,
+            command=command, began=began,
+        )  # fmt: skip
 
 
 def compare_by(
@@ -240,13 +241,12 @@ def compare_by(
     listener: Listener | None = None,
     command: str = "",
     began: float | None = None,
-    language: Language | None = None,
 ) -> Study:
     """`compare`, with its choices as one value."""
-    crew, spec = _prepare(tasks, choices, command, language)
+    crew, spec = _prepare(tasks, choices, command)
     folder = _new_folder(spec) if out is None else Path(out)
     executor = crew.executor(folder, spec.workers, spec.memory_bytes)
-    with _told(listener, quiet, language) as told:
+    with _told(listener, quiet) as told:
         run_study(spec, folder, executor, told, overwrite=overwrite, settled=settled, began=began)
     return Study(folder, margin, crew.optimizers)
 
@@ -266,7 +266,8 @@ def plan(
     `choices`: those of `compare`, by the same names (`Choices` has them all).
     """
     asked = Choices(optimizers=optimizers, **choices)
-    return plan_by(tasks, asked, quiet=quiet, listener=listener, command=command, language=language)
+    with speaking(language):
+        return plan_by(tasks, asked, quiet=quiet, listener=listener, command=command)
 
 
 def plan_by(
@@ -276,14 +277,13 @@ def plan_by(
     quiet: bool = False,
     listener: Listener | None = None,
     command: str = "",
-    language: Language | None = None,
 ) -> Plan:
     """`plan`, with its choices as one value."""
-    crew, spec = _prepare(tasks, choices, command, language)
+    crew, spec = _prepare(tasks, choices, command)
     with tempfile.TemporaryDirectory(prefix="steepest-plan-") as scratch:
         folder = Path(scratch)
         executor = crew.executor(folder, spec.workers, spec.memory_bytes)
-        with _told(listener, quiet, language) as told:
+        with _told(listener, quiet) as told:
             return run_forecast(spec, folder, executor, told)
 
 
@@ -312,7 +312,7 @@ def resume(
                 f"The task {task.ref.locator!r} of {folder} was an object in memory. Resume in Python: "
                 f"steepest.resume({str(folder)!r}, tasks=[task])."
             )
-    with _told(listener, quiet, language) as told:
+    with speaking(language), _told(listener, quiet) as told:
         executor = crew.executor(folder, _workers(workers), planner.parse_memory(memory))
         run_resume(folder, executor, told, settled)
     return Study(folder)
@@ -329,12 +329,12 @@ def settled(study: StudyRecord) -> frozenset[str]:
 
 
 @contextmanager
-def _told(listener: Listener | None, quiet: bool, language: Language | None) -> Iterator[Listener]:
+def _told(listener: Listener | None, quiet: bool) -> Iterator[Listener]:
     """Whoever is told of the progress: the caller's listener, or a table that is taken off the terminal in the end."""
     if listener is not None:
         yield listener
         return
-    table = live_listener(quiet=quiet, language=language or preferred())
+    table = live_listener(quiet=quiet)
     try:
         yield table
     finally:
@@ -364,8 +364,8 @@ class _Crew:
         return FunctionExecutor(partial(run_job, folder=folder, workshop=workshop))
 
 
-def _prepare(tasks: Any, choices: Choices, command: str, language: Language | None) -> tuple[_Crew, StudySpec]:
-    refs, tasks_in_memory = _tasks(tasks, language)
+def _prepare(tasks: Any, choices: Choices, command: str) -> tuple[_Crew, StudySpec]:
+    refs, tasks_in_memory = _tasks(tasks)
     optimizers = DEFAULT if choices.optimizers is None else choices.optimizers
     contenders, optimizers_in_memory = enter(optimizers, choices.schedule, choices.rates, choices.batch_sizes)
     contenders = expand(contenders, choices.axes, optimizers_in_memory)
@@ -392,7 +392,7 @@ def _prepare(tasks: Any, choices: Choices, command: str, language: Language | No
     return _Crew(tasks_in_memory, optimizers_in_memory), spec.check()
 
 
-def _tasks(asked: Any, language: Language | None = None) -> tuple[list[TaskRef], dict[str, Task]]:
+def _tasks(asked: Any) -> tuple[list[TaskRef], dict[str, Task]]:
     """References to the tasks asked for, and those that live in memory only."""
     refs: list[TaskRef] = []
     memory: dict[str, Task] = {}
@@ -406,7 +406,7 @@ def _tasks(asked: Any, language: Language | None = None) -> tuple[list[TaskRef],
             refs.append(load.reference(Path(item)))
         elif isinstance(item, str):
             entry = task_catalogue.entry(item)
-            entry.fetch(language or preferred())  # here, where the licence is seen, and not in a worker
+            entry.fetch()  # here, where the licence is seen, and not in a worker
             refs.append(TaskRef(name=entry.name, source="catalogue", locator=item))
         else:
             raise BadTask(f"{item!r} is not a task: pass a steepest.Task, a built-in task's name, or a .py file.")
@@ -550,13 +550,11 @@ def check(task: Task | TaskRef | str | Path) -> dict[str, Any]:
         "valid_metric_after": quality if math.isfinite(quality) else None,
         "milliseconds_a_step": median(times) * 1000,
         "engine": "solo" if obstacle else "fleet",
-        "obstacle": obstacle.en,
-        "obstacle_zh": obstacle.zh,
+        "obstacle": obstacle,
         "alone": [
             item.name
             for item in optimizer_catalogue.CATALOGUE
             if optimizer_catalogue.fleet_obstacle(item.rule, "constant")
         ],
-        "cautions": [caution.en for caution in found],
-        "cautions_zh": [caution.zh for caution in found],
+        "cautions": found,
     }

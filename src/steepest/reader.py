@@ -7,8 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from steepest import messages
 from steepest.errors import BadTable, StudyFolderError
-from steepest.language import Language, preferred
+from steepest.messages import Language, speaking
 from steepest.records.files import read_probes, write_bytes
 from steepest.records.outcomes import Trace
 from steepest.records.probe_trace import ProbeTrace
@@ -26,14 +27,14 @@ from steepest.verdict.results import Verdict
 class StudyReader:
     """What a study folder says, read when first asked for. `margin` replaces each metric's own practical margin.
 
-    `language` is that of its words and figures, "en" or "zh" (`study.language = "zh"`): the variable STEEPEST_LANG of
-    the environment says which it begins with.
+    `language` is that of its words and figures (`study.language = "zh"`). It begins with the one in force, which the
+    variable STEEPEST_LANG names.
     """
 
     def __init__(self, folder: Path | str, margin: float | None = None) -> None:
         self.folder = Path(folder)
         self.margin = margin
-        self.language: Language = preferred()
+        self.language: Language = messages.language()
 
     @cached_property
     def record(self) -> StudyRecord:
@@ -57,19 +58,21 @@ class StudyReader:
 
     @cached_property
     def view(self) -> dict[str, Any]:
-        """All that text and page show: rounded, with units, ready for JSON."""
+        """All that text and page show: rounded, with units."""
         return view(self.record, self.verdict, self.traces, self.probes)
 
     def text(self, language: Language | None = None) -> str:
         """The verdict in words and tables, in colour where standard output is a terminal that wants it."""
-        return text.text(self.view, text.wants_colour(sys.stdout), language or self.language)
+        with speaking(language or self.language):
+            return text.text(self.view, text.wants_colour(sys.stdout))
 
     def export(self, form: str, language: Language | None = None) -> str:
         """The study as "csv" (a row a trial), "ranking-csv", "json" (the view) or "latex" (the ranking).
 
         language: of the words in the LaTeX table; that of the study if left out.
         """
-        return export.export(form, self.record, self.view, language or self.language)
+        with speaking(language or self.language):
+            return export.export(form, self.record, self.view)
 
     def write_export(self, form: str, path: Path, language: Language | None = None) -> Path:
         """The study as a "parquet" file with a row a trial, as a folder of "tensorboard" events, or as a file in a form
@@ -97,15 +100,17 @@ class StudyReader:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the verdict and the ranking."""
-        return notebook.notebook(self.view, self.language)
+        with speaking(self.language):
+            return notebook.notebook(self.view)
 
     def write_report(self, path: Path | None = None, language: Language | None = None) -> Path:
         """Write the report, by default into the study folder, and say where it is. Raises StudyFolderError.
 
-        language: what it opens in, that of the study if left out; a switch on the page shows the other.
+        language: what it opens in, that of the study if left out; a switch on the page shows the others.
         """
         path = self.folder / "report.html" if path is None else path
-        content = html.html(self.view, trials(self.record, self.traces), language or self.language).encode()
+        with speaking(language or self.language):
+            content = html.html(self.view, trials(self.record, self.traces)).encode()
         try:
             write_bytes(path, content)
         except OSError as error:
@@ -124,7 +129,6 @@ def judge_table(
     metric: str = "value",
     higher_is_better: bool | None = None,
     margin: float | None = None,
-    language: Language = "en",
 ) -> tuple[Verdict, str]:
     """The verdict on a CSV table of results from anywhere, and the same in words and tables.
 
@@ -141,4 +145,4 @@ def judge_table(
         raise BadTable(f"{path} cannot be read: {error.strerror or error}.") from None
     study = study_of_table(content, path.stem, metric, higher_is_better)
     verdict = decide(study, margin=margin)
-    return verdict, text.text(view(study, verdict, {}), text.wants_colour(sys.stdout), language)
+    return verdict, text.text(view(study, verdict, {}), text.wants_colour(sys.stdout))

@@ -16,7 +16,7 @@ import numpy as np
 from steepest.engine.probes import probe_steps
 from steepest.engine.shard import Workshop, run_job
 from steepest.errors import BadInput
-from steepest.language import Language, Text, say
+from steepest.messages import Message, language, say, shown, term, tr
 from steepest.reader import StudyReader
 from steepest.records.files import write_bytes
 from steepest.records.probe_trace import ProbeTrace
@@ -28,18 +28,17 @@ from steepest.study.planner import slug
 from steepest.tasks.task import Task
 from steepest.verdict.judge.diagnosis import ENOUGH_TRIALS, epochs
 from steepest.verdict.results import Claim, TaskVerdict
-from steepest.verdict.words.terms import term
 
 LABEL, LONG = 28, 60
 """The longest name that stands beside a curve, and in a heading."""
 FIGURES = {
-    "step": Text("median effective step, |Δw|/|g|", "有效步长的中位数，|Δw|/|g|"),
-    "sharpness": Text("rate × sharpness", "学习率 × 锐度"),
-    "noise": Text("gradient noise scale, in batches", "梯度噪声尺度，以批计"),
-    "flips": Text("share of updates that turn around", "方向反转的更新所占比例"),
-    "step_of_rare": Text("effective step, rare over frequent parameters", "有效步长，稀有参数与常见参数之比"),
-    "update_to_weight": Text("update-to-weight ratio, median layer", "更新与权重之比，各层的中位数"),
-    "loss": Text("training loss", "训练损失"),
+    "step": say("median effective step, |Δw|/|g|"),
+    "sharpness": say("rate × sharpness"),
+    "noise": say("gradient noise scale, in batches"),
+    "flips": say("share of updates that turn around"),
+    "step_of_rare": say("effective step, rare over frequent parameters"),
+    "update_to_weight": say("update-to-weight ratio, median layer"),
+    "loss": say("training loss"),
 }
 """What is drawn, and the words beside it; the names are those in the evidence of a claim."""
 
@@ -48,7 +47,7 @@ def look_into(
     folder: Path,
     seeds: int = ENOUGH_TRIALS,
     tasks: Mapping[str, Task] | None = None,
-    tell: Callable[[Text], None] = lambda words: None,
+    tell: Callable[[Message], None] = lambda words: None,
 ) -> StudyReader:
     """Probe every contender of a study that was not yet, and return the study with what was seen.
 
@@ -84,7 +83,6 @@ def look_into(
         tell(
             say(
                 "Looking into {contender} on {task} at the rate {rate:g}",
-                "查看 {contender} 在 {task} 上、学习率 {rate:g} 时的训练",
                 contender=run.contender,
                 task=run.task,
                 rate=rate,
@@ -99,33 +97,33 @@ def reasons(study: StudyReader) -> list[tuple[TaskVerdict, list[Claim]]]:
     return [(task, [claim for claim in task.claims if claim.kind == "why"]) for task in study.verdict.tasks]
 
 
-def page(study: StudyReader, language: Language = "en") -> str:
+def page(study: StudyReader) -> str:
     """The reasons with the curves that they rest on, and the curves of everything else that was seen, as HTML."""
-    title = say("Why: {name}", "为什么：{name}", name=one_line(study.record.name, LONG)).of(language)
+    title = tr("Why: {name}", name=one_line(study.record.name, LONG))
     parts = [f"<title>{escape(title)}</title><h1>{escape(title)}</h1>"]
     for verdict, claims in reasons(study):
         seen = [each for each in study.probes if each.task == verdict.task.name]
-        parts.append(f"<h2>{escape(one_line(term(verdict.task.title).of(language), LONG))}</h2>")
-        parts += [_shown(claim, language) for claim in claims] or [f"<p>{NOTHING_SURE.of(language)}</p>"]
+        parts.append(f"<h2>{escape(one_line(shown(term(verdict.task.title)), LONG))}</h2>")
+        parts += [_shown(claim) for claim in claims] or [f"<p>{shown(NOTHING_SURE)}</p>"]
         for figure in FIGURES:
-            parts.append(f'<figure id="{figure}">{chart(figure, seen, verdict.task.n_train, language)}</figure>')
+            parts.append(f'<figure id="{figure}">{chart(figure, seen, verdict.task.n_train)}</figure>')
     style = (
         "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}figure{margin:1rem 0}"
     )
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><style>{style}</style>'
-    return f'<!doctype html>\n<html lang="{language}">\n{head}' + "\n".join(parts) + "\n"
+    return f'<!doctype html>\n<html lang="{language()}">\n{head}' + "\n".join(parts) + "\n"
 
 
-NOTHING_SURE = Text("Nothing that the rules of diagnosis could be sure of.", "诊断规则没有可以确定的结论。")
+NOTHING_SURE = say("Nothing that the rules of diagnosis could be sure of.")
 
 
-def _shown(claim: Claim, language: Language) -> str:
+def _shown(claim: Claim) -> str:
     figure = claim.evidence[0].rsplit("/", 1)[1]
-    curve = Text("The curve.", "曲线。").of(language)
-    return f'<p>{escape(one_line(claim.says.of(language)))} <a href="#{figure}">{curve}</a></p>'
+    curve = tr("The curve.")
+    return f'<p>{escape(one_line(shown(claim.says)))} <a href="#{figure}">{curve}</a></p>'
 
 
-def chart(figure: str, probes: list[ProbeTrace], n_train: int, language: Language = "en") -> str:
+def chart(figure: str, probes: list[ProbeTrace], n_train: int) -> str:
     """A curve a contender: the median of its trials, with a band from the least to the most."""
     lines = []
     for each in probes:
@@ -133,8 +131,8 @@ def chart(figure: str, probes: list[ProbeTrace], n_train: int, language: Languag
         x = [float(e) for e in epochs(each, n_train)]
         low, middle, high = (fn(y, axis=0).tolist() for fn in (np.min, np.median, np.max))
         lines.append(Line(one_line(each.contender, LABEL), x, middle, low, high))
-    epoch = Text("epoch", "轮").of(language)
-    return curves(lines, epoch, FIGURES[figure].of(language), log_y=figure not in ("flips", "sharpness"))
+    epoch = tr("epoch")
+    return curves(lines, epoch, shown(FIGURES[figure]), log_y=figure not in ("flips", "sharpness"))
 
 
 def series(figure: str, probes: ProbeTrace) -> Any:
@@ -154,8 +152,8 @@ def series(figure: str, probes: ProbeTrace) -> Any:
             return getattr(probes, other)
 
 
-def write(study: StudyReader, path: Path | None = None, language: Language = "en") -> Path:
+def write(study: StudyReader, path: Path | None = None) -> Path:
     """Write the page, by default into the study folder, and say where it is."""
     path = study.folder / "why.html" if path is None else path
-    write_bytes(path, page(study, language).encode())
+    write_bytes(path, page(study).encode())
     return path

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -19,9 +20,10 @@ import torch
 import steepest
 from steepest.cli.listings import plan as text_of_plan
 from steepest.codegen.toolchain import compiler
+from steepest.messages import speaking
 from steepest.study.executors import FunctionExecutor
 from steepest.study.run import forecast
-from steepest.study.spec import StudySpec, read_spec
+from steepest.study.spec import Plan, StudySpec, read_spec
 
 HERE = Path(__file__).parent
 EXPECTED = HERE / "expected"
@@ -90,7 +92,7 @@ def data(folder: Path, studies: dict[str, steepest.Study]) -> Iterator[tuple[str
         yield f"{name}.study.json", pretty(read_spec(folder / study).to_json())
         yield (
             f"{name}.plans.json",
-            pretty({str(share): planned(folder / study, share) for share in BUDGETS if may_plan(name)}),
+            pretty({str(share): plain(planned(folder / study, share)) for share in BUDGETS if may_plan(name)}),
         )
 
 
@@ -126,23 +128,28 @@ def may_plan(study: str) -> bool:
 
 def plans(study: Path, language: str) -> str:
     """The recorded plan in words, and those for smaller budgets, from the same recorded times."""
-    stored = json.loads((study / "study.json").read_text(encoding="utf-8"))["plan"]
-    parts = [text_of_plan(stored, language)]
-    for share in BUDGETS[1:] if may_plan(study.name) else ():
-        found = planned(study, share)
-        parts.append(f"-- {share:g}\n\n{found['error'] if 'error' in found else text_of_plan(found, language)}")
+    stored = read_spec(study).plan
+    assert stored is not None
+    with speaking(language):
+        parts = [text_of_plan(stored)]
+        for share in BUDGETS[1:] if may_plan(study.name) else ():
+            found = planned(study, share)
+            parts.append(f"-- {share:g}\n\n{found if isinstance(found, str) else text_of_plan(found)}")
     return "\n\n".join(parts) + "\n"
 
 
-def planned(study: Path, share: float | None) -> dict:
-    """The plan for a budget, from what was measured when the study was made; nothing is measured anew."""
+def planned(study: Path, share: float | None) -> Plan | str:
+    """The plan for a budget, from what was measured when the study was made; nothing is measured anew. Or why not."""
     spec = read_spec(study).to_json()
     spec |= {"budget_seconds": None if share is None else share * spec["plan"]["seconds"], "plan": None}
     try:
-        plan = forecast(StudySpec.model_validate(spec), study, FunctionExecutor(refuse))
+        return forecast(StudySpec.model_validate(spec), study, FunctionExecutor(refuse))
     except steepest.SteepestError as error:
-        return {"error": str(error)}
-    return plan.model_dump(mode="json")
+        return str(error)
+
+
+def plain(plan: Plan | str) -> dict[str, Any]:
+    return {"error": plan} if isinstance(plan, str) else plan.model_dump(mode="json")
 
 
 def refuse(job: object) -> None:

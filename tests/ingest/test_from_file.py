@@ -43,8 +43,8 @@ def sound(tmp_path: Path, **how) -> Path:
 def made(path: Path, target: str | None = "bought", **options) -> SimpleNamespace:
     """The task made of a file, and what is told of it, of which there is as much in Chinese."""
     task = resolve(from_file.reference(path, target=target, **options))
-    assert all(note.zh != note.en for note in task.remarks)
-    return SimpleNamespace(task=task, notes=[note.en for note in task.remarks])
+    assert all(note.render("zh") != str(note) for note in task.remarks)
+    return SimpleNamespace(task=task, notes=[*map(str, task.remarks)])
 
 
 def told(path: Path, target: str | None = "bought", **options) -> str:

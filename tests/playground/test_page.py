@@ -5,12 +5,14 @@ import hashlib
 import re
 from functools import cache
 
+from steepest.messages import speaking
 from steepest.playground import page
 
 
 @cache
 def html():
-    return page.page("zh")
+    with speaking("zh"):
+        return page.page()
 
 
 def test_it_is_below_four_megabytes():

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, synthetic_study
 
-from steepest.language import Text
+from steepest.messages import term
 from steepest.records.contender import Contender
 from steepest.records.outcomes import Trace
 from steepest.records.probe_trace import ProbeTrace
@@ -96,7 +96,7 @@ def hostile_study() -> Study:
         contenders=tuple(
             Contender(c.name, c.rule, c.centre, settings={evil: evil}, schedule=evil) for c in study.contenders
         ),
-        given_up=(Text(evil, evil),),
+        given_up=(term(evil),),
         versions={evil: evil},
         hardware={evil: evil},
     )

@@ -6,14 +6,15 @@ import pytest
 from report.studies import default_study, hostile_study
 from rich.cells import cell_len
 
-from steepest.language import Text
+from steepest.messages import Message, speaking
 from steepest.records.contender import Contender
 from steepest.report import study_setup
 from steepest.report.html import html
 from steepest.report.view import view
 from steepest.study.profiling import with_axes
 
-NOTE = Text("3 rows <b> have no target: left out.", "3 行 <b> 没有目标值：舍去。")
+CHINESE = "3 行 <b> 没有目标值：舍去。"
+NOTE = Message("3 rows <b> have no target: left out.", given={"zh": CHINESE})
 
 
 def with_notes(study):
@@ -25,8 +26,9 @@ def with_notes(study):
 def test_what_was_made_of_the_data_is_told_in_both_languages():
     shown = with_notes(default_study())
     found = study_setup.setting(shown)
-    assert NOTE.en in study_setup.text(found)
-    assert NOTE.zh in study_setup.text(found, "zh")
+    assert str(NOTE) in study_setup.text(found)
+    with speaking("zh"):
+        assert CHINESE in study_setup.text(found)
     page = html(shown)
     assert "3 rows &lt;b&gt; have no target" in page
     assert "3 行 &lt;b&gt; 没有目标值" in page
@@ -34,7 +36,8 @@ def test_what_was_made_of_the_data_is_told_in_both_languages():
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_hostile_names_stay_within_the_width_and_move_no_cursor(language):
-    lines = study_setup.text(study_setup.setting(view(*hostile_study())), language).split("\n")
+    with speaking(language):
+        lines = study_setup.text(study_setup.setting(view(*hostile_study()))).split("\n")
     assert all(cell_len(line) <= 100 or " " not in line.strip() for line in lines[1:])
     assert not any(ord(letter) < 32 for line in lines for letter in line)
 
@@ -57,15 +60,15 @@ def test_axes_add_to_what_a_seed_draws_and_take_from_it():
 
 def test_the_protocol_tells_the_rates_that_were_tried_and_how_seeds_were_added():
     study = default_study()[0]
-    assert "9 rates over 4 decades, then 4 more" in study_setup.protocol(study).en
+    assert "9 rates over 4 decades, then 4 more" in str(study_setup.protocol(study))
     first, *others = study.contenders
     fixed = replace(first, rates=(0.001, 0.1))
-    assert study_setup.protocol(replace(study, contenders=(fixed,))).en.startswith(
+    assert str(study_setup.protocol(replace(study, contenders=(fixed,)))).startswith(
         "Every seed tunes every optimizer itself: the rates 0.001, 0.1. It picks"
     )
     mixed = study_setup.protocol(replace(study, contenders=(fixed, *others)))
-    assert f"beyond the edge; {first.name}, for which they were given, 0.001, 0.1. It picks" in mixed.en
-    assert f"指定了学习率的 {first.name} 只试 0.001、0.1；用验证集" in mixed.zh
+    assert f"beyond the edge; {first.name}, for which they were given, 0.001, 0.1. It picks" in str(mixed)
+    assert f"指定了学习率的 {first.name} 只试 0.001、0.1；用验证集" in mixed.render("zh")
     sure = study_setup.protocol(replace(study, protocol=replace(study.protocol, seeds=28, until_sure=True)))
-    assert sure.en.endswith("At most 28 seeds, from 0: they are added until the verdict is settled.")
-    assert sure.zh.endswith("随机种子最多 28 个，从 0 开始，增加到结论确定为止。")
+    assert str(sure).endswith("At most 28 seeds, from 0: they are added until the verdict is settled.")
+    assert sure.render("zh").endswith("随机种子最多 28 个，从 0 开始，增加到结论确定为止。")

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from steepest.messages import NOTHING, term
 from steepest.records.progress_record import Progress, ProgressRow
 from steepest.report.terminal import EVERY, LiveTable, PlainLines, Silent, frame, listener, summary
 
@@ -16,7 +17,7 @@ ROWS = (
 )
 
 
-def progress(done=109, phase="training", message="", rows=ROWS, left=97.0):
+def progress(done=109, phase="training", message=NOTHING, rows=ROWS, left=97.0):
     return Progress(phase, done, 390, seconds=24.0, seconds_left=left, rows=rows, message=message)
 
 
@@ -96,7 +97,7 @@ def test_a_message_gets_its_line_at_once_and_cannot_steer_the_terminal():
     stream, clock = io.StringIO(), Clock()
     tell = PlainLines(stream, clock)
     tell(progress(1))
-    tell(progress(2, message="A worker was replaced.\x1b[2J"))
+    tell(progress(2, message=term("A worker was replaced.\x1b[2J")))
     assert stream.getvalue().splitlines()[1:] == ["A worker was replaced.\\u001b[2J"]
 
 

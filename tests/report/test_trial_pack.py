@@ -65,8 +65,8 @@ def test_what_probes_saw_becomes_a_figure_for_each_quantity():
     study, _ = synthetic_study(SEVEN[:2], seeds=2)
     probe = looks_into("momentum")
     figures = probe_figures([probe], "digits", study.contenders)
-    assert [figure["title"] for figure in figures] == [title.en for title, *_ in FIGURES]
-    assert all(figure["title_zh"] and figure["caption_zh"] for figure in figures)
+    assert [figure["title"] for figure in figures] == [title for title, *_ in FIGURES]
+    assert all(figure[key].render("zh") != str(figure[key]) for figure in figures for key in ("title", "caption"))
     (line,) = figures[-1]["series"]
     assert line["contender"] == 1
     assert line["steps"] == [0, 10, 100, 400]

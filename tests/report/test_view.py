@@ -142,7 +142,7 @@ def test_no_string_of_a_view_can_steer_a_terminal_or_the_direction_of_text():
 def test_a_name_of_ten_thousand_letters_does_not_bury_a_sentence():
     shown = view(*hostile_study())
     sentences = [claim["sentence"] for claim in [*shown["claims"], *shown["tasks"][0]["claims"]]]
-    sentences += shown["tasks"][0]["headline"]
+    sentences.append(shown["tasks"][0]["headline"])
     assert any("x" * 59 + "…" in sentence for sentence in sentences)
     assert max(map(len, sentences)) < 2_000
 

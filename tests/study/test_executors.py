@@ -11,6 +11,7 @@ import pytest
 from study import toy
 
 from steepest.errors import BadTask, TrialFailed
+from steepest.messages import verbatim
 from steepest.study.executors import Event, FunctionExecutor, LocalProcesses
 from steepest.study.jobs import failure
 from steepest.study.run import run
@@ -230,17 +231,25 @@ def test_a_function_tells_its_failures_as_a_worker_does():
     executor = FunctionExecutor(fails)
     executor.submit({"kind": "describe", "id": "x"})
     (event,) = executor.poll(0)
-    assert event == Event("failed", "x", error="BadTask", message="there is no data.")
+    assert event == Event("failed", "x", error="BadTask", message=verbatim("there is no data."))
     assert executor.poll(0) == []
 
 
 @pytest.mark.parametrize(
     ("event", "kind", "words"),
     [
-        (Event("failed", "x", error="BadTask", message="No data."), BadTask, r"^No data\.$"),
-        (Event("failed", "x", error="RuntimeError", message="boom"), TrialFailed, "x failed with RuntimeError: boom"),
-        (Event("failed", "x", error="annotations", message="boom"), TrialFailed, "boom"),
-        (Event("lost", "x", message="4 workers ended."), TrialFailed, "4 workers ended. Perhaps memory ran out"),
+        (Event("failed", "x", error="BadTask", message=verbatim("No data.")), BadTask, r"^No data\.$"),
+        (
+            Event("failed", "x", error="RuntimeError", message=verbatim("boom")),
+            TrialFailed,
+            "x failed with RuntimeError: boom",
+        ),
+        (Event("failed", "x", error="annotations", message=verbatim("boom")), TrialFailed, "boom"),
+        (
+            Event("lost", "x", message=verbatim("4 workers ended.")),
+            TrialFailed,
+            "4 workers ended. Perhaps memory ran out",
+        ),
     ],
 )
 def test_a_failure_is_raised_as_its_own_kind_where_that_is_one_of_ours(event, kind, words, tmp_path):

@@ -95,7 +95,7 @@ def test_a_raced_study_tells_its_saving_counts_no_failure_and_picks_what_the_ful
     assert len(record.results) == len(full.results) == 13 * 4
     assert len(stopped) > 26
     assert all(row.valid_metric is None and row.test_metric is None and row.outcome_step < 100 for row in stopped)
-    assert record.given_up[-1].en.startswith(f"Racing stopped {len(stopped)} of 52 runs early")
+    assert str(record.given_up[-1]).startswith(f"Racing stopped {len(stopped)} of 52 runs early")
     assert full.given_up == ()
     rates = {row.rate for row in record.results if row.stage == "refine"}
     assert rates == {row.rate for row in full.results if row.stage == "refine"}, "the grid's best is where it was"

@@ -6,6 +6,7 @@ import pytest
 from study import toy
 
 from steepest.errors import BadSetting, BadTask, BudgetTooSmall, Interrupted, StudyFolderError, TrialFailed
+from steepest.messages import verbatim
 from steepest.records.outcomes import Outcome
 from steepest.records.ranking import pick
 from steepest.records.study_record import StudyDesign
@@ -299,7 +300,7 @@ def test_a_budget_takes_what_it_must_and_says_so(folder, tmp_path):
     record = run(asked.model_copy(update={"budget_seconds": free.seconds / 2}), folder, toy.executor(folder))
     assert free.given_up == ()
     assert record.protocol == StudyDesign(seeds=10, rates=5, extra_rates=0)
-    assert [sentence.en.split()[0] for sentence in record.given_up] == ["Refinement", "The"]
+    assert [str(sentence).split()[0] for sentence in record.given_up] == ["Refinement", "The"]
     assert record.trials_planned == len(record.results) == 2 * 5 * 10
 
 
@@ -347,7 +348,7 @@ def test_trials_whose_workers_are_killed_again_and_again_are_kept_as_killed(fold
     class Deadly(FunctionExecutor):
         def poll(self, timeout):
             if self._queue[0]["id"].startswith("toy.inside.grid"):
-                return [Event("lost", self._queue.popleft()["id"], message="4 workers ended (SIGKILL).")]
+                return [Event("lost", self._queue.popleft()["id"], message=verbatim("4 workers ended (SIGKILL)."))]
             return super().poll(timeout)
 
     seen = []

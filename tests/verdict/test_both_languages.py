@@ -1,18 +1,16 @@
 """Every sentence in both languages: the same numbers, no English left in the Chinese, and Chinese typography."""
 
-import ast
 import re
 from collections import Counter
-from pathlib import Path
-from string import Formatter
+from typing import NamedTuple
 
 import pytest
 from report.studies import hostile_study
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, study_of, synthetic_study
 from verdict.test_claims import BAD, GOLDEN, GOOD, NEAR, TIMES
 
-from steepest.builtin import task_table
-from steepest.language import Text, listed, say
+from steepest.locale.translations import catalogue
+from steepest.messages import speaking
 from steepest.records.contender import Contender
 from steepest.records.outcomes import Outcome
 from steepest.records.study_record import StudyDesign
@@ -23,9 +21,8 @@ from steepest.study.budget import smaller_designs
 from steepest.study.spec import StudySpec, TaskSpec
 from steepest.verdict.decide import decide
 from steepest.verdict.external import study_of_table
-from steepest.verdict.words.terms import TERMS
 
-SOURCE = Path(__file__).parents[2] / "src" / "steepest"
+CHINESE = {template for _, template in catalogue("zh").entries}
 WORDS = {"R", "seed", "valid", "note"}
 """Latin that may stand in Chinese: R², and the columns of a table."""
 IDEOGRAPH = "[\u4e00-\u9fff]"
@@ -76,11 +73,24 @@ VERDICTS = {
 }
 
 
+class Both(NamedTuple):
+    """A sentence in both languages."""
+
+    en: str
+    zh: str
+
+
+def both(message):
+    return Both(str(message), message.render("zh"))
+
+
 def sentences(verdict):
     """Every claim's sentence, with the names that may stand in it."""
     names = [item.name for item in verdict.contenders]
-    names += [word for task in verdict.tasks for word in (task.task.name, task.task.title) if word not in TERMS]
-    return names, [claim.says for task in verdict.tasks for claim in task.claims] + [c.says for c in verdict.claims]
+    names += [word for task in verdict.tasks for word in (task.task.name, task.task.title) if word not in CHINESE]
+    return names, [
+        both(claim.says) for claim in (*(claim for task in verdict.tasks for claim in task.claims), *verdict.claims)
+    ]
 
 
 def figures(sentence):
@@ -88,6 +98,11 @@ def figures(sentence):
     for word, digits in (("looked at once", "1"), ("twice", "2"), ("the one repeat", "1"), ("唯一的一次", "1")):
         sentence = sentence.replace(word, digits)
     return Counter(found.rstrip(".,") for found in re.findall(r"\d[\d.,]*(?:e-?\d+)?", sentence))
+
+
+def in_chinese(shown, *arguments):
+    with speaking("zh"):
+        return shown(*arguments)
 
 
 def without(sentence, names):
@@ -126,40 +141,16 @@ def test_chinese_is_set_as_chinese_is_set(kind):
         assert "{" not in each.zh
 
 
-def test_the_headline_and_the_json_hold_both():
+def test_text_and_json_are_in_the_language_in_force():
     verdict = VERDICTS["golden"]()
-    data = verdict.to_json()
-    assert data["headline"] == verdict.headline
-    assert data["headline_zh"] == verdict.summary.zh == data["tasks"][0]["headline_zh"]
-    assert data["headline_zh"].startswith("Handwritten digits, MLP (synthetic)：请用 adam，学习率取 0.001；")
-    for claim in data["tasks"][0]["claims"]:
-        assert list(claim)[:2] == ["sentence", "sentence_zh"]
-    assert verdict.text("zh").startswith(data["headline_zh"])
-
-
-def calls_of_say():
-    for path in sorted(SOURCE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id == "say"
-                and node.keywords
-            ):
-                yield f"{path.relative_to(SOURCE)}:{node.lineno}", node
-
-
-def test_both_wordings_of_a_sentence_use_all_of_its_parts():
-    found = 0
-    for where, node in calls_of_say():
-        given = {keyword.arg for keyword in node.keywords}
-        for template in node.args[:2]:
-            if isinstance(template, ast.Constant):
-                names = {name for _, name, _, _ in Formatter().parse(template.value) if name is not None}
-                unpacked = names if None in given else set()  # `**parts`: whatever the other wording uses as well
-                assert names == (given | unpacked) - {None}, f"{where}: {template.value}"
-                found += 1
-    assert found > 100
+    assert verdict.to_json()["headline"] == verdict.headline == str(verdict.summary)
+    with speaking("zh"):
+        data = verdict.to_json()
+        assert data["headline"] == verdict.summary.render("zh") == data["tasks"][0]["headline"]
+        assert data["headline"].startswith("Handwritten digits, MLP (synthetic)：请用 adam，学习率取 0.001；")
+        assert "次重复" in data["tasks"][0]["claims"][0]["sentence"]
+        assert verdict.text().startswith(data["headline"])
+    assert verdict.headline == str(verdict.summary)
 
 
 def test_the_planner_tells_what_it_gives_up_in_both_languages():
@@ -172,14 +163,9 @@ def test_the_planner_tells_what_it_gives_up_in_both_languages():
     )
     *_, (_, given_up) = smaller_designs(spec)
     assert len(given_up) == 3
-    for each in given_up:
+    for each in map(both, given_up):
         assert figures(each.en) == figures(each.zh)
         assert not re.search("[A-Za-z]", each.zh)
-
-
-@pytest.mark.parametrize("name", task_table.names())
-def test_every_built_in_task_has_a_chinese_title(name):
-    assert task_table.entry(name).title in TERMS
 
 
 # ---- on the terminal ----
@@ -187,7 +173,7 @@ def test_every_built_in_task_has_a_chinese_title(name):
 
 def test_the_chinese_page_has_no_english_beyond_names_and_the_command():
     study, traces = synthetic_study(SEVEN, (DIGITS, HOUSING))
-    page = text(view(study, decide(study, traces=traces), traces), language="zh")
+    page = in_chinese(text, view(study, decide(study, traces=traces), traces))
     names = [*sentences(decide(study))[0], study.command, *study.versions, *study.hardware, "synthetic"]
     assert set(re.findall("[A-Za-z]+", without(page, names))) <= {"R", "p"}
 
@@ -195,29 +181,7 @@ def test_the_chinese_page_has_no_english_beyond_names_and_the_command():
 def test_nothing_is_lost_where_lines_of_chinese_are_broken():
     record, verdict, traces = hostile_study()
     shown = view(record, verdict, traces)
-    page = re.sub(r"\s", "", text(shown, language="zh"))
+    page = re.sub(r"\s", "", in_chinese(text, shown))
     for claim in [c for task in shown["tasks"] for c in task["claims"]] + shown["claims"]:
         if not claim["pair"]:
-            assert re.sub(r"\s", "", claim["sentence_zh"]) in page
-
-
-# ---- the two helpers ----
-
-
-def test_a_space_stands_between_scripts_and_nowhere_else():
-    metric = Text("accuracy", "准确率")
-    assert say("{a} {b}", "测试集{a}为{b}。", a=metric, b="97.4%").zh == "测试集准确率为 97.4%。"
-    assert say("{a} {b}", "测试集 {a} 为 {b}。", a=metric, b=metric).zh == "测试集准确率为准确率。"
-    assert say("{a}", "（{a}）", a="R²").zh == "（R²）"
-
-
-def test_nothing_inside_a_name_is_touched():
-    name = "我的sgd {x} 优化器,v2"
-    both = say("use {name}", "请用{name}", name=name)
-    assert both == Text(f"use {name}", f"请用{name}")
-
-
-def test_lists_are_told_as_people_tell_them():
-    assert listed(["a"]) == Text("a", "a")
-    assert listed(["a", "b", "c"]) == Text("a, b and c", "a、b 和 c")
-    assert listed([Text("weights", "权重"), Text("order", "次序")]).zh == "权重和次序"
+            assert re.sub(r"\s", "", claim["sentence"].render("zh")) in page

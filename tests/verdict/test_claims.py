@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from verdict.factory import DIGITS, HOUSING, LINE, SEVEN, Shape, study_of, synthetic_study
 
-from steepest.language import Text
+from steepest.messages import term
 from steepest.records.outcomes import Outcome
 from steepest.records.step_times import StepTime
 from steepest.verdict.decide import decide
@@ -164,7 +164,7 @@ def test_several_tasks_below_six_name_no_winner():
 
 
 def test_what_the_planner_gave_up_is_told():
-    fewer = Text("Fewer rates were tried: 5 instead of 9.", "试了 5 个学习率，而不是 9 个。")
+    fewer = term("Fewer rates were tried: 5 instead of 9.")
     verdict = decide(study_of({"adam": {0.1: GOOD}}, given_up=(fewer,)))
     assert "Fewer rates were tried: 5 instead of 9." in sentences(verdict)
 

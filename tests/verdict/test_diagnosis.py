@@ -180,7 +180,7 @@ def test_reasons_stand_in_the_verdict_with_figures_and_the_curves_they_rest_on()
     assert "fell 31-fold" in said["step"].sentence and "starved" in said["step"].sentence
     assert said["step"].evidence == (f"probe:{task}/adagrad/step",)
     assert said["step"].numbers["fold"] == pytest.approx(31)
-    assert all(claim.part == "detail" and claim.says.zh for claim in claims)
+    assert all(claim.part == "detail" and claim.says.render("zh") for claim in claims)
     assert not [claim for claim in decide(study).tasks[0].claims if claim.kind == "why"]
 
 
@@ -188,6 +188,6 @@ def test_every_reason_has_a_sentence_in_both_languages():
     reasons = [make() for make in FIRES.values()]
     (damped,) = damping({"momentum": seen("momentum", flips=0.1), "sgd": seen("sgd")}, contenders("sgd", "momentum"))
     for claim in why("toy", [*filter(None, reasons), damped]):
-        assert claim.sentence.endswith(".") and claim.says.zh.endswith("。")
+        assert claim.sentence.endswith(".") and claim.says.render("zh").endswith("。")
         assert len(claim.sentence.split()) <= 50
         assert claim.evidence[0].startswith("probe:toy/")

@@ -23,7 +23,7 @@ def study(values, axes):
 
 def said(study, word):
     claims = [claim for claim in decide(study).tasks[0].claims if word in claim.sentence]
-    return [claim.sentence for claim in claims], [claim.says.zh for claim in claims]
+    return [claim.sentence for claim in claims], [claim.says.render("zh") for claim in claims]
 
 
 def test_each_value_is_held_against_the_first_with_each_optimizer():

@@ -11,10 +11,12 @@ from typing import Literal
 from steepest.articles import measures
 from steepest.articles.measures import Figure
 from steepest.articles.studies import AVERAGED, BASIC, HEAVY_BALL
+from steepest.messages import mark
 from steepest.reader import StudyReader
 
 Studies = Mapping[str, StudyReader]
 Word = Literal["supported", "not supported", "mixed", "not measured"]
+WORDS: tuple[Word, ...] = (mark("supported"), mark("not supported"), mark("mixed"), mark("not measured"))
 Answer = Literal["yes", "no", "open"]
 
 A_POINT = 4.0

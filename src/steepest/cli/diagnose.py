@@ -12,12 +12,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from steepest.errors import BadInput
-from steepest.language import VARIABLE, Language, Text
+from steepest.messages import shown, term, tr
 from steepest.report.rounding import one_line
-from steepest.verdict.words.terms import term
-
-Lang = Annotated[Language, Parameter(env_var=VARIABLE, help="The language of what is printed: en or zh.")]
-COLON = Text(": ", "：")
 
 
 def register(app: App) -> None:
@@ -31,7 +27,6 @@ def why(
     *,
     trials: Annotated[int, Parameter(help="Trials of each optimizer to look into; rules ask for three.")] = 3,
     out: Annotated[Path | None, Parameter(help="The page with the curves (why.html in the study folder).")] = None,
-    lang: Lang = "en",
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress.")] = False,
     json: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of words.")] = False,
 ) -> None:
@@ -47,23 +42,23 @@ def why(
     if trials < 1:
         raise BadInput(f"{trials} trials cannot be looked into: take at least 1, and 3 for a reason to be given.")
     study = looking.look_into(
-        folder, seeds=trials, tell=lambda words: None if quiet else print(words.of(lang), file=sys.stderr)
+        folder, seeds=trials, tell=lambda words: None if quiet else print(shown(words), file=sys.stderr)
     )
-    path = looking.write(study, out, lang)
+    path = looking.write(study, out)
     found = looking.reasons(study)
     if json:
         rows = [
-            {"task": task.task.name, "sentence": c.says.en, "sentence_zh": c.says.zh, "numbers": dict(c.numbers)}
+            {"task": task.task.name, "sentence": shown(c.says), "numbers": dict(c.numbers)}
             for task, claims in found
             for c in claims
         ]
         print(jsonlib.dumps({"reasons": rows, "page": str(path)}, indent=2, ensure_ascii=False, allow_nan=False))
         return
     for task, claims in found:
-        print(one_line(term(task.task.title).of(lang), 60) + COLON.of(lang))
-        sentences = [one_line(c.says.of(lang), 600) for c in claims]
-        print("\n".join(f"  - {sentence}" for sentence in sentences) or f"  {looking.NOTHING_SURE.of(lang)}")
-    print(f"\n{Text('The curves: ', '曲线：').of(lang)}{path}")
+        print(tr("{title}:", title=one_line(shown(term(task.task.title)), 60)))
+        sentences = [one_line(shown(c.says), 600) for c in claims]
+        print("\n".join(f"  - {sentence}" for sentence in sentences) or f"  {shown(looking.NOTHING_SURE)}")
+    print("\n" + tr("The curves: {path}", path=path))
 
 
 def claims(
@@ -73,12 +68,10 @@ def claims(
     list_only: Annotated[bool, Parameter(name="--list", negative="", help="Only say what is claimed.")] = False,
     report: Annotated[Path | None, Parameter(help="The chapter (claims.md beside the studies).")] = None,
     workers: Annotated[int | None, Parameter(help="Worker processes of one thread each (one a core).")] = None,
-    lang: Lang = "en",
     quiet: Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", help="No progress.")] = False,
     json: Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of words.")] = False,
 ) -> None:
     """Put the articles' claims on trial: run the studies they need, judge each by what was stated beforehand."""
-    from steepest.articles.chinese_claims import WORDS, claim_of, stated_of
     from steepest.articles.hypotheses import HYPOTHESES
 
     if list_only:
@@ -86,9 +79,9 @@ def claims(
         if json:
             print(jsonlib.dumps(rows, indent=2, ensure_ascii=False))
         else:
-            print(
-                "\n\n".join(f"{h.key}{COLON.of(lang)}{claim_of(h, lang)}\n  {stated_of(h, lang)}" for h in HYPOTHESES)
-            )
+            for i, h in enumerate(HYPOTHESES):
+                print(("\n" if i else "") + tr("{key}: {claim}", key=h.key, claim=term(h.claim)))
+                print(f"  {shown(term(h.stated))}")
         return
     from rich.cells import cell_len
 
@@ -104,6 +97,6 @@ def claims(
             jsonlib.dumps(chapter.to_json(found, second_fit.stored(out)), indent=2, ensure_ascii=False, allow_nan=False)
         )
     else:
-        outcomes = [(WORDS[trial.word].of(lang), claim_of(trial.hypothesis, lang)) for trial in found]
+        outcomes = [(shown(term(trial.word)), shown(term(trial.hypothesis.claim))) for trial in found]
         print("\n".join(f"{word}{' ' * (14 - cell_len(word))}{claim}" for word, claim in outcomes))
-        print(f"\n{Text('With figures and pictures: ', '附数字和图（英文）：').of(lang)}{page}")
+        print("\n" + tr("With figures and pictures: {page}", page=page))

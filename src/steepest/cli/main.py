@@ -19,8 +19,8 @@ from steepest.cli import diagnose, watch
 from steepest.cli.study_options import MACHINE, STUDY, Choose, Workers
 from steepest.cli.watch import study_folder as _folder
 from steepest.design.options import Choices
-from steepest.errors import BadInput, BadSetting, DataUnavailable, Interrupted, SteepestError
-from steepest.language import VARIABLE, Language, Text
+from steepest.errors import BadInput, BadSetting, DataUnavailable, Interrupted, SteepestError, UnknownName
+from steepest.messages import languages, shown, speaking, tr
 
 app = App(
     name="steepest",
@@ -59,7 +59,6 @@ Reference = Annotated[
 ]
 Out = Annotated[Path | None, Parameter(name=["--out"], group=OUTPUT, help="The study folder (runs/<task>-<time>).")]
 Overwrite = Annotated[bool, Parameter(group=OUTPUT, negative="", help="Replace the study in that folder.")]
-Lang = Annotated[Language, Parameter(group=OUTPUT, env_var=VARIABLE, help="The language of what is printed: en or zh.")]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], group=OUTPUT, negative="", help="No progress.")]
 OpenPage = Annotated[bool, Parameter(name=["--open"], group=OUTPUT, negative="", help="Watch it live in a browser.")]
 StudyFolder = Annotated[Path | None, Parameter(help="A study folder; the newest one in runs/ if left out.")]
@@ -71,7 +70,7 @@ Margin = Annotated[
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code: 0, 1 for a failure, 2 for bad input, 130 when interrupted."""
     try:
-        app(arguments, exit_on_error=False, print_error=False)
+        app.meta(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         _leave(f"{' '.join(str(error).split())} See steepest --help.", BadInput.exit_code)
     except SteepestError as error:
@@ -82,6 +81,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+@app.meta.default
+def _launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    lang: Annotated[str | None, Parameter(group=OUTPUT, help="The language of what is printed, such as zh.")] = None,
+) -> None:
+    if lang is not None and lang not in languages():
+        raise UnknownName.among("language", lang, languages())
+    with speaking(lang):
+        app(tokens, exit_on_error=False, print_error=False)
+
+
 def _leave(message: str, code: int) -> None:
     from steepest.report.rounding import one_line
 
@@ -90,7 +100,7 @@ def _leave(message: str, code: int) -> None:
 
 
 def _print_json(value: Any) -> None:
-    print(jsonlib.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    print(jsonlib.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=shown))
 
 
 # ---- studies ---------------------------------------------------------------------------------------------------------
@@ -110,7 +120,6 @@ def run(
     out: Out = None,
     overwrite: Overwrite = False,
     margin: Margin = None,
-    lang: Lang = "en",
     open_page: OpenPage = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -128,16 +137,15 @@ def run(
         from steepest import api
 
         study = api.compare_by(
-            (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json, lang)) or ("digits",),
+            (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
             choices,
             out=out,
             overwrite=overwrite,
             command=_command_line(),
             quiet=quiet,
             began=began,
-            language=lang,
         )
-        _conclude(study, margin, json, lang)
+        _conclude(study, margin, json)
 
 
 @app.command
@@ -150,7 +158,6 @@ def plan(
     kind: Kind = None,
     size: Size = None,
     options: Choose = None,
-    lang: Lang = "en",
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -167,24 +174,21 @@ def plan(
         from steepest.cli import listings
 
         forecast = api.plan_by(
-            (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json, lang)) or ("digits",),
+            (*tasks, *api.suite(suite), *_own(data, target, text, kind, size, json)) or ("digits",),
             choices,
             command=_command_line(),
             quiet=quiet,
-            language=lang,
-        ).model_dump(mode="json")
-    _print_json(forecast) if json else print(listings.plan(forecast, lang))
+        )
+    _print_json(listings.plan_json(forecast)) if json else print(listings.plan(forecast))
 
 
 @app.command
-def resume(
-    folder: StudyFolder = None, *, workers: Workers = None, lang: Lang = "en", quiet: Quiet = False, json: Json = False
-) -> None:
+def resume(folder: StudyFolder = None, *, workers: Workers = None, quiet: Quiet = False, json: Json = False) -> None:
     """Go on with a study that was interrupted or killed: nothing finished is run again."""
     with _workers_ahead(workers):
         from steepest import api
 
-        _conclude(api.resume(_folder(folder), workers=workers, quiet=quiet, language=lang), None, json, lang)
+        _conclude(api.resume(_folder(folder), workers=workers, quiet=quiet), None, json)
 
 
 @app.command
@@ -200,7 +204,6 @@ def verdict(
         bool | None, Parameter(group=TABLE, negative="--lower-is-better", help="Unless the metric's name tells.")
     ] = None,
     margin: Margin = None,
-    lang: Lang = "en",
     json: Json = False,
 ) -> None:
     """What a study concludes, in words: also while it is still running. Or what a table of other results does."""
@@ -209,19 +212,19 @@ def verdict(
     if csv is not None:
         if folder is not None:
             raise BadSetting("A verdict is on a study folder or on a table: leave out one of the two.")
-        found, words = judge_table(csv, metric, higher_is_better, margin, lang)
+        found, words = judge_table(csv, metric, higher_is_better, margin)
         _print_json(found.to_json()) if json else print(words)
         return
     study = StudyReader(_folder(folder), margin=margin)
-    _print_json(study.verdict.to_json()) if json else print(study.text(lang))
+    _print_json(study.verdict.to_json()) if json else print(study.text())
 
 
 @app.command
-def report(folder: StudyFolder = None, *, out: Out = None, lang: Lang = "en", json: Json = False) -> None:
+def report(folder: StudyFolder = None, *, out: Out = None, json: Json = False) -> None:
     """Write the report: one HTML file that opens without a network, in both languages."""
     from steepest.reader import StudyReader
 
-    path = StudyReader(_folder(folder)).write_report(out, lang)
+    path = StudyReader(_folder(folder)).write_report(out)
     _print_json({"report": str(path)}) if json else print(path)
 
 
@@ -249,18 +252,17 @@ def export(
     out: Annotated[
         Path | None, Parameter(group=OUTPUT, help="A file, or a folder for tensorboard; standard output if left out.")
     ] = None,
-    lang: Lang = "en",
 ) -> None:
     """Give the study away: every trial as CSV, Parquet or TensorBoard events, the ranking, or all that is shown."""
     from steepest.reader import StudyReader
 
     study = StudyReader(_folder(folder))
     if out is not None:
-        print(study.write_export(format, out, lang))
+        print(study.write_export(format, out))
         return
     if format in ("parquet", "tensorboard"):
         raise BadSetting(f"{format} is not text for a terminal: name where it goes with --out.")
-    content = study.export(format, lang)
+    content = study.export(format)
     print(content, end="" if content.endswith("\n") else "\n")
 
 
@@ -286,7 +288,7 @@ def use(
 
 
 @app.command
-def show(name: str, *, lang: Lang = "en", json: Json = False) -> None:
+def show(name: str, *, json: Json = False) -> None:
     """All about one optimizer (formula, defaults, source, how frameworks differ), one task, or the setting of a study.
 
     Parameters
@@ -299,7 +301,7 @@ def show(name: str, *, lang: Lang = "en", json: Json = False) -> None:
         from steepest.report import study_setup
 
         found = study_setup.setting(StudyReader(_folder(Path(name))).view)
-        _print_json(found) if json else print(study_setup.text(found, lang))
+        _print_json(found) if json else print(study_setup.text(found))
         return
     from steepest import api
     from steepest.cli import listings
@@ -308,31 +310,31 @@ def show(name: str, *, lang: Lang = "en", json: Json = False) -> None:
     if json:
         _print_json(page)
     else:
-        print(listings.optimizer(page, lang) if kind == "optimizer" else listings.task(page, lang))
+        print(listings.optimizer(page) if kind == "optimizer" else listings.task(page))
 
 
 @app.command
-def optimizers(*, lang: Lang = "en", json: Json = False) -> None:
+def optimizers(*, json: Json = False) -> None:
     """List the optimizers."""
     from steepest import api
     from steepest.cli import listings
 
     rows = api.optimizers()
-    _print_json(rows) if json else print(listings.optimizers(rows, lang))
+    _print_json(rows) if json else print(listings.optimizers(rows))
 
 
 @app.command
-def tasks(*, lang: Lang = "en", json: Json = False) -> None:
+def tasks(*, json: Json = False) -> None:
     """List the built-in tasks by kind, and the suites."""
     from steepest import api
     from steepest.cli import listings
 
     rows = api.tasks()
-    _print_json(rows) if json else print(listings.tasks(rows, lang))
+    _print_json(rows) if json else print(listings.tasks(rows))
 
 
 @app.command
-def init(path: Path = Path("my_task.py"), *, lang: Lang = "en") -> None:
+def init(path: Path = Path("my_task.py")) -> None:
     """Write a commented task file that runs as it is, to put your own model and data into.
 
     Parameters
@@ -343,8 +345,7 @@ def init(path: Path = Path("my_task.py"), *, lang: Lang = "en") -> None:
     from steepest.ingest import load
 
     load.begin(path)
-    words = Text(f"{path} is written. Try it: ", f"{path} 已写好。试试看：")
-    print(f"{words.of(lang)}steepest check {path}")
+    print(tr("{path} is written. Try it: {command}", path=path, command=f"steepest check {path}"))
 
 
 @app.command
@@ -356,7 +357,6 @@ def check(
     text: TextColumn = None,
     kind: Kind = None,
     size: Size = None,
-    lang: Lang = "en",
     json: Json = False,
 ) -> None:
     """Say in seconds whether a task trains, and which engine it gets and why.
@@ -369,22 +369,22 @@ def check(
     from steepest import api
     from steepest.cli import listings
 
-    page = api.check(*(_own(data, target, text, kind, size, json, lang) or (task,)))
-    _print_json(page) if json else print(listings.check(page, lang))
+    page = api.check(*(_own(data, target, text, kind, size, json) or (task,)))
+    _print_json(page) if json else print(listings.check(page))
 
 
 @data.command(name="list")
-def data_list(*, lang: Lang = "en", json: Json = False) -> None:
+def data_list(*, json: Json = False) -> None:
     """List the data sets, with their licence and whether they are here."""
     from steepest.cli import listings
     from steepest.datasets import sources
 
     rows = [sources.show(name) for name in sources.datasets()]
-    _print_json(rows) if json else print(listings.datasets(rows, lang))
+    _print_json(rows) if json else print(listings.datasets(rows))
 
 
 @data.command(name="fetch")
-def data_fetch(*names: str, lang: Lang = "en", json: Json = False) -> None:
+def data_fetch(*names: str, json: Json = False) -> None:
     """Fetch data sets into the cache: those named, or all. One that cannot be had does not keep the others away."""
     from steepest.datasets import sources
 
@@ -392,12 +392,12 @@ def data_fetch(*names: str, lang: Lang = "en", json: Json = False) -> None:
     missing = []
     for name in wanted:
         try:
-            sources.fetch(name, lang)
+            sources.fetch(name)
         except DataUnavailable as error:
             missing.append(str(error))
             continue
         if not json:
-            print(Text(f"{name}: here", f"{name}：已有").of(lang))
+            print(tr("{name}: here", name=name))
     if json:
         _print_json([sources.show(name) for name in wanted])
     if missing:
@@ -405,40 +405,38 @@ def data_fetch(*names: str, lang: Lang = "en", json: Json = False) -> None:
 
 
 @data.command(name="show")
-def data_show(name: str, *, lang: Lang = "en", json: Json = False) -> None:
+def data_show(name: str, *, json: Json = False) -> None:
     """Where a data set comes from, its licence, its size, and whether it is here."""
     from steepest.cli import listings
     from steepest.datasets import sources
 
     page = sources.show(name)
-    _print_json(page) if json else print(listings.dataset(page, lang))
+    _print_json(page) if json else print(listings.dataset(page))
 
 
 @app.command
-def doctor(*, lang: Lang = "en", json: Json = False) -> None:
+def doctor(*, json: Json = False) -> None:
     """What this machine offers: versions, cores, memory, compiler, data; and what is missing for what."""
     from steepest.cli import listings
     from steepest.cli.doctor import examine
 
     findings = examine()
-    _print_json(findings) if json else print(listings.doctor(findings, lang))
+    _print_json(findings) if json else print(listings.doctor(findings))
 
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------
 
 
-def _conclude(study: Any, margin: float | None, json: bool, lang: Language) -> None:
+def _conclude(study: Any, margin: float | None, json: bool) -> None:
     """The end of a run: the report written, the verdict printed."""
     study = study.with_margin(margin)
-    path = study.write_report(language=lang)
+    path = study.write_report()
     if json:
         _print_json(study.verdict.to_json() | {"folder": str(study.folder), "report": str(path)})
     else:
-        print(study.text(lang))
-        chinese = lang == "zh"
-        print(f"\n报告：{path}" if chinese else f"\nReport: {path}")
-        label = "可直接粘贴的代码：" if chinese else "Code to paste: "
-        print(f"{label}steepest use {study.folder}")
+        print(study.text())
+        print("\n" + tr("Report: {path}", path=path))
+        print(tr("Code to paste: {command}", command=f"steepest use {study.folder}"))
 
 
 def _workers_ahead(workers: int | None) -> AbstractContextManager[None]:
@@ -465,7 +463,6 @@ def _own(
     kind: str | None,
     size: int | None,
     json: bool,
-    lang: Language = "en",
 ) -> tuple[Any, ...]:
     """The task made of a file, after all that was assumed for it is told: on standard error where JSON is wanted."""
     if data is None:
@@ -477,7 +474,7 @@ def _own(
     ref = from_file.reference(data, target=target, text=text, kind=kind, size=size)
     from steepest.report.rounding import one_line
 
-    lines = (f"{one_line(str(data))}:", *(f"  {one_line(note.of(lang))}" for note in from_file.told(ref)), "")
+    lines = (f"{one_line(str(data))}:", *(f"  {one_line(shown(note))}" for note in from_file.told(ref)), "")
     print("\n".join(lines), file=sys.stderr if json else sys.stdout, flush=True)
     return (ref,)
 

@@ -10,9 +10,6 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from steepest.errors import BadSetting, StudyFolderError
-from steepest.language import VARIABLE, Language
-
-Lang = Annotated[Language, Parameter(env_var=VARIABLE, help="The language: en or zh.")]
 
 
 def register(app: App) -> None:
@@ -26,7 +23,6 @@ def watch(
     *,
     every: Annotated[float, Parameter(help="Seconds between two looks.")] = 2.0,
     once: Annotated[bool, Parameter(negative="", help="One look, and done.")] = False,
-    lang: Lang = "en",
 ) -> None:
     """Watch a study in the terminal: how far it is, and every optimizer's curve, until it is finished."""
     from rich.console import Console
@@ -37,20 +33,19 @@ def watch(
     if not every >= 0.1:
         raise BadSetting(f"--every is {every:g}; it must be at least 0.1 s, so that looking costs the study nothing.")
     place = study_folder(folder)
-    watch_view.watch(Follower(place), Console(highlight=False, markup=False), every, lang, once)
+    watch_view.watch(Follower(place), Console(highlight=False, markup=False), every, once)
 
 
 def playground(
     *,
     output: Annotated[Path, Parameter(name=["--output", "--out"], help="The file.")] = Path("playground.html"),
-    lang: Lang = "en",
     open_it: Annotated[bool, Parameter(name="--open", help="Show it in the browser.")] = True,
 ) -> None:
     """See the methods move: landscapes, rates, formulas and curves, as one page that needs no network."""
     from steepest.playground import page
 
     try:
-        page.write(output, lang)
+        page.write(output)
     except OSError as error:
         raise StudyFolderError(f"{output} cannot be written: {error.strerror or error}.") from None
     print(output)

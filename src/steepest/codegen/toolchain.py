@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from steepest.language import Text
+from steepest.messages import NOTHING, Message, say
 from steepest.records.files import cache_folder
 
 _ALWAYS = ("-std=c++17", "-O3", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fopenmp-simd")
@@ -31,16 +31,11 @@ SECONDS = 120
 """After which a compiler is given up."""
 
 
-def obstacle() -> str:
-    """Why nothing is compiled here, in words; "" if it is."""
-    return why_not().en
-
-
-def why_not() -> Text:
-    """As `obstacle`, in both languages."""
+def obstacle() -> Message:
+    """Why nothing is compiled here, in words; NOTHING if it is."""
     if os.environ.get("STEEPEST_COMPILE", "") == "0":
-        return Text("compilation is switched off by STEEPEST_COMPILE=0", "STEEPEST_COMPILE=0 关闭了编译")
-    return Text("", "") if compiler() else Text("there is no C++ compiler; install g++", "没有 C++ 编译器；请安装 g++")
+        return say("compilation is switched off by STEEPEST_COMPILE=0")
+    return NOTHING if compiler() else say("there is no C++ compiler; install g++")
 
 
 class NoCompiler(OSError):

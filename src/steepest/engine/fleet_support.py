@@ -18,7 +18,7 @@ from steepest.engine.fleet import Fleet
 from steepest.engine.layout import Layout
 from steepest.engine.random_sources import kept
 from steepest.engine.solo import Trial
-from steepest.language import Text, say
+from steepest.messages import NOTHING, Message, say, verbatim
 from steepest.records.contender import Contender
 from steepest.records.task_facts import TaskRef
 from steepest.records.trials import Lane, Shard
@@ -31,26 +31,21 @@ RATES = (1e-3, 1e-6, 1e-12)
 """Of plain descent, largest first: where inputs are huge, a step must be tiny to tell a wrong path from a wild one."""
 PACKING = ("pack_padded_sequence", "pad_packed_sequence")
 IN_WORDS = {
-    "calling .item()": Text(
+    "calling .item()": say(
         "its model, loss or metric reads values out of tensors (.item(), float(…), or an if on one), which differ from "
         "replica to replica",
-        "它的模型、损失或指标从张量中读取数值（.item()、float(…)，或对张量作 if 判断），而各副本的数值不同",
     ),
-    "data pointer": Text(
+    "data pointer": say(
         "its model, loss or metric leaves torch for NumPy on the way (.numpy())",
-        "它的模型、损失或指标中途离开 torch，改用 NumPy（.numpy()）",
     ),
-    "attempted to call in-place operation": Text(
+    "attempted to call in-place operation": say(
         "its model changes in place what it is given (such as x -= …)",
-        "它的模型就地修改输入（如 x -= …）",
     ),
-    "in-place arithmetic": Text(
+    "in-place arithmetic": say(
         "its model changes in place (such as x += …) what all replicas have in common",
-        "它的模型就地修改各副本共有的东西（如 x += …）",
     ),
-    "ScalarType BFloat16": Text(
+    "ScalarType BFloat16": say(
         "its outputs are bfloat16, as autocast makes them; end the model with .float()",
-        "它的输出是 bfloat16（autocast 的结果）；请让模型以 .float() 结尾",
     ),
 }
 """What vmap says of what it cannot do → what that means."""
@@ -73,13 +68,8 @@ class _Alone:
     """What attributes of the first model held after each step: what is made once, such as a mask, is no state."""
 
 
-def fleet_obstacle(task: Task) -> str:
-    """Why the replicas of a task cannot be trained as one tensor program, in words; "" if they can."""
-    return obstacle(task).en
-
-
-def obstacle(task: Task) -> Text:
-    """As `fleet_obstacle`, in both languages."""
+def obstacle(task: Task) -> Message:
+    """Why the replicas of a task cannot be trained as one tensor program, in words; NOTHING if they can."""
     with kept():
         alone = _alone(task, RATES[0])
         for rate in RATES[1:]:
@@ -87,14 +77,12 @@ def obstacle(task: Task) -> Text:
                 break
             alone = _alone(task, rate)
         if alone.drew:
-            return Text(
+            return say(
                 "its model or loss draws from Python's or NumPy's generator, and all replicas would share the draw",
-                "它的模型或损失使用 Python 或 NumPy 的随机数生成器，所有副本会抽到同样的数",
             )
         if changed := alone.held[0] ^ alone.held[-1]:
             return say(
                 "its model keeps state in the attribute '{name}', which all replicas would share",
-                "它的模型在属性“{name}”中保存状态，所有副本会共用它",
                 name=min(changed)[0],
             )
         try:
@@ -106,11 +94,10 @@ def obstacle(task: Task) -> Text:
         except Exception as error:  # whatever the model does that vmap cannot
             return _in_words(error)
         if not fleet.is_random and not _agree(fleet.flat - alone.start, alone.moved):
-            return Text(
+            return say(
                 "its replicas, trained together, do not move as one trained alone does",
-                "它的各副本一起训练时，权重的变化与单独训练时不同",
             )
-    return Text("", "")
+    return NOTHING
 
 
 def _alone(task: Task, rate: float) -> _Alone:
@@ -136,25 +123,22 @@ def _alone(task: Task, rate: float) -> _Alone:
     return _Alone(shard, start, moved, drawn != _drawn(), held)
 
 
-def _in_words(error: Exception) -> Text:
+def _in_words(error: Exception) -> Message:
     """Why vmap could not take a model: in our words where the cause is a known one, else in its own."""
     if any(frame.name in PACKING for frame in traceback.extract_tb(error.__traceback__)):
-        return Text(
+        return say(
             "it packs its sequences by their lengths, which differ from one batch to another",
-            "它按长度打包序列，而各批的长度不同",
         )
     if "SparseCPU" in str(error):
-        return Text(
+        return say(
             "its gradients are sparse (sparse=True), and vmap has none of those; trained alone, rules that rest where "
             "a gradient is zero, such as sgd and adagrad, move no other rows, and the others are given a dense one",
-            "它的梯度是稀疏的（sparse=True），而 vmap 不支持稀疏梯度；单独训练时，在梯度为零处不动的规则"
-            "（如 sgd 和 adagrad）不移动其他行，其余规则得到的是稠密梯度",
         )
     for said, meaning in IN_WORDS.items():
         if said in str(error):
             return meaning
     own = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
-    return Text(own, own)
+    return verbatim(own.rstrip("."))
 
 
 def _agree(a: Tensor, b: Tensor) -> bool:

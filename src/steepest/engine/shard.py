@@ -74,13 +74,7 @@ def _describe(job: Job, workshop: Workshop) -> TaskFacts:
     ref = TaskRef(**job["task"])
     task = resolve(ref, workshop.tasks)
     check(task)
-    found = obstacle(task)
-    return replace(
-        task.facts(ref.name),
-        fleet_obstacle=found.en,
-        fleet_obstacle_zh=found.zh,
-        compiler_obstacle=compiler_obstacle(),
-    )
+    return replace(task.facts(ref.name), fleet_obstacle=obstacle(task), compiler_obstacle=str(compiler_obstacle()))
 
 
 def _time(job: Job, workshop: Workshop) -> StepTime:

@@ -99,7 +99,7 @@ def updates(
     rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: State, compile: bool
 ) -> tuple[Updates, str]:
     """The fastest form there is, and why nothing is compiled that was to be: "" where it is."""
-    reason = obstacle() if compile else ""
+    reason = str(obstacle()) if compile else ""
     if compile and not reason:
         try:
             return KernelUpdates(rule, shapes, coefficients, w, state), ""

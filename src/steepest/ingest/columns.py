@@ -14,7 +14,7 @@ from datetime import datetime
 import numpy as np
 
 from steepest.ingest.notes import cells_are, names, quoted
-from steepest.language import Text, enumerated, say
+from steepest.messages import Message, enumerated, say
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", "#n/a", "missing", "<na>"})
 """Cells, in small letters, that hold no value."""
@@ -53,13 +53,13 @@ class Reading:
     """The features found in the columns of a table, and what was done to find them."""
 
     features: list[Feature] = field(default_factory=list)
-    notes: list[Text] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
 
 
 def features(columns: Mapping[str, Sequence[str]], comma_separates: bool = True) -> Reading:
     """Features of a table's columns of cells, in order."""
     reading = Reading()
-    left: dict[Text, list[str]] = {}
+    left: dict[Message, list[str]] = {}
     for name, cells in columns.items():
         counts = Counter(cells)
         found, why = _feature(name, cells, counts, comma_separates, reading.notes)
@@ -70,38 +70,33 @@ def features(columns: Mapping[str, Sequence[str]], comma_separates: bool = True)
             reading.notes.append(
                 say(
                     "{name}: {cells} a spreadsheet's formula: text to us, and never run.",
-                    "{name}：{cells}是电子表格公式，只当作文字，绝不运行。",
                     name=quoted(name),
                     cells=cells_are(formulas),
                 )
             )
-    reading.notes += [
-        say("Left out, {why}: {which}.", "舍去（{why}）：{which}。", why=why, which=names(which))
-        for why, which in left.items()
-    ]
+    reading.notes += [say("Left out, {why}: {which}.", why=why, which=names(which)) for why, which in left.items()]
     return reading
 
 
 def _feature(
-    name: str, cells: Sequence[str], counts: Counter[str], comma_separates: bool, notes: list[Text]
-) -> tuple[list[Feature], Text | None]:
+    name: str, cells: Sequence[str], counts: Counter[str], comma_separates: bool, notes: list[Message]
+) -> tuple[list[Feature], Message | None]:
     """The features of a column; or none, and why."""
     values = {cell: n for cell, n in counts.items() if not is_missing(cell)}
     present = sum(values.values())
     if not values:
-        return [], Text("no values at all", "没有任何值")
+        return [], say("no values at all")
     if len(values) == 1 and present == len(cells):
-        return [], Text("the same value everywhere", "处处同一个值")
+        return [], say("the same value everywhere")
     if (numbers := as_numbers(name, counts, comma_separates, notes)) is not None:
         column = np.array([numbers[cell] for cell in cells])
         if len(cells) > 2 and present == len(cells) and np.all(np.diff(column) == 1):
-            return [], Text("they count the rows", "只是行号")
+            return [], say("they count the rows")
         if missing := int(np.isnan(column).sum()):
             notes.append(
                 say(
                     "{name}: {missing:,} of {all:,} missing; each replicate puts its own median there, and a mark "
                     "beside it.",
-                    "{name}：{all:,} 个中缺 {missing:,} 个；每次重复用自己训练集的中位数填补，并另加缺失标记。",
                     name=quoted(name),
                     missing=missing,
                     all=len(cells),
@@ -113,7 +108,6 @@ def _feature(
         notes.append(
             say(
                 "{name}: dates, as {written}; days since the first, place in the year and in the week.",
-                "{name}：日期，写法为{written}；换算为距首日的天数，以及在一年、一周中的位置。",
                 name=quoted(name),
                 written=written,
             )
@@ -122,8 +116,8 @@ def _feature(
     if len(values) > max(NAMES * present, 20):
         length = sum(len(cell) * n for cell, n in values.items()) / present
         if length >= LONG:
-            return [], Text("texts (name one with --text to learn from it)", "长文本，可用 --text 指定一列来学习")
-        return [], Text("names of single rows, too many different texts", "几乎每行各不相同的名称")
+            return [], say("texts (name one with --text to learn from it)")
+        return [], say("names of single rows, too many different texts")
     return [_categories(name, cells, values, notes)], None
 
 
@@ -139,11 +133,11 @@ OF_THOUSANDS = re.compile(r"[, \u00a0\u202f'’]")
 DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+")
 LOSS = re.compile(r"\([^()]+\)")
 """How accountants write what is below zero."""
-AROUND = "$€£¥￥% "
+AROUND = "$€£¥\uffe5% "
 
 
 def as_numbers(
-    name: str, counts: Mapping[str, int], comma_separates: bool, notes: list[Text]
+    name: str, counts: Mapping[str, int], comma_separates: bool, notes: list[Message]
 ) -> dict[str, float] | None:
     """Cell → number, NaN where there is none; None if too few cells are numbers.
 
@@ -165,21 +159,16 @@ def as_numbers(
     if not cells or present - wrong < MOSTLY * present:
         return None
     if decimal:
-        notes.append(say("{name}: a comma is its decimal point.", "{name}：以逗号为小数点。", name=quoted(name)))
+        notes.append(say("{name}: a comma is its decimal point.", name=quoted(name)))
     if any(cell.strip(AROUND) != cell and not math.isnan(table[cell]) for cell in cells):
-        notes.append(
-            say(
-                "{name}: signs of currency or percent are taken off.", "{name}：去掉了货币或百分号。", name=quoted(name)
-            )
-        )
+        notes.append(say("{name}: signs of currency or percent are taken off.", name=quoted(name)))
     if strange:
         notes.append(
             say(
                 "{name}: {cells} no number ({some}) and counted as missing.",
-                "{name}：{cells}不是数字（{some}），按缺失处理。",
                 name=quoted(name),
                 cells=cells_are(wrong),
-                some=enumerated([quoted(cell[:20]) for cell in strange[:3]], ", ", "、"),
+                some=enumerated([quoted(cell[:20]) for cell in strange[:3]]),
             )
         )
     return table
@@ -207,23 +196,23 @@ def _plainly(cell: str, decimal_comma: bool) -> str:
 # ---- dates -----------------------------------------------------------------------------------------------------------
 
 FORMATS = {
-    Text("year-month-day", "年-月-日"): ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日"),
-    Text("month/day/year", "月/日/年"): ("%m/%d/%Y", "%m-%d-%Y"),
-    Text("day/month/year", "日/月/年"): ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y"),
-    Text("hour:minute", "时:分"): ("%H:%M", "%H:%M:%S"),
-    Text("day month year", "日 月 年"): ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
+    say("year-month-day"): ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y\u5e74%m\u6708%d\u65e5"),
+    say("month/day/year"): ("%m/%d/%Y", "%m-%d-%Y"),
+    say("day/month/year"): ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y"),
+    say("hour:minute"): ("%H:%M", "%H:%M:%S"),
+    say("day month year"): ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
 }
 """How dates are written. Where every date fits two ways, the first of them is taken, and told."""
 
 Parse = Callable[[str], datetime | None]
 
 
-def _as_dates(values: Mapping[str, int]) -> tuple[Text, Parse] | None:
+def _as_dates(values: Mapping[str, int]) -> tuple[Message, Parse] | None:
     """How the cells are written as dates, and what reads them; None if they are none."""
     sample = [*values]
-    if not all(re.search(r"\d.*[-/.年 :].*\d", cell) for cell in sample[:20]):
+    if not all(re.search(r"\d.*[-/.\u5e74 :].*\d", cell) for cell in sample[:20]):
         return None
-    tries: list[tuple[Text, Parse]] = [(next(iter(FORMATS)), _iso)]
+    tries: list[tuple[Message, Parse]] = [(next(iter(FORMATS)), _iso)]
     tries += [(words, _reader(form)) for words, forms in FORMATS.items() for form in forms]
     for words, parse in tries:
         if all(parse(cell) for cell in sample[:5]):
@@ -280,7 +269,7 @@ def _date_features(name: str, cells: Sequence[str], parse: Parse) -> list[Featur
 # ---- categories ------------------------------------------------------------------------------------------------------
 
 
-def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], notes: list[Text]) -> Categories:
+def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], notes: list[Message]) -> Categories:
     """The most frequent texts as categories of their own; what is missing is one more."""
     ranked = sorted(values, key=lambda cell: (-values[cell], cell))
     labels, others = ranked[:MOST_CATEGORIES], len(ranked) - MOST_CATEGORIES
@@ -289,7 +278,6 @@ def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], note
         notes.append(
             say(
                 "{name}: {all} categories; the {others} rarest are one category together.",
-                "{name}：共 {all} 个类别；最少见的 {others} 个合为一类。",
                 name=quoted(name),
                 all=len(ranked),
                 others=others,
@@ -301,7 +289,6 @@ def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], note
         notes.append(
             say(
                 "{name}: {missing:,} of {all:,} missing, a category of their own.",
-                "{name}：{all:,} 个中缺 {missing:,} 个，自成一类。",
                 name=quoted(name),
                 missing=missing,
                 all=len(cells),

@@ -20,7 +20,7 @@ from steepest.ingest.picture_folders import SIZE, network_task
 from steepest.ingest.table_task import table_task
 from steepest.ingest.targets import check_kind
 from steepest.ingest.text_columns import text_task
-from steepest.language import Text, say
+from steepest.messages import Message, say
 from steepest.records.task_facts import TaskRef
 from steepest.tasks.task import Task
 
@@ -67,14 +67,12 @@ def resolve(ref: TaskRef) -> Task:
     return _made(ref.locator, ref.digest, tuple(sorted(ref.options.items())))
 
 
-def told(ref: TaskRef) -> tuple[Text, ...]:
+def told(ref: TaskRef) -> tuple[Message, ...]:
     """What was made of a file: the notes of its task, and how long it trains on how much."""
     task = resolve(ref)
     how = say(
         "{train:,} examples to train on, {valid:,} to choose by, {test:,} to judge by; batches of {batch}, "
         "{epochs:.3g} epochs: {steps:,} steps.",
-        "{train:,} 例用于训练，{valid:,} 例用于选择，{test:,} 例用于评判；批大小 {batch}，{epochs:.3g} 轮，"
-        "共 {steps:,} 步。",
         **task.sizes,
         batch=task.batch_size,
         epochs=task.epochs,
@@ -138,7 +136,6 @@ def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, 
     notes = [
         say(
             "{part}: x {x}, y {y}.",
-            "{part}：x {x}，y {y}。",
             part=part,
             x=f"{list(x.shape)} {x.dtype}",
             y=f"{list(y.shape)} {y.dtype}",
@@ -169,7 +166,6 @@ def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, 
         notes.append(
             say(
                 "Pictures of {height} × {width} with {colours} channels; bytes become (v − 128) / 64.",
-                "{height} × {width} 的图片，{colours} 个通道；字节换算为 (v − 128) / 64。",
                 height=height,
                 width=width,
                 colours=colours,
@@ -178,9 +174,8 @@ def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, 
         return network_task(shaped, colours, height, width, classes, name, title, source, notes)
     inputs, outputs = first[0].shape[1], classes or 1
     notes += [
-        Text(
+        say(
             "Each column less its mean and by its deviation, both of a replicate's own training part.",
-            "每列减去均值再除以标准差，两者都取自每次重复自己的训练集。",
         ),
         targets.said_mlp(inputs, 64, 64, outputs),
     ]

@@ -15,7 +15,7 @@ from torch import nn
 from steepest.errors import BadTask
 from steepest.ingest import targets
 from steepest.ingest.notes import names
-from steepest.language import Text, say
+from steepest.messages import Message, say
 from steepest.tasks.task import Task
 
 KINDS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
@@ -43,7 +43,7 @@ def digest(folder: Path) -> str:
 
 def picture_task(folder: Path, size: int, name: str, title: str, source: str) -> Task:
     """The task of telling the folder that a picture lies in. Raises BadTask."""
-    notes: list[Text] = []
+    notes: list[Message] = []
     groups = _groups(folder, notes)
     classes = sorted({label for group in groups.values() for label, _ in group})
     if len(classes) < 2:
@@ -63,22 +63,20 @@ def picture_task(folder: Path, size: int, name: str, title: str, source: str) ->
     notes += [
         say(
             "{count:,} pictures, {balance}; a classification, judged by accuracy.",
-            "{count:,} 张图片，{balance}；是分类，以准确率评判。",
             count=sum(counts.values()),
             balance=targets.balance(counts),
         ),
         say(
             "Each brought to {size} × {size} pixels (--size for another), {colour}; values 0 to 255 become "
             "(v − 128) / 64.",
-            "每张缩放为 {size} × {size} 像素（可用 --size 另定），{colour}；像素值 0 到 255 换算为 (v − 128) / 64。",
             size=size,
-            colour=Text("in colour", "彩色") if colours == 3 else Text("grey", "灰度"),
+            colour=say("in colour") if colours == 3 else say("grey"),
         ),
     ]
     return network_task(scaled, colours, size, size, len(classes), name, title, source, notes)
 
 
-def _groups(folder: Path, notes: list[Text]) -> dict[str, list[tuple[str, Path]]]:
+def _groups(folder: Path, notes: list[Message]) -> dict[str, list[tuple[str, Path]]]:
     """Part → (class, picture): "data" for all, or "train" and "test" where the folders are called so."""
     names = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
     train, test = (next((path for name, path in names.items() if name in given), None) for given in (TRAIN, TEST))
@@ -86,7 +84,6 @@ def _groups(folder: Path, notes: list[Text]) -> dict[str, list[tuple[str, Path]]
         notes.append(
             say(
                 "{test}/ is the test part as it is; seeds draw their validation parts from {train}/.",
-                "{test}/ 原样作为测试集；各随机种子从 {train}/ 中抽取验证集。",
                 test=test.name,
                 train=train.name,
             )
@@ -100,7 +97,7 @@ def _classes(folder: Path) -> list[tuple[str, Path]]:
 
 
 def _read(
-    groups: dict[str, list[tuple[str, Path]]], classes: list[str], size: int, notes: list[Text]
+    groups: dict[str, list[tuple[str, Path]]], classes: list[str], size: int, notes: list[Message]
 ) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[str], dict[str, list[str]]]:
     """Part → pixels [n, 3, S, S] as bytes and classes [n]; the kinds of pictures met; part → names of the classes."""
     parts, modes, named = {}, set(), {}
@@ -129,7 +126,6 @@ def _read(
         notes.append(
             say(
                 "Pictures that are there twice, byte for byte, and were taken once: {copies:,}.",
-                "逐字节重复、只取一次的图片：{copies:,} 张。",
                 copies=copies,
             )
         )
@@ -137,7 +133,6 @@ def _read(
         notes.append(
             say(
                 "Pictures that cannot be read and are left out ({count:,}): {which}.",
-                "无法读取而舍去的图片（{count:,} 张）：{which}。",
                 count=len(broken),
                 which=names(broken),
             )
@@ -183,7 +178,7 @@ def network_task(
     name: str,
     title: str,
     source: str,
-    notes: list[Text],
+    notes: list[Message],
 ) -> Task:
     """The task of telling the class of pictures [n, colours, height, width], with a network of their size."""
     given = parts["data" if "data" in parts else "train"]
@@ -193,7 +188,6 @@ def network_task(
     notes.append(
         say(
             "Model: convolutions of 16, 32 and 32 maps, and dense layers of 64 and {classes}.",
-            "模型：通道数为 16、32、32 的卷积层，以及 64 和 {classes} 的全连接层。",
             classes=classes,
         )
     )

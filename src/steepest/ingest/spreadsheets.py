@@ -16,13 +16,13 @@ from typing import Any
 
 from steepest.errors import BadTask
 from steepest.ingest.notes import names as listed_names
-from steepest.language import Text, say
+from steepest.messages import Message, counted, say, verbatim
 
 SEPARATORS = {
-    ",": Text("commas", "逗号"),
-    ";": Text("semicolons", "分号"),
-    "\t": Text("tabs", "制表符"),
-    "|": Text("bars", "竖线"),
+    ",": say("commas"),
+    ";": say("semicolons"),
+    "\t": say("tabs"),
+    "|": say("bars"),
 }
 LOOKED_AT = 200
 """Lines that the separator is told from."""
@@ -40,7 +40,7 @@ class Sheet:
     """Cells as text, by column, stripped; all columns have the same length. `notes` tell what was done in reading."""
 
     columns: dict[str, list[str]]
-    notes: list[Text] = field(default_factory=list)
+    notes: list[Message] = field(default_factory=list)
     comma_separates: bool = True
     """Whether cells are divided by commas: where they are not, a comma may be a decimal point."""
 
@@ -61,7 +61,7 @@ def _csv(path: Path, content: bytes) -> Sheet:
     text, encoding = decode(path, content)
     if not text.strip():
         raise BadTask(f"{path} is empty: a table needs a line of column names and a line for each example.")
-    notes: list[Text] = []
+    notes: list[Message] = []
     text = _without_preamble(text, notes)
     separator = _separator(text)
     lines = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator)]
@@ -70,7 +70,6 @@ def _csv(path: Path, content: bytes) -> Sheet:
         *notes,
         say(
             "Read as {encoding}, cells divided by {separator}.",
-            "按 {encoding} 读取，单元格以{separator}分隔。",
             encoding=encoding,
             separator=SEPARATORS[separator],
         ),
@@ -88,7 +87,6 @@ def _csv(path: Path, content: bytes) -> Sheet:
         found = say(
             "{ragged:,} of {all:,} rows have more or fewer cells than the {header} column names, the first in row "
             "{place}",
-            "{all:,} 行中有 {ragged:,} 行的单元格数与 {header} 个列名不符，首见于第 {place} 行",
             ragged=ragged,
             all=len(rows),
             header=len(header),
@@ -99,23 +97,23 @@ def _csv(path: Path, content: bytes) -> Sheet:
                 f"{found}: {path} is no whole table. Quote cells that hold a separator or a "
                 "line break, and save it again."
             )
-        notes.append(say("{found}: left out.", "{found}：舍去。", found=found))
+        notes.append(say("{found}: left out.", found=found))
     names = _names(header, notes)
     return Sheet(dict(zip(names, map(list, zip(*whole, strict=True)), strict=True)), notes, separator == ",")
 
 
-def _without_preamble(text: str, notes: list[Text]) -> str:
+def _without_preamble(text: str, notes: list[Message]) -> str:
     """The text from its column names on: a spreadsheet's `sep=;` and comments above them are no rows."""
     found = re.match(r"(?:sep=.\r?\n|#[^\r\n]*\r?\n|\s*\r?\n)+", text)
     if found is None or not text[found.end() :].strip():
         return text
     if count := len(found[0].split("\n")) - 1:
-        lines = Text("1 line" if count == 1 else f"{count} lines", f"{count} 行")
-        notes.append(say("{lines} above the column names: skipped.", "列名之前有 {lines}：跳过。", lines=lines))
+        lines = counted(count, "{n} line", "{n} lines")
+        notes.append(say("{lines} above the column names: skipped.", lines=lines))
     return text[found.end() :]
 
 
-def decode(path: Path, content: bytes) -> tuple[str, Text]:
+def decode(path: Path, content: bytes) -> tuple[str, Message]:
     """Text and the name of its encoding: by its mark; UTF-8 where it is that; else Chinese GB 18030 or Western
     Windows-1252, told apart by whether bytes above 127 stand together. Raises BadTask for what is no text."""
     if content[:4] == b"PK\x03\x04":
@@ -123,24 +121,24 @@ def decode(path: Path, content: bytes) -> tuple[str, Text]:
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if content.startswith(mark):
             called = encoding.upper().removesuffix("-SIG")
-            return _decoded(path, content, encoding), Text(f"{called} with a mark", f"带标记的 {called}")
+            return _decoded(path, content, encoding), say("{called} with a mark", called=called)
     if b"\0" in content[:1000]:
         zeros = [content[:1000:2].count(0), content[1:1000:2].count(0)]
         if min(zeros) * 20 > max(zeros) or max(zeros) * 10 < len(content[:1000]):
             raise BadTask(f"{path} holds bytes that no text has: it is no text table. Save it as CSV (UTF-8).")
         encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
-        return _decoded(path, content, encoding), Text(encoding.upper(), encoding.upper())
+        return _decoded(path, content, encoding), verbatim(encoding.upper())
     try:
-        return content.decode("utf-8"), Text("UTF-8", "UTF-8")
+        return content.decode("utf-8"), say("UTF-8")
     except UnicodeDecodeError:
         pass
     high = re.findall(rb"[\x80-\xff]+", content)
     if sum(len(run) for run in high if len(run) > 1) > PAIRED * sum(map(len, high)):
         try:
-            return content.decode("gb18030"), Text("GB 18030 (Chinese)", "GB 18030")
+            return content.decode("gb18030"), say("GB 18030 (Chinese)")
         except UnicodeDecodeError:
             pass
-    western = Text("Windows-1252 (Western European), as it is no UTF-8", "Windows-1252（西欧，因为不是 UTF-8）")
+    western = say("Windows-1252 (Western European), as it is no UTF-8")
     return content.decode("cp1252", errors="replace"), western
 
 
@@ -164,14 +162,13 @@ def _separator(text: str) -> str:
     return max(SEPARATORS, key=evenness)
 
 
-def _names(header: list[str], notes: list[Text]) -> list[str]:
+def _names(header: list[str], notes: list[Message]) -> list[str]:
     """A name for each column: what has none is numbered, and what is there twice, too."""
     named = [cell or f"column {i}" for i, cell in enumerate(header, start=1)]
     if twice := [name for name, count in Counter(named).items() if count > 1]:
         notes.append(
             say(
                 "Several columns are called {which}: the later ones are {first} (2) and so on.",
-                "有多列同名：{which}；后面的依次称为 {first} (2) 等等。",
                 which=listed_names(twice),
                 first=twice[0],
             )
@@ -207,7 +204,7 @@ def _parquet(path: Path, content: bytes) -> Sheet:
         table: Any = parquet.read_table(io.BytesIO(content))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BadTask(f"{path} cannot be read as Parquet: {str(error).splitlines()[0].rstrip('.')}.") from None
-    notes = [Text("Read as Parquet.", "按 Parquet 读取。")]
+    notes = [say("Read as Parquet.")]
     columns, left = {}, []
     for name, column in zip(_names(list(table.column_names), notes), table.columns, strict=True):
         try:
@@ -222,7 +219,6 @@ def _parquet(path: Path, content: bytes) -> Sheet:
         notes.append(
             say(
                 "Columns that hold more than one value a cell are left out: {which}.",
-                "单元格中不止一个值的列，舍去：{which}。",
                 which=listed_names(left),
             )
         )

@@ -19,7 +19,7 @@ from steepest.ingest.columns import Categories, Numbers
 from steepest.ingest.notes import names as listed_names
 from steepest.ingest.spreadsheets import Sheet
 from steepest.ingest.targets import Kind, Target
-from steepest.language import Text, counted, say
+from steepest.messages import Message, counted, say
 from steepest.tasks.splits import Scaling
 from steepest.tasks.task import Task
 
@@ -53,14 +53,13 @@ def table_task(sheet: Sheet, target_name: str, kind: Kind | None, name: str, tit
     return _task(reading.features, found, name, title, source, notes)
 
 
-def _telltales(features: Sequence[columns.Feature], found: Target) -> list[Text]:
+def _telltales(features: Sequence[columns.Feature], found: Target) -> list[Message]:
     """A warning of columns that settle the target by themselves: often they are filled in after the fact."""
     tell = [feature.name for feature in features if _tells(feature, found)]
     if not tell:
         return []
     says = say(
         "Settles the target by itself: {which}. Is it known beforehand? If not, take it out of the table.",
-        "单独一列就决定了目标：{which}。它在预测之前就已知吗？如果不是，请从表中去掉。",
         which=listed_names(tell),
     )
     return [says]
@@ -87,34 +86,28 @@ def no_column(wanted: str, there: Sequence[str] | dict[str, list[str]]) -> BadTa
     return BadTask(f"There is no column {wanted!r}.{hint} There are: {names}.")
 
 
-def without_copies(cells: dict[str, list[str]], notes: list[Text]) -> dict[str, list[str]]:
+def without_copies(cells: dict[str, list[str]], notes: list[Message]) -> dict[str, list[str]]:
     """The columns without rows that repeat an earlier one, so that no example is in two parts."""
     rows = [*zip(*cells.values(), strict=True)]
     once = dict.fromkeys(rows)
     copies = len(rows) - len(once)
     if not copies:
         return cells
-    some = say(
-        "1 row repeats an earlier one" if copies == 1 else "{copies:,} of {all:,} rows repeat earlier ones",
-        "{all:,} 行中有 {copies:,} 行与前面的重复",
-        copies=copies,
-        all=len(rows),
-    )
+    some = counted(copies, "1 row repeats an earlier one", "{n:,} of {all:,} rows repeat earlier ones", all=len(rows))
     if copies > MANY_COPIES * len(rows):
         notes.append(
             say(
                 "{some}; kept, since so many are hardly mistakes. Parts may have rows in common.",
-                "{some}；数量很多，不像是差错，予以保留。各部分之间可能有相同的行。",
                 some=some,
             )
         )
         return cells
-    notes.append(say("{some}: taken once.", "{some}：只取一次。", some=some))
+    notes.append(say("{some}: taken once.", some=some))
     return dict(zip(cells, map(list, zip(*once, strict=True)), strict=True))
 
 
 def _task(
-    features: Sequence[columns.Feature], found: Target, name: str, title: str, source: str, notes: list[Text]
+    features: Sequence[columns.Feature], found: Target, name: str, title: str, source: str, notes: list[Message]
 ) -> Task:
     numbers = [feature for feature in features if isinstance(feature, Numbers)]
     categories = [feature for feature in features if isinstance(feature, Categories)]
@@ -140,16 +133,14 @@ def _task(
             say(
                 "{numbers}, each less its median and by the distance of its quartiles, both of a replicate's own "
                 "training part; what lies far out is drawn in, to within ±3.",
-                "{numbers}，各减去中位数再除以四分位距，两者都取自每次重复自己的训练集；离群值压缩到 ±3 以内。",
-                numbers=counted(len(numbers), "number", "个数值特征"),
+                numbers=counted(len(numbers), "{n:,} number", "{n:,} numbers"),
             )
         )
     if categories:
         notes.append(
             say(
                 "{columns} of categories ({all} in all), a vector of {width} for each.",
-                "{columns}（共 {all} 个），每个类别一个 {width} 维向量。",
-                columns=counted(len(categories), "column", "列类别"),
+                columns=counted(len(categories), "{n:,} column", "{n:,} columns"),
                 all=sum(sizes),
                 width=WIDTH,
             )

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from steepest.errors import BadSetting, BadTask
 from steepest.ingest.columns import as_numbers, is_missing
 from steepest.ingest.notes import names, quoted
-from steepest.language import Text, enumerated, say
+from steepest.messages import NOTHING, Message, enumerated, say
 
 Kind = Literal["classification", "regression"]
 KINDS = ("classification", "regression")
@@ -35,7 +35,7 @@ class Target:
     here: np.ndarray  # [N], bool
     labels: tuple[str, ...]
     """The classes; none for a regression."""
-    notes: tuple[Text, ...]
+    notes: tuple[Message, ...]
 
     @property
     def outputs(self) -> int:
@@ -63,7 +63,7 @@ def check_kind(kind: str) -> Kind | None:
 
 def target(name: str, cells: Sequence[str], kind: Kind | None = None, comma_separates: bool = True) -> Target:
     """Classes or amounts from a column of cells; raises BadTask where there is nothing to be told."""
-    notes: list[Text] = []
+    notes: list[Message] = []
     here = np.array([not _is_absent(cell) for cell in cells], dtype=bool)
     given = [cell for cell, is_here in zip(cells, here, strict=True) if is_here]
     if not given:
@@ -72,7 +72,6 @@ def target(name: str, cells: Sequence[str], kind: Kind | None = None, comma_sepa
         notes.append(
             say(
                 "{without:,} of {all:,} rows have no target: left out.",
-                "{all:,} 行中有 {without:,} 行没有目标值：舍去。",
                 without=len(cells) - len(given),
                 all=len(cells),
             )
@@ -80,7 +79,7 @@ def target(name: str, cells: Sequence[str], kind: Kind | None = None, comma_sepa
     counts = Counter(given)
     if len(counts) == 1:
         raise BadTask(f"The target {name!r} is {given[0]!r} in every row: there is nothing to tell apart.")
-    of_numbers: list[Text] = []
+    of_numbers: list[Message] = []
     numbers = as_numbers(name, counts, comma_separates, of_numbers)
     if numbers is None and kind == "regression":
         raise BadTask(
@@ -99,8 +98,6 @@ def target(name: str, cells: Sequence[str], kind: Kind | None = None, comma_sepa
             say(
                 "Target {name}: {count:,} different numbers from {low:g} to {high:g}, so a regression, judged by R² "
                 "(--kind classification to overrule).",
-                "目标{name}：{count:,} 个不同的数，从 {low:g} 到 {high:g}，所以是回归，以 R² 评判"
-                "（要改为分类：--kind classification）。",
                 name=quoted(name),
                 count=len(counts),
                 low=values.min(),
@@ -111,7 +108,7 @@ def target(name: str, cells: Sequence[str], kind: Kind | None = None, comma_sepa
     return _classes(name, given, here, notes)
 
 
-def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[Text]) -> Target:
+def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[Message]) -> Target:
     given = _alike(given, notes)
     counts = Counter(given)
     if len(counts) > max(FEW_VALUES, len(given) // 5):
@@ -124,7 +121,6 @@ def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[Text
     notes.append(
         say(
             "Target {name}: {balance}; so a classification, judged by accuracy{overrule}.",
-            "目标{name}：{balance}；所以是分类，以准确率评判{overrule}。",
             name=quoted(name),
             balance=balance(counts),
             overrule=_overrule(labels),
@@ -134,7 +130,6 @@ def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[Text
         notes.append(
             say(
                 "Who always says {label} is right in {percent:.0f} % of the cases: read accuracies so.",
-                "总是猜{label}就有 {percent:.0f} % 正确：请据此看待准确率。",
                 label=quoted(labels[0]),
                 percent=100 * share,
             )
@@ -143,14 +138,13 @@ def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[Text
         notes.append(
             say(
                 "Classes of fewer than 5 rows, which will hardly be learned: {which}.",
-                "不足 5 行、很难学会的类别：{which}。",
                 which=names(rare),
             )
         )
     return Target(name, np.array([number[cell] for cell in given], dtype=np.int64), here, labels, tuple(notes))
 
 
-def _alike(given: Sequence[str], notes: list[Text]) -> list[str]:
+def _alike(given: Sequence[str], notes: list[Message]) -> list[str]:
     """The labels, where those that differ in capitals alone are one: the most frequent way of writing it."""
     groups: dict[str, list[str]] = {}
     for label, _ in Counter(given).most_common():
@@ -161,18 +155,17 @@ def _alike(given: Sequence[str], notes: list[Text]) -> list[str]:
     notes.append(
         say(
             "Classes that differ in capitals alone are one: {which}.",
-            "仅大小写不同的类别视为同一类：{which}。",
-            which=enumerated([names(ways) for ways in several[:3]], "; ", "；"),
+            which=enumerated([names(ways) for ways in several[:3]], "{clause}; {clauses}"),
         )
     )
     one = {label: ways[0] for ways in several for label in ways}
     return [one.get(label, label) for label in given]
 
 
-def _overrule(labels: Sequence[str]) -> Text:
+def _overrule(labels: Sequence[str]) -> Message:
     if as_numbers("", Counter(labels), True, []) is None:
-        return Text("", "")
-    return Text(" (--kind regression to overrule)", "（要改为回归：--kind regression）")
+        return NOTHING
+    return say(" (--kind regression to overrule)")
 
 
 def _is_absent(cell: str) -> bool:
@@ -180,20 +173,20 @@ def _is_absent(cell: str) -> bool:
     return is_missing(cell) and cell.lower() not in ("none", "nil", "-", "--", "missing")
 
 
-def balance(counts: Counter[str]) -> Text:
+def balance(counts: Counter[str]) -> Message:
     """For example: 3 classes ('no' 76 %, 'yes' 20 %, 'perhaps' 4 %)."""
     total = sum(counts.values())
-    shares: list[Text | str] = [
-        say("{label} {share:.0f} %", "{label} {share:.0f} %", label=quoted(label[:30]), share=100 * count / total)
+    shares: list[Message | str] = [
+        say("{label} {share:.0f} %", label=quoted(label[:30]), share=100 * count / total)
         for label, count in counts.most_common(6)
     ]
-    which = enumerated([*shares, "…"] if len(counts) > 6 else shares, ", ", "、")
-    return say("{count} classes ({which})", "{count} 个类别（{which}）", count=len(counts), which=which)
+    which = enumerated([*shares, "…"] if len(counts) > 6 else shares)
+    return say("{count} classes ({which})", count=len(counts), which=which)
 
 
-def said_mlp(*widths: int) -> Text:
+def said_mlp(*widths: int) -> Message:
     layers = "-".join(map(str, widths))
-    return say("Model: an MLP {layers}.", "模型：多层感知机 {layers}。", layers=layers)
+    return say("Model: an MLP {layers}.", layers=layers)
 
 
 def enough(what: str, count: int) -> None:

@@ -18,7 +18,7 @@ from steepest.ingest.notes import quoted
 from steepest.ingest.spreadsheets import Sheet
 from steepest.ingest.table_task import no_column
 from steepest.ingest.targets import Kind
-from steepest.language import Text, say
+from steepest.messages import Message, say
 from steepest.tasks.task import Task
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+|[!?]")
@@ -48,13 +48,12 @@ def text_task(
     found = targets.target(target_name, cells[1], kind, sheet.comma_separates)
     texts = [*compress(cells[0], found.here)]
     by_character, pieces = cut(texts)
-    many, most = (Text("characters", "字"), MOST_CHARACTERS) if by_character else (Text("words", "词"), MOST_WORDS)
+    many, most = (say("characters"), MOST_CHARACTERS) if by_character else (say("words"), MOST_WORDS)
     full = np.array([len(words) > 0 for words in pieces])
     if not full.all():
         notes.append(
             say(
                 "{count:,} of {all:,} texts hold no {many}: left out.",
-                "{all:,} 条文本中有 {count:,} 条没有{many}：舍去。",
                 count=int((~full).sum()),
                 all=len(full),
                 many=many,
@@ -70,15 +69,10 @@ def text_task(
     median = int(np.median(lengths))
     network, words = _network(len(numbers) + 2, median, found.outputs)
     notes += found.notes
-    why = (
-        Text("as most letters belong to a script without spaces", "因为文字大多不用空格分隔")
-        if by_character
-        else Text("as the script has spaces", "因为文字以空格分隔")
-    )
+    why = say("as most letters belong to a script without spaces") if by_character else say("as the script has spaces")
     notes += [
         say(
             "Texts {name} cut into {many}, {why}: {known:,} of them are in two texts or more, and known.",
-            "文本{name}切分为{many}，{why}：出现在两条以上文本中的有 {known:,} 个，予以收录。",
             name=quoted(text_name),
             many=many,
             why=why,
@@ -86,12 +80,11 @@ def text_task(
         ),
         say(
             "A text has {median} {many} in the middle; the first {length} of each are read.",
-            "文本长度的中位数为 {median} 个{many}；每条读前 {length} 个。",
             median=median,
             length=length,
             many=many,
         ),
-        say("Model: {words}.", "模型：{words}。", words=words),
+        say("Model: {words}.", words=words),
     ]
     return Task(
         model=network,
@@ -106,7 +99,7 @@ def text_task(
     )
 
 
-def _each_once(texts: Sequence[str], targets: Sequence[str], notes: list[Text]) -> tuple[list[str], list[str]]:
+def _each_once(texts: Sequence[str], targets: Sequence[str], notes: list[Message]) -> tuple[list[str], list[str]]:
     """Texts and targets without those that repeat an earlier text, however many: in another part, a copy would be known
     by heart."""
     first: dict[str, str] = {}
@@ -116,7 +109,6 @@ def _each_once(texts: Sequence[str], targets: Sequence[str], notes: list[Text]) 
         notes.append(
             say(
                 "{copies:,} of {all:,} texts repeat an earlier one: taken once.",
-                "{all:,} 条文本中有 {copies:,} 条与前面的重复：只取一次。",
                 copies=copies,
                 all=len(texts),
             )
@@ -133,13 +125,12 @@ def cut(texts: Sequence[str]) -> tuple[bool, list[list[str]]]:
     return False, [WORD.findall(text.lower()) for text in texts]
 
 
-def _network(words: int, median: int, outputs: int) -> tuple[partial[nn.Module], Text]:
+def _network(words: int, median: int, outputs: int) -> tuple[partial[nn.Module], Message]:
     """A network for texts of this length, and what it is in words."""
     if median <= SHORT:
         said = say(
             "vectors of {width}, convolutions over 3, 4 and 5 places with {maps} maps each, {outputs} outputs, dropout "
             "of one half",
-            "{width} 维向量，跨 3、4、5 个位置、各 {maps} 个通道的卷积，{outputs} 个输出，随机失活率为一半",
             width=WIDTH,
             maps=MAPS,
             outputs=outputs,
@@ -147,7 +138,6 @@ def _network(words: int, median: int, outputs: int) -> tuple[partial[nn.Module],
         return partial(TextCNN, words, WIDTH, MAPS, outputs, 0.5), said
     said = say(
         "the mean of vectors of {width}, and {outputs} outputs",
-        "{width} 维向量的均值，{outputs} 个输出",
         width=WIDTH,
         outputs=outputs,
     )

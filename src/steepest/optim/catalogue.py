@@ -11,10 +11,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from steepest.errors import BadSetting, UnknownName
+from steepest.messages import Message, say, term
 from steepest.optim import (
     adam,
     adaptive,
-    chinese_summaries,
     descent,
     layerwise,
     matrix,
@@ -24,7 +24,6 @@ from steepest.optim import (
     second_order,
     signs,
 )
-from steepest.optim.chinese_details import DEPARTURES, MEANINGS
 from steepest.optim.entry import Entry
 from steepest.optim.rule import SECOND_OBSTACLE, Rule, check_settings, describe_hyperparameters, hyperparameters
 from steepest.optim.schedules import listens
@@ -122,25 +121,17 @@ def fleet_obstacle(rule: type[Rule] | None, schedule: str) -> str:
 
 
 def describe(item: Entry) -> dict[str, Any]:
-    """Everything the catalogue knows about an entry, ready for JSON; under keys that end in `_zh` in Chinese."""
+    """Everything the catalogue knows about an entry: plain values, and messages where people read words."""
     here = settings_of(item)
     settings = [
-        {
-            **row,
-            "allowed_zh": chinese_summaries.allowed(row["allowed"]),
-            "meaning_zh": MEANINGS.get(row["meaning"], row["meaning"]),
-            "value": here[row["name"]],
-        }
+        {**row, "meaning": term(row["meaning"]), "value": here[row["name"]]}
         for row in describe_hyperparameters(item.rule)
     ]
     return {
         "name": item.name,
-        "title": item.title,
-        "title_zh": chinese_summaries.title(item.title),
-        "summary": item.summary,
-        "summary_zh": chinese_summaries.summary(item.summary),
-        "formula": item.formula,
-        "formula_zh": chinese_summaries.formula(item.formula),
+        "title": _title(item),
+        "summary": _summary(item),
+        "formula": [term(line) for line in item.formula.split(" ;  ")],
         "rule": item.rule.__name__,
         "rule_formula": item.rule.__doc__,
         "paper": asdict(item.paper),
@@ -149,5 +140,21 @@ def describe(item: Entry) -> dict[str, Any]:
         "batch_size": item.batch_size,
         "rate": {"default": item.rate, "centre": item.centre},
         "hyperparameters": settings,
-        "departures": [{**asdict(each), "how_zh": DEPARTURES.get(each.how, each.how)} for each in item.departures],
+        "departures": [{**asdict(each), "how": term(each.how)} for each in item.departures],
     }
+
+
+def _title(item: Entry) -> Message:
+    first, *wrappers = item.name.split("+")
+    title = term(entry(first).title)
+    for name in wrappers:
+        title = say("{rule} + {wrapper}", rule=title, wrapper=term(WRAPPERS[name].title))
+    return title
+
+
+def _summary(item: Entry) -> Message:
+    first, *wrappers = item.name.split("+")
+    summary = term(entry(first).summary.removesuffix("."))
+    for name in wrappers:
+        summary = say("{summary}; {wrapper}", summary=summary, wrapper=term(WRAPPERS[name].sentence))
+    return say("{summary}.", summary=summary)

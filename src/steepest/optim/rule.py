@@ -34,6 +34,7 @@ import torch
 from torch import Tensor
 
 from steepest.errors import BadSetting, UnknownName
+from steepest.messages import Message, enumerated, mark, say
 from steepest.records.contender import Setting
 
 Scope = Literal["element", "tensor", "matrix", "model"]
@@ -221,12 +222,17 @@ def _fits(value: Any, limits: Mapping[str, Any]) -> bool:
 _UNLIMITED = {"low": -math.inf, "above": -math.inf, "below": math.inf}
 
 
-def _allowed(limits: Mapping[str, Any]) -> str:
+def _allowed(limits: Mapping[str, Any]) -> Message:
     if "options" in limits:
-        return "one of " + ", ".join(map(str, limits["options"]))
-    words = {"low": "at least", "above": "above", "below": "below"}
-    bounds = [f"{word} {limits[key]:g}" for key, word in words.items() if math.isfinite(limits.get(key, math.inf))]
-    return "a number " + " and ".join(bounds) if bounds else "a finite number"
+        return say("one of {options}", options=enumerated([*map(str, limits["options"])]))
+    known = {key: limits[key] for key in _UNLIMITED if math.isfinite(limits.get(key, math.inf))}
+    bounds = [Message(_BOUNDS[key], {"bound": f"{bound:g}"}) for key, bound in known.items()]
+    if not bounds:
+        return say("a finite number")
+    return say("a number {bounds}", bounds=enumerated(bounds, "{bound} and {bounds}"))
+
+
+_BOUNDS = {"low": mark("at least {bound}"), "above": mark("above {bound}"), "below": mark("below {bound}")}
 
 
 # ---- what the drivers need -------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from steepest.language import Text
+from steepest.messages import Message, say
 from steepest.records import rng
 
 Loss = Callable[[Tensor, int], Tensor]
@@ -24,8 +24,8 @@ class Landscape:
     """A loss over two parameters, the window through which it is looked at, and where to start."""
 
     name: str
-    title: Text
-    about: Text
+    title: Message
+    about: Message
     axes: tuple[str, str]
     """Letters of the two parameters."""
     window: tuple[float, float, float, float]
@@ -125,77 +125,69 @@ def landscapes() -> tuple[Landscape, ...]:
     return (
         Landscape(
             "bowl",
-            Text("An ill-conditioned bowl", "病态的碗"),
-            Text(
+            say("An ill-conditioned bowl"),
+            say(
                 "38 times as steep across as along. A rate that is right for one direction is wrong for the other.",
-                "横向比纵向陡 38 倍。适合一个方向的学习率，对另一个方向就不合适。",
             ),
             ("x", "y"), (-5, 5, -2.5, 2.5), ((-4.2, 1.6), (3.8, -0.5)), ((0, 0),), 1.0, 1, bowl,
         ),
         Landscape(
             "rosenbrock",
-            Text("Rosenbrock's valley", "Rosenbrock 山谷"),
-            Text(
+            say("Rosenbrock's valley"),
+            say(
                 "Getting into the bent valley is easy; following its nearly flat floor to the minimum is not.",
-                "落入弯曲的山谷很容易，沿着几乎平坦的谷底走到最低点却不容易。",
             ),
             ("x", "y"), (-2, 2, -1, 3), ((-1.2, 1.0), (0.2, 2.4)), ((1, 1),), 0.5, 0, rosenbrock,
         ),
         Landscape(
             "saddle",
-            Text("A saddle", "鞍点"),
-            Text(
+            say("A saddle"),
+            say(
                 "Beside the saddle the slope is almost nothing. The way out is down on either side.",
-                "鞍点旁边几乎没有坡度。出路在两侧的下方。",
             ),
             ("x", "y"), (-2, 2, -1.6, 1.6), ((-1.6, 0.002), (1.5, -0.2)), ((0, 1), (0, -1)), 0.1, 1, saddle,
         ),
         Landscape(
             "plateau",
-            Text("A plateau", "高原"),
-            Text(
+            say("A plateau"),
+            say(
                 "A plain with a hole in it. Far out the gradient is so small that plain descent all but stands still.",
-                "平原上有一个洞。离得远时梯度极小，普通的梯度下降几乎停在原地。",
             ),
             ("x", "y"), (-4.5, 4.5, -3.5, 3.5), ((-3.4, 2.2), (2.4, -1.2)), ((0, 0),), 0.02, 0, plateau,
         ),
         Landscape(
             "valley",
-            Text("A noisy valley", "有噪声的山谷"),
-            Text(
+            say("A noisy valley"),
+            say(
                 "Each gradient is off by luck, as that of a mini-batch is. Near the minimum there is nothing but "
                 "noise.",
-                "每个梯度都带有偶然的偏差，就像小批量的梯度那样。在最低点附近只剩下噪声。",
             ),
             ("x", "y"), (-5, 5, -2.5, 2.5), ((-4.2, 1.8), (3.6, 1.2)), ((0, 0),), 2.0, 0, valley,
         ),
         Landscape(
             "minima",
-            Text("Many minima", "许多极小值"),
-            Text(
+            say("Many minima"),
+            say(
                 "A bowl with dents, and only the one in the middle is the lowest. Who carries momentum rolls over "
                 "some.",
-                "布满凹坑的碗，只有正中的一个最低。带有动量的会滚过其中一些。",
             ),
             ("x", "y"), (-5, 5, -4, 4), ((-4.0, 2.9), (3.0, -1.6)),
             ((0, 0),), 0.5, 0, many_minima,
         ),
         Landscape(
             "sparse",
-            Text("A rare feature", "稀有特征"),
-            Text(
+            say("A rare feature"),
+            say(
                 "y belongs to a feature that one example in ten has: nine steps of ten leave it without a gradient.",
-                "y 对应一个十个样本中只有一个才有的特征：十步中有九步它没有梯度。",
             ),
             ("x", "y"), (-4, 4, -4, 4), ((-3.2, 3.2), (3.0, -2.0)), ((0, 0),), 0.3, 1, sparse,
         ),
         Landscape(
             "line",
-            Text("A real regression: y = 3x + 2", "真实的回归：y = 3x + 2"),
-            Text(
+            say("A real regression: y = 3x + 2"),
+            say(
                 "A weight and a bias are fitted to 100 points of the articles' line. With noise, each step sees ten "
                 "of them.",
-                "用一个权重和一个偏置拟合文章中那条直线的 100 个点。打开噪声时，每一步只看其中十个。",
             ),
             ("w", "b"), (-1, 7, -1, 5), ((0, 0), (6.0, 4.0)), (_least_squares(),), 0.0, 0,
             regression, regression_of_a_batch,

@@ -10,39 +10,40 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from steepest.language import Language, Text
+from steepest.messages import language, wordings
 from steepest.optim import catalogue
 from steepest.playground.landscapes import Landscape, landscapes, line_data
 from steepest.playground.methods import METHODS, RATES, Method
 from steepest.playground.pack import facts, pack, returning, room
 from steepest.playground.paths import STEPS, Paths, train
-from steepest.playground.stories import STORIES
+from steepest.playground.stories import STORIES, Story
 from steepest.records.files import write_bytes
-from steepest.report import bilingual, offline_page, style
+from steepest.report import offline_page, spans, style
 from steepest.report.bundle import bundle
 
 STATIC = Path(__file__).with_name("static")
 
 
-def write(path: Path, language: Language = "en") -> Path:
+def write(path: Path) -> Path:
     """Train everything there is to see and write the page; takes some seconds."""
-    write_bytes(path, page(language).encode())
+    write_bytes(path, page().encode())
     return path
 
 
-def page(language: Language = "en") -> str:
+def page() -> str:
     """The page, with every path in it: under 4 MB."""
     lands = landscapes()
     trained = train(METHODS, lands)
     paths, ends = pack(lands, trained)
     sheet, code = _sheet(), _script()
     return _environment().get_template("playground.html").render(
-        language=language,
+        language=language(),
         stories=STORIES,
         lands=lands,
         policy=offline_page.policy(sheet, code),
         stylesheet=Markup(sheet),
         script=Markup(code),
+        script_words=Markup(offline_page.json_in_script(spans.script_words())),
         facts=Markup(offline_page.json_in_script(_facts(lands, trained, ends))),
         paths=paths,
     )  # fmt: skip
@@ -61,7 +62,7 @@ def _facts(lands: tuple[Landscape, ...], trained: list[Paths], ends: list[list[l
             {**_method(method), "ends": end, "back": lanes}
             for method, end, lanes in zip(METHODS, ends, back, strict=True)
         ],
-        "stories": [asdict(story) for story in STORIES],  # a Text becomes {"en": …, "zh": …}, as `_pair` has it
+        "stories": [_story(story) for story in STORIES],
         "points": [[round(float(a), 3), round(float(b), 3)] for a, b in zip(x, y, strict=True)],
         "dashes": [" ".join(map(str, dash)) for dash in style.DASHES],
     }  # fmt: skip
@@ -70,8 +71,8 @@ def _facts(lands: tuple[Landscape, ...], trained: list[Paths], ends: list[list[l
 def _land(land: Landscape) -> dict[str, Any]:
     return {
         "name": land.name,
-        "title": _pair(land.title),
-        "about": _pair(land.about),
+        "title": wordings(land.title),
+        "about": wordings(land.about),
         "axes": land.axes,
         "window": land.window,
         "room": room(land),
@@ -79,6 +80,11 @@ def _land(land: Landscape) -> dict[str, Any]:
         "minima": land.minima,
         "shown": land.shown,
     }
+
+
+def _story(story: Story) -> dict[str, Any]:
+    said = {"title": story.title, "point": story.point, "text": story.text}
+    return {**vars(story), **{key: wordings(text) for key, text in said.items()}, "runs": [*map(asdict, story.runs)]}
 
 
 def _method(method: Method) -> dict[str, Any]:
@@ -100,10 +106,6 @@ def formula(method: Method) -> list[str]:
     return catalogue.entry(method.name).formula.replace(", g over a mini-batch", "").split(" ;  ")
 
 
-def _pair(text: Text) -> dict[str, str]:
-    return {"en": text.en, "zh": text.zh}
-
-
 @cache
 def _sheet() -> str:
     return f"{style.stylesheet()}\n{_read('playground.css')}"
@@ -121,5 +123,5 @@ def _read(name: str) -> str:
 @cache
 def _environment() -> Environment:
     environment = offline_page.environment(STATIC)
-    environment.globals.update(both=bilingual.both, show=bilingual.show, attribute=bilingual.attribute)
+    spans.speak(environment)
     return environment

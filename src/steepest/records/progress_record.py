@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from steepest.messages import NOTHING, Message
+
 
 @dataclass(frozen=True, slots=True)
 class ProgressRow:
@@ -35,8 +37,7 @@ class Progress:
     seconds: float
     seconds_left: float | None
     rows: tuple[ProgressRow, ...] = ()
-    message: str = ""
+    message: Message = NOTHING
     """Something worth a line of its own, such as a worker that was replaced."""
-    message_zh: str = ""
     task: str = ""
     """Whose steps are timed; before training only."""

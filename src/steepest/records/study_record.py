@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from steepest.language import Text
+from steepest.messages import Message
 from steepest.records.contender import Contender
 from steepest.records.outcomes import Result
 from steepest.records.step_times import StepTime
@@ -60,7 +60,7 @@ class StudyRecord:
     trials_planned: int
     seconds: float
     """Wall time spent so far, over all sittings."""
-    given_up: tuple[Text, ...] = ()
+    given_up: tuple[Message, ...] = ()
     """What was given up to keep the budget or to save time and memory, one sentence each."""
     versions: Mapping[str, str] = field(default_factory=dict)
     hardware: Mapping[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from steepest.language import Text
+from steepest.messages import NOTHING, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,9 @@ class TaskFacts:
     target: float | None = None
     """The level that a sound run must reach, on test, in raw units."""
     loss_name: str = "loss"
-    fleet_obstacle: str = ""
+    fleet_obstacle: Message = NOTHING
     """Why this task cannot be trained as a fleet, if it cannot: the reason, in words."""
-    fleet_obstacle_zh: str = ""
     compiler_obstacle: str = ""
     """Why nothing can be compiled on this machine, if it cannot."""
-    notes: tuple[Text, ...] = ()
+    notes: tuple[Message, ...] = ()
     """What was done to make the task, where it was made of a file; or what its author has to say of it."""

@@ -15,20 +15,21 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from steepest.errors import UnknownName
-from steepest.language import Language, Text, counted
+from steepest.messages import NOTHING, Message, counted, say, shown, tr
 from steepest.records.outcomes import Result
 from steepest.records.record import field_names
 from steepest.records.study_record import StudyRecord
+from steepest.report.plain import plain
 from steepest.report.rounding import one_line
 
 
-def export(form: str, study: StudyRecord, view: Mapping[str, Any], language: Language = "en") -> str:
-    """The study in one of FORMS; `language` is that of the words in a LaTeX table. Raises UnknownName for another."""
+def export(form: str, study: StudyRecord, view: Mapping[str, Any]) -> str:
+    """The study in one of FORMS. Raises UnknownName for another."""
     if form not in FORMS:
         raise UnknownName.among("export format", form, FORMS)
     if form == "csv":
         return trials_csv(study)
-    return latex(view, language) if form == "latex" else _OF_VIEW[form](view)
+    return latex(view) if form == "latex" else _OF_VIEW[form](view)
 
 
 def trials_csv(study: StudyRecord) -> str:
@@ -61,28 +62,24 @@ def ranking_csv(view: Mapping[str, Any]) -> str:
 
 def json(view: Mapping[str, Any]) -> str:
     """The view as JSON text; NaN is refused, for it is not JSON."""
-    return encoder.dumps(view, allow_nan=False, ensure_ascii=False, indent=1) + "\n"
+    return encoder.dumps(plain(view), allow_nan=False, ensure_ascii=False, indent=1) + "\n"
 
 
 LONG = 60
 """The longest name in a table that is set: a cell does not break, and XeLaTeX takes minutes for a word of 10 kB."""
 
 
-def latex(view: Mapping[str, Any], language: Language = "en") -> str:
-    """One booktabs table per task: \\usepackage{booktabs}; in Chinese \\usepackage{ctex} as well, as its first line
-    says. Bold marks the best and what ties with it."""
-    tables = "\n".join(_latex_task(view, task, language) for task in view["tasks"])
-    needs = r"\usepackage{booktabs}" + (r", \usepackage{ctex}" if language == "zh" else "")
-    engine = (
-        "" if tables.isascii() else "; for names beyond Latin letters, XeLaTeX or LuaLaTeX with a font that has them"
-    )
-    if language == "zh":
-        engine = "；用 XeLaTeX 或 LuaLaTeX 编译"
-    return f"% {needs}{engine}\n{tables}"
+def latex(view: Mapping[str, Any]) -> str:
+    """One booktabs table per task; which packages it needs, more in some languages, its first line says. Bold marks the
+    best and what ties with it."""
+    tables = "\n".join(_latex_task(view, task) for task in view["tasks"])
+    needs = ", ".join(rf"\usepackage{{{package}}}" for package in tr("booktabs").split(", "))
+    engine = tr("; for names beyond Latin letters, XeLaTeX or LuaLaTeX with a font that has them")
+    return f"% {needs}{'' if tables.isascii() else engine}\n{tables}"
 
 
-def _latex_task(view: Mapping[str, Any], task: Mapping[str, Any], language: Language) -> str:
-    head, caption = (_chinese if language == "zh" else _english)(view, task)
+def _latex_task(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
+    head, caption = _head(task), _caption(view, task)
     lines = [
         *(r"\begin{table}", r"  \centering", r"  \begin{tabular}{rlrrrr}", r"    \toprule"),
         f"    {' & '.join(head)} \\\\",
@@ -101,37 +98,27 @@ def _latex_task(view: Mapping[str, Any], task: Mapping[str, Any], language: Lang
     return "\n".join(lines)
 
 
-def _english(view: Mapping[str, Any], task: Mapping[str, Any]) -> tuple[list[str], str]:
-    """The head of the table and its caption, as LaTeX."""
-    title, metric = one_line(task["title"], LONG), one_line(task["metric"], LONG)
-    unit = f" ({task['unit']})" if task["unit"] else ""
-    head = ["", "optimizer", f"test {escape_latex(metric + unit)}", "behind the best", "$p$", "rate"]
-    caption = (
-        f"{title}: mean test {metric} over {_seeds(view).en}, each of which tuned the rate itself, with "
-        f"{_confidence(view)} % intervals; differences to {_best(view, task) or 'none'} (positive: worse), p adjusted "
-        "by Holm. Bold: the best and what ties with it."
+def _head(task: Mapping[str, Any]) -> list[str]:
+    unit = say(" ({unit})", unit=task["unit"]) if task["unit"] else NOTHING
+    quality = tr("test {metric}{unit}", metric=one_line(shown(task["metric"]), LONG), unit=unit)
+    return ["", tr("optimizer"), escape_latex(quality), tr("behind the best"), "$p$", tr("rate")]
+
+
+def _caption(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
+    said = tr(
+        "{title}: mean test {metric} over {seeds}, each of which tuned the rate itself, with {level} % intervals; "
+        "differences to {best} (positive: worse), p adjusted by Holm. Bold: the best and what ties with it.",
+        title=one_line(shown(task["title"]), LONG),
+        metric=one_line(shown(task["metric"]), LONG),
+        seeds=_seeds(view),
+        level=f"{100 * view['study']['confidence']:g}",
+        best=_best(view, task) or say("none"),
     )
-    return head, escape_latex(caption)
+    return escape_latex(said)
 
 
-def _chinese(view: Mapping[str, Any], task: Mapping[str, Any]) -> tuple[list[str], str]:
-    title, metric = one_line(task["title_zh"], LONG), one_line(task["metric_zh"], LONG)
-    unit = f"（{task['unit']}）" if task["unit"] else ""
-    head = ["", "优化器", f"测试{escape_latex(metric + unit)}", "落后最好者", "$p$", "学习率"]
-    caption = (
-        f"{title}：{_seeds(view).zh}的平均测试{metric}（每个种子自己调学习率），"
-        f"附 {_confidence(view)}% 区间；差值均相对于 {_best(view, task) or '无'}（正值表示更差），p 值经 Holm 校正。"
-        "粗体：最好者，以及与之不相上下者。"
-    )
-    return head, escape_latex(caption)
-
-
-def _seeds(view: Mapping[str, Any]) -> Text:
-    return counted(view["reproduce"]["seeds"], "seed", "个种子")
-
-
-def _confidence(view: Mapping[str, Any]) -> str:
-    return f"{100 * view['study']['confidence']:g}"
+def _seeds(view: Mapping[str, Any]) -> Message:
+    return counted(view["reproduce"]["seeds"], "{n:,} seed", "{n:,} seeds")
 
 
 def _best(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:

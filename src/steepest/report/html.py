@@ -18,9 +18,10 @@ from jinja2.environment import TemplateModule
 from markupsafe import Markup
 from scipy import special
 
-from steepest.language import Language
-from steepest.report import bilingual, export, labels, offline_page, style
+from steepest.messages import language
+from steepest.report import export, labels, offline_page, spans, style
 from steepest.report.bundle import bundle
+from steepest.report.plain import plain
 
 STATIC = Path(__file__).with_name("static")
 T_QUANTILES = 60
@@ -32,14 +33,13 @@ CHUNK = 32
 def html(
     view: Mapping[str, Any],
     trials: Sequence[Mapping[str, Any]] = (),
-    language: Language = "en",
     live: int | None = None,
 ) -> str:
     """The report: opens from a file, offline, in any browser of the last years; under 1 MB for the default study.
 
-    trials: what `report.trials` makes of the same study; without it, the page has no single trials. language: what
-    the page opens in; the reader can change it. live: the snapshot's version, where a server will tell of changes; such
-    a page asks the server for its trials, so that it can show what the words are about first.
+    trials: what `report.trials` makes of the same study; without it, the page has no single trials. It opens in the
+    language in force; the reader can change it. live: the snapshot's version, where a server will tell of changes;
+    such a page asks the server for its trials, so that it can show what the words are about first.
     """
     sheet, code = stylesheet(), script(live is not None)
     return (
@@ -47,11 +47,12 @@ def html(
         .get_template("page.html")
         .render(
             **_context(view),
-            language=language,
+            language=language(),
             live=live,
             policy=_policy(sheet, code, live is not None),
             stylesheet=Markup(sheet),
             script=Markup(code),
+            script_words=Markup(offline_page.json_in_script(spans.script_words())),
             data=Markup(offline_page.json_in_script(data(view, [{} for _ in view["tasks"]]))),
             trials=Markup("" if live is not None else trial_lines(trials)),
         )
@@ -62,7 +63,7 @@ def html(
 def data(view: Mapping[str, Any], trials: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """What the script draws from: the view, the trials of each task, and the tables for other programs."""
     return {
-        "view": view,
+        "view": plain(view),
         "trials": list(trials),
         "files": {"ranking.csv": export.ranking_csv(view), "ranking.tex": export.latex(view)},
         "t975": _t_quantiles(),
@@ -90,17 +91,19 @@ def sections(view: Mapping[str, Any]) -> dict[str, str]:
     return parts
 
 
-def studies(entries: Sequence[Any], place: str, language: Language = "en") -> str:
+def studies(entries: Sequence[Any], place: str) -> str:
     """The list of studies that a server shows. entries: `serving.library.Entry`."""
     template = _environment().get_template("studies.html")
     inlined = {"stylesheet": Markup(stylesheet()), "script": Markup(list_script())}
-    return template.render(entries=entries, place=place, language=language, **inlined)
+    return template.render(entries=entries, place=place, language=language(), **inlined)
 
 
 @cache
 def stylesheet() -> str:
     """All styles of the page: the plot library's, the colours of the optimizers, and the page's own."""
-    return "\n".join((_read("uplot.css"), style.stylesheet(), _read("page.css"), _read("tools.css")))
+    return "\n".join(
+        (_read("uplot.css"), style.stylesheet(), _read("page.css"), _read("tools.css"), spans.stylesheet())
+    )
 
 
 @cache
@@ -167,7 +170,7 @@ def _environment() -> Environment:
     environment.filters["percent"] = _percent
     environment.filters["unit"] = labels.with_unit
     environment.filters["moment"] = _moment
-    environment.globals.update(bilingual.HELPERS)
+    spans.speak(environment)
     return environment
 
 

@@ -9,55 +9,50 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-from steepest.language import Language, Text, counted, say
+from steepest.messages import NOTHING, counted, language, say, shown, tr
 from steepest.report import labels
 
-NOTHING_YET = Text("No trial has finished yet.", "还没有完成任何一次训练。")
+NOTHING_YET = say("No trial has finished yet.")
 _CELL = "padding:2px 10px;text-align:{}"
 
 
-def notebook(view: Mapping[str, Any], language: Language = "en") -> str:
+def notebook(view: Mapping[str, Any]) -> str:
     """HTML without script, fit to stand in a cell's output."""
     study, parts = view["study"], []
     if not study["finished"]:
-        planned = counted(study["planned"], "trial", "次训练")
+        planned = counted(study["planned"], "{n:,} trial", "{n:,} trials")
         told = say(
-            "Not finished: {done:,} of {planned} are in.", "尚未完成：{planned}已完成 {done:,} 次。",
+            "Not finished: {done:,} of {planned} are in.",
             done=study["trials"], planned=planned,
         )  # fmt: skip
-        parts.append(f"<p><em>{escape(told.of(language))}</em></p>")
+        parts.append(f"<p><em>{escape(shown(told))}</em></p>")
     if len(view["tasks"]) > 1:
-        parts.append(_paragraph(view, language))
+        parts.append(_paragraph(view))
     for task in view["tasks"]:
-        parts += [_paragraph(task, language), _ranking(view, task, language)]
+        parts += [_paragraph(task), _ranking(view, task)]
     if not view["tasks"]:
-        parts.append(f"<p>{NOTHING_YET.of(language)}</p>")
-    return f'<div class="steepest" lang="{language}">{"".join(parts)}</div>'
+        parts.append(f"<p>{shown(NOTHING_YET)}</p>")
+    return f'<div class="steepest" lang="{language()}">{"".join(parts)}</div>'
 
 
-def _paragraph(thing: Mapping[str, Any], language: Language) -> str:
-    sentences = thing["headline_zh" if language == "zh" else "headline"]
-    if not sentences:
+def _paragraph(thing: Mapping[str, Any]) -> str:
+    if not thing["headline"]:
         return ""
-    first, *rest = (escape(sentence) for sentence in sentences)
-    gap = "" if language == "zh" else " "
-    return f'<p style="max-width:72ch"><strong>{first}</strong>{gap}{gap.join(rest)}</p>'
+    first, gap, rest = labels.first_sentence(shown(thing["headline"]))
+    return f'<p style="max-width:72ch"><strong>{escape(first)}</strong>{gap}{escape(rest)}</p>'
 
 
-def _ranking(view: Mapping[str, Any], task: Mapping[str, Any], language: Language) -> str:
-    confidence, unit = f"{100 * view['study']['confidence']:g}", task["unit"]
-    if language == "zh":
-        metric = f"测试{task['metric_zh']}{f'（{unit}）' if unit else ''}"
-        head = ["#", "优化器", "结论", metric, f"{confidence}% 区间", "落后最好者", "学习率"]
-    else:
-        metric = f"test {task['metric']}{f', {unit}' if unit else ''}"
-        head = ["#", "optimizer", "verdict", metric, f"{confidence} %", "behind best", "rate"]
+def _ranking(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
+    unit = say(", {unit}", unit=task["unit"]) if task["unit"] else NOTHING
+    level = tr("{level} %", level=f"{100 * view['study']['confidence']:g}")
+    quality = tr("test {metric}{unit}", metric=task["metric"], unit=unit)
+    head = ["#", tr("optimizer"), tr("verdict"), quality, level, tr("behind best"), tr("rate")]
     rows = [_row(head, "th")]
     for s in task["standings"]:
         quality, behind = s["quality"], s["behind_best"]
         label = view["contenders"][s["contender"]]["label"]
         cells = [
-            *(str(s["place"]), label, labels.STATUS[s["status"]][0].of(language)),
+            *(str(s["place"]), label, shown(labels.STATUS[s["status"]][0])),
             *((quality["text"], quality["interval"] or "–") if quality else ("–", "")),
             *(behind["text"] if behind else "–", s["rate_text"]),
         ]

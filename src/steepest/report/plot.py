@@ -7,12 +7,13 @@ over how many seeds, and what its bands are; `caption=False` leaves that out for
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from steepest.errors import BadSetting, UnknownName
-from steepest.language import Language, Text
+from steepest.messages import ENGLISH, Language, Message, catalogue, language, say, shown, speaking, tr
 from steepest.report import captions
 from steepest.report.optional import extra
 from steepest.report.rounding import one_line
@@ -26,13 +27,25 @@ SMALL, TINY = 8, 6.5
 """Points, of labels and of what stands under a figure."""
 
 
+def _spoken(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Drawn in the language of the study."""
+
+    @wraps(draw)
+    def spoken(self: Plots, *arguments: Any, **options: Any) -> Any:
+        with speaking(self.language):
+            return draw(self, *arguments, **options)
+
+    return spoken
+
+
 @dataclass(frozen=True)
 class Plots:
     """The figures of one study. Each raises BadSetting where matplotlib is missing, and UnknownName for a task."""
 
     view: Mapping[str, Any]
-    language: Language = "en"
+    language: Language = ENGLISH
 
+    @_spoken
     def rates(self, task: str | None = None, caption: bool = True) -> Any:
         """Mean validation metric against learning rate, with its interval; one line an optimizer."""
         found = self._task(task)
@@ -61,10 +74,11 @@ class Plots:
             self._height(axes, domain, bool(domain["log"]))
         else:
             self._unfinished(axes)
-        axes.set_xlabel(self._say("learning rate", "学习率"))
-        axes.set_ylabel(self._say("validation ", "验证") + self._metric(found))
+        axes.set_xlabel(tr("learning rate"))
+        axes.set_ylabel(_plain(tr("validation {metric}", metric=_metric(found))))
         return self._done(figure, axes, caption and captions.rates(self.view, found))
 
+    @_spoken
     def curves(self, task: str | None = None, quantity: str = "valid_metric", caption: bool = True) -> Any:
         """Median over seeds with the band from 10 to 90 %, each optimizer at its recommended rate.
 
@@ -82,12 +96,12 @@ class Plots:
             ends = (_floats(band["low"]), _floats(band["high"]))
             axes.plot(drawn["steps"], _floats(drawn["rates"][drawn["chosen"]][quantity]), **{**look, "marker": ""})
             axes.fill_between(drawn["steps"], *ends, color=look["color"], alpha=0.12, linewidth=0)
-        axes.set_xlabel(self._say("step", "步"))
-        loss = _plain(found["loss_name_zh"] if self.language == "zh" else found["loss_name"].replace("_", " "))
+        axes.set_xlabel(tr("step"))
+        loss = _plain(shown(found["loss_name"]).replace("_", " "))
         if quantity == "valid_metric":
-            axes.set_ylabel(self._say("validation ", "验证") + self._metric(found))
+            axes.set_ylabel(_plain(tr("validation {metric}", metric=_metric(found))))
         else:
-            axes.set_ylabel(self._say(f"training {loss}", f"训练{loss}"))
+            axes.set_ylabel(tr("training {loss}", loss=loss))
         if (
             domain := found["axes"]["metric"]["all"]
             if quantity == "valid_metric"
@@ -99,6 +113,7 @@ class Plots:
             self._unfinished(axes)
         return self._done(figure, axes, caption and captions.curves(self.view, found))
 
+    @_spoken
     def forest(self, task: str | None = None, caption: bool = True) -> Any:
         """How far each optimizer is behind the best, with the interval of the difference; the margin is shaded.
 
@@ -122,7 +137,7 @@ class Plots:
             b = s["behind_best"]
             if b is None:
                 axes.plot([0], [y], color=look["color"], marker=look["marker"], markersize=5)
-                beside.text(0, y, self._say("best", "最好") if s["status"] == "best" else "–", **words)
+                beside.text(0, y, tr("best") if s["status"] == "best" else "–", **words)
                 continue
             if b["value"] > high:
                 arrows = True
@@ -134,13 +149,14 @@ class Plots:
                 )
             beside.text(0, y, f"{b['text']} {b['interval']}", **words)
             beside.text(1, y, s["p_best"]["text"], ha="right", **words)
-        beside.text(0, -1, self._say("difference, interval", "差值与区间"), color="#555555", **words)
+        beside.text(0, -1, tr("difference, interval"), color="#555555", **words)
         beside.text(1, -1, "p", color="#555555", ha="right", **words)
         axes.set_yticks(range(len(rows)), [look["label"] for _, look in rows])
         axes.set_ylim(max(1, len(rows)) - 0.4, -1.4)
-        axes.set_xlabel(self._say(f"{self._metric(found)} behind the best", f"{self._metric(found)}落后最好者"))
+        axes.set_xlabel(_plain(tr("{metric} behind the best", metric=_metric(found))))
         return self._done(figure, None, caption and captions.forest(self.view, found, arrows))
 
+    @_spoken
     def ranking(self, task: str | None = None, caption: bool = True) -> Any:
         """Mean test metric of each optimizer with its interval and its single replicates, the best on top."""
         found = self._task(task)
@@ -168,9 +184,10 @@ class Plots:
             self._unfinished(axes)
         axes.set_yticks(range(len(shown)), [look["label"] for _, look in shown])
         axes.set_ylim(max(1, len(shown)) - 0.4, -0.6)
-        axes.set_xlabel(self._say("test ", "测试") + self._metric(found))
+        axes.set_xlabel(_plain(tr("test {metric}", metric=_metric(found))))
         return self._done(figure, None, caption and captions.ranking(self.view, found, arrows))
 
+    @_spoken
     def best_of_k(self, task: str | None = None, caption: bool = True) -> Any:
         """Expected test metric of the best on validation of k rates drawn at random, against k."""
         found = self._task(task)
@@ -182,10 +199,11 @@ class Plots:
         axes.set_xticks(sorted({k for line in axes.lines for k in line.get_xdata()}))
         if not axes.lines:
             self._unfinished(axes)
-        axes.set_xlabel(self._say("learning rates tried", "试过的学习率个数"))
-        axes.set_ylabel(self._say("expected test ", "期望测试") + self._metric(found))
+        axes.set_xlabel(tr("learning rates tried"))
+        axes.set_ylabel(_plain(tr("expected test {metric}", metric=_metric(found))))
         return self._done(figure, axes, caption and captions.best_of_k(found))
 
+    @_spoken
     def probes(self, task: str | None = None, caption: bool = True) -> Any:
         """What `steepest why` saw inside trials, a small chart for each quantity.
 
@@ -199,7 +217,6 @@ class Plots:
         deep = (len(seen) + 1) // 2
         figure = self._figure(0.6 + 1.9 * deep)
         grid = figure.subplots(deep, 2, squeeze=False).ravel()
-        end = "_zh" if self.language == "zh" else ""
         for axes, each in zip(grid, seen, strict=False):
             self._plain(axes)
             for line in each["series"]:
@@ -208,12 +225,12 @@ class Plots:
                 ends = (_floats(line["low"]), _floats(line["high"]))
                 axes.fill_between(line["steps"], *ends, color=look["color"], alpha=0.12, linewidth=0)
             axes.set_yscale("log" if each["log"] else "linear")
-            axes.set_title(each[f"title{end}"], fontsize=SMALL)
-            axes.set_ylabel(each[f"unit{end}"], fontsize=SMALL - 1)
+            axes.set_title(shown(each["title"]), fontsize=SMALL)
+            axes.set_ylabel(shown(each["unit"]), fontsize=SMALL - 1)
         for axes in grid[len(seen) :]:
             axes.set_axis_off()
         for axes in grid[max(0, len(seen) - 2) : len(seen)]:
-            axes.set_xlabel(self._say("step", "步"), fontsize=SMALL - 1)
+            axes.set_xlabel(tr("step"), fontsize=SMALL - 1)
         handles, labels = grid[0].get_legend_handles_labels()
         figure.legend(handles, labels, fontsize=SMALL - 1, frameon=False, loc="outside upper center", ncols=5)
         return self._done(figure, None, caption and captions.probes(seen))
@@ -270,22 +287,22 @@ class Plots:
         axes.set_yticks([])
         if axes.get_xscale() == "linear":  # rates were tried all the same
             axes.set_xticks([])
-        told = self._say("no trial was trained to its end", "没有一次训练跑完全程")
+        told = tr("no trial was trained to its end")
         middle = {"ha": "center", "va": "center", "transform": axes.transAxes}
         axes.text(0.5, 0.5, told, fontsize=SMALL, color="#555555", **middle)
 
-    def _done(self, figure: Any, axes: Any, caption: Text | bool) -> Any:
+    def _done(self, figure: Any, axes: Any, caption: Message | bool) -> Any:
         """With a legend beside the axes, if they are given, and the caption below."""
         if axes is not None and axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=SMALL - 1, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-        if isinstance(caption, Text):
-            words = captions.wrapped(_plain(caption.of(self.language)), round(1.78 * WIDE * 72 / TINY))
+        if isinstance(caption, Message):
+            words = captions.wrapped(_plain(shown(caption)), round(1.78 * WIDE * 72 / TINY))
             figure.supxlabel(words, fontsize=TINY, x=0.01, ha="left", color="#444444")
-        if self.language == "zh":
-            self._in_chinese(figure)
+        if language() != ENGLISH and catalogue(language()).is_wide:
+            self._in_ideographs(figure)
         return figure
 
-    def _in_chinese(self, figure: Any) -> None:
+    def _in_ideographs(self, figure: Any) -> None:
         """Raises BadSetting where no font has ideographs."""
         manager = extra("matplotlib.font_manager", "A figure", "plot").fontManager
         installed = {font.name for font in manager.ttflist}
@@ -298,13 +315,10 @@ class Plots:
         for part in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
             part.set_fontfamily(["DejaVu Sans", chosen])
 
-    def _say(self, english: str, chinese: str) -> str:
-        return chinese if self.language == "zh" else english
 
-    def _metric(self, task: Mapping[str, Any]) -> str:
-        if self.language == "zh":
-            return _plain(task["metric_zh"] + (f"（{task['unit']}）" if task["unit"] else ""))
-        return _plain(task["metric"] + (f" ({task['unit']})" if task["unit"] else ""))
+def _metric(task: Mapping[str, Any]) -> Message:
+    """The metric with its unit."""
+    return say("{metric} ({unit})", metric=task["metric"], unit=task["unit"]) if task["unit"] else task["metric"]
 
 
 CHINESE_FONTS = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from steepest.messages import say, verbatim
 from steepest.report.rounding import fixed, p_value, significant
 from steepest.verdict.results import Estimate, RatePoint, Standing
 from steepest.verdict.words import numbers
@@ -26,8 +27,9 @@ def show_standing(s: Standing, scale: float, decimals: int) -> dict[str, Any]:
         "rate": significant(s.rate, 6),
         "rate_text": "–" if s.rate is None else numbers.rate(s.rate),
         "safe_rates": None if safe is None else [significant(rate, 6) for rate in safe],
-        "safe_text": "–" if safe is None else f"{numbers.rate(safe[0])} to {numbers.rate(safe[1])}",
-        "safe_text_zh": "–" if safe is None else f"{numbers.rate(safe[0])} 到 {numbers.rate(safe[1])}",
+        "safe_text": verbatim("–")
+        if safe is None
+        else say("{low} to {high}", low=numbers.rate(safe[0]), high=numbers.rate(safe[1])),
         "decades_1pct": significant(s.decades_1pct, 3),
         "decades_5pct": significant(s.decades_5pct, 3),
         "untuned": s.untuned,
@@ -39,8 +41,7 @@ def show_standing(s: Standing, scale: float, decimals: int) -> dict[str, Any]:
         "milliseconds": significant(s.milliseconds, 3),
         "milliseconds_text": "–" if s.milliseconds is None else numbers.significant(s.milliseconds),
         "seconds": significant(s.seconds, 3),
-        "seconds_text": "–" if s.seconds is None else numbers.duration(s.seconds).en,
-        "seconds_text_zh": "–" if s.seconds is None else numbers.duration(s.seconds).zh,
+        "seconds_text": verbatim("–") if s.seconds is None else numbers.duration(s.seconds),
         "state_bytes": significant(s.state_bytes_per_parameter, 3),
         "steps_to_target": {name: significant(steps, 6) for name, steps in s.steps_to_target.items()},
         "points": [_point(point, scale, decimals) for point in s.points],

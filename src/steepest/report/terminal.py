@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text as Styled
 
-from steepest.language import Language, Text, enumerated, say
+from steepest.messages import enumerated, say, shown, tr
 from steepest.records.progress_record import Progress, ProgressRow
 from steepest.report.rounding import fixed, isolated, one_line
 from steepest.verdict.words import numbers
@@ -25,19 +25,19 @@ EVERY = 5.0
 FRAME = 0.125
 """Seconds between two frames of the table."""
 PHASES = {
-    "describing": Text("Looking at the tasks", "正在查看各任务"),
-    "timing": Text("Timing one step of every optimizer", "正在为每个优化器的一步计时"),
-    "compiling": Text("Compiling what is run often enough", "正在编译运行次数足够多的部分"),
-    "training": Text("Training", "训练中"),
-    "finished": Text("Finished", "已完成"),
+    "describing": say("Looking at the tasks"),
+    "timing": say("Timing one step of every optimizer"),
+    "compiling": say("Compiling what is run often enough"),
+    "training": say("Training"),
+    "finished": say("Finished"),
 }
 BEFORE_TRAINING = ("describing", "timing", "compiling")
 STAGES = {
-    "waiting": Text("waiting", "等待"),
-    "grid": Text("grid", "网格"),
-    "refine": Text("refine", "细化"),
-    "extend": Text("extend", "扩展"),
-    "done": Text("done", "完成"),
+    "waiting": say("waiting"),
+    "grid": say("grid"),
+    "refine": say("refine"),
+    "extend": say("extend"),
+    "done": say("done"),
 }
 """What a row of the table is at."""
 LONG = 60
@@ -51,7 +51,7 @@ class Listener(Protocol):
     def close(self) -> None: ...
 
 
-def listener(quiet: bool = False, stream: TextIO | None = None, language: Language = "en") -> Listener:
+def listener(quiet: bool = False, stream: TextIO | None = None) -> Listener:
     """The listener that fits where a study runs: silent, live (a terminal, and no CI), or plain lines."""
     if stream is None:
         stream = sys.stderr
@@ -59,7 +59,7 @@ def listener(quiet: bool = False, stream: TextIO | None = None, language: Langua
         return Silent()
     dumb = os.environ.get("CI") or os.environ.get("TERM") == "dumb"
     plain = dumb or not stream.isatty()
-    return PlainLines(stream, language=language) if plain else LiveTable(stream, language=language)
+    return PlainLines(stream) if plain else LiveTable(stream)
 
 
 class Silent:
@@ -75,24 +75,23 @@ class Silent:
 class PlainLines:
     """One line for whatever is new before training, for every message, and at most every few seconds in between."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, language: Language = "en") -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self.stream, self.clock = stream, clock
-        self.language: Language = language
         self.phase, self.last = "", -EVERY
         self.said: set[str] = set()
 
     def __call__(self, progress: Progress) -> None:
         now = self.clock()
         if progress.message:
-            self._say(message(progress, self.language))
+            self._say(message(progress))
         if progress.phase in BEFORE_TRAINING:
-            if line := unsaid(progress, self.said, self.language):
+            if line := unsaid(progress, self.said):
                 self._say(line)
             return
         if progress.phase == self.phase and now - self.last < EVERY:
             return
         self.phase, self.last = progress.phase, now
-        self._say(summary(progress, self.language))
+        self._say(summary(progress))
 
     def close(self) -> None:
         pass
@@ -107,20 +106,19 @@ class LiveTable:
     It stands only while there is training. Until it is closed, what others write to stderr appears above it.
     """
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, language: Language = "en") -> None:
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         colourless = bool(os.environ.get("NO_COLOR"))
         self.console = Console(file=stream, no_color=colourless, highlight=False, markup=False, emoji=False)
         self.live = Live(console=self.console, auto_refresh=False, redirect_stdout=False)
         self.clock, self.last, self.phase, self.open = clock, -FRAME, "", False
-        self.language: Language = language
         self.said: set[str] = set()
 
     def __call__(self, progress: Progress) -> None:
         now = self.clock()
         if progress.message:
-            self.console.print(Styled(message(progress, self.language)))
+            self.console.print(Styled(message(progress)))
         if progress.phase in BEFORE_TRAINING:
-            if line := unsaid(progress, self.said, self.language):
+            if line := unsaid(progress, self.said):
                 self.console.print(Styled(line))
             return
         if not self.open:
@@ -129,7 +127,7 @@ class LiveTable:
             atexit.register(self.close)
         if progress.phase != self.phase or now - self.last >= FRAME or progress.trials_done == progress.trials_planned:
             self.phase, self.last = progress.phase, now
-            self.live.update(frame(progress, self.console.height, self.language), refresh=True)
+            self.live.update(frame(progress, self.console.height), refresh=True)
         if progress.phase == "finished":
             self.close()
 
@@ -140,65 +138,64 @@ class LiveTable:
             atexit.unregister(self.close)
 
 
-def unsaid(progress: Progress, said: set[str], language: Language = "en") -> str:
+def unsaid(progress: Progress, said: set[str]) -> str:
     """The summary, which then counts as said; empty if it has been said already."""
-    line = summary(progress, language)
+    line = summary(progress)
     if line in said:
         return ""
     said.add(line)
     return line
 
 
-def message(progress: Progress, language: Language = "en") -> str:
+def message(progress: Progress) -> str:
     """What has happened, in one line."""
-    return one_line(progress.message_zh or progress.message if language == "zh" else progress.message)
+    return one_line(shown(progress.message))
 
 
-def summary(progress: Progress, language: Language = "en") -> str:
+def summary(progress: Progress) -> str:
     """One line: "Training: 312 of 1,560 trials (20 %), 3 failed, 24 s, about 97 s left"."""
     phase = PHASES[progress.phase]
     if progress.phase in BEFORE_TRAINING:
-        on = say(" on {task}", "（{task}）", task=one_line(progress.task, LONG)) if progress.task else ""
-        return say("{phase}{on} …", "{phase}{on}…", phase=phase, on=on).of(language)
+        on = say(" on {task}", task=one_line(progress.task, LONG)) if progress.task else ""
+        return tr("{phase}{on} …", phase=phase, on=on)
     failed = sum(row.failed for row in progress.rows)
     share = progress.trials_done / progress.trials_planned if progress.trials_planned else 0.0
     parts = [
         say(
             "{done:,} of {planned:,} trials ({share:.0f} %)",
-            "{planned:,} 次训练中的 {done:,} 次（{share:.0f}%）",
             done=progress.trials_done,
             planned=progress.trials_planned,
             share=100 * share,
         )
     ]
     if failed:
-        parts.append(say("{n} failed", "失败 {n} 次", n=failed))
-    parts.append(say("{time}", "用时 {time}", time=numbers.duration(progress.seconds)))
+        parts.append(say("{n} failed", n=failed))
+    parts.append(say("{time}", time=numbers.duration(progress.seconds)))
     if progress.seconds_left is not None and progress.phase == "training":
-        parts.append(say("about {time} left", "约剩 {time}", time=numbers.duration(progress.seconds_left)))
-    return say("{phase}: {parts}", "{phase}：{parts}", phase=phase, parts=enumerated(parts, ", ", "，")).of(language)
+        parts.append(say("about {time} left", time=numbers.duration(progress.seconds_left)))
+    return tr("{phase}: {parts}", phase=phase, parts=enumerated(parts, "{clause}, {clauses}"))
 
 
-def frame(progress: Progress, height: int, language: Language = "en") -> Group:
+def frame(progress: Progress, height: int) -> Group:
     """The table and the line under it; rows that would not fit the screen give way, those at work last."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     several = len({row.task for row in progress.rows}) > 1
     if several:
-        table.add_column(Text("task", "任务").of(language), no_wrap=True, max_width=18, overflow="ellipsis")
-    table.add_column(Text("optimizer", "优化器").of(language), no_wrap=True, max_width=28, overflow="ellipsis")
-    table.add_column(Text("stage", "阶段").of(language))
+        table.add_column(tr("task"), no_wrap=True, max_width=18, overflow="ellipsis")
+    table.add_column(tr("optimizer"), no_wrap=True, max_width=28, overflow="ellipsis")
+    table.add_column(tr("stage"))
     for column in (
-        Text("trials", "训练"), Text("failed", "失败"), Text("best rate", "最佳学习率"), Text("validation", "验证"),
+        say("trials"), say("failed"), say("best rate"), say("validation"),
     ):  # fmt: skip
-        table.add_column(column.of(language), justify="right")
+        table.add_column(shown(column), justify="right")
     room = max(1, height - 4)
-    shown = list(progress.rows)
-    if len(shown) > room:
+    rows = list(progress.rows)
+    if len(rows) > room:
         order = {"done": 2, "waiting": 1}
-        kept = sorted(range(len(shown)), key=lambda i: (order.get(shown[i].stage, 0), i))[:room]
-        shown = [shown[i] for i in sorted(kept)]
-    for row in shown:
-        cells = _cells(row, language)
+        kept = sorted(range(len(rows)), key=lambda i: (order.get(rows[i].stage, 0), i))[:room]
+        rows = [rows[i] for i in sorted(kept)]
+    for row in rows:
+        cells = _cells(row)
         table.add_row(
             *([Styled(isolated(one_line(row.task)))] if several else []),
             *cells,
@@ -206,17 +203,17 @@ def frame(progress: Progress, height: int, language: Language = "en") -> Group:
         )
     below = Table.grid()
     below.add_row(ProgressBar(total=max(1, progress.trials_planned), completed=progress.trials_done, width=60))
-    below.add_row(Styled(summary(progress, language)))
-    hidden = len(progress.rows) - len(shown)
-    more = [Styled(say("… and {n} more", "……还有 {n} 个", n=hidden).of(language), style="dim")] if hidden else []
+    below.add_row(Styled(summary(progress)))
+    hidden = len(progress.rows) - len(rows)
+    more = [Styled(tr("… and {n} more", n=hidden), style="dim")] if hidden else []
     return Group(table, *more, Styled(), below)
 
 
-def _cells(row: ProgressRow, language: Language) -> list[Styled]:
+def _cells(row: ProgressRow) -> list[Styled]:
     colour = {"done": "green", "waiting": "dim"}.get(row.stage, "cyan")
     return [
         Styled(isolated(one_line(row.contender))),
-        Styled(STAGES[row.stage].of(language), style=colour),
+        Styled(shown(STAGES[row.stage]), style=colour),
         Styled(f"{row.done}/{row.planned}"),
         Styled(str(row.failed) if row.failed else "–", style="red" if row.failed else "dim"),
         Styled("–" if row.best_rate is None else numbers.rate(row.best_rate)),

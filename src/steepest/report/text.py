@@ -11,36 +11,35 @@ from typing import Any, TextIO
 
 from rich.cells import cell_len, set_cell_size
 
-from steepest.language import Language, Text, counted, say
+from steepest.messages import NOTHING, counted, say, shown, tr
 from steepest.report import labels
 from steepest.report.rounding import isolated
 
 WIDTH = 100
-OPTIMIZER = Text("optimizer", "优化器")
+OPTIMIZER = say("optimizer")
 BOLD, DIM, GREEN, RED = "1", "2", "32", "31"
 
 
-def text(view: Mapping[str, Any], colour: bool = False, language: Language = "en") -> str:
+def text(view: Mapping[str, Any], colour: bool = False) -> str:
     """The verdict and its tables; `colour` adds ANSI styles and changes no character besides."""
     paint = _painted if colour else _plain
-    page = _Page(view, paint, language)
+    page = _Page(view, paint)
     study = view["study"]
     blocks: list[str] = []
     if not study["finished"]:
         unfinished = say(
             "This study is not finished: {done:,} of {planned} are in.",
-            "本研究尚未完成：{planned}已完成 {done:,} 次。",
             done=study["trials"],
-            planned=counted(study["planned"], "trial", "次训练"),
+            planned=counted(study["planned"], "{n:,} trial", "{n:,} trials"),
         )
-        blocks.append(paint(unfinished.of(language), RED))
+        blocks.append(paint(shown(unfinished), RED))
     if len(view["tasks"]) > 1:
         blocks.append(page.headline(view))
         blocks.append(_tallies(page))
     for task in view["tasks"]:
         blocks += _task(page, task)
     if not view["tasks"]:
-        blocks.append(page.say("No trial has finished yet.", "还没有完成任何一次训练。"))
+        blocks.append(tr("No trial has finished yet."))
     blocks.append(_claims(page, view["claims"]))
     if view["reproduce"]["command"]:
         blocks.append(_reproduce(page))
@@ -53,18 +52,9 @@ class _Page:
 
     view: Mapping[str, Any]
     paint: Any
-    language: Language
-
-    def say(self, english: str, chinese: str) -> str:
-        return chinese if self.language == "zh" else english
-
-    def of(self, entry: Mapping[str, Any], key: str) -> Any:
-        """What stands under a key of the view, or under the same in Chinese."""
-        return entry[f"{key}_zh" if self.language == "zh" else key]
 
     def headline(self, entry: Mapping[str, Any]) -> str:
-        whole = (" " if self.language == "en" else "").join(self.of(entry, "headline"))
-        return "\n".join(self.paint(line, BOLD) for line in fill(whole).split("\n"))
+        return "\n".join(self.paint(line, BOLD) for line in fill(shown(entry["headline"])).split("\n"))
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -87,15 +77,10 @@ def _task(page: _Page, task: Mapping[str, Any]) -> list[str]:
 
 
 def _ranking(page: _Page, task: Mapping[str, Any]) -> str:
-    interval = f"{100 * page.view['study']['confidence']:g} %"
-    metric = page.of(task, "metric")
-    if page.language == "zh":
-        unit = f"（{task['unit']}）" if task["unit"] else ""
-        interval = f"{interval.replace(' ', '')} 区间"
-        head = ["#", OPTIMIZER.zh, "结论", f"测试{metric}{unit}", interval, "落后最好者", interval, "p"]
-    else:
-        unit = f", {task['unit']}" if task["unit"] else ""
-        head = ["#", OPTIMIZER.en, "verdict", f"test {metric}{unit}", interval, "behind best", interval, "p"]
+    interval = tr("{level} %", level=f"{100 * page.view['study']['confidence']:g}")
+    unit = say(", {unit}", unit=task["unit"]) if task["unit"] else NOTHING
+    metric = tr("test {metric}{unit}", metric=task["metric"], unit=unit)
+    head = ["#", shown(OPTIMIZER), tr("verdict"), metric, interval, tr("behind best"), interval, "p"]
     rows = []
     for s in task["standings"]:
         quality, behind = s["quality"], s["behind_best"]
@@ -103,7 +88,7 @@ def _ranking(page: _Page, task: Mapping[str, Any]) -> str:
             [
                 str(s["place"]),
                 page.view["contenders"][s["contender"]]["label"],
-                labels.STATUS[s["status"]][0].of(page.language),
+                shown(labels.STATUS[s["status"]][0]),
                 quality["text"] if quality else "–",
                 quality["interval"] if quality else "",
                 behind["text"] if behind else "–",
@@ -116,19 +101,20 @@ def _ranking(page: _Page, task: Mapping[str, Any]) -> str:
 
 
 def _rates(page: _Page, task: Mapping[str, Any]) -> str:
-    head = ["optimizer", "use rate", "safe rates", "failed", "stalled", "of trials", "ms/step", "one run"]
-    if page.language == "zh":
-        head = [OPTIMIZER.zh, "建议学习率", "安全范围", "失败", "停滞", "训练次数", "毫秒/步", "训练一次"]
+    head = [
+        *(shown(OPTIMIZER), tr("use rate"), tr("safe rates"), tr("failed"), tr("stalled"), tr("of trials")),
+        *(tr("ms/step"), tr("one run")),
+    ]
     rows = [
         [
             page.view["contenders"][s["contender"]]["label"],
             s["rate_text"] + {"": "", "low": " ↓", "high": " ↑"}[s["untuned"]],
-            page.of(s, "safe_text"),
+            shown(s["safe_text"]),
             str(s["failed_trials"]),
             str(s["stalled_trials"]),
             str(s["trials"]),
             s["milliseconds_text"],
-            page.of(s, "seconds_text"),
+            shown(s["seconds_text"]),
         ]
         for s in task["standings"]
     ]
@@ -136,15 +122,14 @@ def _rates(page: _Page, task: Mapping[str, Any]) -> str:
         return ""
     table = _table(head, rows, "<r<rrrrr", _plain)
     if any(s["untuned"] for s in task["standings"]):
-        table += "\n" + page.say(
+        table += "\n" + tr(
             "↑ ↓ untuned: the best rate lies at that edge of what was searched, so a better one may lie beyond.",
-            "↑ ↓ 未调到位：最佳学习率在搜索范围的这一端，更好的可能在范围之外。",
         )
     return table
 
 
 def _tallies(page: _Page) -> str:
-    head = [OPTIMIZER.of(page.language), *(word.of(page.language) for word, _ in labels.STATUS.values())]
+    head = [shown(OPTIMIZER), *(shown(word) for word, _ in labels.STATUS.values())]
     rows = [
         [page.view["contenders"][tally["contender"]]["label"], *(str(tally[status]) for status in labels.STATUS)]
         for tally in page.view["tallies"]
@@ -155,18 +140,17 @@ def _tallies(page: _Page) -> str:
 def _claims(page: _Page, claims: list[dict[str, Any]]) -> str:
     """Each sentence as an item under the label of its kind, but for those that repeat the ranking just above."""
     lines = []
-    for label, sentences in labels.by_kind(claims, language=page.language):
-        lines.append(label + page.say(":", "："))
-        lines += [fill(sentence, "  - ", "    ") for sentence in sentences]
+    for label, sentences in labels.by_kind(claims):
+        lines.append(tr("{title}:", title=label))
+        lines += [fill(shown(sentence), "  - ", "    ") for sentence in sentences]
     return "\n".join(lines)
 
 
 def _reproduce(page: _Page) -> str:
     how = page.view["reproduce"]
     machine = ", ".join(f"{key} {value}" for key, value in [*how["versions"].items(), *how["hardware"].items()])
-    lines = [fill(page.say(f"With {machine}.", f"环境：{machine}。"))] if machine else []
-    again = page.say("To run it again: ", "再运行一次：")
-    return "\n".join([*lines, f"{again}{page.paint(how['command'], BOLD)}"])
+    lines = [fill(tr("With {machine}.", machine=machine))] if machine else []
+    return "\n".join([*lines, tr("To run it again: {command}", command=page.paint(how["command"], BOLD))])
 
 
 # ---- layout ----------------------------------------------------------------------------------------------------------
@@ -175,7 +159,7 @@ def _reproduce(page: _Page) -> str:
 def _table(head: list[str], rows: list[list[str]], align: str, paint: Any, styles: Sequence[str] = ()) -> str:
     """Columns as wide as their widest cell, measured in terminal cells; the names give way if that is too much."""
     widths = [max(cell_len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    named = next(i for i, cell in enumerate(head) if cell in (OPTIMIZER.en, OPTIMIZER.zh))
+    named = next(i for i, cell in enumerate(head) if cell == shown(OPTIMIZER))
     excess = sum(widths) + 2 * (len(widths) - 1) - WIDTH
     if excess > 0:
         widths[named] = max(9, widths[named] - excess)
@@ -210,7 +194,9 @@ def fill(paragraph: str, first: str = "", rest: str = "") -> str:
 
 
 _IDEOGRAPH = re.compile("[\u4e00-\u9fff]")
-_TOKEN = re.compile(r"[（“]*(?:[\u4e00-\u9fff]|[^\s\u4e00-\u9fff，。；：、！？（）“”]+)?[，。；：、！？）”]*\s*")
+_TOKEN = re.compile(
+    r"[\uff08\u201c]*(?:[\u4e00-\u9fff]|[^\s\u4e00-\u9fff\uff0c\u3002\uff1b\uff1a\u3001\uff01\uff1f\uff08\uff09\u201c\u201d]+)?[\uff0c\u3002\uff1b\uff1a\u3001\uff01\uff1f\uff09\u201d]*\s*"
+)
 """An ideograph, or a word without any, with the marks that must stay beside it and the space after it."""
 
 

@@ -1,4 +1,4 @@
-"""A study and its verdict as one JSON-ready view: rounded, with units, and all that text, page and files show.
+"""A study and its verdict as one view: rounded, with units, and all that text, page and files show.
 
 Shares are shown in % here and nowhere else. Contenders are known by their place in the list, so that no name, however
 hostile, is ever a key; names and sentences are made safe to show by `one_line`.
@@ -6,12 +6,11 @@ hostile, is ever a key; names and sentences are made safe to show by `one_line`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from steepest.language import Text
+from steepest.messages import Message, paragraph, say, term, verbatim
 from steepest.records.contender import Contender
 from steepest.records.outcomes import Outcome, Trace
 from steepest.records.probe_trace import ProbeTrace
@@ -25,9 +24,8 @@ from steepest.report.study_setup import protocol as protocol_of
 from steepest.report.style import COLOURS, DASHES, MARKERS, styles
 from steepest.verdict.results import Claim, TaskVerdict, Verdict
 from steepest.verdict.words import numbers
-from steepest.verdict.words.terms import term
 
-SCHEMA = 1
+SCHEMA = 2
 """Rises whenever a reader of an older view would misread a newer one."""
 LABEL = 28
 """The longest name that is shown in full beside a curve or in a table."""
@@ -38,12 +36,12 @@ LONG = 60
 def view(
     study: StudyRecord, verdict: Verdict, traces: Mapping[str, Trace], probes: Sequence[ProbeTrace] = ()
 ) -> dict[str, Any]:
-    """Everything that is shown of a study, as plain JSON values.
+    """Everything that is shown of a study: plain JSON values, and messages where people read words. See `plain`.
 
     traces: shard id → curves; shards that are missing (a study still running) are left out of the curves only.
     probes: looks into trials, where anyone has had any.
     """
-    looks, say = styles(study.contenders), _sayer(study)
+    looks, fit = styles(study.contenders), _fitter(study)
     failed = sum(result.outcome not in (Outcome.OK, Outcome.STOPPED) for result in study.results)
     return {
         "schema": SCHEMA,
@@ -54,12 +52,12 @@ def view(
             "trials": len(study.results),
             "planned": study.trials_planned,
             "failed": failed,
-            **_both("time", numbers.duration(study.seconds)),
+            "time": numbers.duration(study.seconds),
             "reference": one_line(study.reference),
             "confidence": verdict.confidence,
         },
-        **_headlines(verdict.claims, say),
-        "claims": _claims(verdict.claims, say),
+        "headline": _headline(verdict.claims, fit),
+        "claims": _claims(verdict.claims, fit),
         "contenders": [
             {**_contender(contender), "colour": look.colour, "dash": look.dash, "marker": MARKERS[look.dash]}
             for contender, look in zip(study.contenders, looks, strict=True)
@@ -68,7 +66,7 @@ def view(
         "tasks": [
             {
                 "index": i,
-                **_task(study, task, traces, say),
+                **_task(study, task, traces, fit),
                 "probes": probe_figures(probes, task.task.name, study.contenders),
             }
             for i, task in enumerate(verdict.tasks)
@@ -97,7 +95,7 @@ def _contender(contender: Contender) -> dict[str, Any]:
 
 
 def _task(
-    study: StudyRecord, verdict: TaskVerdict, traces: Mapping[str, Trace], say: Callable[[str], str]
+    study: StudyRecord, verdict: TaskVerdict, traces: Mapping[str, Trace], fit: Callable[[Message], Message]
 ) -> dict[str, Any]:
     task = verdict.task
     scale = 100.0 if task.unit == "%" else 1.0
@@ -121,31 +119,29 @@ def _task(
     return {
         "name": one_line(task.name),
         "label": one_line(task.name, LABEL),
-        **_both("title", term(task.title)),
-        **_both("metric", term(task.metric)),
+        "title": term(task.title).mapped(one_line),
+        "metric": term(task.metric).mapped(one_line),
         "unit": one_line(task.unit),
-        **_both("loss_name", term(task.loss_name)),
+        "loss_name": term(task.loss_name).mapped(one_line),
         "higher_is_better": task.higher_is_better,
         "decimals": decimals,
         "margin": significant(verdict.margin * scale),
-        "margin_text": f"{verdict.margin * scale:.3g}" + (" points" if task.unit == "%" else ""),
-        "margin_text_zh": f"{verdict.margin * scale:.3g}" + (" 个百分点" if task.unit == "%" else ""),
+        "margin_text": margin_text(verdict.margin * scale, task.unit),
         "n_train": task.n_train,
         "n_valid": task.n_valid,
         "n_test": task.n_test,
         "parameters": task.parameters,
-        "luck": [one_line(item) for item in task.luck],
-        "luck_zh": [one_line(term(item).zh) for item in task.luck],
-        **_both("source", term(task.source)),
-        "notes": [_both("sentence", note) for note in task.notes],
-        **_both("alone", Text(task.fleet_obstacle, task.fleet_obstacle_zh or task.fleet_obstacle)),
+        "luck": [term(item).mapped(one_line) for item in task.luck],
+        "source": term(task.source).mapped(one_line),
+        "notes": [note.mapped(one_line) for note in task.notes],
+        "alone": task.fleet_obstacle.mapped(one_line),
         "target": significant(None if task.target is None else task.target * scale),
         "best": _index(study.contenders, verdict.best),
         "advised": _index(study.contenders, verdict.advised or verdict.best),
         "reference": _index(study.contenders, verdict.reference),
         "ties": [_index(study.contenders, name) for name in verdict.ties],
-        **_headlines(verdict.claims, say),
-        "claims": _claims(verdict.claims, say),
+        "headline": _headline(verdict.claims, fit),
+        "claims": _claims(verdict.claims, fit),
         "paired": verdict.paired,
         "mixed": len({(entry["batch_size"], entry["steps"]) for entry in entries}) > 1,
         "targets": {name: significant(level * scale) for name, level in verdict.targets.items()},
@@ -159,38 +155,32 @@ def _task(
     }
 
 
-def _sayer(study: StudyRecord) -> Callable[[str], str]:
+def _fitter(study: StudyRecord) -> Callable[[Message], Message]:
     """What makes a sentence fit to show: one line, in which absurdly long names are cut, for they bury the sentence."""
     names = [contender.name for contender in study.contenders]
     for task in study.tasks:
         names += [task.name, task.title, task.metric, task.source, task.loss_name, *task.luck]
     long = {name: one_line(name, LONG) for name in names if len(name) > LONG}
 
-    def say(sentence: str) -> str:
-        for name, cut in long.items():
-            sentence = sentence.replace(name, cut)
-        return one_line(sentence)
+    def cut(words: str) -> str:
+        for name, short in long.items():
+            words = words.replace(name, short)
+        return one_line(words)
 
-    return say
-
-
-def _headlines(claims: Iterable[Claim], say: Callable[[str], str]) -> dict[str, list[str]]:
-    """The paragraph to read first in either language: its first sentence, which is set large, and the rest."""
-    said = [claim.says for claim in claims if claim.part == "headline"]
-    en, zh = " ".join(say(text.en) for text in said), "".join(say(text.zh) for text in said)
-    return {
-        "headline": re.split(r"(?<=[.!?]) +(?=[A-Z])", en, maxsplit=1) if en else [],
-        "headline_zh": re.split(r"(?<=[。！？])(?!$)", zh, maxsplit=1) if zh else [],
-    }
+    return lambda message: message.mapped(cut)
 
 
-def _claims(claims: Iterable[Claim], say: Callable[[str], str]) -> list[dict[str, Any]]:
+def _headline(claims: Iterable[Claim], fit: Callable[[Message], Message]) -> Message:
+    """The paragraph to read first."""
+    return paragraph(fit(claim.says) for claim in claims if claim.part == "headline")
+
+
+def _claims(claims: Iterable[Claim], fit: Callable[[Message], Message]) -> list[dict[str, Any]]:
     """The claims that are not part of the headline, in the order in which the verdict tells them."""
     return [
         {
             "kind": c.kind,
-            "sentence": say(c.says.en),
-            "sentence_zh": say(c.says.zh),
+            "sentence": fit(c.says),
             "pair": c.kind in ("tie", "behind") and _is_pair(c),
         }
         for c in claims
@@ -198,9 +188,10 @@ def _claims(claims: Iterable[Claim], say: Callable[[str], str]) -> list[dict[str
     ]
 
 
-def _both(key: str, text: Text) -> dict[str, str]:
-    """One thing under its key, and in Chinese under the same key with `_zh`."""
-    return {key: one_line(text.en), f"{key}_zh": one_line(text.zh)}
+def margin_text(margin: float, unit: str) -> Message:
+    """The practical margin with its unit."""
+    figure = f"{margin:.3g}"
+    return say("{figure} points", figure=figure) if unit == "%" else verbatim(figure)
 
 
 def _is_pair(claim: Claim) -> bool:
@@ -217,9 +208,8 @@ def _reproduce(study: StudyRecord) -> dict[str, Any]:
         "rates": protocol.rates,
         "decades": protocol.decades,
         "extra_rates": protocol.extra_rates,
-        **_both("protocol", protocol_of(study)),
-        "given_up": [one_line(text.en) for text in study.given_up],
-        "given_up_zh": [one_line(text.zh) for text in study.given_up],
+        "protocol": protocol_of(study).mapped(one_line),
+        "given_up": [text.mapped(one_line) for text in study.given_up],
         "versions": {one_line(key): one_line(value) for key, value in study.versions.items()},
         "hardware": {one_line(key): one_line(value) for key, value in study.hardware.items()},
     }

@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text as Styled
 
-from steepest.language import Language, Text, counted, say
+from steepest.messages import counted, say, shown, tr
 from steepest.report.rounding import isolated, one_line
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -25,50 +25,46 @@ WIDE, NARROW = 28, 8
 """Characters of a curve, and how few they may become."""
 
 
-def watch(
-    read: Callable[[], Mapping[str, Any]], console: Console, every: float, language: Language = "en", once: bool = False
-) -> None:
+def watch(read: Callable[[], Mapping[str, Any]], console: Console, every: float, once: bool = False) -> None:
     """Show what `read` returns, a view, again and again until the study is finished; once where that is no terminal."""
     view = read()
     if once or view["study"]["finished"] or not console.is_terminal:
-        console.print(screen(view, language))
+        console.print(screen(view))
         return
-    with Live(screen(view, language), console=console, auto_refresh=False) as live:
+    with Live(screen(view), console=console, auto_refresh=False) as live:
         while not view["study"]["finished"]:
             time.sleep(every)
             view = read()
-            live.update(screen(view, language), refresh=True)
+            live.update(screen(view), refresh=True)
 
 
-def screen(view: Mapping[str, Any], language: Language = "en") -> Group:
+def screen(view: Mapping[str, Any]) -> Group:
     """One frame."""
     study = view["study"]
     done = say(
         "{done:,} of {planned}, {failed:,} failed, {time}",
-        "{planned}已完成 {done:,} 次，失败 {failed:,} 次，用时 {time}",
         done=study["trials"],
-        planned=counted(study["planned"], "trial", "次训练"),
+        planned=counted(study["planned"], "{n:,} trial", "{n:,} trials"),
         failed=study["failed"],
-        time=Text(study["time"], study["time_zh"]),
+        time=study["time"],
     )
     bar = ProgressBar(total=max(1, study["planned"]), completed=study["trials"], width=60)
-    colon = Text(": ", "：").of(language)
-    head = Styled(f"{isolated(one_line(study['name'], LONG))}{colon}{done.of(language)}")
-    tasks = [part for task in view["tasks"] for part in _task(view, task, language)]
+    head = Styled(tr("{title}: {done}", title=isolated(one_line(study["name"], LONG)), done=done))
+    tasks = [part for task in view["tasks"] for part in _task(view, task)]
     return Group(head, Padding(bar, 0), *tasks)  # a bar alone does not end its line
 
 
-def _task(view: Mapping[str, Any], task: Mapping[str, Any], language: Language) -> Iterator[RenderableType]:
+def _task(view: Mapping[str, Any], task: Mapping[str, Any]) -> Iterator[RenderableType]:
     """Title, table, and from what to what its curves reach."""
-    title, metric = (one_line(task[f"{key}_zh" if language == "zh" else key], LONG) for key in ("title", "metric"))
-    unit = say(", {unit}", "（{unit}）", unit=task["unit"]).of(language) if task["unit"] else ""
+    title, metric = (one_line(shown(task[key]), LONG) for key in ("title", "metric"))
+    unit = tr(", {unit}", unit=task["unit"]) if task["unit"] else ""
     yield Styled(isolated(title), style="bold")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(Text("optimizer", "优化器").of(language), no_wrap=True, max_width=24, overflow="ellipsis")
-    table.add_column(Text("rate", "学习率").of(language), justify="right", no_wrap=True)
-    table.add_column(Styled(say("validation {metric}", "验证{metric}", metric=metric).of(language) + unit))
-    table.add_column(Text("now", "目前").of(language), justify="right", no_wrap=True)
-    table.add_column(Text("test", "测试").of(language), justify="right", no_wrap=True)
+    table.add_column(tr("optimizer"), no_wrap=True, max_width=24, overflow="ellipsis")
+    table.add_column(tr("rate"), justify="right", no_wrap=True)
+    table.add_column(Styled(tr("validation {metric}", metric=metric) + unit))
+    table.add_column(tr("now"), justify="right", no_wrap=True)
+    table.add_column(tr("test"), justify="right", no_wrap=True)
     rows = [(s, _curve(s)) for s in task["standings"]]
     known = [value for _, curve in rows for value in curve if value is not None]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
@@ -83,8 +79,8 @@ def _task(view: Mapping[str, Any], task: Mapping[str, Any], language: Language) 
         )
     yield table
     if known:
-        shown = (f"{value:.{task['decimals']}f}" for value in (low, high))
-        yield Styled("  ".join(f"{block} {value}" for block, value in zip("▁█", shown, strict=True)), style="dim")
+        ends = (f"{value:.{task['decimals']}f}" for value in (low, high))
+        yield Styled("  ".join(f"{block} {value}" for block, value in zip("▁█", ends, strict=True)), style="dim")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -10,7 +11,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response, S
 from starlette.routing import Route
 
 from steepest.errors import StudyFolderError
-from steepest.language import Language
+from steepest.messages import ENGLISH, languages, say, speaking, wordings
 from steepest.report import html
 from steepest.report.export import export
 from steepest.serving.feed import Feed
@@ -46,13 +47,15 @@ def application(library: Library) -> Starlette:
         if library.only:
             return RedirectResponse(f"/study/{library.only}", 303)
         entries = await asyncio.to_thread(library.entries)
-        return _page(html.studies(entries, library.name, _language(request)).encode(), html.list_policy())
+        with speaking(_asked(request)):
+            return _page(html.studies(entries, library.name).encode(), html.list_policy())
 
     async def study(request: Request) -> Response:
         snapshot = await snapshot_of(request)
         if isinstance(snapshot, Response):
             return snapshot
-        return _page(await asyncio.to_thread(snapshot.page, _language(request)), html.live_policy())
+        with speaking(_asked(request)):
+            return _page(await asyncio.to_thread(snapshot.page), html.live_policy())
 
     async def trials(request: Request) -> Response:
         snapshot = await snapshot_of(request)
@@ -92,9 +95,10 @@ def application(library: Library) -> Starlette:
     )
 
 
-def _language(request: Request) -> Language:
-    """The language that a browser asks for first; the page has a switch."""
-    return "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
+def _asked(request: Request) -> str:
+    """The language that a browser asks for first, where there is a catalogue; the page has a switch."""
+    first = re.split("[-,;]", request.headers.get("accept-language", "").lower())[0].strip()
+    return first if first in languages() else ENGLISH
 
 
 def _page(content: bytes, policy: str) -> Response:
@@ -103,5 +107,5 @@ def _page(content: bytes, policy: str) -> Response:
 
 def _missing() -> Response:
     return PlainTextResponse(
-        "There is no such study here. The list of studies is at /.\n\n这里没有这项研究。研究列表在 / 。", 404
+        "\n\n".join(wordings(say("There is no such study here. The list of studies is at /.")).values()), 404
     )

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from steepest.report.rounding import one_line
 from steepest.serving.feed import LEAST_REST, REST
 from steepest.serving.snapshot import StudyFolder
 from steepest.serving.status import Standstill, progress
@@ -41,6 +40,4 @@ class Follower:
             return self._view
         spent = numbers.duration(state["seconds"])
         counted = {key: state[key] for key in ("trials", "planned", "failed")}
-        return self._view | {
-            "study": self._view["study"] | counted | {"time": one_line(spent.en), "time_zh": one_line(spent.zh)}
-        }
+        return self._view | {"study": self._view["study"] | counted | {"time": spent}}

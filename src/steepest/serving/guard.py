@@ -11,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from steepest.messages import say, wordings
 from steepest.serving.tickets import Keys
 
 HOSTS = ("127.0.0.1", "localhost", "[::1]")
@@ -114,9 +115,8 @@ def _cookies(headers: Headers) -> list[str]:
 
 
 def _refused() -> Response:
-    return PlainTextResponse(
+    said = say(
         "This page opens with the link that steepest has printed. Each link works once and for one browser: "
-        "after it was used, another one stands in the terminal.\n\n"
-        "本页要用 steepest 打印的链接打开。每个链接只能用一次，只供一个浏览器使用；用过之后，终端里会给出另一个。",
-        403,
+        "after it was used, another one stands in the terminal."
     )
+    return PlainTextResponse("\n\n".join(wordings(said).values()), 403)

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from steepest.language import Language
+from steepest.messages import Language, language
 from steepest.records.files import read_probes, read_trace
 from steepest.records.outcomes import Trace
 from steepest.records.study_record import StudyRecord
@@ -61,12 +61,12 @@ class Snapshot:
     def _pages(self) -> dict[Language, bytes]:
         return {}
 
-    def page(self, language: Language) -> bytes:
-        """The whole page, for a browser that will follow the study from here."""
+    def page(self) -> bytes:
+        """The whole page, for a browser that will follow the study from here, in the language in force."""
         with self._making:
-            if language not in self._pages:
-                self._pages[language] = html.html(self.view, (), language, live=self.version).encode()
-            return self._pages[language]
+            if language() not in self._pages:
+                self._pages[language()] = html.html(self.view, live=self.version).encode()
+            return self._pages[language()]
 
 
 class StudyFolder:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from scipy.special import stdtrit
 
 from steepest.errors import BudgetTooSmall
-from steepest.language import Text, say
+from steepest.messages import Message, say
 from steepest.records.contender import Contender
 from steepest.records.ranking import rungs as rungs_at
 from steepest.records.step_times import StepTime
@@ -82,17 +82,16 @@ def plan_within(
     )
 
 
-def smaller_designs(spec: StudySpec) -> Iterator[tuple[StudyDesign, tuple[Text, ...]]]:
+def smaller_designs(spec: StudySpec) -> Iterator[tuple[StudyDesign, tuple[Message, ...]]]:
     """The protocol asked for, then ever smaller ones, each with what was given up, in sentences."""
     asked = protocol = spec.protocol
-    given_up: dict[str, Text] = {}
+    given_up: dict[str, Message] = {}
     yield protocol, ()
     if not spec.contenders[0].rates:  # rates of the user's own are not ours to drop
         if asked.extra_rates:
             protocol = replace(protocol, extra_rates=0)
             given_up["refinement"] = say(
                 "Refinement and the edge rule ({n} more rates for every optimizer) were given up.",
-                "放弃了细化和边界规则（每个优化器再多试 {n} 个学习率）。",
                 n=asked.extra_rates,
             )
             yield protocol, tuple(given_up.values())
@@ -101,7 +100,6 @@ def smaller_designs(spec: StudySpec) -> Iterator[tuple[StudyDesign, tuple[Text, 
                 protocol = replace(protocol, rates=rates)
                 given_up["rates"] = say(
                     "The grid has {rates} rates instead of {asked}.",
-                    "网格有 {rates} 个学习率，而不是 {asked} 个。",
                     rates=rates,
                     asked=asked.rates,
                 )
@@ -110,7 +108,6 @@ def smaller_designs(spec: StudySpec) -> Iterator[tuple[StudyDesign, tuple[Text, 
         protocol = replace(protocol, seeds=seeds)
         given_up["seeds"] = say(
             "There are {seeds} seeds instead of {asked}.",
-            "用 {seeds} 个随机种子，而不是 {asked} 个。",
             seeds=seeds,
             asked=asked.seeds,
         )
@@ -120,7 +117,7 @@ def smaller_designs(spec: StudySpec) -> Iterator[tuple[StudyDesign, tuple[Text, 
 def _plan(
     spec: StudySpec,
     protocol: StudyDesign,
-    given_up: tuple[Text, ...],
+    given_up: tuple[Message, ...],
     facts: Sequence[TaskFacts],
     times: Times,
     own_batch: Times,
@@ -146,8 +143,7 @@ def _plan(
         runs=tuple(runs),
         trials=len(spec.tasks) * sum(trials_of(contender, protocol) for contender in spec.contenders),
         seconds=wall_seconds(costs, spec.workers) + load_seconds(spec, runs, times) + closing_seconds(len(runs)),
-        given_up=tuple(each.en for each in given_up),
-        given_up_zh=tuple(each.zh for each in given_up),
+        given_up=given_up,
         resolution=resolution(protocol.seeds),
     )
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from steepest.language import say
+from steepest.messages import say
 from steepest.records.contender import Contender
 from steepest.records.files import read_json
 from steepest.records.progress_record import Phase
@@ -49,7 +49,7 @@ class Compilation:
         made = self.collect(missing, "compiling", read_json) if missing else {}
         refused = {name for name, each in made.items() if each["refused"]}
         for reason in sorted({reason for name in refused for reason in made[name]["refused"]}):
-            self.tracker.say(say("Not compiled: {reason}.", "未编译（原因为英文）：{reason}。", reason=reason))
+            self.tracker.say(say("Not compiled: {reason}.", reason=reason))
         found = dict(times)
         for group in groups:
             found |= {(group.facts.name, name): time for name, time in group.compiled(refused).items()}

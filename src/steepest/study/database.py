@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -11,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from steepest.errors import StudyFolderError
-from steepest.language import Text
+from steepest.messages import Message
 from steepest.records.outcomes import Outcome, Result
 from steepest.records.record import field_names
 
@@ -31,6 +32,11 @@ MIGRATIONS = (
     CREATE TABLE finish (finished TEXT NOT NULL);
     """,
     "CREATE TABLE remark (en TEXT PRIMARY KEY, zh TEXT NOT NULL);",
+    """
+    CREATE TABLE note (message TEXT PRIMARY KEY);
+    INSERT INTO note SELECT json_object('en', en, 'zh', zh) FROM remark ORDER BY rowid;
+    DROP TABLE remark;
+    """,
 )
 """What turns a database of version i into one of version i + 1; `PRAGMA user_version` counts them. Only ever append."""
 
@@ -131,11 +137,21 @@ def get_rows(database: sqlite3.Connection, shard: str | None = None) -> tuple[Re
     return tuple(map(_result, found))
 
 
-def get_remarks(database: sqlite3.Connection) -> list[Text]:
-    """What was noted on how the study was run; nothing in a database that is older than such notes."""
-    if not database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'remark'").fetchone()[0]:
-        return []
-    return [Text(*row) for row in database.execute("SELECT en, zh FROM remark ORDER BY rowid")]
+def get_remarks(database: sqlite3.Connection) -> list[Message]:
+    """What was noted on how the study was run; nothing in a database that is older than such notes.
+
+    A reader changes nothing, so it finds them where the version that wrote them put them.
+    """
+    query = _NOTES[database.execute("PRAGMA user_version").fetchone()[0] - 1]
+    return [Message.from_json(json.loads(found)) for (found,) in database.execute(query)] if query else []
+
+
+_NOTES = (
+    "",
+    "SELECT json_object('en', en, 'zh', zh) FROM remark ORDER BY rowid",
+    "SELECT message FROM note ORDER BY rowid",
+)
+"""Where notes are, by version."""
 
 
 def _result(row: Sequence[Any]) -> Result:

@@ -24,7 +24,7 @@ from time import monotonic, sleep
 from typing import IO, Any, Literal, Protocol
 
 from steepest.errors import TrialFailed
-from steepest.language import Text, say
+from steepest.messages import NOTHING, Message, say, verbatim
 from steepest.records import memory
 
 Job = Mapping[str, Any]
@@ -48,13 +48,8 @@ class Event:
     """Wall time; for "done"."""
     error: str = ""
     """Class of the exception; for "failed"."""
-    message: str = ""
-    message_zh: str = ""
-    """For "retried" and "lost"; what is "failed" is an error, and told in English."""
-
-    @property
-    def says(self) -> Text:
-        return Text(self.message, self.message_zh or self.message)
+    message: Message = NOTHING
+    """For all but "progress" and "done". That of an error is English, as it was raised."""
 
 
 class Executor(Protocol):
@@ -95,7 +90,7 @@ class FunctionExecutor:
             self._run_job(job)
         except Exception as error:  # whatever a model raises is told, as a worker process would tell it
             kind = "full" if memory.ran_out(error) else "failed"
-            return [Event(kind, job["id"], error=type(error).__name__, message=str(error))]
+            return [Event(kind, job["id"], error=type(error).__name__, message=verbatim(str(error)))]
         return [Event("done", job["id"], seconds=monotonic() - start)]
 
     def close(self) -> None:
@@ -186,10 +181,10 @@ class LocalProcesses:
             case "full":  # what is left of its memory is in pieces: the next job gets a fresh process
                 self._pool.remove(worker)
                 worker.end()
-                return [Event("full", message["id"], error=message["error"], message=message["message"])]
+                return [Event("full", message["id"], error=message["error"], message=verbatim(message["message"]))]
             case _:
                 worker.job = None
-                return [Event("failed", message["id"], error=message["error"], message=message["message"])]
+                return [Event("failed", message["id"], error=message["error"], message=verbatim(message["message"]))]
 
     def _replace_dead(self, worker: _Worker) -> list[Event]:
         """Count the loss, and put the job of a dead worker back at the head of the queue."""
@@ -208,17 +203,15 @@ class LocalProcesses:
             if attempts > self.RETRIES:
                 words = say(
                     "{attempts} workers ended ({how}) while they had {name}.",
-                    "{attempts} 个工作进程在处理 {name} 时终止（{how}）。",
                     attempts=attempts, how=how, name=name,
                 )  # fmt: skip
-                return [Event("lost", name, message=words.en, message_zh=words.zh)]
+                return [Event("lost", name, message=words)]
         self._queue.appendleft(worker.job)
         words = say(
             "A worker ended ({how}); another one takes over {name}.",
-            "一个工作进程终止（{how}）；{name} 由另一个接手。",
             how=how, name=name,
         )  # fmt: skip
-        return [Event("retried", name, message=words.en, message_zh=words.zh)]
+        return [Event("retried", name, message=words)]
 
     def _last_log_line(self) -> str:
         """Of the workers that have begun to write; what they wrote in full may go with the folder of a mere plan."""

@@ -10,12 +10,13 @@ from typing import Any
 
 from steepest import errors
 from steepest.errors import BadSetting, StudyFolderError, TrialFailed
-from steepest.language import Text
+from steepest.messages import Message
 from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender
 from steepest.records.files import compiled_note, read_json, time_note, write_json
 from steepest.records.step_times import StepTime
 from steepest.records.task_facts import TaskFacts, TaskRef
 from steepest.records.trials import Compiled, Shard
+from steepest.study import migration
 from steepest.study.environment import hardware, versions
 from steepest.study.executors import Event, Job
 from steepest.study.planner import fingerprint, slug
@@ -115,10 +116,11 @@ def facts_path(folder: Path, job: Job) -> Path:
 
 def read_facts(path: Path) -> TaskFacts:
     """Raises StudyFolderError if the file is missing or damaged."""
-    found = read_json(path)
+    found = migration.facts(read_json(path))
     try:
-        notes = tuple(Text(**note) for note in found.get("notes", ()))
-        return TaskFacts(**{**found, "luck": tuple(found["luck"]), "notes": notes})
+        notes = tuple(map(Message.from_json, found.get("notes", ())))
+        obstacle = Message.from_json(found["fleet_obstacle"])
+        return TaskFacts(**{**found, "luck": tuple(found["luck"]), "notes": notes, "fleet_obstacle": obstacle})
     except (TypeError, KeyError) as error:
         raise StudyFolderError(f"{path} is damaged: {error}.") from None
 
@@ -133,6 +135,7 @@ def read_time(path: Path) -> StepTime:
 
 def failure(event: Event, folder: Path) -> errors.SteepestError:
     """The exception that a worker met, as the coordinator raises it: its own kind where that is one of ours."""
+    message = str(event.message)
     if event.kind == "full":  # also where the error of a model is told in a sentence of ours
         return BadSetting(
             f"Memory ran out at {event.id}, with a single model. Give more with --memory, or take a smaller batch or "
@@ -140,7 +143,7 @@ def failure(event: Event, folder: Path) -> errors.SteepestError:
         )
     kind = getattr(errors, event.error, None)
     if isinstance(kind, type) and issubclass(kind, errors.SteepestError):
-        return kind(event.message)
+        return kind(message)
     if event.kind == "lost":
-        return TrialFailed(f"{event.message.rstrip('.')}. Perhaps memory ran out; see {folder / 'logs'}.")
-    return TrialFailed(f"{event.id} failed with {event.error}: {event.message.rstrip('.')}. See {folder / 'logs'}.")
+        return TrialFailed(f"{message.rstrip('.')}. Perhaps memory ran out; see {folder / 'logs'}.")
+    return TrialFailed(f"{event.id} failed with {event.error}: {message.rstrip('.')}. See {folder / 'logs'}.")

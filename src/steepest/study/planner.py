@@ -159,7 +159,7 @@ def plan_run(
 
 def engine_of(spec: StudySpec, contender: Contender, facts: TaskFacts) -> Literal["fleet", "solo"]:
     """Fleets wherever they can be; raises BadTask where they cannot be and were asked for."""
-    obstacle = facts.fleet_obstacle
+    obstacle = str(facts.fleet_obstacle)
     if contender.fleet_obstacle:
         obstacle = f"{contender.name} {contender.fleet_obstacle}"
     if contender.rule.startswith(TORCH_IN_MEMORY):

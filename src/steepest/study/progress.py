@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from steepest.language import Text
+from steepest.messages import NOTHING, Message
 from steepest.records.progress_record import Phase, Progress
 from steepest.study.contender_run import ContenderRun
 
@@ -25,7 +25,7 @@ class ProgressTracker:
         self._listener = listener
         self._earlier = earlier
         self._start = monotonic() if began is None else began
-        self._messages: deque[Text] = deque()
+        self._messages: deque[Message] = deque()
         self._contender_runs: Sequence[ContenderRun] = ()
         self._workers = 1
         self._underway: dict[str, float] = {}  # shard → forecast seconds of what is done of it
@@ -60,7 +60,7 @@ class ProgressTracker:
         """A shard is no longer underway."""
         self._underway.pop(shard, None)
 
-    def say(self, message: Text) -> None:
+    def say(self, message: Message) -> None:
         """Something worth a line of its own."""
         self._messages.append(message)
 
@@ -69,7 +69,7 @@ class ProgressTracker:
         if self._listener is None:
             return
         while True:
-            message = self._messages.popleft() if self._messages else Text("", "")
+            message = self._messages.popleft() if self._messages else NOTHING
             self._listener(
                 Progress(
                     phase=phase,
@@ -78,8 +78,7 @@ class ProgressTracker:
                     seconds=self.spent,
                     seconds_left=0.0 if phase == "finished" else self.seconds_left(),
                     rows=tuple(contender_run.row() for contender_run in self._contender_runs),
-                    message=message.en,
-                    message_zh=message.zh,
+                    message=message,
                     task=task,
                 )
             )

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from steepest.errors import StudyFolderError
-from steepest.language import Text, say
+from steepest.messages import Message, say
 from steepest.records.outcomes import Outcome, Result, Trace
 from steepest.records.trials import Shard
 
@@ -78,7 +78,7 @@ def empty_trace(shard: Shard, outcome: Outcome) -> Trace:
     )
 
 
-def racing_savings(results: Iterable[Result]) -> Text | None:
+def racing_savings(results: Iterable[Result]) -> Message | None:
     """What racing has saved, in words; None if it has stopped nothing."""
     results = list(results)
     stopped = [row for row in results if row.outcome is Outcome.STOPPED]
@@ -88,7 +88,6 @@ def racing_savings(results: Iterable[Result]) -> Text | None:
     return say(
         "Racing stopped {n:,} of {all:,} runs early, each behind better rates of its own seed, which saved {share:.0%} "
         "of the steps.",
-        "竞速提前停止了{all:,}次训练中的{n:,}次，它们都落后于同一种子的更好学习率，节省了{share:.0%}的步数。",
         n=len(stopped),
         all=len(results),
         share=share,

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from steepest.errors import BadInput, Interrupted
-from steepest.language import Text, enumerated, say
+from steepest.messages import Message, enumerated, say
 from steepest.records.outcomes import Outcome
 from steepest.records.study_record import StudyRecord
 from steepest.records.trials import Shard
@@ -129,9 +129,8 @@ def _train(store: Store, executor: Executor, tracker: ProgressTracker, settled: 
         tracker.say(
             say(
                 "After {done} seeds the verdict is still open on {names}: going on to {seeds}.",
-                "用完 {done} 个种子后，{names} 上的结论仍未确定：继续做到 {seeds} 个种子。",
                 done=done,
-                names=enumerated(names, ", ", "、"),
+                names=enumerated(names),
                 seeds=seeds,
             )
         )
@@ -152,19 +151,18 @@ def _snapshot(store: Store, contender_runs: Sequence[ContenderRun]) -> StudyReco
     )
 
 
-def _changes(spec: StudySpec) -> Iterator[Text]:
+def _changes(spec: StudySpec) -> Iterator[Message]:
     """What is not as it was when the study began, and could change a result."""
     now = versions()
     changed = [
-        say("{name} was {before}, is {now}", "{name} 原为 {before}，现为 {now}", name=name, before=version, now=found)
+        say("{name} was {before}, is {now}", name=name, before=version, now=found)
         for name, version in spec.versions.items()
         if (found := str(now.get(name))) != version
     ]
     if changed:
         yield say(
             "Versions have changed ({changes}): new trials may differ from old ones in their last bits.",
-            "版本有变（{changes}）：新的训练与旧的可能在最后几位上不同。",
-            changes=enumerated(changed, "; ", "；"),
+            changes=enumerated(changed, "{clause}; {clauses}"),
         )
 
 
@@ -265,15 +263,13 @@ class _Dispatcher:
         says = say(
             "Refinement and the edge rule ({n} more rates for every optimizer) were given up on the way, "
             "as training took longer than forecast.",
-            "由于训练比预计的慢，中途放弃了细化和边界规则（每个优化器再多试 {n} 个学习率）。",
             n=plan.protocol.extra_rates,
         )
         for contender_run in {id(contender_run): contender_run for contender_run, _ in held}.values():
             contender_run.end_here()
         less = {
             "protocol": replace(plan.protocol, extra_rates=0),
-            "given_up": (*plan.given_up, says.en),
-            "given_up_zh": (*(plan.given_up_zh or plan.given_up), says.zh),
+            "given_up": (*plan.given_up, says),
         }
         self.store.save_plan(plan.model_copy(update=less))
         self.tracker.say(says)
@@ -286,7 +282,7 @@ class _Dispatcher:
                 self.tracker.underway(shard.id, event.done * contender_run.seconds(shard))
             case "retried":
                 self.tracker.over(shard.id)
-                self.tracker.say(event.says)
+                self.tracker.say(event.message)
             case "full":
                 self.tracker.over(shard.id)
                 self._ran_out(contender_run, shard)
@@ -296,7 +292,7 @@ class _Dispatcher:
                 del self.waiting[shard.id]
                 self.tracker.over(shard.id)
                 if event.kind == "lost":
-                    self.tracker.say(event.says)
+                    self.tracker.say(event.message)
                     rows = self.store.give_up(shard, Outcome.KILLED)
                 else:
                     rows = self.store.take_in(shard, event.seconds)
@@ -311,7 +307,6 @@ class _Dispatcher:
             self._remark(
                 say(
                     "Memory ran out on {task} even where {who} trained one model at a time: {n} runs have no result.",
-                    "在 {task} 上，即使 {who} 每次只训练一个模型，内存也不足：{n}次训练没有结果。",
                     n=len(shard.lanes),
                     **where,
                 )
@@ -325,7 +320,6 @@ class _Dispatcher:
         self._remark(
             say(
                 "Memory ran out on {task} where {who} trained {n} runs at a time; it went on with {few} at a time.",
-                "在 {task} 上 {who} 同时训练{n}次时内存不足，此后每次同时训练{few}次。",
                 n=lanes_at_a_time(sent),
                 few=lanes_at_a_time(fewer),
                 **where,
@@ -333,7 +327,7 @@ class _Dispatcher:
         )
         self._submit(contender_run, shard)
 
-    def _remark(self, says: Text) -> None:
+    def _remark(self, says: Message) -> None:
         self.tracker.say(says)
         self.store.remark(says)
 

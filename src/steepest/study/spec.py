@@ -13,18 +13,20 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from steepest.errors import BadSetting, StudyFolderError, UnknownName
+from steepest.messages import Message
 from steepest.records.contender import Contender
 from steepest.records.files import read_json
 from steepest.records.step_times import StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskFacts, TaskRef
 from steepest.records.trials import Compiled
+from steepest.study import migration
 from steepest.study.database import DATABASE, newer
 from steepest.study.environment import hardware, versions
 from steepest.study.protocol import SEARCHES, check_contender, check_protocol, trials_of
 
 SPEC = "study.json"
-FORMAT = 1
+FORMAT = 2
 """Of study.json. A higher one was written by a newer version, and is refused."""
 
 
@@ -78,9 +80,7 @@ class Plan(FrozenModel):
     trials: int
     seconds: float
     """Forecast of the training, on all workers."""
-    given_up: tuple[str, ...] = ()
-    given_up_zh: tuple[str, ...] = ()
-    """The same sentences in Chinese; none in studies that are older than these."""
+    given_up: tuple[Message, ...] = ()
     resolution: float | None
     """Smallest difference that can be told from luck, in standard deviations of a replicate; None for one seed."""
 
@@ -166,7 +166,7 @@ def read_spec(folder: Path) -> StudySpec:
     if isinstance(stored, dict) and isinstance(stored.get("format"), int) and stored["format"] > FORMAT:
         raise newer(folder)
     try:
-        return StudySpec.model_validate(stored)
+        return StudySpec.model_validate(migration.spec(stored, FORMAT))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"

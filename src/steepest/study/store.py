@@ -4,6 +4,7 @@ index of it, which can be rebuilt from the curves. One process writes at a time;
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from steepest.errors import StudyFolderError
-from steepest.language import Text, say
+from steepest.messages import Message, say
 from steepest.records.files import file_digest, read_trace, write_json, write_trace
 from steepest.records.outcomes import Outcome, Result, Trace
 from steepest.records.study_record import StudyRecord
@@ -43,7 +44,7 @@ class Store:
 
     def __init__(self, folder: Path, spec: StudySpec, held: FolderLock) -> None:
         self.folder, self.spec = folder, spec
-        self.repairs: list[Text] = []
+        self.repairs: list[Message] = []
         """What was found damaged and is made good, one sentence each."""
         self._lock = held
         with _as_study_errors(folder):
@@ -119,10 +120,11 @@ class Store:
             write_trace(self._curves(shard.id), empty_trace(shard, outcome))
         return self.take_in(shard)
 
-    def remark(self, says: Text) -> None:
+    def remark(self, says: Message) -> None:
         """Keep a sentence on how the study was run, for its verdict; once, however often it is said."""
         with _as_study_errors(self.folder):
-            self._database.execute("INSERT OR REPLACE INTO remark VALUES (?, ?)", (says.en, says.zh))
+            stored = json.dumps(says.to_json(), ensure_ascii=False)
+            self._database.execute("INSERT OR REPLACE INTO note VALUES (?)", (stored,))
 
     def recall(self, shard: Shard) -> tuple[Result, ...] | None:
         """The rows of a shard that is done, from this sitting or an earlier one; None if it must be trained.
@@ -136,7 +138,6 @@ class Store:
                 self.repairs.append(
                     say(
                         "{file} is missing; its trials are run again.",
-                        "缺少 {file}；其中的训练重新进行。",
                         file=path.name,
                     )
                 )
@@ -153,7 +154,6 @@ class Store:
             self.repairs.append(
                 say(
                     "{file} is damaged; it is moved aside and its trials are run again.",
-                    "{file} 已损坏；它被移到一旁，其中的训练重新进行。",
                     file=path.name,
                 )
             )
@@ -213,7 +213,6 @@ class Store:
             self.repairs.append(
                 say(
                     "{file} is damaged; it is moved aside and made again from the curves.",
-                    "{file} 已损坏；它被移到一旁，并由各条曲线重新生成。",
                     file=DATABASE,
                 )
             )
@@ -253,7 +252,7 @@ def read(folder: Path) -> StudyRecord:
             f"{path} is damaged ({error}). It is made again from the curves by: steepest resume {folder}"
         ) from None
     plan = spec.plan
-    given_up = [*map(Text, plan.given_up, plan.given_up_zh or plan.given_up)] if plan else []
+    given_up = [*plan.given_up] if plan else []
     given_up += remarks
     if (racing := racing_savings(found)) is not None:
         given_up.append(racing)

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from steepest.errors import BadTask, UnknownName
+from steepest.messages import mark
 
 Loss = Callable[[Any, Tensor], Tensor]
 
@@ -70,10 +71,10 @@ def mae(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 NAMED = {
-    "accuracy": Metric("accuracy", accuracy, unit="%", margin=MARGIN),
-    "r2": Metric("R²", r2, margin=MARGIN),
-    "mse": Metric("MSE", mse, higher_is_better=False),
-    "mae": Metric("MAE", mae, higher_is_better=False),
+    "accuracy": Metric(mark("accuracy"), accuracy, unit="%", margin=MARGIN),
+    "r2": Metric(mark("R²"), r2, margin=MARGIN),
+    "mse": Metric(mark("MSE"), mse, higher_is_better=False),
+    "mae": Metric(mark("MAE"), mae, higher_is_better=False),
 }
 SAME_SHAPE = (r2, mse, mae)
 """Metrics that compare outputs with targets one by one: shapes that merely broadcast would give nonsense."""
@@ -86,7 +87,7 @@ def metric_of(metric: str | Metric | Callable[[Any, Tensor], Tensor], loss: Loss
             is_own = metric.fn not in [known.fn for known in NAMED.values()] and metric.fn is not loss
             return replace(metric, fn=_scalar(metric.fn)) if is_own else metric
         case "loss":
-            return Metric("loss", loss, higher_is_better=False)
+            return Metric(mark("loss"), loss, higher_is_better=False)
         case str():
             name = {"r²": "r2"}.get(metric.lower(), metric.lower())
             if name not in NAMED:

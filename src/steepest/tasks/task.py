@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from steepest.errors import BadTask
-from steepest.language import Text
+from steepest.messages import Message, mark, verbatim
 from steepest.records import rng
 from steepest.records.task_facts import TaskFacts
 from steepest.tasks.arrays import PARTS, Pool, pool_of
@@ -77,9 +77,9 @@ class Task:
     several). Standardized targets also reach the metric: an MSE is then a share of their variance."""
     target: float | None = None
     """The level on test, raw, that a sound run must reach."""
-    source: str = "your own data"
+    source: str = mark("your own data")
     """Where the data come from, with the licence: one line."""
-    notes: Sequence[str | Text] = field(default=(), repr=False)
+    notes: Sequence[str | Message] = field(default=(), repr=False)
     """What people should know of how it came about, a sentence each: shown with the verdict."""
     margin: float | None = None
     """Practical margin in the metric's raw units. If left out: 0.0025 of accuracy and R²; for an error, a quarter per
@@ -197,10 +197,10 @@ class Task:
         )
 
     @property
-    def remarks(self) -> tuple[Text, ...]:
-        """Its notes; one that is written in one language alone stands for both."""
-        notes = [self.notes] if isinstance(self.notes, str | Text) else self.notes
-        return tuple(note if isinstance(note, Text) else Text(str(note), str(note)) for note in notes)
+    def remarks(self) -> tuple[Message, ...]:
+        """Its notes; one that is a plain text is the same in every language."""
+        notes = [self.notes] if isinstance(self.notes, str | Message) else self.notes
+        return tuple(note if isinstance(note, Message) else verbatim(str(note)) for note in notes)
 
     def place(self, position: int) -> str:
         """For messages: where an example of the pool stands in what was given, such as "row 17 of train"."""
@@ -307,19 +307,32 @@ class Task:
         """What a seed draws here, from two models of different seeds."""
         luck = []
         if any(not torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True)):
-            luck.append("initial weights")
-        luck.append("order of the batches")
+            luck.append(mark("initial weights"))
+        luck.append(mark("order of the batches"))
         if any(map(_drops, (*model.modules(), *keras_layers(model)))):
-            luck.append("dropout")
+            luck.append(mark("dropout"))
         elif draws_numbers(model) or self._draws(model):
-            luck.append("what the model draws")
+            luck.append(mark("what the model draws"))
         if self.changes_examples:
-            luck.append("augmentation")
+            luck.append(mark("augmentation"))
         drawn = drawn_parts(self._pool)
         if len(drawn) > 1:
-            words = {"train": "train", "valid": "validation", "test": "test"}
-            luck.append(f"{'/'.join(words[name] for name in PARTS if name in drawn)} split")
+            luck.append(SPLITS[tuple(name for name in PARTS if name in drawn)])
         return tuple(luck)
+
+
+LOSSES = (
+    *(mark("cross_entropy"), mark("mse_loss"), mark("l1_loss"), mark("binary_cross_entropy_with_logits")),
+    *(mark("cross-entropy"), mark("error"), mark("value")),
+)
+"""Names of losses and metrics that other languages have a word for."""
+SPLITS = {
+    ("train", "valid", "test"): mark("train/validation/test split"),
+    ("train", "valid"): mark("train/validation split"),
+    ("train", "test"): mark("train/test split"),
+    ("valid", "test"): mark("validation/test split"),
+}
+"""The words for parts that each seed draws anew."""
 
 
 def _drops(module: nn.Module) -> bool:

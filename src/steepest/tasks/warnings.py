@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from steepest.language import Text, say
+from steepest.messages import Message, say
 from steepest.tasks.metrics import is_cross_entropy
 from steepest.tasks.task import Task
 
@@ -16,13 +16,12 @@ LARGE = 30.0
 """Root mean square of inputs beyond which most models train better on scaled ones."""
 
 
-def cautions(task: Task) -> Iterator[Text]:
+def cautions(task: Task) -> Iterator[Message]:
     """One sentence for each: for a task that has passed `check`."""
     raw = {p.dtype for p in task.made().parameters()} - {torch.float32}
     if raw:
         yield say(
             "The model is built in {dtype}, but all is trained in float32 (--dtype float64 for more).",
-            "模型以 {dtype} 建成，但一律以 float32 训练（要更高精度，用 --dtype float64）。",
             dtype=str(min(raw, key=str)).removeprefix("torch."),
         )
     splits = task.splits(0)
@@ -31,16 +30,14 @@ def cautions(task: Task) -> Iterator[Text]:
     with torch.no_grad():
         outputs = model(*inputs)
     if is_cross_entropy(task.loss) and getattr(task.loss, "__name__", "") != "nll_loss" and _are_shares(outputs):
-        yield Text(
+        yield say(
             "The model's outputs are probabilities, but cross-entropy takes scores and makes them probabilities "
             "itself: leave the softmax out.",
-            "模型的输出是概率，而交叉熵接受的是未归一化的分数，概率由它自己计算：请去掉 softmax。",
         )
     for x in inputs:
         if x.is_floating_point() and (size := float(x.square().mean().sqrt())) > LARGE:
             yield say(
                 "Inputs are around {size:.2g} in size: most models train better scaled, as by standardize=True.",
-                "输入的大小约为 {size:.2g}：多数模型在输入经过缩放（如 standardize=True）后训练得更好。",
                 size=size,
             )
             break
@@ -50,7 +47,6 @@ def cautions(task: Task) -> Iterator[Text]:
     if idle := [name for (name, _), g in zip(named, gradients, strict=True) if g is None]:
         yield say(
             "The loss does not depend on {n} of the model's parameter tensors, {first} for one.",
-            "损失与模型的 {n} 个参数张量无关，例如 {first}。",
             n=len(idle),
             first=idle[0],
         )

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import special
 
 from steepest.errors import BadSetting, BadTable
-from steepest.language import Text, enumerated, say
+from steepest.messages import NOTHING, Message, enumerated, say
 from steepest.records.contender import Contender
 from steepest.records.outcomes import NO_RATE, Outcome, Result
 from steepest.records.study_record import StudyDesign, StudyRecord
@@ -115,7 +115,7 @@ def _result(run: Run) -> Result:
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _runs(text: str) -> tuple[list[Run], list[Text]]:
+def _runs(text: str) -> tuple[list[Run], list[Message]]:
     """All runs of the table, and what to remark about its columns."""
     lines = text.removeprefix("\ufeff").splitlines()
     if not any(line.strip() for line in lines):
@@ -132,15 +132,13 @@ def _runs(text: str) -> tuple[list[Run], list[Text]]:
         remarks.append(
             say(
                 "Columns that nothing was read from: {columns}.",
-                "以下各列未被使用：{columns}。",
-                columns=enumerated(unknown, ", ", "、"),
+                columns=enumerated(unknown),
             )
         )
     if form == RUN and "seed" not in named:
         remarks.append(
-            Text(
+            say(
                 "The table has no column seed, so each row counts as a repeat with luck of its own.",
-                "表中没有 seed 一列，因此每一行都算作一次运气独立的重复。",
             )
         )
     rows = [
@@ -154,10 +152,9 @@ def _runs(text: str) -> tuple[list[Run], list[Text]]:
         raise BadTable("No run of the table has a result: every value is empty or not a number.")
     if form == CELL:
         remarks.append(
-            Text(
+            say(
                 "The table tells only mean and deviation, so its repeats are taken to be bell-shaped, and to share no "
                 "luck.",
-                "表中只有均值和标准差，因此假定各次重复呈钟形分布，且运气互不相干。",
             )
         )
     return runs, remarks
@@ -280,7 +277,7 @@ def _whole(cell: str, column: str, line: int, least: int) -> int:
 # ---- what makes a table's verdict weaker -----------------------------------------------------------------------------
 
 
-def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) -> Iterator[Text]:
+def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) -> Iterator[Message]:
     """Optimizers that are missing, or have fewer repeats than others; seeds that did not run every rate."""
     seeds: dict[tuple[str, str], set[int]] = defaultdict(set)
     tried: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
@@ -292,16 +289,14 @@ def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) 
         if missing:
             yield say(
                 "On {task} the table has nothing of {missing}.",
-                "在 {task} 上，表中没有 {missing} 的数据。",
                 task=task,
-                missing=enumerated(missing, ", ", "、"),
+                missing=enumerated(missing),
             )
         sizes = {each: len(seeds[task, each]) for each in optimizers if (task, each) in seeds}
         few, many = min(sizes, key=lambda each: sizes[each]), max(sizes, key=lambda each: sizes[each])
         if sizes[few] < sizes[many]:
             yield say(
                 "On {task} the optimizers have unequal numbers of repeats, from {least} ({few}) to {most} ({many}).",
-                "在 {task} 上，各优化器的重复次数不等，从 {least} 次（{few}）到 {most} 次（{many}）。",
                 task=task,
                 least=sizes[few],
                 few=few,
@@ -311,7 +306,6 @@ def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) 
         if sizes[many] < ENOUGH:
             yield say(
                 "On {task} nobody has the {enough} repeats that a verdict takes.",
-                "在 {task} 上，没有谁达到下结论所需的 {enough} 次重复。",
                 task=task,
                 enough=ENOUGH,
             )
@@ -320,15 +314,14 @@ def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) 
             if short := sorted(seed for seed, count in counts.items() if count < max(counts.values())):
                 yield say(
                     "On {task} {who} did not run every rate with seed {seeds}{others}: left out.",
-                    "在 {task} 上，{who} 用随机种子 {seeds}{others}没有试完所有学习率：已略去。",
                     task=task,
                     who=each,
-                    seeds=enumerated(short[:5], ", ", "、"),
-                    others=Text(" and others", "等") if len(short) > 5 else Text("", ""),
+                    seeds=enumerated(short[:5]),
+                    others=say(" and others") if len(short) > 5 else NOTHING,
                 )
 
 
-def _sameness(runs: Sequence[Run]) -> Iterator[Text]:
+def _sameness(runs: Sequence[Run]) -> Iterator[Message]:
     """Repeats that agree to the last digit, which luck does not do."""
     values: dict[tuple[str, str, float], list[float]] = defaultdict(list)
     for run in runs:
@@ -338,28 +331,25 @@ def _sameness(runs: Sequence[Run]) -> Iterator[Text]:
         if len(found) > 1 and len(set(found)) == 1:
             yield say(
                 "All {n} repeats of {who} on {task} have the same value: did the seeds differ at all?",
-                "{who} 在 {task} 上的 {n} 次重复数值全部相同：随机种子真的不同吗？",
                 n=len(found),
                 who=optimizer,
                 task=task,
             )
 
 
-def _selection(runs: Sequence[Run], optimizers: Sequence[str]) -> Iterator[Text]:
+def _selection(runs: Sequence[Run], optimizers: Sequence[str]) -> Iterator[Message]:
     """Rates that were picked by the value that they are judged by, and searches of unequal size."""
     rates = {each: {run.rate for run in runs if run.optimizer == each} for each in optimizers}
     if max(map(len, rates.values())) > 1 and all(run.valid == run.value for run in runs):
-        yield Text(
+        yield say(
             "The table has no column valid, so each repeat picks the rate with its best value: that flatters all "
             "levels, and most of all those of optimizers with many rates.",
-            "表中没有 valid 一列，因此每次重复都挑数值最好的学习率：这会抬高所有结果，学习率试得多的优化器尤其如此。",
         )
     few, many = (choose(rates, key=lambda each: len(rates[each])) for choose in (min, max))
     if len(rates[few]) < len(rates[many]):
         yield say(
             "The optimizers were tried at unequal numbers of rates, from {least} ({few}) to {most} ({many}): who tries "
             "more has more luck to pick from.",
-            "各优化器试过的学习率个数不等，从 {least} 个（{few}）到 {most} 个（{many}）：试得多的，可挑的运气也多。",
             least=len(rates[few]),
             few=few,
             most=len(rates[many]),

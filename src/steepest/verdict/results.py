@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
-from steepest.language import Language, Text, paragraph
+from steepest.messages import Message, paragraph, shown
 from steepest.records.contender import Contender
 from steepest.records.task_facts import TaskFacts
 from steepest.verdict.stats.tuning import Tunability
@@ -32,8 +32,7 @@ class Estimate:
 class Claim:
     """One sentence about results, with the numbers in it and what they were read from."""
 
-    says: Text
-    """In English and in Chinese."""
+    says: Message
     numbers: Mapping[str, float | int | str | None]
     evidence: tuple[str, ...]
     """Keys of what it rests on: "standing:digits/adam", "pair:digits/adam-sgd", "study"."""
@@ -43,8 +42,8 @@ class Claim:
 
     @property
     def sentence(self) -> str:
-        """In English."""
-        return self.says.en
+        """In English, whoever reads it: for comparing, not for showing."""
+        return str(self.says)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,11 +218,11 @@ class TaskVerdict:
     @property
     def headline(self) -> str:
         """The paragraph to read first, in English."""
-        return self.summary.en
+        return str(self.summary)
 
     @property
-    def summary(self) -> Text:
-        """The paragraph to read first, in both languages."""
+    def summary(self) -> Message:
+        """The paragraph to read first."""
         return paragraph(claim.says for claim in self.claims if claim.part == "headline")
 
 
@@ -279,10 +278,10 @@ class Verdict:
     @property
     def headline(self) -> str:
         """The paragraph to read first, in English."""
-        return self.summary.en
+        return str(self.summary)
 
     @property
-    def summary(self) -> Text:
+    def summary(self) -> Message:
         """The paragraph to read first: the task's own if there is one task, otherwise about all of them."""
         if len(self.tasks) == 1:
             return self.tasks[0].summary
@@ -291,33 +290,31 @@ class Verdict:
     def __str__(self) -> str:
         return self.text()
 
-    def text(self, language: Language = "en") -> str:
+    def text(self) -> str:
         """All sentences, the headline first."""
-        paragraphs = [self.summary.of(language)]
+        paragraphs = [shown(self.summary)]
         if len(self.tasks) > 1:
-            paragraphs += [task.summary.of(language) for task in self.tasks]
+            paragraphs += [shown(task.summary) for task in self.tasks]
         for claims in (*(task.claims for task in self.tasks), self.claims):
-            paragraphs += ["\n".join(f"- {claim.says.of(language)}" for claim in claims if claim.part == "detail")]
+            paragraphs += ["\n".join(f"- {shown(claim.says)}" for claim in claims if claim.part == "detail")]
         return "\n\n".join(filter(None, paragraphs))
 
     def to_json(self) -> dict[str, Any]:
         """The verdict as plain JSON values; what is not a finite number becomes null, keys become strings.
 
-        A claim has `sentence` and `sentence_zh`, a task and the whole `headline` and `headline_zh`.
+        A claim has its `sentence`, a task and the whole a `headline`, in the language in force.
         """
-        tasks = [{**plain(task), **_headlines(task.summary)} for task in self.tasks]
-        return {**plain(self), **_headlines(self.summary), "tasks": tasks}
-
-
-def _headlines(summary: Text) -> dict[str, str]:
-    return {"headline": summary.en, "headline_zh": summary.zh}
+        tasks = [{**plain(task), "headline": shown(task.summary)} for task in self.tasks]
+        return {**plain(self), "headline": shown(self.summary), "tasks": tasks}
 
 
 def plain(value: Any) -> Any:
     """Any noun as JSON-ready dicts, lists, strings, numbers and None."""
     if isinstance(value, Claim):
         rest = {item.name: plain(getattr(value, item.name)) for item in fields(value)[1:]}
-        return {"sentence": value.says.en, "sentence_zh": value.says.zh, **rest}
+        return {"sentence": shown(value.says), **rest}
+    if isinstance(value, Message):
+        return shown(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
 // The page: what is chosen, what that draws, and the clock.
 
-import { both, ofPair, setLanguage } from "../../report/static/language.js";
+import { ofPair, say, setLanguage } from "../../report/static/language.js";
 import { fitChart, logChart } from "./charts.js";
 import { facts, heightsOf, pathOf, unpack } from "./data.js";
 import { drawGround, lineOf, place, shape, SIZE } from "./draw.js";
@@ -173,8 +173,8 @@ function charts() {
 function moment() {
   const land = facts.lands[state.land], t = Math.floor(state.t);
   byId("time").value = t;
-  byId("step").textContent = both(`step ${t}`, `第 ${t} 步`);
-  byId("play").textContent = state.playing ? both("⏸ Pause", "⏸ 暂停") : both("▶ Play", "▶ 播放");
+  byId("step").textContent = say("step {t}", { t });
+  byId("play").textContent = state.playing ? say("⏸ Pause") : say("▶ Play");
   const size = Math.max(0.8, SIZE.wide / (byId("paths").clientWidth || SIZE.wide) / 1.2); // in the drawing's units
   const heads = shown.map(({ path }) => {
     const at = Math.min(t, path.end);
@@ -235,14 +235,14 @@ function card(each, i) {
   const name = choice("", facts.methods.map((other) => other.name), method.name, (other) => other, (other) =>
     change({ runs: state.runs.map((old, j) => (j === i ? runOf({ ...old, method: other, rate: facts.rates[old.rate] }) : old)) }),
   );
-  name.firstElementChild?.setAttribute("aria-label", both("Method", "方法"));
+  name.firstElementChild?.setAttribute("aria-label", say("Method"));
   const remove = make("button", { type: "button", className: "quiet", textContent: "×" });
-  remove.setAttribute("aria-label", both(`Remove ${method.name}`, `移除 ${method.name}`));
+  remove.setAttribute("aria-label", say("Remove {name}", method));
   remove.disabled = state.runs.length < 2;
   remove.onclick = () => change({ runs: state.runs.filter((_, j) => j !== i) });
   const slider = make("input", { type: "range", min: 0, max: facts.rates.length - 1, step: 1, value: run.rate });
   const rate = make("output", { textContent: number(facts.rates[run.rate]) });
-  slider.setAttribute("aria-label", both(`Learning rate of ${method.name}`, `${method.name} 的学习率`));
+  slider.setAttribute("aria-label", say("Learning rate of {name}", method));
   slider.setAttribute("aria-valuetext", rate.textContent);
   slider.onchange = () => put({ rate: Number(slider.value) });
   slider.oninput = () => (rate.textContent = number(facts.rates[slider.value]));
@@ -266,10 +266,10 @@ function card(each, i) {
     lines.forEach(({ numbers }, i) => (numbers.textContent = values[i] ?? ""));
     const effective = path.effective[land.shown][at];
     now.textContent = gone
-      ? both(`Left the picture at step ${path.end}`, `第 ${path.end} 步离开画面`) +
-        (path.back ? both(" and comes back later; drawn until it left.", "，之后又回来；只画到离开为止。") : both(": it diverges.", "：发散。"))
-      : both("loss ", "损失 ") + number(path.loss[at]) +
-        (effective > 0 ? both(`, effective step of ${letter} `, `，${letter} 的有效步长 `) + number(effective) : "");
+      ? say("Left the picture at step {step}", { step: path.end }) +
+        (path.back ? say(" and comes back later; drawn until it left.") : say(": it diverges."))
+      : say("loss {loss}", { loss: number(path.loss[at]) }) +
+        (effective > 0 ? say(", effective step of {letter} {step}", { letter, step: number(effective) }) : "");
   };
   return { whole, tell };
 }

@@ -4,7 +4,7 @@ import { colourOf } from "./contenders.js";
 import { controls, offer, offerOptions } from "./controls.js";
 import { view } from "./data.js";
 import { element } from "./dom.js";
-import { both, outcomeName, word } from "./language.js";
+import { outcomeName, plural, say, word } from "./language.js";
 import { hasLog, lineChart, steerByKeys, vertical } from "./line_chart.js";
 import { counted, distinct, rateName } from "./numbers.js";
 import { describe, linesTable } from "./saving.js";
@@ -18,11 +18,11 @@ const MOST_LINES = 160; // single trials that are drawn at a time
 const MOST_GROUPS = 30; // and groups
 
 const GROUPS = {
-  contender: ["optimizer", "优化器"],
-  rate: ["rate", "学习率"],
-  schedule: ["schedule", "调度"],
-  seed: ["seed", "随机种子"],
-  outcome: ["outcome", "结局"],
+  contender: () => say("optimizer"),
+  rate: () => say("rate"),
+  schedule: () => say("schedule"),
+  seed: () => say("seed"),
+  outcome: () => say("outcome"),
 };
 
 const KEYS = {
@@ -36,10 +36,10 @@ const KEYS = {
 const OUTCOME_SLOTS = { ok: 4, stopped: 1, diverged: 3, nonfinite: 7, oom: 2, error: 5, killed: 0, timeout: 6 };
 
 const AXES = {
-  step: ["step", "步"],
-  epoch: ["epoch", "轮"],
-  samples: ["samples seen", "已见样本数"],
-  seconds: ["seconds of training", "训练秒数"],
+  step: () => say("step"),
+  epoch: () => say("epoch"),
+  samples: () => say("samples seen"),
+  seconds: () => say("seconds of training"),
 };
 
 /** How far one step of a contender reaches on the chosen horizontal axis. */
@@ -66,9 +66,9 @@ function groupOf(trial, by, rates, seeds) {
   if (by === "contender") return { key: trial.contender, label: contender.label, colour: colourOf(contender), dash: view.palette.dashes[contender.dash] };
   if (by === "rate") {
     const span = Math.log(rates[rates.length - 1] / rates[0]) || 1;
-    return { key: trial.rate, label: `${both("rate", "学习率")} ${rateName(trial.rate)}`, colour: ramp(Math.log(trial.rate / rates[0]) / span), dash: [] };
+    return { key: trial.rate, label: say("rate {rate}", { rate: rateName(trial.rate) }), colour: ramp(Math.log(trial.rate / rates[0]) / span), dash: [] };
   }
-  if (by === "seed") return { key: trial.seed, label: `${both("seed", "随机种子")} ${trial.seed}`, colour: ramp(seeds.indexOf(trial.seed) / Math.max(1, seeds.length - 1)), dash: [] };
+  if (by === "seed") return { key: trial.seed, label: say("seed {seed}", { seed: trial.seed }), colour: ramp(seeds.indexOf(trial.seed) / Math.max(1, seeds.length - 1)), dash: [] };
   const slot = by === "outcome" ? (OUTCOME_SLOTS[trial.outcome] ?? 0) : view.contenders.findIndex((other) => other.schedule === contender.schedule) % 8;
   const name = by === "outcome" ? outcomeName(trial.outcome) : contender.schedule;
   return { key: name, label: name, colour: colourOf({ colour: slot }), dash: [] };
@@ -83,14 +83,14 @@ export function learningFigure(figure) {
 
   /** What the selects offer, from the trials that there are. */
   function offerAll(trials) {
-    const any = ["", both("all", "全部")];
+    const any = ["", say("all")];
     const rates = once(trials, "rates", () => distinct(trials.map((trial) => trial.rate)));
     const seeds = once(trials, "seeds", () => distinct(trials.map((trial) => trial.seed)));
     const outcomes = once(trials, "outcomes", () => distinct(trials.map((trial) => trial.outcome)));
     const schedules = distinct(view.contenders.map((contender) => contender.schedule));
     const groups = Object.entries(GROUPS).filter(([by]) => by !== "schedule" || schedules.length > 1);
-    offerOptions(figure, state, "group", groups.map(([by, names]) => [by, both(...names)]));
-    offerOptions(figure, state, "rate", [["best", both("recommended", "推荐的")], any, ...rates.map((rate) => [rate, rateName(rate)])]);
+    offerOptions(figure, state, "group", groups.map(([by, names]) => [by, names()]));
+    offerOptions(figure, state, "rate", [["best", say("recommended")], any, ...rates.map((rate) => [rate, rateName(rate)])]);
     offerOptions(figure, state, "schedule", schedules.length > 1 ? [any, ...schedules.map((name) => [name, name])] : [any]);
     offerOptions(figure, state, "seed", [any, ...seeds.map((seed) => [seed, String(seed)])]);
     offerOptions(figure, state, "outcome", [any, ...outcomes.map((name) => [name, outcomeName(name)])]);
@@ -133,10 +133,10 @@ export function learningFigure(figure) {
   function describeGroup({ trials, known }) {
     const failed = known?.failed ?? trials.filter((trial) => !["ok", "stopped"].includes(trial.outcome)).length;
     const rates = known ? [known.rate] : distinct(trials.map((trial) => trial.rate));
-    const parts = [both(`${trials.length} trials`, `${trials.length} 次训练`)];
-    if (state.group !== "rate" && rates.length === 1) parts.unshift(`${both("rate", "学习率")} ${rateName(rates[0])}`);
-    if (failed) parts.push(both(`${failed} failed`, `${failed} 次失败`));
-    return parts.join(both(", ", "，"));
+    const parts = [plural(trials.length, "{n} trial", "{n} trials")];
+    if (state.group !== "rate" && rates.length === 1) parts.unshift(say("rate {rate}", { rate: rateName(rates[0]) }));
+    if (failed) parts.push(say("{failed} failed", { failed }));
+    return parts.reduce((clauses, clause) => say("{clause}, {clauses}", { clause: clauses, clauses: clause }));
   }
 
   /** The groups of the usual figure as the view knows them, one a contender: all that is drawn until there are trials. */
@@ -189,7 +189,7 @@ export function learningFigure(figure) {
     if (!areTrialsHere() && !isUsual()) return waitForTrials();
     const loss = state.rate === "best" ? axes.loss.recommended : axes.loss.all;
     const y = vertical(task, state.quantity, loss, axes.metric[state.span], state.y === "log");
-    y.band = { mean: both("95 % interval of the mean", "均值的 95 % 区间"), quantiles: both("10–90 % of trials", "10–90 % 的训练") }[state.band] ?? "";
+    y.band = { mean: say("95 % interval of the mean"), quantiles: say("10–90 % of trials") }[state.band] ?? "";
     const scale = reachOf(state.x, task);
     const groups = areTrialsHere() ? grouped(kept(all)) : groupsOfView(scale);
     const every = Math.ceil(groups.length / MOST_GROUPS);
@@ -202,7 +202,7 @@ export function learningFigure(figure) {
     }
     lines.sort((a, b) => Boolean(a.label) - Boolean(b.label)); // the background first
     const pick = (line) => state.group === "contender" && isolate(task, line.key);
-    lineChart(box, lines, { title: both(...AXES[state.x]), log: state.xscale === "log" }, y, pick);
+    lineChart(box, lines, { title: AXES[state.x](), log: state.xscale === "log" }, y, pick);
     caption(groups);
     describe(figure, `${word(task, "title")}: ${y.title}`, () => linesTable(box.picture));
   }
@@ -210,25 +210,25 @@ export function learningFigure(figure) {
   function waitForTrials() {
     box.chart?.destroy();
     box.chart = null;
-    box.replaceChildren(element("p", { class: "empty" }, both("Reading the trials …", "正在读取训练……")));
+    box.replaceChildren(element("p", { class: "empty" }, say("Reading the trials …")));
   }
 
   function caption(groups) {
     const trials = groups.reduce((sum, group) => sum + group.trials.length, 0);
     const per = groups.length === 1 ? String(trials) : `${Math.min(...groups.map((group) => group.trials.length))}–${Math.max(...groups.map((group) => group.trials.length))}`;
     const n = groups.length && new Set(groups.map((group) => group.trials.length)).size === 1 ? String(groups[0].trials.length) : per;
-    const which = state.rate === "best" ? both("at its recommended rate", "取推荐学习率") : state.rate === "" ? both("at all rates", "取所有学习率") : `${both("at rate", "取学习率")} ${rateName(Number(state.rate))}`;
+    const which = state.rate === "best" ? say("at its recommended rate") : state.rate === "" ? say("at all rates") : say("at rate {rate}", { rate: rateName(Number(state.rate)) });
     const lines = {
-      quantiles: both("Line: median; band: 10–90 % of the trials. A failed trial counts as the worst, so a line that runs along the edge means that most had diverged.", "曲线：中位数；带：10–90 % 的训练。失败的训练按最差计，因此沿边缘走的曲线表示多数已发散。"),
-      mean: both("Line: mean of the trials still running; band: its 95 % interval by Student’s t.", "曲线：仍在进行的训练的均值；带：按 Student t 得到的 95 % 区间。"),
-      each: both(`Thin lines: single trials, at most ${MOST_LINES} of ${counted(trials)}; thick line: their median.`, `细线：单次训练，最多画 ${MOST_LINES} 条（共 ${counted(trials)} 次）；粗线：中位数。`),
+      quantiles: say("Line: median; band: 10–90 % of the trials. A failed trial counts as the worst, so a line that runs along the edge means that most had diverged."),
+      mean: say("Line: mean of the trials still running; band: its 95 % interval by Student’s t."),
+      each: say("Thin lines: single trials, at most {most} of {trials}; thick line: their median.", { most: MOST_LINES, trials: counted(trials) }),
     };
     const several = state.group !== "contender" && new Set(task.standings.map((standing) => standing.curves.steps.join())).size > 1;
-    const shared = several ? both(" Shown where most of them were evaluated; the others are read between their own evaluations.", "取多数训练的评估位置；其余的在各自的评估点之间插值。") : "";
-    const some = groups.length > MOST_GROUPS ? both(` Drawn: ${drawnGroups} of ${counted(groups.length)}, evenly picked.`, `共 ${counted(groups.length)} 组，均匀选画 ${drawnGroups} 组。`) : "";
-    const smooth = Number(state.smooth) ? both(" Smoothed by an exponential average; the raw line stays faintly visible.", "经指数平均平滑；原始曲线以淡色保留。") : "";
-    const by = both(...GROUPS[state.group]);
-    figure.querySelector("[data-caption]").textContent = both(`One line per ${by}, ${which}; n = ${n || 0} trials each. `, `每条曲线是一个${by}，${which}；各 n = ${n || 0} 次训练。`) + lines[state.band] + some + shared + smooth;
+    const shared = several ? say(" Shown where most of them were evaluated; the others are read between their own evaluations.") : "";
+    const some = groups.length > MOST_GROUPS ? say(" Drawn: {drawn} of {groups}, evenly picked.", { drawn: drawnGroups, groups: counted(groups.length) }) : "";
+    const smooth = Number(state.smooth) ? say(" Smoothed by an exponential average; the raw line stays faintly visible.") : "";
+    const by = GROUPS[state.group]();
+    figure.querySelector("[data-caption]").textContent = say("One line per {by}, {which}; n = {n} trials each. ", { by, which, n: n || 0 }) + lines[state.band] + some + shared + smooth;
   }
 
   legend(figure, task);

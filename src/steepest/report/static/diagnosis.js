@@ -3,13 +3,13 @@
 import { colourOf } from "./contenders.js";
 import { view } from "./data.js";
 import { element } from "./dom.js";
-import { both, word } from "./language.js";
+import { say, word } from "./language.js";
 import { lineChart, steerByKeys } from "./line_chart.js";
 import { describe, linesTable, saving } from "./saving.js";
 import { whenSized } from "./scheduler.js";
 import { isolate, legend, selections } from "./selection.js";
 
-/** task.probes: [{title, caption, unit, log, series: [{contender, steps, mid, low, high, n}]}], with Chinese under *_zh. */
+/** task.probes: [{title, caption, unit, log, series: [{contender, steps, mid, low, high, n}]}] in every language. */
 export function diagnosisFigure(section) {
   const task = view.tasks[section.dataset.task];
   const box = section.querySelector(".probes");
@@ -47,16 +47,16 @@ function drawProbe(figure, task, probe, chosen) {
   const [title, chart, caption] = figure.children;
   title.textContent = word(probe, "title");
   const n = Math.max(...probe.series.flatMap((line) => line.n));
-  const what = both(` Line: median of up to ${n} seeds at the recommended rate; band: least to greatest.`, `曲线：推荐学习率下至多 ${n} 个随机种子的中位数；带：最小到最大。`);
+  const what = say(" Line: median of up to {n} seeds at the recommended rate; band: least to greatest.", { n });
   caption.textContent = (word(probe, "caption") ?? "") + what;
-  chart.setAttribute("aria-label", `${word(probe, "title")}. ${both("Left and right arrow keys move the cursor, up and down choose the curve.", "左右方向键移动光标，上下方向键选择曲线。")}`);
+  chart.setAttribute("aria-label", say("{title}. Left and right arrow keys move the cursor, up and down choose the curve.", { title: word(probe, "title") }));
   const series = probe.series.filter((line) => !chosen.size || chosen.has(line.contender));
   const values = series.flatMap((line) => [...line.mid, ...line.low, ...line.high]).filter((value) => value !== null && (!probe.log || value > 0));
   const [low, high] = values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
   const pad = 0.05 * (high - low) || 0.5 * Math.abs(high) || 1;
   const range = probe.log ? { low: low / 1.2, least: low / 1.2, high: high * 1.2 } : { low: low - pad, high: high + pad };
   const unit = word(probe, "unit") ?? "";
-  const y = { ...range, log: Boolean(probe.log), worse: "high", unit: "", title: unit, band: both("least and greatest", "最小与最大") };
+  const y = { ...range, log: Boolean(probe.log), worse: "high", unit: "", title: unit, band: say("least and greatest") };
   const lines = series.map((line) => {
     const contender = view.contenders[line.contender];
     const seen = line.steps.map((_, i) => i).filter((i) => line.mid[i] !== null); // a look that saw nothing is no failure
@@ -64,6 +64,6 @@ function drawProbe(figure, task, probe, chosen) {
     const look = { colour: colourOf(contender), dash: view.palette.dashes[contender.dash], width: 1.8 };
     return { label: contender.label, key: line.contender, x: at(line.steps), mid: at(line.mid), low: at(line.low), high: at(line.high), n: at(line.n), ...look, detail: [] };
   });
-  lineChart(chart, lines, { title: both("step", "步"), log: false }, y, (line) => isolate(task, line.key));
+  lineChart(chart, lines, { title: say("step"), log: false }, y, (line) => isolate(task, line.key));
   describe(figure, `${word(task, "title")}: ${word(probe, "title")}`, () => linesTable(chart.picture));
 }

@@ -1,46 +1,82 @@
-// The languages of the page: all words that scripts show go through here.
+// The languages of the page: all words that scripts show go through here. Scripts say everything in English; the page
+// carries what they say in every other language, as Python's catalogues have it.
 
 import { root } from "./dom.js";
 
-/** The language that the page shows: en or zh. */
+const CATALOGUES = JSON.parse(document.getElementById("words")?.textContent ?? "{}"); // language → { forms, words }
+
+/** The code of the language that the page shows. */
 export function language() {
   return root.lang;
 }
 
-/** One of two wordings that stand side by side, like those of the templates. */
-export function both(english, chinese) {
-  return root.lang === "zh" ? chinese : english;
+/** A sentence in the page's language, from its English template, in which {name} stands for a part. */
+export function say(english, parts = {}) {
+  return filled(found(english) ?? english, parts);
 }
 
-/** The wording of a pair {en, zh}. */
-export function ofPair(pair) {
-  return both(pair.en, pair.zh);
+/** The same about a number n, in its singular and its plural. */
+export function plural(n, one, many, parts = {}) {
+  const forms = CATALOGUES[language()]?.forms ?? [];
+  const form = forms[n < forms.length ? n : 100 + (n % 100)] ?? 0;
+  return filled([found(one)].flat()[form] ?? (n === 1 ? one : many), { n, ...parts });
 }
 
-/** What the data say under a key, in the page's language where they know it. */
+/** A word whose English has another meaning elsewhere. */
+export function meant(context, english) {
+  return found(`${context}\u0004${english}`) ?? english;
+}
+
+function found(key, code = language()) {
+  return CATALOGUES[code]?.words[key];
+}
+
+function filled(template, parts) {
+  return template.replace(/\{(\w+)[^}]*\}/g, (_, name) => parts[name]);
+}
+
+/** One of the wordings {language: words}. */
+export function ofPair(wordings) {
+  return wordings[language()] ?? wordings.en;
+}
+
+/** What the data say under a key, in the page's language where they know several. */
 export function word(thing, key) {
-  return (root.lang === "zh" && thing[`${key}_zh`]) || thing[key];
+  return typeof thing[key] === "object" ? ofPair(thing[key]) : thing[key];
 }
 
-const STAGES = { grid: "网格", refine: "细化", extend: "扩展" };
-const OUTCOMES = { ok: "完成", stopped: "提前停止", diverged: "发散", nonfinite: "非有限", oom: "内存不足", error: "出错", killed: "被终止", timeout: "超时" };
+const STAGES = { grid: () => say("grid"), refine: () => say("refine"), extend: () => say("extend") };
+const OUTCOMES = {
+  ok: () => meant("outcome", "ok"),
+  stopped: () => meant("outcome", "stopped"),
+  diverged: () => meant("outcome", "diverged"),
+  nonfinite: () => meant("outcome", "nonfinite"),
+  oom: () => meant("outcome", "oom"),
+  error: () => meant("outcome", "error"),
+  killed: () => meant("outcome", "killed"),
+  timeout: () => meant("outcome", "timeout"),
+};
 
 export function stageName(stage) {
-  return both(stage, STAGES[stage] ?? stage);
+  return STAGES[stage]?.() ?? stage;
 }
 
 export function outcomeName(outcome) {
-  return both(outcome, OUTCOMES[outcome] ?? outcome);
+  return OUTCOMES[outcome]?.() ?? outcome;
 }
 
 /** All names of a stage, to find it by. */
 export function stageWords(stage) {
-  return `${stage} ${STAGES[stage] ?? ""}`;
+  return inAll(stage, stage);
 }
 
 /** All names of an outcome, to find it by. */
 export function outcomeWords(outcome) {
-  return `${outcome} ${OUTCOMES[outcome] ?? ""}`;
+  return inAll(outcome, `outcome\u0004${outcome}`);
+}
+
+function inAll(english, key) {
+  return [english, ...Object.keys(CATALOGUES).map((code) => found(key, code) ?? "")].join(" ");
 }
 
 export function setLanguage(language) {
@@ -56,7 +92,7 @@ export function speak(block, language) {
 /** Attributes such as `aria-label`, of a part of the page and all within. */
 function sayAttributes(part, language) {
   for (const name of ["aria-label", "title", "placeholder", "data-label"]) {
-    const selector = `[data-${name}-zh]`;
+    const selector = `[data-${name}-en]`;
     const nodes = [...part.querySelectorAll(selector), ...(part.matches?.(selector) ? [part] : [])];
     for (const node of nodes) node.setAttribute(name, node.getAttribute(`data-${name}-${language}`));
   }

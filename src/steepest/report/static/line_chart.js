@@ -2,7 +2,7 @@
 // which stands before our modules as a global name.
 
 import { element } from "./dom.js";
-import { both, word } from "./language.js";
+import { say, word } from "./language.js";
 import { decades, power, short, withUnit } from "./numbers.js";
 import { COLUMN_WIDTH, isPrinting, PAPER_WIDTH } from "./printing.js";
 import { paint, translucent } from "./theme.js";
@@ -24,7 +24,7 @@ export function lineChart(box, lines, x, y, picked = () => {}) {
   const xs = [...new Set(lines.flatMap((line) => line.x))].filter((v) => !x.log || v > 0).sort((a, b) => a - b);
   box.replaceChildren();
   if (!xs.length || y.low === undefined) {
-    box.append(element("p", { class: "empty" }, both("No curves yet.", "尚无曲线。")));
+    box.append(element("p", { class: "empty" }, say("No curves yet.")));
     return;
   }
   box.append(element("div", { class: "axis-title" }, y.title));
@@ -154,7 +154,7 @@ export function hasLog(task, quantity) {
 
 export function vertical(task, quantity, loss, metric, log) {
   const unit = task.unit ? `, ${task.unit}` : "";
-  if (quantity === "train_loss") return { ...loss, log: log && loss?.least > 0, worse: "high", unit: "", title: `${both("Training loss", "训练损失")} (${word(task, "loss_name")})` };
+  if (quantity === "train_loss") return { ...loss, log: log && loss?.least > 0, worse: "high", unit: "", title: say("Training loss ({loss})", { loss: word(task, "loss_name") }) };
   const worse = task.higher_is_better ? "low" : "high";
-  return { ...metric, log: log && hasLog(task, quantity), worse, unit: task.unit, title: `${both("Validation ", "验证")}${word(task, "metric")}${unit}` };
+  return { ...metric, log: log && hasLog(task, quantity), worse, unit: task.unit, title: say("Validation {metric}", { metric: word(task, "metric") + unit }) };
 }

@@ -3,7 +3,7 @@
 import { nameTag } from "./contenders.js";
 import { data, view } from "./data.js";
 import { element, root } from "./dom.js";
-import { both, language, speak } from "./language.js";
+import { language, say, speak } from "./language.js";
 import { counted, duration } from "./numbers.js";
 import { redrawAll, redraws, soon } from "./scheduler.js";
 import { takeTrials } from "./trial_data.js";
@@ -34,21 +34,21 @@ export function follow() {
     if (bar.hidden) return;
     const share = state.planned ? state.trials / state.planned : 0;
     const lost = events.readyState !== EventSource.OPEN;
-    const parts = [`${counted(state.trials)} ${both("of", "/")} ${counted(state.planned)} ${both("trials", "次训练")} (${Math.floor(100 * share)} %)`];
-    if (state.failed) parts.push(both(`${counted(state.failed)} failed`, `${counted(state.failed)} 次失败`));
+    const parts = [say("{done} of {planned} trials ({share} %)", { done: counted(state.trials), planned: counted(state.planned), share: Math.floor(100 * share) })];
+    if (state.failed) parts.push(say("{failed} failed", { failed: counted(state.failed) }));
     parts.push(duration(state.seconds));
-    if (lost) parts.push(both("no connection to the server", "与服务器失去连接"));
-    else if (state.state === "silent") parts.push(both("no sign of life: it was stopped, or goes on with steepest resume", "没有动静：可能已停止，可用 steepest resume 继续"));
-    else if (state.stage === "preparing") parts.push(both("looking at the tasks and timing the steps", "正在查看任务并计时"));
-    else if (state.left !== null) parts.push(both(`about ${duration(state.left)} left`, `大约还需 ${duration(state.left)}`));
-    if (view.tasks.length) parts.push(both("what follows is the state so far", "以下是目前的情况"));
-    const meter = element("progress", { max: Math.max(1, state.planned), value: state.trials, "aria-label": both("Trials done", "已完成的训练") });
+    if (lost) parts.push(say("no connection to the server"));
+    else if (state.state === "silent") parts.push(say("no sign of life: it was stopped, or goes on with steepest resume"));
+    else if (state.stage === "preparing") parts.push(say("looking at the tasks and timing the steps"));
+    else if (state.left !== null) parts.push(say("about {time} left", { time: duration(state.left) }));
+    if (view.tasks.length) parts.push(say("what follows is the state so far"));
+    const meter = element("progress", { max: Math.max(1, state.planned), value: state.trials, "aria-label": say("Trials done") });
     const rows = state.rows.map((row) => {
       const small = element("progress", { class: `c${view.contenders[row.contender]?.colour ?? 0}`, max: 1, value: row.share, "aria-label": view.contenders[row.contender]?.label ?? "" });
       return element("li", {}, view.contenders[row.contender] ? nameTag(row.contender) : "", small, element("span", { class: "lost" }, row.failed ? `${row.failed} ×` : ""));
     });
     bar.classList.toggle("still", lost || state.state === "silent");
-    bar.replaceChildren(element("p", {}, element("b", {}, state.state === "running" && !lost ? both("Running", "运行中") : both("Waiting", "等待中")), " ", parts.join(both(" · ", " · "))), meter, element("ul", {}, ...rows));
+    bar.replaceChildren(element("p", {}, element("b", {}, state.state === "running" && !lost ? say("Running") : say("Waiting")), " ", parts.join(" · ")), meter, element("ul", {}, ...rows));
   }
 
   function update({ version, changes, sections }) {

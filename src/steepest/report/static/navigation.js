@@ -3,7 +3,7 @@
 import { recall, remember } from "./address.js";
 import { view } from "./data.js";
 import { element } from "./dom.js";
-import { both } from "./language.js";
+import { say } from "./language.js";
 import { isPrinting } from "./printing.js";
 import { isolate, selections } from "./selection.js";
 
@@ -58,21 +58,21 @@ export function contents() {
 export function keys(move, nextTheme, nextLanguage) {
   const dialog = document.getElementById("keys");
   const rows = () => [
-    ["?", both("these keys", "显示这些按键")],
-    ["j  k", both("next, previous part", "下一部分、上一部分")],
-    ["/", both("find a trial", "查找训练")],
-    ["t", both("light, dark, as the system", "浅色、深色、跟随系统")],
-    ["l", both("English, Chinese", "英文、中文")],
-    ["Esc", both("show all optimizers again", "重新显示所有优化器")],
-    ["← →  ↑ ↓", both("in a chart: move the cursor, choose the curve; Enter isolates it", "图中：移动光标、选择曲线；回车键单独显示")],
-    ["← →  ↑ ↓", both("in parallel coordinates: choose the axis, raise or lower where it begins (with Shift: where it ends); Delete lets go", "平行坐标中：选择坐标轴，升降范围的下端（按住 Shift 为上端）；Delete 键取消")],
-    ["↑ ↓  Enter", both("in the table: move, compare", "表中：移动、加入比较")],
+    ["?", say("these keys")],
+    ["j  k", say("next, previous part")],
+    ["/", say("find a trial")],
+    ["t", say("light, dark, as the system")],
+    ["l", say("English, Chinese")],
+    ["Esc", say("show all optimizers again")],
+    ["← →  ↑ ↓", say("in a chart: move the cursor, choose the curve; Enter isolates it")],
+    ["← →  ↑ ↓", say("in parallel coordinates: choose the axis, raise or lower where it begins (with Shift: where it ends); Delete lets go")],
+    ["↑ ↓  Enter", say("in the table: move, compare")],
   ];
   const open = () => {
     const list = rows().map(([key, what]) => element("div", {}, element("dt", {}, element("kbd", {}, key)), element("dd", {}, what)));
-    const close = element("button", { type: "button" }, both("Close", "关闭"));
+    const close = element("button", { type: "button" }, say("Close"));
     close.addEventListener("click", () => dialog.close());
-    dialog.replaceChildren(element("h2", {}, both("Keys", "按键")), element("dl", {}, ...list), close);
+    dialog.replaceChildren(element("h2", {}, say("Keys")), element("dl", {}, ...list), close);
     dialog.showModal();
   };
   document.getElementById("help").addEventListener("click", open);

@@ -1,6 +1,6 @@
 // Numbers: how they are written, and which of them mark an axis.
 
-import { both } from "./language.js";
+import { say } from "./language.js";
 
 /** Distinct values in increasing order. */
 export function distinct(values) {
@@ -15,7 +15,7 @@ export function power(value) {
 }
 
 export function short(value) {
-  if (value === null || value === undefined || !Number.isFinite(value)) return both("failed", "失败");
+  if (value === null || value === undefined || !Number.isFinite(value)) return say("failed");
   const rounded = Number(value.toPrecision(4));
   return (Math.abs(rounded) >= 1e4 ? rounded.toLocaleString("en") : String(rounded)).replace("-", "−");
 }
@@ -29,9 +29,9 @@ export function counted(number) {
 }
 
 export function duration(seconds) {
-  if (seconds < 90) return both(`${Math.round(seconds)} s`, `${Math.round(seconds)} 秒`);
-  if (seconds < 5400) return both(`${Math.round(seconds / 60)} min`, `${Math.round(seconds / 60)} 分钟`);
-  return both(`${(seconds / 3600).toFixed(1)} h`, `${(seconds / 3600).toFixed(1)} 小时`);
+  if (seconds < 90) return say("{s} s", { s: Math.round(seconds) });
+  if (seconds < 5400) return say("{min} min", { min: Math.round(seconds / 60) });
+  return say("{h} h", { h: (seconds / 3600).toFixed(1) });
 }
 
 export function rateName(rate) {

@@ -4,7 +4,7 @@ import { recall, remember } from "./address.js";
 import { colourOf } from "./contenders.js";
 import { view } from "./data.js";
 import { element } from "./dom.js";
-import { both, language, outcomeName, word } from "./language.js";
+import { language, outcomeName, say, word } from "./language.js";
 import { decades, distinct, niceMarks, power, short } from "./numbers.js";
 import { isPrinting } from "./printing.js";
 import { isDark, paint, translucent } from "./theme.js";
@@ -18,13 +18,13 @@ function axesOf(task, trials) {
   const names = task.standings.map((standing) => standing.contender).reverse();
   const outcomes = distinct(trials.map((trial) => trial.outcome)).sort((a, b) => (a === "ok") - (b === "ok"));
   return [
-    choiceAxis("contender", both("optimizer", "优化器"), names, (trial) => trial.contender, (index) => view.contenders[index].label),
-    numberAxis("rate", both("rate", "学习率"), trials, (trial) => trial.rate, true),
-    numberAxis("seed", both("seed", "随机种子"), trials, (trial) => trial.seed, false),
-    numberAxis("train_loss", both("training loss", "训练损失"), trials, (trial) => trial.train_loss, true),
-    numberAxis("valid", both("validation ", "验证") + word(task, "metric") + unit, trials, (trial) => trial.valid, false),
-    numberAxis("test", both("test ", "测试") + word(task, "metric") + unit, trials, (trial) => trial.test, false),
-    choiceAxis("outcome", both("outcome", "结局"), outcomes, (trial) => trial.outcome, outcomeName),
+    choiceAxis("contender", say("optimizer"), names, (trial) => trial.contender, (index) => view.contenders[index].label),
+    numberAxis("rate", say("rate"), trials, (trial) => trial.rate, true),
+    numberAxis("seed", say("seed"), trials, (trial) => trial.seed, false),
+    numberAxis("train_loss", say("training loss"), trials, (trial) => trial.train_loss, true),
+    numberAxis("valid", say("validation {metric}", { metric: word(task, "metric") + unit }), trials, (trial) => trial.valid, false),
+    numberAxis("test", say("test {metric}", { metric: word(task, "metric") + unit }), trials, (trial) => trial.test, false),
+    choiceAxis("outcome", say("outcome"), outcomes, (trial) => trial.outcome, outcomeName),
   ];
 }
 

@@ -4,7 +4,7 @@ import { markerAt, nameTag } from "./contenders.js";
 import { controls } from "./controls.js";
 import { view } from "./data.js";
 import { drawn, element } from "./dom.js";
-import { both, stageName, word } from "./language.js";
+import { plural, say, stageName, word } from "./language.js";
 import { decades, power, short } from "./numbers.js";
 import { describe } from "./saving.js";
 import { promptly, whenSized } from "./scheduler.js";
@@ -145,10 +145,10 @@ function panelLanes(plot, s, standing) {
 
 function describePoint(task, standing, point) {
   const lines = [
-    point.valid ? `${both("validation ", "验证")}${word(task, "metric")} ${point.valid.text}${task.unit ? " " + task.unit : ""} ${point.valid.interval}` : both("no trial reached the horizon", "没有训练跑完全程"),
-    both(`${point.n} trials, ${point.failed} failed, ${point.stalled} stalled`, `${point.n} 次训练，${point.failed} 次失败，${point.stalled} 次停滞`),
+    point.valid ? `${say("validation {metric}", { metric: word(task, "metric") })} ${point.valid.text}${task.unit ? " " + task.unit : ""} ${point.valid.interval}` : say("no trial reached the horizon"),
+    say("{n} trials, {failed} failed, {stalled} stalled", point),
   ];
-  if (point.picked) lines.push(both(`picked by ${point.picked} replicate${point.picked > 1 ? "s" : ""}`, `被 ${point.picked} 次重复选中`));
+  if (point.picked) lines.push(plural(point.picked, "picked by {n} replicate", "picked by {n} replicates"));
   return lines;
 }
 
@@ -163,7 +163,7 @@ function followPanel(plot, s, task, standings) {
     const nearest = all.sort((a, b) => distance(a) - distance(b))[0];
     if (!nearest) return;
     const { standing, point } = nearest;
-    showTip(event.clientX, event.clientY, `${view.contenders[standing.contender].label}, ${both("rate", "学习率")} ${point.text}`, describePoint(task, standing, point));
+    showTip(event.clientX, event.clientY, `${view.contenders[standing.contender].label}, ${say("rate {rate}", { rate: point.text })}`, describePoint(task, standing, point));
   });
   plot.addEventListener("pointerleave", hideTip);
 }
@@ -172,10 +172,10 @@ function panel(task, standing, range) {
   const [width, height] = [268, 196];
   const s = panelScales(task, range, width, height);
   const contender = view.contenders[standing.contender];
-  const label = both(
-    `${contender.label}: recommended rate ${standing.rate_text}, safe from ${standing.safe_text}, ${standing.failed_trials} of ${standing.trials} trials failed`,
-    `${contender.label}：推荐学习率 ${standing.rate_text}，安全范围 ${word(standing, "safe_text")}，${standing.trials} 次训练中 ${standing.failed_trials} 次失败`,
-  );
+  const label = say("{name}: recommended rate {rate}, safe from {safe}, {failed} of {trials} trials failed", {
+    ...{ name: contender.label, rate: standing.rate_text, safe: word(standing, "safe_text") },
+    ...{ failed: standing.failed_trials, trials: standing.trials },
+  });
   const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
   panelRegions(plot, s, standing);
   panelAxes(plot, s, width);
@@ -184,7 +184,7 @@ function panel(task, standing, range) {
   panelLanes(plot, s, standing);
   followPanel(plot, s, task, [standing]);
   const rate = element("b", {}, standing.rate_text);
-  if (standing.untuned) rate.prepend(element("span", { class: "flag" }, both("untuned", "未调到位")), " ");
+  if (standing.untuned) rate.prepend(element("span", { class: "flag" }, say("untuned")), " ");
   const title = element("header", {}, nameTag(standing.contender), rate);
   return element("div", { class: "panel" }, title, plot);
 }
@@ -192,7 +192,7 @@ function panel(task, standing, range) {
 function overlay(task, standings, range, width) {
   const height = Math.round(Math.max(320, Math.min(width * 0.48, 560)));
   const s = panelScales(task, range, width, height);
-  const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": both(`Validation ${task.metric} by rate, all optimizers`, `各学习率下的验证${word(task, "metric")}，所有优化器`) });
+  const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": say("Validation {metric} by rate, all optimizers", { metric: word(task, "metric") }) });
   if (standings.length === 1) panelRegions(plot, s, standings[0]);
   panelAxes(plot, s, width);
   panelGhosts(plot, s, task.standings.filter((other) => !standings.includes(other)));
@@ -211,7 +211,7 @@ function overlay(task, standings, range, width) {
 
 /** The figure's numbers, for a table under it and for a file. */
 function ratesTable(task) {
-  const head = ["optimizer", "rate", "stage", `validation ${task.metric}`, "low", "high", "trials", "failed", "stalled", "picked by"];
+  const head = ["optimizer", "rate", "stage", `validation ${task.metric.en}`, "low", "high", "trials", "failed", "stalled", "picked by"];
   const rows = task.standings.flatMap((standing) =>
     standing.points.map((point) => [
       ...[view.contenders[standing.contender].name, point.rate, point.stage, point.valid?.value ?? null, point.valid?.low ?? null],
@@ -246,7 +246,7 @@ export function ratesFigure(figure) {
     const standings = task.standings.filter((standing) => !chosen.size || chosen.has(standing.contender));
     box.classList.toggle("overlay", state.layout === "overlay");
     fillRates(figure, task);
-    describe(figure, both(`Validation ${task.metric} by learning rate`, `各学习率下的验证${word(task, "metric")}`), () => ratesTable(task));
+    describe(figure, say("Validation {metric} by learning rate", { metric: word(task, "metric") }), () => ratesTable(task));
     if (!task.axes.rate || !task.axes.sensitivity[state.range]) return;
     const plots = [];
     if (state.layout === "overlay") plots.push(overlay(task, standings, state.range, box.clientWidth));

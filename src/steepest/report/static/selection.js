@@ -4,7 +4,7 @@ import { recalledList, remember } from "./address.js";
 import { nameTag } from "./contenders.js";
 import { view } from "./data.js";
 import { element } from "./dom.js";
-import { both, language } from "./language.js";
+import { language, say } from "./language.js";
 import { promptly, redraws } from "./scheduler.js";
 
 /** Per task: the contenders isolated by the reader. Empty means all. Figures of one task share it. */
@@ -32,7 +32,7 @@ export function legend(figure, task) {
     if (box.dataset.order !== signature) {
       box.dataset.order = signature;
       const names = order.map((index) => element("button", { type: "button", "data-contender": index }, nameTag(index)));
-      box.replaceChildren(...names, element("button", { type: "button", class: "all" }, both("Show all", "全部显示")));
+      box.replaceChildren(...names, element("button", { type: "button", class: "all" }, say("Show all")));
     }
     box.classList.toggle("some", selection.chosen.size > 0);
     box.querySelector(".all").hidden = selection.chosen.size === 0;

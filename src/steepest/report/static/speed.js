@@ -4,7 +4,7 @@ import { markerAt } from "./contenders.js";
 import { controls, offerOptions } from "./controls.js";
 import { view } from "./data.js";
 import { drawn, element } from "./dom.js";
-import { both, word } from "./language.js";
+import { say, word } from "./language.js";
 import { decades, distinct, niceMarks, short, withUnit } from "./numbers.js";
 import { isPrinting, PAPER_WIDTH } from "./printing.js";
 import { describe } from "./saving.js";
@@ -61,19 +61,19 @@ export function targetFigure(figure) {
       .map((standing) => {
         const steps = standing.steps_to_target[state.target] ?? null;
         const value = steps === null ? null : state.unit === "seconds" ? (standing.milliseconds === null ? null : (steps * standing.milliseconds) / 1000) : steps;
-        return { contender: standing.contender, value, note: both("not reached by half", "不足半数达到") };
+        return { contender: standing.contender, value, note: say("not reached by half") };
       })
       .sort((a, b) => (a.value ?? Infinity) - (b.value ?? Infinity));
     if (!box.clientWidth) return;
-    const unit = state.unit === "seconds" ? both("seconds alone on one thread", "单线程单独运行的秒数") : both("steps", "步数");
+    const unit = state.unit === "seconds" ? say("seconds alone on one thread") : say("steps");
     dotPlot(box, items, unit);
     const level = task.targets[state.target];
-    figure.querySelector("[data-caption]").textContent = both(
-      `Median ${unit} to a validation ${task.metric} of ${withUnit(level ?? null, task.unit)}, which is ${state.target} of the way from untrained to the reference’s best, over the replicates at their own rates.`,
-      `达到验证${word(task, "metric")} ${withUnit(level ?? null, task.unit)} 所需${unit}的中位数；该水平是从未训练到参照优化器最佳值的 ${state.target}，取各次重复自选的学习率。`,
+    figure.querySelector("[data-caption]").textContent = say(
+      "Median {unit} to a validation {metric} of {level}, which is {target} of the way from untrained to the reference’s best, over the replicates at their own rates.",
+      { unit, metric: word(task, "metric"), level: withUnit(level ?? null, task.unit), target: state.target },
     );
     const rows = items.map((item) => [view.contenders[item.contender].name, item.value]);
-    describe(figure, `${both("Time to", "达到")} ${state.target}`, () => [["optimizer", state.unit], ...rows]);
+    describe(figure, say("Time to {target}", { target: state.target }), () => [["optimizer", state.unit], ...rows]);
   }
 
   watchers.set(box, draw);
@@ -92,8 +92,8 @@ export function bestOfFigure(figure) {
     const values = points.flat().map(([, value]) => value).sort((a, b) => a - b);
     const width = Math.max(260, isPrinting() ? Math.min(box.clientWidth, PAPER_WIDTH) : box.clientWidth);
     const height = Math.round(Math.min(420, Math.max(280, width * 0.6)));
-    const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": both("Expected best of k rates", "随机试 k 个学习率的期望最佳") });
-    if (!values.length) return box.replaceChildren(element("p", { class: "empty" }, both("Not known yet.", "尚不可知。")));
+    const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": say("Expected best of k rates") });
+    if (!values.length) return box.replaceChildren(element("p", { class: "empty" }, say("Not known yet.")));
     const ks = distinct(points.flat().map(([k]) => k));
     const best = task.higher_is_better ? values[values.length - 1] : values[0];
     const typical = values[Math.floor(values.length / (task.higher_is_better ? 6 : 1.2))];
@@ -105,12 +105,12 @@ export function bestOfFigure(figure) {
     const x = (k) => left + 8 + (right - left - 16) * (Math.log(k / ks[0]) / (Math.log(ks[ks.length - 1] / ks[0]) || 1));
     const y = (value) => bottom - (bottom - top) * ((value - low) / (high - low));
     const unit = task.unit ? `, ${task.unit}` : "";
-    plot.append(drawn("text", { x: 2, y: 12 }, `${both("Expected test ", "测试")}${word(task, "metric")}${both("", "的期望值")}${unit}`));
+    plot.append(drawn("text", { x: 2, y: 12 }, say("Expected test {metric}{unit}", { metric: word(task, "metric"), unit })));
     for (const mark of niceMarks(low, high)) {
       plot.append(drawn("line", { class: "grid", x1: left, x2: right, y1: y(mark), y2: y(mark) }), drawn("text", { x: left - 6, y: y(mark) + 4, "text-anchor": "end" }, short(mark)));
     }
     for (const k of ks) plot.append(drawn("text", { x: x(k), y: height - 26, "text-anchor": "middle" }, String(k)));
-    plot.append(drawn("text", { x: (left + right) / 2, y: height - 6, "text-anchor": "middle" }, both("rates tried, k", "尝试的学习率个数 k")));
+    plot.append(drawn("text", { x: (left + right) / 2, y: height - 6, "text-anchor": "middle" }, say("rates tried, k")));
     const frame = drawn("svg", { x: left, y: top, width: right - left, height: bottom - top, viewBox: `${left} ${top} ${right - left} ${bottom - top}` });
     shown.forEach((standing, i) => {
       const contender = view.contenders[standing.contender];
@@ -131,7 +131,7 @@ export function bestOfFigure(figure) {
     }
     box.replaceChildren(plot);
     const rows = shown.flatMap((standing) => Object.entries(standing.best_of).map(([k, value]) => [view.contenders[standing.contender].name, k, value]));
-    describe(figure, both("Expected best of k rates", "随机试 k 个学习率的期望最佳"), () => [["optimizer", "k", `expected ${task.metric}`], ...rows]);
+    describe(figure, say("Expected best of k rates"), () => [["optimizer", "k", `expected ${task.metric.en}`], ...rows]);
   }
 
   watchers.set(box, draw);

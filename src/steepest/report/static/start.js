@@ -6,7 +6,7 @@ import { eachRateFigure } from "./curves_by_rate.js";
 import { view } from "./data.js";
 import { diagnosisFigure } from "./diagnosis.js";
 import { root } from "./dom.js";
-import { both, setLanguage, speak } from "./language.js";
+import { say, setLanguage, speak } from "./language.js";
 import { contents, keys, tabs } from "./navigation.js";
 import { choice } from "./preferences.js";
 import { setPrinting } from "./printing.js";
@@ -59,10 +59,10 @@ function copying() {
     const before = [...button.childNodes];
     try {
       await navigator.clipboard.writeText(view.reproduce.command);
-      button.replaceChildren(both("Copied", "已复制"));
+      button.replaceChildren(say("Copied"));
     } catch {
       getSelection().selectAllChildren(document.querySelector(".command code"));
-      button.replaceChildren(both("Selected", "已选中"));
+      button.replaceChildren(say("Selected"));
     }
     setTimeout(() => button.replaceChildren(...before), 1600);
   });

@@ -6,7 +6,7 @@ import { nameTag } from "./contenders.js";
 import { controls, offerOptions } from "./controls.js";
 import { view } from "./data.js";
 import { element } from "./dom.js";
-import { both, outcomeName, outcomeWords, stageName, stageWords, word } from "./language.js";
+import { outcomeName, outcomeWords, say, stageName, stageWords, word } from "./language.js";
 import { counted, distinct, rateName, short } from "./numbers.js";
 import { parallel } from "./parallel.js";
 import { describe } from "./saving.js";
@@ -20,14 +20,14 @@ const ROW_HEIGHT = 30; // pixels, as in the stylesheet
 function columnsOf(task) {
   const unit = task.unit ? `, ${task.unit}` : "";
   return [
-    { key: "contender", head: both("Optimizer", "优化器"), value: (trial) => task.order.get(trial.contender), cell: (trial) => nameTag(trial.contender) },
-    { key: "rate", head: both("Rate", "学习率"), number: true, cell: (trial) => rateName(trial.rate) },
-    { key: "seed", head: both("Seed", "随机种子"), number: true, cell: (trial) => String(trial.seed) },
-    { key: "stage", head: both("Stage", "阶段"), cell: (trial) => stageName(trial.stage) },
-    { key: "outcome", head: both("Outcome", "结局"), cell: outcomeCell },
-    { key: "train_loss", head: both("Training loss", "训练损失"), number: true, cell: (trial) => figureCell(trial.train_loss) },
-    { key: "valid", head: both("Validation ", "验证") + word(task, "metric") + unit, number: true, cell: (trial) => figureCell(trial.valid) },
-    { key: "test", head: both("Test ", "测试") + word(task, "metric") + unit, number: true, cell: (trial) => figureCell(trial.test) },
+    { key: "contender", head: say("Optimizer"), value: (trial) => task.order.get(trial.contender), cell: (trial) => nameTag(trial.contender) },
+    { key: "rate", head: say("Rate"), number: true, cell: (trial) => rateName(trial.rate) },
+    { key: "seed", head: say("Seed"), number: true, cell: (trial) => String(trial.seed) },
+    { key: "stage", head: say("Stage"), cell: (trial) => stageName(trial.stage) },
+    { key: "outcome", head: say("Outcome"), cell: outcomeCell },
+    { key: "train_loss", head: say("Training loss"), number: true, cell: (trial) => figureCell(trial.train_loss) },
+    { key: "valid", head: say("Validation {metric}", { metric: word(task, "metric") + unit }), number: true, cell: (trial) => figureCell(trial.valid) },
+    { key: "test", head: say("Test {metric}", { metric: word(task, "metric") + unit }), number: true, cell: (trial) => figureCell(trial.test) },
   ];
 }
 
@@ -37,7 +37,7 @@ function figureCell(value) {
 
 function outcomeCell(trial) {
   if (trial.outcome === "ok") return outcomeName("ok");
-  return element("span", { class: "lost" }, `${outcomeName(trial.outcome)} ${both("at step", "于第")} ${counted(trial.ended)}${both("", " 步")}`);
+  return element("span", { class: "lost" }, say("{outcome} at step {step}", { outcome: outcomeName(trial.outcome), step: counted(trial.ended) }));
 }
 
 /** Whether every word that the reader looks for stands somewhere in a trial's row. */
@@ -86,7 +86,7 @@ export function trialsFigure(figure) {
     if (!areTrialsHere()) return;
     task.order = new Map(task.standings.map((standing, i) => [standing.contender, i]));
     all = trialsOf(task);
-    const any = ["", both("all", "全部")];
+    const any = ["", say("all")];
     offerOptions(figure, state, "contender", [any, ...task.standings.map(({ contender }) => [contender, view.contenders[contender].label])]);
     offerOptions(figure, state, "stage", [any, ...once(all, "stages", () => distinct(all.map((trial) => trial.stage))).map((stage) => [stage, stageName(stage)])]);
     offerOptions(figure, state, "outcome", [any, ...once(all, "outcomes", () => distinct(all.map((trial) => trial.outcome))).map((name) => [name, outcomeName(name)])]);
@@ -95,7 +95,7 @@ export function trialsFigure(figure) {
     heads();
     yield* narrow();
     compareTrials(figure, task, compared.map((id) => all.find((trial) => trial.id === id)).filter(Boolean), compare);
-    describe(figure, both("All trials", "全部训练"), () => trialsTable(shown.map((trial) => [task, trial])));
+    describe(figure, say("All trials"), () => trialsTable(shown.map((trial) => [task, trial])));
   }
 
   /** The reader wants to see other trials than before. */
@@ -168,7 +168,7 @@ export function trialsFigure(figure) {
 
   function tally() {
     const narrowed = shown.length < all.length;
-    figure.querySelector(".tally").textContent = narrowed ? both(`${counted(shown.length)} of ${counted(all.length)} trials`, `${counted(all.length)} 次训练中的 ${counted(shown.length)} 次`) : both(`${counted(all.length)} trials`, `${counted(all.length)} 次训练`);
+    figure.querySelector(".tally").textContent = narrowed ? say("{shown} of {trials} trials", { shown: counted(shown.length), trials: counted(all.length) }) : say("{trials} trials", { trials: counted(all.length) });
     clear.hidden = !narrowed;
   }
 

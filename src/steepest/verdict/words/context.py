@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from steepest.language import Part, Text, say
+from steepest.messages import Message, Part, say, term, verbatim
 from steepest.records.task_facts import TaskFacts
 from steepest.verdict.judge.findings import Finding
 from steepest.verdict.results import Claim, Estimate, Standing, TaskVerdict
 from steepest.verdict.words import numbers
-from steepest.verdict.words.terms import term
 
 F = TypeVar("F", bound=Finding)
 
@@ -31,11 +30,11 @@ class Scene:
         return self.verdict.task
 
     @property
-    def title(self) -> Text:
+    def title(self) -> Message:
         return term(self.task.title or self.task.name)
 
     @property
-    def metric(self) -> Text:
+    def metric(self) -> Message:
         return term(self.task.metric)
 
     @property
@@ -69,65 +68,65 @@ class Scene:
 
     # ---- figures in words ----
 
-    def level(self, value: float) -> Text:
+    def level(self, value: float) -> Message:
         """A level of the metric: "97.4 % accuracy", "R² 0.812", "loss 0.0312"."""
-        form = "{figure} {metric}" if self.task.unit == "%" else "{metric} {figure}"
-        return say(form, "{metric} {figure}", figure=numbers.quality(value, self.task), metric=self.metric)
+        figure = numbers.quality(value, self.task)
+        return say(
+            "{figure} {metric}" if self.task.unit == "%" else "{metric} {figure}", figure=figure, metric=self.metric
+        )
 
-    def reached(self, value: float) -> Text:
+    def reached(self, value: float) -> Message:
         """A level on test data; a table of other people's results does not tell what it is on."""
         level = self.level(value)
-        return say("{level} on test data", "测试集{level}", level=level) if self.task.n_test else level
+        return say("{level} on test data", level=level) if self.task.n_test else level
 
-    def gap(self, value: float) -> Text:
+    def gap(self, value: float) -> Message:
         """A difference: "0.8 points", "0.012 in R²"."""
         return self._sized(numbers.gap(value, self.task))
 
     @property
-    def limit(self) -> Text:
+    def limit(self) -> Message:
         """The practical margin, to two digits: a quarter of a point must not read as 0.2."""
         return self._sized(numbers.significant((100 if self.task.unit == "%" else 1) * self.verdict.margin, 2))
 
-    def _sized(self, figure: Part) -> Text:
+    def _sized(self, figure: Part) -> Message:
         if self.task.unit == "%":
-            return say("{figure} points", "{figure} 个百分点", figure=figure)
-        return say("{figure} in {metric}", "{figure}（{metric}）", figure=figure, metric=self.metric)
+            return say("{figure} points", figure=figure)
+        return say("{figure} in {metric}", figure=figure, metric=self.metric)
 
-    def size(self, gap: Estimate) -> Text:
+    def size(self, gap: Estimate) -> Message:
         """A difference whose sign is settled, with its interval: "0.8 points (likely 0.3 to 1.3)"."""
         low, high = (numbers.gap(end, self.task) for end in (gap.low, gap.high))
-        likely = say("likely {low} to {high}", "很可能在 {low} 到 {high} 之间", low=low, high=high)
+        likely = say("likely {low} to {high}", low=low, high=high)
         if self.task.unit == "%":
-            return say("{gap} ({likely})", "{gap}（{likely}）", gap=self.gap(gap.value), likely=likely)
+            return say("{gap} ({likely})", gap=self.gap(gap.value), likely=likely)
         figure = numbers.gap(gap.value, self.task)
         return say(
             "{figure} in {metric} ({likely})",
-            "{figure}（{metric}；{likely}）",
             figure=figure,
             metric=self.metric,
             likely=likely,
         )
 
-    def reach(self, gap: Estimate, leader: str) -> Text:
+    def reach(self, gap: Estimate, leader: str) -> Message:
         """A difference whose sign is open, as the end of a sentence about the one who is behind."""
         ahead, behind = (numbers.gap(end, self.task) for end in (gap.low, gap.high))
         mean = (
-            say("behind {leader} by {gap}", "平均落后 {leader} {gap}", leader=leader, gap=self.gap(gap.value))
+            say("behind {leader} by {gap}", leader=leader, gap=self.gap(gap.value))
             if gap.value
-            else say("level with {leader}", "平均与 {leader} 持平", leader=leader)
+            else say("level with {leader}", leader=leader)
         )
         return say(
             "{mean} on average, but anything from {ahead} ahead to {behind} behind fits the data",
-            "{mean}，但从领先 {ahead} 到落后 {behind} 都与数据相符",
             mean=mean,
             ahead=ahead,
             behind=behind,
         )
 
-    def named(self, item: Standing) -> Text:
+    def named(self, item: Standing) -> Message:
         if item.contender == self.verdict.reference:
-            return say("{who} (this study's yardstick)", "{who}（本研究的参照）", who=item.contender)
-        return Text(item.contender, item.contender)
+            return say("{who} (this study's yardstick)", who=item.contender)
+        return verbatim(item.contender)
 
     # ---- evidence ----
 
@@ -137,7 +136,7 @@ class Scene:
     def keys(self, *items: Standing) -> tuple[str, ...]:
         return tuple(self.key(item.contender) for item in items)
 
-    def pair_claim(self, says: Text, item: Standing, kind: Literal["tie", "behind"]) -> Claim:
+    def pair_claim(self, says: Message, item: Standing, kind: Literal["tie", "behind"]) -> Claim:
         """A claim that rests on the difference between the best and `item`."""
         gap = item.behind_best
         assert gap is not None, "a pair was judged without a difference"

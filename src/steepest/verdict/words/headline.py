@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from steepest.language import Text, say
+from steepest.messages import NOTHING, Message, Part, say
 from steepest.verdict.judge.findings import AtEdge
 from steepest.verdict.judge.pairs import ENOUGH
 from steepest.verdict.results import Claim
@@ -48,7 +48,6 @@ def nothing_works(scene: Scene) -> Claim:
     says = say(
         "{title}: nothing can be recommended, because no optimizer got through its training in any repeat. Look at the "
         "data and the model first, then at the rates that were tried.",
-        "{title}：没有可推荐的优化器，因为在任何一次重复中都没有优化器能完成训练。请先检查数据和模型，再看试过的学习率。",
         title=scene.title,
     )
     return Claim(says, {"contenders": len(scene.verdict.standings)}, scene.keys(scene.best), "failure")
@@ -57,7 +56,6 @@ def nothing_works(scene: Scene) -> Claim:
 def nothing_yet(scene: Scene) -> Claim:
     says = say(
         "{title}: too early to say anything, since no optimizer has completed a repeat.",
-        "{title}：现在下结论为时过早，还没有优化器完成过一次重复。",
         title=scene.title,
     )
     return Claim(says, {"repeats": 0}, scene.keys(scene.best), "weak")
@@ -66,19 +64,17 @@ def nothing_yet(scene: Scene) -> Claim:
 def too_early(scene: Scene) -> Claim:
     best = scene.best
     assert best.quality is not None
-    at = Text("", "")
+    at = NOTHING
     if best.rate is not None:
-        at = say(" at a learning rate of {rate}", "（学习率 {rate}）", rate=numbers.rate(best.rate))
+        at = say(" at a learning rate of {rate}", rate=numbers.rate(best.rate))
     says = say(
         "{title}: not enough to judge. A verdict takes at least {enough} repeats, and {best} has {count}. So far it "
         "{ahead} {reached}{at}. Keep what you have, or run more seeds.",
-        "{title}：数据还不足以判断。下结论至少需要 {enough} 次重复，而 {best} 只有 {count} 次。"
-        "目前它{ahead}{reached}{at}。请继续用您现有的，或增加随机种子。",
         title=scene.title,
         enough=ENOUGH,
         best=best.contender,
         count=best.replicates,
-        ahead=Text("is ahead with", "领先，达到") if scene.others else Text("reaches", "达到"),
+        ahead=say("is ahead with") if scene.others else say("reaches"),
         reached=scene.reached(best.quality.value),
         at=at,
     )
@@ -89,35 +85,30 @@ def use(scene: Scene) -> Claim:
     """What to use, and whether something else would do as well."""
     best = scene.advised
     assert best.quality is not None
-    take = Text(best.contender, best.contender)
+    take: Part = best.contender
     if best.rate is not None:
-        take = say(
-            "{best} with a learning rate of {rate}", "{best}，学习率取 {rate}", best=take, rate=numbers.rate(best.rate)
-        )
+        take = say("{best} with a learning rate of {rate}", best=take, rate=numbers.rate(best.rate))
     reached = say(
         "it reaches {level}, the mean of {n} repeats",
-        "{n} 次重复的平均结果为{level}",
         level=scene.reached(best.quality.value),
         n=best.replicates,
     )
     if best is not scene.best and best.seconds and scene.best.seconds:
         reached = say(
             "{reached}, and a run takes {quick} where one of {first}, which has the best mean, takes {slow}",
-            "{reached}，训练一次只需 {quick}，而均值最好的 {first} 要 {slow}",
             reached=reached,
             quick=numbers.duration(best.seconds),
             first=scene.best.contender,
             slow=numbers.duration(scene.best.seconds),
         )
     if not scene.ties:
-        says = say("{title}: use {take}; {reached}.", "{title}：请用 {take}；{reached}。",
+        says = say("{title}: use {take}; {reached}.",
                    title=scene.title, take=take, reached=reached)  # fmt: skip
         return Claim(says, _figures(scene), scene.keys(best), "use")
     names = [item.contender for item in scene.ties]
     if len(names) == len(scene.others):
         says = say(
             "{title}: a tie, so keep what you have. {alike}. Starting fresh, take {take}: {reached}.",
-            "{title}：不相上下，继续用您现有的即可。{alike}。若从头开始，可选 {take}：{reached}。",
             title=scene.title,
             alike=_no_difference(scene),
             take=take,
@@ -126,40 +117,37 @@ def use(scene: Scene) -> Claim:
     else:
         says = say(
             "{title}: use {take}; {reached}. {alike}: if you already use {those}, keep it.",
-            "{title}：请用 {take}；{reached}。{alike}：如果您已经在用{those}，不必更换。",
             title=scene.title,
             take=take,
             reached=reached,
             alike=_no_difference(scene),
-            those=Text("one of these", "其中之一") if len(names) > 1 else Text("that", "它"),
+            those=say("one of these") if len(names) > 1 else say("that"),
         )
     return Claim(says, {**_figures(scene), "ties": len(names)}, scene.keys(best, *scene.ties), "tie")
 
 
-def _no_difference(scene: Scene) -> Text:
+def _no_difference(scene: Scene) -> Message:
     """Why ties are ties: because nobody can know, because the difference is small, or both. The reference comes first,
     since that is what most readers use."""
     names = sorted((item.contender for item in scene.ties), key=lambda name: name != scene.verdict.reference)
     rest = len(names) - NAMED + 1
-    named = names if len(names) <= NAMED else [*names[: NAMED - 1], Text(f"{rest} others", f"另外 {rest} 个")]
+    named = names if len(names) <= NAMED else [*names[: NAMED - 1], say("{rest} others", rest=rest)]
     some = numbers.names(named)
     small = [only_just_behind(item) for item in scene.ties]
     best = scene.best.contender
     if all(small):
         return say(
             "The difference between {best} and {some} is too small to matter",
-            "{best} 与 {some} 的差距小到没有实际意义",
             best=best,
             some=some,
         )
     if any(small):
         return say(
             "The difference between {best} and {some} is too small to matter or to be sure of",
-            "{best} 与 {some} 的差距小到没有实际意义，或无法确定",
             best=best,
             some=some,
         )
-    return say("The data can't tell {best} from {some}", "数据无法区分 {best} 与 {some}", best=best, some=some)
+    return say("The data can't tell {best} from {some}", best=best, some=some)
 
 
 def lead(scene: Scene) -> Iterator[Claim]:
@@ -169,10 +157,7 @@ def lead(scene: Scene) -> Iterator[Claim]:
         assert second.behind_best is not None
         says = say(
             "{who}, {second}, is behind by {size}.",
-            "{who} {second} 落后 {size}。",
-            who=Text("The best of the others", "其余优化器中最好的")
-            if scene.ties
-            else Text("The next best", "排在其后的"),
+            who=say("The best of the others") if scene.ties else say("The next best"),
             second=second.contender,
             size=scene.size(second.behind_best),
         )
@@ -183,14 +168,12 @@ def lead(scene: Scene) -> Iterator[Claim]:
         if only_just_behind(second):
             says = say(
                 "The closest, {second}, is behind by {size}.",
-                "最接近的 {second} 落后 {size}。",
                 second=second.contender,
                 size=scene.size(second.behind_best),
             )
         else:
             says = say(
                 "The closest, {second}, is {reach}.",
-                "最接近的 {second} {reach}。",
                 second=second.contender,
                 reach=scene.reach(second.behind_best, scene.best.contender),
             )
@@ -203,7 +186,6 @@ def yardstick(scene: Scene) -> Iterator[Claim]:
         if item.contender == scene.verdict.reference and item.behind_best is not None:
             says = say(
                 "This study's yardstick, {who}, is behind by {size}.",
-                "本研究的参照 {who} 落后 {size}。",
                 who=item.contender,
                 size=scene.size(item.behind_best),
             )
@@ -216,11 +198,10 @@ def rate(scene: Scene) -> Iterator[Claim]:
     if best.rate is None or best.safe_rates is None or len(best.points) < 2:
         return
     low, high = map(numbers.rate, best.safe_rates)
-    level = say("within 5 % of its best validation {metric}", "与最佳验证{metric}相差不到 5%", metric=scene.metric)
+    level = say("within 5 % of its best validation {metric}", metric=scene.metric)
     if best.decades_5pct >= FORGIVING:
         says = say(
             "{who} is forgiving about its rate: anything from {low} to {high} stays {level}.",
-            "{who} 对学习率很宽容：从 {low} 到 {high} 都{level}。",
             low=low,
             high=high,
             level=level,
@@ -229,7 +210,6 @@ def rate(scene: Scene) -> Iterator[Claim]:
     elif best.decades_5pct >= TOUCHY:
         says = say(
             "{who} needs some care with its rate: only from {low} to {high} does it stay {level}.",
-            "{who} 的学习率需要留意：只有从 {low} 到 {high} 才{level}。",
             low=low,
             high=high,
             level=level,
@@ -238,14 +218,12 @@ def rate(scene: Scene) -> Iterator[Claim]:
     elif low == high:
         says = say(
             "{who} is touchy about its rate: none of the other rates tried stays {level}.",
-            "{who} 对学习率很敏感：试过的其他学习率没有一个{level}。",
             level=level,
             who=best.contender,
         )
     else:
         says = say(
             "{who} is touchy about its rate: it must lie between {low} and {high} to stay {level}.",
-            "{who} 对学习率很敏感：必须在 {low} 到 {high} 之间，才{level}。",
             low=low,
             high=high,
             level=level,
@@ -264,13 +242,12 @@ def leaner(scene: Scene) -> Iterator[Claim]:
     theirs, item = min(lean, key=lambda pair: pair[0])
     if theirs >= mine:
         return
-    which = Text("Leaner in memory", "更省内存的是")
+    which = say("Leaner in memory")
     if len(scene.ties) > 1:
-        which = Text("The leanest of these in memory", "其中最省内存的是")
+        which = say("The leanest of these in memory")
     keeps = (
         say(
             "{theirs:.3g} bytes for each of the model's parameters where {best} keeps {mine:.3g}",
-            "为模型的每个参数保存 {theirs:.3g} 字节，而 {best} 保存 {mine:.3g} 字节",
             theirs=theirs,
             best=scene.advised.contender,
             mine=mine,
@@ -278,12 +255,11 @@ def leaner(scene: Scene) -> Iterator[Claim]:
         if theirs
         else say(
             "nothing between steps where {best} keeps {mine:.3g} bytes for each of the model's parameters",
-            "在两步之间什么也不保存，而 {best} 为模型的每个参数保存 {mine:.3g} 字节",
             best=scene.advised.contender,
             mine=mine,
         )
     )
-    says = say("{which} is {who}: it keeps {keeps}.", "{which} {who}：它{keeps}。",
+    says = say("{which} is {who}: it keeps {keeps}.",
                which=which, who=item.contender, keeps=keeps)  # fmt: skip
     yield Claim(says, {"bytes": theirs, "bytes_of_best": mine}, scene.keys(scene.advised, item), "use")
 

@@ -1,7 +1,7 @@
 """How figures read in a sentence: the one place that rounds them for claims.
 
 Accuracy and other shares are told in % and their differences in points; R² to 3 digits; losses and the like to 3
-significant digits; rates as 0.003. What has a word in it is a `Text`, in both languages.
+significant digits; rates as 0.003. What has a word in it is a `Message`.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from steepest.language import Part, Text, listed
+from steepest.messages import Message, Part, listed, say, verbatim
 from steepest.records.task_facts import TaskFacts
 
 
-def quality(value: float, task: TaskFacts) -> Text:
+def quality(value: float, task: TaskFacts) -> Message:
     """A level of the task's metric: "97.4 %", "0.812", "0.0312"."""
     if task.unit == "%":
-        return Text(f"{100 * value:.1f} %", f"{100 * value:.1f}%")
-    return _same(f"{value:.3f}" if _is_share(task) else significant(value))
+        return say("{figure} %", figure=f"{100 * value:.1f}")
+    return verbatim(f"{value:.3f}" if _is_share(task) else significant(value))
 
 
-def gap(value: float, task: TaskFacts) -> Text:
+def gap(value: float, task: TaskFacts) -> Message:
     """The size of a difference in the task's metric, in points or bare: "0.8", "0.012". Never 0 unless it is 0."""
     size = abs(value)
     if task.unit == "%":
         points = 100 * size
         if 0 < points < 0.01:  # rounding of sums, not a finding
-            return Text("less than 0.01", "不到 0.01")
-        return _same(f"{points:.1f}" if points >= 0.095 or not points else significant(points, 1))
-    return _same(f"{size:.3f}" if _is_share(task) and size >= 0.0005 else significant(size))
+            return say("less than 0.01")
+        return verbatim(f"{points:.1f}" if points >= 0.095 or not points else significant(points, 1))
+    return verbatim(f"{size:.3f}" if _is_share(task) and size >= 0.0005 else significant(size))
 
 
 def significant(value: float, digits: int = 3) -> str:
@@ -52,25 +52,25 @@ def rate(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def duration(seconds: float) -> Text:
+def duration(seconds: float) -> Message:
     """Wall time in the unit that a person would use: "84 s", "12 min", "3.2 h"."""
     if seconds < 0.095:
-        return _timed(significant(1000 * seconds, 2), "ms", "毫秒")
+        return say("{ms} ms", ms=significant(1000 * seconds, 2))
     if seconds < 9.95:
-        return _timed(significant(seconds, 2), "s", "秒")
+        return say("{s} s", s=significant(seconds, 2))
     if seconds < 120:
-        return _timed(f"{seconds:.0f}", "s", "秒")
+        return say("{s} s", s=f"{seconds:.0f}")
     if seconds < 7200:
-        return _timed(f"{seconds / 60:.0f}", "min", "分钟")
-    return _timed(f"{seconds / 3600:.1f}", "h", "小时")
+        return say("{min} min", min=f"{seconds / 60:.0f}")
+    return say("{h} h", h=f"{seconds / 3600:.1f}")
 
 
-def percent(share: float) -> Text:
+def percent(share: float) -> Message:
     """A share of something, to 2 significant digits: "0.4 %", "12 %"."""
     if 0 < share < 5e-5:
-        return Text("less than 0.01 %", "不到 0.01%")
+        return say("less than 0.01 %")
     figure = significant(100 * share, 2)
-    return Text(f"{figure} %", f"{figure}%")
+    return say("{figure} %", figure=figure)
 
 
 def factor(ratio: float) -> str:
@@ -78,17 +78,9 @@ def factor(ratio: float) -> str:
     return significant(ratio, 2)
 
 
-def names(items: Sequence[Part]) -> Text:
+def names(items: Sequence[Part]) -> Message:
     """A list in words: "adam", "adam and nadam", "adam, nadam and sgd"."""
     return listed(items)
-
-
-def _timed(figure: str, unit: str, chinese: str) -> Text:
-    return Text(f"{figure} {unit}", f"{figure} {chinese}")
-
-
-def _same(figure: str) -> Text:
-    return Text(figure, figure)
 
 
 def _is_share(task: TaskFacts) -> bool:

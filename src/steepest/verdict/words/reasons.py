@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from steepest.language import Text, say
+from steepest.messages import Message, say
 from steepest.verdict.judge.diagnosis import AtLimit, Crawling, Damped, FarOnRare, Noisy, Reason, Starved, Uneven
 from steepest.verdict.results import Claim
 from steepest.verdict.words import numbers
@@ -21,15 +21,13 @@ def why(task: str, reasons: Sequence[Reason]) -> Iterator[Claim]:
         yield Claim(says, figures, tuple(keys), "why")
 
 
-def _said(reason: Reason) -> tuple[Text, dict[str, float | int | str | None], str]:
+def _said(reason: Reason) -> tuple[Message, dict[str, float | int | str | None], str]:
     """The sentence, its figures, and which curve shows them."""
     match reason:
         case Starved(who, fold, since, until, then, now):
             says = say(
                 "The median effective step of {who} fell {fold}-fold between epochs {since} and {until} while its "
                 "training loss still had slope ({then} at half time, {now} at the end): its accumulator starved it.",
-                "从第 {since} 轮到第 {until} 轮，{who} 的有效步长中位数降到 {fold} 分之一，而训练损失仍在下降"
-                "（中途 {then}，结束时 {now}）：累积量把它饿住了。",
                 who=who, fold=numbers.factor(fold),
                 since=numbers.significant(since, 2), until=numbers.significant(until, 2),
                 then=numbers.significant(then, 2), now=numbers.significant(now, 2),
@@ -39,24 +37,20 @@ def _said(reason: Reason) -> tuple[Text, dict[str, float | int | str | None], st
             says = say(
                 "{who} runs as fast as the loss allows: near epoch {epoch} its rate times the sharpness of the loss "
                 "reached {product}, and from {limit} on steps overshoot. A larger rate would bounce or blow up.",
-                "{who} 已快到损失曲面允许的极限：在第 {epoch} 轮附近，学习率乘以曲面的尖锐度达到 {product}，"
-                "而从 {limit} 起步子就会越过谷底。更大的学习率会振荡或发散。",
                 who=who, product=numbers.significant(product, 2), limit=numbers.significant(limit, 2),
                 epoch=numbers.significant(epoch, 2),
             )  # fmt: skip
             return says, {"product": product, "limit": limit, "epoch": epoch}, "sharpness"
         case Noisy(who, fold, first):
-            once = say("{n} times", "{n} 倍", n=numbers.factor(first))  # finite, or the rule is silent
+            once = say("{n} times", n=numbers.factor(first))  # finite, or the rule is silent
             much = (
-                say("{fold} times as large", "大到 {fold} 倍", fold=numbers.factor(fold))
+                say("{fold} times as large", fold=numbers.factor(fold))
                 if math.isfinite(fold)
-                else Text("larger than can be measured", "大到无法测出")
+                else say("larger than can be measured")
             )
             says = say(
                 "By the end the gradients of {who} are mostly noise: a batch would have to be {much} for slope and "
                 "noise to be equal, {first} at the start. A rate that falls towards the end may still gain something.",
-                "到训练结束时，{who} 的梯度大多是噪声：批要{much}，坡度才与噪声相当，而开始时是 {first}。"
-                "让学习率在后期下降，也许还能有所收获。",
                 who=who, much=much, first=once,
             )  # fmt: skip
             fold_or_none = fold if math.isfinite(fold) else None
@@ -65,7 +59,6 @@ def _said(reason: Reason) -> tuple[Text, dict[str, float | int | str | None], st
             says = say(
                 "{who} damps the bouncing: from one step to the next {share} of its updates turn around, of those of "
                 "{other} {more}; where only chance decides, it is half.",
-                "{who} 抑制了振荡：相邻两步之间，它的更新有 {share} 掉头，而 {other} 有 {more}；若全凭偶然，则是一半。",
                 who=who, other=other, share=numbers.percent(share), more=numbers.percent(share_other),
             )  # fmt: skip
             return says, {"share": share, "share_other": share_other}, "flips"
@@ -73,8 +66,6 @@ def _said(reason: Reason) -> tuple[Text, dict[str, float | int | str | None], st
             says = say(
                 "For the same gradient, {who} steps {fold} times as far on parameters that have one in few batches "
                 "({share} of all) as on those that have one in most: what is rare is learned at a rate of its own.",
-                "对于同样的梯度，{who} 在少数批才有梯度的参数上（占全部的 {share}）走的步子，是多数批都有梯度的参数的 "
-                "{fold} 倍：罕见的特征有自己的学习率。",
                 who=who, fold=numbers.factor(fold), share=numbers.percent(share),
             )  # fmt: skip
             return says, {"fold": fold, "share": share}, "step_of_rare"
@@ -82,8 +73,6 @@ def _said(reason: Reason) -> tuple[Text, dict[str, float | int | str | None], st
             says = say(
                 "{who} moves its layers at very different speeds: {fast} {fold} times as fast as {slow}, relative to "
                 "their size; under {other} the fastest moves {less} times as fast as the slowest.",
-                "{who} 各层移动的速度相差很大：相对于自身大小，{fast} 是 {slow} 的 {fold} 倍；"
-                "在 {other} 之下，最快的只是最慢的 {less} 倍。",
                 who=who, fast=fast, slow=slow, fold=numbers.factor(fold), other=other, less=numbers.factor(fold_other),
             )  # fmt: skip
             return says, {"fold": fold, "fold_other": fold_other, "fast": fast, "slow": slow}, "update_to_weight"
@@ -91,8 +80,6 @@ def _said(reason: Reason) -> tuple[Text, dict[str, float | int | str | None], st
             says = say(
                 "{who} crawls: no layer moves by more than {update} of its size a step, and its training loss was "
                 "still falling at the end ({then} at half time, {now}). More steps or a larger rate would help it.",
-                "{who} 走得太慢：没有一层每步移动超过自身大小的 {update}，而训练损失到结束时仍在下降"
-                "（中途 {then}，结束时 {now}）。更多的步数或更大的学习率会有帮助。",
                 who=who, update=numbers.rate(update), then=numbers.significant(then, 2),
                 now=numbers.significant(now, 2),
             )  # fmt: skip

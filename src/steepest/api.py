@@ -26,7 +26,7 @@ from steepest.design.contenders import DEFAULT, enter
 from steepest.design.factors import OF_RULE, Axes, describe_axes, expand
 from steepest.design.options import Choices, DtypeName, EngineName
 from steepest.engine.fleet_support import obstacle as obstacle_of
-from steepest.engine.random_sources import kept, seed_step
+from steepest.engine.random_sources import preserved_generators, seed_step
 from steepest.engine.shard import Workshop, run_job
 from steepest.engine.solo import Trial
 from steepest.engine.worker import import_all, serve
@@ -520,7 +520,7 @@ def check(task: Task | TaskRef | str | Path) -> dict[str, Any]:
         steps=TRIED,
         evaluate_at=(TRIED,),
     )
-    with kept():
+    with preserved_generators():
         trial = Trial(built, shard, shard.lanes[0])
         (before,), _ = trial.evaluate("valid")
         times = []

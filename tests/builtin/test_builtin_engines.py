@@ -7,7 +7,7 @@ import torch
 from steepest.builtin import task_table
 from steepest.engine.fleet import Fleet
 from steepest.engine.layout import Layout
-from steepest.engine.random_sources import kept, seed_step
+from steepest.engine.random_sources import preserved_generators, seed_step
 from steepest.engine.solo import Trial
 from steepest.optim.catalogue import contender
 from steepest.records.task_facts import TaskRef
@@ -24,7 +24,7 @@ ENTRIES = [
 def one_thread():
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    with kept():
+    with preserved_generators():
         yield
     torch.set_num_threads(threads)
 

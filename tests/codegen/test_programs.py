@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steepest.codegen.elementwise_loop import NotCompiled
-from steepest.codegen.emitter import Writer
-from steepest.codegen.strided_view import Place
+from steepest.codegen.emitter import Emitter
+from steepest.codegen.strided_view import StridedView
 from steepest.engine.layout import replicas
 from steepest.engine.programs import Extras, programs
 from steepest.tasks.task import Task
@@ -110,7 +110,7 @@ def native(task, dtype=torch.float64):
     """The program of a task, which is compared with its model as it is made; raises NotCompiled."""
     found = programs(task, dtype, torch.device("cpu"))
     start = replicas([task.build_model(seed, dtype) for seed in (0, 1)], torch.tensor([0, 1]), found.changing)
-    return found.native(Extras(tuple(start.stacked), tuple(start.shared)), task.batch_size)
+    return found.gradient_program(Extras(tuple(start.stacked), tuple(start.shared)), task.batch_size)
 
 
 def task_of(make, x, y: np.ndarray = LABELS, loss: Any = weighted):
@@ -178,13 +178,13 @@ class Erratic(nn.Module):
 
 
 def test_buffers_share_memory_only_where_their_times_of_use_do_not_meet():
-    writer = Writer()
-    a, b, c = (writer.new("real", (10,)) for _ in range(3))
-    source = Place.dense("w", "real", (10,))
-    writer.call("one", [a], [source])
-    writer.call("two", [b], [a])
-    writer.call("three", [c], [b])
-    text, total = writer.calls()
+    emitter = Emitter()
+    a, b, c = (emitter.new("real", (10,)) for _ in range(3))
+    source = StridedView.contiguous("w", "real", (10,))
+    emitter.call("one", [a], [source])
+    emitter.call("two", [b], [a])
+    emitter.call("three", [c], [b])
+    text, total = emitter.calls()
     begin = {
         name: int(text.split(f"const {name} = ")[1].split("arena + ")[1].split(")")[0]) for name in ("b0", "b1", "b2")
     }
@@ -193,8 +193,8 @@ def test_buffers_share_memory_only_where_their_times_of_use_do_not_meet():
 
 
 def test_a_function_that_is_called_often_is_written_once():
-    writer = Writer()
+    emitter = Emitter()
     for _ in range(5):
-        writer.call("y0[0] = x0[0];", [writer.new("real", (1,))], [Place.dense("w", "real", (1,))])
-    assert writer.functions().count("static") == 1
-    assert writer.calls()[0].count("f0<T>(") == 5
+        emitter.call("y0[0] = x0[0];", [emitter.new("real", (1,))], [StridedView.contiguous("w", "real", (1,))])
+    assert emitter.functions().count("static") == 1
+    assert emitter.calls()[0].count("f0<T>(") == 5

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from steepest.codegen.decompositions import graph_of
 from steepest.engine import fleet, solo
 from steepest.engine.compiled import dropout_masks, random_ops
-from steepest.engine.compiled.random_ops import Luck
+from steepest.engine.compiled.random_ops import RandomOps
 from steepest.engine.fleet import Fleet
 from steepest.records.trials import Lane
 from steepest.tasks.with_factors import varied
@@ -52,11 +52,11 @@ def curves(trace) -> np.ndarray:
     return np.stack([trace.train_loss, trace.valid_loss, trace.valid_metric])
 
 
-def drawn(function, *example: Tensor, dtype: torch.dtype = torch.float32) -> Luck:
+def drawn(function, *example: Tensor, dtype: torch.dtype = torch.float32) -> RandomOps:
     """The luck of a step that computes this."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's, about the switches of what it does not use
-        return Luck(graph_of(function, example), dtype)
+        return RandomOps(graph_of(function, example), dtype)
 
 
 @pytest.mark.compile
@@ -80,7 +80,7 @@ def test_the_cut_of_the_work_changes_no_bit(monkeypatch):
     whole = losses()
     assert np.array_equal(losses(width=1), whole)
     assert np.array_equal(losses(lanes=lanes[2:]), whole[2:])
-    monkeypatch.setattr(random_ops, "AHEAD", 1)  # a step at a time
+    monkeypatch.setattr(random_ops, "MAX_DRAWN_NUMBERS", 1)  # a step at a time
     assert np.array_equal(losses(), whole)
 
 
@@ -92,7 +92,7 @@ def test_an_axis_of_dropout_is_compiled():
 
 def test_masks_keep_their_share_and_are_scaled_so_that_the_mean_stays():
     of_step = drawn(lambda x: F.dropout(x, 0.3, training=True), torch.ones(100, 100))
-    (kept,) = of_step.drawn(seed=0, start=0, stop=20)  # [steps, numbers], 0 or 1
+    (kept,) = of_step.draw(seed=0, start=0, stop=20)  # [steps, numbers], 0 or 1
     assert set(kept.unique().tolist()) == {0.0, 1.0}
     assert float(kept.mean()) == pytest.approx(0.7, abs=0.005), "ten standard errors"
 
@@ -103,7 +103,7 @@ def test_masks_of_other_layers_steps_and_seeds_are_independent():
 
     of_step = drawn(two_layers, torch.ones(100, 100))
     rows = [
-        row for seed in (0, 1, 2) for layer in of_step.drawn(seed, 0, 4) for row in layer
+        row for seed in (0, 1, 2) for layer in of_step.draw(seed, 0, 4) for row in layer
     ]  # 3 seeds, 2 layers, 4 steps
     correlations = torch.corrcoef(torch.stack(rows))
     assert float((correlations - torch.eye(len(rows))).abs().max()) < 0.05, "five standard errors"
@@ -111,9 +111,9 @@ def test_masks_of_other_layers_steps_and_seeds_are_independent():
 
 def test_what_a_step_draws_depends_on_its_seed_and_number_alone():
     of_step = drawn(lambda x: x * torch.rand_like(x) + torch.randn(7), torch.ones(5, 7))
-    whole = of_step.drawn(seed=4, start=0, stop=6)
+    whole = of_step.draw(seed=4, start=0, stop=6)
     torch.randn(3)  # the global generator moves on
-    part = of_step.drawn(seed=4, start=2, stop=5)
+    part = of_step.draw(seed=4, start=2, stop=5)
     assert len(whole) == 2
     assert all(torch.equal(a[2:5], b) for a, b in zip(whole, part, strict=True))
 
@@ -127,17 +127,17 @@ def test_masks_that_are_drawn_in_blocks_are_those_that_torch_draws(dtype, monkey
         return x
 
     of_step = drawn(three_layers, torch.ones(7, 89, dtype=dtype), dtype=dtype)
-    if not dropout_masks.is_known():
+    if not dropout_masks.is_available():
         pytest.skip("torch draws its masks in another way here")
-    ours = of_step.drawn(seed=2, start=3, stop=9)
-    monkeypatch.setattr(dropout_masks, "is_known", lambda: False)
-    theirs = of_step.drawn(seed=2, start=3, stop=9)
+    ours = of_step.draw(seed=2, start=3, stop=9)
+    monkeypatch.setattr(dropout_masks, "is_available", lambda: False)
+    theirs = of_step.draw(seed=2, start=3, stop=9)
     assert all(torch.equal(a, b) and len(a) == 6 for a, b in zip(ours, theirs, strict=True))
 
 
 def test_normal_and_uniform_numbers_have_their_mean_and_variance():
     of_step = drawn(lambda x: torch.randn_like(x) + torch.rand_like(x), torch.ones(100, 100))
-    normal, uniform = of_step.drawn(seed=0, start=0, stop=10)
+    normal, uniform = of_step.draw(seed=0, start=0, stop=10)
     assert float(normal.mean()) == pytest.approx(0, abs=0.02)
     assert float(normal.var()) == pytest.approx(1, abs=0.03)
     assert float(uniform.mean()) == pytest.approx(0.5, abs=0.006)

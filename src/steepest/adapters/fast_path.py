@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from steepest.codegen.elementwise_loop import TYPES, Kernel
+from steepest.codegen.elementwise_loop import NUMBER_TYPES, Kernel
 from steepest.codegen.toolchain import NoCompiler, load
 from steepest.optim.rule import Rule
 
@@ -114,7 +114,7 @@ class Library:
         `columns` are the weights, all of type Tensor or Parameter, their gradients, and each state.
         """
         dtype = columns[0][0].dtype
-        if dtype not in TYPES:
+        if dtype not in NUMBER_TYPES:
             return False
         coefficients = array("d", c)
         return bool(

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.autograd.graph import increment_version
 
 from steepest.adapters.fast_path import Repeat, library
-from steepest.codegen.elementwise_loop import TYPES, Kernel, NotCompiled, kernel
+from steepest.codegen.elementwise_loop import NUMBER_TYPES, Kernel, NotCompiled, kernel
 from steepest.errors import BadInput
 from steepest.optim.drivers import State, fresh, moved
 from steepest.optim.rule import Rule
@@ -205,7 +205,9 @@ def _sorted(batch: Batch) -> tuple[Batch, list[Batch]]:
 
 def _is_plain(p: Tensor, g: Tensor, state: State) -> bool:
     """Whether all are numbers of one type in main memory, and parameter and state lie there densely, in one order."""
-    if not p.is_cpu or type(p) not in _PLAIN or p.dtype not in TYPES or g.dtype is not p.dtype or g.shape != p.shape:
+    if not p.is_cpu or type(p) not in _PLAIN or p.dtype not in NUMBER_TYPES:
+        return False
+    if g.dtype is not p.dtype or g.shape != p.shape:
         return False
     if not p.is_contiguous() and torch.empty_like(p).stride() != p.stride():
         return False

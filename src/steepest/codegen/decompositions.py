@@ -1,22 +1,22 @@
-"""A function's graph in operations that have a form in C++: those that have none are told in terms of others."""
+"""Traces a function into a graph of operations that have a C++ form; decomposes those that have none."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, fx
 from torch._decomp import core_aten_decompositions, get_decompositions
+from torch._ops import OpOverload
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 aten = torch.ops.aten
 
 
-def graph_of(function: Callable[..., Any], example: Sequence[Tensor]) -> fx.Graph:
-    """The graph of a function, traced with these arguments: nothing fused, and changed in place only what is given."""
+def graph_of(function: Callable[..., object], example: Sequence[Tensor]) -> fx.Graph:
+    """The graph of a function, traced with these arguments. Nothing is fused; only arguments are changed in place."""
     known = [
         aten._log_softmax,
         aten._softmax,
@@ -25,16 +25,18 @@ def graph_of(function: Callable[..., Any], example: Sequence[Tensor]) -> fx.Grap
         aten.native_group_norm_backward,
         aten.gelu_backward,
     ]
-    table = {**core_aten_decompositions(), **get_decompositions(known), **OURS}
-    table = {call: terms for call, terms in table.items() if not is_draw(call)}  # other calls would draw other numbers
+    table = {**core_aten_decompositions(), **get_decompositions(known), **DECOMPOSITIONS}
+    table = {
+        call: terms for call, terms in table.items() if not is_random_op(call)
+    }  # decomposed, they would draw other numbers
     with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False):
         module = make_fx(torch.func.functionalize(function), decomposition_table=table)(*example)
     module.graph.eliminate_dead_code()
     return module.graph
 
 
-def is_draw(call: Any) -> bool:
-    """Whether a call of a graph draws from a generator of random numbers."""
+def is_random_op(call: object) -> bool:
+    """Whether an operation draws random numbers."""
     return torch.Tag.nondeterministic_seeded in getattr(call, "tags", ())
 
 
@@ -42,7 +44,7 @@ def is_draw(call: Any) -> bool:
 
 
 def _gelu(x: Tensor, approximate: str = "none") -> Tensor:
-    """½ x (1 + erf(x / √2)), or with a tanh in place of erf."""
+    """½ x (1 + erf(x / √2)), or with tanh in place of erf."""
     if approximate == "tanh":
         return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     return 0.5 * x * (1 + torch.erf(x * math.sqrt(0.5)))
@@ -67,8 +69,10 @@ def _softshrink_backward(g: Tensor, x: Tensor, width: float) -> Tensor:
 # ---- norms -----------------------------------------------------------------------------------------------------------
 
 
-def _layer_norm(x: Tensor, shape: Sequence[int], weight: Any, bias: Any, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-    """torch's, whose own decomposition asks for a variance as one operation."""
+def _layer_norm(
+    x: Tensor, shape: Sequence[int], weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """torch's own decomposition calls a variance operation, which has no C++ form."""
     axes = [*range(x.ndim - len(shape), x.ndim)]
     mean = x.mean(axes, keepdim=True)
     scale = (x - mean).square().mean(axes, keepdim=True).add(eps).rsqrt()
@@ -78,16 +82,24 @@ def _layer_norm(x: Tensor, shape: Sequence[int], weight: Any, bias: Any, eps: fl
 
 
 def _batch_norm(
-    x: Tensor, weight: Any, bias: Any, means: Any, variances: Any, training: bool, momentum: float, eps: float
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    means: Tensor | None,
+    variances: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """torch's, over all axes but the second; the running statistics are changed in place."""
+    """Normalizes over all axes but the second; the running statistics are updated in place."""
     axes = [0, *range(2, x.ndim)]
     shape = [1, -1, *[1] * (x.ndim - 2)]
-    mean, variance = means, variances
-    if training:
+    if not training and means is not None and variances is not None:
+        mean, variance = means, variances
+    else:
         mean = x.mean(axes)
         variance = (x - mean.view(shape)).square().mean(axes)
-        if means is not None:
+        if means is not None and variances is not None:
             count = x.numel() // x.shape[1]
             means.copy_(means * (1 - momentum) + mean * momentum)
             variances.copy_(variances * (1 - momentum) + variance * (momentum * count / (count - 1)))
@@ -98,9 +110,16 @@ def _batch_norm(
 
 
 def _group_norm(
-    x: Tensor, weight: Any, bias: Any, count: int, channels: int, pixels: int, groups: int, eps: float
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    count: int,
+    channels: int,
+    pixels: int,
+    groups: int,
+    eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """torch's: x [B, C, …], the statistics those of C / groups channels together."""
+    """x [B, C, …]; each group of C / groups channels has its own mean and variance."""
     parts = x.reshape(count, groups, channels // groups * pixels)
     mean = parts.mean(2, keepdim=True)
     scale = ((parts - mean).square().mean(2, keepdim=True) + eps).rsqrt()
@@ -110,8 +129,15 @@ def _group_norm(
     return y if bias is None else y + bias.view(shape), mean.squeeze(2), scale.squeeze(2)
 
 
-def _vector_norm(x: Tensor, order: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """The two most common of them; x has no type to be changed."""
+def _vector_norm(
+    x: Tensor,
+    order: float = 2,
+    dim: list[int] | None = None,
+    keepdim: bool = False,
+    *,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """The L1 and L2 norms, without a change of dtype."""
     axes = [*range(x.ndim)] if dim is None else dim
     if dtype not in (None, x.dtype) or order not in (1, 2):
         return NotImplemented
@@ -122,14 +148,14 @@ def _vector_norm(x: Tensor, order: float = 2, dim: Any = None, keepdim: bool = F
 
 
 def _windows(x: Tensor, size: Sequence[int]) -> list[int] | None:
-    """The window [h, w] that pools an image [B, C, H, W] to this size, where all are alike and none overlap."""
+    """The window [h, w] that pools an image [B, C, H, W] to this size, if all windows are equal and none overlap."""
     if x.ndim != 4 or x.shape[2] % size[0] or x.shape[3] % size[1]:
         return None
     return [x.shape[2] // size[0], x.shape[3] // size[1]]
 
 
 def _shares(length: int, out: int, like: Tensor) -> Tensor:
-    """[out, length]: the means of windows ⌊i·length/out⌋ … ⌈(i+1)·length/out⌉ − 1, as a product of matrices."""
+    """[out, length]: row i averages the window ⌊i·length/out⌋ … ⌈(i+1)·length/out⌉ − 1."""
     rows = [[0.0] * length for _ in range(out)]
     for i, row in enumerate(rows):
         begin, end = i * length // out, -(-(i + 1) * length // out)
@@ -149,18 +175,18 @@ def _adaptive_mean_backward(g: Tensor, x: Tensor) -> Tensor:
     return _shares(x.shape[-2], g.shape[-2], x).T @ g @ _shares(x.shape[-1], g.shape[-1], x)
 
 
-def _adaptive_max(x: Tensor, size: Sequence[int]) -> Any:
+def _adaptive_max(x: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
     window = _windows(x, size)
     return aten.max_pool2d_with_indices.default(x, window, window) if window else NotImplemented
 
 
-def _adaptive_max_backward(g: Tensor, x: Tensor, at: Tensor) -> Any:
+def _adaptive_max_backward(g: Tensor, x: Tensor, at: Tensor) -> Tensor:
     if not (window := _windows(x, g.shape[-2:])):
         return NotImplemented
     return aten.max_pool2d_with_indices_backward.default(g, x, window, window, [0, 0], [1, 1], False, at)
 
 
-OURS: dict[Any, Callable[..., Any]] = {
+DECOMPOSITIONS: dict[OpOverload, Callable[..., object]] = {
     aten.gelu.default: _gelu,
     aten.elu.default: _elu,
     aten.leaky_relu.default: _leaky_relu,
@@ -175,4 +201,4 @@ OURS: dict[Any, Callable[..., Any]] = {
     aten.adaptive_max_pool2d.default: _adaptive_max,
     aten.adaptive_max_pool2d_backward.default: _adaptive_max_backward,
 }
-"""What torch's own tables leave whole, or tell in terms that have no form."""
+"""Replaces torch's own decompositions where there are none, or where they use operations without a C++ form."""

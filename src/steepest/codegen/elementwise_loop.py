@@ -1,8 +1,8 @@
-"""An element-wise rule as C++: its `update` is traced once, and becomes one loop that reads and writes every number of
-weights, gradient and state once, in place, for all tensors of a model in one call.
+"""Compiles an element-wise rule. Its `update` is traced once and becomes one C++ loop that reads and writes each number
+of weights, gradient and state once, in place, for all tensors of a model in one call.
 
-A coefficient is an argument of the loop, so that the same machine code serves every step. Each operation rounds as the
-kernel of torch does that the eager rule would call (`FORMS` below), so that the results agree.
+Coefficients are arguments of the loop, so the same machine code serves every step. Each operation rounds as torch's own
+kernel for it does (`LOWERINGS` below), so the results agree with those of the eager rule.
 """
 
 from __future__ import annotations
@@ -18,39 +18,40 @@ from typing import Any
 import numpy as np
 import torch
 from torch import fx
+from torch.fx.node import Argument
 
 from steepest.codegen.toolchain import NoCompiler, load
 from steepest.optim.rule import Rule, coefficient_record, state_record
 
-TYPES = {torch.float32: "float", torch.float64: "double"}
-"""What is compiled. Rules in less than single precision stay eager: there every operation must round by itself."""
+NUMBER_TYPES = {torch.float32: "float", torch.float64: "double"}
+"""The compiled types. Rules in half precision stay eager: there torch rounds after every operation."""
 
 
-_FLAGS = {"AVX512": ("-mprefer-vector-width=256",)}
-"""By what torch has found the processor to be. Where memory sets the pace, its widest vectors take a tenth longer."""
+_EXTRA_FLAGS = {"AVX512": ("-mprefer-vector-width=256",)}
+"""By the processor's capability as torch reports it. These loops wait for memory: 512-bit vectors take 10 % longer."""
 
 
 class NotCompiled(Exception):
-    """There is no kernel for a rule; says why, as what follows "because"."""
+    """Something has no compiled form. The message gives the reason, as a clause that follows "because"."""
 
 
 class Kernel:
     """The machine code of a rule."""
 
     def __init__(self, library: CDLL) -> None:
-        self._step = {dtype: getattr(library, f"step_{name}") for dtype, name in TYPES.items()}
+        self._step = {dtype: getattr(library, f"step_{name}") for dtype, name in NUMBER_TYPES.items()}
         for function in self._step.values():
             function.argtypes = [c_longlong, c_void_p, c_void_p, c_void_p, c_longlong, c_int]
             function.restype = None
 
     def address(self, dtype: torch.dtype) -> int:
-        """Where the machine code for numbers of this type begins: `step_float` or `step_double` of `_FILE`."""
+        """The address of the machine code for this type: `step_float` or `step_double` of `_CPP_TEMPLATE`."""
         return cast(self._step[dtype], c_void_p).value or 0
 
     def rows(self, addresses: np.ndarray, length: int, c: np.ndarray, dtype: torch.dtype) -> None:
-        """Move R rows of `length` numbers, each with coefficients of its own, `c` [R, n] in float64.
+        """Update R rows of `length` numbers, each with its own coefficients, `c` [R, n] in float64.
 
-        `addresses` [2 + states, R], uint64, are those of the rows of w, of g, and of each state. Nothing is checked.
+        `addresses` [2 + states, R], uint64: the rows of w, of g, and of each state. Nothing is checked.
         """
         lanes, each = c.shape
         sizes = np.full(lanes, length, dtype=np.int64)
@@ -58,9 +59,9 @@ class Kernel:
         self._step[dtype](lanes, *pointers, each, torch.get_num_threads())
 
     def step(self, addresses: array[int], sizes: array[int], c: Sequence[float], dtype: torch.dtype) -> None:
-        """Move tensors of these `sizes` ["q"; n]; `addresses` ["Q"] are those of all w, then all g, and each state.
+        """Update n tensors of these `sizes` ["q"; n]; `addresses` ["Q"]: all w, then all g, then each state.
 
-        Nothing is checked here: all must be of this type, and lie densely and in one order in memory.
+        Nothing is checked: all tensors must have this type, no gaps, and one order of axes in memory.
         """
         scalars = array("d", c)
         self._step[dtype](
@@ -74,9 +75,9 @@ class Kernel:
 
 
 def kernel(rule: type[Rule], c: Any) -> Kernel:
-    """The kernel that does what `rule.update` does with coefficients that are 0 where these are, and 1 where they are.
+    """The kernel of `rule.update`, for coefficients that are 0 or 1 exactly where these are.
 
-    The first call compiles it, or finds it in the cache on disk. Raises NotCompiled, at every later call without delay.
+    The first call compiles it or loads it from the cache on disk. Raises NotCompiled; later calls do so at once.
     """
     found = _kernel(rule, c._fields, tuple([x if x in (0.0, 1.0) else None for x in c]))
     if isinstance(found, NotCompiled):
@@ -87,20 +88,20 @@ def kernel(rule: type[Rule], c: Any) -> Kernel:
 @cache
 def _kernel(rule: type[Rule], names: tuple[str, ...], fixed: tuple[float | None, ...]) -> Kernel | NotCompiled:
     try:
-        flags = _FLAGS.get(torch.backends.cpu.get_cpu_capability(), ())
-        return Kernel(load(source(rule, dict(zip(names, fixed, strict=True))), flags))
+        flags = _EXTRA_FLAGS.get(torch.backends.cpu.get_cpu_capability(), ())
+        return Kernel(load(cpp_source(rule, dict(zip(names, fixed, strict=True))), flags))
     except NotCompiled as error:
         return error
     except NoCompiler as error:
         return NotCompiled(str(error))
 
 
-# ---- the update, written down ----------------------------------------------------------------------------------------
+# ---- tracing the update ----------------------------------------------------------------------------------------------
 
 
 class _Tracer(fx.Tracer):
-    """Writes down what is done to its proxies. A coefficient can be asked whether it is 0 or 1, as the primitives of
-    rules do to leave work out; nothing else can steer the flow.
+    """Records the operations on its proxies. Control flow may depend only on whether a coefficient is 0 or 1, which the
+    primitives of rules ask to leave work out.
     """
 
     def __init__(self, fixed: Mapping[str, float | None]) -> None:
@@ -116,31 +117,33 @@ class _Tracer(fx.Tracer):
         raise NotCompiled("its update decides by the value of a number")
 
 
-def source(rule: type[Rule], fixed: Mapping[str, float | None]) -> str:
-    """C++ for `rule` with coefficients of these names; one is fixed at 0, or at 1, or (None) is neither.
+def cpp_source(rule: type[Rule], fixed: Mapping[str, float | None]) -> str:
+    """C++ for `rule`. `fixed` names its coefficients: each is fixed at 0 or at 1, or free (None).
 
     Raises NotCompiled.
     """
     tracer = _Tracer({f"c_{name}": value for name, value in fixed.items()})
-    place = {f"c_{name}": f"c[{i}]" for i, name in enumerate(fixed)}
+    scalar_code = {f"c_{name}": f"c[{i}]" for i, name in enumerate(fixed)}
     tensors = ["w", "g", *(f"s_{name}" for name in rule.state)]
-    proxy: dict[str, Any] = {name: tracer.create_proxy("placeholder", name, (), {}) for name in (*tensors, *place)}
+    proxy: dict[str, Any] = {  # stand in for tensors and numbers
+        name: tracer.create_proxy("placeholder", name, (), {}) for name in (*tensors, *scalar_code)
+    }
     state = state_record(rule, [proxy[f"s_{name}"] for name in rule.state])
     c = coefficient_record({name: proxy[f"c_{name}"] for name in fixed})
     try:
         new, new_state = rule.update(proxy["w"], proxy["g"], state, c)
     except NotCompiled:
         raise
-    except Exception as error:  # if it is the rule's own, the eager form will raise it
+    except Exception as error:  # an error of the rule itself is raised again by the eager form
         raise NotCompiled(f"its update cannot be traced ({error})") from error
-    results: list[Any] = [new, *new_state]
-    if not all(isinstance(x, fx.Proxy) for x in results):
+    results = [x.node for x in (new, *new_state) if isinstance(x, fx.Proxy)]
+    if len(results) <= len(new_state):
         raise NotCompiled("a result of its update is no tensor")
-    return _program(tensors, [x.node for x in results], place)
+    return _program(tensors, results, scalar_code)
 
 
-def _program(tensors: Sequence[str], results: Sequence[fx.Node], place: Mapping[str, str]) -> str:
-    """The whole of a C++ file: `results` are the new values of `tensors` but the second, the gradient."""
+def _program(tensors: Sequence[str], results: Sequence[fx.Node], scalar_code: Mapping[str, str]) -> str:
+    """The C++ file. `results` are the new values of all `tensors` except the second, the gradient."""
     needed = set(results)
     order = list(results[0].graph.nodes)
     for node in reversed(order):
@@ -148,26 +151,26 @@ def _program(tensors: Sequence[str], results: Sequence[fx.Node], place: Mapping[
             needed.update(node.all_input_nodes)
     scalars, lines = [], []  # before the loop, and in it
     code: dict[fx.Node, str] = {}
-    numbers: set[fx.Node] = set()  # those that are one number for all elements
+    numbers: set[fx.Node] = set()  # nodes that are one number for all elements
     for i, node in enumerate(node for node in order if node in needed):
         if node.op == "placeholder":
             name = str(node.target)
             code[node] = f"x_{name}"
-            if name in place:  # fetched before the loop: one that is fetched in a branch keeps it from vectors
+            if name in scalar_code:  # read before the loop: a read in a branch would keep it from being vectorized
                 numbers.add(node)
-                scalars.append(f"const double x_{name} = {place[name]};")
+                scalars.append(f"const double x_{name} = {scalar_code[name]};")
         elif all(x in numbers for x in node.all_input_nodes):
             numbers.add(node)
             code[node] = f"k{i}"
-            scalars.append(f"const double k{i} = {_form(node, lambda x: _number(x, code))};")
+            scalars.append(f"const double k{i} = {_lowered(node, lambda x: _number(x, code))};")
         else:
-            form = _form(node, lambda x: _element(x, code, numbers))
+            expression = _lowered(node, lambda x: _element(x, code, numbers))
             if _name(node) in _CONDITIONS:
-                code[node] = f"({form})"  # in its place: a variable of its own type would keep the loop from vectors
+                code[node] = f"({expression})"  # inline: a variable of another type would prevent vectorization
             else:
                 code[node] = f"v{i}"
-                lines.append(f"const T v{i} = {form};")
-    used = {str(node.target) for node in needed if node.op == "placeholder"} - {*place}
+                lines.append(f"const T v{i} = {expression};")
+    used = {str(node.target) for node in needed if node.op == "placeholder"} - {*scalar_code}
     columns = dict(zip(tensors, range(len(tensors)), strict=True))
     written = {name: code[node] for name, node in zip((t for t in tensors if t != "g"), results, strict=True)}
     written = {name: value for name, value in written.items() if value != f"x_{name}"}
@@ -178,16 +181,16 @@ def _program(tensors: Sequence[str], results: Sequence[fx.Node], place: Mapping[
         for name in tensors
         if name in used or name in written
     ]
-    return _FILE.format(bound="\n    ".join(bound + scalars), body="\n        ".join(lines))
+    return _CPP_TEMPLATE.format(bound="\n    ".join(bound + scalars), body="\n        ".join(lines))
 
 
-def _form(node: fx.Node, value: Callable[[Any], str]) -> str:
-    """The right-hand side of one operation, its arguments written by `value`."""
-    form = FORMS.get(_name(node))
-    if form is None:
+def _lowered(node: fx.Node, value: Callable[[Argument], str]) -> str:
+    """The C++ expression of one operation; `value` gives that of each argument."""
+    lowering = LOWERINGS.get(_name(node))
+    if lowering is None:
         raise NotCompiled(f"it uses {_name(node)}, which has no form in C++ here")
     try:
-        return form(*map(value, node.args), **{name: value(x) for name, x in node.kwargs.items()})
+        return lowering(*map(value, node.args), **{name: value(x) for name, x in node.kwargs.items()})
     except TypeError as error:
         raise NotCompiled(f"it uses {_name(node)} with arguments that have no form in C++ here") from error
 
@@ -196,8 +199,8 @@ def _name(node: fx.Node) -> str:
     return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
 
 
-def _number(x: Any, code: Mapping[fx.Node, str]) -> str:
-    """A number for all elements, in double precision, as Python has it."""
+def _number(x: Argument, code: Mapping[fx.Node, str]) -> str:
+    """A number shared by all elements, in double precision as in Python."""
     if isinstance(x, fx.Node):
         return code[x]
     if not isinstance(x, int | float):
@@ -206,8 +209,8 @@ def _number(x: Any, code: Mapping[fx.Node, str]) -> str:
     return repr(x) if math.isfinite(x) else "NAN_" if math.isnan(x) else "INF_" if x > 0 else "-INF_"
 
 
-def _element(x: Any, code: Mapping[fx.Node, str], numbers: set[fx.Node]) -> str:
-    """A number of this element: a number for all is rounded to the type of the tensors, as torch does."""
+def _element(x: Argument, code: Mapping[fx.Node, str], numbers: set[fx.Node]) -> str:
+    """A number of one element; a shared number is rounded to the tensors' type, as torch does."""
     return code[x] if isinstance(x, fx.Node) and x not in numbers else f"T({_number(x, code)})"
 
 
@@ -223,7 +226,7 @@ def _power(x: str, exponent: str) -> str:
 
 
 _CONDITIONS = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
-FORMS: dict[str, Callable[..., str]] = {
+LOWERINGS: dict[str, Callable[..., str]] = {
     "add": lambda a, b, alpha=None: f"{a} + {b}" if alpha is None else f"fused({b}, {alpha}, {a})",
     "sub": lambda a, b, alpha=None: f"{a} - {b}" if alpha is None else f"fused({b}, -{alpha}, {a})",
     "mul": lambda a, b: f"{a} * {b}",
@@ -249,9 +252,9 @@ FORMS: dict[str, Callable[..., str]] = {
     "zeros_like": lambda a: "T(0)",
     "ones_like": lambda a: "T(1)",
 }
-"""What can be compiled, under torch's names: each with the arguments and the rounding of torch's own kernel on CPU."""
+"""The operations that can be compiled, by torch's names, with the arguments and rounding of torch's CPU kernels."""
 
-_FILE = """\
+_CPP_TEMPLATE = """\
 #define INF_ __builtin_inf()
 #define NAN_ __builtin_nan("")
 

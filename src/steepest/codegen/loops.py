@@ -1,4 +1,4 @@
-"""Loops over arrays: what is done to each number alone, in one pass for all that can be done together; and sums."""
+"""Loops over arrays in C++: pointwise operations fused into one pass, copies, fills and reductions."""
 
 from __future__ import annotations
 
@@ -7,70 +7,68 @@ from collections.abc import Callable, Sequence
 
 from torch import fx
 
-from steepest.codegen.emitter import Writer
-from steepest.codegen.strided_view import TYPES, Place
+from steepest.codegen.emitter import Emitter
+from steepest.codegen.strided_view import CPP_TYPES, Kind, StridedView
 
 
 class Loop:
-    """Operations on numbers one by one, all over the same shape, that will be done in one pass."""
+    """Pointwise operations over the same shape that will be emitted as one pass."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = shape
-        self.nodes: dict[fx.Node, tuple[str, str]] = {}  # → what it is called, kind
+        self.nodes: dict[fx.Node, tuple[str, Kind]] = {}  # → C++ name or expression, kind
         self._lines: list[str] = []
-        self.reads: dict[Place, str] = {}
+        self.reads: dict[StridedView, str] = {}
 
-    def read(self, place: Place) -> str:
-        """What a number of this place, expanded to the shape, is called."""
-        return self.reads.setdefault(place.expanded(self.shape), f"r{len(self.reads)}")
+    def read(self, view: StridedView) -> str:
+        """The C++ name of the current number of a view, expanded to the loop's shape."""
+        return self.reads.setdefault(view.expanded(self.shape), f"r{len(self.reads)}")
 
-    def add(self, node: fx.Node, kind: str, value: str) -> None:
-        """`value` in terms of what is there already."""
-        if kind == "truth":  # in its place: a variable of another size would keep the loop from vectors
+    def add(self, node: fx.Node, kind: Kind, value: str) -> None:
+        """Add an operation: the C++ expression `value` in names that the loop already has."""
+        if kind == "truth":  # inline: a variable of another size would keep the loop from being vectorized
             self.nodes[node] = (f"({value})", kind)
         else:
             name = f"v{len(self._lines)}"
-            self._lines.append(f"const {TYPES[kind]} {name} = {value};")
+            self._lines.append(f"const {CPP_TYPES[kind]} {name} = {value};")
             self.nodes[node] = (name, kind)
 
-    def write(self, writer: Writer, results: dict[fx.Node, Place | None]) -> dict[fx.Node, Place]:
-        """Write the loop, which stores these results, in places given or new ones."""
-        order = _order(self.shape, [*(p for p in results.values() if p), *self.reads])
-        strides = _dense(self.shape, order)
-        places = {
-            node: place or writer.new(self.nodes[node][1], self.shape, strides) for node, place in results.items()
-        }
-        everything = [*places.values(), *self.reads]
+    def emit(self, emitter: Emitter, results: dict[fx.Node, StridedView | None]) -> dict[fx.Node, StridedView]:
+        """Emit the loop. It stores these results, in the views given or in new buffers."""
+        order = _axis_order(self.shape, [*(p for p in results.values() if p), *self.reads])
+        strides = _contiguous_strides(self.shape, order)
+        views = {node: view or emitter.new(self.nodes[node][1], self.shape, strides) for node, view in results.items()}
+        everything = [*views.values(), *self.reads]
         body = [*self._lines]
-        names = [f"y{i}" for i in range(len(places))] + [f"x{i}" for i in range(len(self.reads))]
-        axes = _merged([(self.shape[a], [p.strides[a] for p in everything]) for a in order])
+        names = [f"y{i}" for i in range(len(views))] + [f"x{i}" for i in range(len(self.reads))]
+        axes = _merged_axes([(self.shape[a], [p.strides[a] for p in everything]) for a in order])
         index = [_index([s[i] for _, s in axes]) for i in range(len(everything))]
         fetched = [
-            f"const {TYPES[p.kind]} {name} = {buffer}[{i}];"
-            for (p, name), buffer, i in zip(self.reads.items(), names[len(places) :], index[len(places) :], strict=True)
+            f"const {CPP_TYPES[p.kind]} {name} = {buffer}[{i}];"
+            for (p, name), buffer, i in zip(self.reads.items(), names[len(views) :], index[len(views) :], strict=True)
         ]
         stored = [
-            f"{buffer}[{i}] = {self.nodes[node][0]};" for node, buffer, i in zip(places, names, index, strict=False)
+            f"{buffer}[{i}] = {self.nodes[node][0]};" for node, buffer, i in zip(views, names, index, strict=False)
         ]
         lengths = [n for n, _ in axes]
-        writer.call(_nest(lengths, [*fetched, *body, *stored]), [*places.values()], [*self.reads])
-        return places
+        emitter.call(_nested_loops(lengths, [*fetched, *body, *stored]), [*views.values()], [*self.reads])
+        return views
 
 
-def copied(writer: Writer, source: Place, target: Place) -> None:
-    """Move the numbers of one place to another of the same shape."""
-    order = _order(source.shape, [target])
-    axes = _merged([(source.shape[a], [target.strides[a], source.strides[a]]) for a in order])
+def emit_copy(emitter: Emitter, source: StridedView, target: StridedView) -> None:
+    """Copy the numbers of one view to another of the same shape."""
+    order = _axis_order(source.shape, [target])
+    axes = _merged_axes([(source.shape[a], [target.strides[a], source.strides[a]]) for a in order])
     to, from_ = (_index([s[i] for _, s in axes]) for i in range(2))
-    writer.call(_nest([n for n, _ in axes], [f"y0[{to}] = x0[{from_}];"]), [target], [source])
+    emitter.call(_nested_loops([n for n, _ in axes], [f"y0[{to}] = x0[{from_}];"]), [target], [source])
 
 
-def filled(writer: Writer, target: Place, value: str) -> None:
-    """Set all numbers of a place to one."""
-    order = _order(target.shape, [target])
-    axes = _merged([(target.shape[a], [target.strides[a]]) for a in order])
+def emit_fill(emitter: Emitter, target: StridedView, value: str) -> None:
+    """Set all numbers of a view to the C++ expression `value`."""
+    order = _axis_order(target.shape, [target])
+    axes = _merged_axes([(target.shape[a], [target.strides[a]]) for a in order])
     index = _index([s[0] for _, s in axes])
-    writer.call(_nest([n for n, _ in axes], [f"y0[{index}] = {value};"]), [target], [])
+    emitter.call(_nested_loops([n for n, _ in axes], [f"y0[{index}] = {value};"]), [target], [])
 
 
 REDUCTIONS: dict[str, tuple[str, Callable[[str, str], str], str]] = {
@@ -79,17 +77,19 @@ REDUCTIONS: dict[str, tuple[str, Callable[[str, str], str], str]] = {
     "amin": ("T(__builtin_inf())", lambda a, x: f"smaller<T>({a}, {x})", "reduction(min:total)"),
     "any": ("false", lambda a, x: f"{a} | {x}", "reduction(|:total)"),
 }
-"""The first value, how one more number is taken in, and how vectors may do it."""
+"""First value, how to include one more number, and OpenMP's clause for vectors."""
 
 
-def reduced(writer: Writer, kind: str, source: Place, axes: Sequence[int], target: Place, divisor: int = 1) -> None:
-    """Sums (or maxima) over some axes: `target` has the shape of the others, in order. `divisor`: of the result."""
+def emit_reduction(
+    emitter: Emitter, kind: str, source: StridedView, axes: Sequence[int], target: StridedView, divisor: int = 1
+) -> None:
+    """Reduce some axes. `target` has the shape of the others, in order. The result is divided by `divisor`."""
     begin, take, clause = REDUCTIONS[kind]
     order = sorted(range(len(source.shape)), key=lambda a: -source.strides[a])
-    kept = [a for a in range(len(source.shape)) if a not in axes]
-    to = dict(zip(kept, target.strides, strict=True))
-    outer = _merged([(source.shape[a], [to[a], source.strides[a]]) for a in order if a not in axes])
-    inner = _merged([(source.shape[a], [0, source.strides[a]]) for a in order if a in axes])
+    constant_view = [a for a in range(len(source.shape)) if a not in axes]
+    to = dict(zip(constant_view, target.strides, strict=True))
+    outer = _merged_axes([(source.shape[a], [to[a], source.strides[a]]) for a in order if a not in axes])
+    inner = _merged_axes([(source.shape[a], [0, source.strides[a]]) for a in order if a in axes])
     ends = f" / {divisor}" if divisor != 1 else ""
     i = len(outer)
     y = _index([s[0] for _, s in outer])
@@ -97,27 +97,27 @@ def reduced(writer: Writer, kind: str, source: Place, axes: Sequence[int], targe
     lengths = [n for n, _ in outer], [n for n, _ in inner]
     if not outer or (inner and inner[-1][1][1] == 1):
         lines = [
-            f"{TYPES[target.kind]} total = {begin};",
-            _nest(lengths[1], [f"total = {take('total', f'x0[{x}]')};"], i, clause),
+            f"{CPP_TYPES[target.kind]} total = {begin};",
+            _nested_loops(lengths[1], [f"total = {take('total', f'x0[{x}]')};"], i, clause),
         ]
-        body = _nest(lengths[0], [*lines, f"y0[{y}] = total{ends};"], vectors=False)
-    else:  # the innermost numbers belong to different sums
+        body = _nested_loops(lengths[0], [*lines, f"y0[{y}] = total{ends};"], vectors=False)
+    else:  # adjacent numbers belong to different sums
         sums = f"y0[{y}] = {take(f'y0[{y}]', f'x0[{x}]')};"
         body = "\n".join(
             (
-                _nest(lengths[0], [f"y0[{y}] = {begin};"]),
-                _nest(lengths[1], [_nest(lengths[0], [sums])], i, vectors=False),
-                _nest(lengths[0], [f"y0[{y}] = y0[{y}]{ends};"]) if ends else "",
+                _nested_loops(lengths[0], [f"y0[{y}] = {begin};"]),
+                _nested_loops(lengths[1], [_nested_loops(lengths[0], [sums])], i, vectors=False),
+                _nested_loops(lengths[0], [f"y0[{y}] = y0[{y}]{ends};"]) if ends else "",
             )
         )
-    writer.call(body, [target], [source])
+    emitter.call(body, [target], [source])
 
 
 # ---- text ------------------------------------------------------------------------------------------------------------
 
 
-def literal(value: float | int | bool, kind: str) -> str:
-    """A number in C++."""
+def literal(value: float | int | bool, kind: Kind) -> str:
+    """A number as a C++ expression."""
     if kind == "real":
         value = float(value)
         text = (
@@ -131,8 +131,10 @@ def literal(value: float | int | bool, kind: str) -> str:
     return f"integer({int(value)})" if kind == "integer" else "true" if value else "false"
 
 
-def _nest(lengths: Sequence[int], lines: Sequence[str], first: int = 0, clause: str = "", vectors: bool = True) -> str:
-    """Loops one in the other around some lines, over the indices i{first}, i{first + 1}, …"""
+def _nested_loops(
+    lengths: Sequence[int], lines: Sequence[str], first: int = 0, clause: str = "", vectors: bool = True
+) -> str:
+    """Nested loops around some lines, over the indices i{first}, i{first + 1}, …"""
     text = "\n".join(lines)
     for depth in reversed(range(len(lengths))):
         i = f"i{first + depth}"
@@ -146,16 +148,16 @@ def _index(strides: Sequence[int], first: int = 0) -> str:
     return " + ".join(terms) or "0"
 
 
-def _order(shape: tuple[int, ...], places: Sequence[Place]) -> list[int]:
-    """The axes, the outermost first: as they lie in the first place that has them all."""
-    for place in places:
-        if all(s for s, n in zip(place.strides, shape, strict=True) if n > 1):
-            return sorted(range(len(shape)), key=lambda a: -place.strides[a])
+def _axis_order(shape: tuple[int, ...], views: Sequence[StridedView]) -> list[int]:
+    """The axes, the outermost first, in the memory order of the first view that has them all."""
+    for view in views:
+        if all(s for s, n in zip(view.strides, shape, strict=True) if n > 1):
+            return sorted(range(len(shape)), key=lambda a: -view.strides[a])
     return [*range(len(shape))]
 
 
-def _dense(shape: tuple[int, ...], order: Sequence[int]) -> tuple[int, ...]:
-    """Strides of an array without gaps whose axes lie in this order."""
+def _contiguous_strides(shape: tuple[int, ...], order: Sequence[int]) -> tuple[int, ...]:
+    """Strides of an array without gaps whose axes are nested in this order."""
     strides, step = [0] * len(shape), 1
     for axis in reversed(order):
         strides[axis] = step
@@ -163,8 +165,8 @@ def _dense(shape: tuple[int, ...], order: Sequence[int]) -> tuple[int, ...]:
     return tuple(strides)
 
 
-def _merged(axes: Sequence[tuple[int, list[int]]]) -> list[tuple[int, list[int]]]:
-    """(length, strides of all places) of each axis; neighbours that can be one loop are joined, length 1 is none."""
+def _merged_axes(axes: Sequence[tuple[int, list[int]]]) -> list[tuple[int, list[int]]]:
+    """(length, strides of all views) of each loop: axes of length 1 are dropped, contiguous neighbours are merged."""
     found: list[tuple[int, list[int]]] = []
     for n, strides in axes:
         if n == 1:

@@ -1,15 +1,16 @@
-"""What is done to numbers one by one: each operation of torch, as C++."""
+"""The C++ expression of each pointwise operation of torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import fx
+from torch._ops import OpOverloadPacket
+from torch.fx.node import Argument
 
 from steepest.codegen.loops import literal
-from steepest.codegen.strided_view import kind_of
+from steepest.codegen.strided_view import Kind, kind_of
 
 aten = torch.ops.aten
 
@@ -25,7 +26,7 @@ def _clamp(a: str, low: str | None = None, high: str | None = None) -> str:
     return a if high is None else f"smaller<T>({a}, {high})"
 
 
-ARITHMETIC: dict[Any, Callable[..., str]] = {
+ARITHMETIC: dict[OpOverloadPacket, Callable[..., str]] = {
     aten.add: lambda a, b, alpha="": f"{a} + {alpha and alpha + ' * '}{b}",
     aten.sub: lambda a, b, alpha="": f"{a} - {alpha and alpha + ' * '}{b}",
     aten.rsub: lambda a, b: f"{b} - {a}",
@@ -57,9 +58,9 @@ ARITHMETIC: dict[Any, Callable[..., str]] = {
     aten._to_copy: lambda a: a,
     aten.clone: lambda a: a,
 }
-"""Operations whose arguments are all of the kind of their result."""
+"""Operations whose arguments all have the kind of the result."""
 COMPARISONS = {aten.lt: "<", aten.le: "<=", aten.gt: ">", aten.ge: ">=", aten.eq: "==", aten.ne: "!="}
-LOGIC: dict[Any, Callable[..., str]] = {
+LOGIC: dict[OpOverloadPacket, Callable[..., str]] = {
     aten.logical_not: lambda a: f"!{a}",
     aten.bitwise_not: lambda a: f"!{a}",
     aten.logical_and: lambda a, b: f"{a} & {b}",
@@ -67,12 +68,12 @@ LOGIC: dict[Any, Callable[..., str]] = {
     aten.logical_or: lambda a, b: f"{a} | {b}",
     aten.bitwise_or: lambda a, b: f"{a} | {b}",
 }
-OPERATIONS = {*ARITHMETIC, *COMPARISONS, *LOGIC, aten.where}
+POINTWISE_OPS = {*ARITHMETIC, *COMPARISONS, *LOGIC, aten.where}
 _IGNORED = {"dtype", "layout", "device", "pin_memory", "non_blocking", "memory_format"}
 
 
-def expression(node: fx.Node, named: Mapping[fx.Node, tuple[str, str]]) -> tuple[str, str] | None:
-    """(C++, kind) of a node whose arguments are called so; None where there is no such form."""
+def expression(node: fx.Node, named: Mapping[fx.Node, tuple[str, Kind]]) -> tuple[str, Kind] | None:
+    """(C++, kind) of a node; None where there is no such expression. `named` holds the C++ and kind of its inputs."""
     packet = node.target.overloadpacket  # type: ignore[union-attr]
     kind = kind_of(node.meta["val"].dtype)
     arguments = [*node.args]
@@ -81,11 +82,11 @@ def expression(node: fx.Node, named: Mapping[fx.Node, tuple[str, str]]) -> tuple
         return None
     keywords.pop("rounding_mode", None)
 
-    def of_kind(x: Any, kind: str) -> str | None:
+    def cast(x: Argument, kind: Kind) -> str | None:
         if x is None:
             return None
         if not isinstance(x, fx.Node):
-            return literal(x, kind)
+            return literal(x, kind)  # type: ignore[arg-type]
         name, own = named[x]
         if own == kind:
             return name
@@ -94,27 +95,27 @@ def expression(node: fx.Node, named: Mapping[fx.Node, tuple[str, str]]) -> tuple
     if packet is aten.where:
         if len(arguments) != 3:
             return None
-        a, b = (of_kind(x, kind) for x in arguments[1:])
-        return f"{of_kind(arguments[0], 'truth')} ? {a} : {b}", kind
+        a, b = (cast(x, kind) for x in arguments[1:])
+        return f"{cast(arguments[0], 'truth')} ? {a} : {b}", kind
     if packet in COMPARISONS:
-        common = _common(arguments, named)
-        a, b = (of_kind(x, common) for x in arguments)
+        common = _common_kind(arguments, named)
+        a, b = (cast(x, common) for x in arguments)
         return f"{a} {COMPARISONS[packet]} {b}", kind
     if packet in LOGIC:
         if kind != "truth":
             return None
-        return LOGIC[packet](*(of_kind(x, "truth") for x in arguments)), kind
-    form = ARITHMETIC.get(packet)
-    if form is None or (kind == "truth" and packet not in (aten._to_copy, aten.clone)):
+        return LOGIC[packet](*(cast(x, "truth") for x in arguments)), kind
+    lowering = ARITHMETIC.get(packet)
+    if lowering is None or (kind == "truth" and packet not in (aten._to_copy, aten.clone)):
         return None
     try:
-        return form(*(of_kind(x, kind) for x in arguments), **{n: of_kind(x, kind) for n, x in keywords.items()}), kind
+        return lowering(*(cast(x, kind) for x in arguments), **{n: cast(x, kind) for n, x in keywords.items()}), kind
     except TypeError:
         return None
 
 
-def _common(arguments: Sequence[Any], named: Mapping[fx.Node, tuple[str, str]]) -> str:
-    """The kind in which these can be compared."""
+def _common_kind(arguments: Sequence[Argument], named: Mapping[fx.Node, tuple[str, Kind]]) -> Kind:
+    """The kind to which arguments are cast before they are compared."""
     kinds = {
         named[x][1] if isinstance(x, fx.Node) else "real" if isinstance(x, float) else "integer" for x in arguments
     }

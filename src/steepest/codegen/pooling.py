@@ -1,27 +1,35 @@
-"""Pooling, with the channels of a pixel side by side: [B, H, W, C] in memory."""
+"""Lowerings of pooling. Images are [B, H, W, C] in memory, so that a loop takes all channels of a pixel at once."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
+from torch import fx
 
-from steepest.codegen.convolutions import first, last, pair
+from steepest.codegen.convolutions import channels_first, channels_last, pair
 from steepest.codegen.elementwise_loop import NotCompiled
-from steepest.codegen.loops import copied, filled, literal
-from steepest.codegen.strided_view import Place
-from steepest.codegen.translate import Translation, form
+from steepest.codegen.loops import emit_copy, emit_fill, literal
+from steepest.codegen.strided_view import StridedView
+from steepest.codegen.translate import Translation, lowering
 
 aten = torch.ops.aten
 
 
 class _Pool:
-    """The sizes of one pooling, and the loops over its windows, in C++."""
+    """The sizes of one pooling, and C++ loops over its windows."""
 
     def __init__(
-        self, t: Translation, shape: Any, out: Any, kernel: Any, stride: Any, padding: Any, dilation: Any
+        self,
+        t: Translation,
+        shape: Sequence[int],
+        out: Sequence[int],
+        kernel: Sequence[int],
+        stride: Sequence[int],
+        padding: int | Sequence[int],
+        dilation: int | Sequence[int],
     ) -> None:
-        """From an image of this shape [B, C, H, W] to `out` [B, C, Ho, Wo]."""
+        """From an image of shape [B, C, H, W] to `out`, [B, C, Ho, Wo]."""
         if len(shape) != 4:
             raise NotCompiled("there is a form in C++ only for pooling of images and series in batches")
         self.t, self.kernel, self.padding, self.dilation = t, pair(kernel), pair(padding), pair(dilation)
@@ -32,41 +40,43 @@ class _Pool:
             (n - 1) * s + (k - 1) * d + 1
             for n, s, k, d in zip(out[2:], self.stride, self.kernel, self.dilation, strict=True)
         )
-        self.frame = (
+        self.padded_shape = (
             count,
             *(max(r, p + n) for r, p, n in zip(reach, self.padding, self.size, strict=True)),
             channels,
         )
-        """The image with what windows see beyond its borders."""
+        """[B, rows, columns, C] of the image with its padding."""
 
-    def _inside(self, frame: Place) -> Place:
+    def _interior(self, padded_shape: StridedView) -> StridedView:
         for axis, (begin, length) in enumerate(zip(self.padding, self.size, strict=True), 1):
-            frame = frame.seen(aten.slice.Tensor, axis, begin, begin + length)
-        return frame
+            padded_shape = padded_shape.apply(aten.slice.Tensor, axis, begin, begin + length)
+        return padded_shape
 
-    def framed(self, image: Place, beyond: float) -> Place:
-        """The image [B, C, H, W] in its frame."""
-        image = last(self.t, image)
-        if image.shape == self.frame:
+    def padded(self, image: StridedView, fill: float) -> StridedView:
+        """The image [B, C, H, W] as [B, rows, columns, C], padded with `fill`."""
+        image = channels_last(self.t, image)
+        if image.shape == self.padded_shape:
             return image
-        frame = self.t.writer.dense("real", self.frame)
-        filled(self.t.writer, frame, literal(beyond, "real"))
-        copied(self.t.writer, image, self._inside(frame))
-        return frame
+        padded_shape = self.t.emitter.new_contiguous("real", self.padded_shape)
+        emit_fill(self.t.emitter, padded_shape, literal(fill, "real"))
+        emit_copy(self.t.emitter, image, self._interior(padded_shape))
+        return padded_shape
 
-    def empty(self) -> Place:
-        """A frame of zeros, to which gradients are added."""
-        frame = self.t.writer.dense("real", self.frame)
-        filled(self.t.writer, frame, "0")
-        return frame
+    def zeros(self) -> StridedView:
+        """A padded image of zeros, to which gradients are added."""
+        padded_shape = self.t.emitter.new_contiguous("real", self.padded_shape)
+        emit_fill(self.t.emitter, padded_shape, "0")
+        return padded_shape
 
-    def bare(self, frame: Place) -> Place:
-        """The image [B, C, H, W] in a frame."""
-        return first(self._inside(frame))
+    def unpadded(self, padded_shape: StridedView) -> StridedView:
+        """The image [B, C, H, W] without its padding."""
+        return channels_first(self._interior(padded_shape))
 
     def loops(self, lines: str) -> str:
-        """`lines` for every window: its corner is number `at` of the frame, its place in the output `to`."""
-        (count, rows, columns, channels), (_, height, width, _) = self.out, self.frame
+        """C++ that runs `lines` for every window: `at` is the offset of its corner in the padded image, `to` the offset
+        of its output.
+        """
+        (count, rows, columns, channels), (_, height, width, _) = self.out, self.padded_shape
         return (
             f"for (integer i = 0; i < {count}; ++i)\nfor (integer y = 0; y < {rows}; ++y)\n"
             f"for (integer x = 0; x < {columns}; ++x) {{\n"
@@ -77,21 +87,21 @@ class _Pool:
         )
 
     def window(self) -> list[str]:
-        """The numbers under a window, row by row, as places in the frame."""
-        _, _, width, channels = self.frame
+        """The offsets in the padded image of the numbers in a window, row by row."""
+        _, _, width, channels = self.padded_shape
         return [
             f"at + {(y * self.dilation[0] * width + x * self.dilation[1]) * channels} + c"
             for y in range(self.kernel[0])
             for x in range(self.kernel[1])
         ]
 
-    def most(self) -> list[str]:
-        """`most` becomes the largest of them."""
+    def maximum(self) -> list[str]:
+        """C++ that sets `most` to the largest number in the window."""
         one, *others = self.window()
         return [f"T most = x0[{one}];", *(f"most = larger<T>(most, x0[{other}]);" for other in others)]
 
-    def divisor(self, counts_padding: bool, given: int | None) -> tuple[str, list[Place]]:
-        """What the sum under a window is divided by, as torch counts: C++, and an array x1 that it needs, if any."""
+    def divisor(self, counts_padding: bool, given: int | None) -> tuple[str, list[StridedView]]:
+        """What torch divides the sum of a window by, as C++; and the array x1 that this reads, if any."""
         _, rows, columns, _ = self.out
         if given is not None:
             return str(given), []
@@ -105,91 +115,91 @@ class _Pool:
         numbers = lengths[0][:, None] * lengths[1]  # [Ho, Wo]
         if bool((numbers == numbers[0, 0]).all()):
             return str(int(numbers[0, 0])), []
-        return f"x1[y * {columns} + x]", [self.t.kept(numbers.double())]
+        return f"x1[y * {columns} + x]", [self.t.constant_view(numbers.double())]
 
 
-@form(aten.max_pool2d_with_indices)
+@lowering(aten.max_pool2d_with_indices)
 def _max_pool(
     t: Translation,
-    node: Any,
-    image: Any,
-    kernel: Any,
-    stride: Any = (),
-    padding: Any = 0,
-    dilation: Any = 1,
+    node: fx.Node,
+    image: fx.Node,
+    kernel: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil: bool = False,
-) -> list[Place | None]:
-    place = t.place(image)
-    p = _Pool(t, place.shape, node.meta["val"][0].shape, kernel, stride, padding, dilation)
-    target = t.writer.dense("real", p.out)
-    body = p.loops("\n".join([*p.most(), "y0[to + c] = most;"]))
-    t.writer.call(body, [target], [p.framed(place, -torch.inf)])
-    return [first(target), None]  # which number it was is found again on the way back
+) -> list[StridedView | None]:
+    view = t.view_of(image)
+    p = _Pool(t, view.shape, node.meta["val"][0].shape, kernel, stride, padding, dilation)
+    target = t.emitter.new_contiguous("real", p.out)
+    body = p.loops("\n".join([*p.maximum(), "y0[to + c] = most;"]))
+    t.emitter.call(body, [target], [p.padded(view, -torch.inf)])
+    return [channels_first(target), None]  # the backward pass finds the indices again
 
 
-@form(aten.max_pool2d_with_indices_backward)
+@lowering(aten.max_pool2d_with_indices_backward)
 def _max_pool_backward(
     t: Translation,
-    node: Any,
-    gradient: Any,
-    image: Any,
-    kernel: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
+    node: fx.Node,
+    gradient: fx.Node,
+    image: fx.Node,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
     ceil: bool,
-    _: Any,
-) -> Place:
-    place, above = t.place(image), last(t, t.place(gradient))
-    p = _Pool(t, place.shape, first(above).shape, kernel, stride, padding, dilation)
-    target = p.empty()
-    lines = [*p.most(), "T left = x1[to + c];"]  # goes to the first that is the most
+    _: object,
+) -> StridedView:
+    view, output_gradient = t.view_of(image), channels_last(t, t.view_of(gradient))
+    p = _Pool(t, view.shape, channels_first(output_gradient).shape, kernel, stride, padding, dilation)
+    target = p.zeros()
+    lines = [*p.maximum(), "T left = x1[to + c];"]  # the gradient goes to the first maximum
     lines += [
-        f"{{ const T take = x0[{place}] == most ? left : T(0); y0[{place}] += take; left -= take; }}"
-        for place in p.window()
+        f"{{ const T take = x0[{number}] == most ? left : T(0); y0[{number}] += take; left -= take; }}"
+        for number in p.window()
     ]
-    t.writer.call(p.loops("\n".join(lines)), [target], [p.framed(place, -torch.inf), above])
-    return p.bare(target)
+    t.emitter.call(p.loops("\n".join(lines)), [target], [p.padded(view, -torch.inf), output_gradient])
+    return p.unpadded(target)
 
 
-@form(aten.avg_pool2d)
+@lowering(aten.avg_pool2d)
 def _mean_pool(
     t: Translation,
-    node: Any,
-    image: Any,
-    kernel: Any,
-    stride: Any = (),
-    padding: Any = 0,
+    node: fx.Node,
+    image: fx.Node,
+    kernel: Sequence[int],
+    stride: Sequence[int] = (),
+    padding: int | Sequence[int] = 0,
     ceil: bool = False,
     counts_padding: bool = True,
-    divisor: Any = None,
-) -> Place:
-    place = t.place(image)
-    p = _Pool(t, place.shape, node.meta["val"].shape, kernel, stride, padding, 1)
-    target = t.writer.dense("real", p.out)
+    divisor: int | None = None,
+) -> StridedView:
+    view = t.view_of(image)
+    p = _Pool(t, view.shape, node.meta["val"].shape, kernel, stride, padding, 1)
+    target = t.emitter.new_contiguous("real", p.out)
     by, array = p.divisor(counts_padding, divisor)
     total = " + ".join(f"x0[{number}]" for number in p.window())
-    t.writer.call(p.loops(f"y0[to + c] = ({total}) / {by};"), [target], [p.framed(place, 0), *array])
-    return first(target)
+    t.emitter.call(p.loops(f"y0[to + c] = ({total}) / {by};"), [target], [p.padded(view, 0), *array])
+    return channels_first(target)
 
 
-@form(aten.avg_pool2d_backward)
+@lowering(aten.avg_pool2d_backward)
 def _mean_pool_backward(
     t: Translation,
-    node: Any,
-    gradient: Any,
-    image: Any,
-    kernel: Any,
-    stride: Any,
-    padding: Any,
+    node: fx.Node,
+    gradient: fx.Node,
+    image: fx.Node,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
     ceil: bool,
     counts_padding: bool,
-    divisor: Any,
-) -> Place:
-    above = last(t, t.place(gradient))
-    p = _Pool(t, image.meta["val"].shape, first(above).shape, kernel, stride, padding, 1)
-    target = p.empty()
+    divisor: int | None,
+) -> StridedView:
+    output_gradient = channels_last(t, t.view_of(gradient))
+    p = _Pool(t, image.meta["val"].shape, channels_first(output_gradient).shape, kernel, stride, padding, 1)
+    target = p.zeros()
     by, array = p.divisor(counts_padding, divisor)
     lines = [f"const T share = x0[to + c] / {by};", *(f"y0[{number}] += share;" for number in p.window())]
-    t.writer.call(p.loops("\n".join(lines)), [target], [above, *array])
-    return p.bare(target)
+    t.emitter.call(p.loops("\n".join(lines)), [target], [output_gradient, *array])
+    return p.unpadded(target)

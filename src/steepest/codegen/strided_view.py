@@ -1,36 +1,40 @@
-"""Where numbers lie in memory: strided views of named buffers, as torch would see them."""
+"""Where numbers lie in memory: strided views of named buffers, with the meaning that shape, strides and offset have in
+torch. Apart, since every other module of this folder speaks of memory in these terms.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any
+from typing import Literal
 
 import torch
+from torch import Tensor
 
-TYPES = {"real": "T", "integer": "integer", "truth": "bool"}
-"""Kinds of numbers, and what they are in C++."""
+Kind = Literal["real", "integer", "truth"]
+CPP_TYPES: dict[Kind, str] = {"real": "T", "integer": "integer", "truth": "bool"}
+"""The C++ type of each kind of number."""
 
 
-def kind_of(dtype: torch.dtype) -> str:
-    """The kind to which a type of torch belongs."""
+def kind_of(dtype: torch.dtype) -> Kind:
+    """The kind of a torch dtype."""
     return "real" if dtype.is_floating_point else "truth" if dtype is torch.bool else "integer"
 
 
 @dataclass(frozen=True)
-class Place:
-    """A strided array within a buffer; offset and strides count numbers, not bytes."""
+class StridedView:
+    """A strided array in a buffer. Offset and strides count numbers, not bytes."""
 
     buffer: str
-    kind: str
+    kind: Kind
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     offset: int = 0
 
     @classmethod
-    def dense(cls, buffer: str, kind: str, shape: Sequence[int], offset: int = 0) -> Place:
-        """Row after row."""
+    def contiguous(cls, buffer: str, kind: Kind, shape: Sequence[int], offset: int = 0) -> StridedView:
+        """A view without gaps, the last axis varying fastest."""
         strides = [prod(shape[i + 1 :]) for i in range(len(shape))]
         return cls(buffer, kind, tuple(shape), tuple(strides), offset)
 
@@ -39,31 +43,34 @@ class Place:
         return prod(self.shape)
 
     @property
-    def is_dense(self) -> bool:
-        """Whether the numbers lie row after row, without gaps."""
-        return self.strides_that_count == Place.dense("", "", self.shape).strides_that_count
+    def is_contiguous(self) -> bool:
+        """Whether the numbers lie without gaps, the last axis varying fastest."""
+        return self.significant_strides == StridedView.contiguous("", self.kind, self.shape).significant_strides
 
     @property
-    def strides_that_count(self) -> tuple[int, ...]:
-        """Those of the axes that are longer than 1."""
+    def significant_strides(self) -> tuple[int, ...]:
+        """The strides of all axes longer than 1; the others have no effect."""
         return tuple(s for s, n in zip(self.strides, self.shape, strict=True) if n > 1)
 
-    def expanded(self, shape: Sequence[int]) -> Place:
-        """The same numbers, repeated along axes that are new or of length 1."""
+    def expanded(self, shape: Sequence[int]) -> StridedView:
+        """The same numbers, repeated along new axes and axes of length 1, as `torch.Tensor.expand` does."""
         new = len(shape) - len(self.shape)
         own = [0 if n == 1 else s for s, n in zip(self.strides, self.shape, strict=True)]
         return replace(self, shape=tuple(shape), strides=(*([0] * new), *own))
 
-    def seen(self, view: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """What a view operation of torch makes of this place: one place, or a list. Raises RuntimeError where the
-        numbers would have to be moved.
-        """
+    def apply(self, op: Callable[..., Tensor], *arguments: object, **named: object) -> StridedView:
+        """The result of a view operation of torch. Raises RuntimeError if it would have to copy."""
+        return self._like(op(self._on_meta(), *arguments, **named))
+
+    def split(self, op: Callable[..., Sequence[Tensor]], *arguments: object, **named: object) -> list[StridedView]:
+        """The results of a view operation with several, such as `torch.split`."""
+        return [self._like(part) for part in op(self._on_meta(), *arguments, **named)]
+
+    def _on_meta(self) -> Tensor:
+        """A tensor of this layout that has no memory."""
         end = self.offset + 1 + sum(s * (n - 1) for s, n in zip(self.strides, self.shape, strict=True))
         whole = torch.empty(max(end, 1), device="meta")
-        found = view(torch.as_strided(whole, self.shape, self.strides, self.offset), *arguments, **named)
-        if isinstance(found, torch.Tensor):
-            return self._of(found)
-        return [self._of(one) for one in found]
+        return torch.as_strided(whole, self.shape, self.strides, self.offset)
 
-    def _of(self, tensor: torch.Tensor) -> Place:
+    def _like(self, tensor: Tensor) -> StridedView:
         return replace(self, shape=tuple(tensor.shape), strides=tensor.stride(), offset=int(tensor.storage_offset()))

@@ -1,4 +1,4 @@
-"""The C++ compiler of this machine: from the text of a program to a library that is loaded, by way of a cache on disk.
+"""Compiles C++ text to a library with the compiler of this machine and loads it; libraries are cached on disk.
 
 The cache is kernels/ in $STEEPEST_CACHE, or in steepest/ in $XDG_CACHE_HOME or ~/.cache.
 """
@@ -21,14 +21,21 @@ import torch
 from steepest.messages import NOTHING, Message, say
 from steepest.records.files import cache_folder
 
-_ALWAYS = ("-std=c++17", "-O3", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fopenmp-simd")
-_PROCESSOR = {
+_COMMON_FLAGS = (
+    "-std=c++17",
+    "-O3",
+    "-fPIC",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=off",
+    "-fopenmp-simd",
+)
+_PROCESSOR_FLAGS = {
     "AVX2": ("-mavx2", "-mfma"),
     "AVX512": ("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mfma"),
 }
-"""By what torch has found the processor to be."""
-SECONDS = 120
-"""After which a compiler is given up."""
+"""By the processor's capability as torch reports it."""
+COMPILE_TIMEOUT_SECONDS = 120
 
 
 def obstacle() -> Message:
@@ -39,7 +46,7 @@ def obstacle() -> Message:
 
 
 class NoCompiler(OSError):
-    """No library could be made; says why, as what follows "because"."""
+    """A program could not be compiled or loaded. The message gives the reason, as a clause that follows "because"."""
 
 
 @cache
@@ -51,15 +58,15 @@ def compiler() -> str | None:
 
 @cache
 def load(program: str, flags: tuple[str, ...] = (), libraries: tuple[str, ...] = ()) -> CDLL:
-    """The library that this C++ becomes, compiled for this processor if no earlier process has. Raises NoCompiler.
+    """Compile C++ for this processor, unless the cache holds the library already, and load it. Raises NoCompiler.
 
-    `flags` come after those that are always given; `libraries` are files that it is linked with.
+    `flags` follow the common ones; `libraries` are files to link with.
     """
-    processor = _PROCESSOR.get(torch.backends.cpu.get_cpu_capability(), ())
-    flags = (*_ALWAYS, *processor, *flags)
+    processor = _PROCESSOR_FLAGS.get(torch.backends.cpu.get_cpu_capability(), ())
+    flags = (*_COMMON_FLAGS, *processor, *flags)
     try:
         return _load(program, (*flags, "-fopenmp"), libraries)
-    except NoCompiler:  # one thread is better than none
+    except NoCompiler:  # without OpenMP it runs on one thread
         return _load(program, flags, libraries)
 
 
@@ -78,10 +85,10 @@ def _load(program: str, flags: tuple[str, ...], libraries: tuple[str, ...]) -> C
 
 
 def _compile(flags: tuple[str, ...], libraries: tuple[str, ...], program: str, library: Path) -> None:
-    """Compile in a folder apart and move the outcome to its place, where others never see half of it.
+    """Compile in a temporary folder, then move the library to its place, so that no process sees half of it.
 
-    What the program calls to run in parallel is not linked in, but found as it is loaded: in the library that torch
-    has loaded for itself, so that there is one team of threads, not two that get in each other's way.
+    The OpenMP runtime is not linked in: loading finds it in the library that torch has loaded already, so that both
+    share one team of threads.
     """
     path = compiler()
     if path is None:
@@ -94,9 +101,11 @@ def _compile(flags: tuple[str, ...], libraries: tuple[str, ...], program: str, l
             [path, "-shared", str(compiled), "-o", str(linked), *libraries],
         ):
             try:
-                done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+                done = subprocess.run(
+                    command, capture_output=True, text=True, timeout=COMPILE_TIMEOUT_SECONDS, check=False
+                )
             except subprocess.TimeoutExpired:
-                raise NoCompiler(f"{path} took more than {SECONDS} seconds") from None
+                raise NoCompiler(f"{path} took more than {COMPILE_TIMEOUT_SECONDS} seconds") from None
             if done.returncode:
                 raise NoCompiler(f"{path} failed ({(done.stderr.strip() or 'without a word').splitlines()[0]})")
         linked.replace(library)
@@ -104,7 +113,7 @@ def _compile(flags: tuple[str, ...], libraries: tuple[str, ...], program: str, l
 
 @cache
 def folder() -> Path:
-    """Where libraries lie, private to the user; where the cache cannot be written, a new folder for this process."""
+    """The folder of compiled libraries, private to the user; a temporary one if the cache cannot be written."""
     place = cache_folder() / "kernels"
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)

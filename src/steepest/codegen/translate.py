@@ -1,27 +1,30 @@
-"""From the graph of one lane's gradient to C++: node after node, each by the form that fits it."""
+"""Translates a graph of torch operations to C++, node by node: pointwise operations are gathered into loops, views cost
+nothing, and every other operation has a lowering. Apart from `lowerings` and its kin, which register themselves here.
+"""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch.fx.node import map_aggregate
+from torch._ops import OpOverloadPacket
+from torch.fx.node import Argument, map_aggregate
 
 from steepest.codegen.elementwise_loop import NotCompiled
-from steepest.codegen.emitter import Writer, is_narrow
-from steepest.codegen.loops import Loop, copied, filled, literal
-from steepest.codegen.pointwise import OPERATIONS, expression
-from steepest.codegen.strided_view import Place, kind_of
+from steepest.codegen.emitter import Emitter, is_narrow
+from steepest.codegen.loops import Loop, emit_copy, emit_fill, literal
+from steepest.codegen.pointwise import POINTWISE_OPS, expression
+from steepest.codegen.strided_view import Kind, StridedView, kind_of
 
 aten = torch.ops.aten
-PADDED = 16
-"""Rows of a packed matrix are filled up to a multiple of so many numbers: at least a vector of any kind."""
-READS = 24
-"""Arrays that one loop reads at most."""
-VIEWS = {
+ROW_MULTIPLE = 16
+"""The rows of a packed matrix are padded to a multiple of this many numbers, which fill a vector of any type."""
+MAX_LOOP_READS = 24
+"""Arrays that one loop may read."""
+VIEW_OPS = {
     aten.view,
     aten._unsafe_view,
     aten.reshape,
@@ -41,155 +44,169 @@ VIEWS = {
     aten.detach,
     aten.alias,
 }
-LIKE: dict[Any, float] = {aten.full_like: 0, aten.zeros_like: 0, aten.ones_like: 1}
-"""Arrays of one number, with the shape of another; the first says itself which."""
-SAME = {aten.clone, aten.contiguous, aten.lift_fresh_copy}
-"""Copies, which are none here: nothing is ever changed once it is written."""
+FILL_OPS: dict[OpOverloadPacket, float] = {aten.full_like: 0, aten.zeros_like: 0, aten.ones_like: 1}
+"""Operations that fill an array of a given shape with one number; `full_like` takes the number as an argument."""
+COPY_OPS = {aten.clone, aten.contiguous, aten.lift_fresh_copy}
+"""Copies, which need no code: nothing is changed once it is written."""
+
+Value = StridedView | Sequence[StridedView | None] | None
+"""Where the value of a node lies; several for a node with several outputs; None where nothing needs it."""
+
+
+def packet_of(node: fx.Node) -> OpOverloadPacket | None:
+    """The operation that a node calls, whichever its overload."""
+    return getattr(node.target, "overloadpacket", None)
 
 
 class Translation:
-    """One graph on its way into a Writer."""
+    """Translates one graph into the text of an Emitter."""
 
-    def __init__(self, graph: fx.Graph, arguments: Mapping[fx.Node, Place], targets: Mapping[fx.Node, Place]) -> None:
-        """`arguments` says where the inputs lie, `targets` where to leave the results."""
-        self.writer = Writer()
+    def __init__(
+        self, graph: fx.Graph, arguments: Mapping[fx.Node, StridedView], targets: Mapping[fx.Node, StridedView]
+    ) -> None:
+        """`arguments` says where the inputs lie, `targets` where to write the results."""
+        self.emitter = Emitter()
         self.constants: list[Tensor] = []
-        """What does not depend on the arguments, and is more than a number: buffers k0, k1, …"""
-        self.changed: set[str] = set()
-        """Buffers of arguments that hold what they are to be left with."""
-        self._values: dict[Any, Any] = dict(arguments)  # Place, list of places, or _Constant
+        """Arrays that do not depend on the arguments: buffers k0, k1, …"""
+        self.overwritten: set[str] = set()
+        """Buffers of arguments that already hold their final values."""
+        self._values: dict[fx.Node, Value | _Constant] = dict(arguments)
         self._loops: list[Loop] = []
-        self._loop_of: dict[Any, Loop] = {}
-        self._products: dict[Any, tuple[Place, Place]] = {}  # those that wait to be added to something
-        self._packed: dict[Place, Place] = {}
-        self._targets = _produced(targets)
+        self._loop_of: dict[fx.Node, Loop] = {}
+        self._products: dict[fx.Node, tuple[StridedView, StridedView]] = {}  # not yet emitted: an addition may follow
+        self._packed: dict[StridedView, StridedView] = {}
+        self._targets = _producers(targets)
         for node in graph.nodes:
             if node.op == "call_function":
                 self._translate(node)
             elif node.op == "get_attr":
                 module = graph.owning_module
                 self._values[node] = _Constant(operator.attrgetter(str(node.target))(module).detach())
-        for node, place in targets.items():
-            self.leave(node, place)
+        for node, view in targets.items():
+            self.store(node, view)
 
     # ---- values ------------------------------------------------------------------------------------------------------
 
-    def place(self, node: Any) -> Place:
-        """Where the value of a node lies, once all is written that it needs."""
+    def view_of(self, node: fx.Node) -> StridedView:
+        """Where the value of a node lies; first emits the loop or product that computes it."""
         if node in self._loop_of:
-            self._close(self._loop_of[node])
+            self._emit_loop(self._loop_of[node])
         if node in self._products:
-            self.multiply(node, *self._products.pop(node))
+            self.emit_product(node, *self._products.pop(node))
         value = self._values[node]
         if isinstance(value, _Constant):
-            value = self._values[node] = self.kept(value.tensor)
+            value = self._values[node] = self.constant_view(value.tensor)
+        if not isinstance(value, StridedView):
+            raise NotCompiled(f"{node.target} gives more than one array, or none")
         return value
 
-    def constant(self, node: Any) -> Tensor | None:
+    def constant(self, node: fx.Node) -> Tensor | None:
         """The value of a node, if it does not depend on the arguments."""
         value = self._values.get(node)
         return value.tensor if isinstance(value, _Constant) else None
 
-    def new(self, node: Any) -> Place:
-        """A place for the whole value of a node: the one where it is wanted, or a new one."""
+    def new(self, node: fx.Node) -> StridedView:
+        """Where to write the value of a node: its target if it is a result of the graph, else a new buffer."""
         value: Tensor = node.meta["val"]
-        return self._targets.get(node) or self.writer.new(kind_of(value.dtype), value.shape)
+        return self._targets.get(node) or self.emitter.new(kind_of(value.dtype), value.shape)
 
-    def dense(self, node: Any) -> Place:
-        """The same, row after row."""
+    def new_contiguous(self, node: fx.Node) -> StridedView:
+        """As `new`, but a new buffer is contiguous in any case."""
         value: Tensor = node.meta["val"]
-        return self._targets.get(node) or self.writer.dense(kind_of(value.dtype), value.shape)
+        return self._targets.get(node) or self.emitter.new_contiguous(kind_of(value.dtype), value.shape)
 
-    def kept(self, tensor: Tensor) -> Place:
-        """Where an array lies that does not depend on the arguments."""
+    def constant_view(self, tensor: Tensor) -> StridedView:
+        """Where an array that does not depend on the arguments lies; one that holds a single number costs nothing."""
         kind = kind_of(tensor.dtype)
-        number = _only_value(tensor)
+        number = _uniform_value(tensor)
         if number is not None:
-            place = self.writer.new(kind, ())
-            filled(self.writer, place, literal(number, kind))
-            return place.expanded(tensor.shape)
+            view = self.emitter.new(kind, ())
+            emit_fill(self.emitter, view, literal(number, kind))
+            return view.expanded(tensor.shape)
         self.constants.append(tensor.contiguous() if kind != "integer" else tensor.long().contiguous())
-        return Place.dense(f"k{len(self.constants) - 1}", kind, tensor.shape)
+        return StridedView.contiguous(f"k{len(self.constants) - 1}", kind, tensor.shape)
 
-    def leave(self, node: Any, target: Place) -> None:
-        """Have the value of a node at a place, wherever else it may be."""
+    def store(self, node: fx.Node, target: StridedView) -> None:
+        """Write the value of a node to `target`, unless it lies there already."""
         value = self._values.get(node)
-        number = _only_value(value.tensor) if isinstance(value, _Constant) else None
+        number = _uniform_value(value.tensor) if isinstance(value, _Constant) else None
         if number is not None:
-            filled(self.writer, target, literal(number, target.kind))
-        elif (place := self.place(node)) != target and not (
-            place.buffer == target.buffer and place.offset == target.offset
+            emit_fill(self.emitter, target, literal(number, target.kind))
+        elif (view := self.view_of(node)) != target and not (
+            view.buffer == target.buffer and view.offset == target.offset
         ):
-            copied(self.writer, place, target)
+            emit_copy(self.emitter, view, target)
 
     # ---- nodes -------------------------------------------------------------------------------------------------------
 
-    def _translate(self, node: Any) -> None:
+    def _translate(self, node: fx.Node) -> None:
+        packet, inputs = packet_of(node), node.all_input_nodes
         if node.target is operator.getitem:
-            self._values[node] = self._values[node.args[0]][node.args[1]]
+            whole, index = node.args
+            self._values[node] = self._values[whole][index]  # type: ignore[index]
             return
-        packet = getattr(node.target, "overloadpacket", None)
-        inputs = node.all_input_nodes
         if all(isinstance(self._values.get(x), _Constant) for x in inputs):
             self._values[node] = _Constant(self._evaluated(node))
-        elif packet in LIKE:
+        elif packet in FILL_OPS:
             value: Tensor = node.meta["val"]
-            number = node.args[1] if packet is aten.full_like else LIKE[packet]
+            number: Any = node.args[1] if packet is aten.full_like else FILL_OPS[packet]
             self._values[node] = _Constant(torch.full((), number, dtype=value.dtype).expand(value.shape))
-        elif packet in VIEWS:
+        elif packet in VIEW_OPS:
             self._values[node] = self._viewed(node)
-        elif packet in SAME:
-            self._values[node] = self.place(inputs[0])
-        elif packet is aten.add and self._added(node):
+        elif packet in COPY_OPS:
+            self._values[node] = self.view_of(inputs[0])
+        elif packet is aten.add and self._fuse_add(node):
             pass
-        elif packet in OPERATIONS:
-            self._join(node)
-        elif packet in FORMS:
-            self._values[node] = FORMS[packet](self, node, *node.args, **node.kwargs)
+        elif packet in POINTWISE_OPS:
+            self._add_to_loop(node)
+        elif packet in LOWERINGS:
+            self._values[node] = LOWERINGS[packet](self, node, *node.args, **node.kwargs)
         else:
             raise NotCompiled(f"there is no form in C++ for {node.target}")
 
-    def _evaluated(self, node: Any) -> Tensor:
-        def value(x: Any) -> Any:
-            return self._values[x].tensor if isinstance(x, fx.Node) else x
+    def _evaluated(self, node: fx.Node) -> Tensor:
+        """The value of a node whose inputs are all constants."""
 
-        arguments, keywords = map_aggregate(node.args, value), map_aggregate(dict(node.kwargs), value)
-        result = node.target(*arguments, **keywords)
+        def value(x: Argument) -> Argument:
+            known = self._values[x] if isinstance(x, fx.Node) else None
+            return known.tensor if isinstance(known, _Constant) else x
+
+        arguments: Any = map_aggregate(node.args, value)
+        keywords: Any = map_aggregate(dict(node.kwargs), value)
+        result = node.target(*arguments, **keywords)  # type: ignore[operator]
         if not isinstance(result, Tensor):
             raise NotCompiled(f"{node.target} gives more than one constant")
         return result
 
-    def _viewed(self, node: Any) -> Any:
-        source, *rest = node.args
-        place = self.place(source)
+    def _viewed(self, node: fx.Node) -> StridedView | list[StridedView]:
+        view = self.view_of(node.args[0])  # type: ignore[arg-type]
         try:
-            return place.seen(node.target, *rest, **node.kwargs)
-        except RuntimeError:  # the numbers do not lie as the view would have them
-            moved = dense(self, place)
-            return moved.seen(node.target, *rest, **node.kwargs)
+            return _apply(node, view)
+        except RuntimeError:  # strides do not allow the view
+            return _apply(node, contiguous(self, view))
 
-    # ---- one by one --------------------------------------------------------------------------------------------------
+    # ---- pointwise operations ----------------------------------------------------------------------------------------
 
-    def _join(self, node: Any) -> None:
-        """Have an operation done in a loop that is open, or in a new one."""
+    def _add_to_loop(self, node: fx.Node) -> None:
+        """Add a pointwise operation to a loop that is not emitted yet, or to a new one."""
         shape = tuple(node.meta["val"].shape)
         inputs = node.all_input_nodes
         mine = [self._loop_of[x] for x in inputs if x in self._loop_of]
         fitting = [loop for loop in (*mine, *reversed(self._loops)) if loop.shape == shape]
-        loop = next((x for x in fitting if len(x.reads) + len(inputs) <= READS), None) or Loop(shape)
-        named: dict[fx.Node, tuple[str, str]] = {}
+        loop = next((x for x in fitting if len(x.reads) + len(inputs) <= MAX_LOOP_READS), None) or Loop(shape)
+        named: dict[fx.Node, tuple[str, Kind]] = {}
         for x in inputs:
             if self._loop_of.get(x) is loop:
                 named[x] = loop.nodes[x]
                 continue
             value = self._values.get(x)
-            number = _only_value(value.tensor) if isinstance(value, _Constant) else None
+            number = _uniform_value(value.tensor) if isinstance(value, _Constant) else None
             if number is not None:
                 kind = kind_of(x.meta["val"].dtype)
                 named[x] = literal(number, kind), kind
             else:
-                place = self.place(x)
-                named[x] = loop.read(place), place.kind
+                view = self.view_of(x)
+                named[x] = loop.read(view), view.kind
         found = expression(node, named)
         if found is None:
             raise NotCompiled(f"there is no form in C++ for {node.target} with such arguments")
@@ -199,58 +216,63 @@ class Translation:
         if loop not in self._loops:
             self._loops.append(loop)
 
-    def finish(self, buffer: str) -> None:
-        """Write all loops that read this buffer."""
+    def flush_readers(self, buffer: str) -> None:
+        """Emit all loops that read this buffer, before it is overwritten."""
         for loop in [*self._loops]:
-            if any(place.buffer == buffer for place in loop.reads):
-                self._close(loop)
+            if any(view.buffer == buffer for view in loop.reads):
+                self._emit_loop(loop)
 
-    def _close(self, loop: Loop) -> None:
+    def _emit_loop(self, loop: Loop) -> None:
         self._loops.remove(loop)
         wanted = {
             node: self._targets.get(node) for node in loop.nodes if any(user not in loop.nodes for user in node.users)
         }
         for node in loop.nodes:
             del self._loop_of[node]
-        self._values.update(loop.write(self.writer, wanted))
+        self._values.update(loop.emit(self.emitter, wanted))
 
     # ---- products ----------------------------------------------------------------------------------------------------
 
-    def product(self, node: Any, a: Any, b: Any) -> Place | None:
-        """[…, M, K] · […, K, N], now or when it is added to something."""
-        places = self.place(a), self.place(b)
+    def product(self, node: fx.Node, a: fx.Node, b: fx.Node) -> StridedView | None:
+        """[…, M, K] · […, K, N]: emitted now, or together with the addition that follows."""
+        views = self.view_of(a), self.view_of(b)
         users = [*node.users]
-        if len(users) == 1 and getattr(users[0].target, "overloadpacket", None) is aten.add:
-            self._products[node] = places
+        if len(users) == 1 and packet_of(users[0]) is aten.add:
+            self._products[node] = views
             return None
-        return self.multiply(node, *places)
+        return self.emit_product(node, *views)
 
-    def _added(self, node: Any) -> bool:
-        """Whether a sum is that of a product and an array of its shape: then it is the product's beginning."""
-        if len(node.args) != 2 or node.kwargs or not all(isinstance(x, fx.Node) for x in node.args):
+    def _fuse_add(self, node: fx.Node) -> bool:
+        """Emit product + array as one call, if a node adds an array to a product of the same shape."""
+        if len(node.args) != 2 or node.kwargs:
             return False
+        shape = tuple(node.meta["val"].shape)
         for one, other in (node.args, node.args[::-1]):
-            if one in self._products and other is not one and one.meta["val"].shape == node.meta["val"].shape:
-                if tuple(other.meta["val"].shape) != tuple(node.meta["val"].shape):
+            if not isinstance(one, fx.Node) or not isinstance(other, fx.Node):
+                return False
+            if one in self._products and other is not one:
+                if any(tuple(x.meta["val"].shape) != shape for x in (one, other)):
                     continue
-                places = self._products.pop(one)
-                self.multiply(node, *places, start=self.place(other))
+                views = self._products.pop(one)
+                self.emit_product(node, *views, start=self.view_of(other))
                 return True
         return False
 
-    def multiply(self, node: Any, a: Place, b: Place, start: Place | None = None) -> Place:
-        """Write the product, with what it is added to."""
+    def emit_product(
+        self, node: fx.Node, a: StridedView, b: StridedView, start: StridedView | None = None
+    ) -> StridedView:
+        """Emit start + a · b."""
         result = target = self._values[node] = self.new(node)
         if start is not None:
             start = start.expanded(target.shape)
-        if is_narrow(target.shape) and target.strides[-1] != 1:  # its columns are what vectors take
-            a, b, target = (place.seen(aten.transpose.int, -1, -2) for place in (b, a, target))
-            start = None if start is None else start.seen(aten.transpose.int, -1, -2)
+        if is_narrow(target.shape) and target.strides[-1] != 1:  # compute the transpose: its rows fill vectors
+            a, b, target = (view.apply(aten.transpose.int, -1, -2) for view in (b, a, target))
+            start = None if start is None else start.apply(aten.transpose.int, -1, -2)
         *_, m, k = a.shape
         n = b.shape[-1]
-        b = self._with_dense_rows(b)
+        b = self._with_padded_rows(b)
         if start is not None and start.strides[-1] != 1 and n > 1:
-            copied(self.writer, start, target)
+            emit_copy(self.emitter, start, target)
             start = target
         batch = target.shape[:-2]
         arrays = [target, a, b, *([start] if start is not None else [])]
@@ -265,25 +287,25 @@ class Translation:
             cm = n
         call = f"product<T>({m}, {n}, {k}, {at[1]}, {am}, {ak}, {at[2]}, {bk}, {at[0]}, {cm}, {begin[0]}, {begin[1]});"
         body = "".join(f"for (integer i{j} = 0; i{j} < {size}; ++i{j})\n" for j, size in enumerate(batch)) + call
-        self.writer.call(body, [target], arrays[1:])
+        self.emitter.call(body, [target], arrays[1:])
         return result
 
-    def _with_dense_rows(self, b: Place) -> Place:
-        """A matrix […, K, N] whose rows lie without gaps, and may be read a little beyond their ends."""
+    def _with_padded_rows(self, b: StridedView) -> StridedView:
+        """The matrix […, K, N] with contiguous rows that may be read a vector beyond their ends."""
         n = b.shape[-1]
-        if (b.strides[-1] == 1 or n == 1) and (self.writer.is_own(b) or n % PADDED == 0):
+        if (b.strides[-1] == 1 or n == 1) and (self.emitter.owns(b) or n % ROW_MULTIPLE == 0):
             return b
         if b not in self._packed:
             *batch, k, _ = b.shape
-            width = -(-n // PADDED) * PADDED
+            width = -(-n // ROW_MULTIPLE) * ROW_MULTIPLE
             shape = (*batch, k, width)
-            target = self.writer.dense(b.kind, shape)
+            target = self.emitter.new_contiguous(b.kind, shape)
             to = "y0" + "".join(f" + i{j} * {target.strides[j]}" for j in range(len(batch)))
             from_ = "x0" + "".join(f" + i{j} * {b.strides[j]}" for j in range(len(batch)))
             call = f"pack<T>({k}, {n}, {from_}, {b.strides[-2]}, {b.strides[-1]}, {to}, {width});"
             body = "".join(f"for (integer i{j} = 0; i{j} < {size}; ++i{j})\n" for j, size in enumerate(batch)) + call
-            self.writer.call(body, [target], [b])
-            self._packed[b] = Place(target.buffer, b.kind, b.shape, target.strides)
+            self.emitter.call(body, [target], [b])
+            self._packed[b] = StridedView(target.buffer, b.kind, b.shape, target.strides)
         return self._packed[b]
 
 
@@ -294,63 +316,70 @@ class _Constant:
         self.tensor = tensor
 
 
-def _only_value(tensor: Tensor) -> float | int | bool | None:
-    """The number that an array has everywhere, if there is one."""
+def _uniform_value(tensor: Tensor) -> float | int | bool | None:
+    """The number that all elements of an array equal, if there is one."""
     if tensor.numel() == 0:
         return None
     first = tensor.flatten()[0]
     return first.item() if bool((tensor == first).all()) else None
 
 
-def _produced(targets: Mapping[fx.Node, Place]) -> dict[fx.Node, Place]:
-    """For results that are views of something made just for them: where to make that, so that nothing is copied."""
+def _producers(targets: Mapping[fx.Node, StridedView]) -> dict[fx.Node, StridedView]:
+    """Results that are views of another node's value, used nowhere else: where to write that value, so that nothing is
+    copied.
+    """
     found = {}
-    for node, place in targets.items():
-        chain = []
-        source: Any = node
-        while getattr(source.target, "overloadpacket", None) in VIEWS | SAME and len(source.users) == 1:
+    for node, view in targets.items():
+        chain, source = [], node
+        while packet_of(source) in VIEW_OPS | COPY_OPS and len(source.users) == 1:
             chain.append(source)
-            source = source.args[0]
+            source = source.all_input_nodes[0]
         if len(source.users) != 1 or not isinstance(source.meta.get("val"), Tensor):
             continue
-        made = Place.dense(place.buffer, place.kind, source.meta["val"].shape, place.offset)
-        seen: Any = made
+        made = StridedView.contiguous(view.buffer, view.kind, source.meta["val"].shape, view.offset)
+        result: StridedView | list[StridedView] = made
         try:
             for step in reversed(chain):
-                if step.target.overloadpacket not in SAME:
-                    seen = seen.seen(step.target, *step.args[1:], **step.kwargs)
+                if packet_of(step) not in COPY_OPS and isinstance(result, StridedView):
+                    result = _apply(step, result)
         except RuntimeError:
             continue
         if (
-            isinstance(seen, Place)
-            and seen.strides_that_count == place.strides_that_count
-            and seen.shape == place.shape
+            isinstance(result, StridedView)
+            and result.significant_strides == view.significant_strides
+            and result.shape == view.shape
         ):
             found[source] = made
     return found
 
 
-# ---- forms that are no loop over numbers one by one ------------------------------------------------------------------
+def _apply(node: fx.Node, view: StridedView) -> StridedView | list[StridedView]:
+    """The result of the view operation that a node calls, on `view` in place of its first argument."""
+    apply = view.apply if isinstance(node.meta["val"], Tensor) else view.split
+    return apply(node.target, *node.args[1:], **node.kwargs)  # type: ignore[arg-type]
 
-Form = Callable[..., Any]
-FORMS: dict[Any, Form] = {}
-"""(translation, node, *arguments) → where the value lies, by operation; None where it waits to be added to another."""
+
+# ---- lowerings of all other operations -------------------------------------------------------------------------------
+
+Lowering = Callable[..., Value]
+LOWERINGS: dict[OpOverloadPacket, Lowering] = {}
+"""(translation, node, *arguments) → where the value lies, by operation; None for a product that is not emitted yet."""
 
 
-def form(*packets: Any) -> Callable[[Form], Form]:
-    """Make a function the form of these operations."""
+def lowering(*packets: OpOverloadPacket) -> Callable[[Lowering], Lowering]:
+    """Register a function as the lowering of these operations."""
 
-    def register(function: Form) -> Form:
-        FORMS.update(dict.fromkeys(packets, function))
+    def register(function: Lowering) -> Lowering:
+        LOWERINGS.update(dict.fromkeys(packets, function))
         return function
 
     return register
 
 
-def dense(t: Translation, place: Place) -> Place:
-    """The same numbers without gaps."""
-    if place.is_dense:
-        return place
-    moved = t.writer.dense(place.kind, place.shape)
-    copied(t.writer, place, moved)
+def contiguous(t: Translation, view: StridedView) -> StridedView:
+    """The same numbers without gaps: the view itself, or a copy."""
+    if view.is_contiguous:
+        return view
+    moved = t.emitter.new_contiguous(view.kind, view.shape)
+    emit_copy(t.emitter, view, moved)
     return moved

@@ -21,7 +21,7 @@ from steepest.engine.halving import to_the_end
 from steepest.engine.layout import replicas
 from steepest.engine.object_registry import EMPTY, Configured, Workshop
 from steepest.engine.programs import Extras, programs
-from steepest.engine.random_sources import luck_of, seed_torch
+from steepest.engine.random_sources import seed_torch, step_seed
 from steepest.engine.stopping import curves_of
 from steepest.engine.updates import KernelUpdates, updates
 from steepest.errors import BadInput
@@ -174,7 +174,7 @@ class Fleet:
         batches = self.gradients.batches(start, stop)
         for t, (batch, c) in enumerate(zip(batches, self.updates.steps(start, stop), strict=True), start + 1):
             if self.is_random:
-                seed_torch(luck_of(self.lanes[0].seed, t))
+                seed_torch(step_seed(self.lanes[0].seed, t))
             g, loss = self.gradients.apply(self.flat, self.tensors, batch)
             self.flat, self.state = self.updates.apply(self.flat, g, self.state, c)
             if self.frozen is not None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from steepest.engine.fleet import Fleet
 from steepest.engine.layout import Layout
-from steepest.engine.random_sources import kept
+from steepest.engine.random_sources import preserved_generators
 from steepest.engine.solo import Trial
 from steepest.messages import NOTHING, Message, say, verbatim
 from steepest.records.contender import Contender
@@ -70,7 +70,7 @@ class _Alone:
 
 def obstacle(task: Task) -> Message:
     """Why the replicas of a task cannot be trained as one tensor program, in words; NOTHING if they can."""
-    with kept():
+    with preserved_generators():
         alone = _alone(task, RATES[0])
         for rate in RATES[1:]:
             if torch.isfinite(alone.moved).all() and alone.moved.norm() < alone.start.norm() + 1:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from steepest.codegen.elementwise_loop import NotCompiled
 from steepest.codegen.toolchain import obstacle
-from steepest.engine.compiled.batch_runner import Lanes, Stretch
-from steepest.engine.compiled.program import Native
+from steepest.engine.compiled.batch_runner import LaneRunner, StepData
+from steepest.engine.compiled.program import GradientProgram
 from steepest.engine.data import Batch, Feed
 from steepest.engine.graph import Program
 from steepest.engine.programs import Extras, Programs
@@ -62,20 +62,20 @@ class LaneByLane:
         if reason := obstacle():
             raise NotCompiled(reason)
         self.feed, self.stacked = feed, len(extras.stacked)
-        self.native: Native = programs.native(extras, feed.batch_size)
+        self.gradient_program: GradientProgram = programs.gradient_program(extras, feed.batch_size)
 
-    def batches(self, start: int, stop: int) -> Iterator[tuple[Stretch, int]]:
-        for stretch in self._stretches(start, stop):
-            for k in range(stretch.steps):
-                yield stretch, k
+    def batches(self, start: int, stop: int) -> Iterator[tuple[StepData, int]]:
+        for step_data in self._step_data(start, stop):
+            for k in range(step_data.steps):
+                yield step_data, k
 
-    def apply(self, flat: Tensor, tensors: Sequence[Tensor], batch: tuple[Stretch, int]) -> tuple[Tensor, Tensor]:
-        stretch, k = batch
+    def apply(self, flat: Tensor, tensors: Sequence[Tensor], batch: tuple[StepData, int]) -> tuple[Tensor, Tensor]:
+        step_data, k = batch
         if k == 0:
-            self._at_work = self._lanes(stretch, flat, tensors, range(len(flat)))
+            self._runner = self._lanes(step_data, flat, tensors, range(len(flat)))
         gradients = torch.empty_like(flat)
-        self._at_work.step(flat, gradients)
-        return gradients, torch.from_numpy(self._at_work.losses[:, k])
+        self._runner.step(flat, gradients)
+        return gradients, torch.from_numpy(self._runner.losses[:, k])
 
     def train(
         self,
@@ -89,25 +89,25 @@ class LaneByLane:
     ) -> np.ndarray:
         """Steps t = start + 1 … stop of these rows, in place: their batch losses [stop − start, R], NaN elsewhere."""
         losses = []
-        for stretch in self._stretches(start, stop):
-            kernel, c = updates.together(start, start + stretch.steps)
+        for step_data in self._step_data(start, stop):
+            kernel, c = updates.together(start, start + step_data.steps)
             c = np.ascontiguousarray(c.transpose(1, 0, 2))  # [distinct rates, steps, n]
-            lanes = self._lanes(stretch, flat, tensors, rows)
+            lanes = self._lanes(step_data, flat, tensors, rows)
             losses.append(lanes.train(flat, state, kernel.address(flat.dtype), c, updates.coefficients.of_lane))
-            start += stretch.steps
+            start += step_data.steps
         return np.concatenate(losses)
 
-    def _lanes(self, stretch: Stretch, flat: Tensor, tensors: Sequence[Tensor], rows: Sequence[int]) -> Lanes:
-        return Lanes(self.native, stretch, flat, tensors, self.stacked, self.feed.seed_of_lane, rows)
+    def _lanes(self, step_data: StepData, flat: Tensor, tensors: Sequence[Tensor], rows: Sequence[int]) -> LaneRunner:
+        return LaneRunner(self.gradient_program, step_data, flat, tensors, self.stacked, self.feed.seed_of_lane, rows)
 
-    def _stretches(self, start: int, stop: int) -> Iterator[Stretch]:
+    def _step_data(self, start: int, stop: int) -> Iterator[StepData]:
         """What the seeds meet in the steps t = start + 1 … stop, for as many at a time as can well be laid out."""
-        luck, orders = self.native.luck, self.feed.orders
-        at_once = luck.steps_at_once(len(orders))
+        drawn, orders = self.gradient_program.random_ops, self.feed.orders
+        at_once = drawn.steps_at_once(len(orders))
         for _, examples in self.feed.examples(start, stop):
             for pieces in zip(*(each.pieces(at_once) for each in examples), strict=True):
                 end = start + len(pieces[0].places)
-                yield Stretch(pieces, [luck.drawn(order.seed, start, end) for order in orders])
+                yield StepData(pieces, [drawn.draw(order.seed, start, end) for order in orders])
                 start = end
 
 

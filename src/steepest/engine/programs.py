@@ -18,12 +18,12 @@ from torch.func import functional_call, grad_and_value, vjp, vmap
 
 from steepest.codegen.decompositions import graph_of
 from steepest.codegen.elementwise_loop import NotCompiled
-from steepest.engine.compiled.batch_runner import agrees
-from steepest.engine.compiled.program import Native
+from steepest.engine.compiled.batch_runner import gives_same
+from steepest.engine.compiled.program import GradientProgram
 from steepest.engine.data import placed, plain
 from steepest.engine.graph import Program, program
 from steepest.engine.layout import Layout, Named, changing_buffers
-from steepest.engine.random_sources import kept
+from steepest.engine.random_sources import preserved_generators
 from steepest.tasks.task import Task
 
 Function = Callable[..., Any]
@@ -54,11 +54,11 @@ class Programs:
         self.layout = Layout.of(self.model)
         splits = task.splits(0)
         inputs, _ = placed(*task.batch(splits, splits.train[: task.batch_size]), dtype, device)
-        with kept():
+        with preserved_generators():
             self.changing = changing_buffers(task.build_model(0, dtype).to(device), inputs)
         self.dtype, self.device = dtype, device
         self._ready: dict[tuple, Program] = {}
-        self._natives: dict[tuple, Native | NotCompiled] = {}
+        self._gradient_programs: dict[tuple, GradientProgram | NotCompiled] = {}
 
     def gradient(self, extras: Extras, batch_is_shared: bool, *example: Tensor) -> Program:
         """(parameters [R, P], *extras, *inputs, targets) → gradients [R, P], losses [R].
@@ -77,22 +77,22 @@ class Programs:
 
         return self._program(("gradient", extras, batch_is_shared), gradient, example)
 
-    def native(self, extras: Extras, batch_size: int) -> Native:
+    def gradient_program(self, extras: Extras, batch_size: int) -> GradientProgram:
         """The gradient of one lane as a generated program; raises NotCompiled."""
         key = (extras, batch_size)
-        if key not in self._natives:
+        if key not in self._gradient_programs:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 try:
-                    self._natives[key] = self._native(extras, batch_size)
+                    self._gradient_programs[key] = self._build_gradient_program(extras, batch_size)
                 except NotCompiled as error:
-                    self._natives[key] = error
-        found = self._natives[key]
+                    self._gradient_programs[key] = error
+        found = self._gradient_programs[key]
         if isinstance(found, NotCompiled):
             raise found
         return found
 
-    def _native(self, extras: Extras, batch_size: int) -> Native:
+    def _build_gradient_program(self, extras: Extras, batch_size: int) -> GradientProgram:
         model = self.task.build_model(0, self.dtype).to(self.device)
         tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
         own = [tensors[name].detach().contiguous() for name in self.layout.shapes]
@@ -119,14 +119,14 @@ class Programs:
         except Exception as error:  # whatever a model does that cannot be traced: kernels one by one can do it
             raise NotCompiled(f"the model cannot be traced ({first_line(error)})") from error
         try:
-            native = Native(graph, self.layout, len(extras), batch, self.dtype)
+            gradient_program = GradientProgram(graph, self.layout, len(extras), batch, self.dtype)
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise NotCompiled(
                 f"a call of the model is of a kind that has no form in C++ ({first_line(error)})"
             ) from error
-        if not agrees(native, gradient, own, other, batch):
+        if not gives_same(gradient_program, gradient, own, other, batch):
             raise NotCompiled("the generated program does not give what the model gives")
-        return native
+        return gradient_program
 
     def _loss(self, parameters: Named, stacked: Named, shared: Named, inputs: Any, targets: Tensor) -> Tensor:
         """The loss of one replica on one batch."""

@@ -21,21 +21,21 @@ def seed_torch(value: int) -> None:
         torch.default_generator.manual_seed(value)
 
 
-def luck_of(seed: int, step: int) -> int:
+def step_seed(seed: int, step: int) -> int:
     """What generators are seeded with before a step of a trial."""
     return rng.integer(seed, "dropout", step)
 
 
 def seed_step(seed: int, step: int) -> None:
     """Give dropout, and whatever else the model or the loss draws at this step, its luck."""
-    value = luck_of(seed, step)
+    value = step_seed(seed, step)
     seed_torch(value)
     random.seed(value)
     np.random.seed(value % 2**32)
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def preserved_generators() -> Iterator[None]:
     """Put the global generators back as they were."""
     others, numpys = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):

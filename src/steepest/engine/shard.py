@@ -18,7 +18,7 @@ from steepest.engine.calibrate import Candidate, first_fleet, step_time
 from steepest.engine.fleet_support import obstacle
 from steepest.engine.object_registry import EMPTY, Workshop
 from steepest.engine.probes import probe
-from steepest.engine.random_sources import kept
+from steepest.engine.random_sources import preserved_generators
 from steepest.errors import BadInput, BadSetting
 from steepest.ingest.load import resolve
 from steepest.records.contender import Contender
@@ -149,7 +149,7 @@ def _laboratory() -> Iterator[None]:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     try:
-        with kept():
+        with preserved_generators():
             yield
     finally:
         torch.set_num_threads(threads)

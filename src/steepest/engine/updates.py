@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steepest.codegen.elementwise_loop import TYPES, Kernel, NotCompiled, kernel
+from steepest.codegen.elementwise_loop import NUMBER_TYPES, Kernel, NotCompiled, kernel
 from steepest.codegen.toolchain import obstacle
 from steepest.engine.coefficients import Coefficients
-from steepest.engine.compiled.batch_runner import rows_of
+from steepest.engine.compiled.batch_runner import row_addresses
 from steepest.engine.compiled.rule_updates import RuleProgram, rule_program
 from steepest.optim.drivers import Shapes, State, advance, evaluated
 from steepest.optim.rule import Rule, averages, coefficient_record
@@ -54,7 +54,7 @@ class KernelUpdates(Updates):
 
     def __init__(self, rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: State) -> None:
         super().__init__(rule, shapes, coefficients)
-        if w.dtype not in TYPES or w.device.type != "cpu":
+        if w.dtype not in NUMBER_TYPES or w.device.type != "cpu":
             raise NotCompiled(f"there are kernels for float32 and float64 on the CPU, not for {w.dtype} on {w.device}")
         self.dtype, self._rows = w.dtype, np.arange(len(w))
         self._program: RuleProgram | None = None
@@ -89,7 +89,7 @@ class KernelUpdates(Updates):
             self.last = coefficient_record(dict(zip(self.names, columns, strict=True)))
 
     def apply(self, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
-        addresses = np.stack([rows_of(x, self._rows) for x in (w, g, *state)])  # [2 + states, R]
+        addresses = np.stack([row_addresses(x, self._rows) for x in (w, g, *state)])  # [2 + states, R]
         self.now.rows(addresses, w.shape[1], c, w.dtype)
         self.remember(c)
         return w, state

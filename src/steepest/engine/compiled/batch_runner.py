@@ -1,91 +1,90 @@
-"""The lanes of a fleet in the hands of a generated program: where their numbers lie, told to it in addresses."""
+"""Runs a generated program over the lanes of a fleet: lays out the addresses of their data, and steps them through."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from steepest.engine.compiled.program import Native
+from steepest.engine.compiled.program import GradientProgram
 from steepest.engine.data import Examples
 from steepest.engine.graph import close
-from steepest.engine.random_sources import kept, seed_step
+from steepest.engine.random_sources import preserved_generators, seed_step
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """What the seeds of a fleet meet in some steps."""
+class StepData:
+    """The data of some steps, for all seeds of a fleet."""
 
     examples: Sequence[Examples]  # of each seed
-    luck: Sequence[Sequence[Tensor]]  # of each seed: what it draws, each [steps, numbers]
+    drawn: Sequence[Sequence[Tensor]]  # of each seed: the random numbers of each operation, [steps, numbers]
 
     @property
     def steps(self) -> int:
         return len(self.examples[0].places)
 
 
-class Lanes:
-    """Rows of a fleet on their way through a stretch: their addresses are laid out once."""
+class LaneRunner:
+    """Rows of a fleet with the data of some steps; their addresses are laid out once."""
 
     def __init__(
         self,
-        program: Native,
-        stretch: Stretch,
+        program: GradientProgram,
+        step_data: StepData,
         flat: Tensor,  # [R, P]
         tensors: Sequence[Tensor],
         stacked: int,
         seed_of_lane: Sequence[int],
         rows: Sequence[int],
     ) -> None:
-        """`tensors` are the extras, of which the first `stacked` have lanes; they are changed in place."""
+        """`tensors` are the extras, changed in place; the first `stacked` of them have a row for each lane."""
         self.program, self.rows = program, np.asarray(rows, dtype=np.int64)
-        self.losses = np.full((len(flat), stretch.steps), np.nan, dtype=str(flat.dtype).removeprefix("torch."))
+        self.losses = np.full((len(flat), step_data.steps), np.nan, dtype=str(flat.dtype).removeprefix("torch."))
         """[R, steps], NaN for other rows."""
-        self._places = [np.ascontiguousarray(each.places, dtype=np.int64) for each in stretch.examples]
+        self._places = [np.ascontiguousarray(each.places, dtype=np.int64) for each in step_data.examples]
         self._length = np.array([flat.shape[1]], dtype=np.int64)
-        self._kept = stretch, tensors
+        self._kept = step_data, tensors
         seeds, all_alike = np.asarray(seed_of_lane)[self.rows], np.zeros_like(self.rows)
-        columns = zip(*(each.columns for each in stretch.examples), strict=True)
-        luck = [*zip(*stretch.luck, strict=True)]
+        columns = zip(*(each.columns for each in step_data.examples), strict=True)
+        drawn = [*zip(*step_data.drawn, strict=True)]
         self._table = np.stack(  # [pointers, n], in the order of the program
             [
-                _picked([x.ctypes.data for x in self._places], seeds),
-                _beginning(self.losses.ctypes.data, self.losses.strides[0], self.rows),
+                _select([x.ctypes.data for x in self._places], seeds),
+                _strided_addresses(self.losses.ctypes.data, self.losses.strides[0], self.rows),
                 all_alike.astype(np.uint64),  # coefficients, if there are any
-                _picked([self._length.ctypes.data], all_alike),
-                *(_picked([x.data_ptr() for x in of_seeds], seeds) for of_seeds in columns),
-                *(rows_of(x, self.rows) for x in tensors[:stacked]),
-                *(_picked([x.data_ptr()], all_alike) for x in tensors[stacked:]),
-                *(_picked([x.data_ptr() for x in of_seeds], seeds) for of_seeds in luck),
+                _select([self._length.ctypes.data], all_alike),
+                *(_select([x.data_ptr() for x in of_seeds], seeds) for of_seeds in columns),
+                *(row_addresses(x, self.rows) for x in tensors[:stacked]),
+                *(_select([x.data_ptr()], all_alike) for x in tensors[stacked:]),
+                *(_select([x.data_ptr() for x in of_seeds], seeds) for of_seeds in drawn),
             ]
         )
         on = [program.batch_size * self._places[0].itemsize, self.losses.itemsize]
-        on += [0] * (len(self._table) - len(on) - len(luck))
-        on += [x.shape[1] * x.element_size() for x, *_ in luck]
+        on += [0] * (len(self._table) - len(on) - len(drawn))
+        on += [x.shape[1] * x.element_size() for x, *_ in drawn]
         self._on = np.array(on, dtype=np.uint64)[:, None]  # [pointers, 1]: bytes from one step to the next
 
     def train(
         self, flat: Tensor, state: Sequence[Tensor], kernel: int, coefficients: np.ndarray, of_lane: np.ndarray
     ) -> np.ndarray:
-        """All steps of the stretch with their updates, in place, lane after lane; their losses [steps, R].
+        """Train lane after lane through all steps, in place, updates included; returns the losses [steps, R].
 
-        `kernel` is the address of a rule's, each state is [R, Q], coefficients are [distinct rates, steps, n], and
-        `of_lane` [R] says which of the rates a lane has.
+        `kernel` is the address of the rule's kernel. Each state is [R, Q], coefficients are [distinct rates, steps, n],
+        and `of_lane` [R] is the index of each lane's rate.
         """
         scratch = torch.empty_like(flat[0])
-        self._table[2] = _beginning(coefficients.ctypes.data, coefficients.strides[0], of_lane[self.rows])
-        gradients = _picked([scratch.data_ptr()], np.zeros_like(self.rows))
-        moved = [rows_of(flat, self.rows), gradients, *(rows_of(x, self.rows) for x in state)]
+        self._table[2] = _strided_addresses(coefficients.ctypes.data, coefficients.strides[0], of_lane[self.rows])
+        gradients = _select([scratch.data_ptr()], np.zeros_like(self.rows))
+        moved = [row_addresses(flat, self.rows), gradients, *(row_addresses(x, self.rows) for x in state)]
         self._call(len(self.losses[0]), moved, kernel, coefficients.shape[2])
         return self.losses.T
 
     def step(self, flat: Tensor, gradients: Tensor) -> None:
-        """Gradients [R, P] at `flat` [R, P], in the first step of the stretch at the first call, and so on."""
-        self._call(1, [rows_of(flat, self.rows), rows_of(gradients, self.rows)])
+        """Write the gradients [R, P] at `flat` [R, P] of the next step: each call advances by one."""
+        self._call(1, [row_addresses(flat, self.rows), row_addresses(gradients, self.rows)])
         self._table += self._on
 
     def _call(self, steps: int, moved: Sequence[np.ndarray], kernel: int = 0, coefficients: int = 0) -> None:
@@ -93,39 +92,39 @@ class Lanes:
         self.program.train(steps, pointers, kernel, coefficients)
 
 
-def _picked(addresses: Sequence[int], which: np.ndarray) -> np.ndarray:
+def _select(addresses: Sequence[int], which: np.ndarray) -> np.ndarray:
     return np.array(addresses, dtype=np.uint64)[which]
 
 
-def _beginning(address: int, stride: int, rows: np.ndarray) -> np.ndarray:
-    """Where rows begin that are `stride` bytes apart."""
+def _strided_addresses(address: int, stride: int, rows: np.ndarray) -> np.ndarray:
+    """The addresses of rows that are `stride` bytes apart."""
     return np.uint64(address) + rows.astype(np.uint64) * np.uint64(stride)
 
 
-def rows_of(x: Tensor, rows: np.ndarray) -> np.ndarray:
+def row_addresses(x: Tensor, rows: np.ndarray) -> np.ndarray:
     """The addresses [n], uint64, of these rows of an array [R, …]."""
-    return _beginning(x.data_ptr(), x.stride(0) * x.element_size(), rows)
+    return _strided_addresses(x.data_ptr(), x.stride(0) * x.element_size(), rows)
 
 
-def agrees(
-    program: Native,
-    function: Callable[..., Any],
+def gives_same(
+    program: GradientProgram,
+    function: Callable[..., Sequence[Tensor]],
     own: Sequence[Tensor],
     extras: Sequence[Tensor],
     batch: Sequence[Tensor],
 ) -> bool:
-    """Whether a program gives what its function does, (*parameters, *extras, *batch) → loss, *gradients, and leaves the
-    same extras behind, given the same luck.
+    """Whether a program gives the same loss, gradients and changed extras as its function, (*parameters, *extras,
+    *batch) → loss, *gradients, with the same random numbers.
     """
     theirs, mine = ([x.clone() for x in extras] for _ in range(2))
-    with kept():
+    with preserved_generators():
         seed_step(0, 1)
         loss, *gradients = function(*own, *theirs, *batch)
-        luck = program.luck.drawn(0, 0, 1)
+        drawn = program.random_ops.draw(0, 0, 1)
     flat = torch.cat([x.flatten() for x in own])[None]
     found = torch.empty_like(flat)
-    stretch = Stretch([Examples(list(batch), np.arange(program.batch_size)[None])], [luck])
-    lanes = Lanes(program, stretch, flat, mine, 0, [0], [0])
+    step_data = StepData([Examples(list(batch), np.arange(program.batch_size)[None])], [drawn])
+    lanes = LaneRunner(program, step_data, flat, mine, 0, [0], [0])
     lanes.step(flat, found)
     ours = [torch.from_numpy(lanes.losses[0]), found[0], *mine]
     return all(map(close, ours, [loss[None], torch.cat([x.flatten() for x in gradients]), *theirs]))

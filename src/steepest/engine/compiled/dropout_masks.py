@@ -1,6 +1,6 @@
-"""The masks of dropout as torch draws them on a processor, bit for bit, several times as fast: the generator of torch,
-MT19937 (M. Matsumoto, T. Nishimura, 1998), yields its words a block at a time, and a number is 1 where 53 bits of two
-words, as a fraction, are below the odds. Whether torch draws so on this machine is found out by comparison.
+"""Dropout masks with the same bits as torch's on the CPU, drawn several times as fast: torch's generator, MT19937
+(M. Matsumoto, T. Nishimura, 1998), run a block of words at a time. A number is 1 where 53 bits of two words, read as a
+fraction, are below the probability. A comparison finds out whether torch on this machine draws so.
 """
 
 from __future__ import annotations
@@ -13,57 +13,57 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steepest.codegen.elementwise_loop import TYPES
+from steepest.codegen.elementwise_loop import NUMBER_TYPES
 from steepest.codegen.toolchain import NoCompiler, load, obstacle
 
-TRIED = 1000
-"""Numbers of the comparison: more than a block."""
+COMPARED_NUMBERS = 1000
+"""Numbers drawn for the comparison: more than one block."""
 
 
-def draw(seeds: Sequence[int], odds: Sequence[float], rows: Sequence[Tensor]) -> None:
-    """Fill `rows`, each [steps, numbers], as `bernoulli_` with these odds does one after the other, the generator being
-    seeded before each step. To be called where `is_known`.
+def draw_masks(seeds: Sequence[int], odds: Sequence[float], rows: Sequence[Tensor]) -> None:
+    """Fill `rows`, each [steps, numbers], as successive calls of `bernoulli_` with these odds do after seeding the
+    generator for each step. Call only if `is_available`.
     """
     low = np.array([seed % 2**32 for seed in seeds], dtype=np.uint32)
     addresses = np.array([row.data_ptr() for row in rows], dtype=np.uint64)
     sizes = np.array([row.shape[1] for row in rows], dtype=np.int64)
     shares = np.array(odds, dtype=np.float64)
     pointers = (x.ctypes.data for x in (low, sizes, shares, addresses))
-    getattr(_library(), f"masks_{TYPES[rows[0].dtype]}")(len(low), len(rows), *pointers)
+    getattr(_library(), f"masks_{NUMBER_TYPES[rows[0].dtype]}")(len(low), len(rows), *pointers)
 
 
-def is_known() -> bool:
-    """Whether there is a compiler, and torch draws as is written here."""
-    return not obstacle() and _is_torchs()
+def is_available() -> bool:
+    """Whether there is a compiler, and torch on this machine draws by the same algorithm."""
+    return not obstacle() and _matches_torch()
 
 
 @cache
-def _is_torchs() -> bool:
-    seeds, odds, ours = (5, 2**62 + 7), (0.3, 0.9), [torch.empty(2, TRIED) for _ in range(2)]
+def _matches_torch() -> bool:
+    seeds, odds, ours = (5, 2**62 + 7), (0.3, 0.9), [torch.empty(2, COMPARED_NUMBERS) for _ in range(2)]
     try:
-        draw(seeds, odds, ours)
+        draw_masks(seeds, odds, ours)
     except NoCompiler:
         return False
     generator = torch.Generator()
     for step, seed in enumerate(seeds):
         generator.manual_seed(seed)
         for p, row in zip(odds, ours, strict=True):
-            if not torch.equal(torch.empty(TRIED).bernoulli_(p, generator=generator), row[step]):
+            if not torch.equal(torch.empty(COMPARED_NUMBERS).bernoulli_(p, generator=generator), row[step]):
                 return False
     return True
 
 
 @cache
 def _library() -> CDLL:
-    library = load(_FILE)
-    for name in TYPES.values():
+    library = load(_CPP_TEMPLATE)
+    for name in NUMBER_TYPES.values():
         function = getattr(library, f"masks_{name}")
         function.argtypes = [c_longlong, c_longlong, *[c_void_p] * 4]
         function.restype = None
     return library
 
 
-_FILE = """\
+_CPP_TEMPLATE = """\
 #include <cmath>
 #include <cstdint>
 

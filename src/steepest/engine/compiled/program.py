@@ -1,5 +1,5 @@
-"""The training of lanes as one C++ program: batch, gradient and update of a lane, step after step, all in the nearest
-cache; then the next lane. It is made from the same graph as any other engine's, and compiled in a second or two.
+"""Trains lanes by one generated C++ program: batch, gradient and update of a lane, step after step, all within the
+nearest cache; then the next lane. Compiling takes a second or two.
 """
 
 from __future__ import annotations
@@ -12,34 +12,33 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from steepest.codegen import convolutions, indexing, lowerings, pooling  # noqa: F401  what has forms there has them from here on
-from steepest.codegen.elementwise_loop import TYPES as NUMBERS
-from steepest.codegen.elementwise_loop import NotCompiled
-from steepest.codegen.emitter import BYTES, KERNELS, LINE
-from steepest.codegen.strided_view import TYPES, Place, kind_of
+from steepest.codegen import convolutions, indexing, lowerings, pooling  # noqa: F401  registers their lowerings
+from steepest.codegen.elementwise_loop import NUMBER_TYPES, NotCompiled
+from steepest.codegen.emitter import CACHE_LINE_BYTES, KERNELS_HEADER, buffer_bytes
+from steepest.codegen.strided_view import CPP_TYPES, Kind, StridedView, kind_of
 from steepest.codegen.toolchain import NoCompiler, load
 from steepest.codegen.translate import Translation
-from steepest.engine.compiled.random_ops import Luck
+from steepest.engine.compiled.random_ops import RandomOps
 from steepest.engine.layout import Layout
 
-FLAGS = ("-ffp-contract=fast", "-fno-signed-zeros", "-Wno-psabi")
-FIXED = 4
-"""Addresses that every lane has, before those of columns, extras, what is drawn and what is updated."""
-LARGEST = 6000
-"""Calls of a graph beyond which its C++ would take minutes to compile."""
+COMPILER_FLAGS = ("-ffp-contract=fast", "-fno-signed-zeros", "-Wno-psabi")
+FIXED_POINTERS = 4
+"""Addresses at the start of a lane's row, before those of columns, extras, random numbers and updated tensors."""
+MAX_GRAPH_NODES = 6000
+"""Nodes of a graph; the C++ of a larger one would take minutes to compile."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """One of the columns of a batch: its kind, the numbers of an example, and whether the gradient needs it."""
+    """One column of a batch: its kind, the numbers of an example, and whether the gradient needs it."""
 
-    kind: str
+    kind: Kind
     width: int
     is_used: bool
 
 
-class Native:
-    """The program of one task and batch size in one precision."""
+class GradientProgram:
+    """The compiled gradient of one task, batch size and precision."""
 
     def __init__(
         self,
@@ -50,40 +49,40 @@ class Native:
         dtype: torch.dtype,
     ) -> None:
         """`graph`: (*parameters, *extras, *batch) → loss, *gradients. Raises NotCompiled."""
-        if dtype not in NUMBERS:
+        if dtype not in NUMBER_TYPES:
             raise NotCompiled(f"there are programs for float32 and float64 on the CPU, not for {dtype}")
-        if len(graph.nodes) > LARGEST:
+        if len(graph.nodes) > MAX_GRAPH_NODES:
             raise NotCompiled(f"a step has {len(graph.nodes):,} calls, more than are compiled")
         self.length, self.dtype, self.batch_size = sum(layout.sizes), dtype, len(batch[0])
-        self.luck = Luck(graph, dtype)
-        places: dict[fx.Node, Place] = {**self.luck.places}
-        inputs = [node for node in graph.nodes if node.op == "placeholder" and node not in places]
+        self.random_ops = RandomOps(graph, dtype)
+        views: dict[fx.Node, StridedView] = {**self.random_ops.views}
+        inputs = [node for node in graph.nodes if node.op == "placeholder" and node not in views]
         count = len(layout.shapes)
         offsets = np.cumsum([0, *layout.sizes]).tolist()
         for node, shape, offset in zip(inputs, layout.shapes.values(), offsets, strict=False):
-            places[node] = Place.dense("w", "real", shape, offset)
+            views[node] = StridedView.contiguous("w", "real", shape, offset)
         for i, node in enumerate(inputs[count : count + extras]):
             value = node.meta["val"]
-            places[node] = Place.dense(f"e{i}", kind_of(value.dtype), value.shape)
+            views[node] = StridedView.contiguous(f"e{i}", kind_of(value.dtype), value.shape)
         self.columns = []
         for i, node in enumerate(inputs[count + extras :]):
             value = node.meta["val"]
-            place = places[node] = Place.dense(f"x{i}", kind_of(value.dtype), value.shape)
-            self.columns.append(Column(place.kind, place.size // self.batch_size, bool(node.users)))
+            view = views[node] = StridedView.contiguous(f"x{i}", kind_of(value.dtype), value.shape)
+            self.columns.append(Column(view.kind, view.size // self.batch_size, bool(node.users)))
         loss, *gradients = next(node for node in graph.nodes if node.op == "output").args[0]
-        targets: dict[fx.Node, Place] = {loss: Place.dense("loss", "real", ())}
+        targets: dict[fx.Node, StridedView] = {loss: StridedView.contiguous("loss", "real", ())}
         for node, shape, offset in zip(gradients, layout.shapes.values(), offsets, strict=False):
             if not isinstance(node, fx.Node) or node in targets:
                 raise NotCompiled("two parameters share a gradient")
-            targets[node] = Place.dense("g", "real", shape, offset)
-        translation = Translation(graph, places, targets)
-        calls, self.memory = translation.writer.calls()
+            targets[node] = StridedView.contiguous("g", "real", shape, offset)
+        translation = Translation(graph, views, targets)
+        calls, self.memory = translation.emitter.calls()
         self.constants = [x.to(dtype) if x.is_floating_point() else x for x in translation.constants]
         self._arena: Tensor | None = None
-        self.extras = [places[node].kind for node in inputs[count : count + extras]]
-        self.text = self._text(translation.writer.functions(), calls)
+        self.extras: list[Kind] = [views[node].kind for node in inputs[count : count + extras]]
+        self.text = self._text(translation.emitter.functions(), calls)
         try:
-            library: CDLL = load(self.text, FLAGS)
+            library: CDLL = load(self.text, COMPILER_FLAGS)
         except NoCompiler as error:
             raise NotCompiled(str(error)) from None
         self._train = library.train
@@ -92,37 +91,37 @@ class Native:
 
     def _text(self, functions: str, calls: str) -> str:
         at = self.memory
-        declared, gathered, lane = [], [], FIXED
+        declared, gathered, lane = [], [], FIXED_POINTERS
         for i, column in enumerate(self.columns):
-            type_ = TYPES[column.kind]
+            type_ = CPP_TYPES[column.kind]
             if column.is_used:
                 declared.append(f"{type_} *const x{i} = reinterpret_cast<{type_} *>(arena + {at});")
                 gathered.append(
                     f"gather<{type_}>(x{i}, static_cast<const {type_} *>(lane[{lane}]), at, {column.width});"
                 )
-                at += -(-column.width * self.batch_size * BYTES // LINE) * LINE + 2 * LINE
+                at += buffer_bytes(column.width * self.batch_size)
             lane += 1
         for i, kind in enumerate(self.extras):
-            declared.append(f"{TYPES[kind]} *const e{i} = static_cast<{TYPES[kind]} *>(lane[{lane}]);")
+            declared.append(f"{CPP_TYPES[kind]} *const e{i} = static_cast<{CPP_TYPES[kind]} *>(lane[{lane}]);")
             lane += 1
-        for draw in self.luck.draws:
-            type_ = TYPES[draw.place.kind]
-            declared.append(f"const {type_} *{draw.place.buffer} = static_cast<const {type_} *>(lane[{lane}]);")
+        for op in self.random_ops.ops:
+            type_ = CPP_TYPES[op.view.kind]
+            declared.append(f"const {type_} *{op.view.buffer} = static_cast<const {type_} *>(lane[{lane}]);")
             lane += 1
         for i, constant in enumerate(self.constants):
-            type_ = TYPES[kind_of(constant.dtype)]
+            type_ = CPP_TYPES[kind_of(constant.dtype)]
             declared.append(f"const {type_} *const k{i} = static_cast<const {type_} *>(constants[{i}]);")
         self.memory = at
-        return _FILE.format(
-            kernels=KERNELS.read_text(encoding="utf-8"),
+        return _CPP_TEMPLATE.format(
+            kernels=KERNELS_HEADER.read_text(encoding="utf-8"),
             functions=functions,
             declared="\n    ".join(declared),
             gathered="\n        ".join(gathered),
             calls=calls,
-            number=NUMBERS[self.dtype],
+            number=NUMBER_TYPES[self.dtype],
             batch=self.batch_size,
             first=lane,
-            on="".join(f", {draw.place.buffer} += {draw.size}" for draw in self.luck.draws),
+            on="".join(f", {op.view.buffer} += {op.size}" for op in self.random_ops.ops),
         )
 
     def train(
@@ -132,18 +131,19 @@ class Native:
         update: int = 0,
         coefficients: int = 0,
     ) -> None:
-        """Train lanes for so many steps. `update` is the address of a rule's kernel, which takes so many coefficients;
-        without it the gradient stays, and weights are as they were."""
+        """Train lanes for `steps` steps. `update` is the address of a rule's kernel, which takes `coefficients` numbers
+        a step; without it only gradients are computed.
+        """
         constants = np.array([x.data_ptr() for x in self.constants] or [0], dtype=np.uint64)
         if self._arena is None:
-            self._arena = torch.empty(self.memory + LINE, dtype=torch.uint8)
-        start = -(-self._arena.data_ptr() // LINE) * LINE
+            self._arena = torch.empty(self.memory + CACHE_LINE_BYTES, dtype=torch.uint8)
+        start = -(-self._arena.data_ptr() // CACHE_LINE_BYTES) * CACHE_LINE_BYTES
         self._train(
             len(lanes), steps, lanes.ctypes.data, constants.ctypes.data, update, lanes.shape[1], coefficients, start
         )
 
 
-_FILE = """\
+_CPP_TEMPLATE = """\
 {kernels}
 typedef {number} Number;
 typedef void Update(long long, void **, const long long *, const double *, long long, int);

@@ -1,29 +1,30 @@
-"""What a step draws at random, such as the masks of dropout: taken out of the graph, and drawn outside of its program
-by the very calls that the plain loop makes. The program takes it as an argument.
+"""The random operations of a step, such as dropout, taken out of its graph: the numbers are drawn outside, by the same
+calls as in the plain loop, and passed to the generated program as arguments.
 
-So a lane has the luck that its trial has alone, bit for bit, whatever its company and wherever a job is cut; and lanes
-of one seed, which share their luck, have it drawn but once.
+So a lane gets the same random numbers, bit for bit, as its trial trained alone, whichever lanes run beside it and
+however a job is split. Numbers are drawn once for all lanes of a seed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch.fx.node import map_aggregate
+from torch.fx.node import Argument, map_aggregate
 
-from steepest.codegen.decompositions import is_draw
+from steepest.codegen.decompositions import is_random_op
 from steepest.codegen.elementwise_loop import NotCompiled
-from steepest.codegen.strided_view import Place, kind_of
+from steepest.codegen.strided_view import StridedView, kind_of
 from steepest.engine.compiled import dropout_masks
-from steepest.engine.random_sources import luck_of
+from steepest.engine.random_sources import step_seed
 
 aten = torch.ops.aten
 
-AHEAD = 2**21
-"""Numbers drawn at a time, for all seeds together: some 8 MB, for several steps wherever a step is short."""
-BY_SHAPE = {
+MAX_DRAWN_NUMBERS = 2**21
+"""Numbers drawn at a time for all seeds together, 8 MB of float32: enough for several steps unless they are large."""
+SHAPE_ONLY_OPS = {
     aten.bernoulli.p,
     aten.cauchy.default,
     aten.exponential.default,
@@ -39,78 +40,79 @@ BY_SHAPE = {
     getattr(aten.random, "from"),
     aten.uniform.default,
 }
-"""Calls that ask of their tensor nothing but its shape and type."""
+"""Operations that use only the shape and dtype of their tensor argument, not its values."""
 
 
-class Draw:
-    """One call of a step that draws."""
+class RandomOp:
+    """One random operation of a step."""
 
-    def __init__(self, node: Any, number: int) -> None:
-        """Raises NotCompiled for a call whose odds depend on what the step has computed."""
-        self.function, value = node.target, node.meta["val"]
-        if not isinstance(value, Tensor) or (node.all_input_nodes and self.function not in BY_SHAPE):
+    def __init__(self, node: fx.Node, number: int) -> None:
+        """Raises NotCompiled if the distribution depends on values that the step computes."""
+        self.function: Callable[..., Tensor] = node.target  # type: ignore[assignment]
+        value = node.meta["val"]
+        if not isinstance(value, Tensor) or (node.all_input_nodes and self.function not in SHAPE_ONLY_OPS):
             raise NotCompiled(f"{self.function} draws by what the model has computed")
-        arguments = map_aggregate((node.args, dict(node.kwargs)), _in_place_of)
-        self.arguments, self.named = arguments  # type: ignore[misc]
-        self.place = Place(f"d{number}", kind_of(value.dtype), tuple(value.shape), value.stride())
-        self.size = self.place.size
-        is_mask = self.function is aten.bernoulli.p and self.place.kind == "real" and not self.named
+        self.arguments: Any = map_aggregate(node.args, _stand_in)
+        self.named: Any = map_aggregate(dict(node.kwargs), _stand_in)
+        self.view = StridedView(f"d{number}", kind_of(value.dtype), tuple(value.shape), value.stride())
+        self.size = self.view.size
+        is_mask = self.function is aten.bernoulli.p and self.view.kind == "real" and not self.named
         self.odds: float | None = self.arguments[1] if is_mask else None
-        """Of a one, where all that is drawn are ones and zeros."""
+        """Probability of a 1, for an operation that draws a mask of zeros and ones."""
 
-    def again(self, row: Tensor) -> None:
-        """Draw, and leave it in `row` [size], laid out in memory as torch does it."""
-        row.as_strided(self.place.shape, self.place.strides, row.storage_offset()).copy_(
+    def draw_into(self, row: Tensor) -> None:
+        """Draw numbers into `row` [size], in the memory order of torch's result."""
+        row.as_strided(self.view.shape, self.view.strides, row.storage_offset()).copy_(
             self.function(*self.arguments, **self.named)
         )
 
 
-class Luck:
-    """All that a step draws, in order."""
+class RandomOps:
+    """All random operations of a step, in order."""
 
     def __init__(self, graph: fx.Graph, dtype: torch.dtype) -> None:
-        """Turns each call of the graph that draws into an argument. Raises NotCompiled."""
-        self.draws: list[Draw] = []
-        self.places: dict[fx.Node, Place] = {}
-        """Of the new arguments."""
+        """Replaces each random operation of the graph by an argument. Raises NotCompiled."""
+        self.ops: list[RandomOp] = []
+        self.views: dict[fx.Node, StridedView] = {}
+        """Where the new arguments lie."""
         self.types = {"real": dtype, "integer": torch.int64, "truth": torch.bool}
         for node in [*graph.nodes]:
-            if not is_draw(node.target):
+            if not is_random_op(node.target):
                 continue
-            draw = Draw(node, len(self.draws))
+            op = RandomOp(node, len(self.ops))
             with graph.inserting_before(node):
-                argument = graph.placeholder(f"drawn_{len(self.draws)}")
+                argument = graph.placeholder(f"drawn_{len(self.ops)}")
             argument.meta = node.meta
             node.replace_all_uses_with(argument)
             graph.erase_node(node)
-            self.draws.append(draw)
-            self.places[argument] = draw.place
-        graph.eliminate_dead_code()  # what was computed for its shape alone
+            self.ops.append(op)
+            self.views[argument] = op.view
+        graph.eliminate_dead_code()  # tensors that were computed only for their shape
 
     def steps_at_once(self, seeds: int) -> int:
-        """Steps for which it is drawn at a time."""
-        return max(1, AHEAD // max(1, seeds * sum(draw.size for draw in self.draws)))
+        """Number of steps to draw for at a time."""
+        return max(1, MAX_DRAWN_NUMBERS // max(1, seeds * sum(op.size for op in self.ops)))
 
-    def drawn(self, seed: int, start: int, stop: int) -> list[Tensor]:
-        """What the steps t = start + 1 … stop of a seed draw: for each draw [steps, its size]."""
-        rows = [torch.empty(stop - start, draw.size, dtype=self.types[draw.place.kind]) for draw in self.draws]
+    def draw(self, seed: int, start: int, stop: int) -> list[Tensor]:
+        """The random numbers of the steps t = start + 1 … stop of a seed: [steps, size] for each operation."""
+        rows = [torch.empty(stop - start, op.size, dtype=self.types[op.view.kind]) for op in self.ops]
         if not rows:
             return rows
-        seeds = [luck_of(seed, t) for t in range(start + 1, stop + 1)]
-        odds = [draw.odds for draw in self.draws if draw.odds is not None]
-        if len(odds) == len(rows) and dropout_masks.is_known():
-            dropout_masks.draw(seeds, odds, rows)
-            torch.default_generator.manual_seed(seeds[-1])  # for an evaluation that draws
+        seeds = [step_seed(seed, t) for t in range(start + 1, stop + 1)]
+        odds = [op.odds for op in self.ops if op.odds is not None]
+        if len(odds) == len(rows) and dropout_masks.is_available():
+            dropout_masks.draw_masks(seeds, odds, rows)
+            torch.default_generator.manual_seed(seeds[-1])  # the state that the plain loop leaves for an evaluation
             return rows
         for k, value in enumerate(seeds):
             torch.default_generator.manual_seed(value)
-            for draw, row in zip(self.draws, rows, strict=True):
-                draw.again(row[k])
+            for op, row in zip(self.ops, rows, strict=True):
+                op.draw_into(row[k])
         return rows
 
 
-def _in_place_of(x: Any) -> Any:
-    """A tensor that can be asked for its shape and type, in the place of one that is computed."""
+def _stand_in(x: Argument) -> Argument:
+    """An uninitialized tensor of the right shape and dtype in place of a node."""
     if not isinstance(x, fx.Node):
         return x
     value = x.meta["val"]

@@ -1,5 +1,5 @@
-"""The update of a rule that looks at more than one element, such as at the norm of a tensor or at all parameters of a
-model, as C++: what moves one lane is traced through the function that moves a fleet, and translated as gradients are.
+"""Compiles rules that are not element-wise, such as those that use the norm of a tensor or all parameters of a model:
+the update of one lane is traced through the function that updates a fleet, and translated as gradients are.
 """
 
 from __future__ import annotations
@@ -7,102 +7,102 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from ctypes import CDLL, c_int, c_longlong, c_void_p, cast
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from steepest.codegen.decompositions import graph_of
-from steepest.codegen.elementwise_loop import TYPES, NotCompiled
-from steepest.codegen.emitter import KERNELS
-from steepest.codegen.strided_view import Place
+from steepest.codegen.elementwise_loop import NUMBER_TYPES, NotCompiled
+from steepest.codegen.emitter import KERNELS_HEADER
+from steepest.codegen.strided_view import StridedView
 from steepest.codegen.toolchain import NoCompiler, load
 from steepest.codegen.translate import Translation
-from steepest.engine.compiled.program import FLAGS, LARGEST
+from steepest.engine.compiled.program import COMPILER_FLAGS, MAX_GRAPH_NODES
 from steepest.optim.drivers import Shapes, State, advance
 from steepest.optim.rule import Rule, coefficient_record
 
-AGREES = 1e-3
-"""Relative difference between what a program and its rule do to the parameters that rounding explains."""
+RELATIVE_TOLERANCE = 1e-3
+"""Largest relative difference between the updates of a program and its rule that counts as rounding."""
 
 
 class RuleProgram:
-    """The machine code of a rule for one model in one precision; it is called as a `Kernel` is."""
+    """The machine code of a rule for one model in one precision, with the interface of `Kernel`."""
 
     def __init__(
         self, rule: type[Rule], shapes: Shapes, names: Sequence[str], w: Tensor, state: State, c: np.ndarray
     ) -> None:
-        """`names` are those of the coefficients. The rows `w` [P] and `state`, each [Q], and some coefficients `c`
-        [steps, n] are an example: on it the program is held to the rule. Raises NotCompiled.
+        """`names` are those of the coefficients. The rows `w` [P] and `state`, each [Q], and the coefficients `c`
+        [steps, n] are an example on which the program is compared with the rule. Raises NotCompiled.
         """
         self.rule, self.shapes, self.names, self.dtype = rule, shapes, tuple(names), w.dtype
         row = [w[None], torch.zeros_like(w)[None], *(x[None] for x in state)]
         columns = torch.from_numpy(c[:1]).to(w.dtype)  # [1, n]
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # vmap's, that it does some operation lane by lane
+                warnings.simplefilter("ignore")  # vmap warns where it runs an operation lane by lane
                 graph = graph_of(self._moved_in_place, [*(x.clone() for x in row), columns])
-        except Exception as error:  # whatever a rule does that cannot be traced: it is applied as it is
+        except Exception as error:  # a rule may do anything; if it cannot be traced, it runs as it is
             raise NotCompiled(f"its update cannot be traced ({type(error).__name__})") from error
-        if len(graph.nodes) > LARGEST:
+        if len(graph.nodes) > MAX_GRAPH_NODES:
             raise NotCompiled(f"its update has {len(graph.nodes):,} calls, more than are compiled")
         *tensors, coefficients = (node for node in graph.nodes if node.op == "placeholder")
         names = ["w", "g", *(f"s{i}" for i in range(len(state)))]
-        places = {
-            node: Place.dense(name, "real", node.meta["val"].shape) for name, node in zip(names, tensors, strict=True)
+        views = {
+            node: StridedView.contiguous(name, "real", node.meta["val"].shape)
+            for name, node in zip(names, tensors, strict=True)
         }
-        places[coefficients] = Place.dense("c", "real", columns.shape)
-        translation = Translation(graph, places, {})
+        views[coefficients] = StridedView.contiguous("c", "real", columns.shape)
+        translation = Translation(graph, views, {})
         if translation.constants:
             raise NotCompiled("its update has arrays of its own")
         library = self._loaded(translation, names)
         self._step = library.step
         self._step.argtypes = [c_longlong, c_void_p, c_void_p, c_void_p, c_longlong, c_int]
         self._step.restype = None
-        if not self._agrees(w, state, c):
+        if not self._gives_same(w, state, c):
             raise NotCompiled("the generated program does not give what the rule gives")
 
     def address(self, dtype: torch.dtype) -> int:
-        """Where the machine code begins: `step` of `_FILE`. It is for numbers of the type of the example."""
+        """The address of the machine code: `step` of `_CPP_TEMPLATE`, for the dtype of the example."""
         return cast(self._step, c_void_p).value or 0
 
     def rows(self, addresses: np.ndarray, length: int, c: np.ndarray, dtype: torch.dtype) -> None:
-        """Move R lanes, each with coefficients of its own, `c` [R, n] in float64.
+        """Update R lanes, each with its own coefficients, `c` [R, n] in float64.
 
-        `addresses` [2 + states, R], uint64, are those of the rows of w, of g, and of each state. Nothing is checked.
+        `addresses` [2 + states, R], uint64: the rows of w, of g, and of each state. Nothing is checked.
         """
         lanes, each = c.shape
         self._step(lanes, addresses.ctypes.data, None, c.ctypes.data, each, 1)
 
     def _moved_in_place(self, w: Tensor, g: Tensor, *rest: Tensor) -> Tensor:
-        """One lane as a fleet: `w` and `g` [1, P], each state [1, Q], and the coefficients [1, n]."""
+        """One lane as a fleet of one: `w` and `g` [1, P], each state [1, Q], and the coefficients [1, n]."""
         *state, columns = rest
         c = coefficient_record(dict(zip(self.names, columns.split(1, dim=1), strict=True)))
         new, news = advance(self.rule, self.shapes, w, g, tuple(state), c)
-        for old, there in zip((*state, w), (*news, new), strict=True):  # w last: a rule may keep what it was
+        for old, there in zip((*state, w), (*news, new), strict=True):  # w last: a state may be a copy of the old w
             old.copy_(there)
         return w
 
     def _loaded(self, translation: Translation, names: Sequence[str]) -> CDLL:
-        calls, memory = translation.writer.calls()
+        calls, memory = translation.emitter.calls()
         pointers = [f"T *const {name} = static_cast<T *>(t[{i} * n]);" for i, name in enumerate(names)]
-        text = _FILE.format(
-            kernels=KERNELS.read_text(encoding="utf-8"),
-            functions=translation.writer.functions(),
+        text = _CPP_TEMPLATE.format(
+            kernels=KERNELS_HEADER.read_text(encoding="utf-8"),
+            functions=translation.emitter.functions(),
             memory=max(1, memory),
             pointers="\n    ".join(pointers),
             count=len(self.names),
             calls=calls,
-            number=TYPES[self.dtype],
+            number=NUMBER_TYPES[self.dtype],
         )
         try:
-            return load(text, FLAGS)
+            return load(text, COMPILER_FLAGS)
         except NoCompiler as error:
             raise NotCompiled(str(error)) from None
 
-    def _agrees(self, w: Tensor, state: State, c: np.ndarray) -> bool:
-        """Whether the program moves a row as the rule does, over some steps with gradients drawn at random."""
+    def _gives_same(self, w: Tensor, state: State, c: np.ndarray) -> bool:
+        """Whether program and rule update a row alike, over some steps with random gradients."""
         draw = torch.Generator().manual_seed(0)
         mine, theirs = ([x.clone()[None] for x in (w, *state)] for _ in range(2))
         for row in c:
@@ -119,29 +119,29 @@ class RuleProgram:
 
 def _close(mine: Tensor, theirs: Tensor, start: Tensor) -> bool:
     rounding = 8 * torch.finfo(start.dtype).eps * (theirs.norm() + start.norm())
-    return bool((mine - theirs).norm() <= AGREES * (theirs - start).norm() + rounding)
+    return bool((mine - theirs).norm() <= RELATIVE_TOLERANCE * (theirs - start).norm() + rounding)
 
 
-_made: dict[Any, RuleProgram | NotCompiled] = {}
+_programs: dict[tuple[object, ...], RuleProgram | NotCompiled] = {}
 
 
 def rule_program(
     rule: type[Rule], shapes: Shapes, names: Sequence[str], w: Tensor, state: State, c: np.ndarray
 ) -> RuleProgram:
-    """The program of a rule, with the arguments of `RuleProgram`; made once. Raises NotCompiled."""
+    """The program of a rule, with the arguments of `RuleProgram`; compiled once. Raises NotCompiled."""
     key = (rule, tuple(map(tuple, shapes)), tuple(names), w.dtype)
-    if key not in _made:
+    if key not in _programs:
         try:
-            _made[key] = RuleProgram(rule, shapes, names, w, state, c)
+            _programs[key] = RuleProgram(rule, shapes, names, w, state, c)
         except NotCompiled as error:
-            _made[key] = error
-    found = _made[key]
+            _programs[key] = error
+    found = _programs[key]
     if isinstance(found, NotCompiled):
         raise found
     return found
 
 
-_FILE = """\
+_CPP_TEMPLATE = """\
 {kernels}
 typedef {number} Number;
 

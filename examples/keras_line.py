@@ -1,9 +1,10 @@
 """A tutorial's example as a Keras script: one dense unit learns y = 3x + 2 from 100 noisy points, with SGD and Adam.
 
-Fair: both start from the same weights and see the same batches. As printed there, the model is compiled anew with Adam
-and fitted on, from where SGD left it; that comparison stands beside it, named unfair.
+In the fair comparison, both start from the same weights and see the same batches. In the tutorial, the model is
+compiled again with Adam and continues from the weights that SGD reached; the output shows that comparison too, labelled
+unfair.
 
-    python examples/keras_line.py           the two loss curves, side by side, by Keras' own fit
+    python examples/keras_line.py           the two loss curves side by side, trained by Keras' own fit
     steepest run examples/keras_line.py     the same model, each optimizer at its own best rate, many seeds
 """
 
@@ -26,7 +27,7 @@ def make_model() -> keras.Model:
     return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
 
 
-line = task_table.entry("line").build()  # its 100 points to train on, and 1000 fresh ones each to choose and to judge
+line = task_table.entry("line").build()  # 100 training points; 1000 new points each for validation and test
 task = Task(
     model=make_model,
     train=line.train,

@@ -1,7 +1,7 @@
 """A tutorial's example: a line through 100 noisy points of y = 3x + 2, fitted with SGD(0.01) and with Adam(0.001).
 
-Fair: both start from the same weights and see the same batches. As printed there, the second fit goes on from
-the weights that the first one left; that comparison stands beside it, named unfair.
+In the fair comparison, both start from the same weights and see the same batches. In the tutorial, the second fit
+continues from the weights of the first; the output shows that comparison too, labelled unfair.
 
     python examples/line.py [seed]
 """
@@ -18,7 +18,7 @@ from steepest.optim.catalogue import contender
 from steepest.records.task_facts import TaskRef
 from steepest.records.trials import Lane, Shard
 
-RATES = {"sgd": 0.01, "adam": 0.001}  # Keras' defaults, and so the tutorial's
+RATES = {"sgd": 0.01, "adam": 0.001}  # Keras' defaults, which the tutorial uses
 SHOWN = (1, 2, 5, 10, 20, 50, 100)  # epochs
 
 task = task_table.entry("line").build()
@@ -29,7 +29,7 @@ class Fit:
     loss: np.ndarray  # [epochs], mean of the batch losses in each, as Keras prints it
     w: float
     b: float
-    mse: float  # on 1000 fresh points
+    mse: float  # on 1000 new points
     model: torch.nn.Module
 
 

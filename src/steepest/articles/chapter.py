@@ -20,21 +20,21 @@ from steepest.reader import StudyReader
 from steepest.report.svg import Bar, Line, curves, intervals
 from steepest.verdict.words.numbers import significant
 
-HEAD = """# The articles on trial
+HEAD = """# Two articles tested
 
 Made by `steepest claims` from the studies named at the end; nothing here is typed in by hand.
 
-Two texts stand behind this program: (A) a study of AdaGrad, RMSProp and Adam against SGD with a fixed rate, told
-without figures, and (B) a tutorial that prints the formulas of seven methods. Each of their claims was turned into a
-hypothesis with a measure, tasks and a bound before the studies below were run, and is judged by that and nothing else.
-(A first run was in view while the hypotheses were written; what stands here is a second run, with seeds of its own.)
+This project started from two texts: (A) a study that compares AdaGrad, RMSProp and Adam with fixed-rate SGD in words,
+without figures, and (B) a tutorial that prints the formulas of seven methods. Before the studies below were run, each
+claim was turned into a hypothesis with a measure, tasks and a bound, and it is judged by these alone. (The hypotheses
+were written after an earlier run had been seen; the results below come from a second run with its own seeds.)
 
-A claim is **supported** if every figure bears it out, with its whole 95 % interval; **not supported** if none does;
-**mixed** otherwise. "Open" is a figure whose interval holds both answers. A *practical margin* is the difference that
-matters on a task: a quarter of a point of accuracy or of R², and for an error a quarter per cent of what the best
-constant guess scores. Intervals are Student's over repeats, each with seeds of its own, and are not adjusted for the
-number of claims: of a hundred figures, five may miss. Tasks are small and training is short: what is said holds for
-such tasks.
+A claim is **supported** if every figure supports it with its whole 95 % interval, **not supported** if none does, and
+**mixed** otherwise. A figure is "open" if its interval contains both answers. A *practical margin* is the difference
+that matters on a task: a quarter of a point of accuracy or of R², and for an error a quarter per cent of the score of
+the best constant prediction. Intervals are Student's over repeats, each with its own seeds. They are not adjusted for
+the number of claims: of a hundred figures, five may be wrong. The tasks are small and the training is short, so the
+results hold for tasks of this kind.
 """
 
 
@@ -75,8 +75,8 @@ def _wrapped(part: str) -> str:
 def chapter(found: Sequence[Trial], fits: list[second_fit.Fits], folder: Path, pictures: str) -> Iterator[str]:
     yield HEAD
     words = Counter(trial.word for trial in found)
-    told = ", ".join(f"{count} {word}" for word, count in words.items())
-    yield f"Of {len(found)} claims: {told}.\n"
+    counts = ", ".join(f"{count} {word}" for word, count in words.items())
+    yield f"Of {len(found)} claims: {counts}.\n"
     yield "| claim | from | outcome |\n|---|---|---|"
     for trial in found:
         yield f"| [{trial.hypothesis.claim}](#{trial.hypothesis.key}) | {trial.hypothesis.source} | {trial.word} |"
@@ -90,11 +90,11 @@ def chapter(found: Sequence[Trial], fits: list[second_fit.Fits], folder: Path, p
 def _section(trial: Trial, pictures: str) -> Iterator[str]:
     row = trial.hypothesis
     yield f'<a id="{row.key}"></a>\n\n## {row.claim}\n'
-    yield f"**{trial.word.capitalize()}.** Stated: {row.stated}\n"
+    yield f"**{trial.word.capitalize()}.** Hypothesis: {row.stated}\n"
     if not trial.figures:
-        yield "No finished study has it.\n"
+        yield "No finished study measured it.\n"
         return
-    yield f"| {row.unit} | mean | 95 % interval | repeats | bears it out |\n|---|---|---|---|---|"
+    yield f"| {row.unit} | mean | 95 % interval | repeats | supports it |\n|---|---|---|---|---|"
     for each, answer in zip(trial.figures, trial.answers, strict=True):
         yield f"| {each.of} | {_number(each.value)} | {_interval(each)} | {each.n} | {answer} |"
     yield f"\n![{row.unit}]({pictures}/{row.key}.svg)\n\n{row.reason}\n"
@@ -106,7 +106,7 @@ def _second(fits: list[second_fit.Fits], pictures: str) -> Iterator[str]:
     yield '<a id="second-fit"></a>\n\n## The example\'s second fit shows that Adam is better.\n'
     yield (
         "The tutorial fits a line with SGD(0.01) for 100 epochs, compiles the same model again with Adam(0.001), and "
-        "fits again; the reader is to see the difference. The second fit starts where the first one ended.\n"
+        "fits again to show the difference. The second fit starts where the first one ended.\n"
     )
     yield f"**{'Not supported' if fair.low < 0 else 'Supported'}**, once both start alike. In mean squared error:\n"
     yield "| Adam's end before SGD's (above 0: Adam is better) | mean | 95 % interval | repeats |\n|---|---|---|---|"
@@ -115,14 +115,15 @@ def _second(fits: list[second_fit.Fits], pictures: str) -> Iterator[str]:
     yield (
         f"\n![training loss over epochs]({pictures}/second-fit.svg)\n\n"
         f"Median errors on fresh points: SGD {significant(ends['sgd'])}, Adam after SGD {significant(ends['after'])}, "
-        f"Adam from the same start {significant(ends['adam'])}; the noise of the data alone is 0.01. At its default "
-        "rate Adam's steps are about 0.001 each, and 100 epochs of three or four do not reach the line from where "
-        "weights begin. Neither rate was searched for: tuned, both fit the line (`steepest run line`).\n"
+        f"Adam from the same start {significant(ends['adam'])}. The noise of the data alone gives 0.01. At its default "
+        "rate, Adam moves each weight by about 0.001 per step, and 100 epochs of three or four steps are too few to reach "
+        "the line from the initial weights. Neither rate was tuned; with tuned rates both fit the line "
+        "(`steepest run line`).\n"
     )
 
 
 def _studies(folder: Path) -> Iterator[str]:
-    yield "## The studies\n\n`steepest claims` runs them again, `steepest claims --list` tells what is stated.\n"
+    yield "## The studies\n\n`steepest claims` runs them again; `steepest claims --list` prints the hypotheses.\n"
     yield "| study | tasks | optimizers | repeats, seeds from | trials | for |\n|---|---|---|---|---|---|"
     for planned in STUDIES:
         try:

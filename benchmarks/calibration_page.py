@@ -1,4 +1,4 @@
-"""The part of docs/statistics.md that tells what `make calibrate` found: made from its JSON, so that it says no more.
+"""Writes the results of `make calibrate` into docs/statistics.md, from the JSON that it left.
 
 $ python -m benchmarks.calibration_page     # also done by make calibrate
 """
@@ -40,13 +40,13 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     low, high = COVERAGE
     yield (
         f"From {studies} studies of five optimizers (SGD, momentum, AdaGrad, RMSProp, Adam) with refinement and edge "
-        "rule, each with seeds that no other had. In brackets 95 % intervals that count studies, not comparisons, for "
-        "those of one study share their luck.\n"
+        "rule, each with its own seeds. Brackets show 95 % intervals. They count studies, not comparisons, because "
+        "the comparisons of one study share its seeds.\n"
     )
-    yield "| what | promised | found | n | kept? |\n|---|---|---|---|---|"
+    yield "| statement | promised | found | n | kept? |\n|---|---|---|---|---|"
     for what, promised, rate, kept in (
-        ("one optimizer under two names told apart", f"at most {FALSE_WINS}", wins, wins["low"] <= FALSE_WINS),
-        ("a clone among all five told apart", f"at most {FALSE_WINS}", clones, clones["low"] <= FALSE_WINS),
+        ("one optimizer under two names called different", f"at most {FALSE_WINS}", wins, wins["low"] <= FALSE_WINS),
+        ("a clone among all five called different", f"at most {FALSE_WINS}", clones, clones["low"] <= FALSE_WINS),
         (
             "claimed wins that the mean of all other studies confirms",
             f"at least {AGREEMENT}",
@@ -54,22 +54,22 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
             agreement["high"] >= AGREEMENT,
         ),
         (
-            "intervals that hold the difference over all seeds",
+            "intervals that contain the difference over all seeds",
             f"{low} to {high}",
             coverage,
             coverage["high"] >= low and coverage["low"] <= high,
         ),
     ):
         yield f"| {what} | {promised} | {_rate(rate)} | {rate['n']} | {'yes' if kept else 'no'} |"
-    yield '\n"Kept" means that the promise lies within the interval of what was found.\n'
+    yield '\n"Kept" means that the interval of the result includes a value that meets the promise.\n'
     yield from _cells(found["cells"])
     yield from _simulated(coverage["simulated"])
 
 
 def _cells(cells: list[Mapping[str, Any]]) -> Iterator[str]:
     yield (
-        "Beside it, on the same trials, the usual protocol: tune on one seed or on all, then repeat the winner on "
-        "fresh seeds, and test. Share of studies of one optimizer against itself in which a winner is declared:\n"
+        "For comparison, the usual protocol on the same trials: tune on one seed or on all, then repeat the winner on "
+        "new seeds, and test. Fraction of studies of one optimizer against itself that declare a winner:\n"
     )
     yield "| task, seeds | studies | every seed tunes for itself | usual, tuned on 1 seed | usual, tuned on all |"
     yield "|---|---|---|---|---|"
@@ -85,9 +85,9 @@ def _simulated(rows: list[Mapping[str, Any]]) -> Iterator[str]:
     inside = [COVERAGE[0] <= row["welch"] <= COVERAGE[1] for row in rows]
     least = min(rows, key=lambda row: row["welch"])
     yield (
-        f"Coverage by simulation (the table further up has its larger version): of {len(rows)} cells, the interval of "
-        f"the verdict covers {COVERAGE[0]} to {COVERAGE[1]} in {sum(inside)}. The lowest is {least['welch']:.3f}: "
-        f"{least['luck']} luck, noise {least['noise']}, {least['replicates']} repeats."
+        f"Coverage by simulation (a larger version is in the table above): in {sum(inside)} of {len(rows)} cells, the "
+        f"interval of the verdict covers {COVERAGE[0]} to {COVERAGE[1]}. The lowest coverage is {least['welch']:.3f}: "
+        f"{least['luck']} values, noise {least['noise']}, {least['replicates']} repeats."
     )
 
 

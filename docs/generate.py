@@ -1,4 +1,4 @@
-"""Writes the pages that are made from tables, so that they cannot say anything else: `make docs`."""
+"""Writes the pages that are made from tables, so that page and table always agree: `make docs`."""
 
 from __future__ import annotations
 
@@ -32,26 +32,25 @@ HEAD = """# Optimizers
 
 Made by `make docs` from the table in `src/steepest/optim/catalogue.py`; `steepest show NAME` prints the same.
 
-Letters: w weights, g gradient, η learning rate, t = 1, 2, … the step; other letters are in each table. All state
-starts at zero unless a table says otherwise. A coupled weight decay λ turns g into g + λw first of all. "Worked"
-shows three steps from w = 1 with the gradients 0.5, 0.5 and −0.25 at η = 0.1; where a step takes a second gradient,
-it is the first again. "The article" is the tutorial whose
-formulas the entries marked *as printed* follow to the letter.
+Letters: w weights, g gradient, η learning rate, t = 1, 2, … the step. Each table explains its other letters. All state
+starts at zero unless a table states otherwise. A coupled weight decay λ first replaces g by g + λw. "Worked" shows
+three steps from w = 1 with the gradients 0.5, 0.5 and −0.25 at η = 0.1; a step that needs a second gradient gets the
+first one again. "The article" is the tutorial whose formulas the entries marked *as printed* follow exactly.
 """
 
 SCHEDULES_HEAD = f"""## Schedules
 
-A schedule multiplies η at step t of a horizon; x = (t−1)/horizon is the share that is done. Numbers are given as in
-`step:factor=0.5:every=0.25`; shares are of the horizon. `warmup-NAME` rises over the first {WARMUP_SHARE:.0%} of the
-steps, or over another `share`, then NAME runs; names that rise by themselves have no such form. `plateau` follows the
-validation loss, and so is for models trained one at a time, which a study then does.
+A schedule multiplies η at step t of a horizon; x = (t−1)/horizon is the completed fraction. Set its numbers as in
+`step:factor=0.5:every=0.25`; fractions are of the horizon. `warmup-NAME` rises over the first {WARMUP_SHARE:.0%} of the
+steps, or over another `share`, and then follows NAME. Schedules that rise by themselves have no such form. `plateau`
+follows the validation loss, so a study that uses it trains its models one at a time.
 """
 
 
 WRAPPERS_HEAD = """## Wrappers
 
-Go around any optimizer, behind a plus: `adam+cautious`, `sgd+l2+clip-norm:max_norm=0.5`. The last named is the
-outermost, and sees the gradient first.
+Add a wrapper to any optimizer with a plus: `adam+cautious`, `sgd+l2+clip-norm:max_norm=0.5`. The last wrapper is the
+outermost and receives the gradient first.
 """
 
 
@@ -60,16 +59,16 @@ def wrappers() -> Iterable[str]:
     yield WRAPPERS_HEAD
     for name, kind in WRAPPERS.items():
         numbers = ", ".join(f"`{row.name}={row.default:g}`" for row in fields(kind))  # type: ignore[arg-type]
-        alone = "; takes a second gradient, so that models train one at a time" if kind.second else ""
+        alone = "; needs a second gradient, so models train one at a time" if kind.second else ""
         yield f"- `{name}`: {kind.formula}{f'; {numbers}' if numbers else ''}{alone} ({kind.source})"
     yield ""
 
 
-COST_HEAD = """## What they cost
+COST_HEAD = """## Memory and time
 
-On the parameters of a 784-256-10 network in float32, 203,530 numbers: state in bytes a parameter, worked out from its
-shapes; and milliseconds of a step of the drop-in optimizer on one core with its gradients at hand, as it is written and
-compiled, by `python -m benchmarks.rules`.
+For the parameters of a 784-256-10 network in float32 (203,530 numbers): state in bytes per parameter, computed from its
+shapes; and milliseconds per step of the drop-in optimizer on one core, gradient computation excluded, uncompiled and
+compiled. `python -m benchmarks.rules` measures the times.
 """
 NETWORK = ((256, 784), (256,), (10, 256), (10,))
 MEASURED = FOLDER.parent / "benchmarks" / "results" / "rules.json"
@@ -84,7 +83,7 @@ def cost() -> Iterable[str]:
         seen = measured["rules"].get(item.name, {})
         times = (seen.get(name) for name in ("milliseconds", "milliseconds_compiled"))
         rows.append((f"`{item.name}`", f"{state_bytes(item):.3g}", *("–" if t is None else f"{t:.2g}" for t in times)))
-    yield from _table(("optimizer", "state, bytes a parameter", "step, ms", "compiled, ms"), rows)
+    yield from _table(("optimizer", "state, bytes per parameter", "step, ms", "compiled, ms"), rows)
     yield ""
     if measured["rules"]:
         machine, version = measured["hardware"]["processor"], measured["versions"]["torch"]
@@ -132,10 +131,10 @@ def _optimizer(item: Entry) -> Iterable[str]:
     )
     yield ""
     yield f"- Worked: w = {', '.join(f'{w:.6g}' for w in worked(item))}"
-    yield f"- Search: rates over four decades around {item.centre:g}; the library's own is {item.rate:g}"
+    yield f"- Search: rates over four decades around {item.centre:g}; the default rate is {item.rate:g}"
     yield f"- Batch: {size}. State: {', '.join(item.rule.state) or 'none'}"
     if item.rule.second:
-        yield "- Takes a second gradient in a step: `optimizer.step(closure)`. A study trains its models one at a time"
+        yield "- Needs a second gradient per step: `optimizer.step(closure)`. A study trains its models one at a time"
     yield f"- Source: {paper['authors']}, *{paper['title']}*, {paper['year']}"
     yield from ("", "```python", code(item, item.rate).rstrip(), "```", "")
 
@@ -159,15 +158,16 @@ def worked(item: Entry) -> list[float]:
 
 FRAMEWORKS_HEAD = """# The same optimizer in PyTorch, Keras and Optax
 
-Made by `make docs` from the tables that `steepest use STUDY --framework torch|keras|optax` writes code from. Every line
-is run by `make test-oracles` on a small network in float64: an optimizer that is the same stays within 1e-6 of the path
-over 50 steps, and one that is said to differ does not.
+Made by `make docs` from the tables that `steepest use STUDY --framework torch|keras|optax` also uses.
+`make test-oracles` runs every line on a small network in float64. An optimizer listed as the same stays within 1e-6 of
+our path over 50 steps; one listed as different does not.
 
-η is the rate. Other numbers are those of the catalogue; for others, `steepest use` decides anew. Where a framework
-differs, the last column says what to write behind `--optimizers` so that a study measures what the framework does.
+η is the learning rate. Other numbers are those of the catalogue; for other values, `steepest use` decides again. Where
+a framework differs, the last column shows what to pass to `--optimizers` so that a study measures what the framework
+does.
 
-A schedule is said in the framework's own words where it has them: in Keras `linear` and `cosine`, in Optax these and
-their warm-ups. For all others the code looks the rate of each step up in a list, and is the same everywhere.
+Schedules use the framework's own classes where they exist: `linear` and `cosine` in Keras, these and their warm-ups in
+Optax. For all other schedules the code looks up the rate of each step in a list, in the same way for every framework.
 """
 
 
@@ -177,13 +177,13 @@ def frameworks() -> str:
     rows = [(f"`{item.name}`", f"`torch.optim.{it.name}({_listed(it.arguments)})`") for item, it in stocks if it]
     ours = ", ".join(f"`{item.name}`" for item, it in stocks if not it)
     lines = [FRAMEWORKS_HEAD, "## PyTorch", "", *_table(("optimizer", "stock class"), rows), ""]
-    lines += [f"Ours, a `torch.optim.Optimizer` as well, because torch has none that is the same: {ours}.", ""]
+    lines += [f"torch has no equivalent of the following; `steepest` provides a `torch.optim.Optimizer`: {ours}.", ""]
     for other in OTHERS.values():
         missing = [item for item in CATALOGUE if other.form(item.rule, settings_of(item)) is None]
-        head = ("optimizer", f"in {other.title}", "what differs", "the same with")
+        head = ("optimizer", f"in {other.title}", "difference", "same result with")
         rows = [_elsewhere(item, other) for item in CATALOGUE if item not in missing]
         lines += [f"## {other.title}", "", *_table(head, rows), ""]
-        lines += [f"No form is known yet for {', '.join(f'`{item.name}`' for item in missing)}.", ""]
+        lines += [f"No equivalent is known for {', '.join(f'`{item.name}`' for item in missing)}.", ""]
     return "\n".join(lines)
 
 
@@ -220,7 +220,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterable[s
     yield "| " + " | ".join(head) + " |"
     yield "|" + "---|" * len(head)
     for row in rows:
-        yield "| " + " | ".join(row) + " |"
+        yield "| " + " | ".join(map(str, row)) + " |"
 
 
 COMMANDS_HEAD = """# Commands and options

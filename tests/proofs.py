@@ -1,6 +1,6 @@
-"""What the tests of rules compare, with what, and how closely, becomes docs/proofs.md: `make test-oracles`.
+"""Writes docs/proofs.md from the comparisons that the tests of rules make: `make test-oracles`.
 
-A part of conftest.py. A test says by the fixture `proof` what it has compared, which travels with its report.
+A part of conftest.py. A test records each comparison with the fixture `proof`; the record travels with its report.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 PAGE = Path(__file__).parents[1] / "docs" / "proofs.md"
-HEAD = """# What is proven against what
+HEAD = """# Proofs: every rule against other implementations
 
-Written by `make test-oracles` from what its tests compared; a run that finds other rows than these fails. Every rule is
-written once, and each row is another's version of it, driven over the same problem in float64 unless torch's own is
-compared to the bit, in float32 too. "Cases" are settings: with all decays and momenta on and off, and every named form.
-"Within" is the largest difference allowed, "seen" the largest found, both as shares of the largest distance moved.
+`make test-oracles` writes this page from the comparisons of its tests, and fails if a run finds other rows. Every
+update rule is written once in this project. Each row compares it with an independent implementation on the same
+problem, in float64. Where torch has the rule, the comparison is bit for bit and also covers float32. "Cases" counts
+settings: all decays and momenta on and off, and every named form. "Within" is the largest allowed difference and
+"seen" the largest found, both relative to the largest distance moved.
 """
 PAPER = "its paper, once more in NumPy (tests/reference)"
 
@@ -47,14 +48,14 @@ def flaw(record_property: Callable[[str, object], None]) -> Callable[[str, str],
 
 # ---- the page --------------------------------------------------------------------------------------------------------
 
-_told: dict[str, list[list[Any]]] = {"proof": [], "flaw": []}
+_recorded: dict[str, list[list[Any]]] = {"proof": [], "flaw": []}
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" and report.passed:
         for kind, value in report.user_properties:
-            if kind in _told:
-                _told[kind].append(value)  # type: ignore[arg-type]
+            if kind in _recorded:
+                _recorded[kind].append(value)  # type: ignore[arg-type]
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
@@ -65,22 +66,22 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     PAGE.write_text(page, encoding="utf-8")
     if _lasting(page) != _lasting(before):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        print("\ndocs/proofs.md did not say what the tests show. It has been written anew: look at it, and commit it.")
+        print("\ndocs/proofs.md differed from what the tests found. It has been rewritten: check it, and commit it.")
 
 
 def _page() -> str:
     rows: dict[tuple[str, str, float], list[float]] = {}
     packages = {"torch"}
-    for rule, oracle, deviation, within, package in _told["proof"]:
+    for rule, oracle, deviation, within, package in _recorded["proof"]:
         rows.setdefault((rule, oracle, within), []).append(deviation)
         packages |= {package} - {""}
     lines = [HEAD, "| rule | against | cases | within | seen |", "|---|---|---|---|---|"]
     for (rule, oracle, within), seen in sorted(rows.items()):
         lines.append(f"| {rule} | {oracle} | {len(seen)} | {_share(within)} | {_share(max(seen))} |")
-    lines += ["", "## Errors found on the way", ""]
-    lines += ["Each is a test, which fails once it has been mended.", ""]
-    lines += [f"- **{package}**: {sentence}" for package, sentence in sorted(_told["flaw"])]
-    packages |= {package for package, _ in _told["flaw"]}
+    lines += ["", "## Errors found in other packages", ""]
+    lines += ["A test shows each error, and fails once the package has fixed it.", ""]
+    lines += [f"- **{package}**: {sentence}" for package, sentence in sorted(_recorded["flaw"])]
+    packages |= {package for package, _ in _recorded["flaw"]}
     lines += ["", "## Versions", ""]
     lines += [f"- {package} {version(package).partition('+')[0]}" for package in sorted(packages)]
     return "\n".join([*lines, ""])

@@ -152,4 +152,4 @@ def test_a_promise_that_is_not_kept_is_told():
     }
     rows = [line for line in calibration_page.page(found).splitlines() if line.startswith("|")][2:]
     assert [row.rsplit("|", 2)[1].strip() for row in rows[:4]] == ["no", "yes", "yes", "yes"]
-    assert "in 0. The lowest is 0.900" in calibration_page.page(found)
+    assert "lowest coverage is 0.900" in calibration_page.page(found)

@@ -41,7 +41,7 @@ def test_a_built_in_task_is_what_its_row_says(entry):
     assert facts.target == entry.target
     assert facts.margin > 0
     assert facts.source
-    assert task_table.describe(entry)["horizon"].startswith(f"{entry.epochs:g} epochs")
+    assert str(task_table.describe(entry)["horizon"]).startswith(f"{entry.epochs:g} epochs")
     assert task_table.entry(entry.name) is entry
     (row,) = (line for line in PAGE.splitlines() if line.startswith(f"| `{entry.name}` |") and "epochs" in line)
     level = f"{entry.target * 100:g} %" if facts.unit == "%" else f"{entry.target:g}"

@@ -60,7 +60,8 @@ class Message:
         """The words in a language; in English where its catalogue lacks them."""
         if language in self.given:
             return self.given[language]
-        number = self.parts[NUMBER] if self.plural else None
+        counts = self.parts[NUMBER] if self.plural else None
+        number = counts if isinstance(counts, int | float) else None
         known = catalogue(language) if language != ENGLISH and self.template else None
         template = known.template(self.template, self.context, number) if known else ""
         if not template:

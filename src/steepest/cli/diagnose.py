@@ -58,7 +58,7 @@ def why(
         print(tr("{title}:", title=one_line(shown(term(task.task.title)), 60)))
         sentences = [one_line(shown(c.says), 600) for c in claims]
         print("\n".join(f"  - {sentence}" for sentence in sentences) or f"  {shown(looking.NOTHING_SURE)}")
-    print("\n" + tr("The curves: {path}", path=path))
+    print("\n" + tr("The curves: {path}", path=str(path)))
 
 
 def claims(
@@ -99,4 +99,4 @@ def claims(
     else:
         outcomes = [(shown(term(trial.word)), shown(term(trial.hypothesis.claim))) for trial in found]
         print("\n".join(f"{word}{' ' * (14 - cell_len(word))}{claim}" for word, claim in outcomes))
-        print("\n" + tr("With figures and pictures: {page}", page=page))
+        print("\n" + tr("With figures and pictures: {page}", page=str(page)))

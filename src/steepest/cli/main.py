@@ -345,7 +345,7 @@ def init(path: Path = Path("my_task.py")) -> None:
     from steepest.ingest import load
 
     load.begin(path)
-    print(tr("{path} is written. Try it: {command}", path=path, command=f"steepest check {path}"))
+    print(tr("{path} is written. Try it: {command}", path=str(path), command=f"steepest check {path}"))
 
 
 @app.command

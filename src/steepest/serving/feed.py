@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from steepest.errors import SteepestError
+from steepest.messages import ENGLISH, speaking
 from steepest.serving.changes import changes
 from steepest.serving.snapshot import Snapshot, StudyFolder
 from steepest.serving.status import SILENCE, Standstill, progress
@@ -66,7 +67,8 @@ class Feed:
         """Read the study and make its page before anybody asks; what is wrong with it is said to who asks."""
         with suppress(SteepestError, sqlite3.Error, OSError):
             snapshot = await self.snapshot()
-            await asyncio.to_thread(snapshot.page, "en")
+            with speaking(ENGLISH):
+                await asyncio.to_thread(snapshot.page)
 
     async def events(self, version: int) -> AsyncIterator[bytes]:
         """Server-sent events for a page that shows `version`."""

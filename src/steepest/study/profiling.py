@@ -155,6 +155,6 @@ class _Profiler:
                 if event.kind == "done":
                     found[event.id] = read(self.folder / "facts" / f"{event.id}.json")
                 elif event.kind == "retried":
-                    self.tracker.say(event.says)
+                    self.tracker.say(event.message)
             self.tracker.tell(phase, task)
         return found

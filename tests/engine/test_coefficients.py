@@ -24,7 +24,7 @@ def test_they_are_the_rules_own_at_every_step_and_rate(name, schedule_name):
     item = catalogue.entry(name)
     for t, c in enumerate(coefficients(name, rates, schedule_name).steps(5, 9), start=6):
         for lane, rate in enumerate(rates):
-            h = at_rate(catalogue.settings_of(item), rate * schedule(schedule_name)(t, 40))
+            h = at_rate(item.rule, catalogue.settings_of(item), rate * schedule(schedule_name)(t, 40))
             for key, expected in item.rule.coefficients(h, t).items():
                 value = getattr(c, key)
                 assert (value if isinstance(value, float) else value[lane, 0].item()) == expected

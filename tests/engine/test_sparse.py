@@ -35,7 +35,7 @@ def trial(optimizer: str, sparse: bool, rate: float = 1e-2) -> Trial:
 
 def coefficients(name: str, **settings: float):
     rule = catalogue.entry(name).rule
-    values = at_rate({**hyperparameters(rule), **catalogue.entry(name).settings, **settings}, 1e-2)
+    values = at_rate(rule, {**hyperparameters(rule), **catalogue.entry(name).settings, **settings}, 1e-2)
     return coefficient_record(rule.advance(values, 3, dict(rule.carry)))
 
 

@@ -111,8 +111,8 @@ def test_shampoo_on_a_matrix_of_one_number_is_adagrad() -> None:
 
 
 def test_soap_whose_basis_is_never_renewed_is_adamw(monkeypatch: pytest.MonkeyPatch) -> None:
-    never = staticmethod(lambda h, t, plain=SOAP.of_matrices: {**plain(h, t), "renew": 0.0})
-    monkeypatch.setattr(SOAP, "of_matrices", never)
+    plain = SOAP.of_matrices
+    monkeypatch.setattr(SOAP, "of_matrices", lambda h, t: {**plain(h, t), "renew": 0.0})
     own = hyperparameters(SOAP)
     settings = {name: own[name] for name in ("b1", "b2", "eps", "weight_decay")}
     assert problem.deviation(path(SOAP), path(AdamW, eps_at="raw", **settings)) <= problem.TOLERANCE

@@ -176,11 +176,14 @@ def test_one_graph_serves_every_step_and_every_setting(rule: type[Rule]) -> None
     h = hyperparameters(rule)
     w = torch.ones(2, 5)  # [R, P], or a parameter of one model
     alone = rule.scope in ("tensor", "matrix")
-    state = fresh(rule, at_rate(h, 0.1), w) if alone else fresh_fleet(rule, [at_rate(h, 0.1)] * 2, ((5,),), w)
+    start = at_rate(rule, h, 0.1)
+    state = fresh(rule, start, w) if alone else fresh_fleet(rule, [start, start], ((5,),), w)
     carries = [dict(rule.carry) for _ in range(2)]
     for t in range(1, 6):
         changed = {name: value * 0.9 if isinstance(value, float) else value for name, value in h.items()}
-        scalars = [rule.advance(at_rate(s, 0.1 / t), t, carry) for s, carry in zip((h, changed), carries, strict=True)]
+        scalars = [
+            rule.advance(at_rate(rule, s, 0.1 / t), t, carry) for s, carry in zip((h, changed), carries, strict=True)
+        ]
         c = {name: torch.tensor([[s[name]] for s in scalars]) for name in scalars[0]}
         if alone:
             c = {name: value[0, 0] for name, value in c.items()}

@@ -63,13 +63,13 @@ def drop_in_path(rule: type[Rule], settings: Settings, dtype: torch.dtype) -> Te
 def fleet_path(rule: type[Rule], replicas: Sequence[Settings], dtype: torch.dtype) -> Tensor:
     """Where every replica of a fleet goes, each with complete settings of its own: [T, R, P]."""
     w = torch.tensor(problem.START, dtype=dtype).repeat(len(replicas), 1)
-    starts = [at_rate(h, h["lr"]) for h in replicas]
+    starts = [at_rate(rule, h, h["lr"]) for h in replicas]
     state = fresh_fleet(rule, starts, problem.SHAPES, w)
     carries = [dict(rule.carry) for _ in replicas]
     path = []
     for t in range(1, problem.STEPS + 1):
         scalars = [
-            rule.advance(at_rate(h, problem.rates(h["lr"])[t - 1]), t, carry)
+            rule.advance(at_rate(rule, h, problem.rates(h["lr"])[t - 1]), t, carry)
             for h, carry in zip(replicas, carries, strict=True)
         ]
         c = {name: torch.tensor([[s[name]] for s in scalars], dtype=torch.float64).to(dtype) for name in scalars[0]}

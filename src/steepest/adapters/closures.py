@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from steepest.errors import BadInput
-from steepest.optim.drivers import State, with_second
-from steepest.optim.rule import Rule, Second
+from steepest.optim.drivers import with_second
+from steepest.optim.rule import Rule, Second, Tensors
 from steepest.optim.second_order import sampled
 
 SECOND_LINES: dict[Second, list[str]] = {
@@ -75,10 +75,10 @@ class SecondGradients:
         self,
         ws: Sequence[Tensor],
         gs: Sequence[Tensor],
-        states: Sequence[State],
+        states: Sequence[Tensors],
         cs: Sequence[Any],
         closure: Callable[[], Any],
-    ) -> tuple[list[Tensor], list[State]]:
+    ) -> tuple[list[Tensor], list[Tensors]]:
         """Gradients and states after the second gradient, if it is due; every `p.grad` is the first again."""
 
         def again() -> list[Tensor]:

@@ -20,8 +20,8 @@ from torch.autograd.graph import increment_version
 from steepest.adapters.fast_path import Repeat, library
 from steepest.codegen.elementwise_loop import NUMBER_TYPES, Kernel, NotCompiled, kernel
 from steepest.errors import BadInput
-from steepest.optim.drivers import State, fresh, moved
-from steepest.optim.rule import Rule
+from steepest.optim.drivers import fresh, moved
+from steepest.optim.rule import Rule, Tensors
 from steepest.optim.sparse import move_rows, moves_rows
 
 _layout = attrgetter("layout")
@@ -37,7 +37,7 @@ class Batch(NamedTuple):
     c: Any
     """The coefficients: a record of floats."""
 
-    def each(self) -> list[tuple[Tensor, Tensor, State, Any]]:
+    def each(self) -> list[tuple[Tensor, Tensor, Tensors, Any]]:
         """Parameter, gradient, state and coefficients of one after the other."""
         states = zip(*self.states, strict=True) if self.states else ((),) * len(self.ps)
         return [(p, g, state, self.c) for p, g, state in zip(self.ps, self.gs, states, strict=True)]
@@ -48,7 +48,7 @@ def compiles_by_default() -> bool:
     return os.environ.get("STEEPEST_COMPILE", "1") != "0"
 
 
-def begin(rule: type[Rule], h: Any, p: Tensor) -> State:
+def begin(rule: type[Rule], h: Any, p: Tensor) -> Tensors:
     """The state of a parameter before its first step; of a complex one, both parts of each number start alike."""
     if not p.is_complex():
         return fresh(rule, h, p)
@@ -81,7 +81,7 @@ def _look_and_move(rule: type[Rule], batch: Batch, compiled: Kernel | None) -> N
         write(p, state, *moved(rule, p, g, state, c))
 
 
-def write(p: Tensor, state: State, there: Tensor, new: State) -> None:
+def write(p: Tensor, state: Tensors, there: Tensor, new: Tensors) -> None:
     """Put the results of an update into the tensors that it was made of."""
     p.copy_(there)
     for old, value in zip(state, new, strict=True):
@@ -203,7 +203,7 @@ def _sorted(batch: Batch) -> tuple[Batch, list[Batch]]:
     return others, [*by_type.values()]
 
 
-def _is_plain(p: Tensor, g: Tensor, state: State) -> bool:
+def _is_plain(p: Tensor, g: Tensor, state: Tensors) -> bool:
     """Whether all are numbers of one type in main memory, and parameter and state lie there densely, in one order."""
     if not p.is_cpu or type(p) not in _PLAIN or p.dtype not in NUMBER_TYPES:
         return False

@@ -34,12 +34,13 @@ from steepest.adapters.stepping import (
 )
 from steepest.errors import BadInput, BadSetting
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
-from steepest.optim.drivers import State, check_matrices, evaluated, is_wide, moved_together
+from steepest.optim.drivers import check_matrices, evaluated, is_wide, moved_together
 from steepest.optim.entry import Entry
 from steepest.optim.equivalents.form import plateau_lines
 from steepest.optim.equivalents.torch_forms import stock
 from steepest.optim.rule import (
     Rule,
+    Tensors,
     at_rate,
     averages,
     check_settings,
@@ -156,7 +157,9 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
             yield Batch(now[0], now[1], [[state[name] for state in now[2]] for name in rule.state], c)
 
     @torch.no_grad()
-    def _move_together(self, moves: list[tuple[Tensor, Tensor, State, Any]], closure: Callable[[], Any] | None) -> None:
+    def _move_together(
+        self, moves: list[tuple[Tensor, Tensor, Tensors, Any]], closure: Callable[[], Any] | None
+    ) -> None:
         """All parameters that have a gradient, for a rule of the whole model, whose numbers stand in every state, or
         for one that takes a second gradient.
         """
@@ -283,7 +286,7 @@ def _names(rule: type[Rule]) -> tuple[str, ...]:
 
 def _at(rule: type[Rule], group: dict[str, Any]) -> Any:
     """The hyperparameters of a group, with its rate of now."""
-    return at_rate({name: group[name] for name in _names(rule)}, float(group["lr"]))
+    return at_rate(rule, {name: group[name] for name in _names(rule)}, float(group["lr"]))
 
 
 def _coefficients(rule: type[Rule], h: Any, t: int, *carried: float) -> tuple[Any, dict[str, float]]:

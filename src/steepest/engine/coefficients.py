@@ -72,11 +72,11 @@ class Coefficients:
         factor = self.factor(t, self.horizon)
         if self._at_once:
             try:
-                return self.rule.advance(at_rate(self.settings, self.distinct * factor), t, {})  # type: ignore[arg-type]
+                return self.rule.advance(at_rate(self.rule, self.settings, self.distinct * factor), t, {})  # type: ignore[arg-type]
             except (TypeError, ValueError):  # a rule that compares its rate, say
                 self._at_once = False
         rows = [
-            self.rule.advance(at_rate(self.settings, rate * factor), t, carry)
+            self.rule.advance(at_rate(self.rule, self.settings, rate * factor), t, carry)
             for rate, carry in zip(self.distinct.tolist(), self.carries, strict=True)
         ]
         return {name: [row[name] for row in rows] for name in rows[0]}

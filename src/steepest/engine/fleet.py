@@ -114,7 +114,7 @@ class Fleet:
         self.extras = Extras(tuple(start.stacked), tuple(start.shared))
         self.tensors = (*start.stacked.values(), *start.shared.values())
         first = self.coefficients.factor(1, shard.steps)
-        starts = [at_rate(optimizer.settings, lane.rate * first) for lane in lanes]
+        starts = [at_rate(optimizer.rule, optimizer.settings, lane.rate * first) for lane in lanes]
         self.state = fresh_fleet(self.rule, starts, self.shapes, self.flat)  # each [R, Q]
         self._prepare()
 

@@ -17,7 +17,7 @@ from steepest.engine.data import Batch, Feed
 from steepest.engine.graph import Program
 from steepest.engine.programs import Extras, Programs
 from steepest.engine.updates import KernelUpdates
-from steepest.optim.drivers import State
+from steepest.optim.rule import Tensors
 
 
 class Gradients(Protocol):
@@ -83,7 +83,7 @@ class LaneByLane:
         stop: int,
         flat: Tensor,
         tensors: Sequence[Tensor],
-        state: State,
+        state: Tensors,
         updates: KernelUpdates,
         rows: Sequence[int],
     ) -> np.ndarray:

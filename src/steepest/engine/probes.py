@@ -137,7 +137,7 @@ def put(fleet: Fleet, row: int, trial: Trial, t: int) -> None:
     driver.carry = dict(driver.rule.carry)
     for step in range(1 if driver.rule.carry else t, t + 1):
         rate = trial.lane.rate * trial.factor(max(step, 1), trial.shard.steps)
-        values = driver.rule.advance(at_rate(driver.settings, rate), max(step, 1), driver.carry)
+        values = driver.rule.advance(at_rate(driver.rule, driver.settings, rate), max(step, 1), driver.carry)
         driver.last = coefficient_record(values) if t else None
     driver.t = t
 

@@ -155,7 +155,7 @@ class RuleDriver:
 
     def __init__(self, optimizer: Configured, parameters: Sequence[Tensor], rate: float) -> None:
         self.rule, self.settings, self.parameters = optimizer.rule, optimizer.settings, parameters
-        self.state = [fresh(self.rule, at_rate(self.settings, rate), w) for w in parameters]
+        self.state = [fresh(self.rule, at_rate(self.rule, self.settings, rate), w) for w in parameters]
         check_matrices(self.rule, [w.shape for w in parameters])
         self.carry = dict(self.rule.carry)
         self.t = 0
@@ -165,7 +165,7 @@ class RuleDriver:
     def step(self, rate: float, again: Again) -> None:
         """One update; `again` computes a second gradient of given parameters, for a rule that needs one."""
         self.t += 1
-        c = coefficient_record(self.rule.advance(at_rate(self.settings, rate), self.t, self.carry))
+        c = coefficient_record(self.rule.advance(at_rate(self.rule, self.settings, rate), self.t, self.carry))
         here = []
         for i, w in enumerate(self.parameters):
             if w.grad is not None and moves_rows(self.rule, w.grad, c):

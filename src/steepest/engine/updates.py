@@ -14,8 +14,8 @@ from steepest.codegen.toolchain import obstacle
 from steepest.engine.coefficients import Coefficients
 from steepest.engine.compiled.batch_runner import row_addresses
 from steepest.engine.compiled.rule_updates import RuleProgram, rule_program
-from steepest.optim.drivers import Shapes, State, advance, evaluated
-from steepest.optim.rule import Rule, averages, coefficient_record
+from steepest.optim.drivers import Shapes, advance, evaluated
+from steepest.optim.rule import Rule, Tensors, averages, coefficient_record
 
 TRIED = 3
 """Steps over which a generated update is held to its rule."""
@@ -33,12 +33,12 @@ class Updates:
         """What `apply` takes at each of the steps t = start + 1 … stop."""
         return self.coefficients.steps(start, stop)
 
-    def apply(self, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
+    def apply(self, w: Tensor, g: Tensor, state: Tensors, c: Any) -> tuple[Tensor, Tensors]:
         """One update: `w` and `g` [R, P], each state [R, Q]. The old buffers may be written over."""
         self.last = c
         return advance(self.rule, self.shapes, w, g, state, c)
 
-    def evaluated(self, w: Tensor, state: State) -> Tensor:
+    def evaluated(self, w: Tensor, state: Tensors) -> Tensor:
         """Where to evaluate the lanes after the last step: [R, P]."""
         if self.last is None or not averages(self.rule):
             return w
@@ -52,7 +52,7 @@ class KernelUpdates(Updates):
     Raises NotCompiled.
     """
 
-    def __init__(self, rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: State) -> None:
+    def __init__(self, rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: Tensors) -> None:
         super().__init__(rule, shapes, coefficients)
         if w.dtype not in NUMBER_TYPES or w.device.type != "cpu":
             raise NotCompiled(f"there are kernels for float32 and float64 on the CPU, not for {w.dtype} on {w.device}")
@@ -88,7 +88,7 @@ class KernelUpdates(Updates):
             columns = torch.from_numpy(c).to(self.dtype).T[..., None]  # [names, R, 1]
             self.last = coefficient_record(dict(zip(self.names, columns, strict=True)))
 
-    def apply(self, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
+    def apply(self, w: Tensor, g: Tensor, state: Tensors, c: Any) -> tuple[Tensor, Tensors]:
         addresses = np.stack([row_addresses(x, self._rows) for x in (w, g, *state)])  # [2 + states, R]
         self.now.rows(addresses, w.shape[1], c, w.dtype)
         self.remember(c)
@@ -96,7 +96,7 @@ class KernelUpdates(Updates):
 
 
 def updates(
-    rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: State, compile: bool
+    rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: Tensors, compile: bool
 ) -> tuple[Updates, str]:
     """The fastest form there is, and why nothing is compiled that was to be: "" where it is."""
     reason = str(obstacle()) if compile else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,6 +12,8 @@ from torch import Tensor
 from steepest.optim.entry import KERAS_DECAY, OPTAX_SAME, PYTORCH_SAME, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
+    Scalars,
+    State,
     Updated,
     add_product,
     add_quotient,
@@ -49,24 +51,23 @@ class Adam(Rule):
     correction: str = choice("both", "both", "none", "printed", meaning="which averages are freed of their zero start")
     eps_at: str = choice("corrected", "corrected", "raw", meaning="whether ε is added to the corrected root or to √v")
     weight_decay: float = coupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("m", "v")
+    state = ("m", "v")
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        first = {"both": 1 - h.b1**t, "none": 1.0, "printed": (1 - h.b1**t) ** 0.5}[h.correction]
-        root = (1 - h.b2**t) ** 0.5 if h.correction == "both" else 1.0
+    def coefficients(self, t: int) -> dict[str, float]:
+        first = {"both": 1 - self.b1**t, "none": 1.0, "printed": (1 - self.b1**t) ** 0.5}[self.correction]
+        root = (1 - self.b2**t) ** 0.5 if self.correction == "both" else 1.0
         return {
-            "decay": h.weight_decay,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
+            "decay": self.weight_decay,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
             "root": root,
-            "eps": h.eps / root if h.eps_at == "raw" else h.eps,
-            "step": -(h.lr / first),
+            "eps": self.eps / root if self.eps_at == "raw" else self.eps,
+            "step": -(self.lr / first),
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         return _adam_step(w, add_scaled(g, w, c.decay), s, c)
 
 
@@ -120,12 +121,11 @@ class AdamW(Adam):
         1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
     )
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {**Adam.coefficients(h, t), "keep": 1 - h.lr * h.weight_decay}
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {**super().coefficients(t), "keep": 1 - self.lr * self.weight_decay}
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         return _adam_step(w * c.keep, g, s, c)
 
 
@@ -154,10 +154,10 @@ adamw = Entry(
 class AMSGrad(Adam):
     """Adam whose v never falls in the step: u ← max(u, v) stands in v's place"""
 
-    state: ClassVar[tuple[str, ...]] = ("m", "v", "u")
+    state = ("m", "v", "u")
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         m, v = _moments(g, s, c)
         u = torch.maximum(s.u, v)
@@ -195,22 +195,21 @@ class Adamax(Rule):
     eps: float = number(1e-8, "ε", "keeps the divisor from zero", low=0)
     eps_at: str = choice("inside", "inside", "outside", meaning="whether ε is added to |g| in u, or to u as it is used")
     weight_decay: float = coupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("m", "u")
+    state = ("m", "u")
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        inside = h.eps_at == "inside"
+    def coefficients(self, t: int) -> dict[str, float]:
+        inside = self.eps_at == "inside"
         return {
-            "decay": h.weight_decay,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "eps": h.eps if inside else 0.0,
-            "eps_outside": 0.0 if inside else h.eps,
-            "step": -(h.lr / (1 - h.b1**t)),
+            "decay": self.weight_decay,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "eps": self.eps if inside else 0.0,
+            "eps_outside": 0.0 if inside else self.eps,
+            "step": -(self.lr / (1 - self.b1**t)),
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         m = lerp(s.m, g, c.w1)
         u = torch.maximum(s.u * c.b2, shift(g.abs(), c.eps))
@@ -248,26 +247,25 @@ class NAdam(Rule):
     eps: float = number(1e-8, "ε", "added to the root", low=0)
     psi: float = number(4e-3, "ψ", "how fast the momentum μ rises from β₁/2 to β₁", low=0)
     weight_decay: float = coupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("m", "v")
+    state = ("m", "v")
     carry: ClassVar[Mapping[str, float]] = {"product": 1.0}
 
-    @classmethod
-    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
-        mu, following = (h.b1 * (1 - 0.5 * 0.96 ** (k * h.psi)) for k in (t, t + 1))
+    def advance(self, t: int, carry: dict[str, float]) -> dict[str, float]:
+        mu, following = (self.b1 * (1 - 0.5 * 0.96 ** (k * self.psi)) for k in (t, t + 1))
         carry["product"] *= mu
         return {
-            "decay": h.weight_decay,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "correction": 1 - h.b2**t,
-            "eps": h.eps,
-            "step_g": -h.lr * (1 - mu) / (1 - carry["product"]),
-            "step_m": (-h.lr * following) / (1 - carry["product"] * following),
+            "decay": self.weight_decay,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "correction": 1 - self.b2**t,
+            "eps": self.eps,
+            "step_g": -self.lr * (1 - mu) / (1 - carry["product"]),
+            "step_m": (-self.lr * following) / (1 - carry["product"] * following),
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         return _nadam_step(w, add_scaled(g, w, c.decay), s, c)
 
 
@@ -297,12 +295,11 @@ class NAdamW(NAdam):
         1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
     )
 
-    @classmethod
-    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
-        return {**super().advance(h, t, carry), "keep": 1 - h.lr * h.weight_decay}
+    def advance(self, t: int, carry: dict[str, float]) -> dict[str, float]:
+        return {**super().advance(t, carry), "keep": 1 - self.lr * self.weight_decay}
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         return _nadam_step(w * c.keep, g, s, c)
 
 
@@ -340,29 +337,28 @@ class RAdam(Rule):
     eps: float = number(1e-8, "ε", "added to √v", low=0)
     threshold: float = number(5.0, "ρ₀", "samples ρ up to which v is left out", low=4)
     weight_decay: float = coupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("m", "v")
+    state = ("m", "v")
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        most = 2 / (1 - h.b2) - 1
-        rho = most - 2 * t * h.b2**t / (1 - h.b2**t)
-        adapts = rho > h.threshold
+    def coefficients(self, t: int) -> dict[str, float]:
+        most = 2 / (1 - self.b2) - 1
+        rho = most - 2 * t * self.b2**t / (1 - self.b2**t)
+        adapts = rho > self.threshold
         rectified = ((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)) ** 0.5 if adapts else 1.0
         return {
-            "decay": h.weight_decay,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "first": 1 - h.b1**t,
-            "lr": h.lr,
+            "decay": self.weight_decay,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "first": 1 - self.b1**t,
+            "lr": self.lr,
             "adapts": 1.0 if adapts else 0.0,  # at 0 the divisor below is 1, and so is the dividend
-            "eps": h.eps if adapts else 1.0,
-            "root": (1 - h.b2**t) ** 0.5 if adapts else 1.0,
+            "eps": self.eps if adapts else 1.0,
+            "root": (1 - self.b2**t) ** 0.5 if adapts else 1.0,
             "rectified": rectified,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         return _radam_step(w, add_scaled(g, w, c.decay), s, c)
 
 
@@ -391,12 +387,11 @@ class RAdamW(RAdam):
         1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
     )
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {**RAdam.coefficients(h, t), "keep": 1 - h.lr * h.weight_decay}
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {**super().coefficients(t), "keep": 1 - self.lr * self.weight_decay}
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         return _radam_step(w * c.keep, g, s, c)
 
 
@@ -423,22 +418,22 @@ radamw = Entry(
 # ---- what they share -------------------------------------------------------------------------------------------------
 
 
-def _moments(g: Tensor, s: Any, c: Any) -> tuple[Tensor, Tensor]:
+def _moments(g: Tensor, s: State, c: Scalars) -> tuple[Tensor, Tensor]:
     return lerp(s.m, g, c.w1), add_product(s.v * c.b2, g, g, c.w2)
 
 
-def _adam_step(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+def _adam_step(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
     m, v = _moments(g, s, c)
     return add_quotient(w, m, shift(v.sqrt() / c.root, c.eps), c.step), (m, v)
 
 
-def _nadam_step(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+def _nadam_step(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
     m, v = _moments(g, s, c)
     root = shift((v / c.correction).sqrt(), c.eps)
     return add_quotient(add_quotient(w, g, root, c.step_g), m, root, c.step_m), (m, v)
 
 
-def _radam_step(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+def _radam_step(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
     m, v = _moments(g, s, c)
     scaled = shift(scale(v.sqrt(), c.adapts), c.eps).reciprocal() * c.root  # so torch divides a float by a tensor
     return w - m / c.first * c.lr * scaled * c.rectified, (m, v)

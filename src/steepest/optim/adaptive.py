@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from torch import Tensor
 
 from steepest.optim.entry import KERAS_DECAY, OPTAX_SAME, PYTORCH_SAME, RATE_IN_BUFFER, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
+    Scalars,
+    State,
     Updated,
     add_product,
     add_quotient,
@@ -42,23 +43,21 @@ class AdaGrad(Rule):
     initial_sum: float = number(0.0, "G₀", "where the sum of squares starts", low=0)
     lr_decay: float = number(0.0, "δ", "further decay of the rate", low=0)
     weight_decay: float = coupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("G",)
+    state = ("G",)
 
-    @staticmethod
-    def initial(h: Any) -> dict[str, float]:
-        return {"G": h.initial_sum}
+    def initial(self) -> dict[str, float]:
+        return {"G": self.initial_sum}
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         return {
-            "decay": h.weight_decay,
-            "eps": h.eps,
-            "eps_root": h.eps_root,
-            "step": -(h.lr / (1 + (t - 1) * h.lr_decay)),
+            "decay": self.weight_decay,
+            "eps": self.eps,
+            "eps_root": self.eps_root,
+            "step": -(self.lr / (1 + (t - 1) * self.lr_decay)),
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         G = add_product(s.G, g, g, 1.0)
         root = shift(shift(G, c.eps_root).sqrt(), c.eps)
@@ -119,14 +118,13 @@ class Adadelta(Rule):
     rho: float = number(0.9, "ρ", "share of v and u, the averages of g² and Δ², kept each step", low=0, below=1)
     eps: float = number(1e-6, "ε", "added inside both roots", above=0)
     weight_decay: float = coupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("v", "u")
+    state = ("v", "u")
+
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"decay": self.weight_decay, "rho": self.rho, "share": 1 - self.rho, "eps": self.eps, "step": -self.lr}
 
     @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"decay": h.weight_decay, "rho": h.rho, "share": 1 - h.rho, "eps": h.eps, "step": -h.lr}
-
-    @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         v = add_product(s.v * c.rho, g, g, c.share)
         delta = shift(s.u, c.eps).sqrt() / shift(v, c.eps).sqrt() * g
@@ -161,21 +159,20 @@ class RMSProp(Rule):
     eps: float = number(1e-8, "ε", "added outside the root", low=0)
     eps_root: float = number(0.0, "ε_r", "added inside the root", low=0)
     weight_decay: float = coupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("v",)
+    state = ("v",)
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         return {
-            "decay": h.weight_decay,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "eps": h.eps,
-            "eps_root": h.eps_root,
-            "step": -h.lr,
+            "decay": self.weight_decay,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "eps": self.eps,
+            "eps_root": self.eps_root,
+            "step": -self.lr,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         v = add_product(s.v * c.b2, g, g, c.w2)
         root = shift(shift(v, c.eps_root).sqrt(), c.eps)
@@ -243,21 +240,20 @@ class RMSPropMomentum(RMSProp):
     momentum: float = number(0.9, "μ", "share of the velocity b kept each step", low=0)
     centred: bool = choice(False, False, True, meaning="divide by the standard deviation of g instead of its size")
     rate_at: str = choice("step", "step", "buffer", meaning="whether η multiplies b as it is used, or g as it enters b")
-    state: ClassVar[tuple[str, ...]] = ("v", "a", "b")
+    state = ("v", "a", "b")
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        inside = h.rate_at == "buffer"
+    def coefficients(self, t: int) -> dict[str, float]:
+        inside = self.rate_at == "buffer"
         return {
-            **RMSProp.coefficients(h, t),
-            "momentum": h.momentum,
-            "centre": -1.0 if h.centred else 0.0,
-            "take": h.lr if inside else 1.0,
-            "step": -1.0 if inside else -h.lr,
+            **super().coefficients(t),
+            "momentum": self.momentum,
+            "centre": -1.0 if self.centred else 0.0,
+            "take": self.lr if inside else 1.0,
+            "step": -1.0 if inside else -self.lr,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         v = add_product(s.v * c.b2, g, g, c.w2)
         a = lerp(s.a, g, c.w2)

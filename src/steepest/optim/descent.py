@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
 from steepest.optim.entry import KERAS_DECAY, OPTAX_SAME, PYTORCH_SAME, RATE_IN_BUFFER, Departure, Entry, Paper
-from steepest.optim.rule import Rule, Updated, add_scaled, choice, coupled_decay, lerp, number, rate, scale
+from steepest.optim.rule import (
+    Rule,
+    Scalars,
+    State,
+    Updated,
+    add_scaled,
+    choice,
+    coupled_decay,
+    lerp,
+    number,
+    rate,
+    scale,
+)
 
 CAUCHY = Paper("A. Cauchy", "Méthode générale pour la résolution des systèmes d'équations simultanées", 1847)
 ROBBINS = Paper("H. Robbins, S. Monro", "A Stochastic Approximation Method", 1951)
@@ -30,12 +42,11 @@ class SGD(Rule):
     lr: float = rate(1e-3)
     weight_decay: float = coupled_decay()
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"decay": h.weight_decay, "step": -h.lr}
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"decay": self.weight_decay, "step": -self.lr}
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         return add_scaled(w, g, c.step), ()
 
@@ -111,21 +122,20 @@ class Momentum(Rule):
     dampening: float = number(0.0, "d", "share of the gradient left out of v, from the second step on", low=0)
     rate_at: str = choice("step", "step", "buffer", meaning="whether η multiplies v as it is used, or g as it enters v")
     weight_decay: float = coupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("v",)
+    state = ("v",)
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        take = 1.0 if t == 1 else 1 - h.dampening
-        inside = h.rate_at == "buffer"
+    def coefficients(self, t: int) -> dict[str, float]:
+        take = 1.0 if t == 1 else 1 - self.dampening
+        inside = self.rate_at == "buffer"
         return {
-            "decay": h.weight_decay,
-            "momentum": h.momentum,
-            "take": h.lr * take if inside else take,
-            "step": -1.0 if inside else -h.lr,
+            "decay": self.weight_decay,
+            "momentum": self.momentum,
+            "take": self.lr * take if inside else take,
+            "step": -1.0 if inside else -self.lr,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         v = add_scaled(s.v * c.momentum, g, c.take)
         return add_scaled(w, v, c.step), (v,)
@@ -161,20 +171,19 @@ class Nesterov(Rule):
     momentum: float = number(0.9, "μ", "share of the velocity v kept each step", low=0)
     rate_at: str = choice("step", "step", "buffer", meaning="whether η multiplies v as it is used, or g as it enters v")
     weight_decay: float = coupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("v",)
+    state = ("v",)
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        inside = h.rate_at == "buffer"
+    def coefficients(self, t: int) -> dict[str, float]:
+        inside = self.rate_at == "buffer"
         return {
-            "decay": h.weight_decay,
-            "momentum": h.momentum,
-            "take": h.lr if inside else 1.0,
-            "step": -1.0 if inside else -h.lr,
+            "decay": self.weight_decay,
+            "momentum": self.momentum,
+            "take": self.lr if inside else 1.0,
+            "step": -1.0 if inside else -self.lr,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = scale(add_scaled(g, w, c.decay), c.take)
         v = s.v * c.momentum + g
         return add_scaled(w, add_scaled(g, v, c.momentum), c.step), (v,)
@@ -205,14 +214,13 @@ class AveragedMomentum(Rule):
     lr: float = rate(1e-2)
     b1: float = number(0.9, "β", "share of the average v kept each step", low=0, below=1)
     weight_decay: float = coupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("v",)
+    state = ("v",)
+
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"decay": self.weight_decay, "w1": 1 - self.b1, "step": -self.lr}
 
     @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"decay": h.weight_decay, "w1": 1 - h.b1, "step": -h.lr}
-
-    @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         v = lerp(s.v, g, c.w1)
         return add_scaled(w, v, c.step), (v,)
@@ -249,19 +257,18 @@ class ASGD(Rule):
     alpha: float = number(0.75, "α", "power with which the rate falls", low=0)
     start: float = number(1e6, "t₀", "step after which the average x begins", low=0)
     weight_decay: float = coupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("x",)
+    state = ("x",)
     carry: ClassVar[Mapping[str, float]] = {"rate_before": 0.0}
 
-    @classmethod
-    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
+    def advance(self, t: int, carry: dict[str, float]) -> dict[str, float]:
         before = carry["rate_before"]
-        zeta = h.lr if t == 1 else before / (1 + h.slope * before * (t - 1)) ** h.alpha
-        carry["rate_before"] = h.lr
-        share = 1.0 if t == 1 else 1 / max(1, t - 1 - h.start)
-        return {"decay": h.weight_decay, "keep": 1 - h.slope * zeta, "step": -zeta, "share": share}
+        zeta = self.lr if t == 1 else before / (1 + self.slope * before * (t - 1)) ** self.alpha
+        carry["rate_before"] = self.lr
+        share = 1.0 if t == 1 else 1 / max(1, t - 1 - self.start)
+        return {"decay": self.weight_decay, "keep": 1 - self.slope * zeta, "step": -zeta, "share": share}
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         w = add_scaled(w * c.keep, add_scaled(g, w, c.decay), c.step)
         return w, (lerp(s.x, w, c.share),)
 

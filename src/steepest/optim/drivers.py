@@ -10,17 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import repeat
-from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.func import vmap
 
 from steepest.errors import BadInput
-from steepest.optim.rule import Rule, Updated, state_record
+from steepest.optim.rule import Rule, Scalars, Tensors, Updated, named_state, state_record
 
-State = tuple[Tensor, ...]
+if TYPE_CHECKING:
+    from steepest.optim.wrappers import Wrapper
+
 Shapes = Sequence[Sequence[int]]
 
 BLOCK = 2**17
@@ -45,7 +46,7 @@ def state_shapes(rule: type[Rule], shape: Sequence[int]) -> list[torch.Size]:
 # ---- one model -------------------------------------------------------------------------------------------------------
 
 
-def fresh(rule: type[Rule], h: Any, w: Tensor) -> State:
+def fresh(rule: type[Rule], h: Rule, w: Tensor) -> Tensors:
     """The state of one parameter [*shape] before the first step, whose hyperparameters are `h`."""
     initial = rule.initial(h)
     return tuple(
@@ -54,7 +55,7 @@ def fresh(rule: type[Rule], h: Any, w: Tensor) -> State:
     )
 
 
-def moved(rule: type[Rule], w: Tensor, g: Tensor, state: State, c: Any) -> Updated:
+def moved(rule: type[Rule], w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> Updated:
     """One parameter [*shape] and its state after a step with the gradient `g` and the coefficients `c`.
 
     Not for rules of the whole model.
@@ -68,7 +69,7 @@ def is_wide(rule: type[Rule]) -> bool:
 
 
 def moved_together(
-    rule: type[Rule], ws: Sequence[Tensor], gs: Sequence[Tensor], states: Sequence[State], cs: Sequence[Any]
+    rule: type[Rule], ws: Sequence[Tensor], gs: Sequence[Tensor], states: Sequence[Tensors], cs: Sequence[Scalars]
 ) -> list[Updated]:
     """All parameters of a model and their states after a step; each has its own coefficients.
 
@@ -96,10 +97,10 @@ def with_second(
     rule: type[Rule],
     ws: Sequence[Tensor],
     gs: Sequence[Tensor],
-    states: Sequence[State],
-    cs: Sequence[Any],
+    states: Sequence[Tensors],
+    cs: Sequence[Scalars],
     again: Callable[[], Sequence[Tensor]],
-) -> tuple[list[Tensor], list[State]]:
+) -> tuple[list[Tensor], list[Tensors]]:
     """The gradients and states with which a rule that needs a second gradient makes its update.
 
     `again` computes that gradient, one tensor a parameter, at the weights that the parameters have when it is called;
@@ -128,16 +129,16 @@ def with_second(
 
 
 def _elsewhere(
-    rule: type[Rule], ws: Sequence[Tensor], gs: Sequence[Tensor], states: Sequence[State], cs: Sequence[Any]
+    rule: type[Rule], ws: Sequence[Tensor], gs: Sequence[Tensor], states: Sequence[Tensors], cs: Sequence[Scalars]
 ) -> Sequence[Tensor]:
     columns = dict(zip(rule.state, zip(*states, strict=True), strict=True)) if rule.state else {}
     alike = {name: xs for name, xs in columns.items() if all(x.shape == w.shape for x, w in zip(xs, ws, strict=True))}
-    held = SimpleNamespace(**{name: _side_by_side(xs) for name, xs in alike.items()})
+    held = named_state(tuple(alike), [_side_by_side(xs) for xs in alike.values()])
     return _cut(rule.elsewhere(_side_by_side(ws), _side_by_side(gs), held, _joined(cs, ws)), ws)
 
 
 def _moved_side_by_side(
-    rule: type[Rule], ws: Sequence[Tensor], gs: Sequence[Tensor], states: Sequence[State], cs: Sequence[Any]
+    rule: type[Rule], ws: Sequence[Tensor], gs: Sequence[Tensor], states: Sequence[Tensors], cs: Sequence[Scalars]
 ) -> list[Updated]:
     buffers = [
         values[0] if name in rule.numbers else _side_by_side(values)
@@ -172,7 +173,7 @@ def _cut(row: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
     return [part.reshape(x.shape) for part, x in zip(parts, like, strict=True)]
 
 
-def _joined(cs: Sequence[Any], like: Sequence[Tensor]) -> Any:
+def _joined(cs: Sequence[Scalars], like: Sequence[Tensor]) -> Any:
     """The coefficients of all parameters as one record: floats where they agree, else one number an element, [P]."""
     if all(c == cs[0] for c in cs):
         return cs[0]
@@ -185,7 +186,7 @@ def _joined(cs: Sequence[Any], like: Sequence[Tensor]) -> Any:
     return type(cs[0])(*columns)
 
 
-def _renewed(rule: type[Rule], w: Tensor, g: Tensor, state: State, c: Any) -> State:
+def _renewed(rule: type[Rule], w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> Tensors:
     """The state of one parameter after the work that is due only now and then, if it is due."""
     due = getattr(c, "renew", 0.0)
     if not isinstance(due, Tensor) and not due:
@@ -193,14 +194,14 @@ def _renewed(rule: type[Rule], w: Tensor, g: Tensor, state: State, c: Any) -> St
     old = state_record(rule, state)
     new = old._replace(**rule.renew(w, g, old, c))
     if not isinstance(due, Tensor):
-        return new
+        return tuple(new)
     return tuple(torch.where(due != 0, x, y) for x, y in zip(new, old, strict=True))
 
 
 # ---- a fleet ---------------------------------------------------------------------------------------------------------
 
 
-def fresh_fleet(rule: type[Rule], starts: Sequence[Any], shapes: Shapes, w: Tensor) -> State:
+def fresh_fleet(rule: type[Rule], starts: Sequence[Rule], shapes: Shapes, w: Tensor) -> Tensors:
     """The state of R replicas as buffers like `w` [R, P]; each has its own hyperparameters at the `starts` [R]."""
     check_matrices(rule, shapes)
     values = [rule.initial(h) for h in starts]
@@ -213,18 +214,18 @@ def fresh_fleet(rule: type[Rule], starts: Sequence[Any], shapes: Shapes, w: Tens
     )
 
 
-def advance(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
+def advance(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> Updated:
     """One update of all replicas: `w` and `g` are [R, P], each state [R, Q], coefficients floats or [R, 1].
 
     The old buffers may be written over.
     """
     if rule.layers is not None:
-        return _in_layers(rule, shapes, w, g, state, c)
+        return _in_layers(*rule.layers, shapes, w, g, state, c)
     cut = _by_tensor if rule.scope in ("tensor", "matrix") else _by_row
     return cut(rule, shapes, w, g, state, c)
 
 
-def _by_row(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
+def _by_row(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> Updated:
     """The buffers as they are: in one go, or, where they outgrow the cache, some rows at a time, back in place."""
     if w.numel() <= BLOCK:
         return rule.update(w, g, state_record(rule, state), c)
@@ -239,8 +240,8 @@ def _by_row(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: State
     return w, state
 
 
-def _by_tensor(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
-    def of_one(c: Any, w: Tensor, g: Tensor, *held: Tensor) -> State:
+def _by_tensor(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> Updated:
+    def of_one(c: Scalars, w: Tensor, g: Tensor, *held: Tensor) -> Tensors:
         new, new_state = moved(rule, w, g, held, c)
         return (new, *new_state)
 
@@ -252,7 +253,7 @@ def _by_tensor(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: St
     return new, tuple(new_state)
 
 
-def _lane_by_lane(function: Any, kinds: Sequence[Sequence[Any]], c: Any, *buffers: Tensor) -> list[Tensor]:
+def _lane_by_lane(function: Any, kinds: Sequence[Sequence[Any]], c: Scalars, *buffers: Tensor) -> list[Tensor]:
     """`function(c, *tensors)` of one parameter after the other, each for all lanes at once: to the function every lane
     looks like a model alone. `kinds` [parameter][buffer] are the shapes; what comes back is buffers again.
     """
@@ -262,7 +263,7 @@ def _lane_by_lane(function: Any, kinds: Sequence[Sequence[Any]], c: Any, *buffer
     changing = [name for name, value in zip(c._fields, c, strict=True) if isinstance(value, Tensor)]
     lanes = [getattr(c, name)[:, 0] for name in changing]  # [R] each
 
-    def of_one(tensors: State, scalars: Sequence[Tensor]) -> State:
+    def of_one(tensors: Tensors, scalars: Sequence[Tensor]) -> Tensors:
         return function(c._replace(**dict(zip(changing, scalars, strict=True))), *tensors)
 
     results = [
@@ -272,9 +273,10 @@ def _lane_by_lane(function: Any, kinds: Sequence[Sequence[Any]], c: Any, *buffer
     return [torch.cat([part.flatten(1) for part in parts], dim=1) for parts in zip(*results, strict=True)]
 
 
-def _in_layers(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: State, c: Any) -> tuple[Tensor, State]:
+def _in_layers(
+    wrapper: type[Wrapper], inner: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: Scalars
+) -> Updated:
     """A wrapper and a rule of which one looks at the model and the other at tensors: one after the other."""
-    wrapper, inner = rule.layers
     own = len(inner.state)
 
     def wrapped(function: Any, *buffers: Tensor) -> list[Tensor]:
@@ -283,7 +285,7 @@ def _in_layers(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: St
         kinds = [(shape,) * len(buffers) for shape in shapes]
         return _lane_by_lane(function, kinds, c, *buffers)
 
-    def after(c: Any, w: Tensor, new: Tensor, g: Tensor, *held: Tensor) -> State:
+    def after(c: Scalars, w: Tensor, new: Tensor, g: Tensor, *held: Tensor) -> Tensors:
         new, kept = wrapper.after(w, new, g, state_record(wrapper, held), c)
         return (new, *kept)
 
@@ -297,6 +299,6 @@ def _in_layers(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: St
 # ---- both ------------------------------------------------------------------------------------------------------------
 
 
-def evaluated(rule: type[Rule], w: Tensor, state: State, c: Any) -> Tensor:
+def evaluated(rule: type[Rule], w: Tensor, state: Tensors, c: Scalars) -> Tensor:
     """Where to evaluate a model with parameters `w`, one or the buffer of all, after a step with coefficients `c`."""
     return rule.evaluation_weights(w, state_record(rule, state), c)

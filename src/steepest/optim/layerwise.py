@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.linalg import vector_norm as norm
 
-from steepest.optim.adam import Adam, AdamW
+from steepest.optim.adam import AdamW
 from steepest.optim.entry import KERAS_DECAY, NONE_IN_KERAS, NONE_IN_PYTORCH, Departure, Entry, Paper
-from steepest.optim.rule import Rule, Scope, Updated, add_product, add_quotient, add_scaled, lerp, number, rate, shift
-from steepest.optim.signs import decoupled_decay
+from steepest.optim.rule import (
+    Rule,
+    Scalars,
+    State,
+    Updated,
+    add_product,
+    add_quotient,
+    add_scaled,
+    decoupled_decay,
+    lerp,
+    number,
+    rate,
+    shift,
+)
 
 YOU = Paper("Y. You, I. Gitman, B. Ginsburg", "Large Batch Training of Convolutional Networks", 2017)
 YOU_LAMB = Paper("Y. You et al.", "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", 2020)
@@ -34,15 +45,14 @@ class LARS(Rule):
     trust: float = number(1e-3, "ϑ", "share of its own length that a tensor may move by at η = 1", above=0)
     momentum: float = number(0.9, "μ", "share of the velocity v kept each step", low=0)
     weight_decay: float = number(0.0, "λ", "weight decay, which counts in the ratio", low=0)
-    scope: ClassVar[Scope] = "tensor"
-    state: ClassVar[tuple[str, ...]] = ("v",)
+    scope = "tensor"
+    state = ("v",)
+
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"decay": self.weight_decay, "trust": self.trust, "momentum": self.momentum, "rate": self.lr}
 
     @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"decay": h.weight_decay, "trust": h.trust, "momentum": h.momentum, "rate": h.lr}
-
-    @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         length, slope = norm(w), norm(g)
         ratio = torch.where((length > 0) & (slope > 0), c.trust * length / (slope + c.decay * length), 1.0)
         v = s.v * c.momentum + ratio * c.rate * add_scaled(g, w, c.decay)
@@ -78,24 +88,23 @@ class LAMB(Rule):
     b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", low=0, below=1)
     eps: float = number(1e-6, "ε", "added to the root", low=0)
     weight_decay: float = number(1e-2, "λ", "weight decay, which counts in the ratio", low=0)
-    scope: ClassVar[Scope] = "tensor"
-    state: ClassVar[tuple[str, ...]] = ("m", "v")
+    scope = "tensor"
+    state = ("m", "v")
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         return {
-            "decay": h.weight_decay,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "first": 1 - h.b1**t,
-            "root": (1 - h.b2**t) ** 0.5,
-            "eps": h.eps,
-            "step": -h.lr,
+            "decay": self.weight_decay,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "first": 1 - self.b1**t,
+            "root": (1 - self.b2**t) ** 0.5,
+            "eps": self.eps,
+            "step": -self.lr,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         m = lerp(s.m, g, c.w1)
         v = add_product(s.v * c.b2, g, g, c.w2)
         u = add_scaled(m / c.first / shift(v.sqrt() / c.root, c.eps), w, c.decay)
@@ -135,19 +144,18 @@ class MARSApprox(AdamW):
     b2: float = number(0.99, "β₂", "share of v, the average of c², kept each step", low=0, below=1)
     gamma: float = number(0.025, "γ", "how far the change of the gradient corrects it", low=0)
     weight_decay: float = decoupled_decay()
-    scope: ClassVar[Scope] = "tensor"
-    state: ClassVar[tuple[str, ...]] = ("p", "m", "v")
+    scope = "tensor"
+    state = ("p", "m", "v")
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         return {
-            **Adam.coefficients(h, t),
-            "keep": 1 - h.lr * h.weight_decay,
-            "correct": h.gamma * h.b1 / (1 - h.b1),
+            **super().coefficients(t),
+            "keep": 1 - self.lr * self.weight_decay,
+            "correct": self.gamma * self.b1 / (1 - self.b1),
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         corrected = add_scaled(g, g - s.p, c.correct)
         corrected = corrected / norm(corrected).clamp(min=1.0)
         m = lerp(s.m, corrected, c.w1)
@@ -185,8 +193,8 @@ class Adafactor(Rule):
     eps2: float = number(1e-3, "ε₂", "least size that w counts with", low=0)
     clip: float = number(1.0, "d", "largest root mean square of u", low=1)
     weight_decay: float = decoupled_decay()
-    scope: ClassVar[Scope] = "tensor"
-    state: ClassVar[tuple[str, ...]] = ("r", "c", "v")
+    scope = "tensor"
+    state = ("r", "c", "v")
 
     @staticmethod
     def shapes(shape: torch.Size) -> dict[str, Sequence[int]]:
@@ -194,20 +202,19 @@ class Adafactor(Rule):
             return {"r": (0,), "c": (0,)}
         return {"r": (*shape[:-1], 1), "c": (*shape[:-2], 1, shape[-1]), "v": (0,)}
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         return {
-            "keep": 1 - h.lr * h.weight_decay,
-            "take": t**-h.power,
-            "rate": min(h.lr, t**-0.5),
-            "eps": h.eps,
-            "floor": h.eps**2,
-            "eps2": h.eps2,
-            "clip": h.clip,
+            "keep": 1 - self.lr * self.weight_decay,
+            "take": t**-self.power,
+            "rate": min(self.lr, t**-0.5),
+            "eps": self.eps,
+            "floor": self.eps**2,
+            "eps2": self.eps2,
+            "clip": self.clip,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         size = g.numel() ** 0.5
         step = (norm(w) / size).clamp(min=c.eps2) * c.rate
         r, columns, v = s.r, s.c, s.v

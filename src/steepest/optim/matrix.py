@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -21,17 +20,23 @@ from steepest.optim.adaptive import AdaGrad
 from steepest.optim.entry import NONE_IN_KERAS, NONE_IN_OPTAX, NONE_IN_PYTORCH, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
+    Scalar,
+    Scalars,
+    State,
     Updated,
     add_product,
     add_scaled,
+    at_rate,
     choice,
     coefficient_record,
+    hyperparameters,
     lerp,
     number,
     rate,
     shift,
     state_record,
 )
+from steepest.records.contender import Setting
 
 JORDAN = Paper("K. Jordan et al.", "Muon: An optimizer for hidden layers in neural networks", 2024)
 LIU = Paper("J. Liu et al.", "Muon is Scalable for LLM Training", 2025)
@@ -51,18 +56,16 @@ LR_SHARE = "rate of what is no matrix, as a share of η"
 class MatrixRule(Rule):
     """Base of the rules of matrices: sends every parameter to the rule itself or to its fallback."""
 
-    scope: ClassVar = "matrix"
+    scope = "matrix"
     fallback: ClassVar[type[Rule]]  # type: ignore[assignment]
     """The rule for what is no matrix. A state of the same name serves both."""
 
-    @staticmethod
-    def of_matrices(h: Any, t: int) -> Mapping[str, float]:
-        """The coefficients for matrices."""
+    def of_matrices(self, t: int) -> Mapping[str, float]:
+        """The coefficients for matrices, at step t."""
         raise NotImplementedError
 
-    @staticmethod
-    def of_fallback(h: Any) -> Mapping[str, Any]:
-        """The hyperparameters of the fallback."""
+    def of_fallback(self) -> Rule:
+        """The fallback with its hyperparameters."""
         raise NotImplementedError
 
     @staticmethod
@@ -71,14 +74,13 @@ class MatrixRule(Rule):
         raise NotImplementedError
 
     @staticmethod
-    def update_matrix(w: Tensor, g: Tensor, s: Any, c: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    def update_matrix(w: Tensor, g: Tensor, s: State, c: Scalars) -> tuple[Tensor, dict[str, Tensor]]:
         """`update` for a matrix [m, n]; the new state by name."""
         raise NotImplementedError
 
-    @classmethod
-    def coefficients(cls, h: Any, t: int) -> dict[str, float]:  # type: ignore[override]
-        others = cls.fallback.coefficients(SimpleNamespace(**cls.of_fallback(h)), t)
-        return {**cls.of_matrices(h, t), **{PREFIX + name: value for name, value in others.items()}}
+    def coefficients(self, t: int) -> dict[str, float]:
+        others = self.of_fallback().coefficients(t)
+        return {**self.of_matrices(t), **{PREFIX + name: value for name, value in others.items()}}
 
     @classmethod
     def shapes(cls, shape: torch.Size) -> dict[str, Sequence[int]]:  # type: ignore[override]
@@ -89,15 +91,15 @@ class MatrixRule(Rule):
         return {name: own.get(name, (0,)) for name in cls.state}
 
     @classmethod
-    def update(cls, w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:  # type: ignore[override]
+    def update(cls, w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:  # type: ignore[override]
         if w.ndim >= 2:
             new, changed = cls.update_matrix(w.flatten(1), g.flatten(1), s, c)
-            return new.view_as(w), s._replace(**changed)
+            return new.view_as(w), tuple(s._replace(**changed))
         names = [name for name in c._fields if name.startswith(PREFIX)]
         own = coefficient_record({name.removeprefix(PREFIX): getattr(c, name) for name in names})
         held = state_record(cls.fallback, [getattr(s, name) for name in cls.fallback.state])
         new, moved = cls.fallback.update(w, g, held, own)
-        return new, s._replace(**dict(zip(cls.fallback.state, moved, strict=True)))
+        return new, tuple(s._replace(**dict(zip(cls.fallback.state, moved, strict=True))))
 
 
 # ---- Muon ------------------------------------------------------------------------------------------------------------
@@ -122,30 +124,28 @@ class Muon(MatrixRule):
     b1: float = number(0.9, "β₁", "of the fallback", low=0, below=1)
     b2: float = number(0.999, "β₂", "of the fallback", low=0, below=1)
     eps: float = number(1e-8, "ε", "of the fallback", low=0)
-    fallback: ClassVar = AdamW
-    state: ClassVar[tuple[str, ...]] = ("m", "v")
+    fallback = AdamW
+    state = ("m", "v")
 
-    @staticmethod
-    def of_matrices(h: Any, t: int) -> dict[str, float]:
+    def of_matrices(self, t: int) -> dict[str, float]:
         return {
-            "w1": 1 - h.momentum,
-            "ahead": h.momentum if h.nesterov else 1.0,
-            "keep": 1 - h.lr * h.weight_decay,
-            "step": -h.lr,
-            "by_rms": float(h.scale_by == "rms"),
-            "by_shape": float(h.scale_by == "shape"),
+            "w1": 1 - self.momentum,
+            "ahead": self.momentum if self.nesterov else 1.0,
+            "keep": 1 - self.lr * self.weight_decay,
+            "step": -self.lr,
+            "by_rms": float(self.scale_by == "rms"),
+            "by_shape": float(self.scale_by == "shape"),
         }
 
-    @staticmethod
-    def of_fallback(h: Any) -> dict[str, Any]:
-        return _adamw(h, h.weight_decay)
+    def of_fallback(self) -> AdamW:
+        return _adamw(self)
 
     @staticmethod
     def matrix_shapes(m: int, n: int) -> dict[str, Sequence[int]]:
         return {"m": (m, n)}
 
     @staticmethod
-    def update_matrix(w: Tensor, g: Tensor, s: Any, c: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    def update_matrix(w: Tensor, g: Tensor, s: State, c: Scalars) -> tuple[Tensor, dict[str, Tensor]]:
         return _muon(w, g, s, c, g.dtype)
 
 
@@ -177,7 +177,7 @@ class MuonBfloat16(Muon):
     """
 
     @staticmethod
-    def update_matrix(w: Tensor, g: Tensor, s: Any, c: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    def update_matrix(w: Tensor, g: Tensor, s: State, c: Scalars) -> tuple[Tensor, dict[str, Tensor]]:
         return _muon(w, g, s, c, torch.bfloat16)
 
 
@@ -199,7 +199,7 @@ muon_bfloat16 = Entry(
 )
 
 
-def _muon(w: Tensor, g: Tensor, s: Any, c: Any, precision: torch.dtype) -> tuple[Tensor, dict[str, Tensor]]:
+def _muon(w: Tensor, g: Tensor, s: State, c: Scalars, precision: torch.dtype) -> tuple[Tensor, dict[str, Tensor]]:
     m = lerp(s.m, g, c.w1)
     u = lerp(g, m, c.ahead)
     rows, columns = w.shape
@@ -222,10 +222,10 @@ def orthogonal(x: Tensor) -> Tensor:
     return x if wide else x.mT
 
 
-def _adamw(h: Any, weight_decay: float) -> dict[str, Any]:
-    """AdamW's hyperparameters from those of a rule that falls back on it."""
-    plain = {"correction": "both", "eps_at": "corrected", "weight_decay": weight_decay}
-    return {"lr": h.share * h.lr, "b1": h.b1, "b2": h.b2, "eps": h.eps, **plain}
+def _adamw(h: Muon | SOAP, **settings: Setting) -> AdamW:
+    """AdamW with the hyperparameters of a rule that falls back on it."""
+    own = {"b1": h.b1, "b2": h.b2, "eps": h.eps, "weight_decay": h.weight_decay}
+    return at_rate(AdamW, {**hyperparameters(AdamW), **own, **settings}, h.share * h.lr)
 
 
 # ---- Shampoo and SOAP ------------------------------------------------------------------------------------------------
@@ -243,23 +243,21 @@ class Shampoo(MatrixRule):
     eps: float = number(1e-4, "ε", "where the diagonals of L and R start, and AdaGrad's sum", above=0)
     every: float = number(1.0, "k", "steps between two computations of the roots", low=1)
     share: float = number(1.0, "ρ", LR_SHARE, low=0)
-    fallback: ClassVar = AdaGrad
-    state: ClassVar[tuple[str, ...]] = ("m", "L", "R", "A", "B", "G")
+    fallback = AdaGrad
+    state = ("m", "L", "R", "A", "B", "G")
 
-    @staticmethod
-    def of_matrices(h: Any, t: int) -> dict[str, float]:
+    def of_matrices(self, t: int) -> dict[str, float]:
         return {
-            "start": h.eps if t == 1 else 0.0,
-            "eps": h.eps,
-            "momentum": h.momentum,
-            "step": -h.lr,
-            "renew": float((t - 1) % h.every == 0),
+            "start": self.eps if t == 1 else 0.0,
+            "eps": self.eps,
+            "momentum": self.momentum,
+            "step": -self.lr,
+            "renew": float((t - 1) % self.every == 0),
         }
 
-    @staticmethod
-    def of_fallback(h: Any) -> dict[str, Any]:
-        plain = {"eps": 0.0, "eps_root": h.eps, "initial_sum": 0.0, "lr_decay": 0.0, "weight_decay": 0.0}
-        return {"lr": h.share * h.lr, **plain}
+    def of_fallback(self) -> AdaGrad:
+        own = {"eps": 0.0, "eps_root": self.eps}
+        return at_rate(AdaGrad, {**hyperparameters(AdaGrad), **own}, self.share * self.lr)
 
     @staticmethod
     def matrix_shapes(m: int, n: int) -> dict[str, Sequence[int]]:
@@ -267,14 +265,14 @@ class Shampoo(MatrixRule):
         return {"m": (m, n), "L": left, "R": right, "A": left, "B": right}
 
     @staticmethod
-    def renew(w: Tensor, g: Tensor, s: Any, c: Any) -> dict[str, Tensor]:
+    def renew(w: Tensor, g: Tensor, s: State, c: Scalars) -> dict[str, Tensor]:
         if w.ndim < 2:
             return {}
         L, R = _sums(g.flatten(1), s, c)
         return {"A": _fourth_root(L, c.eps), "B": _fourth_root(R, c.eps)}
 
     @staticmethod
-    def update_matrix(w: Tensor, g: Tensor, s: Any, c: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    def update_matrix(w: Tensor, g: Tensor, s: State, c: Scalars) -> tuple[Tensor, dict[str, Tensor]]:
         L, R = _sums(g, s, c)
         m = s.m * c.momentum + _right(_left(s.A, g), s.B)
         return add_scaled(w, m, c.step), {"m": m, "L": L, "R": R}
@@ -317,26 +315,24 @@ class SOAP(MatrixRule):
         0.01, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
     )
     share: float = number(1.0, "ρ", LR_SHARE, low=0)
-    fallback: ClassVar = AdamW
-    state: ClassVar[tuple[str, ...]] = ("m", "v", "L", "R", "QL", "QR")
+    fallback = AdamW
+    state = ("m", "v", "L", "R", "QL", "QR")
 
-    @staticmethod
-    def of_matrices(h: Any, t: int) -> dict[str, float]:
+    def of_matrices(self, t: int) -> dict[str, float]:
         return {
             "first": float(t == 1),
-            "keep": 1 - h.lr * h.weight_decay,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "eps": h.eps,
-            "step": -h.lr * (1 - h.b2**t) ** 0.5 / (1 - h.b1**t),
-            "ws": 1 - h.b_basis,
-            "renew": float(t == 2 or (t > 1 and (t - 1) % h.every == 0)),
+            "keep": 1 - self.lr * self.weight_decay,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "eps": self.eps,
+            "step": -self.lr * (1 - self.b2**t) ** 0.5 / (1 - self.b1**t),
+            "ws": 1 - self.b_basis,
+            "renew": float(t == 2 or (t > 1 and (t - 1) % self.every == 0)),
         }
 
-    @staticmethod
-    def of_fallback(h: Any) -> dict[str, Any]:
-        return {**_adamw(h, h.weight_decay), "eps_at": "raw"}
+    def of_fallback(self) -> AdamW:
+        return _adamw(self, eps_at="raw")
 
     @staticmethod
     def matrix_shapes(m: int, n: int) -> dict[str, Sequence[int]]:
@@ -344,7 +340,7 @@ class SOAP(MatrixRule):
         return {"m": (m, n), "v": (m, n), "L": left, "R": right, "QL": left, "QR": right}
 
     @staticmethod
-    def renew(w: Tensor, g: Tensor, s: Any, c: Any) -> dict[str, Tensor]:
+    def renew(w: Tensor, g: Tensor, s: State, c: Scalars) -> dict[str, Tensor]:
         if w.ndim < 2:
             return {}
         m = _right(_left(s.QL, s.m), s.QR.mT)
@@ -352,7 +348,7 @@ class SOAP(MatrixRule):
         return {"m": _right(_left(QL.mT, m), QR), "QL": QL, "QR": QR}
 
     @staticmethod
-    def update_matrix(w: Tensor, g: Tensor, s: Any, c: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    def update_matrix(w: Tensor, g: Tensor, s: State, c: Scalars) -> tuple[Tensor, dict[str, Tensor]]:
         QL, QR = _from_identity(s.QL, c.first), _from_identity(s.QR, c.first)
         turned = _right(_left(QL.mT, g), QR)
         m = lerp(s.m, turned, c.w1)
@@ -406,7 +402,7 @@ def _right(g: Tensor, side: Tensor) -> Tensor:
     return g @ side if len(side) else g
 
 
-def _from_identity(side: Tensor, first: Any) -> Tensor:
+def _from_identity(side: Tensor, first: Scalar) -> Tensor:
     return add_scaled(side, _identity(side), first)
 
 
@@ -414,14 +410,14 @@ def _identity(side: Tensor) -> Tensor:
     return torch.eye(len(side), dtype=side.dtype, device=side.device)
 
 
-def _sums(g: Tensor, s: Any, c: Any) -> tuple[Tensor, Tensor]:
+def _sums(g: Tensor, s: State, c: Scalars) -> tuple[Tensor, Tensor]:
     """Shampoo's L and R with this gradient in them."""
     L = _from_identity(s.L, c.start) + g @ g.mT if len(s.L) else s.L
     R = _from_identity(s.R, c.start) + g.mT @ g if len(s.R) else s.R
     return L, R
 
 
-def _fourth_root(side: Tensor, least: Any) -> Tensor:
+def _fourth_root(side: Tensor, least: Scalar) -> Tensor:
     """side^(−1/4), with eigenvalues no smaller than `least`; a replica that has diverged must not stop the others."""
     values, vectors = torch.linalg.eigh(torch.nan_to_num(side, nan=0.0, posinf=0.0, neginf=0.0))
     values = torch.maximum(values, torch.zeros_like(values) + least)

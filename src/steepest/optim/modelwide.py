@@ -7,7 +7,6 @@ the row, [1] or [R, 1]. In the rules that find their rate themselves, η only mu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -15,6 +14,8 @@ from torch import Tensor
 from steepest.optim.entry import NONE_IN_KERAS, NONE_IN_OPTAX, NONE_IN_PYTORCH, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
+    Scalars,
+    State,
     Updated,
     add_product,
     add_quotient,
@@ -65,21 +66,19 @@ class DoG(Rule):
     start: float = number(1e-6, "ρ", "first distance, relative to 1 + |o|", above=0)
     eps: float = number(1e-8, "ε", "where the sum of squares starts", low=0)
     weight_decay: float = coupled_decay()
-    scope: ClassVar = "model"
-    state: ClassVar[tuple[str, ...]] = ("o", "r", "G")
-    numbers: ClassVar[tuple[str, ...]] = ("r", "G")
+    scope = "model"
+    state = ("o", "r", "G")
+    numbers = ("r", "G")
 
-    @staticmethod
-    def initial(h: Any) -> dict[str, float]:
-        return {"G": h.eps}
+    def initial(self) -> dict[str, float]:
+        return {"G": self.eps}
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         first = 1.0 if t == 1 else 0.0
-        return {"first": first, "start": first * h.start, "decay": h.weight_decay, "step": -h.lr}
+        return {"first": first, "start": first * self.start, "decay": self.weight_decay, "step": -self.lr}
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         o = lerp(s.o, w, c.first)
         r = torch.maximum(torch.maximum(s.r, norm(w - o)), c.start * (1 + norm(w)))
@@ -116,20 +115,18 @@ class DoWG(Rule):
     lr: float = rate(1.0)
     start: float = number(1e-4, "r₀", "first distance", above=0)
     weight_decay: float = coupled_decay()
-    scope: ClassVar = "model"
-    state: ClassVar[tuple[str, ...]] = ("o", "r", "G")
-    numbers: ClassVar[tuple[str, ...]] = ("r", "G")
+    scope = "model"
+    state = ("o", "r", "G")
+    numbers = ("r", "G")
+
+    def initial(self) -> dict[str, float]:
+        return {"r": self.start}
+
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"first": 1.0 if t == 1 else 0.0, "decay": self.weight_decay, "step": -self.lr}
 
     @staticmethod
-    def initial(h: Any) -> dict[str, float]:
-        return {"r": h.start}
-
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"first": 1.0 if t == 1 else 0.0, "decay": h.weight_decay, "step": -h.lr}
-
-    @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         o = lerp(s.o, w, c.first)
         r = torch.maximum(s.r, norm(w - o))
@@ -170,20 +167,18 @@ class DAdaptSGD(Rule):
     momentum: float = number(0.0, "μ", "share of w kept each step", low=0, below=1)
     d0: float = number(1e-6, "d₀", "first guess of the distance to a solution", above=0)
     weight_decay: float = coupled_decay()
-    scope: ClassVar = "model"
-    state: ClassVar[tuple[str, ...]] = ("o", "s", "d", "n", "q")
-    numbers: ClassVar[tuple[str, ...]] = ("d", "n", "q")
+    scope = "model"
+    state = ("o", "s", "d", "n", "q")
+    numbers = ("d", "n", "q")
+
+    def initial(self) -> dict[str, float]:
+        return {"d": self.d0}
+
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"first": 1.0 if t == 1 else 0.0, "decay": self.weight_decay, "rate": self.lr, "take": 1 - self.momentum}
 
     @staticmethod
-    def initial(h: Any) -> dict[str, float]:
-        return {"d": h.d0}
-
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"first": 1.0 if t == 1 else 0.0, "decay": h.weight_decay, "rate": h.lr, "take": 1 - h.momentum}
-
-    @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         o = lerp(s.o, w, c.first)
         q = lerp(s.q, norm(g), c.first)
@@ -233,30 +228,28 @@ class DAdaptAdam(Rule):
     d0: float = number(1e-6, "d₀", "first guess of the distance to a solution", above=0)
     correction: bool = choice(False, False, True, meaning="whether both averages are freed of their zero start")
     weight_decay: float = coupled_decay()
-    scope: ClassVar = "model"
-    state: ClassVar[tuple[str, ...]] = ("m", "v", "s", "d", "n")
-    numbers: ClassVar[tuple[str, ...]] = ("d", "n")
+    scope = "model"
+    state = ("m", "v", "s", "d", "n")
+    numbers = ("d", "n")
 
-    @staticmethod
-    def initial(h: Any) -> dict[str, float]:
-        return {"d": h.d0}
+    def initial(self) -> dict[str, float]:
+        return {"d": self.d0}
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         return {
-            "decay": h.weight_decay,
-            "rate": h.lr * _correction(h, t),
-            "b1": h.b1,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "keep": h.b2**0.5,
-            "take": 1 - h.b2**0.5,
-            "eps": h.eps,
+            "decay": self.weight_decay,
+            "rate": self.lr * _correction(self, t),
+            "b1": self.b1,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "keep": self.b2**0.5,
+            "take": 1 - self.b2**0.5,
+            "eps": self.eps,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         k = c.rate * s.d
         n = c.keep * s.n + c.take * total(k * g * s.s / shift(s.v.sqrt(), c.eps).clamp(min=_TINY))
@@ -311,34 +304,32 @@ class Prodigy(Rule):
     correction: bool = choice(False, False, True, meaning="whether both averages are freed of their zero start")
     safeguard: bool = choice(False, False, True, meaning="whether s is kept free of the rate, for rates that warm up")
     weight_decay: float = number(0.0, "λ", "decoupled weight decay, at the rate k", low=0, decouples=True)
-    scope: ClassVar = "model"
-    state: ClassVar[tuple[str, ...]] = ("o", "s", "m", "v", "d", "n")
-    numbers: ClassVar[tuple[str, ...]] = ("d", "n")
+    scope = "model"
+    state = ("o", "s", "m", "v", "d", "n")
+    numbers = ("d", "n")
 
-    @staticmethod
-    def initial(h: Any) -> dict[str, float]:
-        return {"d": h.d0}
+    def initial(self) -> dict[str, float]:
+        return {"d": self.d0}
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        k = h.lr * _correction(h, t)
+    def coefficients(self, t: int) -> dict[str, float]:
+        k = self.lr * _correction(self, t)
         return {
             "first": 1.0 if t == 1 else 0.0,
             "rate": k,
-            "b1": h.b1,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "b3": h.b3 or h.b2**0.5,
-            "take": 1.0 if h.safeguard else k,
-            "d0": h.d0,
-            "growth": h.growth,
-            "eps": h.eps,
-            "decay": h.weight_decay,
+            "b1": self.b1,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "b3": self.b3 or self.b2**0.5,
+            "take": 1.0 if self.safeguard else k,
+            "d0": self.d0,
+            "growth": self.growth,
+            "eps": self.eps,
+            "decay": self.weight_decay,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         o = lerp(s.o, w, c.first)
         k = c.rate * s.d
         grown = s.d / c.d0
@@ -372,7 +363,7 @@ prodigy = Entry(
 )
 
 
-def _correction(h: Any, t: int) -> float:
+def _correction(h: DAdaptAdam | Prodigy, t: int) -> float:
     return (1 - h.b2**t) ** 0.5 / (1 - h.b1**t) if h.correction else 1.0
 
 
@@ -389,16 +380,15 @@ class HypergradientSGD(Rule):
     lr: float = rate(1e-3)
     hyper: float = number(1e-3, "κ", "rate at which the rate itself is learned", low=0)
     weight_decay: float = coupled_decay()
-    scope: ClassVar = "model"
-    state: ClassVar[tuple[str, ...]] = ("u", "a")
-    numbers: ClassVar[tuple[str, ...]] = ("a",)
+    scope = "model"
+    state = ("u", "a")
+    numbers = ("a",)
+
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"decay": self.weight_decay, "hyper": self.hyper, "rate": self.lr}
 
     @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"decay": h.weight_decay, "hyper": h.hyper, "rate": h.lr}
-
-    @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         a = s.a + c.hyper * total(g * s.u)
         return w - (c.rate + a) * g, (g, a)
@@ -430,26 +420,25 @@ class HypergradientAdam(Rule):
     b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", low=0, below=1)
     eps: float = number(1e-8, "ε", "added to the root", low=0)
     weight_decay: float = coupled_decay()
-    scope: ClassVar = "model"
-    state: ClassVar[tuple[str, ...]] = ("m", "v", "u", "a")
-    numbers: ClassVar[tuple[str, ...]] = ("a",)
+    scope = "model"
+    state = ("m", "v", "u", "a")
+    numbers = ("a",)
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         return {
-            "decay": h.weight_decay,
-            "hyper": h.hyper,
-            "rate": h.lr,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "first": 1 / (1 - h.b1**t),
-            "root": (1 - h.b2**t) ** 0.5,
-            "eps": h.eps,
+            "decay": self.weight_decay,
+            "hyper": self.hyper,
+            "rate": self.lr,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "first": 1 / (1 - self.b1**t),
+            "root": (1 - self.b2**t) ** 0.5,
+            "eps": self.eps,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         a = s.a + c.hyper * total(g * s.u)
         m = lerp(s.m, g, c.w1)

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 from torch import Tensor
 
 from steepest.optim.entry import NONE_IN_KERAS, NONE_IN_PYTORCH, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
+    Scalars,
+    State,
     Updated,
     add_product,
     add_quotient,
     add_scaled,
+    decoupled_decay,
     lerp,
     number,
     rate,
     scale,
     shift,
 )
-from steepest.optim.signs import decoupled_decay
 
 ZHUANG = Paper("J. Zhuang et al.", "AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients", 2020)
 ZAHEER = Paper("M. Zaheer, S. Reddi, D. Sachan, S. Kale, S. Kumar", "Adaptive Methods for Nonconvex Optimization", 2018)
@@ -39,23 +40,22 @@ class AdaBelief(Rule):
     eps: float = number(1e-16, "ε", "added to the root", low=0)
     eps_root: float = number(1e-16, "ε_r", "added to v at every step, where it stays", low=0)
     weight_decay: float = decoupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("m", "v")
+    state = ("m", "v")
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         return {
-            "keep": 1 - h.lr * h.weight_decay,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "root": (1 - h.b2**t) ** 0.5,
-            "eps": h.eps,
-            "eps_root": h.eps_root,
-            "step": -(h.lr / (1 - h.b1**t)),
+            "keep": 1 - self.lr * self.weight_decay,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "root": (1 - self.b2**t) ** 0.5,
+            "eps": self.eps,
+            "eps_root": self.eps_root,
+            "step": -(self.lr / (1 - self.b1**t)),
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         m = lerp(s.m, g, c.w1)
         surprise = g - m
         v = shift(add_product(s.v * c.b2, surprise, surprise, c.w2), c.eps_root)
@@ -89,25 +89,23 @@ class Yogi(Rule):
     initial_square: float = number(1e-6, "v₀", "where v starts", low=0)
     initial_mean: float = number(0.0, "m₀", "where m starts", low=0)
     weight_decay: float = decoupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("m", "v")
+    state = ("m", "v")
 
-    @staticmethod
-    def initial(h: Any) -> dict[str, float]:
-        return {"m": h.initial_mean, "v": h.initial_square}
+    def initial(self) -> dict[str, float]:
+        return {"m": self.initial_mean, "v": self.initial_square}
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         return {
-            "keep": 1 - h.lr * h.weight_decay,
-            "w1": 1 - h.b1,
-            "move": h.b2 - 1,
-            "root": (1 - h.b2**t) ** 0.5,
-            "eps": h.eps,
-            "step": -(h.lr / (1 - h.b1**t)),
+            "keep": 1 - self.lr * self.weight_decay,
+            "w1": 1 - self.b1,
+            "move": self.b2 - 1,
+            "root": (1 - self.b2**t) ** 0.5,
+            "eps": self.eps,
+            "step": -(self.lr / (1 - self.b1**t)),
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         m = lerp(s.m, g, c.w1)
         square = g * g
         v = add_product(s.v, (s.v - square).sign(), square, c.move)
@@ -150,28 +148,27 @@ class AdEMAMix(Rule):
     warmup: float = number(0.0, "T", "steps over which α and β₃ reach their values", low=0)
     eps: float = number(1e-8, "ε", "added to the root", low=0)
     weight_decay: float = decoupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("m", "n", "v")
+    state = ("m", "n", "v")
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        x = min(t / h.warmup, 1.0) if h.warmup > 0 else 1.0
-        fast, slow = math.log(h.b1), math.log(h.b3)
-        b3 = min(math.exp(fast * slow / ((1 - x) * slow + x * fast)), h.b3) if x < 1 else h.b3
+    def coefficients(self, t: int) -> dict[str, float]:
+        x = min(t / self.warmup, 1.0) if self.warmup > 0 else 1.0
+        fast, slow = math.log(self.b1), math.log(self.b3)
+        b3 = min(math.exp(fast * slow / ((1 - x) * slow + x * fast)), self.b3) if x < 1 else self.b3
         return {
-            "keep": 1 - h.lr * h.weight_decay,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
+            "keep": 1 - self.lr * self.weight_decay,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
             "w3": 1 - b3,
-            "first": 1 - h.b1**t,
-            "alpha": x * h.alpha,
-            "root": (1 - h.b2**t) ** 0.5,
-            "eps": h.eps,
-            "step": -h.lr,
+            "first": 1 - self.b1**t,
+            "alpha": x * self.alpha,
+            "root": (1 - self.b2**t) ** 0.5,
+            "eps": self.eps,
+            "step": -self.lr,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         m, n = lerp(s.m, g, c.w1), lerp(s.n, g, c.w3)
         v = add_product(s.v * c.b2, g, g, c.w2)
         mixed = add_scaled(m / c.first, n, c.alpha)
@@ -210,26 +207,25 @@ class Adan(Rule):
     b3: float = number(0.99, "β₃", "share of n, the average of squares, kept each step", low=0, below=1)
     eps: float = number(1e-8, "ε", "added to the root", low=0)
     weight_decay: float = number(0.0, "λ", "proximal weight decay: w is divided by 1 + ηλ", low=0)
-    state: ClassVar[tuple[str, ...]] = ("p", "m", "d", "n")
+    state = ("p", "m", "d", "n")
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         return {
             "differs": 0.0 if t == 1 else 1.0,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "b3": h.b3,
-            "w3": 1 - h.b3,
-            "root": (1 - h.b3**t) ** 0.5,
-            "eps": h.eps,
-            "step_m": -(h.lr / (1 - h.b1**t)),
-            "step_d": -(h.lr * h.b2 / (1 - h.b2**t)),
-            "shrink": 1 + h.lr * h.weight_decay,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "b3": self.b3,
+            "w3": 1 - self.b3,
+            "root": (1 - self.b3**t) ** 0.5,
+            "eps": self.eps,
+            "step_m": -(self.lr / (1 - self.b1**t)),
+            "step_d": -(self.lr * self.b2 / (1 - self.b2**t)),
+            "shrink": 1 + self.lr * self.weight_decay,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         change = scale(g - s.p, c.differs)
         m, d = lerp(s.m, g, c.w1), lerp(s.d, change, c.w2)
         ahead = add_scaled(g, change, c.b2)

@@ -10,25 +10,25 @@ that the second never changes from step to step and one compiled graph serves a 
         lr: float = rate(1e-3)
         b1: float = number(0.9, "β₁", "share of m kept each step", low=0, below=1)
         ...
-        state: ClassVar = ("m", "v")
+        state = ("m", "v")
 
-        def coefficients(h, t): return {"w1": 1 - h.b1, ...}                    # t = 1, 2, …
+        def coefficients(self, t): return {"w1": 1 - self.b1, ...}              # t = 1, 2, …
         def update(w, g, s, c): m = lerp(s.m, g, c.w1); ...; return w, (m, v)
 
-In `update`, the tensors `w`, `g` and each state have one shape, and a coefficient is whatever broadcasts to it: a
-Python float in the drop-in optimizer, a tensor [R, 1] over the flat buffer [R, P] of a fleet. The tensor primitives
-below give the same bits for either, and the same bits as the in-place forms in `torch.optim`; use them, not `a + c*b`.
+`coefficients` is called on a rule whose `lr` already holds what the schedule gives at step t. In `update`, the tensors
+`w`, `g` and each state have one shape, and a coefficient is whatever broadcasts to it: a Python float in the drop-in
+optimizer, a tensor [R, 1] over the flat buffer [R, P] of a fleet. The tensor primitives below give the same bits for
+either, and the same bits as the in-place forms in `torch.optim`; use them, not `a + c*b`.
 """
 
 from __future__ import annotations
 
 import math
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import field, fields
 from functools import cache
-from types import SimpleNamespace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypedDict, TypeVar
 
 import torch
 from torch import Tensor
@@ -37,12 +37,38 @@ from steepest.errors import BadSetting, UnknownName
 from steepest.messages import Message, enumerated, mark, say
 from steepest.records.contender import Setting
 
+if TYPE_CHECKING:
+    from steepest.optim.wrappers import Wrapper
+
 Scope = Literal["element", "tensor", "matrix", "model"]
 Second = Literal["", "elsewhere", "sampled"]
 SECOND_OBSTACLE = "needs a second gradient in a step, which fleets do not compute"
 """Why a rule that has a `second` trains one model at a time."""
 Scalar = float | Tensor
-Updated = tuple[Tensor, tuple[Tensor, ...]]
+Tensors = tuple[Tensor, ...]
+Updated = tuple[Tensor, Tensors]
+
+
+class State(Protocol):
+    """The state tensors under the names that a rule gives them, as `update` reads them: `s.m`. A named tuple."""
+
+    def __getattr__(self, name: str, /) -> Tensor: ...
+    def __iter__(self, /) -> Iterator[Tensor]: ...
+    def _replace(self, /, **changed: Tensor) -> State: ...
+
+
+class Scalars(Protocol):
+    """The coefficients of a step under their names, as `update` reads them: `c.step`. A named tuple.
+
+    Each is a float or a tensor, so that a type checker refuses `math.sqrt(c.step)` or `max(c.step, 0)`, which would
+    train one model and fail in a fleet.
+    """
+
+    @property
+    def _fields(self) -> tuple[str, ...]: ...
+    def __getattr__(self, name: str, /) -> Scalar: ...
+    def __iter__(self, /) -> Iterator[Scalar]: ...
+    def _replace(self, /, **changed: Scalar) -> Scalars: ...
 
 
 class Rule:
@@ -58,7 +84,7 @@ class Rule:
     """Of a rule of matrices: the rule for parameters that are none."""
     numbers: ClassVar[tuple[str, ...]] = ()
     """Those names of the state, in a rule of the whole model, that are one number for all parameters, [1] or [R, 1]."""
-    layers: ClassVar[Any] = None
+    layers: ClassVar[tuple[type[Wrapper], type[Rule]] | None] = None
     """Wrapper and rule within, of a wrapped rule if one of them looks at the whole model and the other at tensors."""
     second: ClassVar[Second] = ""
     """The second gradient that a step needs, in those steps in which a coefficient `second` is not zero, or in all if
@@ -71,23 +97,20 @@ class Rule:
     def __post_init__(self) -> None:
         check_settings(type(self), vars(self))
 
-    @staticmethod
-    def initial(h: Any) -> Mapping[str, float]:
+    def initial(self) -> Mapping[str, float]:
         """The value that a state tensor is filled with at the start, where it is not zero."""
         return {}
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> Mapping[str, float]:
-        """The scalars of step `t` = 1, 2, … from the hyperparameters `h`, whose `h.lr` already holds the schedule."""
+    def coefficients(self, t: int) -> Mapping[str, float]:
+        """The scalars of step `t` = 1, 2, … from the hyperparameters, whose `lr` already holds the schedule."""
         raise NotImplementedError
 
-    @classmethod
-    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> Mapping[str, float]:
+    def advance(self, t: int, carry: dict[str, float]) -> Mapping[str, float]:
         """The scalars of step `t` for a rule with a carry, which is changed in place; drivers call only this.
 
         A rule whose scalars depend on their own history defines it in the place of `coefficients`.
         """
-        return cls.coefficients(h, t)
+        return type(self).coefficients(self, t)
 
     @staticmethod
     def shapes(shape: torch.Size) -> Mapping[str, Sequence[int]]:
@@ -98,12 +121,12 @@ class Rule:
         return {}
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         """New parameters and new state from parameters `w`, gradient `g`, state `s` and coefficients `c`; pure."""
         raise NotImplementedError
 
     @staticmethod
-    def renew(w: Tensor, g: Tensor, s: Any, c: Any) -> Mapping[str, Tensor]:
+    def renew(w: Tensor, g: Tensor, s: State, c: Scalars) -> Mapping[str, Tensor]:
         """Work that is due only now and then: those states that it changes, by name, before the update.
 
         Called where there is a coefficient `renew` that is not zero. For rules that look at a tensor or a matrix.
@@ -111,14 +134,14 @@ class Rule:
         return {}
 
     @staticmethod
-    def elsewhere(w: Tensor, g: Tensor, s: Any, c: Any) -> Tensor:
+    def elsewhere(w: Tensor, g: Tensor, s: State, c: Scalars) -> Tensor:
         """Where the second gradient of that name is taken. All are rows [P] of the whole model; of the state `s` there
         are those tensors that are shaped like their parameter.
         """
         raise NotImplementedError
 
     @staticmethod
-    def combine(w: Tensor, g: Tensor, second: Tensor, s: Any, c: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
+    def combine(w: Tensor, g: Tensor, second: Tensor, s: State, c: Scalars) -> tuple[Tensor, Mapping[str, Tensor]]:
         """What `update` is given as the gradient, and those states that the second gradient changes, by name.
 
         Called before the update, for one parameter tensor, in steps in which the second gradient is due.
@@ -126,7 +149,7 @@ class Rule:
         return g, {}
 
     @staticmethod
-    def evaluation_weights(w: Tensor, s: Any, c: Any) -> Tensor:
+    def evaluation_weights(w: Tensor, s: State, c: Scalars) -> Tensor:
         """Where the model is to be evaluated after a step, element by element, if that is not where it is trained.
 
         A coefficient that it uses may depend on hyperparameters, but not on the step or the carry.
@@ -138,6 +161,18 @@ class Rule:
 # Each is a field with its default, its letter in the formula and its meaning in words: pages, signatures and error
 # messages are made from these.
 
+AnySetting = TypeVar("AnySetting", bound=Setting)
+
+
+class Hyperparameter(TypedDict):
+    """A hyperparameter in words, ready for JSON."""
+
+    name: str
+    symbol: str
+    default: Setting
+    allowed: str
+    meaning: str
+
 
 def number(
     default: float,
@@ -148,7 +183,7 @@ def number(
     above: float = -math.inf,
     below: float = math.inf,
     decouples: bool = False,
-) -> Any:
+) -> float:
     """The field of a number with low ≤ value, above < value and value < below.
 
     decouples: of a weight decay, that it shrinks the weights beside the step and is no part of the gradient.
@@ -157,7 +192,7 @@ def number(
     return field(default=default, metadata={"symbol": symbol, "meaning": meaning, **limits, "decouples": decouples})
 
 
-def choice(default: Setting, *options: Setting, meaning: str = "") -> Any:
+def choice(default: AnySetting, *options: AnySetting, meaning: str = "") -> AnySetting:
     """The field of a hyperparameter with a few named values, such as the form of a bias correction.
 
     It may shape `coefficients` only: `update` never sees it, so that one graph serves all of its values.
@@ -165,14 +200,19 @@ def choice(default: Setting, *options: Setting, meaning: str = "") -> Any:
     return field(default=default, metadata={"symbol": "", "meaning": meaning, "options": options})
 
 
-def rate(default: float) -> Any:
+def rate(default: float) -> float:
     """The field of a learning rate: finite and not negative (a schedule may reach zero)."""
     return number(default, "η", "learning rate", low=0)
 
 
-def coupled_decay() -> Any:
+def coupled_decay() -> float:
     """The field of an L2 penalty as torch has it: λw is added to the gradient before anything else sees it."""
     return number(0.0, "λ", "coupled weight decay (L2): λw is added to g", low=0)
+
+
+def decoupled_decay(default: float = 0.0) -> float:
+    """The field of a decay that no scaling touches."""
+    return number(default, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True)
 
 
 def hyperparameters(rule: type[Rule]) -> dict[str, Setting]:
@@ -185,7 +225,7 @@ def decouples(rule: type[Rule]) -> bool:
     return any(item.name == "weight_decay" and item.metadata.get("decouples", False) for item in fields(rule))  # type: ignore[arg-type]
 
 
-def describe_hyperparameters(rule: type[Rule]) -> list[dict[str, Any]]:
+def describe_hyperparameters(rule: type[Rule]) -> list[Hyperparameter]:
     """Name, letter, default, allowed values and meaning of every hyperparameter of a rule, in words."""
     return [
         {
@@ -199,7 +239,7 @@ def describe_hyperparameters(rule: type[Rule]) -> list[dict[str, Any]]:
     ]
 
 
-def check_settings(rule: type[Rule], settings: Mapping[str, Any]) -> None:
+def check_settings(rule: type[Rule], settings: Mapping[str, object]) -> None:
     """Raise UnknownName or BadSetting at the first setting that `rule` cannot take."""
     known = {item.name: item.metadata for item in fields(rule)}  # type: ignore[arg-type]
     for name, value in settings.items():
@@ -210,7 +250,7 @@ def check_settings(rule: type[Rule], settings: Mapping[str, Any]) -> None:
             raise BadSetting(f"{rule.__name__}: {name} is {shown}; it must be {_allowed(known[name])}.")
 
 
-def _fits(value: Any, limits: Mapping[str, Any]) -> bool:
+def _fits(value: object, limits: Mapping[str, Any]) -> bool:
     if "options" in limits:
         return any(type(value) is type(option) and value == option for option in limits["options"])
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -238,29 +278,42 @@ _BOUNDS = {"low": mark("at least {bound}"), "above": mark("above {bound}"), "bel
 # ---- what the drivers need -------------------------------------------------------------------------------------------
 
 
+AnyRule = TypeVar("AnyRule", bound=Rule)
+
+
+def at_rate(rule: type[AnyRule], settings: Mapping[str, Setting], lr: float) -> AnyRule:
+    """A rule with these hyperparameters, all of them, and the rate that the schedule gives at this step.
+
+    They are not checked: drivers make one at every step, and have checked the settings before.
+    """
+    made = object.__new__(rule)
+    vars(made).update(settings, lr=lr)
+    return made
+
+
 @cache
-def _record(kind: str, names: tuple[str, ...]) -> Any:
+def _record(kind: str, names: tuple[str, ...]) -> Callable[..., Any]:
     return namedtuple(kind, names)
 
 
-def state_record(rule: type[Any], values: Sequence[Tensor]) -> Any:
-    """The state tensors under their names, as `update` reads them: `s.m`."""
-    return _record("State", rule.state)(*values)
+def state_record(rule: type[Rule] | type[Wrapper], values: Sequence[Tensor]) -> State:
+    """The state tensors of a rule or wrapper under their names."""
+    return named_state(rule.state, values)
 
 
-def coefficient_record(values: Mapping[str, Scalar]) -> Any:
-    """The coefficients under their names, as `update` reads them: `c.step`."""
+def named_state(names: tuple[str, ...], values: Sequence[Tensor]) -> State:
+    """State tensors under these names."""
+    return _record("State", names)(*values)
+
+
+def coefficient_record(values: Mapping[str, Scalar]) -> Scalars:
+    """The coefficients of a step under their names."""
     return _record("Coefficients", tuple(values))(*values.values())
 
 
 def averages(rule: type[Rule]) -> bool:
     """Whether a rule evaluates the model elsewhere than it trains it."""
     return rule.evaluation_weights is not Rule.evaluation_weights
-
-
-def at_rate(settings: Mapping[str, Setting], lr: float) -> SimpleNamespace:
-    """The hyperparameters as `coefficients` reads them, with the rate that the schedule gives at this step."""
-    return SimpleNamespace(**{**settings, "lr": lr})
 
 
 # ---- tensor primitives, exact ----------------------------------------------------------------------------------------

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
 from steepest.optim.entry import NONE_IN_KERAS, NONE_IN_PYTORCH, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
+    Scalars,
+    State,
     Updated,
     add_product,
     add_scaled,
@@ -37,30 +39,29 @@ class ScheduleFreeSGD(Rule):
     power: float = number(0.0, "ν", "power of t in the weight of a step", low=0)
     rate_power: float = number(2.0, "φ", "power of η in the weight of a step", low=0)
     weight_decay: float = coupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("z",)
+    state = ("z",)
     carry: ClassVar[Mapping[str, float]] = {"weights": 0.0, "largest": 0.0}
 
-    @classmethod
-    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
-        carry["largest"] = max(carry["largest"], h.lr)
-        weight = t**h.power * carry["largest"] ** h.rate_power
+    def advance(self, t: int, carry: dict[str, float]) -> dict[str, float]:
+        carry["largest"] = max(carry["largest"], self.lr)
+        weight = t**self.power * carry["largest"] ** self.rate_power
         carry["weights"] += weight
         share = weight / carry["weights"] if carry["weights"] else 0.0
         return {
             "first": 1.0 if t == 1 else 0.0,
-            "decay": h.weight_decay,
+            "decay": self.weight_decay,
             "share": share,
-            "pull": h.lr * (h.b1 * (1 - share) - 1),
-            "step": -h.lr,
-            "beyond": 1 - 1 / h.b1,
+            "pull": self.lr * (self.b1 * (1 - share) - 1),
+            "step": -self.lr,
+            "beyond": 1 - 1 / self.b1,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         return _schedule_free(w, add_scaled(g, w, c.decay), s.z, c), (_z(w, add_scaled(g, w, c.decay), s.z, c),)
 
     @staticmethod
-    def evaluation_weights(w: Tensor, s: Any, c: Any) -> Tensor:
+    def evaluation_weights(w: Tensor, s: State, c: Scalars) -> Tensor:
         """x = w + (1 − 1/β)(z − w)"""
         return lerp(w, s.z, c.beyond)
 
@@ -90,20 +91,19 @@ class ScheduleFreeAdamW(ScheduleFreeSGD):
     b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", low=0, below=1)
     eps: float = number(1e-8, "ε", "added to the root", low=0)
     weight_decay: float = number(0.0, "λ", "weight decay, at w and outside of the scaling", low=0)
-    state: ClassVar[tuple[str, ...]] = ("z", "v")
+    state = ("z", "v")
 
-    @classmethod
-    def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
+    def advance(self, t: int, carry: dict[str, float]) -> dict[str, float]:
         return {
-            **super().advance(h, t, carry),
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "correction": 1 - h.b2**t,
-            "eps": h.eps,
+            **super().advance(t, carry),
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "correction": 1 - self.b2**t,
+            "eps": self.eps,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         v = add_product(s.v * c.b2, g, g, c.w2)
         d = add_scaled(g / shift((v / c.correction).sqrt(), c.eps), w, c.decay)
         return _schedule_free(w, d, s.z, c), (_z(w, d, s.z, c), v)
@@ -129,12 +129,12 @@ schedule_free_adamw = Entry(
 )
 
 
-def _schedule_free(w: Tensor, d: Tensor, z: Tensor, c: Any) -> Tensor:
+def _schedule_free(w: Tensor, d: Tensor, z: Tensor, c: Scalars) -> Tensor:
     """w after a step along d, without x: w + c(z − w) − η(1 − β(1−c))d."""
     return add_scaled(lerp(w, lerp(z, w, c.first), c.share), d, c.pull)
 
 
-def _z(w: Tensor, d: Tensor, z: Tensor, c: Any) -> Tensor:
+def _z(w: Tensor, d: Tensor, z: Tensor, c: Scalars) -> Tensor:
     return add_scaled(lerp(z, w, c.first), d, c.step)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -14,18 +13,18 @@ from steepest.errors import BadInput
 from steepest.optim.entry import NONE_IN_KERAS, NONE_IN_PYTORCH, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
-    Scope,
-    Second,
+    Scalars,
+    State,
     Updated,
     add_product,
     add_quotient,
     add_scaled,
+    decoupled_decay,
     lerp,
     number,
     rate,
     shift,
 )
-from steepest.optim.signs import decoupled_decay
 
 LIU = Paper(
     "H. Liu, Z. Li, D. Hall, P. Liang, T. Ma",
@@ -51,28 +50,27 @@ class SophiaG(Rule):
     eps: float = number(1e-12, "ε", "least divisor", above=0)
     every: float = number(10.0, "k", "steps between two looks at the curvature", low=1)
     weight_decay: float = decoupled_decay(0.2)
-    state: ClassVar[tuple[str, ...]] = ("m", "h")
-    second: ClassVar[Second] = "sampled"
+    state = ("m", "h")
+    second = "sampled"
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         return {
-            "second": 1.0 if (t - 1) % max(1, round(h.every)) == 0 else 0.0,
-            "keep": 1 - h.lr * h.weight_decay,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "gamma": h.gamma,
-            "eps": h.eps,
-            "step": -h.lr,
+            "second": 1.0 if (t - 1) % max(1, round(self.every)) == 0 else 0.0,
+            "keep": 1 - self.lr * self.weight_decay,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "gamma": self.gamma,
+            "eps": self.eps,
+            "step": -self.lr,
         }
 
     @staticmethod
-    def combine(w: Tensor, g: Tensor, second: Tensor, s: Any, c: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
+    def combine(w: Tensor, g: Tensor, second: Tensor, s: State, c: Scalars) -> tuple[Tensor, Mapping[str, Tensor]]:
         return g, {"h": add_product(s.h * c.b2, second, second, c.w2)}
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         m = lerp(s.m, g, c.w1)
         u = m / (c.gamma * s.h).clamp(min=c.eps)
         return add_scaled(w * c.keep, u.clamp(-1.0, 1.0), c.step), (m, s.h)
@@ -116,34 +114,33 @@ class MARS(Rule):
     eps: float = number(1e-8, "ε", "added to the root", low=0)
     gamma: float = number(0.025, "γ", "how far the change of the gradient corrects it", low=0)
     weight_decay: float = decoupled_decay()
-    scope: ClassVar[Scope] = "tensor"
-    state: ClassVar[tuple[str, ...]] = ("o", "m", "v")
-    second: ClassVar[Second] = "elsewhere"
+    scope = "tensor"
+    state = ("o", "m", "v")
+    second = "elsewhere"
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         return {
             "second": 0.0 if t == 1 else 1.0,
-            "correct": h.gamma * h.b1 / (1 - h.b1),
-            "keep": 1 - h.lr * h.weight_decay,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "root": (1 - h.b2**t) ** 0.5,
-            "eps": h.eps,
-            "step": -(h.lr / (1 - h.b1**t)),
+            "correct": self.gamma * self.b1 / (1 - self.b1),
+            "keep": 1 - self.lr * self.weight_decay,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "root": (1 - self.b2**t) ** 0.5,
+            "eps": self.eps,
+            "step": -(self.lr / (1 - self.b1**t)),
         }
 
     @staticmethod
-    def elsewhere(w: Tensor, g: Tensor, s: Any, c: Any) -> Tensor:
+    def elsewhere(w: Tensor, g: Tensor, s: State, c: Scalars) -> Tensor:
         return s.o
 
     @staticmethod
-    def combine(w: Tensor, g: Tensor, second: Tensor, s: Any, c: Any) -> tuple[Tensor, Mapping[str, Tensor]]:
+    def combine(w: Tensor, g: Tensor, second: Tensor, s: State, c: Scalars) -> tuple[Tensor, Mapping[str, Tensor]]:
         return add_scaled(g, g - second, c.correct), {}
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         clipped = g / norm(g).clamp(min=1.0)
         m = lerp(s.m, clipped, c.w1)
         v = add_product(s.v * c.b2, clipped, clipped, c.w2)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from steepest.optim.entry import KERAS_DECAY, NONE_IN_KERAS, NONE_IN_PYTORCH, PYTORCH_SAME, Departure, Entry, Paper
-from steepest.optim.rule import Rule, Updated, add_product, add_scaled, lerp, number, rate
+from steepest.optim.rule import (
+    Rule,
+    Scalars,
+    State,
+    Updated,
+    add_product,
+    add_scaled,
+    decoupled_decay,
+    lerp,
+    number,
+    rate,
+)
 
 RIEDMILLER = Paper(
     "M. Riedmiller, H. Braun", "A Direct Adaptive Method for Faster Backpropagation Learning: The RPROP Algorithm", 1993
@@ -23,11 +33,6 @@ CHEN = Paper("X. Chen et al.", "Symbolic Discovery of Optimization Algorithms", 
 SU = Paper("J. Su", "Tiger: A Tight-fisted Optimizer", 2023)
 
 
-def decoupled_decay(default: float = 0.0) -> Any:
-    """The field of a decay that no scaling touches."""
-    return number(default, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True)
-
-
 @dataclass(frozen=True)
 class SignSGD(Rule):
     """w ← (1 − ηλ)w − η·sign(g)"""
@@ -35,12 +40,11 @@ class SignSGD(Rule):
     lr: float = rate(1e-3)
     weight_decay: float = decoupled_decay()
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"keep": 1 - h.lr * h.weight_decay, "step": -h.lr}
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"keep": 1 - self.lr * self.weight_decay, "step": -self.lr}
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         return add_scaled(w * c.keep, g.sign(), c.step), ()
 
 
@@ -62,14 +66,13 @@ class Signum(SignSGD):
     """m ← βm + (1−β)g ;  w ← (1 − ηλ)w − η·sign(m)"""
 
     b1: float = number(0.9, "β", "share of m, the average of g, kept each step", low=0, below=1)
-    state: ClassVar[tuple[str, ...]] = ("m",)
+    state = ("m",)
+
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {**super().coefficients(t), "w1": 1 - self.b1}
 
     @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {**SignSGD.coefficients(h, t), "w1": 1 - h.b1}
-
-    @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         m = lerp(s.m, g, c.w1)
         return add_scaled(w * c.keep, m.sign(), c.step), (m,)
 
@@ -113,21 +116,20 @@ class Lion(Rule):
     b1: float = number(0.9, "β₁", "share of m in the direction", low=0, below=1)
     b2: float = number(0.99, "β₂", "share of m, the average of g, kept each step", low=0, below=1)
     weight_decay: float = decoupled_decay()
-    state: ClassVar[tuple[str, ...]] = ("m",)
+    state = ("m",)
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
+    def coefficients(self, t: int) -> dict[str, float]:
         return {
-            "keep": 1 - h.lr * h.weight_decay,
-            "b1": h.b1,
-            "w1": 1 - h.b1,
-            "b2": h.b2,
-            "w2": 1 - h.b2,
-            "step": -h.lr,
+            "keep": 1 - self.lr * self.weight_decay,
+            "b1": self.b1,
+            "w1": 1 - self.b1,
+            "b2": self.b2,
+            "w2": 1 - self.b2,
+            "step": -self.lr,
         }
 
     @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         towards = add_scaled(s.m * c.b1, g, c.w1).sign()
         return add_scaled(w * c.keep, towards, c.step), (add_scaled(s.m * c.b2, g, c.w2),)
 
@@ -163,18 +165,16 @@ class Rprop(Rule):
     up: float = number(1.2, "η₊", "factor of a step size whose gradient has kept its sign", above=1)
     least: float = number(1e-6, "s₁", "smallest step size", low=0)
     most: float = number(50.0, "s₂", "largest step size", above=0)
-    state: ClassVar[tuple[str, ...]] = ("p", "s")
+    state = ("p", "s")
+
+    def initial(self) -> dict[str, float]:
+        return {"s": self.lr}
+
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"down": self.down, "up": self.up, "least": self.least, "most": self.most}
 
     @staticmethod
-    def initial(h: Any) -> dict[str, float]:
-        return {"s": h.lr}
-
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"down": h.down, "up": h.up, "least": h.least, "most": h.most}
-
-    @staticmethod
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         agreement = (g * s.p).sign()
         steps = torch.where(agreement > 0, s.s * c.up, torch.where(agreement < 0, s.s * c.down, s.s))
         steps = steps.clamp(min=c.least).clamp(max=c.most)

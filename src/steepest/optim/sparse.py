@@ -5,29 +5,28 @@ that a batch has met, and never touches the others. What it does is what it woul
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from steepest.optim.drivers import State, moved
-from steepest.optim.rule import Rule, state_record
+from steepest.optim.drivers import moved
+from steepest.optim.rule import Rule, Scalars, Tensors, state_record
 
 
-def moves_rows(rule: type[Rule], g: Tensor, c: Any) -> bool:
+def moves_rows(rule: type[Rule], g: Tensor, c: Scalars) -> bool:
     """Whether a step with the gradient `g` and the coefficients `c` can be made on the rows of `g` alone."""
     return g.layout is torch.sparse_coo and rule.scope == "element" and rule.second == "" and rests_at_zero(rule, c)
 
 
 @lru_cache(maxsize=256)
-def rests_at_zero(rule: type[Rule], c: Any) -> bool:
+def rests_at_zero(rule: type[Rule], c: Scalars) -> bool:
     """Whether an element-wise rule leaves everything as it is where the gradient is zero: tried out on one element."""
     w, g, *state = torch.tensor([1.5, 0.0, *(2.5 + i for i in range(len(rule.state)))], dtype=torch.float64)
     new, new_state = rule.update(w, g, state_record(rule, state), c)
     return torch.equal(new, w) and all(map(torch.equal, new_state, state))
 
 
-def move_rows(rule: type[Rule], w: Tensor, g: Tensor, state: State, c: Any) -> None:
+def move_rows(rule: type[Rule], w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> None:
     """Move, in place, those elements of `w` and `state` [*shape] for which a sparse gradient has an entry."""
     g = g.coalesce()
     place = tuple(g.indices())  # for an embedding [N, D]: one index [n], and values [n, D]

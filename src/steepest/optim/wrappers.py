@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from steepest.errors import BadSetting, UnknownName
-from steepest.optim.rule import Rule, Scope, Second, Updated, add_scaled, lerp, number, state_record
+from steepest.optim.rule import Rule, Scalars, Scope, Second, State, Updated, add_scaled, lerp, number, state_record
 
 
 class Wrapper:
@@ -27,6 +27,8 @@ class Wrapper:
     Its coefficients bear its own names, so that those of the rule within are not covered.
     """
 
+    lr: float
+    """The rate of the rule within: what calls `coefficients` has the hyperparameters of both."""
     scope: ClassVar[Scope] = "element"
     """What the two functions may look at, as in a rule, whatever the rule within looks at. One that looks at the whole
     model changes the gradient only."""
@@ -44,23 +46,22 @@ class Wrapper:
     elsewhere = staticmethod(Rule.elsewhere)
     combine = staticmethod(Rule.combine)
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> Mapping[str, float]:
+    def coefficients(self, t: int) -> Mapping[str, float]:
         """The scalars of step t, as in a rule."""
         return {}
 
     @staticmethod
-    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
+    def before(w: Tensor, g: Tensor, c: Scalars) -> Tensor:
         """The gradient that the rule is given."""
         return g
 
     @staticmethod
-    def after(w: Tensor, new: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def after(w: Tensor, new: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         """The weights instead of `new`, and the wrapper's state; w and g are from before the step."""
         return new, ()
 
     @staticmethod
-    def evaluation(w: Tensor, s: Any, c: Any) -> Tensor:
+    def evaluation(w: Tensor, s: State, c: Scalars) -> Tensor:
         """The weights with which the model is to be evaluated."""
         return w
 
@@ -78,12 +79,11 @@ class CoupledL2(Wrapper):
     formula = "g ← g + λ₂w"
     source = "A. E. Hoerl, R. W. Kennard, Ridge Regression, 1970"
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"l2": h.l2}
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"l2": self.l2}
 
     @staticmethod
-    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
+    def before(w: Tensor, g: Tensor, c: Scalars) -> Tensor:
         return add_scaled(g, w, c.l2)
 
 
@@ -97,12 +97,11 @@ class L1(Wrapper):
     formula = "g ← g + λ₁·sign(w)"
     source = "R. Tibshirani, Regression Shrinkage and Selection via the Lasso, 1996"
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"l1": h.l1}
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"l1": self.l1}
 
     @staticmethod
-    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
+    def before(w: Tensor, g: Tensor, c: Scalars) -> Tensor:
         return add_scaled(g, w.sign(), c.l1)
 
 
@@ -116,12 +115,11 @@ class DecoupledDecay(Wrapper):
     formula = "w ← w − ηλ_d·w"
     source = "I. Loshchilov, F. Hutter, Decoupled Weight Decay Regularization, 2019"
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"shrink": -h.lr * h.decay}
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"shrink": -self.lr * self.decay}
 
     @staticmethod
-    def after(w: Tensor, new: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def after(w: Tensor, new: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         return add_scaled(new, w, c.shrink), ()
 
 
@@ -138,13 +136,12 @@ class ClipValue(Wrapper):
     formula = "g ← min(max(g, −κ), κ)"
     source = "T. Mikolov, Statistical Language Models Based on Neural Networks, 2012"
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"max_value": h.max_value}
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"max_value": self.max_value}
 
     @staticmethod
-    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
-        return g.clamp(-c.max_value, c.max_value)
+    def before(w: Tensor, g: Tensor, c: Scalars) -> Tensor:
+        return g.clamp(-c.max_value, c.max_value)  # type: ignore[call-overload]  # both floats, or both tensors
 
 
 @dataclass(frozen=True)
@@ -158,12 +155,11 @@ class ClipNorm(Wrapper):
     formula = "g ← g · min(1, κ/|g|)"
     source = "R. Pascanu, T. Mikolov, Y. Bengio, On the difficulty of training Recurrent Neural Networks, 2013"
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"max_norm": h.max_norm}
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"max_norm": self.max_norm}
 
     @staticmethod
-    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
+    def before(w: Tensor, g: Tensor, c: Scalars) -> Tensor:
         size = torch.linalg.vector_norm(g, dim=-1, keepdim=True)  # [1] or [R, 1]
         return g * (c.max_norm / (size + 1e-6)).clamp(max=1.0)  # 10⁻⁶ as in torch's clip_grad_norm_
 
@@ -180,12 +176,11 @@ class AdaptiveClip(Wrapper):
     formula = "gᵢ ← gᵢ · min(1, κ·max(|wᵢ|, ε_w)/|gᵢ|)"
     source = "A. Brock, S. De, S. L. Smith, K. Simonyan, High-Performance Large-Scale Image Recognition, 2021"
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"max_ratio": h.max_ratio, "floor": h.floor}
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"max_ratio": self.max_ratio, "floor": self.floor}
 
     @staticmethod
-    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
+    def before(w: Tensor, g: Tensor, c: Scalars) -> Tensor:
         axes = tuple(range(1, w.ndim)) if w.ndim > 1 else None  # all but the units' own
         largest = c.max_ratio * torch.maximum(_norm(w, axes), torch.zeros_like(w[:1]) + c.floor)
         return g * (largest / _norm(g, axes).clamp(min=1e-6)).clamp(max=1.0)
@@ -206,7 +201,7 @@ class Centralise(Wrapper):
     source = "H. Yong, J. Huang, X. Hua, L. Zhang, Gradient Centralization, 2020"
 
     @staticmethod
-    def before(w: Tensor, g: Tensor, c: Any) -> Tensor:
+    def before(w: Tensor, g: Tensor, c: Scalars) -> Tensor:
         return g - g.mean(dim=tuple(range(1, g.ndim)), keepdim=True) if g.ndim > 1 else g
 
 
@@ -224,17 +219,16 @@ class SharpnessAware(Wrapper):
     formula = "g ← ∇L(w + ρg/|g|)"
     source = "P. Foret, A. Kleiner, H. Mobahi, B. Neyshabur, Sharpness-Aware Minimization, 2021"
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"radius": h.radius}
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"radius": self.radius}
 
     @staticmethod
-    def elsewhere(w: Tensor, g: Tensor, s: Any, c: Any) -> Tensor:
+    def elsewhere(w: Tensor, g: Tensor, s: State, c: Scalars) -> Tensor:
         size = torch.linalg.vector_norm(g, dim=-1, keepdim=True)
         return w + g * (c.radius / (size + 1e-12))  # 10⁻¹² as in the authors' code
 
     @staticmethod
-    def combine(w: Tensor, g: Tensor, second: Tensor, s: Any, c: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    def combine(w: Tensor, g: Tensor, second: Tensor, s: State, c: Scalars) -> tuple[Tensor, dict[str, Tensor]]:
         return second, {}
 
 
@@ -255,7 +249,7 @@ class Cautious(Wrapper):
     source = "K. Liang, L. Chen, B. Liu, Q. Liu, Cautious Optimizers: Improving Training with One Line of Code, 2024"
 
     @staticmethod
-    def after(w: Tensor, new: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def after(w: Tensor, new: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         step = w - new
         agree = (step * g > 0).to(w.dtype)
         share = agree / agree.mean().clamp(min=1e-3)
@@ -274,13 +268,12 @@ class Lookahead(Wrapper):
     formula = "every k steps φ ← φ + α(w − φ), w ← φ"
     source = "M. R. Zhang, J. Lucas, G. Hinton, J. Ba, Lookahead Optimizer: k steps forward, 1 step back, 2019"
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        due = t % h.look_every == 0
-        return {"looks_first": float(t == 1), "looks": float(due), "looks_share": h.pull if due else 0.0}
+    def coefficients(self, t: int) -> dict[str, float]:
+        due = t % self.look_every == 0
+        return {"looks_first": float(t == 1), "looks": float(due), "looks_share": self.pull if due else 0.0}
 
     @staticmethod
-    def after(w: Tensor, new: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def after(w: Tensor, new: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         slow = lerp(lerp(s.slow, w, c.looks_first), new, c.looks_share)
         return lerp(new, slow, c.looks), (slow,)
 
@@ -296,16 +289,15 @@ class MovingAverage(Wrapper):
     formula = "x ← ρx + (1−ρ)w, evaluated at x"
     source = "B. T. Polyak, A. B. Juditsky, Acceleration of Stochastic Approximation by Averaging, 1992"
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"average_takes": 1.0 if t == 1 else 1 - h.keep}
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"average_takes": 1.0 if t == 1 else 1 - self.keep}
 
     @staticmethod
-    def after(w: Tensor, new: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def after(w: Tensor, new: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         return new, (lerp(s.average, new, c.average_takes),)
 
     @staticmethod
-    def evaluation(w: Tensor, s: Any, c: Any) -> Tensor:
+    def evaluation(w: Tensor, s: State, c: Scalars) -> Tensor:
         return s.average
 
 
@@ -323,16 +315,15 @@ class PolynomialAverage(Wrapper):
     formula = "x ← x + (1+γ)/(t+γ)·(w − x), evaluated at x"
     source = "O. Shamir, T. Zhang, Stochastic Gradient Descent for Non-smooth Optimization, 2013"
 
-    @staticmethod
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {"mean_takes": (1 + h.gamma) / (t + h.gamma)}
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"mean_takes": (1 + self.gamma) / (t + self.gamma)}
 
     @staticmethod
-    def after(w: Tensor, new: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def after(w: Tensor, new: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         return new, (lerp(s.mean, new, c.mean_takes),)
 
     @staticmethod
-    def evaluation(w: Tensor, s: Any, c: Any) -> Tensor:
+    def evaluation(w: Tensor, s: State, c: Scalars) -> Tensor:
         return s.mean
 
 
@@ -392,17 +383,17 @@ def _wrapped(rule: type[Rule], wrapper: type[Wrapper]) -> type[Rule]:
             f"{wrapper.__name__} cannot be put around {rule.__name__}: each needs a second gradient of its own."
         )
 
-    def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Updated:
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         held = tuple(s)
         new, moved = rule.update(w, wrapper.before(w, g, c), state_record(rule, held[: len(rule.state)]), c)
         new, kept = wrapper.after(w, new, g, state_record(wrapper, held[len(rule.state) :]), c)
         return new, (*moved, *kept)
 
-    def advance(cls: type, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
-        return {**rule.advance(h, t, carry), **wrapper.coefficients(h, t)}
+    def coefficients(both: Any, t: int) -> dict[str, float]:
+        return {**rule.coefficients(both, t), **wrapper.coefficients(both, t)}
 
-    def coefficients(h: Any, t: int) -> dict[str, float]:
-        return {**rule.coefficients(h, t), **wrapper.coefficients(h, t)}
+    def advance(both: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
+        return {**rule.advance(both, t, carry), **wrapper.coefficients(both, t)}
 
     scopes = {rule.scope, wrapper.scope}
     apart = ("model" in scopes and bool(scopes & {"tensor", "matrix"})) or rule.layers is not None
@@ -418,15 +409,15 @@ def _wrapped(rule: type[Rule], wrapper: type[Wrapper]) -> type[Rule]:
             "state": (*rule.state, *wrapper.state),
             "shapes": staticmethod(rule.shapes),
             "layers": (wrapper, rule) if apart else None,
-            "advance": classmethod(advance),
-            "coefficients": staticmethod(coefficients),
+            "coefficients": coefficients,
+            **({} if rule.advance is Rule.advance else {"advance": advance}),
             "update": staticmethod(update),
             **({name: vars(wrapper)[name] for name in ("second", "elsewhere", "combine")} if wrapper.second else {}),
         },
     )
     if wrapper.evaluation is not Wrapper.evaluation:
 
-        def evaluation_weights(w: Tensor, s: Any, c: Any) -> Tensor:
+        def evaluation_weights(w: Tensor, s: State, c: Scalars) -> Tensor:
             return wrapper.evaluation(w, state_record(wrapper, tuple(s)[-len(wrapper.state) :]), c)
 
         made.evaluation_weights = staticmethod(evaluation_weights)  # type: ignore[method-assign]

@@ -56,7 +56,7 @@ class Fleet:
         self.lands, self.lanes = len(lands), len(self.variants) * len(LANES)
         starts = [land.starts[start] for land in lands for _ in self.variants for _, start, _ in LANES]
         self.w = torch.tensor(starts, dtype=torch.float64)  # [L·K, 2]
-        self.state = fresh(self.rule, at_rate(self.variants[0], 0.0), self.w)
+        self.state = fresh(self.rule, at_rate(self.rule, self.variants[0], 0.0), self.w)
 
     def step(self, g: Tensor, t: int) -> None:
         """g [L·K, 2]. The buffers of the step before stay as they are, for they are recorded."""
@@ -123,7 +123,7 @@ def _height(land: Landscape, w: Tensor) -> Tensor:
 
 def coefficients(rule: type[Rule], variants: Sequence[Mapping[str, Setting]], lands: int, t: int) -> Any:
     """The coefficients of step t: numbers, or [R, 1] where lanes differ."""
-    rows = [rule.advance(at_rate(dict(settings), rate), t, {}) for settings in variants for rate in RATES]
+    rows = [rule.advance(at_rate(rule, dict(settings), rate), t, {}) for settings in variants for rate in RATES]
     each = len(LANES) // len(RATES)
     columns: dict[str, float | Tensor] = {}
     for name in rows[0]:

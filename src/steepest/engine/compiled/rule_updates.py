@@ -19,8 +19,8 @@ from steepest.codegen.strided_view import StridedView
 from steepest.codegen.toolchain import NoCompiler, load
 from steepest.codegen.translate import Translation
 from steepest.engine.compiled.program import COMPILER_FLAGS, MAX_GRAPH_NODES
-from steepest.optim.drivers import Shapes, State, advance
-from steepest.optim.rule import Rule, coefficient_record
+from steepest.optim.drivers import Shapes, advance
+from steepest.optim.rule import Rule, Tensors, coefficient_record
 
 RELATIVE_TOLERANCE = 1e-3
 """Largest relative difference between the updates of a program and its rule that counts as rounding."""
@@ -30,7 +30,7 @@ class RuleProgram:
     """The machine code of a rule for one model in one precision, with the interface of `Kernel`."""
 
     def __init__(
-        self, rule: type[Rule], shapes: Shapes, names: Sequence[str], w: Tensor, state: State, c: np.ndarray
+        self, rule: type[Rule], shapes: Shapes, names: Sequence[str], w: Tensor, state: Tensors, c: np.ndarray
     ) -> None:
         """`names` are those of the coefficients. The rows `w` [P] and `state`, each [Q], and the coefficients `c`
         [steps, n] are an example on which the program is compared with the rule. Raises NotCompiled.
@@ -101,7 +101,7 @@ class RuleProgram:
         except NoCompiler as error:
             raise NotCompiled(str(error)) from None
 
-    def _gives_same(self, w: Tensor, state: State, c: np.ndarray) -> bool:
+    def _gives_same(self, w: Tensor, state: Tensors, c: np.ndarray) -> bool:
         """Whether program and rule update a row alike, over some steps with random gradients."""
         draw = torch.Generator().manual_seed(0)
         mine, theirs = ([x.clone()[None] for x in (w, *state)] for _ in range(2))
@@ -126,7 +126,7 @@ _programs: dict[tuple[object, ...], RuleProgram | NotCompiled] = {}
 
 
 def rule_program(
-    rule: type[Rule], shapes: Shapes, names: Sequence[str], w: Tensor, state: State, c: np.ndarray
+    rule: type[Rule], shapes: Shapes, names: Sequence[str], w: Tensor, state: Tensors, c: np.ndarray
 ) -> RuleProgram:
     """The program of a rule, with the arguments of `RuleProgram`; compiled once. Raises NotCompiled."""
     key = (rule, tuple(map(tuple, shapes)), tuple(names), w.dtype)

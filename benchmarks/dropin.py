@@ -26,7 +26,7 @@ from torch import Tensor
 
 from steepest.adapters.torch import build
 from steepest.optim.catalogue import entry, settings_of
-from steepest.optim.equivalents.torch_forms import stock
+from steepest.optim.equivalents.torch_forms import torch_form
 from steepest.study.environment import hardware, versions
 
 RESULTS = Path(__file__).parent / "results" / "dropin.json"
@@ -58,7 +58,7 @@ def _row(workload: str, name: str) -> dict[str, Any]:
     for p in ps:
         p.grad = torch.randn(p.shape, generator=draw)
     item = entry(name)
-    plain = stock(item.rule, {**settings_of(item), "lr": RATE})
+    plain = torch_form(item.rule, {**settings_of(item), "lr": RATE})
     assert plain is not None, f"torch has no {name}"
     kind = getattr(torch.optim, plain.name)
     steps: dict[str, Callable[[], Any]] = {"ours": build(item, ps, lr=RATE, compile=True).step}

@@ -20,7 +20,7 @@ from steepest.optim.catalogue import CATALOGUE, contender, describe, settings_of
 from steepest.optim.drivers import state_shapes
 from steepest.optim.entry import Entry
 from steepest.optim.equivalents.form import Framework
-from steepest.optim.equivalents.torch_forms import stock
+from steepest.optim.equivalents.torch_forms import torch_form
 from steepest.optim.plateau import Plateau
 from steepest.optim.schedules import LISTENING, SCHEDULES, WARMUP_SHARE, numbers_of
 from steepest.optim.wrappers import WRAPPERS
@@ -173,7 +173,7 @@ Optax. For all other schedules the code looks up the rate of each step in a list
 
 def frameworks() -> str:
     """docs/frameworks.md"""
-    stocks = [(item, stock(item.rule, settings_of(item))) for item in CATALOGUE]
+    stocks = [(item, torch_form(item.rule, settings_of(item))) for item in CATALOGUE]
     rows = [(f"`{item.name}`", f"`torch.optim.{it.name}({_listed(it.arguments)})`") for item, it in stocks if it]
     ours = ", ".join(f"`{item.name}`" for item, it in stocks if not it)
     lines = [FRAMEWORKS_HEAD, "## PyTorch", "", *_table(("optimizer", "stock class"), rows), ""]

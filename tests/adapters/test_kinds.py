@@ -15,11 +15,11 @@ from steepest.errors import BadInput
 from steepest.optim.catalogue import CATALOGUE, entry, settings_of
 from steepest.optim.descent import SGD, Momentum, Nesterov
 from steepest.optim.entry import Entry
-from steepest.optim.equivalents.torch_forms import stock
+from steepest.optim.equivalents.torch_forms import torch_form
 
 LIVELY = {"weight_decay": 0.1, "momentum": 0.7, "initial_sum": 0.2, "lr_decay": 0.1, "dampening": 0.2}
 ELEMENTWISE = [item for item in CATALOGUE if item.rule.scope == "element" and not item.rule.second]
-STOCKED = [item for item in ELEMENTWISE if stock(item.rule, {**settings_of(item), "lr": 0.1})]
+STOCKED = [item for item in ELEMENTWISE if torch_form(item.rule, {**settings_of(item), "lr": 0.1})]
 COMPLEX_IN_TORCH = {SGD, Momentum, Nesterov}
 """Of these torch does all arithmetic in complex numbers, which rounds otherwise."""
 SPARSE = {"sgd", "sgd-1", "gd", "sign-sgd", "adagrad", "adagrad-printed"}
@@ -35,7 +35,7 @@ def settings(item: Entry, **more: float) -> dict[str, Any]:
 
 def theirs(item: Entry, params: list[Tensor], **more: float) -> tuple[torch.optim.Optimizer, bool]:
     """PyTorch's own, and whether it gives the same bits."""
-    plain = stock(item.rule, {**settings_of(item), **settings(item, **more), "lr": 0.1})
+    plain = torch_form(item.rule, {**settings_of(item), **settings(item, **more), "lr": 0.1})
     assert plain is not None
     return getattr(torch.optim, plain.name)(params, lr=0.1, foreach=False, **plain.arguments), plain.is_exact
 

@@ -31,7 +31,7 @@ from reference.rules import REFERENCE
 
 from steepest.optim.catalogue import CATALOGUE, settings_of
 from steepest.optim.entry import Departure, Entry
-from steepest.optim.equivalents.torch_forms import stock
+from steepest.optim.equivalents.torch_forms import torch_form
 from steepest.optim.layerwise import Adafactor
 from steepest.optim.rule import Rule, hyperparameters
 
@@ -58,7 +58,7 @@ def forms_in_torch() -> list[Any]:
     for item in CATALOGUE:
 
         def in_torch(settings: Settings, rule: type[Rule] = item.rule) -> bool:
-            return rule is not Adafactor and stock(rule, settings) is not None
+            return rule is not Adafactor and torch_form(rule, settings) is not None
 
         for form in filter(in_torch, forms(item.rule, settings_of(item))):
             for settings in (form, with_all_on(item.rule, form, in_torch)):
@@ -67,7 +67,7 @@ def forms_in_torch() -> list[Any]:
 
 
 def torch_path(rule: type[Rule], settings: Settings, dtype: torch.dtype) -> torch.Tensor:
-    same = stock(rule, settings)
+    same = torch_form(rule, settings)
     assert same is not None
     kind = getattr(torch.optim, same.name)
     torch.set_default_dtype(torch.float64)  # in which NAdam and ASGD keep their scalars
@@ -93,11 +93,11 @@ def test_a_rule_that_torch_has_gives_the_same_bits(
     assert torch.equal(fleet[:, 1], expected)
     assert torch.equal(fleet[:, 0], torch_path(rule, replicas[0], dtype))
     assert torch.equal(fleet[:, 2], torch_path(rule, replicas[2], dtype))
-    proof(rule.__name__, f"torch.optim.{stock(rule, settings).name}", 0.0, 0.0, "torch")  # type: ignore[union-attr]
+    proof(rule.__name__, f"torch.optim.{torch_form(rule, settings).name}", 0.0, 0.0, "torch")  # type: ignore[union-attr]
 
 
 def test_every_class_of_torch_has_its_like_here_but_for_one_of_sparse_gradients_and_one_of_line_searches() -> None:
-    tested = {stock(*case.values).name for case in forms_in_torch()}  # type: ignore[union-attr]
+    tested = {torch_form(*case.values).name for case in forms_in_torch()}  # type: ignore[union-attr]
     kinds = {name for name, kind in vars(torch.optim).items() if isinstance(kind, type)}
     assert kinds - tested == {"Optimizer", "SparseAdam", "LBFGS"} | NOT_BIT_FOR_BIT
 
@@ -194,7 +194,7 @@ def test_a_departure_that_names_settings_is_one(item: Entry, departure: Departur
 @pytest.mark.parametrize(("item", "departure"), departures("PyTorch"))
 def test_the_settings_that_give_torch_s_form_do(item: Entry, departure: Departure) -> None:
     settings = {**settings_of(item, departure.settings), "lr": RATE}
-    same = stock(item.rule, settings)
+    same = torch_form(item.rule, settings)
     assert same is not None
     kind = getattr(torch.optim, same.name)
     defaults = kind([torch.zeros(1)]).defaults

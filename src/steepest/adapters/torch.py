@@ -36,8 +36,8 @@ from steepest.errors import BadInput, BadSetting
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
 from steepest.optim.drivers import check_matrices, evaluated, is_wide, moved_together
 from steepest.optim.entry import Entry
-from steepest.optim.equivalents.form import plateau_lines
-from steepest.optim.equivalents.torch_forms import stock
+from steepest.optim.equivalents.form import check_horizon, plateau_lines, step_sees
+from steepest.optim.equivalents.torch_forms import torch_form
 from steepest.optim.rule import (
     Rule,
     Tensors,
@@ -48,7 +48,7 @@ from steepest.optim.rule import (
     describe_hyperparameters,
     hyperparameters,
 )
-from steepest.optim.schedules import listens, schedule
+from steepest.optim.schedules import listens
 from steepest.optim.wrappers import unwrap, wrap
 from steepest.records.contender import Contender, Setting
 
@@ -392,7 +392,7 @@ def code(
         what = contender(what, **(settings or {}))  # type: ignore[arg-type]
     item = entry(what.rule)
     complete = settings_of(item, {**what.settings, "lr": rate})
-    plain = stock(item.rule, complete)
+    plain = torch_form(item.rule, complete)
     if plain:
         imports = ["import torch"]
         degree = "bit for bit" if plain.is_exact else "up to rounding"
@@ -410,18 +410,12 @@ def code(
                 "optimizer.follow(model)",
             ]
         lines += SECOND_LINES[item.rule.second]
-    if what.batch_size is not None:
-        named = {"full": "over all examples of the training part", 1: "of a single example"}
-        lines.insert(
-            0, f"# Give every step the gradient {named.get(what.batch_size, f'over {what.batch_size} examples')}."
-        )
+    lines = [*(f"# {sentence}" for sentence in step_sees(what)), *lines]
     if listens(what.schedule):
         imports.append("import torch")
         lines += plateau_lines(what.schedule, rate)
     elif what.schedule != "constant":
-        schedule(what.schedule)  # raises UnknownName
-        if horizon is not None and horizon < 1:
-            raise BadSetting(f"The schedule {what.schedule} needs a horizon of at least one step; it is {horizon}.")
+        check_horizon(what.schedule, horizon)
         imports += ["import torch", "from steepest.optim.schedules import schedule"]
         lines += [
             "# Call scheduler.step() after every optimizer.step().",

@@ -281,11 +281,18 @@ _BOUNDS = {"low": mark("at least {bound}"), "above": mark("above {bound}"), "bel
 AnyRule = TypeVar("AnyRule", bound=Rule)
 
 
-def at_rate(rule: type[AnyRule], settings: Mapping[str, Setting], lr: float) -> AnyRule:
-    """A rule with these hyperparameters, all of them, and the rate that the schedule gives at this step.
+def with_settings(rule: type[AnyRule], settings: Mapping[str, Setting]) -> AnyRule:
+    """A rule with these hyperparameters, all of them.
 
-    They are not checked: drivers make one at every step, and have checked the settings before.
+    They are not checked: drivers make a rule at every step, and have checked the settings before.
     """
+    made = object.__new__(rule)
+    vars(made).update(settings)
+    return made
+
+
+def at_rate(rule: type[AnyRule], settings: Mapping[str, Setting], lr: float) -> AnyRule:
+    """A rule with these hyperparameters and the rate that the schedule gives at this step; not checked."""
     made = object.__new__(rule)
     vars(made).update(settings, lr=lr)
     return made

@@ -1,7 +1,7 @@
-"""How an update rule is said in a framework that is not PyTorch, and the code to paste that says it.
+"""How an update rule is called in another framework, and the code to paste that builds it there.
 
 Each framework brings one table, rule → form, and how its calls and schedules are written. Nothing here imports any of
-them: what is made is text.
+them: the result is text.
 """
 
 from __future__ import annotations
@@ -9,17 +9,66 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
-from typing import Any
+from typing import Generic, TypeVar, cast
 
 from steepest.errors import BadSetting
+from steepest.optim.adaptive import AdaGrad, RMSProp
 from steepest.optim.catalogue import entry, settings_of
 from steepest.optim.entry import Entry
 from steepest.optim.plateau import Plateau
-from steepest.optim.rule import Rule
+from steepest.optim.rule import AnyRule, Rule, with_settings
 from steepest.optim.schedules import listens
 from steepest.optim.schedules import schedule as schedule_of
 from steepest.records.contender import Contender, Setting
+
+Argument = float | bool | str | tuple[float | str, ...]
+"""A value that a framework's optimizer is called with."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a framework's form may depend on of the schedule."""
+
+    is_steady: bool
+    """Whether the rate is constant."""
+    rises: bool
+    """Whether the schedule starts below its highest rate."""
+
+
+CONSTANT = Rates(is_steady=True, rises=False)
+AnyForm = TypeVar("AnyForm")
+
+
+@dataclass(frozen=True)
+class Row(Generic[AnyForm]):
+    """A rule, and the function from its hyperparameters to its form in a framework."""
+
+    rule: type[Rule]
+    form: Callable[[Rule, Rates], AnyForm | None]
+
+
+def row(rule: type[AnyRule], form: Callable[[AnyRule], AnyForm | None]) -> Row[AnyForm]:
+    """A row of a table: `row(Adam, _adam)` with `def _adam(h: Adam) -> Form`."""
+    return Row(rule, lambda h, rates: form(cast(AnyRule, h)))
+
+
+def scheduled(rule: type[AnyRule], form: Callable[[AnyRule, Rates], AnyForm | None]) -> Row[AnyForm]:
+    """The same where the form depends on the schedule."""
+    return Row(rule, lambda h, rates: form(cast(AnyRule, h), rates))
+
+
+class Table(Generic[AnyForm]):
+    """What a framework calls each rule."""
+
+    def __init__(self, *rows: Row[AnyForm]) -> None:
+        self._forms = {each.rule: each.form for each in rows}
+
+    def __contains__(self, rule: type[Rule]) -> bool:
+        return rule in self._forms
+
+    def form(self, rule: type[Rule], settings: Mapping[str, Setting], rates: Rates = CONSTANT) -> AnyForm | None:
+        """The form of a rule with these (complete) settings; None if the framework has none."""
+        return self._forms[rule](with_settings(rule, settings), rates) if rule in self else None
 
 
 @dataclass(frozen=True)
@@ -27,7 +76,7 @@ class Part:
     """One call of a framework: an optimizer, or one transformation in a chain of them."""
 
     name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
     """All that matter, also those at the framework's defaults, which change between versions."""
     takes_rate: bool = True
 
@@ -46,9 +95,6 @@ class Form:
     """What else a reader must know to train and evaluate as was measured: a sentence."""
 
 
-Table = Mapping[type[Rule], Callable[[Any], Form | None]]
-
-
 @dataclass(frozen=True)
 class Framework:
     """A framework that optimizers can be taken to."""
@@ -56,9 +102,7 @@ class Framework:
     title: str
     """What people read, and the `framework` of a Departure: "Keras"."""
     imports: str
-    forms: Table
-    """From the complete settings of a rule, as attributes, with `is_steady`: whether the rate is constant, and
-    `rises`: whether a schedule starts below its highest rate."""
+    forms: Table[Form]
     write: Callable[[tuple[Part, ...], str], str]
     """The expression that builds an optimizer, from its parts and the text of its rate."""
     steps: str
@@ -70,10 +114,8 @@ class Framework:
 
     def form(self, rule: type[Rule], settings: Mapping[str, Setting], schedule: str = "constant") -> Form | None:
         """What is nearest to `rule` with these (complete) settings; None if nothing comes near."""
-        if rule not in self.forms:
-            return None
-        rises = schedule_of(schedule)(1, 1000) < 1
-        return self.forms[rule](SimpleNamespace(**settings, is_steady=schedule == "constant", rises=rises))
+        rates = Rates(is_steady=schedule == "constant", rises=schedule_of(schedule)(1, 1000) < 1)
+        return self.forms.form(rule, settings, rates)
 
     def code(self, what: Contender, rate: float, *, horizon: int | None = None) -> str:
         """Python that builds the optimizer of a contender at a rate, or says in a comment why that cannot be.
@@ -168,12 +210,12 @@ def looked_up(name: str, rate: float) -> str:
     return f'[{rate!r} * schedule("{name}")(t, horizon) for t in range(1, horizon + 2)]'
 
 
-def call(function: str, *arguments: str, **named: Any) -> str:
+def call(function: str, *arguments: str, **named: Argument) -> str:
     """`function(arguments, name=value)`"""
     return f"{function}({', '.join([*arguments, *(f'{name}={value!r}' for name, value in named.items())])})"
 
 
-def inside_root(h: Any) -> float:
+def inside_root(h: AdaGrad | RMSProp) -> float:
     """The ε inside a root that comes nearest to ε inside and outside: where g vanishes, √ε² is ε."""
     return float(f"{h.eps_root + h.eps**2:.12g}")
 

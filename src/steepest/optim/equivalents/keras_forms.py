@@ -8,14 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW
 from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
 from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
-from steepest.optim.equivalents.form import Form, Framework, Part, Table, call, inside_root, looked_up
+from steepest.optim.equivalents.form import (
+    Form,
+    Framework,
+    Part,
+    Rates,
+    Table,
+    call,
+    inside_root,
+    looked_up,
+    row,
+    scheduled,
+)
 from steepest.optim.layerwise import LAMB, Adafactor
 from steepest.optim.matrix import Muon
+from steepest.optim.rule import Rule
 from steepest.optim.schedule_free import ScheduleFreeAdamW
 from steepest.optim.signs import Lion, Signum
 
@@ -30,7 +41,7 @@ COUPLED = (
 
 
 def _form(
-    name: str, h: Any, *differs: tuple[bool, str], decay: str = "coupled", share: float = 1.0, **arguments: Any
+    name: str, h: Rule, *differs: tuple[bool, str], decay: str = "coupled", share: float = 1.0, **arguments: float
 ) -> Form:
     """A form with those differences whose condition holds. A weight decay is coupled unless said to be decoupled."""
     numbers = {key: value if isinstance(value, bool) else float(value) for key, value in arguments.items()}
@@ -41,97 +52,97 @@ def _form(
     return Form((Part(name, numbers),), tuple(found), share)
 
 
-def _sgd(h: Any) -> Form:
+def _sgd(h: SGD) -> Form:
     return _form("SGD", h, decay="decoupled")  # w − η(g + λw) = (1 − ηλ)w − ηg: for plain descent they are the same
 
 
-def _momentum(h: Any) -> Form:
+def _momentum(h: Momentum, rates: Rates) -> Form:
     damped = (h.dampening != 0, "its velocity is not dampened")
-    return _form("SGD", h, damped, _late_rate(h), momentum=h.momentum)
+    return _form("SGD", h, damped, _late_rate(h, rates), momentum=h.momentum)
 
 
-def _nesterov(h: Any) -> Form:
-    return _form("SGD", h, _late_rate(h), momentum=h.momentum, nesterov=True)
+def _nesterov(h: Nesterov, rates: Rates) -> Form:
+    return _form("SGD", h, _late_rate(h, rates), momentum=h.momentum, nesterov=True)
 
 
-def _averaged(h: Any) -> Form:
-    under_schedule = (not h.is_steady and h.b1 != 0, RATE_INSIDE)
+def _averaged(h: AveragedMomentum, rates: Rates) -> Form:
+    under_schedule = (not rates.is_steady and h.b1 != 0, RATE_INSIDE)
     return _form("SGD", h, under_schedule, share=1 - h.b1, momentum=h.b1)  # a velocity is 1/(1−β) times the average
 
 
-def _adagrad(h: Any) -> Form:
+def _adagrad(h: AdaGrad) -> Form:
     falls = (h.lr_decay != 0, "its rate does not fall by itself")
     return _form("Adagrad", h, _outside(h), falls, initial_accumulator_value=h.initial_sum, epsilon=inside_root(h))
 
 
-def _adadelta(h: Any) -> Form:
+def _adadelta(h: Adadelta) -> Form:
     return _form("Adadelta", h, rho=h.rho, epsilon=h.eps)
 
 
-def _rmsprop(h: Any) -> Form:
+def _rmsprop(h: RMSProp) -> Form:
     return _form("RMSprop", h, _outside(h), rho=h.b2, epsilon=inside_root(h))
 
 
-def _rmsprop_momentum(h: Any) -> Form:
+def _rmsprop_momentum(h: RMSPropMomentum, rates: Rates) -> Form:
     given = {"rho": h.b2, "momentum": h.momentum, "epsilon": inside_root(h), "centered": h.centred}
-    return _form("RMSprop", h, _outside(h), _late_rate(h), **given)
+    return _form("RMSprop", h, _outside(h), _late_rate(h, rates), **given)
 
 
-def _adam(h: Any, decay: str = "coupled", **more: bool) -> Form:
+def _adam(h: Adam, decay: str = "coupled", **more: bool) -> Form:
     corrects = (h.correction != "both", "it corrects both averages")
     eps_hat = (h.eps_at != "raw" and h.eps != 0, EPS_HAT)
     return _form("Adam", h, corrects, eps_hat, decay=decay, beta_1=h.b1, beta_2=h.b2, epsilon=h.eps, **more)
 
 
-def _adamw(h: Any) -> Form:
+def _adamw(h: AdamW) -> Form:
     (adam,), found = (form := _adam(h, "decoupled")).parts, form.differs
     return Form((Part("AdamW", {"weight_decay": 0.0, **adam.arguments}),), found)  # its own default is not zero
 
 
-def _amsgrad(h: Any) -> Form:
+def _amsgrad(h: AMSGrad) -> Form:
     return _adam(h, amsgrad=True)
 
 
-def _adamax(h: Any) -> Form:
+def _adamax(h: Adamax) -> Form:
     inside = (h.eps_at == "inside" and h.eps != 0, "it adds ε to u as it is used, not as it is kept")
     return _form("Adamax", h, inside, beta_1=h.b1, beta_2=h.b2, epsilon=h.eps)
 
 
-def _nadam(h: Any, decay: str = "coupled") -> Form:
+def _nadam(h: NAdam, decay: str = "coupled") -> Form:
     warms = (h.psi != 1, "the ψ of its momentum's warm-up is 1")
     return _form("Nadam", h, warms, decay=decay, beta_1=h.b1, beta_2=h.b2, epsilon=h.eps)
 
 
-def _nadamw(h: Any) -> Form:
+def _nadamw(h: NAdamW) -> Form:
     return _nadam(h, "decoupled")
 
 
-def _lamb(h: Any) -> Form:
+def _lamb(h: LAMB) -> Form:
     apart = (h.weight_decay != 0, "its weight_decay does not count in the ratio")
     return _form("Lamb", h, apart, decay="decoupled", beta_1=h.b1, beta_2=h.b2, epsilon=h.eps)
 
 
-def _lion(h: Any) -> Form | None:
+def _lion(h: Lion) -> Form | None:
     if h.b1 == 0:  # Keras refuses it
         return None
     return _form("Lion", h, decay="decoupled", beta_1=h.b1, beta_2=h.b2)
 
 
-def _signum(h: Any) -> Form | None:
+def _signum(h: Signum) -> Form | None:
     """Lion with one β: then the direction is the sign of the average that it keeps."""
     if h.b1 == 0:
         return None
     return _form("Lion", h, decay="decoupled", beta_1=h.b1, beta_2=h.b1)
 
 
-def _adafactor(h: Any) -> Form:
+def _adafactor(h: Adafactor) -> Form:
     decays = (h.weight_decay != 0, "it shrinks w before it takes its size")
     numbers = {"beta_2_decay": -h.power, "epsilon_1": 1e-30, "epsilon_2": h.eps2, "clip_threshold": h.clip}
     added = (True, "it adds 1e-30 to g² where v is held above ε²")
     return _form("Adafactor", h, added, decays, decay="decoupled", **numbers)
 
 
-def _muon(h: Any) -> Form:
+def _muon(h: Muon) -> Form:
     shape = (h.scale_by != "rms", "its scale by the shape is none at all")
     eps_hat = (h.eps != 0, f"for what is no matrix {EPS_HAT}")
     shared = (h.share != 1 and h.weight_decay != 0, "what is no matrix shrinks at the rate η")
@@ -142,44 +153,44 @@ def _muon(h: Any) -> Form:
     return replace(form, note="It takes matrices only: kernels of convolutions and embeddings move as a vector does.")
 
 
-def _schedule_free_adamw(h: Any) -> Form:
+def _schedule_free_adamw(h: ScheduleFreeAdamW, rates: Rates) -> Form:
     decays = (h.weight_decay != 0, "its decay shrinks w, and not z")
-    weighs = (h.power != 0 or (h.rate_power != 0 and h.rises), "every step has the same weight in the average")
+    weighs = (h.power != 0 or (h.rate_power != 0 and rates.rises), "every step has the same weight in the average")
     numbers = {"beta_1": h.b1, "beta_2": h.b2, "epsilon": h.eps}
     form = _form("ScheduleFreeAdamW", h, (True, TORCH_ALIAS), decays, weighs, decay="decoupled", **numbers)
     return replace(form, note="Keras evaluates at w, where it trains; the study evaluated at the average of the z.")
 
 
-def _late_rate(h: Any) -> tuple[bool, str]:
-    return h.rate_at != "buffer" and h.momentum != 0 and not h.is_steady, RATE_INSIDE
+def _late_rate(h: Momentum | Nesterov | RMSPropMomentum, rates: Rates) -> tuple[bool, str]:
+    return h.rate_at != "buffer" and h.momentum != 0 and not rates.is_steady, RATE_INSIDE
 
 
-def _outside(h: Any) -> tuple[bool, str]:
+def _outside(h: AdaGrad | RMSProp) -> tuple[bool, str]:
     return h.eps != 0, EPS_INSIDE
 
 
-FORMS: Table = {
-    SGD: _sgd,
-    Momentum: _momentum,
-    Nesterov: _nesterov,
-    AveragedMomentum: _averaged,
-    Signum: _signum,
-    Lion: _lion,
-    AdaGrad: _adagrad,
-    Adadelta: _adadelta,
-    RMSProp: _rmsprop,
-    RMSPropMomentum: _rmsprop_momentum,
-    Adam: _adam,
-    AdamW: _adamw,
-    AMSGrad: _amsgrad,
-    Adamax: _adamax,
-    NAdam: _nadam,
-    NAdamW: _nadamw,
-    LAMB: _lamb,
-    Adafactor: _adafactor,
-    Muon: _muon,
-    ScheduleFreeAdamW: _schedule_free_adamw,
-}
+FORMS: Table[Form] = Table(
+    row(SGD, _sgd),
+    scheduled(Momentum, _momentum),
+    scheduled(Nesterov, _nesterov),
+    scheduled(AveragedMomentum, _averaged),
+    row(AdaGrad, _adagrad),
+    row(Adadelta, _adadelta),
+    row(RMSProp, _rmsprop),
+    scheduled(RMSPropMomentum, _rmsprop_momentum),
+    row(Adam, _adam),
+    row(AdamW, _adamw),
+    row(AMSGrad, _amsgrad),
+    row(Adamax, _adamax),
+    row(NAdam, _nadam),
+    row(NAdamW, _nadamw),
+    row(LAMB, _lamb),
+    row(Lion, _lion),
+    row(Signum, _signum),
+    row(Adafactor, _adafactor),
+    row(Muon, _muon),
+    scheduled(ScheduleFreeAdamW, _schedule_free_adamw),
+)
 
 
 def _write(parts: tuple[Part, ...], rate: str) -> str:
@@ -187,15 +198,15 @@ def _write(parts: tuple[Part, ...], rate: str) -> str:
     return call(f"keras.optimizers.{part.name}", f"learning_rate={rate}", **part.arguments)
 
 
-_STOCK_SCHEDULES = {
+_OWN_SCHEDULES = {
     "linear": "PolynomialDecay({rate!r}, horizon, end_learning_rate=0.0)",
     "cosine": "CosineDecay({rate!r}, horizon)",
 }
 
 
 def _write_schedule(name: str, rate: float) -> Sequence[str]:
-    if name in _STOCK_SCHEDULES:
-        return [f"rate = keras.optimizers.schedules.{_STOCK_SCHEDULES[name].format(rate=rate)}"]
+    if name in _OWN_SCHEDULES:
+        return [f"rate = keras.optimizers.schedules.{_OWN_SCHEDULES[name].format(rate=rate)}"]
     return [
         "from steepest.optim.schedules import schedule",
         f"rates = {looked_up(name, rate)}",

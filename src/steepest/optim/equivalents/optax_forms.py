@@ -6,12 +6,24 @@ A chain says most rules exactly: where η enters a velocity, a coupled decay, th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Protocol
 
 from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam, RAdamW
 from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
 from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
-from steepest.optim.equivalents.form import Form, Framework, Part, Table, call, inside_root, looked_up
+from steepest.optim.equivalents.form import (
+    Argument,
+    Form,
+    Framework,
+    Part,
+    Rates,
+    Table,
+    call,
+    inside_root,
+    looked_up,
+    row,
+    scheduled,
+)
 from steepest.optim.layerwise import LAMB, LARS, Adafactor
 from steepest.optim.matrix import Muon
 from steepest.optim.modelwide import DAdaptAdam, DoG, DoWG, Prodigy
@@ -26,7 +38,25 @@ STEADY_PSI = 1000
 """From here on NAdam's μ, 1 − ½·0.96^ψ of β₁ at first, is β₁ to the last bit of float64."""
 
 
-def _form(h: Any, *parts: Part, differs: Sequence[tuple[bool, str]] = ()) -> Form:
+class _Decays(Protocol):
+    """A rule with a weight decay."""
+
+    @property
+    def weight_decay(self) -> float: ...
+
+
+class _HasMoments(Protocol):
+    """A rule that keeps averages of g and g² as Adam does."""
+
+    @property
+    def b1(self) -> float: ...
+    @property
+    def b2(self) -> float: ...
+    @property
+    def eps(self) -> float: ...
+
+
+def _form(h: _Decays, *parts: Part, differs: Sequence[tuple[bool, str]] = ()) -> Form:
     """A chain behind the rule's coupled weight decay, with those differences whose condition holds."""
     return Form(
         (*_decay(h.weight_decay), *parts),
@@ -38,70 +68,73 @@ def _decay(value: float) -> tuple[Part, ...]:
     return (_part("add_decayed_weights", weight_decay=value),) if value else ()
 
 
-def _part(name: str, **arguments: Any) -> Part:
+def _part(name: str, **arguments: Argument) -> Part:
     """A transformation without a rate."""
     return Part(name, arguments, takes_rate=False)
 
 
-def _sgd(h: Any) -> Form:
+def _sgd(h: SGD) -> Form:
     return _form(h, Part("sgd"))
 
 
-def _momentum(h: Any, **more: bool) -> Form:
-    damped = (getattr(h, "dampening", 0) != 0, "its velocity is not dampened")
+def _momentum(h: Momentum) -> Form:
+    return _velocity(h, (h.dampening != 0, "its velocity is not dampened"))
+
+
+def _velocity(h: Momentum | Nesterov, *differs: tuple[bool, str], **more: bool) -> Form:
     if h.rate_at == "buffer":
-        return _form(h, RATE, _part("trace", decay=h.momentum, **more), differs=[damped])
-    return _form(h, Part("sgd", {"momentum": h.momentum, **more}), differs=[damped])
+        return _form(h, RATE, _part("trace", decay=h.momentum, **more), differs=differs)
+    return _form(h, Part("sgd", {"momentum": h.momentum, **more}), differs=differs)
 
 
-def _nesterov(h: Any) -> Form:
-    return _momentum(h, nesterov=True)
+def _nesterov(h: Nesterov) -> Form:
+    return _velocity(h, nesterov=True)
 
 
-def _averaged(h: Any) -> Form:
+def _averaged(h: AveragedMomentum) -> Form:
     return _form(h, _part("ema", decay=h.b1, debias=False), RATE)
 
 
-def _sign_sgd(h: Any) -> Form:
+def _sign_sgd(h: SignSGD) -> Form:
     if h.weight_decay == 0:
         return Form((Part("sign_sgd"),))
     return Form((_part("scale_by_sign"), *_decay(h.weight_decay), RATE))
 
 
-def _signum(h: Any) -> Form:
+def _signum(h: Signum) -> Form:
     if h.weight_decay == 0:
         return Form((Part("signum", {"beta": h.b1}),))
     return Form((_part("ema", decay=h.b1, debias=False), _part("scale_by_sign"), *_decay(h.weight_decay), RATE))
 
 
-def _lion(h: Any) -> Form:
+def _lion(h: Lion) -> Form:
     return Form((Part("lion", {"b1": h.b1, "b2": h.b2, "weight_decay": h.weight_decay}),))
 
 
-def _rprop(h: Any) -> Form | None:
-    if not h.is_steady:  # rprop takes no schedule
+def _rprop(h: Rprop, rates: Rates) -> Form | None:
+    if not rates.is_steady:  # rprop takes no schedule
         return None
     limits = {"eta_minus": h.down, "eta_plus": h.up, "min_step_size": h.least, "max_step_size": h.most}
     return Form((Part("rprop", limits),), ("it takes every step one gradient late, and so none at first",))
 
 
-def _adagrad(h: Any) -> Form:
+def _adagrad(h: AdaGrad) -> Form:
     outside = (h.eps != 0, "it adds ε inside the root")
     falls = (h.lr_decay != 0, "its rate does not fall by itself")
     given = {"initial_accumulator_value": h.initial_sum, "eps": inside_root(h)}
     return _form(h, Part("adagrad", given), differs=[outside, falls])
 
 
-def _adadelta(h: Any) -> Form:
+def _adadelta(h: Adadelta) -> Form:
     return _form(h, Part("adadelta", {"rho": h.rho, "eps": h.eps}))
 
 
-def _rmsprop(h: Any) -> Form:
+def _rmsprop(h: RMSProp) -> Form:
     given, twice = _scaling(h)
     return _form(h, Part("rmsprop", given), differs=[twice])
 
 
-def _rmsprop_momentum(h: Any) -> Form:
+def _rmsprop_momentum(h: RMSPropMomentum) -> Form:
     given, twice = _scaling(h)
     if h.rate_at == "buffer":
         both = {**given, "centered": h.centred, "momentum": h.momentum}
@@ -110,22 +143,22 @@ def _rmsprop_momentum(h: Any) -> Form:
     return _form(h, scaling, _part("trace", decay=h.momentum), RATE, differs=[twice])
 
 
-def _scaling(h: Any) -> tuple[dict[str, Any], tuple[bool, str]]:
+def _scaling(h: RMSProp) -> tuple[dict[str, float], tuple[bool, str]]:
     """The arguments of a root mean square, and what differs."""
     twice = (h.eps != 0 and h.eps_root != 0, "it has one ε, inside the root or outside of it")
     return {"decay": h.b2, "eps": h.eps_root or h.eps, "eps_in_sqrt": h.eps_root != 0}, twice
 
 
-def _adam(h: Any) -> Form:
+def _adam(h: Adam) -> Form:
     return _form(h, Part("adam", _moments(h)), differs=_adam_differs(h))
 
 
-def _adamw(h: Any) -> Form:
+def _adamw(h: AdamW) -> Form:
     found = tuple(clause for holds, clause in _adam_differs(h) if holds)
     return Form((Part("adamw", {**_moments(h), "weight_decay": h.weight_decay}),), found)
 
 
-def _amsgrad(h: Any) -> Form:
+def _amsgrad(h: AMSGrad) -> Form:
     if h.correction == "none":
         plain = {**_moments(h), "bias_correction_mu": False, "bias_correction_nu": False}
         return _form(h, Part("amsgrad", plain))
@@ -133,68 +166,68 @@ def _amsgrad(h: Any) -> Form:
     return _form(h, Part("amsgrad", _moments(h)), differs=[largest, *_adam_differs(h)])
 
 
-def _adamax(h: Any) -> Form:
+def _adamax(h: Adamax) -> Form:
     outside = (h.eps_at == "outside" and h.eps != 0, "it adds ε to |g| as u is kept, not as it is used")
     return _form(h, Part("adamax", _moments(h)), differs=[outside])
 
 
-def _nadam(h: Any) -> Form:
+def _nadam(h: NAdam) -> Form:
     return _form(h, Part("nadam", _moments(h)), differs=[_warms(h)])
 
 
-def _nadamw(h: Any) -> Form:
+def _nadamw(h: NAdamW) -> Form:
     found = tuple(clause for holds, clause in [_warms(h)] if holds)
     return Form((Part("nadamw", {**_moments(h), "weight_decay": h.weight_decay}),), found)
 
 
-def _radam(h: Any) -> Form:
+def _radam(h: RAdam) -> Form:
     eps = (h.eps != 0, EPS_CORRECTED)
     return _form(h, Part("radam", {**_moments(h), "threshold": h.threshold}), differs=[eps])
 
 
-def _adabelief(h: Any) -> Form:
+def _adabelief(h: AdaBelief) -> Form:
     given = {**_moments(h), "eps_root": h.eps_root}
     if h.weight_decay == 0:
         return Form((Part("adabelief", given),))
     return Form((_part("scale_by_belief", **given), *_decay(h.weight_decay), RATE))
 
 
-def _yogi(h: Any) -> Form:
+def _yogi(h: Yogi) -> Form:
     starts = () if h.initial_mean == h.initial_square == 1e-6 else ("both of its averages start at 1e-6",)
     if h.weight_decay == 0:
         return Form((Part("yogi", _moments(h)),), starts)
     return Form((_part("scale_by_yogi", **_moments(h)), *_decay(h.weight_decay), RATE), starts)
 
 
-def _ademamix(h: Any) -> Form:
+def _ademamix(h: AdEMAMix) -> Form:
     given = {**_moments(h), "b3": h.b3, "alpha": h.alpha, "weight_decay": h.weight_decay}
     rises = ("its α and β₃ do not rise by themselves",) if h.warmup > 1 else ()
     return Form((Part("contrib.ademamix", given),), rises)
 
 
-def _lars(h: Any) -> Form:
+def _lars(h: LARS) -> Form:
     given = {"weight_decay": h.weight_decay, "trust_coefficient": h.trust, "momentum": h.momentum}
     return Form((Part("lars", given),), ("its ratio has ‖g + λw‖ below, not ‖g‖ + λ‖w‖",) if h.weight_decay else ())
 
 
-def _lamb(h: Any) -> Form:
+def _lamb(h: LAMB) -> Form:
     return Form((Part("lamb", {**_moments(h), "weight_decay": h.weight_decay}),))
 
 
-def _radamw(h: Any) -> Form:
+def _radamw(h: RAdamW) -> Form:
     scaling = _part("scale_by_radam", **_moments(h), threshold=h.threshold)
     eps = (EPS_CORRECTED,) if h.eps != 0 else ()
     return Form((scaling, *_decay(h.weight_decay), RATE), eps)
 
 
-def _adan(h: Any) -> Form:
+def _adan(h: Adan) -> Form:
     weighs = (h.b2 != 0.5, "it weighs the change of the gradient by 1 − β₂, not by β₂")
     decays = (h.weight_decay != 0, "its decay is no division of w")
     given = {"b1": h.b1, "b2": h.b2, "b3": h.b3, "eps": h.eps, "eps_root": 0.0, "weight_decay": h.weight_decay}
     return Form((Part("adan", given),), tuple(clause for holds, clause in (weighs, decays) if holds))
 
 
-def _adafactor(h: Any) -> Form:
+def _adafactor(h: Adafactor) -> Form:
     added = "it adds 1e-30 to g² where v is held above ε², and does not hold η below 1/√t"
     sizes = (h.eps2 != 1e-3, "the least size that w counts with is 1e-3")
     decays = (h.weight_decay != 0, "its decay is left out here: it is not multiplied by η")
@@ -202,12 +235,12 @@ def _adafactor(h: Any) -> Form:
     return Form((Part("adafactor", given),), (added, *(clause for holds, clause in (sizes, decays) if holds)))
 
 
-def _muon(h: Any) -> Form:
+def _muon(h: Muon) -> Form:
     ahead = (h.nesterov, "it frees m of its zero start before it looks ahead, and what is no matrix looks ahead too")
     adam = (h.eps != 1e-8, "the ε of what is no matrix is 1e-8")
     shared = (h.share != 1, "what is no matrix moves at the rate η")
     width = (h.scale_by != "rms", "its scale by the shape is that of the transposed matrix")
-    given: dict[str, Any] = {
+    given: dict[str, float] = {
         "beta": h.momentum,
         "nesterov": h.nesterov,
         "weight_decay": h.weight_decay,
@@ -226,23 +259,23 @@ EVALUATE_AVERAGE = (
 )
 
 
-def _schedule_free(name: str, h: Any, **numbers: float) -> Form:
+def _schedule_free(name: str, h: ScheduleFreeSGD, rates: Rates, **numbers: float) -> Form:
     weighs = (h.power != 0, "the weight of a step in the average does not rise with t")
-    ahead = (h.rises and h.rate_power != 0, "the weight of a step in the average is of the rate after it")
+    ahead = (rates.rises and h.rate_power != 0, "the weight of a step in the average is of the rate after it")
     given = {"b1": h.b1, **numbers, "weight_decay": h.weight_decay, "weight_lr_power": h.rate_power}
     found = tuple(clause for holds, clause in (weighs, ahead) if holds)
     return Form((Part(f"contrib.{name}", given),), found, note=EVALUATE_AVERAGE)
 
 
-def _schedule_free_sgd(h: Any) -> Form:
-    return _schedule_free("schedule_free_sgd", h)
+def _schedule_free_sgd(h: ScheduleFreeSGD, rates: Rates) -> Form:
+    return _schedule_free("schedule_free_sgd", h, rates)
 
 
-def _schedule_free_adamw(h: Any) -> Form:
-    return _schedule_free("schedule_free_adamw", h, b2=h.b2, eps=h.eps)
+def _schedule_free_adamw(h: ScheduleFreeAdamW, rates: Rates) -> Form:
+    return _schedule_free("schedule_free_adamw", h, rates, b2=h.b2, eps=h.eps)
 
 
-def _prodigy(h: Any) -> Form:
+def _prodigy(h: Prodigy) -> Form:
     given = {
         "betas": (h.b1, h.b2),
         "beta3": h.b3 or h.b2**0.5,
@@ -255,7 +288,7 @@ def _prodigy(h: Any) -> Form:
     return Form((Part("contrib.prodigy", given),), () if h.correction else ("it corrects both averages",))
 
 
-def _d_adapt_adam(h: Any) -> Form | None:
+def _d_adapt_adam(h: DAdaptAdam) -> Form | None:
     if h.eps == 0:  # it divides zero by zero in the first step
         return None
     given = {"betas": (h.b1, h.b2), "eps": h.eps, "estim_lr0": h.d0}
@@ -263,63 +296,63 @@ def _d_adapt_adam(h: Any) -> Form | None:
     return Form((*_decay(h.weight_decay), Part("contrib.dadapt_adamw", given)), corrects)
 
 
-def _dog(h: Any) -> Form:
+def _dog(h: DoG) -> Form:
     return _form(h, Part("contrib.dog", {"init_step": ("heuristic", h.start), "eps": h.eps}))
 
 
-def _dowg(h: Any) -> Form:
+def _dowg(h: DoWG) -> Form:
     return _form(h, Part("contrib.dowg", {"init_estim_sq_dist": h.start**2, "eps": 0.0}))
 
 
-def _moments(h: Any) -> dict[str, float]:
+def _moments(h: _HasMoments) -> dict[str, float]:
     return {"b1": h.b1, "b2": h.b2, "eps": h.eps}
 
 
-def _adam_differs(h: Any) -> list[tuple[bool, str]]:
+def _adam_differs(h: Adam) -> list[tuple[bool, str]]:
     raw = h.eps_at == "raw" and h.eps != 0 and h.correction == "both"
     return [(h.correction != "both", "it corrects both averages"), (raw, EPS_CORRECTED)]
 
 
-def _warms(h: Any) -> tuple[bool, str]:
+def _warms(h: NAdam) -> tuple[bool, str]:
     return h.psi < STEADY_PSI, "its momentum μ is constant, without a warm-up"
 
 
-FORMS: Table = {
-    SGD: _sgd,
-    Momentum: _momentum,
-    Nesterov: _nesterov,
-    AveragedMomentum: _averaged,
-    SignSGD: _sign_sgd,
-    Signum: _signum,
-    Lion: _lion,
-    Rprop: _rprop,
-    AdaGrad: _adagrad,
-    Adadelta: _adadelta,
-    RMSProp: _rmsprop,
-    RMSPropMomentum: _rmsprop_momentum,
-    Adam: _adam,
-    AdamW: _adamw,
-    AMSGrad: _amsgrad,
-    Adamax: _adamax,
-    NAdam: _nadam,
-    NAdamW: _nadamw,
-    RAdam: _radam,
-    AdaBelief: _adabelief,
-    Yogi: _yogi,
-    AdEMAMix: _ademamix,
-    LARS: _lars,
-    LAMB: _lamb,
-    RAdamW: _radamw,
-    Adan: _adan,
-    Adafactor: _adafactor,
-    Muon: _muon,
-    ScheduleFreeSGD: _schedule_free_sgd,
-    ScheduleFreeAdamW: _schedule_free_adamw,
-    Prodigy: _prodigy,
-    DAdaptAdam: _d_adapt_adam,
-    DoG: _dog,
-    DoWG: _dowg,
-}
+FORMS: Table[Form] = Table(
+    row(SGD, _sgd),
+    row(Momentum, _momentum),
+    row(Nesterov, _nesterov),
+    row(AveragedMomentum, _averaged),
+    row(SignSGD, _sign_sgd),
+    row(Signum, _signum),
+    row(Lion, _lion),
+    scheduled(Rprop, _rprop),
+    row(AdaGrad, _adagrad),
+    row(Adadelta, _adadelta),
+    row(RMSProp, _rmsprop),
+    row(RMSPropMomentum, _rmsprop_momentum),
+    row(Adam, _adam),
+    row(AdamW, _adamw),
+    row(AMSGrad, _amsgrad),
+    row(Adamax, _adamax),
+    row(NAdam, _nadam),
+    row(NAdamW, _nadamw),
+    row(RAdam, _radam),
+    row(AdaBelief, _adabelief),
+    row(Yogi, _yogi),
+    row(AdEMAMix, _ademamix),
+    row(LARS, _lars),
+    row(LAMB, _lamb),
+    row(RAdamW, _radamw),
+    row(Adan, _adan),
+    row(Adafactor, _adafactor),
+    row(Muon, _muon),
+    scheduled(ScheduleFreeSGD, _schedule_free_sgd),
+    scheduled(ScheduleFreeAdamW, _schedule_free_adamw),
+    row(Prodigy, _prodigy),
+    row(DAdaptAdam, _d_adapt_adam),
+    row(DoG, _dog),
+    row(DoWG, _dowg),
+)
 
 
 def _write(parts: tuple[Part, ...], rate: str) -> str:
@@ -327,7 +360,7 @@ def _write(parts: tuple[Part, ...], rate: str) -> str:
     return calls[0] if len(calls) == 1 else "\n".join(["optax.chain(", *(f"    {each}," for each in calls), ")"])
 
 
-_STOCK_SCHEDULES = {
+_OWN_SCHEDULES = {
     "constant": "optax.constant_schedule({rate!r})",
     "linear": "optax.linear_schedule({rate!r}, 0.0, {steps})",
     "cosine": "optax.cosine_decay_schedule({rate!r}, {steps})",
@@ -335,7 +368,7 @@ _STOCK_SCHEDULES = {
 
 
 def _write_schedule(name: str, rate: float) -> Sequence[str]:
-    decay = _STOCK_SCHEDULES.get(name.removeprefix("warmup-"))
+    decay = _OWN_SCHEDULES.get(name.removeprefix("warmup-"))
     if decay and name.startswith("warmup-"):
         return [
             f"k = max(1, round({WARMUP_SHARE} * horizon))  # steps of the warm-up",

@@ -1,14 +1,12 @@
-"""How a rule is said in plain PyTorch, wherever `torch.optim` does the same on CPU: bit for bit, or as `is_exact` says.
+"""What a rule is called in `torch.optim`, wherever that does the same on CPU: bit for bit, or as `is_exact` says.
 
 The tests hold every row of this table against torch; the code that users paste is written from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any
 
 from steepest.optim.elementwise import (
     ASGD,
@@ -29,48 +27,49 @@ from steepest.optim.elementwise import (
     RMSPropMomentum,
     Rprop,
 )
+from steepest.optim.equivalents.form import Argument, Table, row
 from steepest.optim.layerwise import Adafactor
 from steepest.optim.rule import Rule
 from steepest.records.contender import Setting
 
 
 @dataclass(frozen=True)
-class Stock:
+class TorchForm:
     """A class of `torch.optim` and its arguments, without parameters and rate."""
 
     name: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Argument]
     is_exact: bool = True
     """Whether the bits are the same; else torch rounds some scalars to the default dtype, and last digits differ."""
 
 
-def stock(rule: type[Rule], settings: Mapping[str, Setting]) -> Stock | None:
+def torch_form(rule: type[Rule], settings: Mapping[str, Setting]) -> TorchForm | None:
     """What torch calls `rule` with these (complete) settings; None if it has no such form."""
-    return _STOCK[rule](SimpleNamespace(**settings)) if rule in _STOCK else None
+    return FORMS.form(rule, settings)
 
 
-def _sgd(h: Any) -> Stock:
-    return Stock("SGD", {"weight_decay": h.weight_decay})
+def _sgd(h: SGD) -> TorchForm:
+    return TorchForm("SGD", {"weight_decay": h.weight_decay})
 
 
-def _momentum(h: Any) -> Stock | None:
+def _momentum(h: Momentum) -> TorchForm | None:
     if h.rate_at != "step" or (h.momentum == 0 and h.dampening != 0):  # without momentum torch ignores dampening
         return None
-    return Stock("SGD", {"momentum": h.momentum, "dampening": h.dampening, "weight_decay": h.weight_decay})
+    return TorchForm("SGD", {"momentum": h.momentum, "dampening": h.dampening, "weight_decay": h.weight_decay})
 
 
-def _nesterov(h: Any) -> Stock | None:
+def _nesterov(h: Nesterov) -> TorchForm | None:
     if h.rate_at != "step":
         return None
     if h.momentum == 0:  # torch refuses nesterov=True there
-        return _sgd(h)
-    return Stock("SGD", {"momentum": h.momentum, "nesterov": True, "weight_decay": h.weight_decay})
+        return TorchForm("SGD", {"weight_decay": h.weight_decay})
+    return TorchForm("SGD", {"momentum": h.momentum, "nesterov": True, "weight_decay": h.weight_decay})
 
 
-def _adagrad(h: Any) -> Stock | None:
+def _adagrad(h: AdaGrad) -> TorchForm | None:
     if h.eps_root != 0:
         return None
-    return Stock(
+    return TorchForm(
         "Adagrad",
         {
             "lr_decay": h.lr_decay,
@@ -81,97 +80,97 @@ def _adagrad(h: Any) -> Stock | None:
     )
 
 
-def _rmsprop(h: Any) -> Stock | None:
+def _rmsprop(h: RMSProp) -> TorchForm | None:
     if h.eps_root != 0:
         return None
-    return Stock("RMSprop", {"alpha": h.b2, "eps": h.eps, "weight_decay": h.weight_decay})
+    return TorchForm("RMSprop", {"alpha": h.b2, "eps": h.eps, "weight_decay": h.weight_decay})
 
 
-def _rmsprop_momentum(h: Any) -> Stock | None:
+def _rmsprop_momentum(h: RMSPropMomentum) -> TorchForm | None:
     plain = _rmsprop(h)
     # Without momentum torch scales by the rate before it divides, as the buffer form does here.
     if plain is None or (h.rate_at == "buffer") != (h.momentum == 0):
         return None
-    return Stock("RMSprop", {**plain.arguments, "momentum": h.momentum, "centered": h.centred})
+    return TorchForm("RMSprop", {**plain.arguments, "momentum": h.momentum, "centered": h.centred})
 
 
-def _adam(h: Any) -> Stock | None:
+def _adam(h: Adam) -> TorchForm | None:
     if h.correction != "both" or h.eps_at != "corrected":
         return None
-    return Stock("Adam", {"betas": (h.b1, h.b2), "eps": h.eps, "weight_decay": h.weight_decay})
+    return TorchForm("Adam", {"betas": (h.b1, h.b2), "eps": h.eps, "weight_decay": h.weight_decay})
 
 
-def _adamw(h: Any) -> Stock | None:
+def _adamw(h: AdamW) -> TorchForm | None:
     plain = _adam(h)
-    return plain and Stock("AdamW", plain.arguments)
+    return plain and TorchForm("AdamW", plain.arguments)
 
 
-def _amsgrad(h: Any) -> Stock | None:
+def _amsgrad(h: AMSGrad) -> TorchForm | None:
     plain = _adam(h)
-    return plain and Stock("Adam", {**plain.arguments, "amsgrad": True})
+    return plain and TorchForm("Adam", {**plain.arguments, "amsgrad": True})
 
 
-def _adamax(h: Any) -> Stock | None:
+def _adamax(h: Adamax) -> TorchForm | None:
     if h.eps_at != "inside":
         return None
-    return Stock("Adamax", {"betas": (h.b1, h.b2), "eps": h.eps, "weight_decay": h.weight_decay})
+    return TorchForm("Adamax", {"betas": (h.b1, h.b2), "eps": h.eps, "weight_decay": h.weight_decay})
 
 
-def _nadam(h: Any) -> Stock:
+def _nadam(h: NAdam) -> TorchForm:
     arguments = {"betas": (h.b1, h.b2), "eps": h.eps, "weight_decay": h.weight_decay, "momentum_decay": h.psi}
-    return Stock("NAdam", arguments, is_exact=False)
+    return TorchForm("NAdam", arguments, is_exact=False)
 
 
-def _nadamw(h: Any) -> Stock:
-    return Stock("NAdam", {**_nadam(h).arguments, "decoupled_weight_decay": True}, is_exact=False)
+def _nadamw(h: NAdamW) -> TorchForm:
+    return TorchForm("NAdam", {**_nadam(h).arguments, "decoupled_weight_decay": True}, is_exact=False)
 
 
-def _radam(h: Any) -> Stock | None:
+def _radam(h: RAdam) -> TorchForm | None:
     if h.threshold != 5:
         return None
-    return Stock("RAdam", {"betas": (h.b1, h.b2), "eps": h.eps, "weight_decay": h.weight_decay})
+    return TorchForm("RAdam", {"betas": (h.b1, h.b2), "eps": h.eps, "weight_decay": h.weight_decay})
 
 
-def _radamw(h: Any) -> Stock | None:
+def _radamw(h: RAdamW) -> TorchForm | None:
     plain = _radam(h)
-    return plain and Stock("RAdam", {**plain.arguments, "decoupled_weight_decay": True})
+    return plain and TorchForm("RAdam", {**plain.arguments, "decoupled_weight_decay": True})
 
 
-def _adadelta(h: Any) -> Stock:
-    return Stock("Adadelta", {"rho": h.rho, "eps": h.eps, "weight_decay": h.weight_decay})
+def _adadelta(h: Adadelta) -> TorchForm:
+    return TorchForm("Adadelta", {"rho": h.rho, "eps": h.eps, "weight_decay": h.weight_decay})
 
 
-def _asgd(h: Any) -> Stock:
+def _asgd(h: ASGD) -> TorchForm:
     arguments = {"lambd": h.slope, "alpha": h.alpha, "t0": h.start, "weight_decay": h.weight_decay}
-    return Stock("ASGD", arguments, is_exact=False)
+    return TorchForm("ASGD", arguments, is_exact=False)
 
 
-def _rprop(h: Any) -> Stock:
-    return Stock("Rprop", {"etas": (h.down, h.up), "step_sizes": (h.least, h.most)})
+def _rprop(h: Rprop) -> TorchForm:
+    return TorchForm("Rprop", {"etas": (h.down, h.up), "step_sizes": (h.least, h.most)})
 
 
-def _adafactor(h: Any) -> Stock:
+def _adafactor(h: Adafactor) -> TorchForm:
     arguments = {"beta2_decay": -h.power, "eps": (h.eps, h.eps2), "d": h.clip, "weight_decay": h.weight_decay}
-    return Stock("Adafactor", arguments, is_exact=False)
+    return TorchForm("Adafactor", arguments, is_exact=False)
 
 
-_STOCK: dict[type[Rule], Callable[[Any], Stock | None]] = {
-    SGD: _sgd,
-    Momentum: _momentum,
-    Nesterov: _nesterov,
-    AdaGrad: _adagrad,
-    RMSProp: _rmsprop,
-    RMSPropMomentum: _rmsprop_momentum,
-    Adam: _adam,
-    AdamW: _adamw,
-    ASGD: _asgd,
-    Rprop: _rprop,
-    Adadelta: _adadelta,
-    AMSGrad: _amsgrad,
-    Adamax: _adamax,
-    NAdam: _nadam,
-    NAdamW: _nadamw,
-    RAdam: _radam,
-    RAdamW: _radamw,
-    Adafactor: _adafactor,
-}
+FORMS: Table[TorchForm] = Table(
+    row(SGD, _sgd),
+    row(Momentum, _momentum),
+    row(Nesterov, _nesterov),
+    row(AdaGrad, _adagrad),
+    row(RMSProp, _rmsprop),
+    row(RMSPropMomentum, _rmsprop_momentum),
+    row(Adam, _adam),
+    row(AdamW, _adamw),
+    row(AMSGrad, _amsgrad),
+    row(Adamax, _adamax),
+    row(NAdam, _nadam),
+    row(NAdamW, _nadamw),
+    row(RAdam, _radam),
+    row(RAdamW, _radamw),
+    row(Adadelta, _adadelta),
+    row(ASGD, _asgd),
+    row(Rprop, _rprop),
+    row(Adafactor, _adafactor),
+)

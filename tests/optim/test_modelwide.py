@@ -20,10 +20,9 @@ from steepest.optim.modelwide import (
     HypergradientAdam,
     HypergradientSGD,
     Prodigy,
-    ScheduleFreeAdamW,
-    ScheduleFreeSGD,
 )
 from steepest.optim.rule import Rule, hyperparameters
+from steepest.optim.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 
 
 def path(rule: type[Rule], **changed: Any) -> Tensor:

@@ -20,6 +20,7 @@ from steepest.optim.rule import (
     add_scaled,
     choice,
     coupled_decay,
+    decoupled_decay,
     lerp,
     number,
     rate,
@@ -117,9 +118,7 @@ adam_printed = Entry(
 class AdamW(Adam):
     """w ← (1 − ηλ)w, then Adam's step without any coupled decay"""
 
-    weight_decay: float = number(
-        1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
-    )
+    weight_decay: float = decoupled_decay(1e-2)
 
     def coefficients(self, t: int) -> dict[str, float]:
         return {**super().coefficients(t), "keep": 1 - self.lr * self.weight_decay}
@@ -291,9 +290,7 @@ nadam = Entry(
 class NAdamW(NAdam):
     """w ← (1 − ηλ)w, then NAdam's step without any coupled decay"""
 
-    weight_decay: float = number(
-        1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
-    )
+    weight_decay: float = decoupled_decay(1e-2)
 
     def advance(self, t: int, carry: dict[str, float]) -> dict[str, float]:
         return {**super().advance(t, carry), "keep": 1 - self.lr * self.weight_decay}
@@ -383,9 +380,7 @@ radam = Entry(
 class RAdamW(RAdam):
     """w ← (1 − ηλ)w, then RAdam's step without any coupled decay"""
 
-    weight_decay: float = number(
-        1e-2, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
-    )
+    weight_decay: float = decoupled_decay(1e-2)
 
     def coefficients(self, t: int) -> dict[str, float]:
         return {**super().coefficients(t), "keep": 1 - self.lr * self.weight_decay}

@@ -29,6 +29,7 @@ from steepest.optim.rule import (
     at_rate,
     choice,
     coefficient_record,
+    decoupled_decay,
     hyperparameters,
     lerp,
     number,
@@ -117,9 +118,7 @@ class Muon(MatrixRule):
     momentum: float = number(0.95, "μ", "share of m, the average of g, kept each step", low=0, below=1)
     nesterov: bool = choice(True, False, True, meaning="whether u looks one step ahead of m")
     scale_by: str = choice("rms", "rms", "shape", meaning="σ: as large as AdamW's usual step, or by the matrix' shape")
-    weight_decay: float = number(
-        0.1, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
-    )
+    weight_decay: float = decoupled_decay(0.1)
     share: float = number(1.0, "ρ", LR_SHARE, low=0)
     b1: float = number(0.9, "β₁", "of the fallback", low=0, below=1)
     b2: float = number(0.999, "β₂", "of the fallback", low=0, below=1)
@@ -311,9 +310,7 @@ class SOAP(MatrixRule):
     eps: float = number(1e-8, "ε", "added to √v, before its correction", low=0)
     b_basis: float = number(0.95, "β_s", "share of L and R kept each step", low=0, below=1)
     every: float = number(10.0, "k", "steps between two renewals of the basis", low=1)
-    weight_decay: float = number(
-        0.01, "λ", "decoupled weight decay: w shrinks by the factor 1 − ηλ", low=0, decouples=True
-    )
+    weight_decay: float = decoupled_decay(0.01)
     share: float = number(1.0, "ρ", LR_SHARE, low=0)
     fallback = AdamW
     state = ("m", "v", "L", "R", "QL", "QR")

@@ -27,7 +27,7 @@ from benchmarks.calibration import calibration
 from benchmarks.simulation import FAILING, LUCK, coverage, looked_at
 from steepest.builtin import task_table
 from steepest.design.contenders import enter
-from steepest.engine.object_registry import Workshop
+from steepest.engine.object_registry import ObjectRegistry
 from steepest.engine.shard import run_job
 from steepest.errors import DataUnavailable, StudyFolderError
 from steepest.records.files import write_bytes
@@ -95,8 +95,8 @@ def study(wanted: tuple[str, int, int], folder: Path, search: str, ends: float) 
         search=search,
         engine="fleet",
     )
-    workshop = Workshop(tasks={name: prepared(name)})
-    run(spec, place, FunctionExecutor(partial(job_done, folder=place, workshop=workshop)), overwrite=place.exists())
+    registry = ObjectRegistry(tasks={name: prepared(name)})
+    run(spec, place, FunctionExecutor(partial(job_done, folder=place, registry=registry)), overwrite=place.exists())
     for curves in (place / "curves").glob("*.npz"):
         curves.unlink()
     return place
@@ -112,13 +112,13 @@ TIMES: dict[str, bytes] = {}
 """What is known of tasks and steps, by job: the same for every study, and a study's verdict does not rest on it."""
 
 
-def job_done(job: Job, folder: Path, workshop: Workshop) -> None:
+def job_done(job: Job, folder: Path, registry: ObjectRegistry) -> None:
     """Do a job of a study; a question of which the answer is known is answered at once."""
     facts = folder / "facts" / f"{job['id']}.json"
     if job["id"] in TIMES:
         write_bytes(facts, TIMES[job["id"]])
         return
-    run_job(job, folder, workshop)
+    run_job(job, folder, registry)
     if job["kind"] != "train":
         TIMES[job["id"]] = facts.read_bytes()
 

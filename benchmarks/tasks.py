@@ -23,7 +23,7 @@ import torch
 from steepest.builtin import task_table
 from steepest.builtin.task_entry import Entry
 from steepest.engine import solo
-from steepest.engine.recording import joined
+from steepest.engine.recording import merged
 from steepest.errors import DataUnavailable
 from steepest.optim.catalogue import contender
 from steepest.records.files import write_bytes
@@ -54,7 +54,7 @@ def measured(entry: Entry, seeds: int | None) -> dict[str, Any]:
     )
     start = time.process_time()
     trials = [solo.Trial(task, shard, lane) for lane in shard.lanes]
-    trace = joined([solo.run(trial) for trial in trials], range(seeds))
+    trace = merged([solo.run(trial) for trial in trials], range(seeds))
     seconds = (time.process_time() - start) / seeds
     values = [round(float(value), 4) for value in trace.test_metric]
     mean = sum(values) / seeds

@@ -19,7 +19,7 @@ from steepest.builtin import task_table as tasks
 from steepest.cli import listings
 from steepest.cli.main import main
 from steepest.datasets import sources
-from steepest.engine.fleet_support import IN_WORDS, obstacle
+from steepest.engine.fleet_support import ERROR_MEANINGS, unsupported_reason
 from steepest.locale.translations import catalogue as translations
 from steepest.messages import Message, speaking
 from steepest.optim import catalogue
@@ -216,13 +216,13 @@ def test_what_keeps_a_task_from_the_fleet_and_what_is_odd_about_it_is_told_in_ch
     task = Task(
         model=lambda: Counting(4, 2), data=(x, (x[:, 0] > 0).astype(int)), loss=nn.functional.cross_entropy, epochs=1
     )
-    reason = obstacle(task)
+    reason = unsupported_reason(task)
     assert str(reason) == "its model keeps state in the attribute 'calls', which all replicas would share"
     assert reason.render("zh") == "它的模型在属性“calls”中保存状态，所有副本会共用它"
     found = [*cautions(task)]
     assert len(found) == 2
     assert not [caution for caution in found if english_in(caution.render("zh"))]
-    assert not [meaning for meaning in IN_WORDS.values() if english_in(meaning.render("zh"))]
+    assert not [meaning for meaning in ERROR_MEANINGS.values() if english_in(meaning.render("zh"))]
 
 
 class Counting(nn.Linear):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from benchmarks.workloads import Workload, trials
-from steepest.engine.fleet import CHECK, Fleet
+from steepest.engine.fleet import CHECK_INTERVAL_STEPS, Fleet
 from steepest.engine.solo import Trial
 from steepest.optim.catalogue import contender
 from steepest.records.task_facts import TaskRef
@@ -45,7 +45,7 @@ class Engine:
         if self.step is not None:
             return np.array([[self.step(t)] for t in range(start + 1, stop + 1)])
         assert self.fleet is not None
-        bounds = [*range(start, stop, CHECK), stop]  # as many steps at a time as in a study
+        bounds = [*range(start, stop, CHECK_INTERVAL_STEPS), stop]  # as many steps at a time as in a study
         return np.concatenate([self.fleet.train(a, b) for a, b in pairwise(bounds)])
 
 

@@ -25,9 +25,9 @@ from steepest.builtin import task_table as task_catalogue
 from steepest.design.contenders import DEFAULT, enter
 from steepest.design.factors import OF_RULE, Axes, describe_axes, expand
 from steepest.design.options import Choices, DtypeName, EngineName
-from steepest.engine.fleet_support import obstacle as obstacle_of
+from steepest.engine.fleet_support import unsupported_reason
 from steepest.engine.random_sources import preserved_generators, seed_step
-from steepest.engine.shard import Workshop, run_job
+from steepest.engine.shard import ObjectRegistry, run_job
 from steepest.engine.solo import Trial
 from steepest.engine.worker import import_all, serve
 from steepest.errors import BadSetting, BadTask, UnknownName
@@ -357,11 +357,11 @@ class _Crew:
         share = None if memory is None else memory / workers
         if not (self.tasks or self.optimizers):
             return LocalProcesses(folder, workers, memory=share)
-        workshop = Workshop(tasks=self.tasks, optimizers=self.optimizers)
+        registry = ObjectRegistry(tasks=self.tasks, optimizers=self.optimizers)
         if sys.platform.startswith("linux"):  # elsewhere a fork of a process that has used torch may hang
             import_all()
-            return LocalProcesses(folder, workers, partial(serve, workshop=workshop), share)
-        return FunctionExecutor(partial(run_job, folder=folder, workshop=workshop))
+            return LocalProcesses(folder, workers, partial(serve, registry=registry), share)
+        return FunctionExecutor(partial(run_job, folder=folder, registry=registry))
 
 
 def _prepare(tasks: Any, choices: Choices, command: str) -> tuple[_Crew, StudySpec]:
@@ -531,7 +531,7 @@ def check(task: Task | TaskRef | str | Path) -> dict[str, Any]:
             times.append(perf_counter() - start)
         (after,), (quality,) = trial.evaluate("valid")
         found = [*cautions(built)]
-    obstacle = obstacle_of(built)
+    obstacle = unsupported_reason(built)
     return {
         "task": facts.name,
         "title": facts.title,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from steepest.engine.probes import probe_steps
-from steepest.engine.shard import Workshop, run_job
+from steepest.engine.shard import ObjectRegistry, run_job
 from steepest.errors import BadInput
 from steepest.messages import Message, language, say, shown, term, tr
 from steepest.reader import StudyReader
@@ -61,11 +61,11 @@ def look_into(
     refs = {task.ref.name: task.ref for task in spec.tasks}
     contenders = {each.name: each for each in spec.contenders}
     rates = {(v.task.name, item.contender): item.rate for v in study.verdict.tasks for item in v.standings}
-    workshop = Workshop(tasks=tasks or {})
+    registry = ObjectRegistry(tasks=tasks or {})
     first = spec.plan.protocol.first_seed
     for run in spec.plan.runs:
         ref, contender, rate = refs[run.task], contenders[run.contender], rates.get((run.task, run.contender))
-        here = ref.source != "memory" or ref.locator in workshop.tasks
+        here = ref.source != "memory" or ref.locator in registry.tasks
         shard = Shard(
             id=slug(run.task, run.contender),
             task=ref,
@@ -88,7 +88,7 @@ def look_into(
                 rate=rate,
             )
         )
-        run_job({"kind": "probe", "id": shard.id, "shard": shard.to_json()}, folder, workshop)
+        run_job({"kind": "probe", "id": shard.id, "shard": shard.to_json()}, folder, registry)
     return StudyReader(folder)
 
 

@@ -15,7 +15,7 @@ from steepest.builtin.adaptive_depth import (
     expected_loss,
     mean_depth,
 )
-from steepest.engine.fleet_support import obstacle
+from steepest.engine.fleet_support import unsupported_reason
 from steepest.tasks.check import check
 from steepest.tasks.task import Task
 
@@ -62,4 +62,4 @@ def test_an_example_is_judged_where_it_leaves(outputs):
 def test_it_trains_in_fleets():
     task = Task(model=lambda: EarlyExits(64, 16, 3, 10), data=(x, y), loss=expected_loss, metric=AT_EXIT, batch_size=32)
     check(task)
-    assert not obstacle(task)
+    assert not unsupported_reason(task)

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from steepest.builtin import models, tabular, task_table, texts
 from steepest.datasets import sources
-from steepest.engine.fleet_support import obstacle
+from steepest.engine.fleet_support import unsupported_reason
 from steepest.engine.solo import Trial
 from steepest.records.contender import Contender
 from steepest.records.task_facts import TaskRef
@@ -125,7 +125,7 @@ def without_dropout(task: Task) -> Task:
 )
 def test_a_task_on_fetched_data_moves_in_a_fleet_as_it_does_alone(name):
     built = task_table.entry(name).build()
-    assert not obstacle(built)
+    assert not unsupported_reason(built)
     lanes = (Lane(1e-3, seed=0), Lane(3e-4, seed=1))
     plan = replace(shard("adam", batch_size=built.batch_size, dtype="float64"), lanes=lanes)
     assert_moves_as_alone(without_dropout(built), plan, steps=10)
@@ -248,7 +248,7 @@ def test_a_model_with_sparse_gradients_trains_alone_as_its_dense_twin_does_and_s
             loss=F.cross_entropy,
             batch_size=16,
         )
-        reason = str(obstacle(task))
+        reason = str(unsupported_reason(task))
         assert ("sparse" in reason) == sparse
         lane = Lane(1e-2, seed=0)
         shard = Shard("x", TaskRef("x", "memory", "x"), Contender("adam", "adam", 1e-2), (lane,), 16, 20, (20,))

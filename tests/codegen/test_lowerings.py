@@ -15,7 +15,7 @@ NUMBERS = DRAW.integers(0, 5, (60, 6))
 @pytest.fixture(autouse=True)
 def strict(monkeypatch):
     monkeypatch.delenv("STEEPEST_COMPILE", raising=False)
-    monkeypatch.setattr(graph, "AGREES", 1e-9)
+    monkeypatch.setattr(graph, "RELATIVE_TOLERANCE", 1e-9)
 
 
 def grouped() -> nn.Module:

@@ -9,7 +9,7 @@ from engine.small import digits, shard
 import steepest
 from steepest.design.contenders import enter
 from steepest.design.factors import AXES, expand, parse
-from steepest.engine.object_registry import Workshop
+from steepest.engine.object_registry import ObjectRegistry
 from steepest.engine.solo import Trial
 from steepest.errors import BadInput, BadTask
 from steepest.optim.descent import SGD
@@ -73,7 +73,7 @@ def test_penalties_and_decay_pull_weights_towards_zero(axis, optimizer):
     def norm(value):
         (contender,), memory = entered([optimizer], {axis: value})
         plan = replace(shard(rates=(0.1,), seeds=(0,), steps=10), contender=contender)
-        trial = Trial(digits(), plan, plan.lanes[0], Workshop(optimizers=memory))
+        trial = Trial(digits(), plan, plan.lanes[0], ObjectRegistry(optimizers=memory))
         for t in range(1, 11):
             trial.step(t)
         return sum(float(w.detach().abs().sum()) for w in trial.model.parameters())

@@ -9,7 +9,7 @@ import torch
 from engine.small import digits, shard
 
 from steepest.engine.calibrate import Candidate, step_time
-from steepest.engine.object_registry import Workshop
+from steepest.engine.object_registry import ObjectRegistry
 from steepest.engine.solo import Trial
 from steepest.records.contender import Contender
 
@@ -38,8 +38,8 @@ def test_state_is_counted_in_bytes_per_parameter(optimizer, bytes_):
 
 def test_foreign_optimizers_are_timed_too():
     contender = Contender("Rprop", "torch:Rprop", centre=1e-2)
-    workshop = Workshop(optimizers={"Rprop": torch.optim.Rprop})
-    time = step_time(digits(), replace(shard(), contender=contender), workshop=workshop)
+    registry = ObjectRegistry(optimizers={"Rprop": torch.optim.Rprop})
+    time = step_time(digits(), replace(shard(), contender=contender), registry=registry)
     assert time.milliseconds > 0
     assert time.state_bytes_per_parameter == 8
     assert time.fleets == ()

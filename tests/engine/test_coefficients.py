@@ -5,14 +5,14 @@ import torch
 from engine.small import shard
 
 from steepest.engine.coefficients import Coefficients
-from steepest.engine.object_registry import EMPTY
+from steepest.engine.object_registry import EMPTY_REGISTRY
 from steepest.optim import catalogue
 from steepest.optim.rule import at_rate
 from steepest.optim.schedules import schedule
 
 
 def coefficients(name: str, rates: list[float], schedule_name: str = "constant") -> Coefficients:
-    optimizer = EMPTY.optimizer(catalogue.contender(name))
+    optimizer = EMPTY_REGISTRY.optimizer(catalogue.contender(name))
     plan = shard(name, steps=40, schedule=schedule_name)
     return Coefficients(optimizer, rates, plan, torch.float64, torch.device("cpu"))
 

@@ -14,7 +14,7 @@ from steepest.codegen.elementwise_loop import NotCompiled
 from steepest.engine import fleet, solo
 from steepest.engine.coefficients import Coefficients
 from steepest.engine.fleet import Fleet
-from steepest.engine.object_registry import EMPTY, Configured
+from steepest.engine.object_registry import EMPTY_REGISTRY, ConfiguredRule
 from steepest.engine.random_sources import seed_step
 from steepest.engine.updates import KernelUpdates, Updates
 from steepest.optim.catalogue import CATALOGUE, fleet_obstacle
@@ -89,8 +89,8 @@ def moved(item, shapes, compile: bool):
     rates = [1e-3, 1e-3, 2e-3, 1e-1]
     contender = Contender(item.name, item.name, centre=1e-3)
     plan = Shard("x", TaskRef("x", "memory", "x"), contender, tuple(Lane(r, 0) for r in rates), 8, 9, (9,))
-    optimizer = EMPTY.optimizer(contender)
-    assert isinstance(optimizer, Configured)
+    optimizer = EMPTY_REGISTRY.optimizer(contender)
+    assert isinstance(optimizer, ConfiguredRule)
     numbers = sum(int(np.prod(shape)) for shape in shapes)
     gradients = torch.randn(9, len(rates), numbers, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     w = torch.ones(len(rates), numbers, dtype=torch.float64)
@@ -204,4 +204,4 @@ def test_without_a_compiler_a_fleet_trains_as_it_would_have_and_says_why():
 def test_a_machine_without_a_compiler_is_told_what_to_install(monkeypatch):
     monkeypatch.delenv("STEEPEST_COMPILE")
     monkeypatch.setattr(toolchain, "compiler", lambda: None)
-    assert toolchain.obstacle() == "there is no C++ compiler; install g++"
+    assert toolchain.unavailable_reason() == "there is no C++ compiler; install g++"

@@ -41,8 +41,8 @@ def feed(batch_size: int, of_lane: list[int], seeds: list[int]) -> tuple[Feed, l
 
 
 def test_each_lane_has_the_batch_of_its_seed_in_that_seeds_scaling(monkeypatch):
-    for ahead in (data.AHEAD, 1):  # many steps fetched at a time, or each on its own
-        monkeypatch.setattr(data, "AHEAD", ahead)
+    for ahead in (data.PREFETCHED_NUMBERS, 1):  # many steps fetched at a time, or each on its own
+        monkeypatch.setattr(data, "PREFETCHED_NUMBERS", ahead)
         for batch_size in (5, 180):
             source, orders = feed(batch_size, of_lane=[0, 0, 1], seeds=[4, 9])
             for k, ((x,), y) in enumerate(source.batches(2, 5), start=2):

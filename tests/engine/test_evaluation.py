@@ -8,7 +8,7 @@ from engine.small import digits, shard
 
 from steepest.engine import fleet, solo
 from steepest.engine.fleet import Fleet
-from steepest.engine.object_registry import Workshop
+from steepest.engine.object_registry import ObjectRegistry
 from steepest.engine.solo import Trial
 from steepest.optim.catalogue import contender
 from steepest.records.contender import TORCH_IN_MEMORY
@@ -47,8 +47,8 @@ def test_the_authors_optimizer_is_told_when_it_is_evaluated():
     package = pytest.importorskip("schedulefree")
     plan = shard("sgd", rates=(1e-1,), seeds=(0,), steps=30, dtype="float64")
     ours = solo.train(digits(), replace(plan, contender=contender("schedule-free-sgd")))
-    workshop = Workshop(optimizers={"theirs": package.SGDScheduleFree})
+    registry = ObjectRegistry(optimizers={"theirs": package.SGDScheduleFree})
     foreign = replace(plan.contender, name="theirs", rule=TORCH_IN_MEMORY + "theirs", settings={})
-    theirs = solo.train(digits(), replace(plan, contender=foreign), workshop)
+    theirs = solo.train(digits(), replace(plan, contender=foreign), registry)
     for part in NAMES:
         np.testing.assert_allclose(getattr(theirs, part), getattr(ours, part), rtol=0, atol=1e-9, err_msg=part)

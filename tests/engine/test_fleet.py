@@ -12,7 +12,7 @@ from torch import nn
 
 from steepest.builtin import task_table as tasks
 from steepest.engine import fleet, solo
-from steepest.engine.fleet import Fleet, in_fleets, lanes_per_fleet
+from steepest.engine.fleet import Fleet, lanes_per_fleet, split_into_fleets
 from steepest.engine.layout import Layout
 from steepest.engine.solo import Trial
 from steepest.optim import catalogue as optimizers
@@ -152,7 +152,7 @@ def test_lanes_come_back_in_the_order_in_which_they_were_handed_out(monkeypatch)
     plan = shard("adam", rates=(1e-3, 1e-2, 1e-1), seeds=(3, 1, 2), dtype="float64")
     whole = fleet.train(task, plan)
     monkeypatch.setattr(fleet, "lanes_per_fleet", lambda parameters, batch_size: 4)
-    parts = in_fleets(task, plan, plan.lanes)
+    parts = split_into_fleets(task, plan, plan.lanes)
     assert [len(part) for part in parts] == [3, 3, 3]
     assert sorted(place for part in parts for place in part) == list(range(9))
     assert [plan.lanes[place].seed for part in parts for place in part] == [1, 1, 1, 2, 2, 2, 3, 3, 3]

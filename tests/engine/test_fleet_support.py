@@ -9,7 +9,7 @@ import torch
 from engine.small import KINDS, digits
 from torch import nn
 
-from steepest.engine.fleet_support import obstacle
+from steepest.engine.fleet_support import unsupported_reason
 from steepest.tasks.task import Task
 
 
@@ -80,28 +80,31 @@ class Aside(Layer):
     ],
 )
 def test_models_that_cannot_share_a_program_say_why(model, reason):
-    assert reason in str(obstacle(digits(model)))
+    assert reason in str(unsupported_reason(digits(model)))
 
 
 def test_a_metric_that_leaves_tensors_is_an_obstacle():
     def share(outputs, targets):
         return torch.tensor((outputs.argmax(1) == targets).float().mean().item())
 
-    assert "item()" in str(obstacle(digits(metric=share)))
+    assert "item()" in str(unsupported_reason(digits(metric=share)))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=attrgetter("name"))
 def test_ordinary_models_meet_none(kind):
-    assert not obstacle(kind.task())
+    assert not unsupported_reason(kind.task())
 
 
 def test_inputs_so_large_that_a_step_blows_up_are_none():
     x, y = np.random.default_rng(0).normal(size=(2, 60, 1)) * 1e4
-    assert obstacle(Task(model=lambda: nn.Linear(1, 1), data=(x, y), loss=nn.functional.mse_loss, batch_size=8)) == ""
+    assert (
+        unsupported_reason(Task(model=lambda: nn.Linear(1, 1), data=(x, y), loss=nn.functional.mse_loss, batch_size=8))
+        == ""
+    )
 
 
 def test_dropout_is_none():
-    assert not obstacle(digits(lambda: nn.Sequential(nn.Dropout(0.5), nn.Linear(64, 10))))
+    assert not unsupported_reason(digits(lambda: nn.Sequential(nn.Dropout(0.5), nn.Linear(64, 10))))
 
 
 def test_looking_for_obstacles_leaves_no_trace_in_the_generators():
@@ -112,5 +115,5 @@ def test_looking_for_obstacles_leaves_no_trace_in_the_generators():
     torch.manual_seed(5)
     random.seed(5)
     np.random.seed(5)
-    obstacle(digits(Drawing))
+    unsupported_reason(digits(Drawing))
     assert (torch.rand(1).item(), random.random(), np.random.random()) == expected

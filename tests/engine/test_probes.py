@@ -10,7 +10,7 @@ from engine.small import KINDS, digits, shard
 from torch import nn
 
 from steepest.builtin.task_table import entry
-from steepest.engine.object_registry import Workshop
+from steepest.engine.object_registry import ObjectRegistry
 from steepest.engine.probes import flips, look, noise_scale, probe, probe_steps
 from steepest.engine.random_sources import seed_step
 from steepest.engine.shard import run_job
@@ -119,7 +119,7 @@ def test_parameters_with_a_gradient_in_few_batches_are_told_apart():
 def test_somebody_elses_optimizer_can_be_looked_at():
     theirs = Contender("theirs", TORCH_IN_MEMORY + "theirs", 0.01)
     asked = replace(shard("sgd", (0.01,), (0, 1), steps=10, evaluate_at=(0, 5), engine="solo"), contender=theirs)
-    seen = probe(digits(), asked, Workshop(optimizers={"theirs": torch.optim.AdamW}))
+    seen = probe(digits(), asked, ObjectRegistry(optimizers={"theirs": torch.optim.AdamW}))
     assert seen.states == ()
     assert np.isfinite(seen.step).all()
 
@@ -133,7 +133,7 @@ def test_looks_lie_within_the_horizon(steps):
 def test_what_was_seen_survives_its_file_and_a_torn_file_is_told(tmp_path):
     asked = shard("adam", (0.01,), (0, 1, 2), steps=6, evaluate_at=(0, 3))
     job = {"kind": "probe", "id": "x", "shard": asked.to_json()}
-    run_job(job, tmp_path, Workshop(tasks={"test": digits()}))
+    run_job(job, tmp_path, ObjectRegistry(tasks={"test": digits()}))
     path = tmp_path / "probes" / "x.npz"
     seen = read_probes(path)
     assert seen.contender == "adam" and seen.task == "test" and seen.states == ("m", "v")

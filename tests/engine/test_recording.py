@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from steepest.engine.recording import Curves, joined
+from steepest.engine.recording import Curves, merged
 from steepest.records.outcomes import Outcome
 
 NAN = float("nan")
@@ -59,6 +59,6 @@ def test_traces_are_joined_in_the_order_asked_for(places):
         curves.trained(losses[None])
         curves.evaluated(losses, losses)
         parts.append(curves.trace(losses, losses))
-    whole = joined(parts, places)
+    whole = merged(parts, places)
     assert [whole.test_loss[place] for place in places] == [0.0, 1.0, 2.0]
     assert whole.train_loss.shape == (3, 1)

@@ -10,14 +10,14 @@ import torch
 from engine.small import digits, shard
 from torch import nn
 
-from steepest.engine.shard import Workshop, run_job
+from steepest.engine.shard import ObjectRegistry, run_job
 from steepest.errors import BadInput, BadSetting, BadTask, UnknownName
 from steepest.records.contender import Contender
 from steepest.records.files import read_json, read_trace
 from steepest.records.outcomes import Outcome
 from steepest.records.task_facts import TaskFacts, TaskRef
 
-WORKSHOP = Workshop(tasks={"test": digits()}, optimizers={"SGD": torch.optim.SGD})
+REGISTRY = ObjectRegistry(tasks={"test": digits()}, optimizers={"SGD": torch.optim.SGD})
 HERE = asdict(TaskRef("mine", "memory", "test"))
 
 
@@ -31,7 +31,7 @@ def test_the_same_job_gives_the_same_bytes(engine, tmp_path):
     job = train(shard("adam", rates=(1e-3, 1e30)), engine=engine)
     for folder in ("first", "second"):
         torch.manual_seed(hash(folder))
-        run_job(job, tmp_path / folder, Workshop(tasks={"test": digits(model)}))
+        run_job(job, tmp_path / folder, ObjectRegistry(tasks={"test": digits(model)}))
     first, second = ((tmp_path / folder / "curves" / "one.npz").read_bytes() for folder in ("first", "second"))
     assert first == second
     trace = read_trace(tmp_path / "first" / "curves" / "one.npz")
@@ -40,7 +40,7 @@ def test_the_same_job_gives_the_same_bytes(engine, tmp_path):
 
 
 def test_a_task_is_described_under_the_name_that_the_study_gives_it(tmp_path):
-    run_job({"kind": "describe", "id": "d", "task": HERE}, tmp_path, WORKSHOP)
+    run_job({"kind": "describe", "id": "d", "task": HERE}, tmp_path, REGISTRY)
     facts = TaskFacts(**read_json(tmp_path / "facts" / "d.json"))
     assert (facts.name, facts.metric, facts.n_train, facts.fleet_obstacle) == ("mine", "accuracy", 180, "")
 
@@ -51,8 +51,8 @@ def test_a_task_that_cannot_be_a_fleet_is_described_with_the_reason(tmp_path):
             h = super().forward(x)
             return h if h.sum() > 0 else -h
 
-    workshop = Workshop(tasks={"test": digits(lambda: Branching(64, 10))})
-    run_job({"kind": "describe", "id": "d", "task": HERE}, tmp_path, workshop)
+    registry = ObjectRegistry(tasks={"test": digits(lambda: Branching(64, 10))})
+    run_job({"kind": "describe", "id": "d", "task": HERE}, tmp_path, registry)
     assert "an if on one" in read_json(tmp_path / "facts" / "d.json")["fleet_obstacle"]
 
 
@@ -64,7 +64,7 @@ def test_a_built_in_task_is_found_by_its_name(tmp_path):
 def test_steps_are_timed(tmp_path):
     contender = Contender("SGD", "torch:SGD", centre=1e-2)
     job = {"kind": "time", "id": "t", "task": HERE, "contender": asdict(contender), "batch_size": 16, "candidates": []}
-    run_job({**job, "dtype": "float32", "device": "cpu"}, tmp_path, WORKSHOP)
+    run_job({**job, "dtype": "float32", "device": "cpu"}, tmp_path, REGISTRY)
     time = read_json(tmp_path / "facts" / "t.json")
     assert time["task"] == "mine"
     assert 0 < time["milliseconds"] < 1000
@@ -73,7 +73,7 @@ def test_steps_are_timed(tmp_path):
 def test_progress_rises_to_one(tmp_path):
     for engine in ("fleet", "solo"):
         told: list[float] = []
-        run_job(train(shard("sgd"), engine=engine), tmp_path, WORKSHOP, told.append)
+        run_job(train(shard("sgd"), engine=engine), tmp_path, REGISTRY, told.append)
         assert told == sorted(told)
         assert told[-1] == 1.0
 
@@ -88,7 +88,7 @@ def test_the_callers_process_stays_as_it_was(tmp_path):
     np.random.seed(1)
     torch.set_num_threads(2)
     try:
-        run_job(train(shard("sgd"), engine="solo"), tmp_path, WORKSHOP)
+        run_job(train(shard("sgd"), engine="solo"), tmp_path, REGISTRY)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
@@ -105,13 +105,13 @@ def test_moments_that_fade_away_become_zero():
             seen.append((torch.full((20,), 1.2e-38) * 0.5).sum().item())
             return super().step(closure)
 
-    workshop = Workshop(tasks=WORKSHOP.tasks, optimizers={"Watching": Watching})
+    registry = ObjectRegistry(tasks=REGISTRY.tasks, optimizers={"Watching": Watching})
     contender = Contender("Watching", "torch:Watching", centre=1e-2)
     import tempfile
     from pathlib import Path
 
     with tempfile.TemporaryDirectory() as folder:
-        run_job(train(shard(), contender=contender, engine="solo"), Path(folder), workshop)
+        run_job(train(shard(), contender=contender, engine="solo"), Path(folder), registry)
     assert set(seen) == {0.0}
 
 
@@ -128,5 +128,5 @@ def test_moments_that_fade_away_become_zero():
 )
 def test_bad_input_is_told_in_a_sentence(job, error, message, tmp_path):
     with pytest.raises(error, match=message):
-        run_job(job, tmp_path, WORKSHOP)
+        run_job(job, tmp_path, REGISTRY)
     assert not list(tmp_path.rglob("*.npz"))

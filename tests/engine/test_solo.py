@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from steepest.engine import solo
-from steepest.engine.object_registry import Workshop
+from steepest.engine.object_registry import ObjectRegistry
 from steepest.engine.solo import Trial
 from steepest.errors import BadInput, BadSetting
 from steepest.optim.elementwise import Momentum
@@ -74,7 +74,7 @@ def test_any_torch_optimizer_trains_with_its_settings_and_under_a_schedule():
     plan = replace(shard("momentum", schedule="linear"), engine="solo")
     own = solo.train(task, plan)
     theirs = solo.train(
-        task, replace(plan, contender=foreign("SGD", momentum=0.9)), Workshop(optimizers={"SGD": torch.optim.SGD})
+        task, replace(plan, contender=foreign("SGD", momentum=0.9)), ObjectRegistry(optimizers={"SGD": torch.optim.SGD})
     )
     assert (own.train_loss == theirs.train_loss).all()
     assert own.outcome == theirs.outcome == (Outcome.OK,) * 4
@@ -87,14 +87,14 @@ def test_any_torch_optimizer_trains_with_its_settings_and_under_a_schedule():
 def test_a_rule_of_the_users_own_is_found_in_the_workshop():
     task = digits()
     plan = replace(shard("momentum", schedule="linear"), engine="solo")
-    mine = solo.train(task, replace(plan, contender=own_rule("Mine")), Workshop(optimizers={"Mine": Momentum}))
+    mine = solo.train(task, replace(plan, contender=own_rule("Mine")), ObjectRegistry(optimizers={"Mine": Momentum}))
     assert (mine.train_loss == solo.train(task, plan).train_loss).all()
     with pytest.raises(BadSetting, match="momentum"):
         Trial(
             task,
             replace(plan, contender=own_rule("Mine", momentum=-1)),
             plan.lanes[0],
-            Workshop(optimizers={"Mine": Momentum}),
+            ObjectRegistry(optimizers={"Mine": Momentum}),
         )
     with pytest.raises(BadInput, match="go on with the study from that program"):
         Trial(task, replace(plan, contender=own_rule("Other")), plan.lanes[0])
@@ -118,7 +118,7 @@ def test_a_part_that_is_evaluated_in_pieces_counts_as_one(monkeypatch):
     task, plan = digits(), shard("sgd")
     trial = Trial(task, plan, plan.lanes[0])
     whole = trial.evaluate("valid")
-    monkeypatch.setattr(solo, "EXAMPLES", 7)
+    monkeypatch.setattr(solo, "EVALUATION_EXAMPLES", 7)
     np.testing.assert_allclose(trial.evaluate("valid"), whole, rtol=1e-6)
 
 

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 import pytest
 from engine.small import digits, shard
 
-from steepest.engine.object_registry import Workshop
+from steepest.engine.object_registry import ObjectRegistry
 from steepest.engine.worker import serve
 from steepest.records.files import read_trace
 from steepest.records.task_facts import TaskRef
@@ -114,8 +114,8 @@ def test_a_worker_ends_in_mid_training_when_its_coordinator_is_gone(worker, tmp_
 def test_progress_is_told_a_few_times_a_second(tmp_path):
     """Served from a thread of this process, with a task that lives in its memory."""
     ours, theirs = (Connection(end.detach()) for end in socket.socketpair())
-    workshop = Workshop(tasks={"test": digits()})
-    thread = threading.Thread(target=serve, args=(theirs, tmp_path, workshop))
+    registry = ObjectRegistry(tasks={"test": digits()})
+    thread = threading.Thread(target=serve, args=(theirs, tmp_path, registry))
     thread.start()
     assert hear(ours) == {"event": "ready"}
     steps = 2500

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from steepest.api import check as check_page
 from steepest.engine import fleet, solo
 from steepest.engine.data import Order
-from steepest.engine.fleet_support import obstacle
+from steepest.engine.fleet_support import unsupported_reason
 from steepest.errors import BadTask
 from steepest.optim.catalogue import contender
 from steepest.records.task_facts import TaskRef
@@ -82,7 +82,7 @@ def shard(steps: int = 8, dtype: str = "float64", kind: str = "adam") -> Shard:
 def test_a_fleet_of_keras_models_moves_as_each_alone(model):
     task = digits(model)
     check(task)
-    assert not obstacle(task)
+    assert not unsupported_reason(task)
     alone, together = solo.train(task, shard()), fleet.train(task, shard())
     for curve in ("train_loss", "valid_loss", "test_loss", "test_metric"):
         assert np.abs(getattr(alone, curve) - getattr(together, curve)).max() < 1e-9
@@ -124,7 +124,7 @@ def test_dropout_is_luck_of_the_seed_and_no_obstacle():
     task = digits(lambda: Subclass(0.5))
     assert "dropout" in task.facts().luck
     assert "dropout" not in digits(Subclass).facts().luck
-    assert not obstacle(task)
+    assert not unsupported_reason(task)
     model, (x,) = task.build_model(0), (torch.as_tensor(X, dtype=torch.float32),)
     assert torch.equal(model.eval()(x), model(x))
     assert not torch.equal(model.train()(x), model(x))
@@ -133,7 +133,7 @@ def test_dropout_is_luck_of_the_seed_and_no_obstacle():
 def test_a_layer_with_a_generator_of_its_own_trains_alone_and_says_why():
     task = digits(lambda: Subclass(0.5, seed=3))
     check(task)
-    assert "Keras layer draws from a generator of its own" in str(obstacle(task))
+    assert "Keras layer draws from a generator of its own" in str(unsupported_reason(task))
 
 
 def two_inputs(by_name: bool):
@@ -159,7 +159,7 @@ def test_several_inputs_reach_a_model_in_its_own_way(kind):
     data = (by_name if kind in ("dict", "keywords") else halves, Y)
     task = digits(models.get(kind, TwoArguments), LOGITS, data)
     check(task)
-    assert not obstacle(task)
+    assert not unsupported_reason(task)
 
 
 def test_losses_of_keras_take_targets_first():

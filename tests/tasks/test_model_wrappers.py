@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
 
 from steepest.datasets import sources
-from steepest.engine.fleet_support import obstacle
+from steepest.engine.fleet_support import unsupported_reason
 from steepest.errors import BadTask
 from steepest.records.trials import Lane
 from steepest.tasks import batches
@@ -69,7 +69,7 @@ def by_name(**changes) -> Task:
 
 def assert_sound(task: Task) -> None:
     check(task)
-    assert not obstacle(task)
+    assert not unsupported_reason(task)
     plan = replace(shard("adam", steps=10, dtype="float64"), lanes=(Lane(1e-3, seed=0), Lane(1e-2, seed=1)))
     assert_moves_as_alone(task, plan, steps=10)
 
@@ -124,7 +124,7 @@ def test_a_model_with_its_own_loss_may_take_all_by_name():
 def test_an_autoencoder_needs_no_targets():
     task = Task(model=Autoencoder, data=X, batch_size=16)
     check(task)
-    assert not obstacle(task)
+    assert not unsupported_reason(task)
     assert task.facts().margin > 0
 
 

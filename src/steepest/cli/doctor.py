@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from steepest.codegen.toolchain import compiler, obstacle
+from steepest.codegen.toolchain import compiler, unavailable_reason
 from steepest.datasets import sources
 from steepest.messages import Message, counted, say, verbatim
 from steepest.study.environment import cores, hardware, versions
@@ -50,7 +50,7 @@ def _folder() -> dict[str, Any]:
 
 
 def _compiler() -> dict[str, Any]:
-    reason, found = obstacle(), str(compiler())
+    reason, found = unavailable_reason(), str(compiler())
     without = say("{reason}; trials are trained without compiled programs", reason=reason)
     return _check(say("C++ compiler"), not reason, without if reason else verbatim(found))
 

@@ -38,7 +38,7 @@ _PROCESSOR_FLAGS = {
 COMPILE_TIMEOUT_SECONDS = 120
 
 
-def obstacle() -> Message:
+def unavailable_reason() -> Message:
     """Why nothing is compiled here, in words; NOTHING if it is."""
     if os.environ.get("STEEPEST_COMPILE", "") == "0":
         return say("compilation is switched off by STEEPEST_COMPILE=0")

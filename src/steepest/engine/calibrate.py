@@ -11,21 +11,21 @@ from time import perf_counter, thread_time
 
 import torch
 
-from steepest.engine.fleet import CHECK, Fleet, in_fleets
-from steepest.engine.object_registry import EMPTY, Workshop
+from steepest.engine.fleet import CHECK_INTERVAL_STEPS, Fleet, split_into_fleets
+from steepest.engine.object_registry import EMPTY_REGISTRY, ObjectRegistry
 from steepest.engine.solo import Trial
 from steepest.records import memory
 from steepest.records.step_times import FleetTime, StepTime
 from steepest.records.trials import Compiled, Lane, Shard
 from steepest.tasks.task import Task
 
-WARM_UP = 5
+WARM_UP_STEPS = 5
 """Steps that are not timed: the first ones build state, fill caches, and trace."""
-STRETCHES = 5
+TIMED_INTERVALS = 5
 """Into which the time for measuring is cut."""
-MOST_OF_IT = 0.9
+MAX_UPDATE_SHARE = 0.9
 """Of a step's time an update alone may take, however noisy the machine."""
-LANES_OF_A_SEED = 9
+LANES_PER_SEED = 9
 """As many lanes see the same batch as a grid has rates."""
 
 
@@ -38,12 +38,14 @@ class Candidate:
     compiled: tuple[Compiled, ...] = ()
 
 
-def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), workshop: Workshop = EMPTY) -> StepTime:
+def step_time(
+    task: Task, shard: Shard, candidates: Iterable[Candidate] = (), registry: ObjectRegistry = EMPTY_REGISTRY
+) -> StepTime:
     """Time the steps of a shard's contender, at the centre of its grid, alone and in fleets.
 
     The shard's own lanes do not matter. Evaluations are left out. A fleet that cannot be compiled as asked is left out.
     """
-    trial = Trial(task, shard, Lane(shard.contender.centre, seed=0), workshop)
+    trial = Trial(task, shard, Lane(shard.contender.centre, seed=0), registry)
     began, of_core = perf_counter(), thread_time()
 
     def train(start: int, stop: int) -> None:
@@ -53,7 +55,7 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
     alone = _milliseconds(train, most=200, seconds=0.5)
     evaluation = _evaluation(lambda: trial.evaluate("valid"))  # before fleets leave memory in pieces
     parameters = sum(p.numel() for p in trial.model.parameters() if p.requires_grad)
-    times = [_within_memory(task, shard, candidate, workshop) for candidate in candidates]
+    times = [_within_memory(task, shard, candidate, registry) for candidate in candidates]
     share = (thread_time() - of_core) / (perf_counter() - began)
     return StepTime(
         task=shard.task.name,
@@ -66,11 +68,11 @@ def step_time(task: Task, shard: Shard, candidates: Iterable[Candidate] = (), wo
     )
 
 
-def _within_memory(task: Task, shard: Shard, candidate: Candidate, workshop: Workshop) -> FleetTime | None:
+def _within_memory(task: Task, shard: Shard, candidate: Candidate, registry: ObjectRegistry) -> FleetTime | None:
     """The time of a fleet of a quarter of the lanes, or a quarter of those, where there is no memory for all."""
     while True:
         try:
-            return fleet_time(task, shard, candidate, workshop)
+            return fleet_time(task, shard, candidate, registry)
         except (MemoryError, RuntimeError) as error:
             if not memory.ran_out(error):
                 raise
@@ -80,16 +82,18 @@ def _within_memory(task: Task, shard: Shard, candidate: Candidate, workshop: Wor
         candidate = replace(candidate, lanes=fewer, width=min(candidate.width, fewer))
 
 
-def fleet_time(task: Task, shard: Shard, candidate: Candidate, workshop: Workshop = EMPTY) -> FleetTime | None:
+def fleet_time(
+    task: Task, shard: Shard, candidate: Candidate, registry: ObjectRegistry = EMPTY_REGISTRY
+) -> FleetTime | None:
     """One step of so many lanes: those of one fleet, in proportion where they make several; None if it was refused."""
     shard = replace(shard, width=candidate.width, compiled=candidate.compiled)
     memory.forget_peak()
     before = memory.resident()  # what the first fleet takes, and gives back, the second one finds
-    first = _first_seconds(task, shard, candidate.lanes, workshop)
+    first = _first_seconds(task, shard, candidate.lanes, registry)
     if first is None:
         return None
     start = perf_counter()
-    fleet = first_fleet(task, shard, candidate.lanes, workshop)
+    fleet = first_fleet(task, shard, candidate.lanes, registry)
     build = perf_counter() - start
     share = candidate.lanes / len(fleet.lanes)
     evaluation = _evaluation(lambda: fleet.evaluate("valid"))
@@ -101,7 +105,7 @@ def fleet_time(task: Task, shard: Shard, candidate: Candidate, workshop: Worksho
         for c in fleet.updates.steps(start, stop):
             fleet.updates.apply(fleet.flat, gradients, fleet.state, c)
 
-    update_alone = min(_milliseconds(update, most=100, seconds=0.05), MOST_OF_IT * whole)
+    update_alone = min(_milliseconds(update, most=100, seconds=0.05), MAX_UPDATE_SHARE * whole)
     return FleetTime(
         lanes=candidate.lanes,
         compiled=candidate.compiled,
@@ -114,11 +118,11 @@ def fleet_time(task: Task, shard: Shard, candidate: Candidate, workshop: Worksho
     )
 
 
-def _first_seconds(task: Task, shard: Shard, lanes: int, workshop: Workshop) -> float | None:
+def _first_seconds(task: Task, shard: Shard, lanes: int, registry: ObjectRegistry) -> float | None:
     """What it takes to make a fleet, and to train a step and evaluate with it, when its programs may have to be traced
     or loaded; None if it was refused."""
     start = perf_counter()
-    fleet = first_fleet(task, shard, lanes, workshop)
+    fleet = first_fleet(task, shard, lanes, registry)
     if fleet.refused:
         return None
     fleet.train(0, 1)
@@ -146,23 +150,23 @@ def _bytes_per_lane(fleet: Fleet, before: int | None) -> float:
     return max(buffers, taken) / len(fleet.lanes)
 
 
-def first_fleet(task: Task, shard: Shard, lanes: int, workshop: Workshop = EMPTY) -> Fleet:
+def first_fleet(task: Task, shard: Shard, lanes: int, registry: ObjectRegistry = EMPTY_REGISTRY) -> Fleet:
     """The first fleet of so many lanes of a shard's contender, at the centre of its grid."""
-    all_lanes = tuple(Lane(shard.contender.centre, seed=i // LANES_OF_A_SEED) for i in range(lanes))
-    first = in_fleets(task, shard, all_lanes)[0]
-    return Fleet(task, shard, [all_lanes[place] for place in first], workshop)
+    all_lanes = tuple(Lane(shard.contender.centre, seed=i // LANES_PER_SEED) for i in range(lanes))
+    first = split_into_fleets(task, shard, all_lanes)[0]
+    return Fleet(task, shard, [all_lanes[place] for place in first], registry)
 
 
 def _milliseconds(train: Callable[[int, int], object], most: int, seconds: float) -> float:
     """Of one step: the median over stretches of steps t = start + 1 … stop, as long as a study trains at a time where
     that takes but a share of the `seconds`; over `most` steps, or as many as fit in, and at least three stretches."""
     start = perf_counter()
-    for t in range(WARM_UP):
+    for t in range(WARM_UP_STEPS):
         start = perf_counter()
         train(t, t + 1)
-    length = max(1, min(CHECK, int(seconds / STRETCHES / (perf_counter() - start))))
+    length = max(1, min(CHECK_INTERVAL_STEPS, int(seconds / TIMED_INTERVALS / (perf_counter() - start))))
     taken: list[float] = []
-    t, began = WARM_UP, perf_counter()
+    t, began = WARM_UP_STEPS, perf_counter()
     while len(taken) < 3 or (t < most and perf_counter() - began < seconds):
         start = perf_counter()
         train(t, t + length)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from steepest.engine.object_registry import Configured
+from steepest.engine.object_registry import ConfiguredRule
 from steepest.optim.rule import at_rate, coefficient_record
 from steepest.optim.schedules import schedule
 from steepest.records.trials import Shard
@@ -19,7 +19,7 @@ class Coefficients:
 
     def __init__(
         self,
-        optimizer: Configured,
+        optimizer: ConfiguredRule,
         rates: Sequence[float],  # [R]
         shard: Shard,
         dtype: torch.dtype,

@@ -17,11 +17,11 @@ Part = Literal["valid", "test"]
 Batch = tuple[tuple[Tensor, ...], Tensor]
 """The arguments of the model, and the targets."""
 
-AHEAD = 2**18
+PREFETCHED_NUMBERS = 2**18
 """Numbers fetched from the pool at a time, some 1 MB: far enough ahead to be cheap, little enough to stay in cache."""
 
 
-IN_MEMORY = 2**26
+MAX_SCALED_NUMBERS = 2**26
 """Numbers that are kept scaled for all seeds of a fleet, some 256 MB; more are scaled batch by batch."""
 
 
@@ -64,7 +64,7 @@ class Order:
         return known
 
 
-def placed(inputs: tuple[Tensor, ...], targets: Tensor, dtype: torch.dtype, device: torch.device) -> Batch:
+def to_device(inputs: tuple[Tensor, ...], targets: Tensor, dtype: torch.dtype, device: torch.device) -> Batch:
     """A batch on the device, its floats in the precision asked for; whole numbers stay what they are."""
 
     def place(x: Tensor) -> Tensor:
@@ -86,7 +86,7 @@ class Examples:
             yield Examples(self.columns, self.places[start : start + steps])
 
 
-def plain(x: Tensor) -> Tensor:
+def contiguous_column(x: Tensor) -> Tensor:
     """A column without gaps, its whole numbers as int64."""
     return (x if x.is_floating_point() or x.dtype is torch.bool else x.long()).contiguous()
 
@@ -117,7 +117,7 @@ class Feed:
             self._always = self._of_lanes(*(column[0] for column in self._fetch(0, 1)))
         columns = (*splits[0].inputs, splits[0].targets)
         numbers = len(seeds) * batch_size * sum(column[0].numel() for column in columns)
-        self.ahead = max(1, AHEAD // numbers)
+        self.ahead = max(1, PREFETCHED_NUMBERS // numbers)
         """Steps fetched at a time."""
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
@@ -148,26 +148,26 @@ class Feed:
     def _fetched(self, columns: list[Tensor], steps: int) -> list[Examples]:
         """Batches side by side, [steps · S, B, …], as the examples of each seed."""
         seeds, size = len(self.splits), self.batch_size
-        flat = [plain(x.flatten(0, 1)) for x in columns]  # [steps · S · B, …]
+        flat = [contiguous_column(x.flatten(0, 1)) for x in columns]  # [steps · S · B, …]
         within = np.arange(size)[None, :] + size * seeds * np.arange(steps)[:, None]  # [steps, B]
         return [Examples(flat, within + size * seed) for seed in range(seeds)]
 
     def _pool_is_large(self) -> bool:
         splits = self.splits[0]
         numbers = sum(x[0].numel() for x in (*splits.inputs, splits.targets))
-        return splits.scaling is not None and numbers * len(splits.train) * len(self.splits) > IN_MEMORY
+        return splits.scaling is not None and numbers * len(splits.train) * len(self.splits) > MAX_SCALED_NUMBERS
 
     def _pool(self, seed: int) -> tuple[list[Tensor], bool]:
         """The columns of a seed's training part, as batches see them; or, where these are just that, of the pool."""
         splits = self.splits[seed]
         if splits.scaling is None and type(self.task).batch is Task.batch:
             if self._whole is None:
-                inputs, targets = placed(splits.inputs, splits.targets, self.dtype, self.device)
-                self._whole = [plain(x) for x in (*inputs, targets)]
+                inputs, targets = to_device(splits.inputs, splits.targets, self.dtype, self.device)
+                self._whole = [contiguous_column(x) for x in (*inputs, targets)]
             return self._whole, True
         if seed not in self._parts:
-            inputs, targets = placed(*self.task.batch(splits, splits.train), self.dtype, self.device)
-            self._parts[seed] = [plain(x) for x in (*inputs, targets)]
+            inputs, targets = to_device(*self.task.batch(splits, splits.train), self.dtype, self.device)
+            self._parts[seed] = [contiguous_column(x) for x in (*inputs, targets)]
         return self._parts[seed], False
 
     def _steps(self, start: int, stop: int) -> Iterator[tuple[Tensor, ...]]:
@@ -181,7 +181,7 @@ class Feed:
         for splits, order in zip(self.splits, self.orders, strict=True):
             positions = order.batches(start, stop, self.batch_size)
             batch = self.task.training_batch(splits, positions, order.seed, start)
-            inputs, targets = placed(*batch, self.dtype, self.device)
+            inputs, targets = to_device(*batch, self.dtype, self.device)
             of_seeds.append([column.view(*positions.shape, *column.shape[1:]) for column in (*inputs, targets)])
         return [torch.stack(column, dim=1) for column in zip(*of_seeds, strict=True)]
 

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from steepest.engine.coefficients import Coefficients
-from steepest.engine.data import Feed, Part, placed
+from steepest.engine.data import Feed, Part, to_device
 from steepest.engine.gradients import LaneByLane, gradients
-from steepest.engine.halving import to_the_end
+from steepest.engine.halving import train_with_rungs
 from steepest.engine.layout import replicas
-from steepest.engine.object_registry import EMPTY, Configured, Workshop
+from steepest.engine.object_registry import EMPTY_REGISTRY, ConfiguredRule, ObjectRegistry
 from steepest.engine.programs import Extras, programs
 from steepest.engine.random_sources import seed_torch, step_seed
 from steepest.engine.stopping import curves_of
@@ -32,43 +32,46 @@ from steepest.records.outcomes import Trace
 from steepest.records.trials import Lane, Shard
 from steepest.tasks.task import Task
 
-WORK = 2**25
+MAX_WORK_PER_STEP = 2**25
 """Parameters × examples, over all lanes, in one step of a fleet that is large enough."""
-MOST = 128
+MAX_LANES = 128
 """Lanes in any fleet."""
-CHECK = 64
+CHECK_INTERVAL_STEPS = 64
 """Steps after which losses are looked at: a lane that has diverged harms nobody until then."""
-AT_A_TIME = 2**18
+EVALUATION_NUMBERS = 2**18
 """Input numbers, over all lanes of a seed, that an evaluation puts through the model at a time."""
 
 
 def train(
-    task: Task, shard: Shard, workshop: Workshop = EMPTY, progress: Callable[[float], None] = lambda done: None
+    task: Task,
+    shard: Shard,
+    registry: ObjectRegistry = EMPTY_REGISTRY,
+    progress: Callable[[float], None] = lambda done: None,
 ) -> Trace:
     """Train the trials of a shard, as many at a time as is fastest."""
 
-    def enter(part: Sequence[int]) -> March:
-        return March(Fleet(task, shard, [shard.lanes[place] for place in part], workshop))
+    def start_group(part: Sequence[int]) -> FleetGroup:
+        return FleetGroup(Fleet(task, shard, [shard.lanes[place] for place in part], registry))
 
-    return to_the_end(heats(task, shard), enter, shard, task.quality.higher_is_better, progress)
+    return train_with_rungs(cohorts(task, shard), start_group, shard, task.quality.higher_is_better, progress)
 
 
-def heats(task: Task, shard: Shard) -> list[list[list[int]]]:
+def cohorts(task: Task, shard: Shard) -> list[list[list[int]]]:
     """How the lanes of a shard are cut into fleets, and which fleets hold lanes of one seed: those that must march
     abreast, where rates are stopped at rungs."""
-    parts = in_fleets(task, shard, shard.lanes)
+    parts = split_into_fleets(task, shard, shard.lanes)
     seeds = [{shard.lanes[place].seed for place in part} for part in parts]
     if not shard.rungs or sum(map(len, seeds)) == len(set().union(*seeds)):
         return [[part] for part in parts]
     found = []
     for seed in sorted(set().union(*seeds)):
         mine = [place for place, lane in enumerate(shard.lanes) if lane.seed == seed]
-        cut = in_fleets(task, shard, [shard.lanes[place] for place in mine])
+        cut = split_into_fleets(task, shard, [shard.lanes[place] for place in mine])
         found.append([[mine[i] for i in part] for part in cut])
     return found
 
 
-def in_fleets(task: Task, shard: Shard, lanes: Sequence[Lane]) -> list[list[int]]:
+def split_into_fleets(task: Task, shard: Shard, lanes: Sequence[Lane]) -> list[list[int]]:
     """How lanes are cut into fleets: their places among `lanes`, those of one seed side by side and, where a fleet has
     room for them all, together.
     """
@@ -88,17 +91,21 @@ def lanes_per_fleet(parameters: int, batch_size: int) -> int:
     A function of sizes alone, since the cut decides the last bits of results, and a job must always give the same.
     Measured (docs/engine.md): more lanes cost memory, and hardly any time.
     """
-    return max(1, min(MOST, WORK // (parameters * (batch_size + 4))))  # 4: what an update costs, in examples
+    return max(
+        1, min(MAX_LANES, MAX_WORK_PER_STEP // (parameters * (batch_size + 4)))
+    )  # 4: what an update costs, in examples
 
 
 class Fleet:
     """R trials that march in step: one task, one batch size, one optimizer up to its rate."""
 
     @torch.no_grad()
-    def __init__(self, task: Task, shard: Shard, lanes: Sequence[Lane], workshop: Workshop = EMPTY) -> None:
+    def __init__(
+        self, task: Task, shard: Shard, lanes: Sequence[Lane], registry: ObjectRegistry = EMPTY_REGISTRY
+    ) -> None:
         """Lanes of one seed must stand side by side."""
-        optimizer = workshop.optimizer(shard.contender)
-        if not isinstance(optimizer, Configured):
+        optimizer = registry.optimizer(shard.contender)
+        if not isinstance(optimizer, ConfiguredRule):
             raise BadInput(f"{shard.contender.name} is no rule of ours: it trains one model at a time. Use solo.")
         if obstacle := fleet_obstacle(optimizer.rule, shard.contender.schedule):
             raise BadInput(f"{shard.contender.name} {obstacle}: it trains one model at a time. Use solo.")
@@ -107,7 +114,7 @@ class Fleet:
         self.programs = programs(task, self.dtype, self.device)
         self.optimizer = optimizer
         self.shapes = tuple(self.programs.layout.shapes.values())
-        seeds, of_lane = self._seat(lanes)
+        seeds, of_lane = self._assign_lanes(lanes)
         models = [task.build_model(seed, self.dtype).to(self.device) for seed in seeds]
         start = replicas(models, of_lane, self.programs.changing)
         self.flat = start.flat  # [R, P]
@@ -118,7 +125,7 @@ class Fleet:
         self.state = fresh_fleet(self.rule, starts, self.shapes, self.flat)  # each [R, Q]
         self._prepare()
 
-    def _seat(self, lanes: Sequence[Lane]) -> tuple[list[int], Tensor]:
+    def _assign_lanes(self, lanes: Sequence[Lane]) -> tuple[list[int], Tensor]:
         """Batches and coefficients for these lanes; their seeds [S], and which of them a lane has [R]."""
         self.lanes = lanes
         places = [[*group] for _, group in groupby(range(len(lanes)), key=lambda place: lanes[place].seed)]
@@ -148,7 +155,7 @@ class Fleet:
         if refused:
             self.refused.append(f"the gradient: {refused}")
         self.frozen: Tensor | None = None  # int64: rows whose trial has ended
-        self.going = [*range(len(self.lanes))]
+        self.active_rows = [*range(len(self.lanes))]
         """The other rows."""
 
     @torch.no_grad()
@@ -158,7 +165,7 @@ class Fleet:
         self.flat, self.state = self.flat[rows], tuple(x[rows] for x in self.state)
         own = len(self.extras.stacked)
         self.tensors = (*(x[rows] for x in self.tensors[:own]), *self.tensors[own:])
-        self._seat([self.lanes[place] for place in places])
+        self._assign_lanes([self.lanes[place] for place in places])
         self._prepare()
 
     @torch.no_grad()
@@ -166,7 +173,7 @@ class Fleet:
         """Steps t = start + 1 … stop; returns their batch losses [stop − start, R], each from before its update."""
         if isinstance(self.gradients, LaneByLane) and isinstance(self.updates, KernelUpdates):
             buffers = (self.flat, self.tensors, self.state)
-            losses = self.gradients.train(start, stop, *buffers, self.updates, self.going)
+            losses = self.gradients.train(start, stop, *buffers, self.updates, self.active_rows)
             if self.frozen is not None:
                 self.flat.index_fill_(0, self.frozen, 0.0)
             return losses
@@ -191,7 +198,7 @@ class Fleet:
         """Pin the weights of these lanes [R] at zero from now on: finite, whatever their state has become."""
         if ended.any():
             self.frozen = torch.from_numpy(np.flatnonzero(ended)).to(self.device)
-            self.going = np.flatnonzero(~ended).tolist()
+            self.active_rows = np.flatnonzero(~ended).tolist()
 
     @torch.no_grad()
     def evaluate(self, part: Part, at_most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -203,10 +210,10 @@ class Fleet:
         for splits, rows in zip(self.splits, self.rows, strict=True):
             positions = getattr(splits, part)[:at_most]
             numbers = sum(column[0].numel() for column in splits.inputs) * (rows.stop - rows.start)
-            count = math.ceil(len(positions) * numbers / AT_A_TIME)
+            count = math.ceil(len(positions) * numbers / EVALUATION_NUMBERS)
             outputs, targets = [], []
             for piece in np.array_split(positions, min(count, len(positions))):
-                inputs, y = placed(*self.task.batch(splits, piece), self.dtype, self.device)
+                inputs, y = to_device(*self.task.batch(splits, piece), self.dtype, self.device)
                 outputs.append(self._outputs(flat, rows, inputs))
                 targets.append(y)
             whole = (torch.cat(outputs, dim=1), torch.cat(targets))
@@ -222,7 +229,7 @@ class Fleet:
         return self.programs.outputs(self.extras, *arguments).call(*arguments)
 
 
-class March:
+class FleetGroup:
     """A fleet under way, with the record of all the lanes that it began with."""
 
     def __init__(self, fleet: Fleet) -> None:
@@ -230,20 +237,20 @@ class March:
         self.curves = curves_of(fleet.task, fleet.shard, len(fleet.lanes), lambda: self._evaluated("test"))
         self.places = np.arange(len(fleet.lanes))  # [rows of the fleet]: which lane of the record each is
 
-    def until(self, last: int, tell: Callable[[int], None]) -> None:
+    def until(self, last: int, report: Callable[[int], None]) -> None:
         """Train and evaluate up to step `last`, or until every lane has ended."""
         curves, fleet = self.curves, self.fleet
         for stop in fleet.shard.evaluate_at:
             if not curves.step < stop <= last:
                 continue
             while curves.step < stop and curves.alive.any():
-                losses = fleet.train(curves.step, min(curves.step + CHECK, stop))
+                losses = fleet.train(curves.step, min(curves.step + CHECK_INTERVAL_STEPS, stop))
                 curves.trained(self._of_all(losses))
                 fleet.freeze(~curves.alive[self.places])
             if not curves.alive.any():
                 return
             curves.evaluated(*self._evaluated("valid"))
-            tell(stop)
+            report(stop)
 
     def stop(self, lanes: Sequence[int]) -> None:
         """Stop these lanes of the record; they leave the fleet, and so do those that have ended before."""

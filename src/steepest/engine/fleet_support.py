@@ -24,13 +24,13 @@ from steepest.records.task_facts import TaskRef
 from steepest.records.trials import Lane, Shard
 from steepest.tasks.task import Task
 
-STEPS = 3
-EXAMPLES = 64
+TRIAL_STEPS = 3
+EVALUATED_EXAMPLES = 64
 """Examples that are evaluated."""
 RATES = (1e-3, 1e-6, 1e-12)
 """Of plain descent, largest first: where inputs are huge, a step must be tiny to tell a wrong path from a wild one."""
-PACKING = ("pack_padded_sequence", "pad_packed_sequence")
-IN_WORDS = {
+PACKING_FUNCTIONS = ("pack_padded_sequence", "pad_packed_sequence")
+ERROR_MEANINGS = {
     "calling .item()": say(
         "its model, loss or metric reads values out of tensors (.item(), float(…), or an if on one), which differ from "
         "replica to replica",
@@ -49,14 +49,14 @@ IN_WORDS = {
     ),
 }
 """What vmap says of what it cannot do → what that means."""
-USUAL = frozenset(vars(nn.Module()))
+MODULE_ATTRIBUTES = frozenset(vars(nn.Module()))
 """Attributes that every module has: its parameters, buffers, hooks, and whether it is training."""
-AGREES = 1e-2
+RELATIVE_TOLERANCE = 1e-2
 """Relative difference of two paths that single precision explains; a wrong gradient is off by far more."""
 
 
 @dataclass(frozen=True)
-class _Alone:
+class _SoloSteps:
     """A few steps of two trials, each on its own."""
 
     shard: Shard
@@ -68,7 +68,7 @@ class _Alone:
     """What attributes of the first model held after each step: what is made once, such as a mask, is no state."""
 
 
-def obstacle(task: Task) -> Message:
+def unsupported_reason(task: Task) -> Message:
     """Why the replicas of a task cannot be trained as one tensor program, in words; NOTHING if they can."""
     with preserved_generators():
         alone = _alone(task, RATES[0])
@@ -89,43 +89,43 @@ def obstacle(task: Task) -> Message:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # vmap's, that it does some operation lane by lane
                 fleet = Fleet(task, alone.shard, alone.shard.lanes)
-                fleet.train(0, STEPS)
-                fleet.evaluate("valid", at_most=EXAMPLES)
+                fleet.train(0, TRIAL_STEPS)
+                fleet.evaluate("valid", at_most=EVALUATED_EXAMPLES)
         except Exception as error:  # whatever the model does that vmap cannot
             return _in_words(error)
-        if not fleet.is_random and not _agree(fleet.flat - alone.start, alone.moved):
+        if not fleet.is_random and not _paths_agree(fleet.flat - alone.start, alone.moved):
             return say(
                 "its replicas, trained together, do not move as one trained alone does",
             )
     return NOTHING
 
 
-def _alone(task: Task, rate: float) -> _Alone:
+def _alone(task: Task, rate: float) -> _SoloSteps:
     shard = Shard(
         id="probe",
         task=TaskRef(task.name, "memory", task.name),
         contender=Contender("sgd", "sgd", centre=rate),
         lanes=(Lane(rate, seed=0), Lane(rate, seed=1)),
         batch_size=task.batch_size,
-        steps=STEPS,
-        evaluate_at=(STEPS,),
+        steps=TRIAL_STEPS,
+        evaluate_at=(TRIAL_STEPS,),
     )
     trials = [Trial(task, shard, lane) for lane in shard.lanes]
     layout = Layout.of(trials[0].model)
     start = torch.stack([layout.row(trial.model) for trial in trials])
     drawn, held = _drawn(), []
     for trial in trials:
-        for t in range(1, STEPS + 1):
+        for t in range(1, TRIAL_STEPS + 1):
             torch.manual_seed(t)
             trial.step(t)
             held += [_attributes(trial.model)] if trial is trials[0] else []
     moved = torch.stack([layout.row(trial.model) for trial in trials]) - start
-    return _Alone(shard, start, moved, drawn != _drawn(), held)
+    return _SoloSteps(shard, start, moved, drawn != _drawn(), held)
 
 
 def _in_words(error: Exception) -> Message:
     """Why vmap could not take a model: in our words where the cause is a known one, else in its own."""
-    if any(frame.name in PACKING for frame in traceback.extract_tb(error.__traceback__)):
+    if any(frame.name in PACKING_FUNCTIONS for frame in traceback.extract_tb(error.__traceback__)):
         return say(
             "it packs its sequences by their lengths, which differ from one batch to another",
         )
@@ -134,18 +134,18 @@ def _in_words(error: Exception) -> Message:
             "its gradients are sparse (sparse=True), and vmap has none of those; trained alone, rules that rest where "
             "a gradient is zero, such as sgd and adagrad, move no other rows, and the others are given a dense one",
         )
-    for said, meaning in IN_WORDS.items():
+    for said, meaning in ERROR_MEANINGS.items():
         if said in str(error):
             return meaning
     own = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
     return verbatim(own.rstrip("."))
 
 
-def _agree(a: Tensor, b: Tensor) -> bool:
+def _paths_agree(a: Tensor, b: Tensor) -> bool:
     """Whether two paths are one, as far as there are any: where both left the numbers, there is nothing to compare."""
     known = torch.isfinite(a) & torch.isfinite(b)
     a, b = a.where(known, 0.0), b.where(known, 0.0)
-    return bool((a - b).norm() <= AGREES * b.norm())
+    return bool((a - b).norm() <= RELATIVE_TOLERANCE * b.norm())
 
 
 def _drawn() -> tuple[Any, ...]:
@@ -160,21 +160,21 @@ def _attributes(model: nn.Module) -> set[tuple[str, str]]:
     A tensor with a history is what the last call has left, such as a normed weight, and is made anew by the next one.
     """
     return {
-        (f"{path}.{name}".lstrip("."), _told(value))
+        (f"{path}.{name}".lstrip("."), _fingerprint(value))
         for path, module in model.named_modules()
         for name, value in vars(module).items()
-        if name not in USUAL
+        if name not in MODULE_ATTRIBUTES
     }
 
 
-def _told(value: Any, depth: int = 2) -> str:
+def _fingerprint(value: Any, depth: int = 2) -> str:
     if isinstance(value, bool | int | float | str):
         return repr(value)
     if isinstance(value, Tensor) and value.layout is torch.strided and not value.requires_grad:
         numbers = value.detach().cpu().flatten().view(torch.uint8).numpy()
         return f"{list(value.shape)} {sha256(numbers.tobytes()).hexdigest()}"
     if depth and isinstance(value, list | tuple | deque):
-        return f"[{', '.join(_told(each, depth - 1) for each in value)}]"
+        return f"[{', '.join(_fingerprint(each, depth - 1) for each in value)}]"
     if depth and isinstance(value, dict):
-        return f"{{{', '.join(f'{key}: {_told(each, depth - 1)}' for key, each in value.items())}}}"
+        return f"{{{', '.join(f'{key}: {_fingerprint(each, depth - 1)}' for key, each in value.items())}}}"
     return type(value).__name__

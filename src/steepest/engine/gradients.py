@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from steepest.codegen.elementwise_loop import NotCompiled
-from steepest.codegen.toolchain import obstacle
+from steepest.codegen.toolchain import unavailable_reason
 from steepest.engine.compiled.batch_runner import LaneRunner, StepData
 from steepest.engine.compiled.program import GradientProgram
 from steepest.engine.data import Batch, Feed
@@ -59,7 +59,7 @@ class LaneByLane:
 
     def __init__(self, programs: Programs, extras: Extras, feed: Feed) -> None:
         """Raises NotCompiled."""
-        if reason := obstacle():
+        if reason := unavailable_reason():
             raise NotCompiled(reason)
         self.feed, self.stacked = feed, len(extras.stacked)
         self.gradient_program: GradientProgram = programs.gradient_program(extras, feed.batch_size)

@@ -18,9 +18,9 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 aten = torch.ops.aten
 
-AGREES = 1e-4
+RELATIVE_TOLERANCE = 1e-4
 """Relative difference between a graph and its function that rounding explains in single precision."""
-NARROW = 16
+VECTOR_NUMBERS = 16
 """Numbers in a vector register: torch's softmax over fewer classes than that runs several times faster turned round."""
 
 
@@ -39,18 +39,18 @@ def program(function: Callable[..., Any], *example: Tensor, copies_matter: bool 
     came first. `copies_matter`: the function changes some of its arguments in place, so that a copy is not the same as
     the original.
     """
-    example = tame(example)
+    example = bounded(example)
     for directly in (True, False):
         try:
             graph, is_random = traced(function, *_copies(example), copies_matter=copies_matter, directly=directly)
-            if same(graph, function, example):
+            if gives_same(graph, function, example):
                 return Program(graph, is_random)
         except Exception:
             pass
     return Program(function, is_random=True)
 
 
-def tame(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+def bounded(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The tensors with values of which any program can make something finite."""
     return tuple(x.nan_to_num().clamp(-1, 1) if x.is_floating_point() else x for x in tensors)
 
@@ -68,7 +68,7 @@ def traced(
             node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
             graph.erase_node(node)
         elif _is_narrow(node):
-            node.target = TURNED[node.target]  # type: ignore[index]
+            node.target = TRANSPOSED_SOFTMAX[node.target]  # type: ignore[index]
     graph.eliminate_dead_code()
     is_random = draws(module)
     if directly:
@@ -116,7 +116,7 @@ def _is_kernel(method: Any) -> bool:
 # ---- whether a graph does what its function does ---------------------------------------------------------------------
 
 
-def same(graph: Callable[..., Any], function: Callable[..., Any], example: Sequence[Tensor]) -> bool:
+def gives_same(graph: Callable[..., Any], function: Callable[..., Any], example: Sequence[Tensor]) -> bool:
     """Whether both give the same results and leave the same arguments behind, given the same luck.
 
     A graph that raises an error does not.
@@ -144,7 +144,7 @@ def close(a: Tensor, b: Tensor) -> bool:
     return (
         a.shape == b.shape
         and torch.equal(a.isfinite(), finite)
-        and bool((a - b)[finite].norm() <= AGREES * b[finite].norm() + torch.finfo(b.dtype).tiny)
+        and bool((a - b)[finite].norm() <= RELATIVE_TOLERANCE * b[finite].norm() + torch.finfo(b.dtype).tiny)
     )
 
 
@@ -164,7 +164,7 @@ def _log_softmax_gradient(g: Tensor, y: Tensor, dim: int, dtype: torch.dtype) ->
     return aten._log_softmax_backward_data.default(*turned, dim - 1, dtype).mT.contiguous()
 
 
-TURNED = {
+TRANSPOSED_SOFTMAX = {
     aten._log_softmax.default: _log_softmax,
     aten._log_softmax_backward_data.default: _log_softmax_gradient,
 }
@@ -172,8 +172,8 @@ TURNED = {
 
 
 def _is_narrow(node: Any) -> bool:
-    if node.target not in TURNED:
+    if node.target not in TRANSPOSED_SOFTMAX:
         return False
     shape = node.meta["val"].shape
     dim = node.args[1] if node.target is aten._log_softmax.default else node.args[2]
-    return len(shape) >= 2 and dim == len(shape) - 1 and shape[-1] < NARROW <= shape[-2]
+    return len(shape) >= 2 and dim == len(shape) - 1 and shape[-1] < VECTOR_NUMBERS <= shape[-2]

@@ -16,18 +16,18 @@ from steepest.tasks.task import Task
 
 
 @dataclass(frozen=True)
-class Workshop:
+class ObjectRegistry:
     """Tasks and optimizers that exist as objects only, by the key that stands for them in a TaskRef or Contender."""
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
     optimizers: Mapping[str, Any] = field(default_factory=dict)
     """A `Rule` class, or whatever makes a `torch.optim.Optimizer` from (parameters, lr=…, **settings)."""
 
-    def optimizer(self, contender: Contender) -> Configured | Foreign:
+    def optimizer(self, contender: Contender) -> ConfiguredRule | ExternalOptimizer:
         """Raises UnknownName or BadSetting, and BadInput for an object that is not here."""
         if not contender.rule.startswith((RULE_IN_MEMORY, TORCH_IN_MEMORY)):
             item = entry(contender.rule)
-            return Configured(item.rule, settings_of(item, contender.settings))
+            return ConfiguredRule(item.rule, settings_of(item, contender.settings))
         key = contender.rule.partition(":")[2]
         found = self.optimizers.get(key)
         if found is None:
@@ -37,12 +37,12 @@ class Workshop:
             )
         if contender.rule.startswith(RULE_IN_MEMORY):
             check_settings(found, contender.settings)
-            return Configured(found, {**hyperparameters(found), **contender.settings})
-        return Foreign(found, contender.settings)
+            return ConfiguredRule(found, {**hyperparameters(found), **contender.settings})
+        return ExternalOptimizer(found, contender.settings)
 
 
 @dataclass(frozen=True)
-class Configured:
+class ConfiguredRule:
     """A rule with all its settings; the rate among them is replaced by each trial's own."""
 
     rule: type[Rule]
@@ -50,11 +50,11 @@ class Configured:
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ExternalOptimizer:
     """Somebody else's optimizer, which trains one model at a time."""
 
     factory: Callable[..., torch.optim.Optimizer]
     settings: Mapping[str, Setting]
 
 
-EMPTY = Workshop()
+EMPTY_REGISTRY = ObjectRegistry()

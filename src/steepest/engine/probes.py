@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from steepest.engine.fleet import Fleet
-from steepest.engine.object_registry import EMPTY, Workshop
+from steepest.engine.object_registry import EMPTY_REGISTRY, ObjectRegistry
 from steepest.engine.random_sources import seed_step
 from steepest.engine.solo import RuleDriver, Trial
 from steepest.optim.drivers import state_shapes
@@ -25,24 +25,24 @@ from steepest.records.probe_trace import ProbeTrace
 from steepest.records.trials import Shard
 from steepest.tasks.task import Task
 
-LOOKS = 8
-BATCHES = 8
+PROBE_COUNT = 8
+PROBED_BATCHES = 8
 """Coming batches of which a look takes the gradient."""
-EXAMPLES = 256
+CURVATURE_EXAMPLES = 256
 """Training examples, the same at every look of a seed, on which the curvature is measured."""
-ROUNDS, CLOSE = 20, 0.02
+MAX_POWER_ITERATIONS, POWER_TOLERANCE = 20, 0.02
 """Rounds of power iteration at most, and the relative change below which it ends."""
-NUDGE = 1e-3
+RELATIVE_STEP = 1e-3
 """How far to both sides, as a share of the weights' norm, gradients are taken for a product with the Hessian."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-FEW, MOST = 0.25, 0.75
+RARE_SHARE, FREQUENT_SHARE = 0.25, 0.75
 """Parameters with a gradient in at most, and in at least, such a share of the batches."""
 
-Look = dict[str, Any]
+Figures = dict[str, Any]
 """The figures of one lane at one step: a field of ProbeTrace → its value there."""
 
 
-def probe_steps(steps: int, count: int = LOOKS) -> tuple[int, ...]:
+def probe_steps(steps: int, count: int = PROBE_COUNT) -> tuple[int, ...]:
     """Steps after which to look: the start, three log-spaced ones up to a tenth of the horizon, then evenly spaced.
 
     >>> probe_steps(1000)
@@ -58,7 +58,10 @@ def probe_steps(steps: int, count: int = LOOKS) -> tuple[int, ...]:
 
 
 def probe(
-    task: Task, shard: Shard, workshop: Workshop = EMPTY, progress: Callable[[float], None] = lambda done: None
+    task: Task,
+    shard: Shard,
+    registry: ObjectRegistry = EMPTY_REGISTRY,
+    progress: Callable[[float], None] = lambda done: None,
 ) -> ProbeTrace:
     """Train the trials of a shard, in its own engine, and look at them after the steps `shard.evaluate_at`.
 
@@ -66,10 +69,10 @@ def probe(
     """
     walk = _fleet if shard.engine == "fleet" else _solo
     at = [t for t in shard.evaluate_at if t < shard.steps]
-    trials = [Trial(task, shard, lane, workshop) for lane in shard.lanes]
-    looks: list[list[Look]] = [[] for _ in trials]
+    trials = [Trial(task, shard, lane, registry) for lane in shard.lanes]
+    looks: list[list[Figures]] = [[] for _ in trials]
     tops: list[Tensor | None] = [None] * len(trials)
-    for done, t, now in walk(task, shard, workshop, trials, at):
+    for done, t, now in walk(task, shard, registry, trials, at):
         for i, trial in enumerate(now):
             seen, tops[i] = look(trial, t, tops[i])
             looks[i].append(seen)
@@ -89,9 +92,9 @@ def probe(
     )
 
 
-def _solo(task: Task, shard: Shard, workshop: Workshop, trials: Sequence[Trial], at: Sequence[int]) -> Any:
+def _solo(task: Task, shard: Shard, registry: ObjectRegistry, trials: Sequence[Trial], at: Sequence[int]) -> Any:
     """Share done, step, trials as they are after it: one after the other where they train alone, so all at once."""
-    del task, workshop
+    del task, registry
     done = 0
     for i, stop in enumerate(at):
         for trial in trials:
@@ -102,22 +105,22 @@ def _solo(task: Task, shard: Shard, workshop: Workshop, trials: Sequence[Trial],
         yield (i + 1) / len(at), stop, trials
 
 
-def _fleet(task: Task, shard: Shard, workshop: Workshop, trials: Sequence[Trial], at: Sequence[int]) -> Any:
+def _fleet(task: Task, shard: Shard, registry: ObjectRegistry, trials: Sequence[Trial], at: Sequence[int]) -> Any:
     """The same from fleets, whose lanes stand by seed."""
     order = sorted(range(len(trials)), key=lambda i: shard.lanes[i].seed)
-    fleet = Fleet(task, shard, [shard.lanes[i] for i in order], workshop)
+    fleet = Fleet(task, shard, [shard.lanes[i] for i in order], registry)
     done = 0
     for k, stop in enumerate(at):
         if stop > done:
             fleet.train(done, stop)
         done = stop
         for row, i in enumerate(order):
-            put(fleet, row, trials[i], stop)
+            load_lane(fleet, row, trials[i], stop)
         yield (k + 1) / len(at), stop, trials
 
 
 @torch.no_grad()
-def put(fleet: Fleet, row: int, trial: Trial, t: int) -> None:
+def load_lane(fleet: Fleet, row: int, trial: Trial, t: int) -> None:
     """Give a trial of the same setting the weights, buffers and state that a lane of a fleet has after t steps."""
     driver = trial.optimizer
     assert isinstance(driver, RuleDriver)
@@ -145,10 +148,10 @@ def put(fleet: Fleet, row: int, trial: Trial, t: int) -> None:
 # ---- one look --------------------------------------------------------------------------------------------------------
 
 
-def look(trial: Trial, t: int, top: Tensor | None = None) -> tuple[Look, Tensor | None]:
+def look(trial: Trial, t: int, top: Tensor | None = None) -> tuple[Figures, Tensor | None]:
     """What there is to see after t steps; and the direction of the sharpest curvature, where the next look begins."""
     gradients, losses = _gradients(trial, t)  # [BATCHES, P], [BATCHES]
-    before, first, second = _path(trial, t)  # each [P]: the weights now, and after one step and two
+    before, first, second = _next_weights(trial, t)  # each [P]: the weights now, and after one step and two
     move, next_move = first - before, second - first
     rate = trial.lane.rate * trial.factor(t + 1, trial.shard.steps)
     sizes = [w.numel() for w in _weights(trial)]
@@ -186,7 +189,7 @@ def _groups(gradients: Tensor, due: bool = True) -> tuple[Tensor, Tensor]:
     """Parameters [P] with a gradient in few of the batches, and in most; due: only those that this step moves."""
     often = (gradients != 0).double().mean(0)
     now = gradients[0] != 0 if due else often > 0
-    return (often <= FEW) & now, (often >= MOST) & now
+    return (often <= RARE_SHARE) & now, (often >= FREQUENT_SHARE) & now
 
 
 def noise_scale(gradients: Tensor, batch_size: int) -> float:
@@ -211,7 +214,7 @@ def _gradients(trial: Trial, t: int) -> tuple[Tensor, Tensor]:
     there = _copied(trial)
     size = trial.shard.batch_size
     found = []
-    for i, positions in enumerate(there.order.batches(t, t + BATCHES, size)):
+    for i, positions in enumerate(there.order.batches(t, t + PROBED_BATCHES, size)):
         seed_step(trial.lane.seed, t + 1 + i)
         found.append(_gradient(there, there.batch(positions)))
     rows, losses = zip(*found, strict=True)
@@ -227,13 +230,13 @@ def _gradient(trial: Trial, batch: Any) -> tuple[Tensor, Tensor]:
     return torch.cat([part.detach().flatten() for part in parts]), loss.detach()
 
 
-def _path(trial: Trial, t: int) -> tuple[Tensor, Tensor, Tensor]:
+def _next_weights(trial: Trial, t: int) -> tuple[Tensor, Tensor, Tensor]:
     there = _copied(trial)
-    places = [_row(there)]
+    places = [_weight_row(there)]
     for step in (t + 1, t + 2):
         seed_step(trial.lane.seed, step)
         there.step(step)
-        places.append(_row(there))
+        places.append(_weight_row(there))
     return places[0], places[1], places[2]
 
 
@@ -243,14 +246,14 @@ def _sharpness(trial: Trial, t: int, top: Tensor | None) -> tuple[float, Tensor 
     All gradients are of the same examples, with the same luck of dropout.
     """
     there = _copied(trial)
-    batch = there.batch(there.splits.train[:EXAMPLES])
-    row = _row(there)
-    reach = NUDGE * max(1.0, float(row.norm()))
+    batch = there.batch(there.splits.train[:CURVATURE_EXAMPLES])
+    row = _weight_row(there)
+    reach = RELATIVE_STEP * max(1.0, float(row.norm()))
 
     def times(v: Tensor) -> Tensor:
         sides = []
         for sign in (1.0, -1.0):
-            _place(there, row + sign * reach * v)
+            _set_weights(there, row + sign * reach * v)
             seed_step(trial.lane.seed, t + 1)
             sides.append(_gradient(there, batch)[0])
         return (sides[0] - sides[1]) / (2 * reach)
@@ -258,13 +261,13 @@ def _sharpness(trial: Trial, t: int, top: Tensor | None) -> tuple[float, Tensor 
     generator = torch.Generator().manual_seed(0)
     v = torch.randn(row.shape, generator=generator).to(row) if top is None else top
     v, value = v / v.norm(), math.nan
-    for _ in range(ROUNDS):
+    for _ in range(MAX_POWER_ITERATIONS):
         image = times(v)
         new, size = float(v @ image), float(image.norm())
         if not math.isfinite(size) or size == 0:
             return (math.nan if size else 0.0), None
         v = image / size
-        if abs(new - value) <= CLOSE * abs(new):
+        if abs(new - value) <= POWER_TOLERANCE * abs(new):
             return new, v
         value = new
     return value, v
@@ -299,13 +302,13 @@ def _weights(trial: Trial) -> list[Tensor]:
     return [p for p in trial.model.parameters() if p.requires_grad]
 
 
-def _row(trial: Trial) -> Tensor:
+def _weight_row(trial: Trial) -> Tensor:
     """All trainable parameters side by side: [P]."""
     return torch.cat([w.detach().flatten() for w in _weights(trial)])
 
 
 @torch.no_grad()
-def _place(trial: Trial, row: Tensor) -> None:
+def _set_weights(trial: Trial, row: Tensor) -> None:
     weights = _weights(trial)
     for w, values in zip(weights, row.split([w.numel() for w in weights]), strict=True):
         w.copy_(values.view_as(w))

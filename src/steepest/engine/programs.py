@@ -20,7 +20,7 @@ from steepest.codegen.decompositions import graph_of
 from steepest.codegen.elementwise_loop import NotCompiled
 from steepest.engine.compiled.batch_runner import gives_same
 from steepest.engine.compiled.program import GradientProgram
-from steepest.engine.data import placed, plain
+from steepest.engine.data import contiguous_column, to_device
 from steepest.engine.graph import Program, program
 from steepest.engine.layout import Layout, Named, changing_buffers
 from steepest.engine.random_sources import preserved_generators
@@ -53,7 +53,7 @@ class Programs:
         self.model = task.build_model(0, dtype).to(device)  # for its code alone: all its tensors are replaced
         self.layout = Layout.of(self.model)
         splits = task.splits(0)
-        inputs, _ = placed(*task.batch(splits, splits.train[: task.batch_size]), dtype, device)
+        inputs, _ = to_device(*task.batch(splits, splits.train[: task.batch_size]), dtype, device)
         with preserved_generators():
             self.changing = changing_buffers(task.build_model(0, dtype).to(device), inputs)
         self.dtype, self.device = dtype, device
@@ -99,8 +99,8 @@ class Programs:
         other = [tensors[name].detach().contiguous() for name in (*extras.stacked, *extras.shared)]
         splits = self.task.splits(0)
         first = self.task.training_batch(splits, splits.train[None, :batch_size], seed=0, start=0)
-        inputs, targets = placed(*first, self.dtype, self.device)
-        batch = [plain(x) for x in (*inputs, targets)]
+        inputs, targets = to_device(*first, self.dtype, self.device)
+        batch = [contiguous_column(x) for x in (*inputs, targets)]
         kinds = [x.dtype for x in (*inputs, targets)]
 
         def gradient(*arguments: Tensor) -> tuple[Tensor, ...]:

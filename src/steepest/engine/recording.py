@@ -8,7 +8,7 @@ import numpy as np
 
 from steepest.records.outcomes import Outcome, Trace
 
-BLOW_UP = 1e4
+DIVERGENCE_FACTOR = 1e4
 """A batch loss above this many times the first one (or 1, if that is less) counts as diverged."""
 
 
@@ -36,7 +36,7 @@ class Curves:
         """Take in the batch losses of the next k steps: [k, R]."""
         losses = losses.astype(np.float64)
         if self.step == 0:
-            self._limit = BLOW_UP * np.maximum(losses[0], 1.0)
+            self._limit = DIVERGENCE_FACTOR * np.maximum(losses[0], 1.0)
             self._end(np.flatnonzero(~np.isfinite(losses[0])), Outcome.NONFINITE, 1)
         with np.errstate(invalid="ignore"):
             bad = ~(losses <= self._limit)  # [k, R]; NaN is not ≤ anything
@@ -46,7 +46,7 @@ class Curves:
         self._since += len(losses)
         self.step += len(losses)
 
-    def is_fair(self, loss: float) -> bool:
+    def is_within_limit(self, loss: float) -> bool:
         """Whether a single trial with this batch loss goes on: not known, and so no, before its first is taken in."""
         return bool(loss <= self._limit[0])
 
@@ -86,7 +86,7 @@ class Curves:
         )
 
 
-def joined(traces: Sequence[Trace], places: Sequence[int]) -> Trace:
+def merged(traces: Sequence[Trace], places: Sequence[int]) -> Trace:
     """One trace from several with the same evaluations: the i-th of all their trials goes to row `places[i]`."""
     back = np.argsort(np.asarray(places))
 

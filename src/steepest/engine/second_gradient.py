@@ -18,10 +18,10 @@ from steepest.records import rng
 from steepest.tasks.metrics import is_cross_entropy
 from steepest.tasks.task import Task
 
-Again = Callable[[Second, Sequence[Tensor]], Sequence[Tensor]]
+ComputeSecond = Callable[[Second, Sequence[Tensor]], Sequence[Tensor]]
 """The second gradient of a step, of given parameters: what is left of `second_gradient` within the step."""
 
-IGNORED = -100
+IGNORED_CLASS = -100
 """The class number that torch's losses leave out."""
 
 
@@ -57,7 +57,7 @@ def second_gradient(
     share = 1.0
     if kind == "sampled":
         generator = torch.Generator(outputs.device).manual_seed(rng.integer(seed, "labels", t))
-        ignored = getattr(task.training_loss, "ignore_index", IGNORED)
+        ignored = getattr(task.training_loss, "ignore_index", IGNORED_CLASS)
         targets = sampled(outputs, targets, generator, ignored)
         share = int((targets != ignored).sum()) ** 0.5
     found = torch.autograd.grad(share * task.training_loss(outputs, targets), [*parameters], materialize_grads=True)

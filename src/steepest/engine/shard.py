@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
-from steepest.codegen.toolchain import obstacle as compiler_obstacle
+from steepest.codegen.toolchain import unavailable_reason
 from steepest.engine import fleet, solo
 from steepest.engine.calibrate import Candidate, first_fleet, step_time
-from steepest.engine.fleet_support import obstacle
-from steepest.engine.object_registry import EMPTY, Workshop
+from steepest.engine.fleet_support import unsupported_reason
+from steepest.engine.object_registry import EMPTY_REGISTRY, ObjectRegistry
 from steepest.engine.probes import probe
 from steepest.engine.random_sources import preserved_generators
 from steepest.errors import BadInput, BadSetting
@@ -32,7 +32,7 @@ from steepest.tasks.check import check
 from steepest.tasks.task import Task
 from steepest.tasks.with_factors import varied
 
-__all__ = ["Workshop", "run_job"]
+__all__ = ["ObjectRegistry", "run_job"]
 
 Job = Mapping[str, Any]
 ENGINES = {"fleet": fleet.train, "solo": solo.train}
@@ -41,61 +41,63 @@ ENGINES = {"fleet": fleet.train, "solo": solo.train}
 def run_job(
     job: Job,
     folder: Path,
-    workshop: Workshop | None = None,
+    registry: ObjectRegistry | None = None,
     progress: Callable[[float], None] = lambda done: None,
 ) -> None:
     """Do a job: describe a task, make its compiled programs, time a contender's steps, or train the trials of a shard,
     be it for their results or to look into them.
 
     Writes FOLDER/facts/<id>.json, FOLDER/curves/<id>.npz or FOLDER/probes/<id>.npz, the same bytes for the same job,
-    times excepted. `workshop` holds what lives in memory only; `progress` hears the share that is done. Raises
+    times excepted. `registry` holds what lives in memory only; `progress` hears the share that is done. Raises
     SteepestError for bad input, and whatever a user's model raises.
     """
-    workshop = workshop or EMPTY
-    with _laboratory():
+    registry = registry or EMPTY_REGISTRY
+    with _job_conditions():
         match job.get("kind"):
             case "describe":
-                write_json(folder / "facts" / f"{job['id']}.json", asdict(_describe(job, workshop)))
+                write_json(folder / "facts" / f"{job['id']}.json", asdict(_describe(job, registry)))
             case "time":
-                write_json(folder / "facts" / f"{job['id']}.json", asdict(_time(job, workshop)))
+                write_json(folder / "facts" / f"{job['id']}.json", asdict(_time(job, registry)))
             case "compile":
-                write_json(folder / "facts" / f"{job['id']}.json", _compile(job, workshop))
+                write_json(folder / "facts" / f"{job['id']}.json", _compile(job, registry))
             case "train":
-                write_trace(folder / "curves" / f"{job['id']}.npz", _train(job, workshop, progress))
+                write_trace(folder / "curves" / f"{job['id']}.npz", _train(job, registry, progress))
             case "probe":
-                write_probes(folder / "probes" / f"{job['id']}.npz", _probe(job, workshop, progress))
+                write_probes(folder / "probes" / f"{job['id']}.npz", _probe(job, registry, progress))
             case other:
                 raise BadInput(
                     f"There is no job of kind {other!r}: it must be describe, compile, time, train or probe."
                 )
 
 
-def _describe(job: Job, workshop: Workshop) -> TaskFacts:
+def _describe(job: Job, registry: ObjectRegistry) -> TaskFacts:
     ref = TaskRef(**job["task"])
-    task = resolve(ref, workshop.tasks)
+    task = resolve(ref, registry.tasks)
     check(task)
-    return replace(task.facts(ref.name), fleet_obstacle=obstacle(task), compiler_obstacle=str(compiler_obstacle()))
+    return replace(
+        task.facts(ref.name), fleet_obstacle=unsupported_reason(task), compiler_obstacle=str(unavailable_reason())
+    )
 
 
-def _time(job: Job, workshop: Workshop) -> StepTime:
-    shard = _endless(job)
+def _time(job: Job, registry: ObjectRegistry) -> StepTime:
+    shard = _timing_shard(job)
     _check_device(shard.device)
     candidates = [Candidate(**{**each, "compiled": tuple(each["compiled"])}) for each in job["candidates"]]
-    return step_time(_task(shard, workshop), shard, candidates, workshop)
+    return step_time(_task(shard, registry), shard, candidates, registry)
 
 
-def _compile(job: Job, workshop: Workshop) -> dict[str, Any]:
+def _compile(job: Job, registry: ObjectRegistry) -> dict[str, Any]:
     """Make the libraries that a contender's fleets will load; what was refused is told."""
     began = perf_counter()
-    shard = replace(_endless(job), compiled=tuple(job["compiled"]))
-    fleet = first_fleet(_task(shard, workshop), shard, job["lanes"], workshop)
+    shard = replace(_timing_shard(job), compiled=tuple(job["compiled"]))
+    fleet = first_fleet(_task(shard, registry), shard, job["lanes"], registry)
     found = {"seconds": perf_counter() - began, "refused": fleet.refused}
     if not fleet.refused and shard.task.source != "memory":  # whose key says nothing of what the task is
         write_json(compiled_note(job), found)
     return found
 
 
-def _endless(job: Job) -> Shard:
+def _timing_shard(job: Job) -> Shard:
     """A shard for a few steps of a contender, of which the first alone will be done."""
     contender = Contender.from_json(job["contender"])
     return Shard(
@@ -111,21 +113,21 @@ def _endless(job: Job) -> Shard:
     )
 
 
-def _train(job: Job, workshop: Workshop, progress: Callable[[float], None]) -> Trace:
+def _train(job: Job, registry: ObjectRegistry, progress: Callable[[float], None]) -> Trace:
     shard = Shard.from_json(job["shard"])
     _check_device(shard.device)
-    return ENGINES[shard.engine](_task(shard, workshop), shard, workshop, progress)
+    return ENGINES[shard.engine](_task(shard, registry), shard, registry, progress)
 
 
-def _task(shard: Shard, workshop: Workshop) -> Task:
+def _task(shard: Shard, registry: ObjectRegistry) -> Task:
     """The task as the shard's contender trains it."""
-    return varied(resolve(shard.task, workshop.tasks), shard.contender.axes)
+    return varied(resolve(shard.task, registry.tasks), shard.contender.axes)
 
 
-def _probe(job: Job, workshop: Workshop, progress: Callable[[float], None]) -> ProbeTrace:
+def _probe(job: Job, registry: ObjectRegistry, progress: Callable[[float], None]) -> ProbeTrace:
     shard = Shard.from_json(job["shard"])
     _check_device(shard.device)
-    return probe(_task(shard, workshop), shard, workshop, progress)
+    return probe(_task(shard, registry), shard, registry, progress)
 
 
 def _check_device(device: str) -> None:
@@ -139,7 +141,7 @@ def _check_device(device: str) -> None:
 
 
 @contextmanager
-def _laboratory() -> Iterator[None]:
+def _job_conditions() -> Iterator[None]:
     """The same conditions for every job, and the caller's own given back afterwards.
 
     One thread, as there is one process a core. Numbers too small for full precision count as zero: moments that fade

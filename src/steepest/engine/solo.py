@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from steepest.engine.data import Order, Part, placed
-from steepest.engine.halving import to_the_end
-from steepest.engine.object_registry import EMPTY, Configured, Foreign, Workshop
+from steepest.engine.data import Order, Part, to_device
+from steepest.engine.halving import train_with_rungs
+from steepest.engine.object_registry import EMPTY_REGISTRY, ConfiguredRule, ExternalOptimizer, ObjectRegistry
 from steepest.engine.random_sources import seed_step
-from steepest.engine.second_gradient import Again, check_second, second_gradient
+from steepest.engine.second_gradient import ComputeSecond, check_second, second_gradient
 from steepest.engine.stopping import curves_of
 from steepest.optim.drivers import check_matrices, evaluated, fresh, moved_together, with_second
 from steepest.optim.plateau import Plateau
@@ -29,39 +29,42 @@ from steepest.records.outcomes import Trace
 from steepest.records.trials import Lane, Shard
 from steepest.tasks.task import Task
 
-EXAMPLES = 512
+EVALUATION_EXAMPLES = 512
 """Examples at a time in an evaluation."""
 
 
 def train(
-    task: Task, shard: Shard, workshop: Workshop = EMPTY, progress: Callable[[float], None] = lambda done: None
+    task: Task,
+    shard: Shard,
+    registry: ObjectRegistry = EMPTY_REGISTRY,
+    progress: Callable[[float], None] = lambda done: None,
 ) -> Trace:
     """Train the trials of a shard one after another; those of a seed in turns, where rates are stopped at rungs."""
     places = sorted(range(len(shard.lanes)), key=lambda place: shard.lanes[place].seed)
     seeds = [[[place] for place in group] for _, group in groupby(places, key=lambda place: shard.lanes[place].seed)]
-    heats = seeds if shard.rungs else [[[place]] for place in range(len(shard.lanes))]
+    cohorts = seeds if shard.rungs else [[[place]] for place in range(len(shard.lanes))]
 
-    def enter(part: Sequence[int]) -> March:
-        return March(Trial(task, shard, shard.lanes[part[0]], workshop))
+    def start_group(part: Sequence[int]) -> SoloGroup:
+        return SoloGroup(Trial(task, shard, shard.lanes[part[0]], registry))
 
-    return to_the_end(heats, enter, shard, task.quality.higher_is_better, progress)
+    return train_with_rungs(cohorts, start_group, shard, task.quality.higher_is_better, progress)
 
 
 def run(trial: Trial) -> Trace:
     """Train one trial up to its horizon, or until it diverges."""
-    march = March(trial)
-    march.until(trial.shard.steps)
-    return march.finish()
+    group = SoloGroup(trial)
+    group.until(trial.shard.steps)
+    return group.finish()
 
 
-class March:
+class SoloGroup:
     """A trial under way, with its record."""
 
     def __init__(self, trial: Trial) -> None:
         self.trial, self.lanes = trial, (trial.lane,)
         self.curves = curves_of(trial.task, trial.shard, 1, lambda: trial.evaluate("test"))
 
-    def until(self, last: int, tell: Callable[[int], None] = lambda step: None) -> None:
+    def until(self, last: int, report: Callable[[int], None] = lambda step: None) -> None:
         """Train and evaluate up to step `last`, or until the trial has ended."""
         trial, shard, curves = self.trial, self.trial.shard, self.curves
         marks, losses = set(shard.evaluate_at), []
@@ -69,7 +72,7 @@ class March:
             step = curves.step + len(losses) + 1
             seed_step(trial.lane.seed, step)
             losses.append(trial.step(step))
-            if step < last and step not in marks and curves.is_fair(losses[-1]):
+            if step < last and step not in marks and curves.is_within_limit(losses[-1]):
                 continue  # to take each loss in by itself would take a tenth of a small model's step
             curves.trained(np.array(losses)[:, None])
             losses = []
@@ -78,7 +81,7 @@ class March:
                 curves.evaluated(loss, metric)
                 if isinstance(trial.factor, Plateau):
                     trial.factor.hear(step, shard.steps, float(loss[0]))
-                tell(step)
+                report(step)
 
     def stop(self, lanes: Sequence[int]) -> None:
         """Train no further, if the trial's lane is among these."""
@@ -93,7 +96,7 @@ class March:
 class Trial:
     """One training run: a model, an optimizer, a rate, and the batches of a seed."""
 
-    def __init__(self, task: Task, shard: Shard, lane: Lane, workshop: Workshop = EMPTY) -> None:
+    def __init__(self, task: Task, shard: Shard, lane: Lane, registry: ObjectRegistry = EMPTY_REGISTRY) -> None:
         self.task, self.shard, self.lane = task, shard, lane
         self.dtype, self.device = getattr(torch, shard.dtype), torch.device(shard.device)
         self.splits = task.splits(lane.seed)
@@ -101,8 +104,8 @@ class Trial:
         self.model = task.build_model(lane.seed, self.dtype).to(self.device)
         self.factor = schedule(shard.contender.schedule)
         first = lane.rate * self.factor(1, shard.steps)
-        optimizer = workshop.optimizer(shard.contender)
-        if isinstance(optimizer, Configured):
+        optimizer = registry.optimizer(shard.contender)
+        if isinstance(optimizer, ConfiguredRule):
             check_second(optimizer.rule.second, task, shard.contender.name)
         self.optimizer = _driver(optimizer, self.model, first)
 
@@ -110,7 +113,7 @@ class Trial:
         """Step t = 1, 2, …: forward, backward, update. The loss is the batch's, before the update."""
         positions = self.order.batches(t - 1, t, self.shard.batch_size)
         batch = self.task.training_batch(self.splits, positions, self.lane.seed, t - 1)
-        inputs, targets = placed(*batch, self.dtype, self.device)
+        inputs, targets = to_device(*batch, self.dtype, self.device)
         self.model.train()
         self.model.zero_grad()
         loss = self.task.training_loss(self.model(*inputs), targets)
@@ -126,8 +129,8 @@ class Trial:
         positions = getattr(self.splits, part)
         outputs, targets = [], []
         with self.optimizer.evaluating():
-            for start in range(0, len(positions), EXAMPLES):
-                x, y = self.batch(positions[start : start + EXAMPLES])
+            for start in range(0, len(positions), EVALUATION_EXAMPLES):
+                x, y = self.batch(positions[start : start + EVALUATION_EXAMPLES])
                 outputs.append(self.model(*x))
                 targets.append(y)
         all_outputs, all_targets = torch.cat(outputs), torch.cat(targets)
@@ -137,23 +140,25 @@ class Trial:
 
     def batch(self, positions: np.ndarray) -> tuple[tuple[Tensor, ...], Tensor]:
         """Inputs and targets at these positions of the pool."""
-        return placed(*self.task.batch(self.splits, positions), self.dtype, self.device)
+        return to_device(*self.task.batch(self.splits, positions), self.dtype, self.device)
 
 
 # ---- optimizers ------------------------------------------------------------------------------------------------------
 
 
-def _driver(optimizer: Configured | Foreign, model: nn.Module, rate: float) -> RuleDriver | ForeignDriver:
+def _driver(
+    optimizer: ConfiguredRule | ExternalOptimizer, model: nn.Module, rate: float
+) -> RuleDriver | ExternalDriver:
     parameters = [p for p in model.parameters() if p.requires_grad]
-    if isinstance(optimizer, Configured):
+    if isinstance(optimizer, ConfiguredRule):
         return RuleDriver(optimizer, parameters, rate)
-    return ForeignDriver(optimizer.factory(parameters, lr=rate, **optimizer.settings))
+    return ExternalDriver(optimizer.factory(parameters, lr=rate, **optimizer.settings))
 
 
 class RuleDriver:
     """Applies a rule to parameters one by one, with coefficients as Python floats."""
 
-    def __init__(self, optimizer: Configured, parameters: Sequence[Tensor], rate: float) -> None:
+    def __init__(self, optimizer: ConfiguredRule, parameters: Sequence[Tensor], rate: float) -> None:
         self.rule, self.settings, self.parameters = optimizer.rule, optimizer.settings, parameters
         self.state = [fresh(self.rule, at_rate(self.rule, self.settings, rate), w) for w in parameters]
         check_matrices(self.rule, [w.shape for w in parameters])
@@ -162,7 +167,7 @@ class RuleDriver:
         self.last: Any = None  # the coefficients of the step before
 
     @torch.no_grad()
-    def step(self, rate: float, again: Again) -> None:
+    def step(self, rate: float, again: ComputeSecond) -> None:
         """One update; `again` computes a second gradient of given parameters, for a rule that needs one."""
         self.t += 1
         c = coefficient_record(self.rule.advance(at_rate(self.rule, self.settings, rate), self.t, self.carry))
@@ -203,7 +208,7 @@ class RuleDriver:
         return sum(x.numel() * x.element_size() for state in self.state for x in state)
 
 
-class ForeignDriver:
+class ExternalDriver:
     """Sets the rate of a `torch.optim.Optimizer` and steps it.
 
     One that wants to be told when it is evaluated, by `train()` and `eval()` as Schedule-Free ones do, is told.
@@ -218,7 +223,7 @@ class ForeignDriver:
         if all(map(callable, self.switches)):
             self.switches[to]()  # type: ignore[misc]
 
-    def step(self, rate: float, again: Again) -> None:
+    def step(self, rate: float, again: ComputeSecond) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from steepest.codegen.elementwise_loop import NUMBER_TYPES, Kernel, NotCompiled, kernel
-from steepest.codegen.toolchain import obstacle
+from steepest.codegen.toolchain import unavailable_reason
 from steepest.engine.coefficients import Coefficients
 from steepest.engine.compiled.batch_runner import row_addresses
 from steepest.engine.compiled.rule_updates import RuleProgram, rule_program
 from steepest.optim.drivers import Shapes, advance, evaluated
 from steepest.optim.rule import Rule, Tensors, averages, coefficient_record
 
-TRIED = 3
+VERIFIED_STEPS = 3
 """Steps over which a generated update is held to its rule."""
 
 
@@ -59,7 +59,7 @@ class KernelUpdates(Updates):
         self.dtype, self._rows = w.dtype, np.arange(len(w))
         self._program: RuleProgram | None = None
         if rule.scope != "element" or rule.layers is not None:
-            names, values = coefficients.table(0, min(TRIED, coefficients.horizon))
+            names, values = coefficients.table(0, min(VERIFIED_STEPS, coefficients.horizon))
             row, held = w[0], tuple(x[0] for x in state)
             self._program = rule_program(rule, shapes, names, row, held, values[:, coefficients.of_lane[0]])
         self._kernel(*coefficients.table(0, 1))
@@ -99,7 +99,7 @@ def updates(
     rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: Tensors, compile: bool
 ) -> tuple[Updates, str]:
     """The fastest form there is, and why nothing is compiled that was to be: "" where it is."""
-    reason = str(obstacle()) if compile else ""
+    reason = str(unavailable_reason()) if compile else ""
     if compile and not reason:
         try:
             return KernelUpdates(rule, shapes, coefficients, w, state), ""

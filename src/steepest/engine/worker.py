@@ -16,24 +16,24 @@ from typing import Any, NoReturn
 
 import torch
 
-from steepest.engine.shard import Workshop, run_job
+from steepest.engine.shard import ObjectRegistry, run_job
 from steepest.records import memory
 
 Job = Mapping[str, Any]
 
-EVERY = 0.25
+PROGRESS_INTERVAL_SECONDS = 0.25
 """Seconds between two words on the progress of a job."""
 
 
-def serve(connection: Connection, folder: Path, workshop: Workshop | None = None) -> None:
+def serve(connection: Connection, folder: Path, registry: ObjectRegistry | None = None) -> None:
     """Work until told to stop. When the other end of the line is gone, so is this process, whatever it is doing."""
     torch.set_num_threads(1)
     import_all()
     jobs: SimpleQueue[Job] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, jobs), daemon=True).start()
-    _say(connection, event="ready")
+    _send(connection, event="ready")
     while (job := jobs.get())["kind"] != "stop":
-        _do(job, connection, folder, workshop)
+        _do(job, connection, folder, registry)
 
 
 def import_all() -> None:
@@ -42,17 +42,17 @@ def import_all() -> None:
     import torch._dynamo  # noqa: F401
 
 
-def _do(job: Job, connection: Connection, folder: Path, workshop: Workshop | None) -> None:
+def _do(job: Job, connection: Connection, folder: Path, registry: ObjectRegistry | None) -> None:
     name, began = job["id"], monotonic()
     try:
-        run_job(job, folder, workshop, _reporter(connection, name))
+        run_job(job, folder, registry, _reporter(connection, name))
     except Exception as error:  # a user's model may raise anything: it is told, and the worker lives on
         traceback.print_exc()
         sys.stderr.flush()
         event = "full" if memory.ran_out(error) else "failed"
-        _say(connection, event=event, id=name, error=type(error).__name__, message=str(error))
+        _send(connection, event=event, id=name, error=type(error).__name__, message=str(error))
     else:
-        _say(connection, event="done", id=name, seconds=monotonic() - began)
+        _send(connection, event="done", id=name, seconds=monotonic() - began)
 
 
 def _reporter(connection: Connection, name: str) -> Callable[[float], None]:
@@ -61,14 +61,14 @@ def _reporter(connection: Connection, name: str) -> Callable[[float], None]:
 
     def report(done: float) -> None:
         nonlocal last
-        if monotonic() - last >= EVERY:
+        if monotonic() - last >= PROGRESS_INTERVAL_SECONDS:
             last = monotonic()
-            _say(connection, event="progress", id=name, done=done)
+            _send(connection, event="progress", id=name, done=done)
 
     return report
 
 
-def _say(connection: Connection, **message: Any) -> None:
+def _send(connection: Connection, **message: Any) -> None:
     try:
         connection.send_bytes(json.dumps(message).encode())
     except OSError:
@@ -97,16 +97,16 @@ def main(line: str) -> None:
     connection = Connection(int(line))
     import_all()  # while the study is being read
     try:
-        told = json.loads(connection.recv_bytes())
+        request = json.loads(connection.recv_bytes())
     except EOFError:
         _leave()
-    path = Path(told["folder"]) / "logs" / f"worker-{os.getpid()}.log"
+    path = Path(request["folder"]) / "logs" / f"worker-{os.getpid()}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
-    memory.limit(told["share"])
-    serve(connection, Path(told["folder"]))
+    memory.limit(request["share"])
+    serve(connection, Path(request["folder"]))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from steepest.codegen.elementwise_loop import NUMBER_TYPES
-from steepest.codegen.toolchain import NoCompiler, load, obstacle
+from steepest.codegen.toolchain import NoCompiler, load, unavailable_reason
 
 COMPARED_NUMBERS = 1000
 """Numbers drawn for the comparison: more than one block."""
@@ -34,7 +34,7 @@ def draw_masks(seeds: Sequence[int], odds: Sequence[float], rows: Sequence[Tenso
 
 def is_available() -> bool:
     """Whether there is a compiler, and torch on this machine draws by the same algorithm."""
-    return not obstacle() and _matches_torch()
+    return not unavailable_reason() and _matches_torch()
 
 
 @cache

@@ -171,6 +171,7 @@ def test_a_limit_holds_from_when_it_is_set_and_leaves_the_worker_alive_to_say_so
     def serve(connection, folder):
         import json
 
+        torch.set_num_threads(1)  # as in a worker: a fork does not have the threads of the process it comes from
         connection.send_bytes(json.dumps({"event": "ready"}).encode())
         job = json.loads(connection.recv_bytes())
         try:

@@ -46,7 +46,8 @@ def commands() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "command"), commands(), ids=lambda value: value)
 def test_a_command_of_the_documentation_exists(page, command):
-    _, bound, unused, _ = app.parse_known_args(shlex.split(command)[1:])
+    _, launched, _, _ = app.meta.parse_known_args(shlex.split(command)[1:])  # takes the options of every command
+    _, bound, unused, _ = app.parse_known_args(launched.args)
     assert not unused, f"{page}: {command}: {unused}"
     assert bound is not None
 

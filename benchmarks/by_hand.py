@@ -1,4 +1,4 @@
-"""The trials of a study as one would train them without it: `torch.optim`, a loop, evaluations now and then."""
+"""The trials of a study as a user would train them without `steepest`: `torch.optim`, a loop, some evaluations."""
 
 from __future__ import annotations
 

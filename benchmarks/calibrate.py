@@ -1,11 +1,11 @@
-"""Is a verdict as sure as it says? Real studies of the same contenders with fresh luck each, and simulations.
+"""How often verdicts are wrong, measured on real studies of the same contenders with new seeds, and by simulation.
 
     $ make calibrate
     $ python -m benchmarks.calibrate --minutes 20 --blocks 50 --workers 1
 
-Trains the studies that `steepest.compare` would make, refinement and edge rule included, each with seeds that no study
-before had; keeps them in runs/calibration, so that it goes on where it was stopped; and writes what they say of false
-wins, of claimed wins, and of intervals to `benchmarks/results/calibration.json`: good or bad.
+Trains the studies that `steepest.compare` would make, refinement and edge rule included, each with its own seeds. Keeps
+them in runs/calibration, so that an interrupted run continues. Writes the rates of false wins, confirmed wins and
+covered intervals to `benchmarks/results/calibration.json`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 
 from benchmarks import calibration_page
 from benchmarks.calibration import calibration
-from benchmarks.simulation import FAILING, LUCK, coverage, looked_at
+from benchmarks.simulation import DISTRIBUTIONS, FAILING, coverage, looked_at
 from steepest.builtin import task_table
 from steepest.design.contenders import enter
 from steepest.engine.object_registry import ObjectRegistry
@@ -141,22 +141,30 @@ def cells(places: Sequence[Path]) -> dict[Cell, list[StudyRecord]]:
 
 
 def simulated(studies: int) -> Iterator[dict[str, Any]]:
-    """Coverage of the interval of a difference, where the truth is known and luck is what we choose."""
-    for luck in (*LUCK, FAILING):
+    """Coverage of the interval of a difference, where the truth and the distribution are known."""
+    for distribution in (*DISTRIBUTIONS, FAILING):
         for spread in (1.0, 3.0):
             for n in (5, 10, 20):
-                yield {"luck": luck, "noise": f"1 : {spread:.0f}", "replicates": n, "studies": studies,
-                       "welch": coverage(luck, n, spread, studies),
-                       "bootstrap-t": coverage(luck, n, spread, studies // 5, "bootstrap-t")}  # fmt: skip
+                yield {"luck": distribution, "noise": f"1 : {spread:.0f}", "replicates": n, "studies": studies,
+                       "welch": coverage(distribution, n, spread, studies),
+                       "bootstrap-t": coverage(distribution, n, spread, studies // 5, "bootstrap-t")}  # fmt: skip
 
 
 def sequential(studies: int) -> Iterator[dict[str, Any]]:
-    """Studies that add seeds until they are sure: how often equals are told apart, and how soon others are."""
-    for luck in LUCK:
+    """Studies that add seeds until they are sure: how often equal contenders are called different, and how soon
+    different ones are."""
+    for distribution in DISTRIBUTIONS:
         for shared in (0.0, 0.8):
             for k in (2, 5):
-                false, _, n = looked_at([0.0] * k, LOOKS, studies, luck, shared)
-                yield {"luck": luck, "shared": shared, "equals": k, "studies": studies, "false": false, "seeds": n}
+                false, _, n = looked_at([0.0] * k, LOOKS, studies, distribution, shared)
+                yield {
+                    "luck": distribution,
+                    "shared": shared,
+                    "equals": k,
+                    "studies": studies,
+                    "false": false,
+                    "seeds": n,
+                }
     for lag in (0.003, 0.006, 0.012, 0.03):
         _, found, n = looked_at([0.0, lag], LOOKS, studies)
         yield {"luck": "normal", "shared": 0.0, "lag": lag, "studies": studies, "found": found, "seeds": n}

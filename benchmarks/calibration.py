@@ -1,8 +1,8 @@
-"""How often a verdict is wrong, from real studies of the same contenders with fresh luck each: pure functions of their
-records. `benchmarks/calibrate.py` runs the studies.
+"""How often a verdict is wrong: pure functions of the records of real studies of the same contenders with new seeds.
+`benchmarks/calibrate.py` runs the studies.
 
-A study of one optimizer under two names has to have different luck on both sides: with the same seeds both would train
-the very same trials. So the second name's trials come from another study, whose seeds count from elsewhere.
+A study of one optimizer under two names needs different seeds on both sides: with the same seeds both would train
+identical trials. So the trials of the second name come from another study with other seeds.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ ALPHA = 0.05
 
 
 Group = tuple[int, int]
-"""(hits, n) of what shares its luck."""
+"""(hits, n) of comparisons that share their seeds."""
 
 
 @dataclass(frozen=True)
 class Count:
-    """So many of so many, in groups that share their luck: the optimizers of a study have the same seeds, and so the
-    same test examples, and are wrong together. Taking each for itself would make a rate look surer than it is."""
+    """Hits and trials, in groups that share their seeds. The optimizers of a study have the same seeds, and so the same
+    test examples, and are wrong together. Counting them one by one would make a rate look surer than it is."""
 
     groups: tuple[Group, ...]
 
@@ -79,7 +79,8 @@ def count(groups: Iterable[Iterable[bool | None]]) -> Count:
 def with_clone(study: StudyRecord, other: StudyRecord, name: str, only: bool) -> StudyRecord:
     """`study` with the contender `name` of `other` as one more, under another name and with the first one's seeds.
 
-    only: without any other contender. Seeds are told as the same, as in a real study, although they share no luck.
+    only: without any other contender. Seeds get the same numbers, as in a real study, although the trials had different
+    ones.
     """
     again = CLONE.format(name)
     shift = study.protocol.first_seed - other.protocol.first_seed
@@ -169,7 +170,7 @@ def agreements(studies: Sequence[StudyRecord]) -> Iterator[list[bool]]:
         ]
 
 
-# ---- coverage with real luck -----------------------------------------------------------------------------------------
+# ---- coverage on real studies ----------------------------------------------------------------------------------------
 
 
 def real_coverage(studies: Sequence[StudyRecord], n: int, draws: int, generator: np.random.Generator) -> Iterator[bool]:

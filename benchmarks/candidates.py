@@ -1,4 +1,4 @@
-"""Who is timed, in which ways: of each peer every sensible way is tried, and the fastest is what it is judged by."""
+"""The variants that are timed: every sensible variant of each peer is tried, and the fastest represents the peer."""
 
 from __future__ import annotations
 

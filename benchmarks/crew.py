@@ -1,4 +1,4 @@
-"""Processes that train for a timed while, all at the same moment: the machine's rate is what they do together."""
+"""Processes that train for a timed interval, all at the same moment; together they give the rate of the machine."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _serve(line: Connection, barrier: Barrier, core: int | None) -> None:
             return
         try:
             answer = getattr(work, name)(*arguments)
-        except Exception as error:  # whatever a framework raises: this candidate is out, the others go on
+        except Exception as error:  # any error of a framework: drop this candidate, keep the others
             answer = Broken(f"{type(error).__name__}: {error}")
         line.send(answer)
 
@@ -125,7 +125,7 @@ class _Work:
             self._run(1)
 
     def count(self, seconds: float) -> int:
-        """Chunks that fill so many seconds, found while all processes are at work."""
+        """Number of chunks that fill `seconds`, measured while all processes are working."""
         self.barrier.wait(PATIENCE)
         chunks, taken = 1, self._run(1)
         while taken < LEAD_IN * seconds:
@@ -134,7 +134,7 @@ class _Work:
         return max(1, round(seconds * chunks / taken))
 
     def train(self, chunks: int) -> tuple[float, int]:
-        """Seconds for so many chunks, and the trial-steps in them."""
+        """Seconds for `chunks` chunks, and the trial-steps in them."""
         self.barrier.wait(PATIENCE)
         return self._run(chunks), chunks * self.trainer.chunk * self.trainer.lanes
 

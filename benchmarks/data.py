@@ -1,4 +1,4 @@
-"""Data of the benchmarks beside those of the built-in tasks' catalogue: real images small enough to be fetched by pip,
+"""Data of the benchmarks that are not in the catalogue of built-in tasks: real images small enough to fetch with pip,
 and windows of real text.
 """
 

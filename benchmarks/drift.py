@@ -1,8 +1,9 @@
-"""How fast do optimizers recover when the data change under them? `drift-digits`, each at its own best rate.
+"""How fast optimizers recover when the data change during training: `drift-digits`, each at its own best rate.
 
-Trains six optimizers at five rates and five seeds in fleets, picks each one's rate by validation at the horizon, and
-writes how many steps its loss took to be back after each of the three drifts (`steepest.builtin.drift.recovery`) to
-`benchmarks/results/drift.json` and into the table of `docs/tasks.md`. Some minutes on one core.
+Trains six optimizers at five rates and five seeds in fleets and picks each optimizer's rate by validation at the
+horizon. Writes the number of steps until the loss has recovered from each of the three drifts
+(`steepest.builtin.drift.recovery`) to `benchmarks/results/drift.json` and into the table of `docs/tasks.md`. Takes some
+minutes on one core.
 
     $ python -m benchmarks.drift
 """

@@ -1,12 +1,12 @@
-"""How long a step of the drop-in optimizers takes, against the fastest form that torch has of the same optimizer.
+"""How long a step of the drop-in optimizers takes, compared with torch's fastest form of the same optimizer.
 
     python -m benchmarks.dropin [optimizer …]
 
-All that torch has if none is named: that takes about five minutes and writes benchmarks/results/dropin.json. Ours and
-every form of torch's take turns on the same parameters, two threads; figures are medians over the turns, and only steps
-are timed. The first steps, in which kernels are compiled and state is made, are not counted. Gradients stay where they
-are, or, on the network of 20 small tensors once more, are new tensors in every step, as `zero_grad` and `backward` make
-them.
+Without names, it runs all optimizers that torch has, takes about five minutes and writes
+benchmarks/results/dropin.json. Our optimizer and every form of torch's take turns on the same parameters, with two
+threads. Figures are medians over the turns. Only steps are timed, without the first ones, which compile kernels and
+create state. Gradients keep their tensors; the network of 20 small tensors is also timed with new gradient tensors in
+every step, as `zero_grad` and `backward` make them.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
     python -m benchmarks.many_trials STUDY    # a real study folder; its trials are repeated with other seeds
 
-Runs a server and a headless Chromium on this machine (`pip install -e '.[browser]'`). The study is made larger by
-copies of its real curves under new seeds, so that table, groups and parallel coordinates hold 10,000 real shapes. A
-task is what a browser does without looking at its user; beside its wall time stands its CPU time, which says the same
-on a busy machine. The first visit is cold: a click in the list on a study that the server has never read, for it reads
-only the few that changed last before they are asked for. The second is what a visitor of one of those meets.
+Runs a server and a headless Chromium on this machine (`pip install -e '.[browser]'`). The study is enlarged by copies
+of its real curves under new seeds, so that table, groups and parallel coordinates contain 10,000 real curves. A task is
+an interval in which the browser does not react to its user; its CPU time, printed beside its wall time, does not depend
+on how busy the machine is. The first visit is cold: a click in the list on a study that the server has not read, since
+it reads only the most recently changed ones in advance. The second visit is to one of those.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CARD = ".cards a:has-text('large')"
 
 
 def enlarge(source: Path, folder: Path, trials: int = TRIALS) -> Path:
-    """A finished study of at least so many trials: that of `source`, again and again with other seeds."""
+    """A finished study of at least `trials` trials: those of `source`, repeated with other seeds."""
     spec, study = read_spec(source), store.read(source)
     assert spec.plan is not None
     copies = -(-trials // len(study.results))

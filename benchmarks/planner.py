@@ -1,8 +1,8 @@
-"""Does the planner keep its word? python -m benchmarks.planner [--only NAME …], about five minutes.
+"""How accurate forecasts are: python -m benchmarks.planner [--only NAME …], about five minutes.
 
-Runs studies as a user would, and puts what was forecast beside what it took. A forecast counts from the start of the
-training to the end of the process; what comes before (describing, timing, compiling) is told apart. A budget counts
-from the first moment to the last. On a machine that does something else besides, the figures say nothing.
+Runs studies as a user would, and prints the forecast beside the actual time. A forecast covers the time from the start
+of the training to the end of the process; the time before (describing, timing, compiling) is printed separately. A
+budget covers the whole run. On a machine that runs other programs, the figures mean nothing.
 """
 
 from __future__ import annotations

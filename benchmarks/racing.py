@@ -1,9 +1,9 @@
-"""What racing saves, and what it costs: the rule replayed on the curves of full grids, and real races beside them.
+"""What racing saves and what it costs: the rule replayed on the curves of full grids, and real races for comparison.
 
     $ python -m benchmarks.racing
 
 Lanes do not influence one another, so a race is the full grid with some of its curves cut short, and the rule can be
-replayed on curves that are stored. Studies are kept in runs/racing, and go on where they were stopped; what they say is
+replayed on stored curves. Studies are kept in runs/racing, so that an interrupted run continues. The results are
 written to `benchmarks/results/racing.json`.
 """
 

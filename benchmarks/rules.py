@@ -1,7 +1,8 @@
 """What a step of every optimizer costs: python -m benchmarks.rules writes benchmarks/results/rules.json.
 
-Of the drop-in optimizer alone, gradients at hand: milliseconds a step, and bytes of state, on the parameters of a
-784-256-10 network (203,530 numbers in float32), eager and compiled where that is done. docs/optimizers.md shows them.
+Measures the drop-in optimizer alone, without the gradient computation: milliseconds per step and bytes of state, for
+the parameters of a 784-256-10 network (203,530 numbers in float32), eager and, where supported, compiled.
+docs/optimizers.md shows the figures.
 """
 
 from __future__ import annotations

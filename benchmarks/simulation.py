@@ -16,30 +16,32 @@ from steepest.verdict.stats.sequential import FIXED, Look
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
-LUCK: dict[str, Draw] = {
+DISTRIBUTIONS: dict[str, Draw] = {
     "normal": lambda rng, shape: rng.normal(size=shape),
     "skewed": lambda rng, shape: rng.exponential(size=shape) - 1,
     "heavy tails": lambda rng, shape: rng.standard_t(3, size=shape),
 }
-"""Luck of mean 0. The skewed one is an exponential, as lopsided as luck gets; the heavy one is Student's t with 3."""
+"""Distributions of mean 0. The skewed one is an exponential, an extreme case; the heavy-tailed one is
+Student's t with 3."""
 FAILING = "failing"
-"""Normal luck, and one replicate in ten diverges at every rate."""
+"""Normal values, and one replicate in ten diverges at every rate."""
 RATES = np.array([0.30, 0.62, 0.85, 0.93, 0.955, 0.96, 0.957, 0.94, 0.80])
-"""Mean quality at nine rates: a hump with a flat top, so that luck has a say in which rate is picked."""
+"""Mean quality at nine rates: a hump with a flat top, so that chance influences which rate is picked."""
 
 
-def coverage(luck: str, n: int, spread: float, studies: int, method: str = "welch", seed: int = 0) -> float:
-    """The share of studies whose 95 % interval of a difference holds the true difference, 0.
+def coverage(distribution: str, n: int, spread: float, studies: int, method: str = "welch", seed: int = 0) -> float:
+    """The share of studies whose 95 % interval of a difference contains the true difference, 0.
 
-    Two samples of n, the second `spread` times as noisy as the first. method: "welch" or "bootstrap-t". With the luck
-    "failing" one replicate in ten is lost, and studies that are left with fewer than 5 of either are not judged.
+    Two samples of n, the second `spread` times as noisy as the first. method: "welch" or "bootstrap-t". With the
+    distribution "failing", one replicate in ten is lost, and studies with fewer than 5 left on either side are not
+    judged.
     """
     rng = np.random.default_rng([seed, n])
-    draw = LUCK["normal" if luck == FAILING else luck]
+    draw = DISTRIBUTIONS["normal" if distribution == FAILING else distribution]
     a, b = draw(rng, (studies, n)), spread * draw(rng, (studies, n))
     held = judged = 0
     for x, y in zip(a, b, strict=True):
-        if luck == FAILING:
+        if distribution == FAILING:
             x, y = (z[rng.random(n) >= 0.1] for z in (x, y))
             if min(len(x), len(y)) < ENOUGH:
                 continue
@@ -70,14 +72,16 @@ def covered_over_tasks(tasks: int, n: int, studies: int, method: str = "expanded
     return held / studies
 
 
-def tuned(rng: np.random.Generator, luck: str, shared: np.ndarray, lag: float, correlation: float) -> np.ndarray:
+def tuned(
+    rng: np.random.Generator, distribution: str, shared: np.ndarray, lag: float, correlation: float
+) -> np.ndarray:
     """[n] test values of replicates that each picked their own rate on validation.
 
-    A seed moves all its trials by the luck `shared` [n] that all contenders have in common, which makes up the share
-    `correlation` of the variance, and each trial by luck of its own; validation and test add some of theirs.
+    A seed shifts all its trials by `shared` [n], which all contenders have in common and which makes up the share
+    `correlation` of the variance. Each trial, and each validation and test value, adds variation of its own.
     """
     n = len(shared)
-    own = LUCK[luck](rng, (n, len(RATES)))
+    own = DISTRIBUTIONS[distribution](rng, (n, len(RATES)))
     trial = RATES - lag + 0.006 * (np.sqrt(1 - correlation) * own + np.sqrt(correlation) * shared[:, None])
     valid, test = (trial + 0.002 * rng.normal(size=trial.shape) for _ in range(2))
     return np.take_along_axis(test, valid.argmax(axis=1)[:, None], axis=1)[:, 0]
@@ -87,21 +91,21 @@ def false_behind(
     lags: Sequence[float],
     n: int,
     studies: int,
-    luck: str = "normal",
+    distribution: str = "normal",
     correlation: float = 0.0,
     family: str = "all pairs",
     seed: int = 0,
 ) -> float:
     """The share of studies in which a contender that is as good as the best is judged behind the best.
 
-    lags: how much worse each contender truly is; those at 0 are truly equal. family: "all pairs", as the verdict has
-    it, or "with the best": Holm over Welch's t with whoever came out best, as is often done.
+    lags: how much worse each contender truly is; those at 0 are truly equal. family: "all pairs", as in the
+    verdict, or "with the best": Holm over Welch's t with the observed best, as is often done.
     """
     rng = np.random.default_rng([seed, n, len(lags)])
     wrong = 0
     for _ in range(studies):
-        shared = LUCK[luck](rng, (n,))
-        samples = {str(i): tuned(rng, luck, shared, lag, correlation) for i, lag in enumerate(lags)}
+        shared = DISTRIBUTIONS[distribution](rng, (n,))
+        samples = {str(i): tuned(rng, distribution, shared, lag, correlation) for i, lag in enumerate(lags)}
         best = max(samples, key=lambda name: samples[name].mean())
         others = [name for name in samples if name != best]
         if family == "all pairs":
@@ -118,15 +122,16 @@ def looked_at(
     lags: Sequence[float],
     looks: Sequence[int],
     studies: int,
-    luck: str = "normal",
+    distribution: str = "normal",
     correlation: float = 0.0,
     valid: bool = True,
     seed: int = 0,
 ) -> tuple[float, float, float]:
-    """Studies that add replicates from look to look until all that differ are told apart: the share in which equals
-    were, at any look; the share in which all that differ were in the end; and the mean number of replicates.
+    """Studies that add replicates at each look until all true differences are found. Returns the share of studies that
+    call equal contenders different at any look, the share that find all true differences in the end, and the mean
+    number of replicates.
 
-    Studies whose contenders are all equal stop as soon as any two are told apart. valid: False takes plain p values at
+    Studies whose contenders are all equal stop as soon as two are called different. valid: False uses plain p values at
     every look, as is often done.
     """
     rng = np.random.default_rng([seed, len(lags), 77])
@@ -134,8 +139,8 @@ def looked_at(
     wrong = right = total = n = 0
     false = found = False
     for _ in range(studies):
-        shared = LUCK[luck](rng, (looks[-1],))
-        x = {name: tuned(rng, luck, shared, lag, correlation) for name, lag in zip(names, lags, strict=True)}
+        shared = DISTRIBUTIONS[distribution](rng, (looks[-1],))
+        x = {name: tuned(rng, distribution, shared, lag, correlation) for name, lag in zip(names, lags, strict=True)}
         for i, n in enumerate(looks):
             look = Look(i, tuple(looks)) if valid else FIXED
             samples = {name: dict(enumerate(values[:n])) for name, values in x.items()}
@@ -164,12 +169,12 @@ def found_behind(lag: float, n: int, studies: int, correlation: float, seed: int
 
 if __name__ == "__main__":
     print("Coverage of nominal 95 % intervals of a difference, 10,000 studies each (bootstrap-t: 2,000)")
-    for luck in (*LUCK, FAILING):
+    for distribution in (*DISTRIBUTIONS, FAILING):
         for spread in (1.0, 3.0):
-            cells = [f"{coverage(luck, n, spread, 10_000):.3f}" for n in (5, 10, 20)]
-            cells += [f"{coverage(luck, n, spread, 2_000, 'bootstrap-t'):.3f}" for n in (5, 10, 20)]
-            print(f"| {luck}, spread 1 : {spread:.0f} |", " | ".join(cells), "|", flush=True)
-    print("Share of studies that judge an equal contender behind, 4,000 studies each; luck in common 0, then 0.8")
+            cells = [f"{coverage(distribution, n, spread, 10_000):.3f}" for n in (5, 10, 20)]
+            cells += [f"{coverage(distribution, n, spread, 2_000, 'bootstrap-t'):.3f}" for n in (5, 10, 20)]
+            print(f"| {distribution}, spread 1 : {spread:.0f} |", " | ".join(cells), "|", flush=True)
+    print("Share of studies that judge an equal contender behind, 4,000 studies each; variance in common 0, then 0.8")
     lines = {"2 equal": [0, 0], "5 equal": [0] * 5, "8 equal": [0] * 8, "2 equal, 3 worse": [0, 0, 0.05, 0.06, 0.1]}
     for family in ("all pairs", "with the best"):
         for name, lags in lines.items():
@@ -191,15 +196,15 @@ if __name__ == "__main__":
             for n in (5, 10)
         ]
         print(f"| {tasks} |", " | ".join(cells), "|", flush=True)
-    print(
-        "Looks after 5, 7, 10, 14 and 20 replicates: equals told apart at any look, by our levels and by plain p < 5 %"
-    )
+    print("Looks after 5, 7, 10, 14 and 20 replicates: equals called different at any look, at our levels and at 5 %")
     looks = (5, 7, 10, 14, 20)
     for k in (2, 5, 8):
-        for luck in LUCK:
+        for distribution in DISTRIBUTIONS:
             for correlation in (0.0, 0.8):
-                ours, plain = (looked_at([0] * k, looks, 2_000, luck, correlation, valid)[0] for valid in (True, False))
-                print(f"| {k} equal, {luck}, shared {correlation} | {ours:.3f} | {plain:.3f} |", flush=True)
+                ours, plain = (
+                    looked_at([0] * k, looks, 2_000, distribution, correlation, valid)[0] for valid in (True, False)
+                )
+                print(f"| {k} equal, {distribution}, shared {correlation} | {ours:.3f} | {plain:.3f} |", flush=True)
     print("A true lag: found within 20 replicates, and replicates taken; beside a fixed 20")
     for lag in (0.003, 0.006, 0.012, 0.03):
         _, found, n = looked_at([0, lag], looks, 2_000)

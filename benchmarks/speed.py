@@ -1,8 +1,8 @@
-"""How fast trials are trained, by this engine and by its peers: python -m benchmarks.speed [workload …].
+"""How fast trials are trained by this engine and by other ways: python -m benchmarks.speed [workload …].
 
-Trial-steps a second of the whole machine, in the steady state: data loaded, everything compiled, nothing evaluated. Of
-each peer the fastest way is found first, in short; then the fastest ways of all peers are timed in turns, round after
-round, so that whatever else the machine does hits all of them, and the medians are compared.
+Measures trial-steps per second of the whole machine in the steady state: data loaded, everything compiled, nothing
+evaluated. A short run finds the fastest variant of each peer. Then the fastest variants of all peers are timed in
+turns, round after round, so that other load on the machine affects all of them alike, and the medians are compared.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def gemm_peak() -> dict[str, float]:
     return found
 
 
-# ---- telling ---------------------------------------------------------------------------------------------------------
+# ---- the table -------------------------------------------------------------------------------------------------------
 
 
 def rows_of(workload: Workload, timed: dict[str, Timed]) -> list[dict[str, Any]]:
@@ -170,7 +170,7 @@ def main(names: list[str]) -> None:
         "tried": all_tried,
     }
     print(table(results))
-    if not names:  # a part of the table is no run of it
+    if not names:  # a partial run does not replace the table
         RESULTS.parent.mkdir(exist_ok=True)
         RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

@@ -1,8 +1,8 @@
 """How long whole studies take: python -m benchmarks.studies [cold] [tenfold] [many], about ten minutes for all three.
 
-cold     the default study as it comes, nothing in any cache, against the same trials by hand; then once more, warm
-tenfold  what ten times the trials cost
-many     10,000 trials in one study, with an eye on its memory
+cold     the default study with empty caches, compared with the same trials by hand; then again with warm caches
+tenfold  the time of ten times as many trials
+many     10,000 trials in one study, and its memory
 """
 
 from __future__ import annotations

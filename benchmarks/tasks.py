@@ -1,9 +1,8 @@
-"""Every built-in task with a setting that is known to be good: does it reach its level?
+"""Whether every built-in task reaches its level with a setting that is known to be good.
 
-Trains each task on a few seeds at one rate of one optimizer, in the plain loop, and writes what was reached to
-`benchmarks/results/tasks.json` and into the table of `docs/tasks.md`. The rate comes from the catalogue, which
-was found by a few runs; nothing is picked here. Names of tasks as arguments run only these, and keep what is known of
-the rest.
+Trains each task on a few seeds at one rate of one optimizer, in the plain loop, and writes the results to
+`benchmarks/results/tasks.json` and into the table of `docs/tasks.md`. The rate comes from the catalogue; earlier runs
+found it, and nothing is tuned here. With names of tasks as arguments, only these run, and the other results are kept.
 
     $ make tasks
     $ python benchmarks/tasks.py line rosenbrock

@@ -1,10 +1,11 @@
-"""Do viewers slow a study down? The same study with nobody looking and with twenty pages open, in turn.
+"""Whether viewers slow a study down: the same study without viewers and with twenty open pages, in turn.
 
     python -m benchmarks.viewers [--viewers 20] [--rounds 3] [-- ARGUMENTS OF steepest run]
 
-A viewer loads the page and its trials and then reads all events, as a browser's tab does; drawing is the browser's own
-work, on whatever machine it runs. Prints each round's seconds of training, the ratio of the medians, and the server's
-CPU time as a share of what the machine could have done meanwhile, which is the better figure on a busy machine.
+A viewer loads the page and its trials and then reads all events, as a browser tab does; drawing is not included, since
+it runs on the viewer's machine. Prints the seconds of training of each round, the ratio of the medians, and the
+server's CPU time as a share of the machine's capacity during the study, which is the more reliable figure on a busy
+machine.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Viewer(threading.Thread):
 
 
 def seconds(arguments: list[str], viewers: int) -> float:
-    """Wall time that a study needs, with so many viewers; 0 starts no server either."""
+    """Wall time of a study with this number of viewers; 0 starts no server."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "study"
         command = [sys.executable, "-m", "steepest", "run", *arguments, "--out", str(folder), "--quiet"]

@@ -1,4 +1,4 @@
-"""What every peer trains: six models on real data, at the same rates and seeds, and on the very same batches."""
+"""What every peer trains: six models on real data, at the same rates and seeds, and on the same batches."""
 
 from __future__ import annotations
 
@@ -150,12 +150,12 @@ def _built(name: str) -> Task:
 
 
 def trials(count: int) -> tuple[Lane, ...]:
-    """So many trials: all rates on seed 0, then on seed 1, and so on."""
+    """`count` trials: all rates on seed 0, then on seed 1, and so on."""
     return tuple(Lane(RATES[i % len(RATES)], seed=i // len(RATES)) for i in range(count))
 
 
 def seeds(count: int) -> int:
-    """How many seeds so many lanes have."""
+    """The number of seeds of `count` lanes."""
     return math.ceil(count / len(RATES))
 
 

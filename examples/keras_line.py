@@ -44,11 +44,11 @@ task = Task(
 
 
 def fit(optimizer: keras.optimizers.Optimizer, seed: int, model: keras.Model | None = None) -> tuple:
-    """The model after 100 epochs and its loss in each; anew with the weights of this seed, or from where it is."""
-    keras.utils.set_random_seed(seed)  # the same weights, and the same order of the batches
+    """The model after 100 epochs, and its loss in each. Starts from the weights of this seed, or continues `model`."""
+    keras.utils.set_random_seed(seed)  # same weights and same order of batches
     model = model or make_model()
     model.compile(optimizer=optimizer, loss="mse")
-    quiet: Any = 0  # which Keras takes, and its annotation does not
+    quiet: Any = 0  # Keras accepts a number; its annotation does not
     history = model.fit(*task.train, epochs=EPOCHS, batch_size=32, verbose=quiet).history
     return model, [*map(float, history["loss"])]
 
@@ -59,15 +59,15 @@ def main(seed: int = 0) -> None:
     _, unfair = fit(keras.optimizers.Adam(0.001), seed, sgd)
     top = max(of_sgd[0], of_adam[0])
     bars = [("SGD(0.01)", of_sgd), ("Adam(0.001)", of_adam), ("unfair: Adam after SGD", unfair)]
-    print("Mean squared error in training; 0.01, the variance of the noise, is the least to be had.\n")
+    print("Mean squared error in training; the smallest possible value is 0.01, the variance of the noise.\n")
     print(("epoch  " + "".join(f"{name:{WIDTH + 9}}" for name, _ in bars)).rstrip())
     for epoch in SHOWN:
         values = [(losses[epoch - 1], "#" * round(WIDTH * losses[epoch - 1] / top)) for _, losses in bars]
         print((f"{epoch:5}  " + "".join(f"{value:<8.4f}{bar:{WIDTH + 1}}" for value, bar in values)).rstrip())
     print(
-        f"\nFrom the same start SGD ends at {of_sgd[-1]:.4f} and Adam at {of_adam[-1]:.4f}. Compiled anew after SGD, "
-        f"as printed,\nAdam ends at {unfair[-1]:.4f}, having started where SGD arrived. Neither rate was searched "
-        "for;\n`steepest run examples/keras_line.py` does that."
+        f"\nFrom the same start, SGD ends at {of_sgd[-1]:.4f} and Adam at {of_adam[-1]:.4f}. In the tutorial, Adam "
+        f"starts\nfrom the final weights of SGD and ends at {unfair[-1]:.4f}. Neither rate was tuned;\n"
+        "`steepest run examples/keras_line.py` tunes both."
     )
 
 

@@ -34,7 +34,7 @@ class Fit:
 
 
 def fit(optimizer: str, seed: int, after: Fit | None = None) -> Fit:
-    """All epochs, from the weights that this seed draws or from those that an earlier fit left."""
+    """All epochs, starting from the weights of this seed or from those of an earlier fit."""
     ends = [round(epoch * task.sizes["train"] / task.batch_size) for epoch in range(1, round(task.epochs) + 1)]
     shard = Shard(
         id=f"line-{optimizer}",
@@ -75,12 +75,11 @@ def main(seed: int = 0) -> None:
         *(figures(f"  epoch {epoch}", [one.loss[epoch - 1] for one in fits]) for epoch in SHOWN),
         figures("w (true: 3)", [one.w for one in fits]),
         figures("b (true: 2)", [one.b for one in fits]),
-        figures("MSE, fresh points", [one.mse for one in fits]),
+        figures("MSE, new points", [one.mse for one in fits]),
         "",
-        f"As printed, Adam ends at {unfair.mse:.4f}, having started where SGD arrived, at {sgd.mse:.4f}. From the same",
-        f"start as SGD it ends at {adam.mse:.4f}: {task.steps} steps of about 0.001 move a weight by about "
-        f"{task.steps * 0.001:.1f} at most.",
-        "Neither rate was searched for; `steepest run line` does that.",
+        f"In the tutorial, Adam starts from the final weights of SGD (MSE {sgd.mse:.4f}) and ends at {unfair.mse:.4f}.",
+        f"From the same start as SGD it ends at {adam.mse:.4f}: {task.steps} steps of about 0.001 move a weight by",
+        f"about {task.steps * 0.001:.1f} at most. Neither rate was tuned; `steepest run line` tunes both.",
     ]
     print("\n".join(lines))
 

@@ -21,7 +21,7 @@ MAY = {
     "codegen": BASE | {"records", "optim"},
     "engine": BASE | {"records", "optim", "tasks", "ingest", "codegen"},
     "adapters": BASE | {"records", "optim", "codegen"},
-    "design": BASE | {"records", "optim"},
+    "design": BASE | {"records", "optim", "study", "tasks", "builtin", "ingest"},
     "study": BASE | {"records"},
     "verdict": BASE | {"records"},
     "report": BASE | {"records", "verdict"},
@@ -34,7 +34,7 @@ MAY = {
     "cli": READS
     | {"optim", "tasks", "datasets", "builtin", "ingest", "codegen", "engine", "design", "reader", "api", "why"}
     | {"articles", "playground", "serving"},
-    "__init__": {"api", "errors", "tasks", "ingest"},
+    "__init__": {"api", "reader", "why", "errors", "tasks", "ingest"},
     "__main__": {"cli"},
 }
 WITHIN = {

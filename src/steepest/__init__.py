@@ -12,6 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from steepest import api as api
+    from steepest import reader as reader
+    from steepest import why as why
     from steepest.api import Advice, Study, compare, open_study, recommend, resume
     from steepest.errors import SteepestError
     from steepest.ingest.from_file import reference as from_file
@@ -35,6 +38,9 @@ _HOME = {
 _CALLED = {"from_file": "reference"}
 """Names that are others at home."""
 
+_MODULES = ("api", "optim", "reader", "why")
+"""Modules that are loaded when their name is used, as the command line does."""
+
 __all__ = [
     "Advice",
     "Metric",
@@ -51,8 +57,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "optim":
-        return import_module("steepest.optim")
+    if name in _MODULES:
+        return import_module(f"steepest.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'steepest' has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), _CALLED.get(name, name))

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from steepest import api, why
-from steepest.articles import second_fit
+from steepest.articles import chapter, second_fit
+from steepest.articles.hypotheses import Trial
 from steepest.articles.studies import FIRST_SEED, STUDIES, Planned
 from steepest.builtin import task_table
 from steepest.errors import DataUnavailable, StudyFolderError
 from steepest.reader import StudyReader
 from steepest.study.planner import parse_budget
 from steepest.tasks.task import Task
+
+
+def put_on_trial(
+    folder: Path,
+    page: Path,
+    budget: str | float | None,
+    workers: int | None,
+    quiet: bool,
+    tell: Callable[[str], None],
+) -> tuple[list[Trial], dict[str, Any]]:
+    """Run the studies, write the chapter to `page`, and return the outcome of every claim, also as plain values.
+
+    tell: is called with a sentence for whatever could not be run.
+    """
+    for sentence in run(folder, budget, workers, quiet):
+        tell(sentence)
+    chapter.write(folder, page, page.with_suffix(""))
+    trials = chapter.trials(folder)
+    return trials, chapter.to_json(trials, second_fit.stored(folder))
 
 
 def run(folder: Path, budget: str | float | None = None, workers: int | None = None, quiet: bool = False) -> list[str]:

@@ -10,10 +10,17 @@ from typing import Any
 
 import torch
 
+from steepest.cli import listings
+from steepest.cli.shared import Json, print_json
 from steepest.codegen.toolchain import compiler, unavailable_reason
 from steepest.datasets import sources
 from steepest.messages import Message, counted, say, verbatim
 from steepest.study.environment import cores, hardware, versions
+
+
+def doctor(*, json: Json = False) -> None:
+    findings = examine()
+    print_json(findings) if json else print(listings.doctor(findings))
 
 
 def examine() -> dict[str, Any]:

@@ -1,39 +1,40 @@
-"""Commands to look at: a running study in the terminal, and the playground. Beside `cli`, which registers them, so that
-neither outgrows a reader.
-"""
+"""Commands to look at: a running study in the terminal or a browser, and the playground."""
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import Parameter
+from rich.console import Console
 
+from steepest.cli.shared import StudyFolder, study_folder
+from steepest.design.options import MACHINE, OUTPUT
 from steepest.errors import BadSetting, StudyFolderError
-
-
-def register(app: App) -> None:
-    """Make these commands of the command line."""
-    app.command(watch)
-    app.command(playground)
+from steepest.report import watch_view
+from steepest.serving import serve as server
+from steepest.serving.follower import Follower
 
 
 def watch(
-    folder: Annotated[Path | None, Parameter(help="A study folder; the newest one in runs/ if left out.")] = None,
+    folder: StudyFolder = None,
     *,
     every: Annotated[float, Parameter(help="Seconds between two looks.")] = 2.0,
     once: Annotated[bool, Parameter(negative="", help="One look, and done.")] = False,
 ) -> None:
-    """Watch a study in the terminal: how far it is, and every optimizer's curve, until it is finished."""
-    from rich.console import Console
-
-    from steepest.report import watch_view
-    from steepest.serving.follower import Follower
-
     if not every >= 0.1:
         raise BadSetting(f"--every is {every:g}; it must be at least 0.1 s, so that looking costs the study nothing.")
-    place = study_folder(folder)
-    watch_view.watch(Follower(place), Console(highlight=False, markup=False), every, once)
+    watch_view.watch(Follower(study_folder(folder)), Console(highlight=False, markup=False), every, once)
+
+
+def serve(
+    place: Annotated[Path | None, Parameter(help="A study folder, or a folder of studies; runs/ if left out.")] = None,
+    *,
+    port: Annotated[int, Parameter(group=MACHINE, help="0 takes any that is free.")] = 0,
+    open_page: Annotated[bool, Parameter(name="--open", group=OUTPUT, help="Open a browser, if there is one.")] = True,
+) -> None:
+    server.serve(Path("runs") if place is None else place, port, open_page)
 
 
 def playground(
@@ -41,8 +42,7 @@ def playground(
     output: Annotated[Path, Parameter(name=["--output", "--out"], help="The file.")] = Path("playground.html"),
     open_it: Annotated[bool, Parameter(name="--open", help="Show it in the browser.")] = True,
 ) -> None:
-    """See the methods move: landscapes, rates, formulas and curves, as one page that needs no network."""
-    from steepest.playground import page
+    from steepest.playground import page  # loads torch
 
     try:
         page.write(output)
@@ -50,16 +50,4 @@ def playground(
         raise StudyFolderError(f"{output} cannot be written: {error.strerror or error}.") from None
     print(output)
     if open_it:
-        import webbrowser
-
         webbrowser.open(output.resolve().as_uri())
-
-
-def study_folder(folder: Path | None) -> Path:
-    """The folder given, or the newest study in runs/. Raises StudyFolderError where there is none."""
-    if folder is not None:
-        return folder
-    found = sorted(Path("runs").glob("*/study.json"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise StudyFolderError("There is no study in runs/ yet. Name a study folder, or make one with steepest run.")
-    return found[-1].parent

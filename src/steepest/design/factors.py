@@ -12,14 +12,12 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from steepest.design.options import Axes
 from steepest.errors import BadSetting, UnknownName
 from steepest.optim import catalogue
 from steepest.optim.rule import Rule, decouples
 from steepest.optim.wrappers import wrap
 from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Setting
-
-Axes = Mapping[str, Any] | Sequence[str] | str
-"""{"dropout": [0, 0.2]}, or "dropout=0,0.2", or several of these."""
 
 
 @dataclass(frozen=True)

@@ -1,52 +1,211 @@
-"""What a study is asked for beside its tasks, as one value: made once, from a caller's arguments or the command line's
-words, and handed on. Loads nothing, so that `steepest --help` is quick.
+"""The options of a study, each declared once: name, type, default and help.
+
+The command line reads its flags from these classes, `compare` and `plan` take their fields as keyword arguments, and
+`design.study_spec` makes of their values what `study.json` holds. Loads no torch: `steepest run --help` is quick.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, Concatenate, ParamSpec, Protocol, TypeVar, get_type_hints
 
-EngineName = Literal["auto", "fleet", "solo", "compiled"]
-DtypeName = Literal["float32", "float64"]
+from cyclopts import Group, Parameter
+
+from steepest.errors import UnknownName
+from steepest.messages import Language
+from steepest.records.progress_record import Progress
+from steepest.records.trials import DtypeName, EngineName
+
+Axes = Mapping[str, Any] | Sequence[str] | str
+"""{"dropout": [0, 0.2]}, or "dropout=0,0.2", or several of these."""
+
+STUDY = Group("What to compare", sort_key=0)
+EFFORT = Group("How much to run", sort_key=1)
+MACHINE = Group("How to run it", sort_key=2)
+OUTPUT = Group("Where it goes", sort_key=3)
+
+
+class _Token(Protocol):
+    """A word of the command line, as cyclopts hands it to a converter."""
+
+    value: str
+
+
+def _as_typed(_: object, tokens: Sequence[_Token]) -> str:
+    return tokens[0].value
+
+
+def _all_as_typed(_: object, tokens: Sequence[_Token]) -> list[str]:
+    return [token.value for token in tokens]
+
+
+WORD = Parameter(metavar="STR", n_tokens=1, converter=_as_typed, negative="")
+"""An option that Python may also give as a number or an object; on the command line it is a word."""
+WORDS = Parameter(metavar="STR...", n_tokens=1, converter=_all_as_typed, negative="", accepts_keys=False)
+PYTHON_ONLY = Parameter(parse=False)
+
+Workers = Annotated[int | None, Parameter(group=MACHINE, help="Worker processes of one thread each (one a core).")]
+Margin = Annotated[
+    float | None, Parameter(group=STUDY, help="Differences below this are ties, in the metric's own units (0.0025).")
+]
+Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], group=OUTPUT, negative="", help="No progress.")]
+"""Options that other commands take as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choices:
-    """Every choice has a default, which is what most people want; none is checked before it is used."""
+class StudyOptions:
+    """What a study is asked for beside its tasks. Every option has a default, which is what most people want."""
 
-    optimizers: str | Sequence[Any] | None = None
-    """Names of the catalogue, rules, classes of torch.optim or factories; None for the methods of the textbooks."""
-    axes: Mapping[str, Any] | Sequence[str] | str | None = None
-    """Values to compare with every optimizer: {"dropout": [0, 0.2]}, or "dropout=0,0.2"."""
-    batch_sizes: str | Sequence[int | str] | None = None
-    """Sizes to compare, at equal samples and at equal seconds; None for each task's own."""
-    rates: str | Sequence[float] | None = None
-    """Learning rates to try, in place of each optimizer's grid."""
-    schedule: str = "constant"
-    """How the rate changes over a trial."""
-    reference: str | None = None
-    """All others are compared with it as well as with the best; None for Adam where it takes part."""
-    budget: str | float | None = None
-    """Time to spend: "5m", or seconds; None for the whole protocol."""
-    seeds: int | None = None
-    """Replicates of each optimizer's whole tuning; None for 10, or for up to 20 with `until_sure`."""
-    until_sure: bool = False
-    """Begin with 5 seeds and add more until every answer is sure."""
-    first_seed: int = 0
-    """Where seeds count from."""
-    race: bool = False
-    """Stop rates early that are clearly behind others of their seed."""
-    grid: int | None = None
-    """Rates in each optimizer's grid; None for 9."""
-    workers: int | None = None
-    """Worker processes; None for one a core."""
-    memory: str | float | None = None
-    """What all workers may take for training: "4G", or bytes; None for half of what is free."""
-    engine: EngineName = "auto"
-    """How trials are trained; "auto" measures which way is cheapest."""
-    dtype: DtypeName = "float32"
-    """Arithmetic of the training."""
-    device: str = "cpu"
-    """A torch device; only the CPU is tested."""
+    optimizers: Annotated[
+        str | Sequence[Any] | None,
+        WORD,
+        Parameter(
+            name=["--optimizers", "-o"],
+            group=STUDY,
+            help="Comma-separated names of `steepest optimizers`; a setting follows a colon: adam:b2=0.99.",
+        ),
+    ] = field(default=None, kw_only=False)
+    axes: Annotated[
+        Axes | None,
+        WORDS,
+        Parameter(
+            name="--axis",
+            group=STUDY,
+            help="Values to compare with every optimizer: dropout=0,0.2,0.5; l1, l2, decay, augment, word-dropout, "
+            "label-smoothing, early-stopping.",
+        ),
+    ] = None
+    batch_sizes: Annotated[
+        str | Sequence[int | str] | None,
+        WORD,
+        Parameter(
+            name="--batch-size",
+            group=STUDY,
+            help="Batch sizes to compare, such as 1,64,full: at equal samples and at equal seconds.",
+        ),
+    ] = None
+    rates: Annotated[
+        str | Sequence[float] | None,
+        WORD,
+        Parameter(
+            group=STUDY,
+            allow_leading_hyphen=True,  # so that the message on a rate below 0 is ours
+            help="Learning rates to try, such as 0.001,0.01, in place of each optimizer's own.",
+        ),
+    ] = None
+    schedule: Annotated[str, Parameter(group=STUDY, help="How the rate changes over a trial.")] = "constant"
+    reference: Annotated[
+        str | None, Parameter(group=STUDY, help="The optimizer that all others are compared with, beside the best.")
+    ] = None
+    budget: Annotated[
+        str | float | None,
+        WORD,
+        Parameter(group=EFFORT, help="Time to spend, such as 90s, 5m or 1h; plans backwards from it."),
+    ] = None
+    seeds: Annotated[int | None, Parameter(group=EFFORT, help="Replicates of each optimizer's whole tuning (10).")] = (
+        None
+    )
+    until_sure: Annotated[
+        bool,
+        Parameter(
+            group=EFFORT, negative="", help="Begin with 5 seeds; add more, up to --seeds (20), until it is sure."
+        ),
+    ] = False
+    first_seed: Annotated[
+        int, Parameter(group=EFFORT, help="Where seeds count from; another number is fresh luck.")
+    ] = 0
+    race: Annotated[
+        bool,
+        Parameter(group=EFFORT, negative="", help="Stop rates early that are clearly behind others of their seed."),
+    ] = False
+    grid: Annotated[int | None, Parameter(group=EFFORT, help="Learning rates in each optimizer's grid (9).")] = None
+    workers: Workers = None
+    memory: Annotated[
+        str | float | None,
+        WORD,
+        Parameter(group=MACHINE, help="What training may take, such as 4G (half of what is free)."),
+    ] = None
+    engine: Annotated[
+        EngineName,
+        Parameter(
+            group=MACHINE,
+            help="auto measures which is cheapest: trials together (fleet), together and compiled, or one by one "
+            "(solo).",
+        ),
+    ] = "auto"
+    dtype: Annotated[DtypeName, Parameter(group=MACHINE, help="Arithmetic of the training.")] = "float32"
+    device: Annotated[str, Parameter(group=MACHINE, help="A torch device; only cpu is tested.")] = "cpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanOptions(StudyOptions):
+    """Those of a study, and who hears of the progress."""
+
+    quiet: Quiet = False
+    listener: Annotated[
+        Callable[[Progress], None] | None, PYTHON_ONLY, Parameter(help="Called with the progress, in place of a table.")
+    ] = None
+    command: Annotated[str, PYTHON_ONLY, Parameter(help="How the report says that the study can be run again.")] = ""
+    language: Annotated[
+        Language | None, PYTHON_ONLY, Parameter(help='Of the progress, such as "zh"; that of STEEPEST_LANG.')
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(PlanOptions):
+    """Those of a plan, and where the study goes."""
+
+    out: Annotated[
+        Path | str | None,
+        Parameter(name="--out", metavar="PATH", group=OUTPUT, help="The study folder (runs/<task>-<time>)."),
+    ] = None
+    overwrite: Annotated[bool, Parameter(group=OUTPUT, negative="", help="Replace the study in that folder.")] = False
+    margin: Margin = None
+    began: Annotated[
+        float | None, PYTHON_ONLY, Parameter(help="The budget counts from this `time.monotonic()`, not from the call.")
+    ] = None
+
+
+# ---- options as keyword arguments ------------------------------------------------------------------------------------
+
+P = ParamSpec("P")
+Options = TypeVar("Options", bound=StudyOptions)
+Tasks = TypeVar("Tasks")
+Returned = TypeVar("Returned")
+
+
+def takes(
+    options: Callable[P, Options],
+) -> Callable[[Callable[[Tasks, Options], Returned]], Callable[Concatenate[Tasks, P], Returned]]:
+    """A decorator for a function of tasks and options: callers give each option by its name, as in
+    `compare(task, seeds=5)`. Its signature and its help list them all; an unknown one raises UnknownName."""
+
+    def decorate(function: Callable[[Tasks, Options], Returned]) -> Callable[Concatenate[Tasks, P], Returned]:
+        types = get_type_hints(options)
+        own = [x.replace(annotation=types[x.name]) for x in inspect.signature(options).parameters.values()]
+        first, _ = inspect.signature(function).parameters.values()
+
+        @wraps(function)
+        def call(tasks: Tasks, *args: P.args, **kwargs: P.kwargs) -> Returned:
+            for name in kwargs:
+                if name not in types:
+                    raise UnknownName.among("option", name, types)
+            return function(tasks, options(*args, **kwargs))
+
+        call.__signature__ = inspect.Signature([first, *own])  # type: ignore[attr-defined]
+        call.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nOptions:\n{described(options)}"
+        return call
+
+    return decorate
+
+
+def described(options: Any) -> str:
+    """A line for each option: its name and its help."""
+    return "\n".join(
+        f"    {name}: {next(part.help for part in reversed(hint.__metadata__) if part.help)}"
+        for name, hint in get_type_hints(options, include_extras=True).items()
+    )

@@ -9,6 +9,9 @@ from typing import Any, Literal
 from steepest.records.contender import Contender
 from steepest.records.task_facts import TaskRef
 
+EngineName = Literal["auto", "fleet", "solo", "compiled"]
+"""What trains: the cheapest, as measured; plain fleets; one trial at a time; or fleets, compiled in any case."""
+DtypeName = Literal["float32", "float64"]
 Compiled = Literal["gradient", "update"]
 """What of a fleet's step can be compiled: the gradient of its lanes, one after the other; the update of all of them."""
 
@@ -44,7 +47,7 @@ class Shard:
     """Lanes that a fleet trains at a time, at most; 0 leaves it to the engine."""
     compiled: tuple[Compiled, ...] = ()
     """What of a fleet's step is machine code of its own."""
-    dtype: Literal["float32", "float64"] = "float32"
+    dtype: DtypeName = "float32"
     device: str = "cpu"
     rungs: tuple[Rung, ...] = ()
     """After these steps each seed goes on with its best lanes alone; it must then have all its lanes in this shard."""

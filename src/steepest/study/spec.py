@@ -19,7 +19,7 @@ from steepest.records.files import read_json
 from steepest.records.step_times import StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskFacts, TaskRef
-from steepest.records.trials import Compiled
+from steepest.records.trials import Compiled, DtypeName, EngineName
 from steepest.study import migration
 from steepest.study.database import DATABASE, newer
 from steepest.study.environment import hardware, versions
@@ -28,10 +28,6 @@ from steepest.study.protocol import SEARCHES, check_contender, check_protocol, t
 SPEC = "study.json"
 FORMAT = 2
 """Of study.json. A higher one was written by a newer version, and is refused."""
-
-
-Engine = Literal["auto", "fleet", "solo", "compiled"]
-"""What trains: the cheapest, as measured; plain fleets; one trial at a time; or fleets, compiled in any case."""
 
 
 class FrozenModel(BaseModel):
@@ -100,8 +96,8 @@ class StudySpec(FrozenModel):
     search: str = "grid"
     race: bool = False
     """Whether rates that are behind within their seed are stopped early: see `steepest.records.ranking.rungs`."""
-    engine: Engine = "auto"
-    dtype: Literal["float32", "float64"] = "float32"
+    engine: EngineName = "auto"
+    dtype: DtypeName = "float32"
     device: str = "cpu"
     workers: int = 1
     """The plan is cut for so many. A resumed study may use another number; its shards stay as they were."""

@@ -1,0 +1,48 @@
+"""What a study recommends for a task: an optimizer with its rate and settings, which builds itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+
+from steepest.adapters import torch as drop_in
+from steepest.errors import BadSetting
+from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY
+
+IN_MEMORY = (RULE_IN_MEMORY, TORCH_IN_MEMORY)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """An optimizer, tuned: what to use, and how to build it."""
+
+    task: str
+    optimizer: str
+    rule: str
+    rate: float
+    schedule: str
+    settings: Mapping[str, Any]
+    code: str
+    """Code to paste: the framework's own class where it trains identically, else what can be had, and what differs."""
+    framework: str = "torch"
+    maker: Any = None
+    """The rule or factory itself, where it is no entry of the catalogue but an object of the caller's."""
+
+    def build(self, parameters: Any) -> torch.optim.Optimizer:
+        """The optimizer over a model's parameters, as `torch.optim` builds them; a schedule is not part of it.
+
+        Raises BadSetting for an optimizer that was an object in another process.
+        """
+        if not self.rule.startswith(IN_MEMORY):
+            return drop_in.build(self.rule, parameters, lr=self.rate, **self.settings)
+        if self.maker is None:
+            raise BadSetting(f"{self.optimizer} was an object in the process that ran the study; build it as there.")
+        if self.rule.startswith(RULE_IN_MEMORY):
+            return drop_in.build(self.maker, parameters, lr=self.rate, **self.settings)
+        return self.maker(parameters, lr=self.rate, **self.settings)
+
+    def to_json(self) -> dict[str, Any]:
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "maker"}

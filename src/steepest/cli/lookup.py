@@ -1,0 +1,39 @@
+"""Commands that look something up: an optimizer, a task, the setting of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+import steepest
+from steepest.cli import listings
+from steepest.cli.shared import Json, print_json
+from steepest.report import study_setup
+
+
+def show(
+    name: Annotated[str, Parameter(help="A name of `steepest optimizers` or of `steepest tasks`, or a study folder.")],
+    *,
+    json: Json = False,
+) -> None:
+    if "/" in name or (len(name) < 60 and Path(name).is_dir()):
+        found = study_setup.setting(steepest.reader.StudyReader(Path(name)).view)
+        print_json(found) if json else print(study_setup.text(found))
+        return
+    kind, page = steepest.api.describe(name)
+    if json:
+        print_json(page)
+    else:
+        print(listings.optimizer(page) if kind == "optimizer" else listings.task(page))
+
+
+def optimizers(*, json: Json = False) -> None:
+    rows = steepest.api.optimizers()
+    print_json(rows) if json else print(listings.optimizers(rows))
+
+
+def tasks(*, json: Json = False) -> None:
+    rows = steepest.api.tasks()
+    print_json(rows) if json else print(listings.tasks(rows))

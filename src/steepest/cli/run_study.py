@@ -1,0 +1,107 @@
+"""Commands that make studies: run, plan and resume."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
+
+from cyclopts import Parameter
+
+import steepest
+from steepest.cli import listings
+from steepest.cli.shared import Json, Own, OwnData, StudyFolder, own_tasks, print_json, study_folder
+from steepest.design.options import OUTPUT, STUDY, PlanOptions, Quiet, RunOptions, Workers
+from steepest.messages import tr
+from steepest.records.task_facts import TaskRef
+from steepest.study.environment import cores
+from steepest.study.executors import prestarted_workers
+
+Names = Annotated[str, Parameter(group=STUDY, help="Names of `steepest tasks`, or Python files that define `task`.")]
+Suite = Annotated[
+    str | None, Parameter(group=STUDY, help="A set of built-in tasks with a name, such as smoke or core.")
+]
+LEFT_OUT = ("--out", "--overwrite", "--quiet", "-q", "--json", "--open")
+"""Words of a command that a report does not repeat: the folder is new each time."""
+
+
+def run(
+    *tasks: Names,
+    suite: Suite = None,
+    own: Own = None,
+    options: Annotated[RunOptions | None, Parameter(name="*")] = None,
+    open_page: Annotated[
+        bool, Parameter(name="--open", group=OUTPUT, negative="", help="Watch it live in a browser.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    began = monotonic()
+    options = options or RunOptions()
+    with _started_workers(options.workers), _page_beside(open_page, options.out):
+        options = replace(options, command=_command_line(), began=began)
+        study = steepest.compare(_tasks(tasks, suite, own, json), **vars(options))
+        _conclude(study, json)
+
+
+def plan(
+    *tasks: Names,
+    suite: Suite = None,
+    own: Own = None,
+    options: Annotated[PlanOptions | None, Parameter(name="*")] = None,
+    json: Json = False,
+) -> None:
+    options = options or PlanOptions()
+    with _started_workers(options.workers):
+        options = replace(options, command=_command_line())
+        forecast = steepest.api.plan(_tasks(tasks, suite, own, json), **vars(options))
+    print_json(listings.plan_json(forecast)) if json else print(listings.plan(forecast))
+
+
+def resume(folder: StudyFolder = None, *, workers: Workers = None, quiet: Quiet = False, json: Json = False) -> None:
+    with _started_workers(workers):
+        _conclude(steepest.resume(study_folder(folder), workers=workers, quiet=quiet), json)
+
+
+def _tasks(names: tuple[str, ...], suite: str | None, own: OwnData | None, json: bool) -> tuple[str | TaskRef, ...]:
+    """All that are named in one of three ways, or digits."""
+    return (*names, *steepest.api.suite(suite), *own_tasks(own, json)) or ("digits",)
+
+
+def _conclude(study: steepest.Study, json: bool) -> None:
+    """The end of a run: the report written, the verdict printed."""
+    path = study.write_report()
+    if json:
+        print_json(study.verdict.to_json() | {"folder": str(study.folder), "report": str(path)})
+    else:
+        print(study.text())
+        print("\n" + tr("Report: {path}", path=str(path)))
+        print(tr("Code to paste: {command}", command=f"steepest use {study.folder}"))
+
+
+def _started_workers(workers: int | None) -> AbstractContextManager[None]:
+    """The worker processes of a study, which import torch while this one does."""
+    return prestarted_workers(min(workers or cores(), cores()))
+
+
+def _page_beside(wanted: bool, folder: Path | str | None) -> AbstractContextManager[None]:
+    """The live page of the study that is about to begin, if it is wanted."""
+    if not wanted:
+        return nullcontext()
+    from steepest.serving.background import page  # loads numpy and pydantic
+
+    return page(None if folder is None else Path(folder))
+
+
+def _command_line() -> str:
+    """The command as typed, for the report's `how to reproduce`."""
+    words = sys.argv[1:]
+    kept = [
+        word
+        for i, word in enumerate(words)
+        if word not in LEFT_OUT and not word.startswith("--out=") and (i == 0 or words[i - 1] != "--out")
+    ]
+    return shlex.join(["steepest", *kept])

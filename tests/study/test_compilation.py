@@ -54,7 +54,7 @@ def compiled(workers, steps, facts=HERE, **changes):
     fleet = FleetTime(45, (), 4.5, 0.9)
     times = {("toy", c.name): StepTime("toy", c.name, 1.0, 8.0, (fleet,)) for c in asked.contenders}
     said = []
-    tracker = ProgressTracker(lambda progress: said.append(progress.message), 1)
+    tracker = ProgressTracker(lambda progress: said.append(str(progress.message)), 1)
     found = Compilation(asked, workers.collect, workers.measure, tracker).times([replace(facts, steps=steps)], times)
     tracker.tell("timing")
     return found, [message for message in said if message]

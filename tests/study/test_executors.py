@@ -111,7 +111,7 @@ def test_a_worker_killed_in_the_middle_of_a_job_is_replaced_and_the_job_done(cre
     seen = events_until(executor, "done", count=2)
     (retried,) = [event for event in seen if event.kind == "retried"]
     assert retried.id == "long"
-    assert "SIGKILL" in retried.message
+    assert "SIGKILL" in str(retried.message)
     assert [event.id for event in seen if event.kind == "done"] == ["long", "next"], "first come, first served again"
     assert int((tmp_path / "long.pid").read_text()) != first
     assert is_gone(first)
@@ -132,7 +132,7 @@ def test_a_job_that_raises_is_told_and_the_worker_lives_on(crew):
     broken = {"kind": "describe", "id": "b", "task": {"locator": "broken"}}
     executor.submit(broken)
     (failed,) = events_until(executor, "failed")
-    assert (failed.id, failed.error, failed.message) == ("b", "BadTask", "broken has no training examples.")
+    assert (failed.id, failed.error, str(failed.message)) == ("b", "BadTask", "broken has no training examples.")
     worker = executor._pool[0].pid
     executor.submit({"kind": "sleep", "id": "s", "seconds": 0})
     events_until(executor, "done")

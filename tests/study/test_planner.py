@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from study.toy import FACTS, contender, spec
 
 from steepest.errors import BadSetting, BadTask
+from steepest.messages import term
 from steepest.records.step_times import StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.trials import Shard
@@ -134,7 +135,7 @@ def test_solo_shards_are_one_replicate_each():
 
 
 def test_a_task_that_cannot_be_a_fleet_is_trained_solo_or_refused():
-    lstm = replace(FACTS, fleet_obstacle="an LSTM is slower in a fleet than alone")
+    lstm = replace(FACTS, fleet_obstacle=term("an LSTM is slower in a fleet than alone"))
     asked = spec()
     assert plan_run(asked, asked.protocol, asked.contenders[0], lstm, 100, 64).engine == "solo"
     foreign = contender("torch:0")

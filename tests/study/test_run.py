@@ -268,7 +268,7 @@ def test_versions_that_have_changed_are_told_on_resume(folder):
     run(asked.model_copy(update={"versions": asked.versions | {"torch": "1.0"}}), folder, toy.executor(folder))
     seen = []
     resume(folder, toy.executor(folder), seen.append)
-    assert any("torch was 1.0, is 2" in progress.message for progress in seen)
+    assert any("torch was 1.0, is 2" in str(progress.message) for progress in seen)
 
 
 def test_every_replicate_can_pick_from_the_record(folder):
@@ -356,7 +356,7 @@ def test_trials_whose_workers_are_killed_again_and_again_are_kept_as_killed(fold
     assert len(record.results) == record.trials_planned
     outcomes = {row.outcome for row in record.results if (row.contender, row.stage) == ("inside", "grid")}
     assert outcomes == {Outcome.KILLED}
-    assert any("4 workers ended" in progress.message for progress in seen)
+    assert any("4 workers ended" in str(progress.message) for progress in seen)
     assert resume(folder, toy.executor(folder)).results == record.results
 
 

@@ -19,7 +19,7 @@ from steepest.records.outcomes import Outcome
 from steepest.study.lock import FolderLock
 from steepest.study.result_rows import empty_trace
 from steepest.study.run import resume, run
-from steepest.study.spec import read_spec
+from steepest.study.spec import FORMAT, read_spec
 from steepest.study.store import Store, read, traces
 
 SENTENCE = r"^[\w/].*[\w.)]$"
@@ -97,7 +97,7 @@ def test_a_truncated_database_is_never_read_wrongly_and_is_made_again_from_the_c
         done, seen = [], []
         assert same(resume(folder, toy.executor(folder, done), seen.append), whole)
         assert done == [], "nothing is trained again"
-        assert length == 0 or any("study.db is damaged" in progress.message for progress in seen)
+        assert length == 0 or any("study.db is damaged" in str(progress.message) for progress in seen)
 
 
 def test_a_database_full_of_rubbish_is_made_again_from_the_curves(finished, folder):
@@ -129,7 +129,7 @@ def test_truncated_curves_are_moved_aside_and_their_trials_run_again(finished, f
         assert [job["id"] for job in done] == [path.stem]
         assert path.read_bytes() == whole
         assert path.with_name(f"{path.name}.damaged").stat().st_size == length
-        assert any("moved aside" in progress.message for progress in seen)
+        assert any("moved aside" in str(progress.message) for progress in seen)
 
 
 def test_curves_that_are_not_the_ones_written_are_run_again(finished, folder):
@@ -192,7 +192,7 @@ os.kill(os.getpid(), 9)
 def test_a_spec_of_a_newer_version_is_refused_even_if_it_has_new_fields(folder):
     path = folder / "study.json"
     spec = json.loads(path.read_text())
-    path.write_text(json.dumps(spec | {"format": 2, "flux": 1}))
+    path.write_text(json.dumps(spec | {"format": FORMAT + 1, "flux": 1}))
     for look in (read, Store.open):
         with pytest.raises(StudyFolderError, match="newer version"):
             look(folder)

@@ -92,7 +92,7 @@ def test_a_study_stopped_at_a_look_goes_on_to_the_same_end(folder, tmp_path, sto
     whole = study(tmp_path / "whole", "inside", "edge", sure=settled)
 
     def listener(progress):
-        if stop in progress.message:
+        if stop in str(progress.message):
             raise KeyboardInterrupt
 
     with pytest.raises(Interrupted):

@@ -239,7 +239,7 @@ def test_facts_say_what_there_is():
     assert facts.luck == ("initial weights", "order of the batches", "dropout", "train/validation/test split")
     assert facts.loss_name == "cross_entropy"
     assert facts.target == 0.9
-    assert facts.fleet_obstacle == ""
+    assert not facts.fleet_obstacle
 
 
 def test_weights_that_do_not_depend_on_the_seed_are_no_luck():

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 
 from steepest.messages import NOTHING, Message, counted, enumerated, say
-
-Thing = Mapping[str, Any]
+from steepest.report.schema import ProbeFigure, TaskView, View
 
 OFF_SCALE = say(" Arrow: off the scale.")
 
 
-def rates(view: Thing, task: Thing) -> Message:
+def rates(view: View, task: TaskView) -> Message:
     failing = say(
         " Crosses at the {edge} edge: rates at which trials failed.",
         edge=say("lower") if task["higher_is_better"] else say("upper"),
@@ -24,19 +22,19 @@ def rates(view: Thing, task: Thing) -> Message:
         "({seeds} each); band: {level} % interval.{failing}",
         failing=failing if any(point["failed"] for s in task["standings"] for point in s["points"]) else NOTHING,
         level=_level(view),
-        **_common(view, task),
+        **_shared(view, task),
     )
 
 
-def curves(view: Thing, task: Thing) -> Message:
+def curves(view: View, task: TaskView) -> Message:
     return say(
         "{title}: each optimizer at its recommended rate; line: median over {seeds}, a failed one counting as "
         "the worst; band: from 10 to 90 % of the seeds.",
-        **_common(view, task),
+        **_shared(view, task),
     )
 
 
-def forest(view: Thing, task: Thing, arrows: bool = True) -> Message:
+def forest(view: View, task: TaskView, arrows: bool = True) -> Message:
     """`arrows`: whether any optimizer is off the scale; so in `ranking`."""
     return say(
         "{title}: mean difference of test {metric} to the best, {seeds}, each of which tuned the rate itself; "
@@ -45,22 +43,22 @@ def forest(view: Thing, task: Thing, arrows: bool = True) -> Message:
         arrows=OFF_SCALE if arrows else NOTHING,
         test=say("the paired t-test") if task["paired"] else say("Welch's t-test"),
         margin=task["margin_text"],
-        **_common(view, task),
+        **_shared(view, task),
     )
 
 
-def ranking(view: Thing, task: Thing, arrows: bool = True) -> Message:
+def ranking(view: View, task: TaskView, arrows: bool = True) -> Message:
     return say(
         "{title}: mean test {metric} of {replicates} (a replicate is one seed's whole tuning); bar: {level} % "
         "interval by Student's t; ticks: the single replicates.{arrows}",
         arrows=OFF_SCALE if arrows else NOTHING,
         replicates=counted(view["reproduce"]["seeds"], "{n:,} replicate", "{n:,} replicates"),
         level=_level(view),
-        **_common(view, task),
+        **_shared(view, task),
     )
 
 
-def best_of_k(task: Thing) -> Message:
+def best_of_k(task: TaskView) -> Message:
     return say(
         "{title}: expected test {metric} when k of the searched rates, drawn at random, are tried and the best on "
         "validation is taken. What is left out had failures among the draws.",
@@ -69,7 +67,7 @@ def best_of_k(task: Thing) -> Message:
     )
 
 
-def probes(figures: Sequence[Thing]) -> Message:
+def probes(figures: Sequence[ProbeFigure]) -> Message:
     """Every quantity in a sentence of its own, and how many trials were looked into."""
     trials = max((n for each in figures for line in each["series"] for n in line["n"]), default=0)
     told = enumerated(
@@ -85,7 +83,8 @@ def probes(figures: Sequence[Thing]) -> Message:
 
 def wrapped(words: str, wide: int) -> str:
     """Lines of at most so many half-width cells, broken at spaces and after ideographs."""
-    lines, line = [], ""
+    lines: list[str] = []
+    line = ""
     for piece in _pieces(words.replace(" %", "\u00a0%")):
         if line and cell_len(line + piece.rstrip()) > wide:
             lines.append(line.rstrip())
@@ -112,7 +111,8 @@ def _pieces(words: str) -> list[str]:
 _CLOSING = " \uff0c\u3002\uff1b\uff1a\u3001\uff09"
 
 
-def _common(view: Thing, task: Thing) -> dict[str, Any]:
+def _shared(view: View, task: TaskView) -> dict[str, Message]:
+    """Parts of several captions."""
     return {
         "title": task["title"],
         "metric": task["metric"],
@@ -120,5 +120,5 @@ def _common(view: Thing, task: Thing) -> dict[str, Any]:
     }
 
 
-def _level(view: Thing) -> str:
+def _level(view: View) -> str:
     return f"{100 * view['study']['confidence']:g}"

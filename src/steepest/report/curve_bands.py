@@ -9,12 +9,12 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from steepest.records.outcomes import Outcome, Result, Trace
 from steepest.report.rounding import significant
+from steepest.report.schema import CurvesView, Edges, RateCurve, Series
 
 BAND = (0.1, 0.9)
 QUANTITIES = ("train_loss", "valid_metric")
@@ -55,7 +55,7 @@ def _bundle(rate: float, trials: list[Result], traces: Mapping[str, Trace]) -> B
     )
 
 
-def band(values: np.ndarray, higher_is_better: bool, shares: Iterable[float]) -> list[list[float | None]]:
+def band(values: np.ndarray, higher_is_better: bool, shares: Iterable[float]) -> list[Series]:
     """Quantiles over seeds, one row per share, of `values` [S, E]; a trial that has ended counts as the worst.
 
     So the median of ten seeds of which six have diverged is "diverged" (None, drawn at the plot's edge), and not the
@@ -75,7 +75,9 @@ def _quantile(ordered: np.ndarray, share: float) -> np.ndarray:
         return below
     with np.errstate(invalid="ignore"):
         mixed = below + weight * (above - below)
-    return np.where(np.isfinite(below) & np.isfinite(above), mixed, np.where(np.isfinite(below), above, below))
+    for end in (above, below):
+        mixed[np.isinf(end)] = end[np.isinf(end)]
+    return mixed
 
 
 def nearest(all_bundles: list[Bundle], rate: float | None) -> int | None:
@@ -85,26 +87,34 @@ def nearest(all_bundles: list[Bundle], rate: float | None) -> int | None:
     return min(range(len(all_bundles)), key=lambda i: abs(math.log(all_bundles[i].rate / rate)))
 
 
-def drawing(
-    all_bundles: list[Bundle], recommended: float | None, higher_is_better: bool, scale: float
-) -> dict[str, Any]:
+def drawing(all_bundles: list[Bundle], recommended: float | None, higher_is_better: bool, scale: float) -> CurvesView:
     """What the page draws for one contender: medians at every rate, and the band at the recommended one."""
     chosen = nearest(all_bundles, recommended)
-    directions = {"train_loss": (False, 1.0), "valid_metric": (higher_is_better, scale)}
-
-    def summary(bundle: Bundle, *shares: float) -> dict[str, list[list[float | None]]]:
-        return {
-            name: band(getattr(bundle, name) * factor, direction, shares)
-            for name, (direction, factor) in directions.items()
-        }
-
-    rates = [
-        {"rate": b.rate, "n": len(b.train_loss), "failed": b.failed, **{k: v[0] for k, v in summary(b, 0.5).items()}}
-        for b in all_bundles
-    ]
     steps = [int(x) for x in all_bundles[0].steps] if all_bundles else []
+    rates = [_medians(bundle, higher_is_better, scale) for bundle in all_bundles]
     if chosen is None:
         return {"steps": steps, "rates": rates, "chosen": None}
-    bundle = all_bundles[chosen]
-    edges = {name: {"low": low, "high": high} for name, (low, high) in summary(bundle, *BAND).items()}
-    return {"steps": steps, "rates": rates, "chosen": chosen, "band": edges}
+    return {
+        "steps": steps,
+        "rates": rates,
+        "chosen": chosen,
+        "band": {
+            "train_loss": _edges(all_bundles[chosen].train_loss, False),
+            "valid_metric": _edges(all_bundles[chosen].valid_metric * scale, higher_is_better),
+        },
+    }
+
+
+def _medians(bundle: Bundle, higher_is_better: bool, scale: float) -> RateCurve:
+    return {
+        "rate": bundle.rate,
+        "n": len(bundle.train_loss),
+        "failed": bundle.failed,
+        "train_loss": band(bundle.train_loss, False, (0.5,))[0],
+        "valid_metric": band(bundle.valid_metric * scale, higher_is_better, (0.5,))[0],
+    }
+
+
+def _edges(values: np.ndarray, higher_is_better: bool) -> Edges:
+    low, high = band(values, higher_is_better, BAND)
+    return {"low": low, "high": high}

@@ -11,8 +11,7 @@ import io
 import json as encoder
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from steepest.errors import UnknownName
 from steepest.messages import NOTHING, Message, counted, say, shown, tr
@@ -21,9 +20,10 @@ from steepest.records.record import field_names
 from steepest.records.study_record import StudyRecord
 from steepest.report.plain import plain
 from steepest.report.rounding import one_line
+from steepest.report.schema import EstimateView, Figure, TaskView, View
 
 
-def export(form: str, study: StudyRecord, view: Mapping[str, Any]) -> str:
+def export(form: str, study: StudyRecord, view: View) -> str:
     """The study in one of FORMS. Raises UnknownName for another."""
     if form not in FORMS:
         raise UnknownName.among("export format", form, FORMS)
@@ -38,7 +38,7 @@ def trials_csv(study: StudyRecord) -> str:
     return _csv(columns, ([getattr(result, column) for column in columns] for result in study.results))
 
 
-def ranking_csv(view: Mapping[str, Any]) -> str:
+def ranking_csv(view: View) -> str:
     """One row per task and contender, in order of place; metrics in the unit that their row names."""
     columns = (
         *("task", "metric", "unit", "place", "contender", "status", "mean", "mean_low", "mean_high", "replicates"),
@@ -60,7 +60,7 @@ def ranking_csv(view: Mapping[str, Any]) -> str:
     return _csv(columns, rows)
 
 
-def json(view: Mapping[str, Any]) -> str:
+def json(view: View) -> str:
     """The view as JSON text; NaN is refused, for it is not JSON."""
     return encoder.dumps(plain(view), allow_nan=False, ensure_ascii=False, indent=1) + "\n"
 
@@ -69,7 +69,7 @@ LONG = 60
 """The longest name in a table that is set: a cell does not break, and XeLaTeX takes minutes for a word of 10 kB."""
 
 
-def latex(view: Mapping[str, Any]) -> str:
+def latex(view: View) -> str:
     """One booktabs table per task; which packages it needs, more in some languages, its first line says. Bold marks the
     best and what ties with it."""
     tables = "\n".join(_latex_task(view, task) for task in view["tasks"])
@@ -78,7 +78,7 @@ def latex(view: Mapping[str, Any]) -> str:
     return f"% {needs}{'' if tables.isascii() else engine}\n{tables}"
 
 
-def _latex_task(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
+def _latex_task(view: View, task: TaskView) -> str:
     head, caption = _head(task), _caption(view, task)
     lines = [
         *(r"\begin{table}", r"  \centering", r"  \begin{tabular}{rlrrrr}", r"    \toprule"),
@@ -98,13 +98,13 @@ def _latex_task(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _head(task: Mapping[str, Any]) -> list[str]:
+def _head(task: TaskView) -> list[str]:
     unit = say(" ({unit})", unit=task["unit"]) if task["unit"] else NOTHING
     quality = tr("test {metric}{unit}", metric=one_line(shown(task["metric"]), LONG), unit=unit)
     return ["", tr("optimizer"), escape_latex(quality), tr("behind the best"), "$p$", tr("rate")]
 
 
-def _caption(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
+def _caption(view: View, task: TaskView) -> str:
     said = tr(
         "{title}: mean test {metric} over {seeds}, each of which tuned the rate itself, with {level} % intervals; "
         "differences to {best} (positive: worse), p adjusted by Holm. Bold: the best and what ties with it.",
@@ -117,11 +117,11 @@ def _caption(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
     return escape_latex(said)
 
 
-def _seeds(view: Mapping[str, Any]) -> Message:
+def _seeds(view: View) -> Message:
     return counted(view["reproduce"]["seeds"], "{n:,} seed", "{n:,} seeds")
 
 
-def _best(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
+def _best(view: View, task: TaskView) -> str:
     """Its name; none where nobody got through a training."""
     known = [s["contender"] for s in task["standings"] if s["quality"]]
     return one_line(view["contenders"][task["best"]]["name"], LONG) if task["best"] in known else ""
@@ -151,7 +151,7 @@ def _minus(text: str) -> str:
     return text.replace("−", "$-$").replace("+", "$+$").replace("<", "$<$")
 
 
-def _csv(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+def _csv(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer)  # ends lines as RFC 4180 says, and so quotes whatever holds a CR or an LF
     writer.writerow(columns)
@@ -159,7 +159,7 @@ def _csv(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     return buffer.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     """A cell that no spreadsheet takes for a formula: text that starts like one gets a leading apostrophe."""
     if isinstance(value, str):
         text = value.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair is no text
@@ -169,9 +169,9 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _three(estimate: Mapping[str, Any] | None) -> tuple[float | None, ...]:
+def _three(estimate: EstimateView | None) -> tuple[Figure, ...]:
     return (None, None, None) if estimate is None else (estimate["value"], estimate["low"], estimate["high"])
 
 
-_OF_VIEW: dict[str, Callable[[Mapping[str, Any]], str]] = {"ranking-csv": ranking_csv, "json": json}
+_OF_VIEW: dict[str, Callable[[View], str]] = {"ranking-csv": ranking_csv, "json": json}
 FORMS = ("csv", *_OF_VIEW, "latex")

@@ -11,17 +11,18 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from jinja2 import Environment
 from jinja2.environment import TemplateModule
 from markupsafe import Markup
-from scipy import special
+from scipy import special  # pyright: ignore[reportMissingTypeStubs]
 
 from steepest.messages import language
 from steepest.report import export, labels, offline_page, spans, style
 from steepest.report.bundle import bundle
-from steepest.report.plain import plain
+from steepest.report.plain import Json, plain
+from steepest.report.schema import Block, RateDomain, View
 
 STATIC = Path(__file__).with_name("static")
 T_QUANTILES = 60
@@ -30,9 +31,20 @@ CHUNK = 32
 """Shards whose trials a page reads at a time, without a pause between them."""
 
 
+class PageData(TypedDict):
+    """What the scripts draw from."""
+
+    view: Json
+    trials: list[Mapping[str, Block]]
+    """For each task, shard → trials."""
+    files: dict[str, str]
+    """Name → content, for other programs."""
+    t975: list[float]
+
+
 def html(
-    view: Mapping[str, Any],
-    trials: Sequence[Mapping[str, Any]] = (),
+    view: View,
+    trials: Sequence[Mapping[str, Block]] = (),
     live: int | None = None,
 ) -> str:
     """The report: opens from a file, offline, in any browser of the last years; under 1 MB for the default study.
@@ -60,7 +72,7 @@ def html(
     )
 
 
-def data(view: Mapping[str, Any], trials: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def data(view: View, trials: Sequence[Mapping[str, Block]] = ()) -> PageData:
     """What the script draws from: the view, the trials of each task, and the tables for other programs."""
     return {
         "view": plain(view),
@@ -70,7 +82,7 @@ def data(view: Mapping[str, Any], trials: Sequence[Mapping[str, Any]] = ()) -> d
     }
 
 
-def trial_lines(trials: Sequence[Mapping[str, Any]]) -> str:
+def trial_lines(trials: Sequence[Mapping[str, Block]]) -> str:
     """Trials in lines of JSON, [task, {shard: block}], so that a page can take them in bit by bit."""
     return "\n".join(
         offline_page.json_in_script([task, {shard: blocks[shard] for shard in [*blocks][first : first + CHUNK]}])
@@ -79,7 +91,7 @@ def trial_lines(trials: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def sections(view: Mapping[str, Any]) -> dict[str, str]:
+def sections(view: View) -> dict[str, str]:
     """The parts of the page that the server renders anew as a study goes on, by their `data-section`."""
     module = _environment().get_template("sections.html").make_module(_context(view))
     parts = {"notice": _render(module, "notice"), "reproduce": _render(module, "reproduce")}
@@ -91,7 +103,7 @@ def sections(view: Mapping[str, Any]) -> dict[str, str]:
     return parts
 
 
-def studies(entries: Sequence[Any], place: str) -> str:
+def studies(entries: Sequence[object], place: str) -> str:
     """The list of studies that a server shows. entries: `serving.library.Entry`."""
     template = _environment().get_template("studies.html")
     inlined = {"stylesheet": Markup(stylesheet()), "script": Markup(list_script())}
@@ -151,11 +163,11 @@ def _read(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
 
 
-def _context(view: Mapping[str, Any]) -> dict[str, Any]:
+def _context(view: View) -> dict[str, object]:
     return {"view": view, "study": view["study"], "words": labels, "many": len(view["tasks"]) > 1}
 
 
-def _render(module: TemplateModule, macro: str, *arguments: Any) -> str:
+def _render(module: TemplateModule, macro: str, *arguments: object) -> str:
     return str(getattr(module, macro)(*arguments)).strip()
 
 
@@ -167,14 +179,13 @@ def _t_quantiles() -> list[float]:
 @cache
 def _environment() -> Environment:
     environment = offline_page.environment(STATIC)
-    environment.filters["percent"] = _percent
-    environment.filters["unit"] = labels.with_unit
-    environment.filters["moment"] = _moment
+    filters = {"percent": _percent, "unit": labels.with_unit, "moment": _moment}
+    environment.filters.update(filters)  # pyright: ignore[reportUnknownMemberType]
     spans.speak(environment)
     return environment
 
 
-def _percent(value: float, domain: Mapping[str, float]) -> float:
+def _percent(value: float, domain: RateDomain) -> float:
     """Where a value lies in a domain, in % from its left end; values outside lie at its ends."""
     share = (value - domain["low"]) / (domain["high"] - domain["low"])
     return round(100 * min(1.0, max(0.0, share)), 3)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from steepest.messages import Message, say
+from steepest.report.schema import ClaimView
+from steepest.verdict.results import Status
 
 KINDS = {
     "use": say("Use"),
@@ -23,7 +24,7 @@ KINDS = {
 }
 """Kind of a claim → the label in front of it."""
 
-STATUS = {
+STATUS: Mapping[Status, tuple[Message, Message]] = {
     "best": (say("best"), say("The best mean over the replicates.")),
     "tie": (
         say("tie"),
@@ -43,7 +44,7 @@ STATUS = {
 """Status of a contender → its word and what it means."""
 
 
-def by_kind(claims: Iterable[Mapping[str, Any]], pairs: bool = False) -> list[tuple[Message, list[Message]]]:
+def by_kind(claims: Iterable[ClaimView], pairs: bool = False) -> list[tuple[Message, list[Message]]]:
     """Claims under the labels of their kinds, both in the order in which the verdict tells them.
 
     pairs: those that put a row of the ranking into words; otherwise all the others.

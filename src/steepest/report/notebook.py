@@ -5,20 +5,20 @@ Names are hostile until escaped; styles are inline, for a notebook has its own s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
-from typing import Any
 
 from steepest.messages import NOTHING, counted, language, say, shown, tr
 from steepest.report import labels
+from steepest.report.schema import TaskView, View
 
 NOTHING_YET = say("No trial has finished yet.")
 _CELL = "padding:2px 10px;text-align:{}"
 
 
-def notebook(view: Mapping[str, Any]) -> str:
+def notebook(view: View) -> str:
     """HTML without script, fit to stand in a cell's output."""
-    study, parts = view["study"], []
+    study = view["study"]
+    parts: list[str] = []
     if not study["finished"]:
         planned = counted(study["planned"], "{n:,} trial", "{n:,} trials")
         told = say(
@@ -35,14 +35,14 @@ def notebook(view: Mapping[str, Any]) -> str:
     return f'<div class="steepest" lang="{language()}">{"".join(parts)}</div>'
 
 
-def _paragraph(thing: Mapping[str, Any]) -> str:
+def _paragraph(thing: View | TaskView) -> str:
     if not thing["headline"]:
         return ""
     first, gap, rest = labels.first_sentence(shown(thing["headline"]))
     return f'<p style="max-width:72ch"><strong>{escape(first)}</strong>{gap}{escape(rest)}</p>'
 
 
-def _ranking(view: Mapping[str, Any], task: Mapping[str, Any]) -> str:
+def _ranking(view: View, task: TaskView) -> str:
     unit = say(", {unit}", unit=task["unit"]) if task["unit"] else NOTHING
     level = tr("{level} %", level=f"{100 * view['study']['confidence']:g}")
     quality = tr("test {metric}{unit}", metric=task["metric"], unit=unit)

@@ -6,12 +6,11 @@ import base64
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
-def json_in_script(value: Any) -> str:
+def json_in_script(value: object) -> str:
     """JSON that cannot end the script tag it stands in, nor open a comment there. Refuses NaN."""
     text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":

@@ -7,16 +7,22 @@ over how many seeds, and what its bands are; `caption=False` leaves that out for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from steepest.errors import BadSetting, UnknownName
 from steepest.messages import ENGLISH, Language, Message, catalogue, language, say, shown, speaking, tr
 from steepest.report import captions
 from steepest.report.optional import extra
 from steepest.report.rounding import one_line
+from steepest.report.schema import CurveDomain, EstimateView, StandingView, TaskView, View
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Drawn = ParamSpec("Drawn")
 
 WIDE, HIGH = 5.5, 3.4
 """Inches: the text width of most conferences."""
@@ -27,11 +33,11 @@ SMALL, TINY = 8, 6.5
 """Points, of labels and of what stands under a figure."""
 
 
-def _spoken(draw: Callable[..., Any]) -> Callable[..., Any]:
+def _spoken(draw: Callable[Concatenate[Plots, Drawn], Figure]) -> Callable[Concatenate[Plots, Drawn], Figure]:
     """Drawn in the language of the study."""
 
     @wraps(draw)
-    def spoken(self: Plots, *arguments: Any, **options: Any) -> Any:
+    def spoken(self: Plots, *arguments: Drawn.args, **options: Drawn.kwargs) -> Figure:
         with speaking(self.language):
             return draw(self, *arguments, **options)
 
@@ -42,22 +48,21 @@ def _spoken(draw: Callable[..., Any]) -> Callable[..., Any]:
 class Plots:
     """The figures of one study. Each raises BadSetting where matplotlib is missing, and UnknownName for a task."""
 
-    view: Mapping[str, Any]
+    view: View
     language: Language = ENGLISH
 
     @_spoken
-    def rates(self, task: str | None = None, caption: bool = True) -> Any:
+    def rates(self, task: str | None = None, caption: bool = True) -> Figure:
         """Mean validation metric against learning rate, with its interval; one line an optimizer."""
         found = self._task(task)
         figure, axes = self._axes()
         domain = found["axes"]["sensitivity"]["all"]
         for s, look in self._looks(found):
-            points = [point for point in s["points"] if point["valid"]]
-            mean = [point["valid"]["value"] for point in points]
-            low, high = (
-                [_or(point["valid"][end], point["valid"]["value"]) for point in points] for end in ("low", "high")
-            )
-            rate = [point["rate"] for point in points]
+            points = [(point["rate"], valid) for point in s["points"] if (valid := point["valid"])]
+            rate = [rate for rate, _ in points]
+            mean = [valid["value"] for _, valid in points]
+            low = [_or(valid["low"], valid["value"]) for _, valid in points]
+            high = [_or(valid["high"], valid["value"]) for _, valid in points]
             if rate:
                 axes.plot(rate, mean, **look)
                 axes.fill_between(rate, low, high, color=look["color"], alpha=0.12, linewidth=0)
@@ -79,7 +84,7 @@ class Plots:
         return self._done(figure, axes, caption and captions.rates(self.view, found))
 
     @_spoken
-    def curves(self, task: str | None = None, quantity: str = "valid_metric", caption: bool = True) -> Any:
+    def curves(self, task: str | None = None, quantity: str = "valid_metric", caption: bool = True) -> Figure:
         """Median over seeds with the band from 10 to 90 %, each optimizer at its recommended rate.
 
         quantity: "valid_metric" or "train_loss".
@@ -90,7 +95,7 @@ class Plots:
         figure, axes = self._axes()
         for s, look in self._looks(found):
             drawn = s["curves"]
-            if drawn["chosen"] is None:
+            if drawn["chosen"] is None or "band" not in drawn:
                 continue
             band = drawn["band"][quantity]
             ends = (_floats(band["low"]), _floats(band["high"]))
@@ -114,7 +119,7 @@ class Plots:
         return self._done(figure, axes, caption and captions.curves(self.view, found))
 
     @_spoken
-    def forest(self, task: str | None = None, caption: bool = True) -> Any:
+    def forest(self, task: str | None = None, caption: bool = True) -> Figure:
         """How far each optimizer is behind the best, with the interval of the difference; the margin is shaded.
 
         What would stretch the axis more than fivefold is an arrow at its edge; its figures stand beside it.
@@ -157,14 +162,13 @@ class Plots:
         return self._done(figure, None, caption and captions.forest(self.view, found, arrows))
 
     @_spoken
-    def ranking(self, task: str | None = None, caption: bool = True) -> Any:
+    def ranking(self, task: str | None = None, caption: bool = True) -> Figure:
         """Mean test metric of each optimizer with its interval and its single replicates, the best on top."""
         found = self._task(task)
-        shown = [(s, look) for s, look in self._looks(found) if s["quality"]]
+        shown = [(s, quality, look) for s, look in self._looks(found) if (quality := s["quality"])]
         figure, axes = self._axes(0.95 + 0.25 * max(2, len(shown)))
         domain, arrows = found["forest"], False
-        for y, (s, look) in enumerate(shown):
-            q = s["quality"]
+        for y, (s, q, look) in enumerate(shown):
             if domain and not domain["low"] <= q["value"] <= domain["high"]:
                 arrows, below = True, q["value"] < domain["low"]
                 axes.plot(
@@ -182,13 +186,13 @@ class Plots:
             axes.set_xlim(domain["low"], domain["high"])
         if not shown:
             self._unfinished(axes)
-        axes.set_yticks(range(len(shown)), [look["label"] for _, look in shown])
+        axes.set_yticks(range(len(shown)), [look["label"] for *_, look in shown])
         axes.set_ylim(max(1, len(shown)) - 0.4, -0.6)
         axes.set_xlabel(_plain(tr("test {metric}", metric=_metric(found))))
         return self._done(figure, None, caption and captions.ranking(self.view, found, arrows))
 
     @_spoken
-    def best_of_k(self, task: str | None = None, caption: bool = True) -> Any:
+    def best_of_k(self, task: str | None = None, caption: bool = True) -> Figure:
         """Expected test metric of the best on validation of k rates drawn at random, against k."""
         found = self._task(task)
         figure, axes = self._axes()
@@ -204,7 +208,7 @@ class Plots:
         return self._done(figure, axes, caption and captions.best_of_k(found))
 
     @_spoken
-    def probes(self, task: str | None = None, caption: bool = True) -> Any:
+    def probes(self, task: str | None = None, caption: bool = True) -> Figure:
         """What `steepest why` saw inside trials, a small chart for each quantity.
 
         Raises BadSetting for a study into which nobody has looked yet.
@@ -237,7 +241,7 @@ class Plots:
 
     # ---- helpers ----
 
-    def _task(self, name: str | None) -> Mapping[str, Any]:
+    def _task(self, name: str | None) -> TaskView:
         tasks = {task["name"]: task for task in self.view["tasks"]}
         if not tasks:
             raise BadSetting("No trial of this study has finished, so there is nothing to draw yet.")
@@ -246,7 +250,7 @@ class Plots:
             raise UnknownName.among("task in this study", name, tasks)
         return tasks[name] if name is not None else self.view["tasks"][0]
 
-    def _looks(self, task: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], dict[str, Any]]]:
+    def _looks(self, task: TaskView) -> Iterator[tuple[StandingView, dict[str, Any]]]:
         """Each standing with how its line looks."""
         palette = self.view["palette"]
         for s in task["standings"]:
@@ -278,7 +282,7 @@ class Plots:
         axes.grid(alpha=0.25, linewidth=0.6)
         axes.tick_params(which="both", labelsize=SMALL)
 
-    def _height(self, axes: Any, domain: Mapping[str, Any], log: bool) -> None:
+    def _height(self, axes: Any, domain: CurveDomain, log: bool) -> None:
         axes.set_yscale("log" if log else "linear")
         axes.set_ylim(domain["least"] if log else domain["low"], domain["high"])
 
@@ -291,7 +295,7 @@ class Plots:
         middle = {"ha": "center", "va": "center", "transform": axes.transAxes}
         axes.text(0.5, 0.5, told, fontsize=SMALL, color="#555555", **middle)
 
-    def _done(self, figure: Any, axes: Any, caption: Message | bool) -> Any:
+    def _done(self, figure: Any, axes: Any, caption: Message | bool) -> Figure:
         """With a legend beside the axes, if they are given, and the caption below."""
         if axes is not None and axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=SMALL - 1, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -312,11 +316,15 @@ class Plots:
                 "A figure in Chinese needs a font with ideographs, and matplotlib finds none; install fonts-noto-cjk, "
                 'or take the figure in English: study.language = "en".'
             )
-        for part in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
+        for part in figure.findobj(_has_font):
             part.set_fontfamily(["DejaVu Sans", chosen])
 
 
-def _metric(task: Mapping[str, Any]) -> Message:
+def _has_font(artist: object) -> bool:
+    return hasattr(artist, "set_fontfamily")
+
+
+def _metric(task: TaskView) -> Message:
     """The metric with its unit."""
     return say("{metric} ({unit})", metric=task["metric"], unit=task["unit"]) if task["unit"] else task["metric"]
 
@@ -327,7 +335,7 @@ CHINESE_FONTS = (
 )
 
 
-def _extent(differences: Sequence[Mapping[str, Any]], margin: float) -> tuple[float, float]:
+def _extent(differences: Sequence[EstimateView], margin: float) -> tuple[float, float]:
     """The axis of the forest: margin and intervals, from the nearest difference up to the last before a wide gap."""
     low, high = -1.2 * margin, 1.2 * margin or 1e-6
     for b in sorted(differences, key=lambda b: b["value"]):

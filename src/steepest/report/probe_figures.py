@@ -11,6 +11,7 @@ from steepest.messages import Message, say
 from steepest.records.contender import Contender
 from steepest.records.probe_trace import ProbeTrace
 from steepest.report.rounding import significant
+from steepest.report.schema import ProbeFigure, ProbeSeries, Series
 
 LEAST = 1e-300
 """What is drawn on a logarithmic axis must be above this."""
@@ -64,29 +65,35 @@ FIGURES: tuple[tuple[Message, Message, Message, float | None], ...] = (
 the same order."""
 
 
-def probe_figures(probes: Sequence[ProbeTrace], task: str, contenders: Sequence[Contender]) -> list[dict[str, Any]]:
+def probe_figures(probes: Sequence[ProbeTrace], task: str, contenders: Sequence[Contender]) -> list[ProbeFigure]:
     """The figures of one task; none where nobody has looked inside its trials."""
     here = [probe for probe in probes if probe.task == task]
     places = {contender.name: i for i, contender in enumerate(contenders)}
-    found = []
+    found: list[ProbeFigure] = []
     for i, (title, unit, caption, least) in enumerate(FIGURES):
         series = [_series(p, _values(p)[i], places[p.contender], least) for p in here if p.contender in places]
         if any(value is not None for line in series for value in line["mid"]):
-            words = {"title": title, "unit": unit, "caption": caption}
-            found.append({**words, "log": least is not None, "series": [line for line in series if any(line["mid"])]})
+            drawn = [line for line in series if any(line["mid"])]
+            found.append({"title": title, "unit": unit, "caption": caption, "log": least is not None, "series": drawn})
     return found
 
 
 def _values(probe: ProbeTrace) -> tuple[np.ndarray, ...]:
     """For each figure, its values [R, K]."""
     with np.errstate(all="ignore"):
-        ratios = np.ma.median(np.ma.masked_invalid(probe.update_to_weight), axis=2).filled(np.nan)
+        ratios = _median_of_layers(probe.update_to_weight)
     return probe.step[:, :, 2], ratios, probe.flips, probe.noise, probe.sharpness * probe.rate
 
 
-def _series(probe: ProbeTrace, values: np.ndarray, contender: int, least: float | None) -> dict[str, Any]:
+def _median_of_layers(values: np.ndarray) -> np.ndarray:
+    """Of [R, K, L] over the layers with a finite value; NaN where there is none."""
+    masked: Any = np.ma  # NumPy's types say nothing of masked arrays
+    return masked.median(masked.masked_invalid(values), axis=2).filled(np.nan)
+
+
+def _series(probe: ProbeTrace, values: np.ndarray, contender: int, least: float | None) -> ProbeSeries:
     """Median, least and greatest over the seeds that were looked into, at every look."""
-    rows: list[list[float | None]] = [[], [], []]
+    rows: list[Series] = [[], [], []]
     for column in values.T:
         known = column[np.isfinite(column) & (True if least is None else column > least)]
         for row, pick in zip(rows, (np.median, np.min, np.max), strict=True):

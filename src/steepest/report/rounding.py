@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import math
+import sys
 import unicodedata
 from collections.abc import Iterable
+
+LARGEST = sys.float_info.max
 
 
 def significant(value: float | None, digits: int = 4) -> float | None:
     """The value to so many significant digits; None for what is not a finite number, since JSON has no word for it."""
-    if value is None or not math.isfinite(value):
-        return None
-    rounded = float(f"{value:.{digits}g}")
-    return rounded if math.isfinite(rounded) else value  # the largest floats round to infinity
+    return None if value is None or not math.isfinite(value) else rounded(value, digits)
+
+
+def rounded(value: float, digits: int) -> float:
+    """The same of a value known to be finite; one beyond the largest float is held there."""
+    short = float(f"{max(-LARGEST, min(LARGEST, value)):.{digits}g}")
+    return short if math.isfinite(short) else value  # the largest floats round to infinity
 
 
 def decimals_for(half_widths: Iterable[float]) -> int:

@@ -5,7 +5,7 @@ no server and a printed page has one language only.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TypedDict
 
 from jinja2 import Environment
 from markupsafe import Markup
@@ -68,12 +68,21 @@ def stylesheet() -> str:
     return "".join(rules)
 
 
-def script_words() -> dict[str, dict[str, Any]]:
+class ScriptWords(TypedDict):
+    """What scripts say in one language."""
+
+    forms: list[int]
+    """Number → plural form; empty where there is only one."""
+    words: dict[str, str | tuple[str, ...]]
+    """English → wording; one for each plural form where something is counted."""
+
+
+def script_words() -> dict[str, ScriptWords]:
     """What the scripts of a page say in every language but English: plural form by number, and English → wording."""
     return {code: _script_words(catalogue(code)) for code in languages() if code != ENGLISH}
 
 
-def _script_words(known: Catalogue) -> dict[str, Any]:
+def _script_words(known: Catalogue) -> ScriptWords:
     said = [entry for entry in known.entries.values() if any(source.endswith(".js") for source in entry.sources)]
     words = {
         f"{entry.context}\u0004{entry.template}" if entry.context else entry.template: (
@@ -86,13 +95,21 @@ def _script_words(known: Catalogue) -> dict[str, Any]:
 
 def speak(environment: Environment) -> None:
     """Let templates say messages: `{{ say("Learning curves") }}`."""
-    environment.finalize = lambda value: spans(value) if isinstance(value, Message) else value
-    helpers: dict[str, Any] = {
+    environment.finalize = _finalized
+    helpers: dict[str, object] = {
         "say": say,
         "counted": counted,
         "enumerated": enumerated,
         "meant": meant,
         "term": term,
         "attribute": attribute,
+        "large": large,
+        "headline": headline,
+        "names": names,
+        "in_all": in_all,
     }
-    environment.globals.update(helpers, large=large, headline=headline, names=names, in_all=in_all)
+    environment.globals.update(helpers)  # pyright: ignore[reportUnknownMemberType]
+
+
+def _finalized(value: object) -> object:
+    return spans(value) if isinstance(value, Message) else value

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from steepest.messages import say, verbatim
 from steepest.report.rounding import fixed, p_value, significant
+from steepest.report.schema import EstimateView, Figure, PointView, StandingFigures
 from steepest.verdict.results import Estimate, RatePoint, Standing
 from steepest.verdict.words import numbers
 
 
-def show_standing(s: Standing, scale: float, decimals: int) -> dict[str, Any]:
+def show_standing(s: Standing, scale: float, decimals: int) -> StandingFigures:
     """scale: 100 for shares, shown in %, else 1. decimals: of the task's metric."""
     safe = s.safe_rates
     return {
@@ -51,7 +51,7 @@ def show_standing(s: Standing, scale: float, decimals: int) -> dict[str, Any]:
     }
 
 
-def _point(point: RatePoint, scale: float, decimals: int) -> dict[str, Any]:
+def _point(point: RatePoint, scale: float, decimals: int) -> PointView:
     return {
         "rate": significant(point.rate, 6),
         "text": numbers.rate(point.rate),
@@ -64,14 +64,15 @@ def _point(point: RatePoint, scale: float, decimals: int) -> dict[str, Any]:
     }
 
 
-def _estimate(e: Estimate | None, scale: float, decimals: int, sign: bool = False) -> dict[str, Any] | None:
+def _estimate(e: Estimate | None, scale: float, decimals: int, sign: bool = False) -> EstimateView | None:
     """A figure with its interval; `low` and `high` are None where a single observation bounds nothing."""
-    if e is None or not math.isfinite(e.value):
+    value = None if e is None else significant(e.value * scale, 6)
+    if e is None or value is None:
         return None
     low, high = (fixed(bound * scale, decimals, sign) for bound in (e.low, e.high))
     bounded = math.isfinite(e.low) or math.isfinite(e.high)
     return {
-        "value": significant(e.value * scale, 6),
+        "value": value,
         "low": significant(e.low * scale, 6),
         "high": significant(e.high * scale, 6),
         "n": e.n,
@@ -80,5 +81,5 @@ def _estimate(e: Estimate | None, scale: float, decimals: int, sign: bool = Fals
     }
 
 
-def _scaled(value: float | None, scale: float) -> float | None:
+def _scaled(value: float | None, scale: float) -> Figure:
     return None if value is None else value * scale

@@ -4,37 +4,81 @@ it is for `text` to tell.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 from rich.cells import cell_len
 
 from steepest.messages import Message, enumerated, say, shown, verbatim
 from steepest.records.study_record import StudyRecord
 from steepest.report.rounding import one_line
+from steepest.report.schema import (
+    ContenderSetting,
+    ContenderView,
+    ReproduceView,
+    StudySetting,
+    TaskSetting,
+    TaskView,
+    View,
+)
 from steepest.report.text import fill
 
 Row = tuple[Message, Sequence[Message]]
 LONG, LONGEST = 60, 600
 """Characters of the study's name, and of an item."""
-OF_TASK = (
-    *("name", "title", "metric", "loss_name", "margin_text"),
-    *("n_train", "n_valid", "n_test", "parameters", "luck", "source", "notes", "alone"),
-)
-OF_CONTENDER = ("name", "rule", "schedule", "batch_size", "rates", "settings", "settings_text")
 
 
-def setting(view: Mapping[str, Any]) -> dict[str, Any]:
+class Setting(TypedDict):
     """The part of a view that was settled before anything was trained."""
+
+    study: StudySetting
+    tasks: list[TaskSetting]
+    contenders: list[ContenderSetting]
+    reproduce: ReproduceView
+
+
+def setting(view: View) -> Setting:
+    """The setting of a study, from its view."""
+    study = view["study"]
     return {
-        "study": {key: view["study"][key] for key in ("name", "created", "reference")},
-        "tasks": [{key: task[key] for key in OF_TASK} for task in view["tasks"]],
-        "contenders": [{key: each[key] for key in OF_CONTENDER} for each in view["contenders"]],
+        "study": {"name": study["name"], "created": study["created"], "reference": study["reference"]},
+        "tasks": [_task_setting(task) for task in view["tasks"]],
+        "contenders": [_contender_setting(contender) for contender in view["contenders"]],
         "reproduce": view["reproduce"],
     }
 
 
-def text(setting: Mapping[str, Any]) -> str:
+def _task_setting(task: TaskView) -> TaskSetting:
+    return {
+        "name": task["name"],
+        "title": task["title"],
+        "metric": task["metric"],
+        "loss_name": task["loss_name"],
+        "margin_text": task["margin_text"],
+        "n_train": task["n_train"],
+        "n_valid": task["n_valid"],
+        "n_test": task["n_test"],
+        "parameters": task["parameters"],
+        "luck": task["luck"],
+        "source": task["source"],
+        "notes": task["notes"],
+        "alone": task["alone"],
+    }
+
+
+def _contender_setting(contender: ContenderView) -> ContenderSetting:
+    return {
+        "name": contender["name"],
+        "rule": contender["rule"],
+        "schedule": contender["schedule"],
+        "batch_size": contender["batch_size"],
+        "rates": contender["rates"],
+        "settings": contender["settings"],
+        "settings_text": contender["settings_text"],
+    }
+
+
+def text(setting: Setting) -> str:
     """The same for people to read."""
     rows = [row for task in setting["tasks"] for row in _task(task)]
     rows += [(say("contenders"), [_contender(each) for each in setting["contenders"]])]
@@ -43,7 +87,7 @@ def text(setting: Mapping[str, Any]) -> str:
     rows.append((say("given up"), how["given_up"]))
     rows.append((say("command"), [verbatim(how["command"])]))
     width = max(cell_len(shown(label)) for label, _ in rows)
-    lines = []
+    lines: list[str] = []
     for label, says in rows:
         for i, each in enumerate(says):  # no name buries what stands around it
             first = "" if i else shown(label)
@@ -53,7 +97,7 @@ def text(setting: Mapping[str, Any]) -> str:
     return "\n".join([one_line(setting["study"]["name"], LONG), "", *lines])
 
 
-def _task(task: Mapping[str, Any]) -> list[Row]:
+def _task(task: TaskSetting) -> list[Row]:
     parts = say(
         "{train:,} examples to train on, {valid:,} to pick the rate by, {test:,} to judge by",
         train=task["n_train"],
@@ -83,7 +127,7 @@ def _engine(obstacle: Message) -> Message:
     return say("one trial at a time, since {why}", why=obstacle)
 
 
-def _contender(contender: Mapping[str, Any]) -> Message:
+def _contender(contender: ContenderSetting) -> Message:
     name, settings = contender["name"], contender["settings_text"]
     return say("{name}: {settings}", name=name, settings=settings) if settings else verbatim(name)
 
@@ -98,7 +142,7 @@ def protocol(study: StudyRecord) -> Message:
         extra=law.extra_rates,
     )
     given = {contender.name: contender.rates for contender in study.contenders if contender.rates}
-    own = enumerated([f"{rate:g}" for rate in sorted(set().union(*given.values()))])
+    own = enumerated([f"{rate:g}" for rate in sorted({rate for rates in given.values() for rate in rates})])
     if len(given) == len(study.contenders):
         tried = say("the rates {own}", own=own)
     elif given:

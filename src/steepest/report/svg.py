@@ -78,7 +78,7 @@ def intervals(bars: Sequence[Bar], x_title: str, limits: Sequence[float] = ()) -
     left = LEFT / 2 + 6.2 * max(len(bar.name) for bar in bars)  # as wide as the longest name
     across = _Axis(shown, (left, WIDTH - 20), False)
     bottom = TOP + 26 * len(bars)
-    parts = []
+    parts: list[str] = []
     for z in (0.0, *limits):
         style = "" if z == 0 else 'stroke-dasharray="5 4"'
         parts.append(_path([(across(z), TOP - 6), (across(z), bottom)], "#777", style))

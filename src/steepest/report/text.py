@@ -5,22 +5,25 @@ from __future__ import annotations
 import os
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.cells import cell_len, set_cell_size
 
 from steepest.messages import NOTHING, counted, say, shown, tr
 from steepest.report import labels
 from steepest.report.rounding import isolated
+from steepest.report.schema import ClaimView, TaskView, View
 
 WIDTH = 100
 OPTIMIZER = say("optimizer")
 BOLD, DIM, GREEN, RED = "1", "2", "32", "31"
+Paint = Callable[[str, str], str]
+"""Text and its ANSI style → text."""
 
 
-def text(view: Mapping[str, Any], colour: bool = False) -> str:
+def text(view: View, colour: bool = False) -> str:
     """The verdict and its tables; `colour` adds ANSI styles and changes no character besides."""
     paint = _painted if colour else _plain
     page = _Page(view, paint)
@@ -50,10 +53,10 @@ def text(view: Mapping[str, Any], colour: bool = False) -> str:
 class _Page:
     """The view, and how its words are to look."""
 
-    view: Mapping[str, Any]
-    paint: Any
+    view: View
+    paint: Paint
 
-    def headline(self, entry: Mapping[str, Any]) -> str:
+    def headline(self, entry: View | TaskView) -> str:
         return "\n".join(self.paint(line, BOLD) for line in fill(shown(entry["headline"])).split("\n"))
 
 
@@ -65,8 +68,8 @@ def wants_colour(stream: TextIO) -> bool:
 # ---- blocks ----------------------------------------------------------------------------------------------------------
 
 
-def _task(page: _Page, task: Mapping[str, Any]) -> list[str]:
-    blocks = []
+def _task(page: _Page, task: TaskView) -> list[str]:
+    blocks: list[str] = []
     if len(page.view["tasks"]) > 1:
         blocks.append(page.paint(f"{task['label']} {'─' * (WIDTH - 1 - cell_len(task['label']))}", BOLD))
     blocks.append(page.headline(task))
@@ -76,12 +79,12 @@ def _task(page: _Page, task: Mapping[str, Any]) -> list[str]:
     return blocks
 
 
-def _ranking(page: _Page, task: Mapping[str, Any]) -> str:
+def _ranking(page: _Page, task: TaskView) -> str:
     interval = tr("{level} %", level=f"{100 * page.view['study']['confidence']:g}")
     unit = say(", {unit}", unit=task["unit"]) if task["unit"] else NOTHING
     metric = tr("test {metric}{unit}", metric=task["metric"], unit=unit)
     head = ["#", shown(OPTIMIZER), tr("verdict"), metric, interval, tr("behind best"), interval, "p"]
-    rows = []
+    rows: list[list[str]] = []
     for s in task["standings"]:
         quality, behind = s["quality"], s["behind_best"]
         rows.append(
@@ -100,7 +103,7 @@ def _ranking(page: _Page, task: Mapping[str, Any]) -> str:
     return _table(head, rows, "r<<r<r<r", page.paint, [styles[s["status"]] for s in task["standings"]])
 
 
-def _rates(page: _Page, task: Mapping[str, Any]) -> str:
+def _rates(page: _Page, task: TaskView) -> str:
     head = [
         *(shown(OPTIMIZER), tr("use rate"), tr("safe rates"), tr("failed"), tr("stalled"), tr("of trials")),
         *(tr("ms/step"), tr("one run")),
@@ -137,9 +140,9 @@ def _tallies(page: _Page) -> str:
     return _table(head, rows, "<" + "r" * len(labels.STATUS), page.paint) if rows else ""
 
 
-def _claims(page: _Page, claims: list[dict[str, Any]]) -> str:
+def _claims(page: _Page, claims: Sequence[ClaimView]) -> str:
     """Each sentence as an item under the label of its kind, but for those that repeat the ranking just above."""
-    lines = []
+    lines: list[str] = []
     for label, sentences in labels.by_kind(claims):
         lines.append(tr("{title}:", title=label))
         lines += [fill(shown(sentence), "  - ", "    ") for sentence in sentences]
@@ -156,7 +159,7 @@ def _reproduce(page: _Page) -> str:
 # ---- layout ----------------------------------------------------------------------------------------------------------
 
 
-def _table(head: list[str], rows: list[list[str]], align: str, paint: Any, styles: Sequence[str] = ()) -> str:
+def _table(head: list[str], rows: list[list[str]], align: str, paint: Paint, styles: Sequence[str] = ()) -> str:
     """Columns as wide as their widest cell, measured in terminal cells; the names give way if that is too much."""
     widths = [max(cell_len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     named = next(i for i, cell in enumerate(head) if cell == shown(OPTIMIZER))
@@ -182,7 +185,8 @@ def fill(paragraph: str, first: str = "", rest: str = "") -> str:
     """Wrapped at WIDTH terminal cells; Chinese breaks between any two characters, but not before a closing mark."""
     if paragraph.isascii() or not _IDEOGRAPH.search(paragraph):
         return textwrap.fill(paragraph, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
-    lines, line = [], first
+    lines: list[str] = []
+    line = first
     for token in _TOKEN.findall(paragraph):
         for piece in [token] if cell_len(token) < WIDTH // 2 else token:  # no name is wider than a line
             if cell_len(line + piece.rstrip()) > WIDTH:

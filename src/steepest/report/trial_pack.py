@@ -11,21 +11,18 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, MutableMapping
 from hashlib import sha256
-from typing import Any
 
 import numpy as np
 
 from steepest.records.outcomes import Result, Trace
 from steepest.records.study_record import StudyRecord
 from steepest.report.rounding import one_line, significant
+from steepest.report.schema import Block, Figure, PackedCurves
 
 CODES = 65_535
 """Code 0 means that there is no value: the trial had ended. 1 … 65,535 run from `low` to `high`."""
 WIDE = 50.0
 """Values that differ by more than this factor are packed by their logarithms."""
-
-
-Block = dict[str, Any]
 
 
 def trials(
@@ -60,7 +57,7 @@ def _key(shard: str) -> str:
     return sha256(shard.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _block(rows: list[Result], places: Mapping[str, int], trace: Trace, scale: float) -> dict[str, Any]:
+def _block(rows: list[Result], places: Mapping[str, int], trace: Trace, scale: float) -> Block:
     rows = sorted(rows, key=lambda row: row.lane)
     lanes = [row.lane for row in rows]
     return {
@@ -83,7 +80,7 @@ def _block(rows: list[Result], places: Mapping[str, int], trace: Trace, scale: f
     }
 
 
-def pack(values: np.ndarray) -> dict[str, Any]:
+def pack(values: np.ndarray) -> PackedCurves:
     """Curves [R, E] as base64 of little-endian 16-bit codes, row by row; what is not finite gets code 0."""
     finite = np.isfinite(values)
     if not finite.any():
@@ -101,5 +98,5 @@ def _encoded(codes: np.ndarray) -> str:
     return base64.b64encode(codes.astype("<u2").tobytes()).decode()
 
 
-def _scaled(value: float | None, scale: float) -> float | None:
+def _scaled(value: float | None, scale: float) -> Figure:
     return None if value is None else significant(value * scale, 6)

@@ -7,8 +7,6 @@ hostile, is ever a key; names and sentences are made safe to show by `one_line`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
 
 from steepest.messages import Message, paragraph, say, term, verbatim
 from steepest.records.contender import Contender
@@ -19,23 +17,30 @@ from steepest.report import curve_bands
 from steepest.report.axis_domains import forest_domain, loss_domain, metric_domains, rate_domain
 from steepest.report.probe_figures import probe_figures
 from steepest.report.rounding import decimals_for, one_line, significant
+from steepest.report.schema import (
+    SCHEMA,
+    ClaimView,
+    ContenderView,
+    ReproduceView,
+    SettingView,
+    StandingView,
+    TallyView,
+    TaskView,
+    View,
+)
 from steepest.report.standing_view import show_standing
 from steepest.report.study_setup import protocol as protocol_of
-from steepest.report.style import COLOURS, DASHES, MARKERS, styles
-from steepest.verdict.results import Claim, TaskVerdict, Verdict
+from steepest.report.style import COLOURS, DASHES, MARKERS, Style, styles
+from steepest.verdict.results import Claim, Tally, TaskVerdict, Verdict
 from steepest.verdict.words import numbers
 
-SCHEMA = 2
-"""Rises whenever a reader of an older view would misread a newer one."""
 LABEL = 28
 """The longest name that is shown in full beside a curve or in a table."""
 LONG = 60
 """The longest that is shown in full within a sentence."""
 
 
-def view(
-    study: StudyRecord, verdict: Verdict, traces: Mapping[str, Trace], probes: Sequence[ProbeTrace] = ()
-) -> dict[str, Any]:
+def view(study: StudyRecord, verdict: Verdict, traces: Mapping[str, Trace], probes: Sequence[ProbeTrace] = ()) -> View:
     """Everything that is shown of a study: plain JSON values, and messages where people read words. See `plain`.
 
     traces: shard id → curves; shards that are missing (a study still running) are left out of the curves only.
@@ -58,27 +63,15 @@ def view(
         },
         "headline": _headline(verdict.claims, fit),
         "claims": _claims(verdict.claims, fit),
-        "contenders": [
-            {**_contender(contender), "colour": look.colour, "dash": look.dash, "marker": MARKERS[look.dash]}
-            for contender, look in zip(study.contenders, looks, strict=True)
-        ],
+        "contenders": [_contender(contender, look) for contender, look in zip(study.contenders, looks, strict=True)],
         "palette": {"colours": [list(pair) for pair in COLOURS], "dashes": [list(dash) for dash in DASHES]},
-        "tasks": [
-            {
-                "index": i,
-                **_task(study, task, traces, fit),
-                "probes": probe_figures(probes, task.task.name, study.contenders),
-            }
-            for i, task in enumerate(verdict.tasks)
-        ],
-        "tallies": [
-            {**asdict(tally), "contender": _index(study.contenders, tally.contender)} for tally in verdict.tallies
-        ],
+        "tasks": [_task(i, study, task, traces, probes, fit) for i, task in enumerate(verdict.tasks)],
+        "tallies": [_tally(study, tally) for tally in verdict.tallies],
         "reproduce": _reproduce(study),
     }
 
 
-def _contender(contender: Contender) -> dict[str, Any]:
+def _contender(contender: Contender, look: Style) -> ContenderView:
     parts = [f"{one_line(key)} {_plain(value)}" for key, value in contender.settings.items()]
     return {
         "name": one_line(contender.name),
@@ -91,24 +84,43 @@ def _contender(contender: Contender) -> dict[str, Any]:
         "settings_text": ", ".join(
             parts + ([] if contender.schedule == "constant" else [one_line(contender.schedule)])
         ),
+        "colour": look.colour,
+        "dash": look.dash,
+        "marker": MARKERS[look.dash],
+    }
+
+
+def _tally(study: StudyRecord, tally: Tally) -> TallyView:
+    return {
+        "contender": _place(study.contenders, tally.contender),
+        "best": tally.best,
+        "tie": tally.tie,
+        "behind": tally.behind,
+        "unsure": tally.unsure,
+        "failed": tally.failed,
     }
 
 
 def _task(
-    study: StudyRecord, verdict: TaskVerdict, traces: Mapping[str, Trace], fit: Callable[[Message], Message]
-) -> dict[str, Any]:
+    index: int,
+    study: StudyRecord,
+    verdict: TaskVerdict,
+    traces: Mapping[str, Trace],
+    probes: Sequence[ProbeTrace],
+    fit: Callable[[Message], Message],
+) -> TaskView:
     task = verdict.task
     scale = 100.0 if task.unit == "%" else 1.0
     estimates = [s.quality for s in verdict.standings if s.quality]
     decimals = decimals_for(scale * (e.high - e.low) / 2 for e in estimates)
-    entries = []
+    entries: list[StandingView] = []
     for standing in verdict.standings:
         results = [r for r in study.results if r.task == task.name and r.contender == standing.contender]
         drawn = curve_bands.drawing(curve_bands.bundles(results, traces), standing.rate, task.higher_is_better, scale)
         batch, steps = (results[0].batch_size, results[0].steps) if results else (task.batch_size, task.steps)
         entries.append(
             {
-                "contender": _index(study.contenders, standing.contender),
+                "contender": _place(study.contenders, standing.contender),
                 **show_standing(standing, scale, decimals),
                 "batch_size": batch,
                 "steps": steps,
@@ -117,6 +129,7 @@ def _task(
             }
         )
     return {
+        "index": index,
         "name": one_line(task.name),
         "label": one_line(task.name, LABEL),
         "title": term(task.title).mapped(one_line),
@@ -152,6 +165,7 @@ def _task(
             "loss": loss_domain(entries),
             **metric_domains(entries, task.higher_is_better),
         },
+        "probes": probe_figures(probes, task.name, study.contenders),
     }
 
 
@@ -175,7 +189,7 @@ def _headline(claims: Iterable[Claim], fit: Callable[[Message], Message]) -> Mes
     return paragraph(fit(claim.says) for claim in claims if claim.part == "headline")
 
 
-def _claims(claims: Iterable[Claim], fit: Callable[[Message], Message]) -> list[dict[str, Any]]:
+def _claims(claims: Iterable[Claim], fit: Callable[[Message], Message]) -> list[ClaimView]:
     """The claims that are not part of the headline, in the order in which the verdict tells them."""
     return [
         {
@@ -199,7 +213,7 @@ def _is_pair(claim: Claim) -> bool:
     return all(key.startswith("pair:") for key in claim.evidence)
 
 
-def _reproduce(study: StudyRecord) -> dict[str, Any]:
+def _reproduce(study: StudyRecord) -> ReproduceView:
     protocol = study.protocol
     return {
         "command": one_line(study.command),
@@ -215,12 +229,17 @@ def _reproduce(study: StudyRecord) -> dict[str, Any]:
     }
 
 
+def _place(contenders: tuple[Contender, ...], name: str) -> int:
+    """Place in the list of contenders of a name that is there."""
+    return [contender.name for contender in contenders].index(name)
+
+
 def _index(contenders: tuple[Contender, ...], name: str) -> int | None:
     """Place in the list of contenders; None for a name that is not there, such as "" for no best."""
     return next((i for i, contender in enumerate(contenders) if contender.name == name), None)
 
 
-def _plain(value: float | bool | str) -> float | bool | str | None:
+def _plain(value: float | bool | str) -> SettingView:
     if isinstance(value, str):
         return one_line(value)
     return value if isinstance(value, bool) else significant(value, 6)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
@@ -17,6 +16,7 @@ from rich.text import Text as Styled
 
 from steepest.messages import counted, say, shown, tr
 from steepest.report.rounding import isolated, one_line
+from steepest.report.schema import StandingView, TaskView, View
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 LONG = 60
@@ -25,7 +25,7 @@ WIDE, NARROW = 28, 8
 """Characters of a curve, and how few they may become."""
 
 
-def watch(read: Callable[[], Mapping[str, Any]], console: Console, every: float, once: bool = False) -> None:
+def watch(read: Callable[[], View], console: Console, every: float, once: bool = False) -> None:
     """Show what `read` returns, a view, again and again until the study is finished; once where that is no terminal."""
     view = read()
     if once or view["study"]["finished"] or not console.is_terminal:
@@ -38,7 +38,7 @@ def watch(read: Callable[[], Mapping[str, Any]], console: Console, every: float,
             live.update(screen(view), refresh=True)
 
 
-def screen(view: Mapping[str, Any]) -> Group:
+def screen(view: View) -> Group:
     """One frame."""
     study = view["study"]
     done = say(
@@ -54,9 +54,9 @@ def screen(view: Mapping[str, Any]) -> Group:
     return Group(head, Padding(bar, 0), *tasks)  # a bar alone does not end its line
 
 
-def _task(view: Mapping[str, Any], task: Mapping[str, Any]) -> Iterator[RenderableType]:
+def _task(view: View, task: TaskView) -> Iterator[RenderableType]:
     """Title, table, and from what to what its curves reach."""
-    title, metric = (one_line(shown(task[key]), LONG) for key in ("title", "metric"))
+    title, metric = (one_line(shown(words), LONG) for words in (task["title"], task["metric"]))
     unit = tr(", {unit}", unit=task["unit"]) if task["unit"] else ""
     yield Styled(isolated(title), style="bold")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
@@ -99,7 +99,7 @@ class Curve:
         return Measurement(min(NARROW, wide), wide).with_maximum(options.max_width)
 
 
-def _curve(standing: Mapping[str, Any]) -> Sequence[float | None]:
+def _curve(standing: StandingView) -> Sequence[float | None]:
     """The median validation curve at the rate that is best so far."""
     drawn = standing["curves"]
     return [] if drawn["chosen"] is None else drawn["rates"][drawn["chosen"]]["valid_metric"]

@@ -16,6 +16,7 @@ from steepest.records.probe_trace import ProbeTrace
 from steepest.records.study_record import StudyRecord
 from steepest.report import export, frames, html, notebook, tensorboard, text
 from steepest.report.plot import Plots
+from steepest.report.schema import View
 from steepest.report.trial_pack import trials
 from steepest.report.view import view
 from steepest.study import store
@@ -57,7 +58,7 @@ class StudyReader:
         return decide(self.record, margin=self.margin, traces=self.traces, probes=self.probes)
 
     @cached_property
-    def view(self) -> dict[str, Any]:
+    def view(self) -> View:
         """All that text and page show: rounded, with units."""
         return view(self.record, self.verdict, self.traces, self.probes)
 

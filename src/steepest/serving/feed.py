@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from steepest.errors import SteepestError
 from steepest.messages import ENGLISH, speaking
-from steepest.serving.changes import changes
+from steepest.serving.changes import Change, changes
 from steepest.serving.snapshot import Snapshot, StudyFolder
-from steepest.serving.status import SILENCE, Standstill, progress
+from steepest.serving.status import SILENCE, Standstill, StudyProgress, progress
 from steepest.study.spec import read_spec
 
 TICK = 1.0
@@ -34,6 +34,14 @@ LOOK_REST = 400.0
 HISTORY = 50
 """Updates that are kept for viewers who fall behind."""
 HEARTBEAT = b": still here\n\n"
+
+
+class Update(TypedDict):
+    """What a page must change to show a newer version."""
+
+    version: int
+    changes: list[Change]
+    sections: dict[str, str]
 
 
 class Feed:
@@ -126,13 +134,13 @@ class Feed:
                 pass  # the folder is being moved, removed or repaired: it is looked at again
             await asyncio.sleep(TICK)
 
-    def _look(self) -> tuple[dict[str, Any], float]:
+    def _look(self) -> tuple[StudyProgress, float]:
         """How far the study is, and the seconds that a core was busy with seeing it."""
         began = time.thread_time()
         found = progress(self.folder, read_spec(self.folder))
         return found, time.thread_time() - began
 
-    async def _tell_progress(self, state: dict[str, Any]) -> None:
+    async def _tell_progress(self, state: StudyProgress) -> None:
         line = event("progress", state)
         if line != self._progress[1]:
             async with self._news:
@@ -152,7 +160,7 @@ class Feed:
                 self._updates.append((new.version, event("update", difference, new.version)))
             self._news.notify_all()
 
-    def _compare(self, old: Snapshot | None) -> tuple[Snapshot, dict[str, Any] | None, float]:
+    def _compare(self, old: Snapshot | None) -> tuple[Snapshot, Update | None, float]:
         """A new snapshot, what is different from the old one, and the seconds that a core was busy with both."""
         began = time.thread_time()
         new = self._study.snapshot(1 if old is None else old.version + 1)
@@ -160,14 +168,14 @@ class Feed:
         return new, difference, time.thread_time() - began
 
 
-def event(kind: str, data: Any, number: int | None = None) -> bytes:
+def event(kind: str, data: object, number: int | None = None) -> bytes:
     """One server-sent event."""
     text = json.dumps(data, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     head = f"id: {number}\n" if number is not None else ""
     return f"{head}event: {kind}\ndata: {text}\n\n".encode()
 
 
-def _difference(old: Snapshot, new: Snapshot) -> dict[str, Any] | None:
+def _difference(old: Snapshot, new: Snapshot) -> Update | None:
     """What a page that shows `old` must be told; None if the two look alike."""
     data = changes(old.data, new.data)
     if not data and old.sections == new.sections:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
+from steepest.report.schema import StudyView, View
 from steepest.serving.feed import LEAST_REST, REST
 from steepest.serving.snapshot import StudyFolder
 from steepest.serving.status import Standstill, progress
@@ -24,20 +24,31 @@ class Follower:
         self.folder = folder
         self._study = StudyFolder(folder)
         self._seen: Standstill | None = None
-        self._view: dict[str, Any] = {}
+        self._view: View | None = None
         self._rest_until = 0.0
 
-    def __call__(self) -> dict[str, Any]:
+    def __call__(self) -> View:
         """Raises StudyFolderError."""
-        now = Standstill.of(self.folder)
+        now, known = Standstill.of(self.folder), self._view
+        if known is None:
+            return self._read(now)
         if now == self._seen:
-            return self._view
-        state: dict[str, Any] = progress(self.folder, read_spec(self.folder)) if self._view else {}
-        if not self._view or state["state"] == "finished" or time.monotonic() >= self._rest_until:
-            began = time.thread_time()
-            self._view, self._seen = self._study.snapshot(1).view, now
-            self._rest_until = time.monotonic() + max(LEAST_REST, REST * (time.thread_time() - began))
-            return self._view
-        spent = numbers.duration(state["seconds"])
-        counted = {key: state[key] for key in ("trials", "planned", "failed")}
-        return self._view | {"study": self._view["study"] | counted | {"time": spent}}
+            return known
+        state = progress(self.folder, read_spec(self.folder))
+        if state["state"] == "finished" or time.monotonic() >= self._rest_until:
+            return self._read(now)
+        study: StudyView = {
+            **known["study"],
+            "trials": state["trials"],
+            "planned": state["planned"],
+            "failed": state["failed"],
+            "time": numbers.duration(state["seconds"]),
+        }
+        return {**known, "study": study}
+
+    def _read(self, now: Standstill) -> View:
+        """Judge the study anew."""
+        began = time.thread_time()
+        self._view, self._seen = self._study.snapshot(1).view, now
+        self._rest_until = time.monotonic() + max(LEAST_REST, REST * (time.thread_time() - began))
+        return self._view

@@ -95,7 +95,11 @@ class Guard:
 
 
 def is_local(host: str) -> bool:
-    """Whether a Host header names this machine, with any port, since tunnels change it."""
+    """Whether a Host header names this machine, with any port, since tunnels change it.
+
+    Kept here in place of Starlette's TrustedHostMiddleware, which reads only the first of several Host headers and, in
+    releases that we support, takes "localhost:x" for a name of this machine and "[::1]" for none.
+    """
     name, colon, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
     if not colon:
         name = host

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from steepest.messages import Language, language
 from steepest.records.files import read_probes, read_trace
 from steepest.records.outcomes import Trace
 from steepest.records.study_record import StudyRecord
 from steepest.report import html
-from steepest.report.trial_pack import Block, trials
+from steepest.report.schema import Block, View
+from steepest.report.trial_pack import trials
 from steepest.report.view import view
 from steepest.study import store
 from steepest.verdict.decide import decide
@@ -26,7 +26,7 @@ class Snapshot:
 
     version: int
     record: StudyRecord
-    view: dict[str, Any]
+    view: View
     traces: Mapping[str, Trace]
     known: MutableMapping[str, Block]
     """Trials packed earlier, of this snapshot or another one of the same folder."""
@@ -53,7 +53,7 @@ class Snapshot:
         return html.sections(self.view)
 
     @cached_property
-    def data(self) -> dict[str, Any]:
+    def data(self) -> html.PageData:
         """What the page's figures are drawn from."""
         return html.data(self.view, self.trials)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from steepest.study.database import DATABASE, reader
 from steepest.study.spec import SPEC, StudySpec
@@ -33,12 +33,31 @@ class Standstill:
         return time.time() - max(self.spec[0], self.database[0]) / 1e9
 
 
-def progress(folder: Path, spec: StudySpec) -> dict[str, Any]:
-    """Trials done, planned and failed, the seconds spent and left, and each contender's share, as JSON values.
+class ContenderProgress(TypedDict):
+    """How far one contender is."""
 
-    Seconds left: what the forecast gives the trials that are not done, at the pace of those that are; None before
-    there is a plan. Raises sqlite3.DatabaseError.
-    """
+    contender: int
+    share: float
+    failed: int
+
+
+class StudyProgress(TypedDict):
+    """How far a study is, as JSON values."""
+
+    state: State
+    stage: Literal["preparing", "training"]
+    trials: int
+    planned: int
+    failed: int
+    seconds: float
+    """Spent so far."""
+    left: float | None
+    """Seconds that the trials still to do will take at the pace so far; None before there is a plan."""
+    rows: list[ContenderProgress]
+
+
+def progress(folder: Path, spec: StudySpec) -> StudyProgress:
+    """Read the progress of a study from its database. Raises sqlite3.DatabaseError."""
     done: dict[tuple[str, str], int] = {}
     failed: dict[str, int] = {}
     busy, spent, finished = 0.0, 0.0, False

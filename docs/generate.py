@@ -173,10 +173,10 @@ Optax. For all other schedules the code looks up the rate of each step in a list
 
 def frameworks() -> str:
     """docs/frameworks.md"""
-    stocks = [(item, torch_form(item.rule, settings_of(item))) for item in CATALOGUE]
-    rows = [(f"`{item.name}`", f"`torch.optim.{it.name}({_listed(it.arguments)})`") for item, it in stocks if it]
-    ours = ", ".join(f"`{item.name}`" for item, it in stocks if not it)
-    lines = [FRAMEWORKS_HEAD, "## PyTorch", "", *_table(("optimizer", "stock class"), rows), ""]
+    forms = [(item, torch_form(item.rule, settings_of(item))) for item in CATALOGUE]
+    rows = [(f"`{item.name}`", f"`torch.optim.{it.name}({_listed(it.arguments)})`") for item, it in forms if it]
+    ours = ", ".join(f"`{item.name}`" for item, it in forms if not it)
+    lines = [FRAMEWORKS_HEAD, "## PyTorch", "", *_table(("optimizer", "torch class"), rows), ""]
     lines += [f"torch has no equivalent of the following; `steepest` provides a `torch.optim.Optimizer`: {ours}.", ""]
     for other in OTHERS.values():
         missing = [item for item in CATALOGUE if other.form(item.rule, settings_of(item)) is None]

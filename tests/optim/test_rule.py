@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reference.drive import RULES
 from torch import Tensor
 
-from steepest.adapters.torch import build
+from steepest.adapters.torch import as_torch, build
 from steepest.errors import BadInput, BadSetting, UnknownName
 from steepest.optim.drivers import fresh, fresh_fleet
 from steepest.optim.elementwise import SGD, Adam, Momentum, RMSPropMomentum
@@ -30,10 +30,12 @@ from steepest.optim.rule import (
     hyperparameters,
     lerp,
     number,
+    rate,
     scale,
     shift,
     state_record,
 )
+from steepest.optim.wrappers import wrap
 
 # ---- primitives ------------------------------------------------------------------------------------------------------
 
@@ -189,3 +191,48 @@ def test_one_graph_serves_every_step_and_every_setting(rule: type[Rule]) -> None
             c = {name: value[0, 0] for name, value in c.items()}
         w, state = update(w, torch.full((2, 5), 0.3), state_record(rule, state), coefficient_record(c))
     assert len(graphs) == 1
+
+
+def test_a_rule_may_be_written_with_static_functions_of_its_hyperparameters() -> None:
+    @dataclass(frozen=True)
+    class Heavy(Rule):
+        lr: float = rate(0.5)
+        b1: float = number(0.5, low=0, below=1)
+        state = ("m",)
+        carry: ClassVar = {"steps": 0.0}
+
+        @classmethod
+        def advance(cls, h: Any, t: int, carry: dict[str, float]) -> dict[str, float]:
+            carry["steps"] += 1
+            return {"kept": h.b1, "step": -h.lr / carry["steps"]}
+
+        @staticmethod
+        def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Any:
+            m = s.m * c.kept + g
+            return add_scaled(w, m, c.step), (m,)
+
+    @dataclass(frozen=True)
+    class Plain(Rule):
+        lr: float = rate(0.5)
+
+        @staticmethod
+        def coefficients(h: Any, t: int) -> dict[str, float]:
+            return {"step": -h.lr}
+
+        @staticmethod
+        def update(w: Tensor, g: Tensor, s: Any, c: Any) -> Any:
+            return add_scaled(w, g, c.step), ()
+
+    def after_two_steps(rule: type[Rule]) -> float:
+        w = torch.ones(1, requires_grad=True)
+        optimizer = as_torch(rule)([w], compile=False)
+        for _ in range(2):
+            w.grad = torch.ones(1)
+            optimizer.step()
+        return w.item()
+
+    assert after_two_steps(Plain) == 0.0  # 1 − ½ − ½
+    assert after_two_steps(Heavy) == 1 - 0.5 * 1 - 0.25 * 1.5
+    assert after_two_steps(wrap(Heavy, "l2")) == pytest.approx(
+        1 - 0.5 * 1.0001 - 0.25 * (0.5 * 1.0001 + 1.00005), abs=1e-6
+    )

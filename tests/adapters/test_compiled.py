@@ -326,7 +326,7 @@ def test_a_hyperparameter_cannot_be_named_like_the_switch() -> None:
 def nothing_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """As a process begins on a new machine; gives the folder of the cache."""
     monkeypatch.setattr(toolchain, "folder", lambda: tmp_path)
-    monkeypatch.setattr(stepping, "_told", set())
+    monkeypatch.setattr(stepping, "_warned", set())
 
     def forget() -> None:
         toolchain.load.cache_clear()

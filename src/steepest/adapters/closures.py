@@ -1,4 +1,4 @@
-"""What the drop-in optimizer needs of a closure where its rule takes a second gradient in a step."""
+"""Second gradients in the drop-in optimizer: it calls the closure once more. Apart, since few rules need it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from steepest.optim.drivers import with_second
 from steepest.optim.rule import Rule, Second, Tensors
 from steepest.optim.second_order import sampled
 
-SECOND_LINES: dict[Second, list[str]] = {
+SECOND_GRADIENT_LINES: dict[Second, list[str]] = {
     "": [],
     "elsewhere": [
         "# Takes a second gradient in a step: call optimizer.step(closure), where closure() clears the gradients,",
@@ -25,7 +25,7 @@ SECOND_LINES: dict[Second, list[str]] = {
         "# calls backward, and returns the loss.",
     ],
 }
-"""What code to paste says of it."""
+"""Comments in the code to paste, by kind of second gradient."""
 
 
 class SecondGradients:
@@ -36,10 +36,10 @@ class SecondGradients:
     """Targets drawn so far, while they are to be drawn; else None."""
 
     def targets(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """The targets that a closure's loss is to take: `targets`, class numbers [B, …], as they are; or, while the
-        optimizer looks at the curvature, as many drawn from the softmax of `logits` [B, K, …].
+        """The targets for the closure's loss: `targets`, class numbers [B, …], as given; or, while the optimizer
+        estimates the curvature, as many sampled from the softmax of `logits` [B, K, …].
 
-        For sophia-g; for all others they stay as they are. Raises BadInput for targets that are no class numbers.
+        For sophia-g; all other rules return them as given. Raises BadInput unless targets are class numbers.
         """
         if self._drawn is None:
             return targets
@@ -48,7 +48,9 @@ class SecondGradients:
         return drawn
 
     def _closure(self, closure: Callable[[], Any] | None) -> Callable[[], Any] | None:
-        """`closure`, which every later call gives the luck of the first: the same dropout. Raises BadInput for none."""
+        """`closure` with the random state of its first call restored in later ones, so that dropout is the same. Raises
+        BadInput if a rule needs a closure and has none.
+        """
         if not self.rule.second:
             return closure
         if closure is None:
@@ -57,7 +59,7 @@ class SecondGradients:
                 f"{self.rule.__name__} takes a second gradient in a step. Call optimizer.step(closure), where "
                 f"closure() clears the gradients, computes the loss with {asked}, calls backward, and returns the loss."
             )
-        luck = torch.get_rng_state()
+        random_state = torch.get_rng_state()
         calls = 0
 
         def again() -> Any:
@@ -66,7 +68,7 @@ class SecondGradients:
             if calls == 1:
                 return closure()
             with torch.random.fork_rng(devices=[]):
-                torch.set_rng_state(luck)
+                torch.set_rng_state(random_state)
                 return closure()
 
         return again

@@ -1,6 +1,6 @@
 // A step like the last one: the same parameters, states and counts, and gradients wherever they lie by now.
 //
-// Python has looked at all of them once (repeat.py). Here it is seen, in a microsecond, whether they are what they
+// Python has looked at all of them once (fast_path.py). Here it is seen, in a microsecond, whether they are what they
 // were. If so, the kernel is called; if not, nothing is touched, and Python looks again. No address outlives a call.
 
 #include <sys/types.h>

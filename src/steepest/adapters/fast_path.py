@@ -1,6 +1,6 @@
-"""A step like the last one, in one call: the same parameters and states, and gradients wherever they lie by now.
+"""The fast path: a step with the same parameters and states as the last one, in a single call into C++.
 
-For a small network, to look at every tensor from Python takes longer than to move it. `repeat.cpp` looks from within.
+For a small network, checking every tensor from Python takes longer than updating it. `fast_path.cpp` checks from C++.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from steepest.codegen.toolchain import NoCompiler, load
 from steepest.optim.rule import Rule
 
 
-class _Repeat(Structure):
-    """The struct of that name in `repeat.cpp`."""
+class _FastPathStruct(Structure):
+    """The struct of that name in `fast_path.cpp`."""
 
     _fields_ = (
         *((name, py_object) for name in ("listed", "states", "held", "names", "counts", "like")),
@@ -32,8 +32,8 @@ class _Repeat(Structure):
     )
 
 
-class Repeat:
-    """A group of parameters of one type as a step has left it, all at the same step of an element-wise rule."""
+class FastPath:
+    """A group of parameters of one dtype after a step, all at the same step of an element-wise rule."""
 
     def __init__(
         self,
@@ -43,8 +43,9 @@ class Repeat:
         states: Mapping[Tensor, Any],
         taken: Iterable[Tensor],
     ):
-        """`taken`: those of the parameters that the step has moved; by now others may have a gradient. Raises KeyError
-        where another thread has changed the states since."""
+        """`taken`: the parameters that the step updated; others may have a gradient by now. Raises KeyError if another
+        thread has changed the states since.
+        """
         self._library = library
         listed, those = tuple(params), set(map(id, taken))
         moved = [id(p) in those for p in listed]
@@ -55,9 +56,9 @@ class Repeat:
         first = next(p for p, is_moved in zip(listed, moved, strict=True) if is_moved)
         counts = ("step", *rule.carry)
         self.counts: tuple[Any, ...] = tuple(states[first][name] for name in counts)
-        """The step that was taken last, and the numbers that the rule carries after it."""
+        """The number of the last step, and the rule's carry after it."""
         self.dtype = first.dtype
-        self._struct = _Repeat(
+        self._struct = _FastPathStruct(
             *(listed, dicts, held, rule.state, counts, _ordinary(first.dtype)),
             *(self._places.buffer_info()[0], sum(moved), library.offset),
         )
@@ -67,7 +68,9 @@ class Repeat:
     def step(
         self, params: list[Tensor], states: Mapping[Tensor, Any], kernel: Kernel, c: Iterable[float], counts: tuple
     ) -> bool:
-        """Take a step if all is as it was: with coefficients `c`, after which the counts are these. Else do nothing."""
+        """Take a step with coefficients `c`, after which the counts are `counts`, if nothing else has changed since the
+        last one. Returns whether it did.
+        """
         if kernel is not self._kernel[0]:
             self._kernel = (kernel, kernel.address(self.dtype))
         coefficients = array("d", c)
@@ -82,12 +85,12 @@ class Repeat:
 
 @cache
 def _ordinary(dtype: torch.dtype) -> Tensor:
-    """What tensors of this type must be like: dense, in main memory, without a subclass's ways."""
+    """A reference tensor of this dtype: dense, in main memory, no subclass."""
     return torch.empty(0, dtype=dtype, device="cpu")
 
 
 class Library:
-    """`repeat.cpp`, compiled against the headers of this torch. Raises NoCompiler."""
+    """`fast_path.cpp`, compiled against the headers of this torch. Raises NoCompiler."""
 
     def __init__(self) -> None:
         home = Path(torch.__file__).parent
@@ -95,7 +98,7 @@ class Library:
         flags = ("-std=c++20", "-O2", f"-I{home / 'include'}", abi, f"-DTORCH={torch.__version__}")
         program = Path(__file__).with_suffix(".cpp").read_text(encoding="utf-8")
         loaded = load(program, flags, (str(home / "lib" / "libc10.so"),))
-        library = PyDLL(loaded._name, handle=loaded._handle)  # what it does, it does with the interpreter locked
+        library = PyDLL(loaded._name, handle=loaded._handle)  # PyDLL: the interpreter stays locked during calls
         self._run = library.run
         self._run.argtypes = [py_object, py_object, c_longlong, c_void_p, c_void_p, c_int]
         self.repeat = library.repeat
@@ -109,7 +112,7 @@ class Library:
         self.offset = self._offset()
 
     def run(self, columns: tuple[tuple[Tensor, ...], ...], kernel: Kernel, c: Iterable[float]) -> bool:
-        """Move tensors if they are fit for a kernel, else do nothing; returns whether they were.
+        """Update tensors if a kernel can take them, else do nothing; returns whether it did.
 
         `columns` are the weights, all of type Tensor or Parameter, their gradients, and each state.
         """
@@ -125,15 +128,16 @@ class Library:
         )
 
     def places(self, states: Mapping[Any, Any]) -> dict[int, int]:
-        """Where each entry of a dict stands in it, by the id of its key; some may be missing, or wrong, of a dict that
-        another thread changes meanwhile."""
+        """The position of each entry in a dict, by the id of its key; incomplete or wrong if another thread changes the
+        dict meanwhile.
+        """
         keys = list(states)
         found = array("q", bytes(8 * (len(keys) + 1)))
         count = self._places(states, found.buffer_info()[0], len(keys))
         return dict(zip(map(id, keys), found[:count], strict=False))
 
     def _offset(self) -> int:
-        """Where a tensor's object keeps the pointer to what it is: tried out, since no header here says it."""
+        """The offset in a Python tensor of the pointer to its C++ tensor, found by trying: no header gives it."""
         probes = {torch.zeros(1, requires_grad=True): torch.ones(1), torch.nn.Parameter(torch.zeros(1)): torch.ones(1)}
         for p, g in probes.items():
             p.grad = g
@@ -146,7 +150,7 @@ class Library:
 
 @cache
 def library() -> Library | None:
-    """None where it cannot be made: without a compiler or torch's headers, or without Python's one lock."""
+    """The compiled library; None without a compiler, without torch's headers, or in a free-threaded Python."""
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
         return None
     try:

@@ -1,4 +1,4 @@
-"""The frameworks that an optimizer can be taken to, by the name that people type."""
+"""The frameworks for which code to paste can be generated, by the name that people type."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from steepest.optim.equivalents.optax_forms import OPTAX
 from steepest.records.contender import Contender, Setting
 
 OTHERS = {"keras": KERAS, "optax": OPTAX}
-WRITERS: dict[str, Callable[..., str]] = {"torch": torch.code, **{name: other.code for name, other in OTHERS.items()}}
+GENERATORS: dict[str, Callable[..., str]] = {
+    "torch": torch.code,
+    **{name: other.code for name, other in OTHERS.items()},
+}
 TITLES = {"torch": "PyTorch", **{name: other.title for name, other in OTHERS.items()}}
 
 
 def title(framework: str) -> str:
-    """What people read; raises UnknownName."""
+    """The framework's display name; raises UnknownName."""
     if framework not in TITLES:
         raise UnknownName.among("framework", framework, TITLES)
     return TITLES[framework]
@@ -28,11 +31,11 @@ def code(framework: str, what: Contender, rate: float, *, horizon: int | None = 
     Raises UnknownName or BadSetting; see the `code` of each framework.
     """
     title(framework)
-    return WRITERS[framework](what, rate, horizon=horizon)
+    return GENERATORS[framework](what, rate, horizon=horizon)
 
 
 def own_code(framework: str, name: str, rate: float, settings: Mapping[str, Setting]) -> str:
-    """The same for an optimizer that is no entry of the catalogue, but an object `name` of the caller's, in PyTorch."""
+    """The same for an optimizer outside the catalogue: the caller's own PyTorch object `name`."""
     if framework != "torch":
         return (
             f"# {title(framework)} cannot train {name} as it was measured: it is an object of your own, in PyTorch.\n"

@@ -1,5 +1,5 @@
-"""How a step of a rule reaches the memory of a model's parameters: as one kernel for all of them, where the rule is
-element-wise and a C++ compiler is there, else tensor by tensor.
+"""Applies a step of a rule to the parameters of a model in place: by one compiled kernel for all of them if the rule is
+element-wise and there is a C++ compiler, else tensor by tensor.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import increment_version
 
-from steepest.adapters.fast_path import Repeat, library
+from steepest.adapters.fast_path import FastPath, library
 from steepest.codegen.elementwise_loop import NUMBER_TYPES, Kernel, NotCompiled, kernel
 from steepest.errors import BadInput
 from steepest.optim.drivers import fresh, moved
@@ -28,7 +28,7 @@ _layout = attrgetter("layout")
 
 
 class Batch(NamedTuple):
-    """Parameters that take the same step: their coefficients agree."""
+    """Parameters that take the same step, with the same coefficients."""
 
     ps: list[Tensor]
     gs: list[Tensor]
@@ -38,18 +38,18 @@ class Batch(NamedTuple):
     """The coefficients: a record of floats."""
 
     def each(self) -> list[tuple[Tensor, Tensor, Tensors, Any]]:
-        """Parameter, gradient, state and coefficients of one after the other."""
+        """(parameter, gradient, state, coefficients) for each parameter."""
         states = zip(*self.states, strict=True) if self.states else ((),) * len(self.ps)
         return [(p, g, state, self.c) for p, g, state in zip(self.ps, self.gs, states, strict=True)]
 
 
 def compiles_by_default() -> bool:
-    """Whether kernels are compiled where nobody says otherwise: unless STEEPEST_COMPILE is 0."""
+    """Whether kernels are compiled by default: unless STEEPEST_COMPILE is 0."""
     return os.environ.get("STEEPEST_COMPILE", "1") != "0"
 
 
 def begin(rule: type[Rule], h: Any, p: Tensor) -> Tensors:
-    """The state of a parameter before its first step; of a complex one, both parts of each number start alike."""
+    """The state of a parameter before its first step; a complex one starts with equal real and imaginary parts."""
     if not p.is_complex():
         return fresh(rule, h, p)
     check_real(rule, p)
@@ -57,10 +57,10 @@ def begin(rule: type[Rule], h: Any, p: Tensor) -> Tensors:
 
 
 def move(rule: type[Rule], batch: Batch, is_compiled: bool) -> bool:
-    """Move parameters and states in place, compiled where that can be; not for rules of the whole model.
+    """Update parameters and states in place, compiled where possible; not for rules of the whole model.
 
-    Returns whether one kernel took them all as they lie. Raises BadInput for a gradient or a parameter of a kind that
-    the rule cannot take.
+    Returns whether one kernel took them all without conversion. Raises BadInput for a kind of gradient or parameter
+    that the rule does not support.
     """
     compiled = None
     if is_compiled and rule.scope == "element" and not torch.compiler.is_compiling():
@@ -82,7 +82,7 @@ def _look_and_move(rule: type[Rule], batch: Batch, compiled: Kernel | None) -> N
 
 
 def write(p: Tensor, state: Tensors, there: Tensor, new: Tensors) -> None:
-    """Put the results of an update into the tensors that it was made of."""
+    """Copy the results of an update into the tensors that it was computed from."""
     p.copy_(there)
     for old, value in zip(state, new, strict=True):
         if value is not old:
@@ -98,7 +98,7 @@ def real(x: Tensor) -> Tensor:
 
 
 def _real_rows(g: Tensor) -> Tensor:
-    """The same of a sparse gradient; what it has entries for, it has in both parts."""
+    """The same for a sparse gradient; each of its entries has both parts."""
     if not g.is_complex():
         return g
     g = g.coalesce()
@@ -107,7 +107,7 @@ def _real_rows(g: Tensor) -> Tensor:
 
 
 def check_real(rule: type[Rule], p: Tensor) -> None:
-    """Raise BadInput for a complex parameter that the rule cannot move."""
+    """Raise BadInput for a complex parameter that the rule cannot update."""
     if p.is_complex() and rule.scope != "element":
         raise BadInput(
             f"A complex parameter cannot be used: {rule.__name__} looks at whole tensors of real numbers. "
@@ -125,7 +125,7 @@ def check_dense(rule: type[Rule], g: Tensor) -> None:
 
 
 def _ordinary(rule: type[Rule], batch: Batch) -> Batch:
-    """The real views of those that have a dense gradient; those that have a sparse one are moved here and now."""
+    """The parameters with a dense gradient, as real views; those with a sparse one are updated here."""
     ordinary = Batch([], [], [[] for _ in batch.states], batch.c)
     for p, g, state, c in batch.each():
         check_real(rule, p)
@@ -144,31 +144,33 @@ def _ordinary(rule: type[Rule], batch: Batch) -> Batch:
 # ---- kernels ---------------------------------------------------------------------------------------------------------
 
 
-class Kernels:
-    """The compiled side of one optimizer: how each of its groups can take its last step again."""
+class FastPaths:
+    """The fast path of each parameter group of one optimizer, where it has one."""
 
     def __init__(self) -> None:
         self._last: dict[int, list[Tensor]] = {}  # by the place of a group: what was moved as one
-        self._repeats: dict[int, Repeat] = {}  # likewise: when that was so twice in a row
+        self._fast_paths: dict[int, FastPath] = {}  # likewise: when that was so twice in a row
 
-    def repeat(self, place: int) -> Repeat | None:
-        """How to take the last step of the group at this place again, if that can be."""
-        return self._repeats.get(place)
+    def repeat(self, place: int) -> FastPath | None:
+        """The fast path of the group with this index, if it has one."""
+        return self._fast_paths.get(place)
 
     def remember(
         self, place: int, rule: type[Rule], params: list[Tensor], states: Mapping[Tensor, Any], moved: list[Tensor]
     ) -> None:
-        """Of a group whose tensors were looked at from here: which were `moved` as one; none if there were others."""
+        """Note which tensors of a group one kernel updated in this step, `moved`; [] if it did not update them all. The
+        fast path opens when they are the same twice in a row.
+        """
         last, self._last[place] = self._last.get(place, []), moved
-        self._repeats.pop(place, None)
+        self._fast_paths.pop(place, None)
         helper = library()
         if helper is not None and moved and len(moved) == len(last) and all(map(is_, moved, last)):
-            with suppress(KeyError):  # another thread steps, too: the next step is looked at again
-                self._repeats[place] = Repeat(helper, rule, params, states, moved)
+            with suppress(KeyError):  # another thread is stepping, too: try again at the next step
+                self._fast_paths[place] = FastPath(helper, rule, params, states, moved)
 
 
 def _have_moved(compiled: Kernel, batch: Batch) -> bool:
-    """Move a batch if one kernel can take it as it lies; returns whether it did."""
+    """Update a batch if one kernel can take it without conversion; returns whether it did."""
     helper = library()
     if helper is None or not batch.ps or not _PLAIN.issuperset(map(type, batch.ps)):
         return False
@@ -176,7 +178,7 @@ def _have_moved(compiled: Kernel, batch: Batch) -> bool:
 
 
 def _move_by_type(compiled: Kernel, batch: Batch) -> Batch:
-    """Move all that a kernel can move; returns the others."""
+    """Update all parameters that a kernel can take; returns the others."""
     others, by_type = _sorted(batch)
     for fitting in by_type:
         if not _have_moved(compiled, fitting):
@@ -185,7 +187,7 @@ def _move_by_type(compiled: Kernel, batch: Batch) -> Batch:
 
 
 def _sorted(batch: Batch) -> tuple[Batch, list[Batch]]:
-    """Those that no kernel takes, and, by type, those that one takes, with gradients in the order of their memory."""
+    """The parameters that no kernel takes; and, by dtype, the others, with gradients in their memory order."""
     others = Batch([], [], [[] for _ in batch.states], batch.c)
     by_type: dict[torch.dtype, Batch] = {}
     for p, g, state, c in batch.each():
@@ -204,7 +206,7 @@ def _sorted(batch: Batch) -> tuple[Batch, list[Batch]]:
 
 
 def _is_plain(p: Tensor, g: Tensor, state: Tensors) -> bool:
-    """Whether all are numbers of one type in main memory, and parameter and state lie there densely, in one order."""
+    """Whether all have one supported dtype in main memory, and parameter and state are dense with equal strides."""
     if not p.is_cpu or type(p) not in _PLAIN or p.dtype not in NUMBER_TYPES:
         return False
     if g.dtype is not p.dtype or g.shape != p.shape:
@@ -215,7 +217,7 @@ def _is_plain(p: Tensor, g: Tensor, state: Tensors) -> bool:
 
 
 def _check_memory(x: Tensor) -> None:
-    """Raise BadInput if the memory of a tensor was given back, which no kernel would notice."""
+    """Raise BadInput if the memory of a tensor was freed, which no kernel would notice."""
     last = x.storage_offset() + sum((n - 1) * step for n, step in zip(x.shape, x.stride(), strict=True))
     if x.numel() and (last + 1) * x.itemsize > x.untyped_storage().nbytes():
         raise BadInput(
@@ -233,7 +235,7 @@ def _in_one_order(x: Tensor, y: Tensor) -> bool:
 
 
 def _run(compiled: Kernel, batch: Batch) -> None:
-    """Move tensors that are fit for a kernel."""
+    """Update tensors that a kernel can take."""
     columns = [[*map(Tensor.detach, column)] for column in (batch.ps, batch.gs, *batch.states)]  # keep their memory
     addresses = array("Q", map(Tensor.data_ptr, chain(*columns)))
     compiled.step(addresses, array("q", map(Tensor.numel, columns[0])), batch.c, batch.ps[0].dtype)
@@ -241,21 +243,21 @@ def _run(compiled: Kernel, batch: Batch) -> None:
 
 
 def kernel_of(rule: type[Rule], c: Any) -> Kernel | None:
-    """The kernel of these coefficients; None, and a word about it, if there can be none."""
+    """The kernel for these coefficients; None, with a warning, if there is none."""
     try:
         return kernel(rule, c)
     except NotCompiled as error:
-        _tell(
+        _warn_once(
             f"{rule.__name__} runs uncompiled, because {error}. The results are the same, but a step takes several "
             "times as long. To choose so, and to read this no more, say compile=False or set STEEPEST_COMPILE=0."
         )
         return None
 
 
-_told: set[str] = set()
+_warned: set[str] = set()
 
 
-def _tell(sentence: str) -> None:
-    if sentence not in _told:
-        _told.add(sentence)
+def _warn_once(sentence: str) -> None:
+    if sentence not in _warned:
+        _warned.add(sentence)
         warnings.warn(sentence, stacklevel=2)

@@ -19,10 +19,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from steepest.adapters.closures import SECOND_LINES, SecondGradients
+from steepest.adapters.closures import SECOND_GRADIENT_LINES, SecondGradients
 from steepest.adapters.stepping import (
     Batch,
-    Kernels,
+    FastPaths,
     begin,
     check_dense,
     check_real,
@@ -56,10 +56,10 @@ Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tenso
 
 
 class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
-    """The driver that `as_torch` joins to a rule. It behaves as torch's own do: parameter groups with settings of their
-    own, closures, schedulers, `state_dict`, copies and pickles; a parameter without gradient stays as it is, and
-    gradients are read only. Complex parameters go with element-wise rules, sparse gradients with those that rest where
-    a gradient is zero; for others both raise BadInput.
+    """Base of the classes that `as_torch` makes. It behaves as torch's own optimizers do: parameter groups with settings
+    of their own, closures, schedulers, `state_dict`, copies and pickles. A parameter without gradient is not changed,
+    and gradients are only read. Element-wise rules take complex parameters; rules that do nothing where a gradient is
+    zero take sparse gradients; other rules raise BadInput.
 
     Element-wise rules run as compiled kernels (docs/drop-in.md) unless `compile` is False, or STEEPEST_COMPILE is 0.
     Raises UnknownName for a hyperparameter that the rule does not have, and BadSetting for one out of its range.
@@ -68,7 +68,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
     rule: ClassVar[type[Rule]]
     is_compiled: bool = True
     """Whether kernels are compiled where the rule allows it; may be changed between steps. No part of `state_dict`."""
-    _kernels: Kernels | None = None
+    _kernels: FastPaths | None = None
 
     def __init__(
         self, params: Params, lr: float | Tensor | None = None, *, compile: bool | None = None, **settings: Setting
@@ -82,7 +82,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As torch's; raises BadSetting for a hyperparameter out of its range."""
-        known = {*hyperparameters(self.rule), *_ELSEWHERE}
+        known = {*hyperparameters(self.rule), *_TORCH_ONLY}
         _check(self.rule, {name: value for name, value in param_group.items() if name in known})
         super().add_param_group(param_group)
 
@@ -105,12 +105,12 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
             self._move_together([each for batch in batches for each in batch.each()], closure)
             return loss
         if self.is_compiled and self._kernels is None:
-            self._kernels = Kernels()
+            self._kernels = FastPaths()
         kernels = self._kernels if self.is_compiled else None
         anew = [
             (place, group, [*self._batches(group)])
             for place, group in enumerate(self.param_groups)
-            if kernels is None or not self._repeated(kernels, place, group)
+            if kernels is None or not self._took_fast_path(kernels, place, group)
         ]
         for place, group, batches in anew:
             as_one = [move(rule, batch, kernels is not None) for batch in batches] == [True]
@@ -118,8 +118,8 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
                 kernels.remember(place, rule, group["params"], self.state, batches[0].ps if as_one else [])
         return loss
 
-    def _repeated(self, kernels: Kernels, place: int, group: dict[str, Any]) -> bool:
-        """Move a group that is as the last step has left it; returns whether it is."""
+    def _took_fast_path(self, kernels: FastPaths, place: int, group: dict[str, Any]) -> bool:
+        """Update a group by its fast path if only gradients have changed since the last step; returns whether it did."""
         repeat = kernels.repeat(place)
         if repeat is None or torch.compiler.is_compiling():
             return False
@@ -131,7 +131,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         )
 
     def _batches(self, group: dict[str, Any]) -> Iterator[Batch]:
-        """The parameters of a group that have a gradient, together where their steps are the same; counts the steps."""
+        """The parameters of a group that have a gradient, batched by step number; advances the step numbers."""
         rule, h = self.rule, _at(self.rule, group)
         ps, gs = group["params"], [p.grad for p in group["params"]]  # looked at once: another thread may change them
         if any(g is None for g in gs):
@@ -160,8 +160,8 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
     def _move_together(
         self, moves: list[tuple[Tensor, Tensor, Tensors, Any]], closure: Callable[[], Any] | None
     ) -> None:
-        """All parameters that have a gradient, for a rule of the whole model, whose numbers stand in every state, or
-        for one that takes a second gradient.
+        """Update all parameters that have a gradient, for a rule of the whole model, whose scalars are kept in every
+        state, or for one that takes a second gradient.
         """
         if not moves:
             return
@@ -179,18 +179,18 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         for p, held, (there, new) in zip(ws, states, moved_together(self.rule, ws, gs, given, cs), strict=True):
             write(p, held, there, new)
 
-    # ---- where to evaluate -------------------------------------------------------------------------------------------
+    # ---- weights for evaluation --------------------------------------------------------------------------------------
 
     @property
     def is_evaluating(self) -> bool:
-        """Whether the parameters are, for now, those for evaluation."""
+        """Whether the parameters currently hold the weights for evaluation."""
         return any("training" in state for state in self.state.values())
 
     @torch.no_grad()
     def eval(self) -> None:
-        """Put the weights that the rule evaluates in the place of those that it trains; `train` puts them back.
+        """Replace the training weights by those for evaluation; `train` restores them.
 
-        For rules that average their weights. For all others, and before the first step, they are the same.
+        They differ only for rules that average weights, after the first step.
         """
         if not averages(self.rule) or self.is_evaluating:
             return
@@ -206,14 +206,14 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
 
     @torch.no_grad()
     def train(self) -> None:
-        """Put the weights that are trained back in their place."""
+        """Restore the training weights."""
         for p, state in self.state.items():
             if "training" in state:
                 p.copy_(state.pop("training"))
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """`with optimizer.evaluating(): …`: within, the weights are those for evaluation."""
+        """`with optimizer.evaluating(): …`: within, the parameters hold the weights for evaluation."""
         before = self.is_evaluating
         self.eval()
         try:
@@ -223,10 +223,9 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
                 self.train()
 
     def follow(self, model: torch.nn.Module) -> None:
-        """From now on `model.train()` and `model.eval()` do for the optimizer what its own `train` and `eval` do.
+        """Make `model.train()` and `model.eval()` switch the optimizer, too, from the next call of the model on.
 
-        It takes effect when the model is called next. Save the model after a call in evaluation mode, or within
-        `evaluating`.
+        Save the model after a call in evaluation mode, or within `evaluating`.
         """
         model.register_forward_pre_hook(lambda module, _: self.train() if module.training else self.eval())
 
@@ -250,7 +249,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         return _blank, unwrap(self.rule), self.__getstate__()  # a generated class is found again through its rule
 
 
-_ELSEWHERE = {
+_TORCH_ONLY = {
     "amsgrad": "AMSGrad is an optimizer of its own here",
     "betas": "the two are b1 and b2 here",
     "capturable": "there are no steps on a GPU's graph here; leave it out",
@@ -260,14 +259,14 @@ _ELSEWHERE = {
     "maximize": "every rule goes downhill here; negate the loss",
     "nesterov": "Nesterov is an optimizer of its own here",
 }
-"""What torch's own optimizers are told by arguments that no rule has."""
+"""Arguments of torch's own optimizers that no rule has, and what takes their place."""
 
 
 def _check_names(rule: type[Rule], names: Iterable[str]) -> None:
     """Raise BadSetting for an argument that only torch's own optimizers have."""
     for name in names:
-        if name in _ELSEWHERE and name not in _names(rule):
-            raise BadSetting(f"{rule.__name__} has no {name}, an argument of torch.optim: {_ELSEWHERE[name]}.")
+        if name in _TORCH_ONLY and name not in _names(rule):
+            raise BadSetting(f"{rule.__name__} has no {name}, an argument of torch.optim: {_TORCH_ONLY[name]}.")
 
 
 def _check(rule: type[Rule], settings: dict[str, Any]) -> None:
@@ -409,7 +408,7 @@ def code(
                 "# Evaluated at an average of the weights: model.eval() puts it in place, model.train() takes it out.",
                 "optimizer.follow(model)",
             ]
-        lines += SECOND_LINES[item.rule.second]
+        lines += SECOND_GRADIENT_LINES[item.rule.second]
     lines = [*(f"# {sentence}" for sentence in step_sees(what)), *lines]
     if listens(what.schedule):
         imports.append("import torch")

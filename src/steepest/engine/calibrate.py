@@ -1,5 +1,5 @@
-"""What a step costs: of one trial alone, which is what a verdict may speak of, and of whole fleets of several kinds,
-for the choice among them and for forecasts.
+"""Times training steps: of one trial alone, which the verdict reports, and of fleets of several kinds, from which the
+planner chooses and forecasts.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from steepest.records.trials import Compiled, Lane, Shard
 from steepest.tasks.task import Task
 
 WARM_UP_STEPS = 5
-"""Steps that are not timed: the first ones build state, fill caches, and trace."""
+"""Steps before timing starts: they build state, fill caches and trace."""
 TIMED_INTERVALS = 5
-"""Into which the time for measuring is cut."""
+"""Intervals into which the time for measuring is divided."""
 MAX_UPDATE_SHARE = 0.9
-"""Of a step's time an update alone may take, however noisy the machine."""
+"""Largest share of a step's time attributed to the update; a noisy measurement may exceed it."""
 LANES_PER_SEED = 9
-"""As many lanes see the same batch as a grid has rates."""
+"""Lanes with the same batch in a timed fleet, as many as a typical grid has rates."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ def step_time(
 ) -> StepTime:
     """Time the steps of a shard's contender, at the centre of its grid, alone and in fleets.
 
-    The shard's own lanes do not matter. Evaluations are left out. A fleet that cannot be compiled as asked is left out.
+    The shard's own lanes are ignored. Evaluations are timed separately. A fleet that cannot be compiled as asked is
+    omitted.
     """
     trial = Trial(task, shard, Lane(shard.contender.centre, seed=0), registry)
     began, of_core = perf_counter(), thread_time()
@@ -53,7 +54,7 @@ def step_time(
             trial.step(t)
 
     alone = _milliseconds(train, most=200, seconds=0.5)
-    evaluation = _evaluation(lambda: trial.evaluate("valid"))  # before fleets leave memory in pieces
+    evaluation = _evaluation(lambda: trial.evaluate("valid"))  # before fleets fragment the memory
     parameters = sum(p.numel() for p in trial.model.parameters() if p.requires_grad)
     times = [_within_memory(task, shard, candidate, registry) for candidate in candidates]
     share = (thread_time() - of_core) / (perf_counter() - began)
@@ -69,7 +70,7 @@ def step_time(
 
 
 def _within_memory(task: Task, shard: Shard, candidate: Candidate, registry: ObjectRegistry) -> FleetTime | None:
-    """The time of a fleet of a quarter of the lanes, or a quarter of those, where there is no memory for all."""
+    """The time of a fleet; while memory runs out, of one with a quarter of the lanes."""
     while True:
         try:
             return fleet_time(task, shard, candidate, registry)
@@ -85,10 +86,10 @@ def _within_memory(task: Task, shard: Shard, candidate: Candidate, registry: Obj
 def fleet_time(
     task: Task, shard: Shard, candidate: Candidate, registry: ObjectRegistry = EMPTY_REGISTRY
 ) -> FleetTime | None:
-    """One step of so many lanes: those of one fleet, in proportion where they make several; None if it was refused."""
+    """The time of one step of all lanes: that of one fleet, scaled if they make several; None if it is not compiled."""
     shard = replace(shard, width=candidate.width, compiled=candidate.compiled)
     memory.forget_peak()
-    before = memory.resident()  # what the first fleet takes, and gives back, the second one finds
+    before = memory.resident()  # memory that the first fleet frees is reused by the second
     first = _first_seconds(task, shard, candidate.lanes, registry)
     if first is None:
         return None
@@ -119,8 +120,7 @@ def fleet_time(
 
 
 def _first_seconds(task: Task, shard: Shard, lanes: int, registry: ObjectRegistry) -> float | None:
-    """What it takes to make a fleet, and to train a step and evaluate with it, when its programs may have to be traced
-    or loaded; None if it was refused."""
+    """Seconds to build a fleet, train a step and evaluate, tracing and loading included; None if it is not compiled."""
     start = perf_counter()
     fleet = first_fleet(task, shard, lanes, registry)
     if fleet.refused:
@@ -131,7 +131,7 @@ def _first_seconds(task: Task, shard: Shard, lanes: int, registry: ObjectRegistr
 
 
 def _evaluation(evaluate: Callable[[], object]) -> float:
-    """Milliseconds: the least of three, or of as many as a tenth of a second allows, the first not counted."""
+    """Milliseconds: the minimum of at most three runs within 0.1 s, after a warm-up."""
     evaluate()
     taken, began = [], perf_counter()
     while not taken or (len(taken) < 3 and perf_counter() - began < 0.1):
@@ -142,8 +142,9 @@ def _evaluation(evaluate: Callable[[], object]) -> float:
 
 
 def _bytes_per_lane(fleet: Fleet, before: int | None) -> float:
-    """What a fleet has taken since the process had `before` bytes; its own buffers at least, which may lie in what was
-    free by then: parameters, gradients and state."""
+    """Memory that a fleet has taken since the process had `before` bytes; at least that of parameters, gradients and
+    state, which may lie in memory freed earlier.
+    """
     buffers = sum(x.numel() * x.element_size() for x in (fleet.flat, fleet.flat, *fleet.state))
     peak = memory.peak()
     taken = 0 if before is None or peak is None else peak - before
@@ -151,15 +152,16 @@ def _bytes_per_lane(fleet: Fleet, before: int | None) -> float:
 
 
 def first_fleet(task: Task, shard: Shard, lanes: int, registry: ObjectRegistry = EMPTY_REGISTRY) -> Fleet:
-    """The first fleet of so many lanes of a shard's contender, at the centre of its grid."""
+    """The first fleet when `lanes` lanes of a shard's contender, at the centre of its grid, are split into fleets."""
     all_lanes = tuple(Lane(shard.contender.centre, seed=i // LANES_PER_SEED) for i in range(lanes))
     first = split_into_fleets(task, shard, all_lanes)[0]
     return Fleet(task, shard, [all_lanes[place] for place in first], registry)
 
 
 def _milliseconds(train: Callable[[int, int], object], most: int, seconds: float) -> float:
-    """Of one step: the median over stretches of steps t = start + 1 … stop, as long as a study trains at a time where
-    that takes but a share of the `seconds`; over `most` steps, or as many as fit in, and at least three stretches."""
+    """Milliseconds of one step: the median over intervals of up to as many steps as a study trains at a time. Takes
+    `most` steps or `seconds`, whichever comes first, and at least three intervals.
+    """
     start = perf_counter()
     for t in range(WARM_UP_STEPS):
         start = perf_counter()

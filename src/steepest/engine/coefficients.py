@@ -1,4 +1,4 @@
-"""The coefficients of an update for many steps and many replicas at once: float64 on the host, cast at the very end."""
+"""The coefficients of an update for many steps and replicas at once: float64 on the host, cast at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from steepest.records.trials import Shard
 
 
 class Coefficients:
-    """What `rule.update` needs at each step, for R replicas that differ in their rate alone."""
+    """The coefficients that `rule.update` takes at each step, for R replicas that differ only in their rate."""
 
     def __init__(
         self,
@@ -29,14 +29,14 @@ class Coefficients:
         self.factor, self.horizon = schedule(shard.contender.schedule), shard.steps
         self.dtype, self.device = dtype, device
         self.distinct, self.of_lane = np.unique(np.asarray(rates, dtype=np.float64), return_inverse=True)
-        self._at_once = not self.rule.carry  # all rates as one array: until a rule turns out not to take one
+        self._at_once = not self.rule.carry  # all rates as one array, unless the rule does not accept one
         self._begin()
 
     def steps(self, start: int, stop: int) -> Iterator[Any]:
         """A record for each of the steps t = start + 1 … stop.
 
-        A coefficient that is the same for all replicas is a Python float, since rules skip what a 0 or a 1 leaves as it
-        is; one that differs is a tensor [R, 1]. Both give the same bits.
+        A coefficient that is equal for all replicas is a Python float, since rules skip factors of 1 and terms of 0;
+        one that differs is a tensor [R, 1]. Both give the same bits.
         """
         names, table = self.table(start, stop)
         columns = [self._column(table[..., i]) for i in range(len(names))]
@@ -59,16 +59,16 @@ class Coefficients:
         return names, values
 
     def of_lanes(self, values: np.ndarray) -> torch.Tensor:
-        """Values [steps, distinct rates, n] as a tensor [steps, n, R, 1], a lane having those of its rate."""
+        """Values [steps, distinct rates, n] as a tensor [steps, n, R, 1]: each lane has those of its rate."""
         lanes = values.transpose(0, 2, 1)[:, :, self.of_lane, None]
         return torch.from_numpy(np.ascontiguousarray(lanes)).to(device=self.device, dtype=self.dtype)
 
     def _begin(self) -> None:
         self.done = 0
-        self.carries = [dict(self.rule.carry) for _ in self.distinct]  # each as step `done` has left it
+        self.carries = [dict(self.rule.carry) for _ in self.distinct]  # one per distinct rate, after step `done`
 
     def _at(self, t: int) -> Mapping[str, Any]:
-        """The coefficients of step t, each a number or one for every distinct rate; moves the carries on."""
+        """The coefficients of step t, each a number or an array over distinct rates; advances the carries."""
         factor = self.factor(t, self.horizon)
         if self._at_once:
             try:

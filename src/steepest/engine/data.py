@@ -1,4 +1,4 @@
-"""Which examples a step or an evaluation sees: the endless stream of a seed, and batches for all lanes of a fleet."""
+"""The examples of each step: the endless shuffled stream of a seed, and batches for all lanes of a fleet."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Batch = tuple[tuple[Tensor, ...], Tensor]
 """The arguments of the model, and the targets."""
 
 PREFETCHED_NUMBERS = 2**18
-"""Numbers fetched from the pool at a time, some 1 MB: far enough ahead to be cheap, little enough to stay in cache."""
+"""Numbers fetched from the pool at a time, 1 MB of float32: few calls, and the batches stay in cache."""
 
 
 MAX_SCALED_NUMBERS = 2**26
-"""Numbers that are kept scaled for all seeds of a fleet, some 256 MB; more are scaled batch by batch."""
+"""Scaled numbers kept in memory for all seeds of a fleet, 256 MB of float32; beyond that, batches are scaled singly."""
 
 
 class Order:
@@ -43,16 +43,16 @@ class Order:
     def batches(self, start: int, stop: int, size: int) -> np.ndarray:
         """Positions in the pool for the steps k = start … stop − 1: [stop − start, size]."""
         n = len(self.examples)
-        if size == n:  # the whole part at every step: its order is of no account, and need not be drawn
+        if size == n:  # full batch: the order does not matter and is not drawn
             return np.tile(self.examples, (stop - start, 1))
         epochs = range(start * size // n, (stop * size - 1) // n + 1)
-        self._epochs = {epoch: self._epoch(epoch) for epoch in epochs}  # the last one is likely to be asked for again
+        self._epochs = {epoch: self._epoch(epoch) for epoch in epochs}  # the next call usually starts in the last one
         stream = np.concatenate(list(self._epochs.values()))
         begin = start * size - epochs[0] * n
         return stream[begin : begin + (stop - start) * size].reshape(stop - start, size)
 
     def places(self, positions: np.ndarray) -> np.ndarray:
-        """Where these positions in the pool stand in the training part."""
+        """The indices in the training part of these positions in the pool."""
         places = np.empty(self.examples.max() + 1, dtype=np.int64)
         places[self.examples] = np.arange(len(self.examples))
         return places[positions]
@@ -75,13 +75,13 @@ def to_device(inputs: tuple[Tensor, ...], targets: Tensor, dtype: torch.dtype, d
 
 @dataclass(frozen=True)
 class Examples:
-    """What one seed trains on: columns of examples, targets last, and where in them each step finds its batch."""
+    """The examples of one seed: columns, targets last, and the rows that make up the batch of each step."""
 
     columns: list[Tensor]  # each [n, …], without gaps; whole numbers as int64
     places: np.ndarray  # [steps, B], int64
 
     def pieces(self, steps: int) -> Iterator[Examples]:
-        """The same for so many of the steps at a time."""
+        """The same in pieces of at most `steps` steps."""
         for start in range(0, len(self.places), steps):
             yield Examples(self.columns, self.places[start : start + steps])
 
@@ -92,7 +92,7 @@ def contiguous_column(x: Tensor) -> Tensor:
 
 
 class Feed:
-    """The batches of a fleet. Lanes of one seed see the same examples, which are fetched and scaled but once."""
+    """The batches of a fleet. Lanes of one seed see the same examples, which are fetched and scaled once."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Feed:
         self.batch_size, self.dtype, self.device = batch_size, dtype, device
         self.orders = [Order(seed, split.train) for seed, split in zip(seeds, splits, strict=True)]
         self.is_shared = len(seeds) == 1
-        """All lanes see the same batch: it is handed out once, [B, …], and not [R, B, …]."""
+        """All lanes see the same batch, so that it is [B, …] instead of [R, B, …]."""
         self._whole: list[Tensor] | None = None
         self._parts: dict[int, list[Tensor]] = {}
         self._always: Batch | None = None
@@ -130,8 +130,9 @@ class Feed:
             yield self._of_lanes(*columns)
 
     def examples(self, start: int, stop: int) -> Iterator[tuple[int, list[Examples]]]:
-        """For programs that gather batches by themselves: (steps, what each of the seeds trains on in them), until all
-        of the steps k = start … stop − 1 are told."""
+        """For programs that gather batches themselves: (number of steps, examples of each seed) in pieces, for steps
+        k = start … stop − 1.
+        """
         if self.task.changes_examples or self._pool_is_large():
             for begin in range(start, stop, self.ahead):
                 count = min(self.ahead, stop - begin)
@@ -146,7 +147,7 @@ class Feed:
         yield stop - start, found
 
     def _fetched(self, columns: list[Tensor], steps: int) -> list[Examples]:
-        """Batches side by side, [steps · S, B, …], as the examples of each seed."""
+        """Batches [steps · S, B, …] as the examples of each seed."""
         seeds, size = len(self.splits), self.batch_size
         flat = [contiguous_column(x.flatten(0, 1)) for x in columns]  # [steps · S · B, …]
         within = np.arange(size)[None, :] + size * seeds * np.arange(steps)[:, None]  # [steps, B]
@@ -158,7 +159,7 @@ class Feed:
         return splits.scaling is not None and numbers * len(splits.train) * len(self.splits) > MAX_SCALED_NUMBERS
 
     def _pool(self, seed: int) -> tuple[list[Tensor], bool]:
-        """The columns of a seed's training part, as batches see them; or, where these are just that, of the pool."""
+        """A seed's columns: (its scaled training part, False), or (the whole pool, True) if nothing is scaled."""
         splits = self.splits[seed]
         if splits.scaling is None and type(self.task).batch is Task.batch:
             if self._whole is None:

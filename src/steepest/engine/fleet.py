@@ -1,7 +1,7 @@
 """R replicas trained as one tensor program: their parameters lie in one buffer [R, P], their gradients in another.
 
 A step is two pure functions of tensors: the gradients of all lanes, and the update of all lanes. Every lane has its own
-rate, seed and fate: one that diverges is frozen, and changes no bit of its neighbours.
+rate and seed. A lane that diverges is frozen and changes no bit of the others.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from steepest.records.trials import Lane, Shard
 from steepest.tasks.task import Task
 
 MAX_WORK_PER_STEP = 2**25
-"""Parameters × examples, over all lanes, in one step of a fleet that is large enough."""
+"""Parameters × examples, summed over lanes, in one step: a larger fleet gains nothing."""
 MAX_LANES = 128
-"""Lanes in any fleet."""
+"""Lanes in one fleet."""
 CHECK_INTERVAL_STEPS = 64
-"""Steps after which losses are looked at: a lane that has diverged harms nobody until then."""
+"""Steps between checks for divergence; until then a diverged lane does no harm."""
 EVALUATION_NUMBERS = 2**18
-"""Input numbers, over all lanes of a seed, that an evaluation puts through the model at a time."""
+"""Input numbers, over all lanes of a seed, that an evaluation passes through the model at a time."""
 
 
 def train(
@@ -57,8 +57,9 @@ def train(
 
 
 def cohorts(task: Task, shard: Shard) -> list[list[list[int]]]:
-    """How the lanes of a shard are cut into fleets, and which fleets hold lanes of one seed: those that must march
-    abreast, where rates are stopped at rungs."""
+    """Splits the lanes of a shard into cohorts of fleets. The fleets of a cohort share seeds and are trained together,
+    rung by rung, so that rates can be stopped within a seed. Without rungs each fleet is a cohort.
+    """
     parts = split_into_fleets(task, shard, shard.lanes)
     seeds = [{shard.lanes[place].seed for place in part} for part in parts]
     if not shard.rungs or sum(map(len, seeds)) == len(set().union(*seeds)):
@@ -72,9 +73,7 @@ def cohorts(task: Task, shard: Shard) -> list[list[list[int]]]:
 
 
 def split_into_fleets(task: Task, shard: Shard, lanes: Sequence[Lane]) -> list[list[int]]:
-    """How lanes are cut into fleets: their places among `lanes`, those of one seed side by side and, where a fleet has
-    room for them all, together.
-    """
+    """Splits lanes into fleets, as indices of `lanes`. Lanes of one seed are adjacent, and in one fleet if they fit."""
     places = sorted(range(len(lanes)), key=lambda place: lanes[place].seed)
     layout = programs(task, getattr(torch, shard.dtype), torch.device(shard.device)).layout
     width = shard.width or lanes_per_fleet(layout.parameters, shard.batch_size)
@@ -86,24 +85,24 @@ def split_into_fleets(task: Task, shard: Shard, lanes: Sequence[Lane]) -> list[l
 
 
 def lanes_per_fleet(parameters: int, batch_size: int) -> int:
-    """Lanes beyond which a fleet gains nothing: the arithmetic of a step then outweighs the calling of its kernels.
+    """The number of lanes beyond which a fleet gains nothing, since arithmetic then outweighs the overhead of calls.
 
-    A function of sizes alone, since the cut decides the last bits of results, and a job must always give the same.
-    Measured (docs/engine.md): more lanes cost memory, and hardly any time.
+    A function of sizes alone: the split decides the last bits of results, and a job must always give the same.
+    Measured (docs/engine.md): more lanes cost memory and hardly any time.
     """
     return max(
         1, min(MAX_LANES, MAX_WORK_PER_STEP // (parameters * (batch_size + 4)))
-    )  # 4: what an update costs, in examples
+    )  # an update costs as much as 4 examples
 
 
 class Fleet:
-    """R trials that march in step: one task, one batch size, one optimizer up to its rate."""
+    """R trials trained in step: one task, one batch size, one optimizer; rates and seeds differ."""
 
     @torch.no_grad()
     def __init__(
         self, task: Task, shard: Shard, lanes: Sequence[Lane], registry: ObjectRegistry = EMPTY_REGISTRY
     ) -> None:
-        """Lanes of one seed must stand side by side."""
+        """Lanes of one seed must be adjacent."""
         optimizer = registry.optimizer(shard.contender)
         if not isinstance(optimizer, ConfiguredRule):
             raise BadInput(f"{shard.contender.name} is no rule of ours: it trains one model at a time. Use solo.")
@@ -126,7 +125,7 @@ class Fleet:
         self._prepare()
 
     def _assign_lanes(self, lanes: Sequence[Lane]) -> tuple[list[int], Tensor]:
-        """Batches and coefficients for these lanes; their seeds [S], and which of them a lane has [R]."""
+        """Set up batches and coefficients for these lanes; returns their seeds [S] and each lane's seed index [R]."""
         self.lanes = lanes
         places = [[*group] for _, group in groupby(range(len(lanes)), key=lambda place: lanes[place].seed)]
         self.rows = [slice(group[0], group[-1] + 1) for group in places]  # of each seed
@@ -140,10 +139,10 @@ class Fleet:
         return seeds, of_lane
 
     def _prepare(self) -> None:
-        """The two functions of a step, for the lanes that there are."""
+        """Make the two functions of a step for the current lanes."""
         compiled = self.shard.compiled
         self.refused: list[str] = []
-        """Why something is not compiled that was to be, in words."""
+        """Reasons why a part that should be compiled is not."""
         buffers = (self.flat, self.state)
         self.updates, refused = updates(
             self.rule, self.shapes, self.coefficients, *buffers, compile="update" in compiled
@@ -156,11 +155,11 @@ class Fleet:
             self.refused.append(f"the gradient: {refused}")
         self.frozen: Tensor | None = None  # int64: rows whose trial has ended
         self.active_rows = [*range(len(self.lanes))]
-        """The other rows."""
+        """The rows still in training."""
 
     @torch.no_grad()
     def keep(self, places: Sequence[int]) -> None:
-        """Go on with the lanes at these places alone; the others are gone, and cost nothing any more."""
+        """Keep only the rows with these indices; the others are dropped and cost nothing any more."""
         rows = torch.tensor(places, device=self.device)
         self.flat, self.state = self.flat[rows], tuple(x[rows] for x in self.state)
         own = len(self.extras.stacked)
@@ -195,7 +194,7 @@ class Fleet:
         return self.gradients.is_random
 
     def freeze(self, ended: np.ndarray) -> None:
-        """Pin the weights of these lanes [R] at zero from now on: finite, whatever their state has become."""
+        """Fix the weights of these lanes [R] at zero from now on: finite, whatever their state holds."""
         if ended.any():
             self.frozen = torch.from_numpy(np.flatnonzero(ended)).to(self.device)
             self.active_rows = np.flatnonzero(~ended).tolist()
@@ -230,7 +229,7 @@ class Fleet:
 
 
 class FleetGroup:
-    """A fleet under way, with the record of all the lanes that it began with."""
+    """A fleet in training, with the record of all lanes that it started with."""
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet, self.lanes = fleet, fleet.lanes
@@ -253,7 +252,7 @@ class FleetGroup:
             report(stop)
 
     def stop(self, lanes: Sequence[int]) -> None:
-        """Stop these lanes of the record; they leave the fleet, and so do those that have ended before."""
+        """Stop these lanes of the record. They leave the fleet, as do lanes that ended before."""
         self.curves.stopped(lanes)
         alive = np.flatnonzero(self.curves.alive[self.places])
         if 0 < len(alive) < len(self.places):
@@ -273,7 +272,7 @@ class FleetGroup:
         return self._of_all(loss), self._of_all(metric)
 
     def _of_all(self, values: np.ndarray) -> np.ndarray:
-        """Values […, rows of the fleet] as values […, R] of all lanes, NaN for those that have left."""
+        """Values […, rows of the fleet] as values […, R] of all lanes, NaN for lanes that have left."""
         if len(self.places) == len(self.lanes):
             return values
         whole = np.full((*values.shape[:-1], len(self.lanes)), np.nan)

@@ -1,4 +1,4 @@
-"""Whether a task can be trained as a fleet, found out by doing: a few steps of two replicas against the plain loop."""
+"""Checks whether a task can be trained as a fleet: trains two replicas a few steps and compares with the plain loop."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from steepest.tasks.task import Task
 
 TRIAL_STEPS = 3
 EVALUATED_EXAMPLES = 64
-"""Examples that are evaluated."""
+"""Validation examples that the check evaluates."""
 RATES = (1e-3, 1e-6, 1e-12)
-"""Of plain descent, largest first: where inputs are huge, a step must be tiny to tell a wrong path from a wild one."""
+"""Learning rates of gradient descent, tried from the largest: with huge inputs only a tiny step stays finite."""
 PACKING_FUNCTIONS = ("pack_padded_sequence", "pad_packed_sequence")
 ERROR_MEANINGS = {
     "calling .item()": say(
@@ -48,24 +48,24 @@ ERROR_MEANINGS = {
         "its outputs are bfloat16, as autocast makes them; end the model with .float()",
     ),
 }
-"""What vmap says of what it cannot do → what that means."""
+"""Part of vmap's error message → its meaning."""
 MODULE_ATTRIBUTES = frozenset(vars(nn.Module()))
-"""Attributes that every module has: its parameters, buffers, hooks, and whether it is training."""
+"""Attributes that every module has: parameters, buffers, hooks and the training flag."""
 RELATIVE_TOLERANCE = 1e-2
-"""Relative difference of two paths that single precision explains; a wrong gradient is off by far more."""
+"""Largest relative difference of two paths that counts as rounding; a wrong gradient differs by far more."""
 
 
 @dataclass(frozen=True)
 class _SoloSteps:
-    """A few steps of two trials, each on its own."""
+    """A few steps of two trials in the plain loop."""
 
     shard: Shard
     start: Tensor  # [2, P]
     moved: Tensor  # [2, P]
     drew: bool
-    """Whether they drew from generators that a fleet cannot give each replica its own of."""
+    """Whether they drew from generators that a fleet shares between replicas, Python's and NumPy's."""
     held: list[set[tuple[str, str]]]
-    """What attributes of the first model held after each step: what is made once, such as a mask, is no state."""
+    """The first model's attributes after each step; a value that does not change after the first step is not state."""
 
 
 def unsupported_reason(task: Task) -> Message:
@@ -91,7 +91,7 @@ def unsupported_reason(task: Task) -> Message:
                 fleet = Fleet(task, alone.shard, alone.shard.lanes)
                 fleet.train(0, TRIAL_STEPS)
                 fleet.evaluate("valid", at_most=EVALUATED_EXAMPLES)
-        except Exception as error:  # whatever the model does that vmap cannot
+        except Exception as error:  # the model may do anything that vmap does not support
             return _in_words(error)
         if not fleet.is_random and not _paths_agree(fleet.flat - alone.start, alone.moved):
             return say(
@@ -124,7 +124,7 @@ def _alone(task: Task, rate: float) -> _SoloSteps:
 
 
 def _in_words(error: Exception) -> Message:
-    """Why vmap could not take a model: in our words where the cause is a known one, else in its own."""
+    """Why vmap could not run a model: in our words if the cause is known, else the error itself."""
     if any(frame.name in PACKING_FUNCTIONS for frame in traceback.extract_tb(error.__traceback__)):
         return say(
             "it packs its sequences by their lengths, which differ from one batch to another",
@@ -142,22 +142,22 @@ def _in_words(error: Exception) -> Message:
 
 
 def _paths_agree(a: Tensor, b: Tensor) -> bool:
-    """Whether two paths are one, as far as there are any: where both left the numbers, there is nothing to compare."""
+    """Whether two paths agree where both are finite."""
     known = torch.isfinite(a) & torch.isfinite(b)
     a, b = a.where(known, 0.0), b.where(known, 0.0)
     return bool((a - b).norm() <= RELATIVE_TOLERANCE * b.norm())
 
 
 def _drawn() -> tuple[Any, ...]:
-    """The state of the generators that a fleet cannot give each replica its own of."""
+    """The state of Python's and NumPy's generators."""
     kind, keys, *rest = np.random.get_state()
     return random.getstate(), kind, tuple(np.asarray(keys).tolist()), tuple(rest)
 
 
 def _attributes(model: nn.Module) -> set[tuple[str, str]]:
-    """What a model and its layers hold in attributes of their own, which are no parameters or buffers: (name, value).
+    """(name, fingerprint) of the attributes of a model and its layers, other than parameters and buffers.
 
-    A tensor with a history is what the last call has left, such as a normed weight, and is made anew by the next one.
+    The value of a tensor that requires a gradient is ignored: each call computes it anew, as weight norm does.
     """
     return {
         (f"{path}.{name}".lstrip("."), _fingerprint(value))

@@ -1,4 +1,4 @@
-"""The gradients of all lanes of a fleet: in one traced program for all, or lane after lane in a generated one."""
+"""The gradients of all lanes of a fleet: by one traced program for all lanes, or by a generated one lane after lane."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from steepest.optim.rule import Tensors
 
 
 class Gradients(Protocol):
-    """Gives the gradients of all lanes, step after step."""
+    """Computes the gradients of all lanes, step after step."""
 
     is_random: bool
     """Whether a step draws from the global generator, which must be seeded before it."""
@@ -53,7 +53,7 @@ class AllAtOnce:
 
 
 class LaneByLane:
-    """A generated program takes one lane after the other, and can do many steps of it at a time, updates included."""
+    """A generated program runs one lane after another, and many steps of a lane at a time, updates included."""
 
     is_random = False  # each seed draws for itself
 
@@ -101,7 +101,7 @@ class LaneByLane:
         return LaneRunner(self.gradient_program, step_data, flat, tensors, self.stacked, self.feed.seed_of_lane, rows)
 
     def _step_data(self, start: int, stop: int) -> Iterator[StepData]:
-        """What the seeds meet in the steps t = start + 1 … stop, for as many at a time as can well be laid out."""
+        """The data of all seeds for the steps t = start + 1 … stop, in pieces of limited size."""
         drawn, orders = self.gradient_program.random_ops, self.feed.orders
         at_once = drawn.steps_at_once(len(orders))
         for _, examples in self.feed.examples(start, stop):
@@ -114,7 +114,7 @@ class LaneByLane:
 def gradients(
     compile: bool, programs: Programs, extras: Extras, feed: Feed, flat: Tensor, tensors: Sequence[Tensor]
 ) -> tuple[Gradients, str]:
-    """How a fleet gets its gradients; and why they are not compiled that were to be: "" where they are."""
+    """How a fleet computes its gradients; and why they are not compiled although asked for, "" if they are."""
     refused = ""
     if compile:
         try:

@@ -1,8 +1,7 @@
-"""A pure tensor function traced once into a graph of kernel calls, tidied, and run without what surrounds it.
+"""Traces a pure tensor function once into a graph of kernel calls, simplifies it, and runs the kernels alone.
 
-Under `vmap` and `grad` every kernel passes several layers of Python and dispatch, which cost more than the arithmetic
-of a small model. The graph holds the kernels alone. It is no compilation: the same kernels run, one by one. A compiler
-would start from the same functions.
+Under `vmap` and `grad` every kernel passes through several layers of Python and dispatch, which cost more than the
+arithmetic of a small model. Nothing is compiled here: the same kernels run, one by one.
 """
 
 from __future__ import annotations
@@ -19,25 +18,24 @@ from torch.fx.experimental.proxy_tensor import make_fx
 aten = torch.ops.aten
 
 RELATIVE_TOLERANCE = 1e-4
-"""Relative difference between a graph and its function that rounding explains in single precision."""
+"""Largest relative difference between a graph and its function that counts as rounding in single precision."""
 VECTOR_NUMBERS = 16
-"""Numbers in a vector register: torch's softmax over fewer classes than that runs several times faster turned round."""
+"""Numbers in a vector register: torch's softmax over fewer classes runs several times faster on the transpose."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A function that is ready to run, and whether it draws random numbers (anew at each call)."""
+    """A function that is ready to run, and whether it draws random numbers at each call."""
 
     call: Callable[..., Any]
     is_random: bool
 
 
 def program(function: Callable[..., Any], *example: Tensor, copies_matter: bool = False) -> Program:
-    """The fastest form of `function` for tensors of these shapes that does on an example what the function does.
+    """The fastest form of `function` for tensors of these shapes that gives the function's results on an example.
 
-    The example is left as it is, and only its signs and sizes up to 1 count: a program must not depend on which values
-    came first. `copies_matter`: the function changes some of its arguments in place, so that a copy is not the same as
-    the original.
+    The example is not changed. It is clamped to [−1, 1] first, so that a program does not depend on extreme values.
+    `copies_matter`: the function changes some of its arguments in place, so a copy differs from the original.
     """
     example = bounded(example)
     for directly in (True, False):
@@ -51,7 +49,7 @@ def program(function: Callable[..., Any], *example: Tensor, copies_matter: bool 
 
 
 def bounded(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """The tensors with values of which any program can make something finite."""
+    """The tensors clamped to [−1, 1] without NaN, so that results are finite."""
     return tuple(x.nan_to_num().clamp(-1, 1) if x.is_floating_point() else x for x in tensors)
 
 
@@ -79,7 +77,7 @@ def traced(
 
 
 def draws(module: fx.GraphModule) -> bool:
-    """Whether a graph draws random numbers; to be asked before its calls are bound."""
+    """Whether a graph draws random numbers; call before its nodes are bound."""
     return any(
         isinstance(node.target, torch._ops.OpOverload) and torch.Tag.nondeterministic_seeded in node.target.tags
         for node in module.graph.nodes
@@ -87,7 +85,7 @@ def draws(module: fx.GraphModule) -> bool:
 
 
 def _is_idle(node: Any, copies_matter: bool) -> bool:
-    """Whether a call hands on its first argument as it is: vmap and grad leave many of these behind."""
+    """Whether a call returns its first argument unchanged: vmap and grad leave many of these behind."""
     if node.target is aten.detach.default:
         return True
     if node.target in (aten.view.default, aten._unsafe_view.default, aten.expand.default):
@@ -113,13 +111,13 @@ def _is_kernel(method: Any) -> bool:
     return isinstance(method, MethodDescriptorType)
 
 
-# ---- whether a graph does what its function does ---------------------------------------------------------------------
+# ---- comparing a graph with its function -----------------------------------------------------------------------------
 
 
 def gives_same(graph: Callable[..., Any], function: Callable[..., Any], example: Sequence[Tensor]) -> bool:
-    """Whether both give the same results and leave the same arguments behind, given the same luck.
+    """Whether both give the same results and change their arguments alike, with the same random seed.
 
-    A graph that raises an error does not.
+    False for a graph that raises an error.
     """
     outcomes = []
     for run in (graph, function):
@@ -137,7 +135,7 @@ def gives_same(graph: Callable[..., Any], function: Callable[..., Any], example:
 
 
 def close(a: Tensor, b: Tensor) -> bool:
-    """Whether two results are the same but for rounding."""
+    """Whether two results agree up to rounding."""
     if not a.is_floating_point():
         return torch.equal(a, b)
     finite = b.isfinite()
@@ -168,7 +166,7 @@ TRANSPOSED_SOFTMAX = {
     aten._log_softmax.default: _log_softmax,
     aten._log_softmax_backward_data.default: _log_softmax_gradient,
 }
-"""The same sums along the last axis but one: in the same layout when they are done, to the last bit or so."""
+"""The same operations along the second-to-last axis, returned in the original layout; equal up to rounding."""
 
 
 def _is_narrow(node: Any) -> bool:

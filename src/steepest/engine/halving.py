@@ -1,6 +1,6 @@
-"""Trials on their way to the horizon, and how some of them are stopped at rungs: successive halving within a seed.
+"""Successive halving within a seed: trains groups of trials to the horizon and stops the worst rates at rungs.
 
-All is decided inside a job, by validation alone and seed by seed, so that replicates know nothing of one another.
+Decisions are made inside a job, by validation and seed by seed, so that replicates stay independent.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from steepest.records.ranking import Score, share_trained, survivors
 from steepest.records.trials import Lane, Shard
 
 Report = Callable[[int], None]
-"""Hears the steps that are done."""
+"""Called with the number of steps done."""
 
 
 class TrialGroup(Protocol):
-    """Trials that march in step, one or a fleet of them."""
+    """Trials trained in step: a single one, or a fleet."""
 
     @property
     def lanes(self) -> Sequence[Lane]: ...
@@ -45,8 +45,9 @@ def train_with_rungs(
     higher_is_better: bool,
     progress: Callable[[float], None],
 ) -> Trace:
-    """Train the lanes of a shard, heat after heat. A heat is the parts of the lanes, as places in the shard, that march
-    abreast since they hold lanes of one seed; `start_group` begins with a part."""
+    """Train the lanes of a shard, cohort after cohort. A cohort is a list of parts, each a list of lane indices, that
+    are trained rung by rung together because they share seeds; `start_group` starts training a part.
+    """
     traces: list[Trace] = []
     for i, parts in enumerate(cohorts):
         groups = [start_group(part) for part in parts]
@@ -56,7 +57,7 @@ def train_with_rungs(
             for j, group in enumerate(groups):
 
                 def report(step: int, first: float = before + (after - before) * j / len(parts), i: int = i) -> None:
-                    now = first + (share_trained(shard, step) - before) / len(parts)  # noqa: B023  told at once
+                    now = first + (share_trained(shard, step) - before) / len(parts)  # noqa: B023  called within this iteration
                     progress((i + now) / len(cohorts))
 
                 group.until(stop, report)
@@ -69,7 +70,7 @@ def train_with_rungs(
 
 def _stop(groups: Sequence[TrialGroup], count: int, higher_is_better: bool) -> None:
     """Stop all lanes but the best `count` of each seed."""
-    of_seed: dict[int, list[tuple[int, int, Score]]] = defaultdict(list)  # march, lane, what its last evaluation says
+    of_seed: dict[int, list[tuple[int, int, Score]]] = defaultdict(list)  # group, lane, score at its last evaluation
     for i, group in enumerate(groups):
         for j in group.curves.alive.nonzero()[0].tolist():
             lane, (metric, loss) = group.lanes[j], group.curves.now(j)

@@ -1,7 +1,7 @@
 """The flat layout of a fleet: all parameters of all replicas in one buffer [R, P], each parameter a view [R, *shape].
 
-What is no trainable parameter stands beside it: buffers that training changes (the running statistics of a batch norm)
-are stacked [R, …] and updated in place; what all replicas have in common is kept once.
+All other tensors are kept apart: buffers that training changes (the running statistics of a batch norm) are stacked
+[R, …] and updated in place; tensors that all replicas share are kept once.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Named = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Layout:
-    """Where each trainable parameter lies in a row of P numbers: one after another, in the model's own order.
+    """The place of each trainable parameter in a row of P numbers: one after another, in the model's own order.
 
-    Parameters that share storage under two names (tied weights) have one place, under the first name.
+    Tied weights, which share storage under two names, appear once, under the first name.
     """
 
     shapes: Mapping[str, torch.Size]
@@ -64,7 +64,7 @@ class Replicas:
 
 
 def replicas(models: Sequence[nn.Module], of_lane: Tensor, changing: frozenset[str]) -> Replicas:
-    """Rows for R lanes from the models of a few seeds; `of_lane` [R] says which model a lane starts from.
+    """Rows for R lanes from the models of a few seeds; `of_lane` [R] is the index of each lane's model.
 
     `changing` names the buffers that a forward pass in training changes: see `changing_buffers`.
     """
@@ -87,7 +87,7 @@ def _extras(model: nn.Module, layout: Layout) -> Named:
 
 @torch.no_grad()
 def changing_buffers(model: nn.Module, inputs: tuple[Tensor, ...]) -> frozenset[str]:
-    """Names of the buffers that a forward pass in training mode changes; found by doing one, which changes `model`."""
+    """Names of the buffers that a forward pass in training mode changes; runs one, which changes `model`."""
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
     if not before:
         return frozenset()

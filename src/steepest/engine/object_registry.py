@@ -1,4 +1,4 @@
-"""What lives in the memory of the program that began a study, and the optimizer that a contender means."""
+"""Tasks and optimizers that exist only as objects in memory, and the optimizer that a contender stands for."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from steepest.tasks.task import Task
 
 @dataclass(frozen=True)
 class ObjectRegistry:
-    """Tasks and optimizers that exist as objects only, by the key that stands for them in a TaskRef or Contender."""
+    """Tasks and optimizers that exist only as objects, by their key in a TaskRef or Contender."""
 
     tasks: Mapping[str, Task] = field(default_factory=dict)
     optimizers: Mapping[str, Any] = field(default_factory=dict)
-    """A `Rule` class, or whatever makes a `torch.optim.Optimizer` from (parameters, lr=…, **settings)."""
+    """A `Rule` class, or a function (parameters, lr=…, **settings) → `torch.optim.Optimizer`."""
 
     def optimizer(self, contender: Contender) -> ConfiguredRule | ExternalOptimizer:
         """Raises UnknownName or BadSetting, and BadInput for an object that is not here."""
@@ -43,7 +43,7 @@ class ObjectRegistry:
 
 @dataclass(frozen=True)
 class ConfiguredRule:
-    """A rule with all its settings; the rate among them is replaced by each trial's own."""
+    """A rule with all its settings; each trial replaces the rate by its own."""
 
     rule: type[Rule]
     settings: Mapping[str, Setting]
@@ -51,7 +51,7 @@ class ConfiguredRule:
 
 @dataclass(frozen=True)
 class ExternalOptimizer:
-    """Somebody else's optimizer, which trains one model at a time."""
+    """A `torch.optim.Optimizer` from outside the catalogue, which trains one model at a time."""
 
     factory: Callable[..., torch.optim.Optimizer]
     settings: Mapping[str, Setting]

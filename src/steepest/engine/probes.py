@@ -1,7 +1,7 @@
-"""Looks into training: how far a step moves each parameter, how noisy its gradient is, how curved the loss is there.
+"""Probes of training: how far a step moves each parameter, how noisy the gradient is, how curved the loss is there.
 
-A look changes nothing: it takes the coming steps on a copy of the trial, so that probed training is, bit for bit,
-training. The lanes of a fleet are looked at one by one, each put into a trial of its own.
+A probe takes the next steps on a copy of the trial, so probed training has the same bits as training. The lanes of a
+fleet are probed one by one, each loaded into a trial of its own.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ from steepest.tasks.task import Task
 
 PROBE_COUNT = 8
 PROBED_BATCHES = 8
-"""Coming batches of which a look takes the gradient."""
+"""Upcoming batches whose gradients a probe computes."""
 CURVATURE_EXAMPLES = 256
-"""Training examples, the same at every look of a seed, on which the curvature is measured."""
+"""Training examples, the same at every probe of a seed, on which the curvature is measured."""
 MAX_POWER_ITERATIONS, POWER_TOLERANCE = 20, 0.02
-"""Rounds of power iteration at most, and the relative change below which it ends."""
+"""Power iteration ends after this many rounds, or when the relative change is below this."""
 RELATIVE_STEP = 1e-3
-"""How far to both sides, as a share of the weights' norm, gradients are taken for a product with the Hessian."""
+"""Step of the central difference for Hessian products, relative to the norm of the weights."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 RARE_SHARE, FREQUENT_SHARE = 0.25, 0.75
-"""Parameters with a gradient in at most, and in at least, such a share of the batches."""
+"""A parameter is rare if it has a gradient in at most this share of the batches, frequent in at least this share."""
 
 Figures = dict[str, Any]
 """The figures of one lane at one step: a field of ProbeTrace → its value there."""
 
 
 def probe_steps(steps: int, count: int = PROBE_COUNT) -> tuple[int, ...]:
-    """Steps after which to look: the start, three log-spaced ones up to a tenth of the horizon, then evenly spaced.
+    """Steps after which to probe: the start, three log-spaced ones up to a tenth of the horizon, then evenly spaced.
 
     >>> probe_steps(1000)
     (0, 10, 32, 100, 325, 550, 775, 998)
     """
     log_spaced = (steps * 10 ** (i / 2 - 2) for i in range(3))
     even = (steps * (0.1 + 0.9 * i / (count - 4)) for i in range(1, count - 3))
-    last = max(0, steps - 2)  # a look sees the two steps that come
+    last = max(0, steps - 2)  # a probe takes two more steps
     return tuple(sorted({0, *(min(last, round(x)) for x in (*log_spaced, *even))}))
 
 
-# ---- training with looks ---------------------------------------------------------------------------------------------
+# ---- training with probes --------------------------------------------------------------------------------------------
 
 
 def probe(
@@ -63,9 +63,9 @@ def probe(
     registry: ObjectRegistry = EMPTY_REGISTRY,
     progress: Callable[[float], None] = lambda done: None,
 ) -> ProbeTrace:
-    """Train the trials of a shard, in its own engine, and look at them after the steps `shard.evaluate_at`.
+    """Train the trials of a shard in its engine and probe them after the steps `shard.evaluate_at`.
 
-    What a trial's figures are once it has diverged, or where a model cannot be copied, is NaN.
+    The figures of a trial are NaN once it has diverged.
     """
     walk = _fleet if shard.engine == "fleet" else _solo
     at = [t for t in shard.evaluate_at if t < shard.steps]
@@ -93,7 +93,7 @@ def probe(
 
 
 def _solo(task: Task, shard: Shard, registry: ObjectRegistry, trials: Sequence[Trial], at: Sequence[int]) -> Any:
-    """Share done, step, trials as they are after it: one after the other where they train alone, so all at once."""
+    """(share done, step, trials after that step), trained by the plain loop."""
     del task, registry
     done = 0
     for i, stop in enumerate(at):
@@ -106,7 +106,7 @@ def _solo(task: Task, shard: Shard, registry: ObjectRegistry, trials: Sequence[T
 
 
 def _fleet(task: Task, shard: Shard, registry: ObjectRegistry, trials: Sequence[Trial], at: Sequence[int]) -> Any:
-    """The same from fleets, whose lanes stand by seed."""
+    """The same, trained as a fleet, whose lanes are sorted by seed."""
     order = sorted(range(len(trials)), key=lambda i: shard.lanes[i].seed)
     fleet = Fleet(task, shard, [shard.lanes[i] for i in order], registry)
     done = 0
@@ -121,7 +121,7 @@ def _fleet(task: Task, shard: Shard, registry: ObjectRegistry, trials: Sequence[
 
 @torch.no_grad()
 def load_lane(fleet: Fleet, row: int, trial: Trial, t: int) -> None:
-    """Give a trial of the same setting the weights, buffers and state that a lane of a fleet has after t steps."""
+    """Load the weights, buffers and state of a fleet's lane after t steps into a trial of the same setting."""
     driver = trial.optimizer
     assert isinstance(driver, RuleDriver)
     sizes = [w.numel() for w in driver.parameters]
@@ -145,11 +145,11 @@ def load_lane(fleet: Fleet, row: int, trial: Trial, t: int) -> None:
     driver.t = t
 
 
-# ---- one look --------------------------------------------------------------------------------------------------------
+# ---- one probe -------------------------------------------------------------------------------------------------------
 
 
 def look(trial: Trial, t: int, top: Tensor | None = None) -> tuple[Figures, Tensor | None]:
-    """What there is to see after t steps; and the direction of the sharpest curvature, where the next look begins."""
+    """The figures after t steps; and the direction of largest curvature, from which the next probe starts."""
     gradients, losses = _gradients(trial, t)  # [BATCHES, P], [BATCHES]
     before, first, second = _next_weights(trial, t)  # each [P]: the weights now, and after one step and two
     move, next_move = first - before, second - first
@@ -181,21 +181,21 @@ def look(trial: Trial, t: int, top: Tensor | None = None) -> tuple[Figures, Tens
 
 
 def move_per_gradient(move: Tensor, gradients: Tensor, where: Tensor) -> np.ndarray:
-    """|Δw|/|g| of the parameters `where` [P]: how far a step goes per unit of its gradient, the effective rate."""
+    """|Δw|/|g| of the parameters selected by `where` [P]: the effective learning rate."""
     return (move[where].abs() / gradients[0][where].abs()).double().numpy()
 
 
 def _groups(gradients: Tensor, due: bool = True) -> tuple[Tensor, Tensor]:
-    """Parameters [P] with a gradient in few of the batches, and in most; due: only those that this step moves."""
+    """Masks [P] of rare and frequent parameters; `due`: only those with a gradient in this step."""
     often = (gradients != 0).double().mean(0)
     now = gradients[0] != 0 if due else often > 0
     return (often <= RARE_SHARE) & now, (often >= FREQUENT_SHARE) & now
 
 
 def noise_scale(gradients: Tensor, batch_size: int) -> float:
-    """tr Σ/|G|², in examples: the batch at which noise and gradient are of one size (McCandlish et al., 2018).
+    """tr Σ/|G|², in examples: the batch size at which noise equals the gradient (McCandlish et al., 2018).
 
-    gradients: [n, P] of n batches at the same weights. Infinite where no gradient can be told from the noise.
+    gradients: [n, P] of n batches at the same weights. Infinite if the gradient is below the noise.
     """
     n, mean = len(gradients), gradients.mean(0)
     variance = float((gradients - mean).pow(2).sum() / (n - 1))  # of the gradient of a batch: tr Σ / B
@@ -204,13 +204,13 @@ def noise_scale(gradients: Tensor, batch_size: int) -> float:
 
 
 def flips(move: Tensor, next_move: Tensor) -> float:
-    """The share of parameters, of those that both steps move, which the second moves back."""
+    """Of the parameters that both steps move, the share that the second moves in the opposite direction."""
     both = (move != 0) & (next_move != 0)
     return float((move[both].sign() != next_move[both].sign()).double().mean()) if bool(both.any()) else math.nan
 
 
 def _gradients(trial: Trial, t: int) -> tuple[Tensor, Tensor]:
-    """Of the coming batches, at the weights as they are: [BATCHES, P], losses [BATCHES]."""
+    """Gradients [PROBED_BATCHES, P] and losses [PROBED_BATCHES] of the next batches at the current weights."""
     there = _copied(trial)
     size = trial.shard.batch_size
     found = []
@@ -241,9 +241,9 @@ def _next_weights(trial: Trial, t: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _sharpness(trial: Trial, t: int, top: Tensor | None) -> tuple[float, Tensor | None]:
-    """The Hessian's eigenvalue of largest size, by power iteration on differences of gradients, and its direction.
+    """The Hessian's eigenvalue of largest magnitude, by power iteration on differences of gradients, and its direction.
 
-    All gradients are of the same examples, with the same luck of dropout.
+    All gradients are of the same examples, with the same dropout masks.
     """
     there = _copied(trial)
     batch = there.batch(there.splits.train[:CURVATURE_EXAMPLES])
@@ -274,7 +274,7 @@ def _sharpness(trial: Trial, t: int, top: Tensor | None) -> tuple[float, Tensor 
 
 
 def _sizes_of_state(trial: Trial) -> list[float]:
-    """The median size over parameters of each state tensor that is shaped like its parameter."""
+    """The median magnitude of each state tensor over all parameters."""
     driver = trial.optimizer
     if not isinstance(driver, RuleDriver):
         return []
@@ -293,7 +293,7 @@ def _states(trial: Trial) -> tuple[str, ...]:
 
 
 def _copied(trial: Trial) -> Trial:
-    """The trial with a model and an optimizer of its own; data and setting are shared, since nothing changes them."""
+    """A copy of the trial's model and optimizer; data and settings are shared, since nothing changes them."""
     shared = (trial.task, trial.shard, trial.lane, trial.splits)
     return copy.deepcopy(trial, {id(thing): thing for thing in shared})
 

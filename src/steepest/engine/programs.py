@@ -1,7 +1,7 @@
-"""The pure functions of a task that a fleet runs: gradients of all lanes, outputs of all lanes, and their scores.
+"""The pure functions of a task that a fleet runs: gradients, outputs and scores of all lanes.
 
-Each takes and returns tensors only, and is traced once for every size at which it is called. Gradients may come from
-a generated program instead.
+Each takes and returns only tensors, and is traced once for every size at which it is called. Gradients may come from a
+generated program instead.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Extras:
-    """The tensors of a model that are no trainable parameters, by name, in the order in which programs take them."""
+    """The names of a model's tensors other than trainable parameters, in the order in which programs take them."""
 
     stacked: tuple[str, ...]  # each [R, …]
     shared: tuple[str, ...]
@@ -50,7 +50,7 @@ class Programs:
 
     def __init__(self, task: Task, dtype: torch.dtype, device: torch.device) -> None:
         self.task = task
-        self.model = task.build_model(0, dtype).to(device)  # for its code alone: all its tensors are replaced
+        self.model = task.build_model(0, dtype).to(device)  # only its code is used: all its tensors are replaced
         self.layout = Layout.of(self.model)
         splits = task.splits(0)
         inputs, _ = to_device(*task.batch(splits, splits.train[: task.batch_size]), dtype, device)
@@ -116,7 +116,7 @@ class Programs:
             raise NotCompiled(f"programs are generated for the CPU, not for {self.device}")
         try:
             graph = graph_of(gradient, [*own, *other, *batch])
-        except Exception as error:  # whatever a model does that cannot be traced: kernels one by one can do it
+        except Exception as error:  # a model may do anything; if it cannot be traced, it runs kernel by kernel
             raise NotCompiled(f"the model cannot be traced ({first_line(error)})") from error
         try:
             gradient_program = GradientProgram(graph, self.layout, len(extras), batch, self.dtype)
@@ -139,7 +139,7 @@ class Programs:
             def forward(parameters: Named) -> Tensor:
                 return functional_call(self.model, parameters | stacked | shared, inputs)
 
-            return vjp(forward, parameters)[0]  # only under differentiation is a recurrent layer one that vmap can take
+            return vjp(forward, parameters)[0]  # vmap accepts recurrent layers only under differentiation
 
         of_all = vmap(outputs_of_one, (0, 0, None, None), randomness="different")
 
@@ -162,17 +162,17 @@ class Programs:
         key = (name, *(tensor.shape for tensor in example))
         if key not in self._ready:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # vmap's, that it does some operation lane by lane
+                warnings.simplefilter("ignore")  # vmap warns where it runs an operation lane by lane
                 self._ready[key] = program(function, *example, copies_matter=bool(self.changing))
         return self._ready[key]
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first, for a sentence."""
+    """The first line of an error, to be quoted in a sentence."""
     return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0].rstrip('.')}"
 
 
-@lru_cache(maxsize=16)  # each value of an axis makes a task of its own, and their jobs come by turns
+@lru_cache(maxsize=16)  # each value of an axis is a task of its own, and their jobs alternate
 def programs(task: Task, dtype: torch.dtype, device: torch.device) -> Programs:
-    """The programs of a task, kept for the next fleet."""
+    """The programs of a task, cached for the next fleet."""
     return Programs(task, dtype, device)

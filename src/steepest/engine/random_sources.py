@@ -1,4 +1,4 @@
-"""The global random generators, which a model may draw from at every step: seeded as a function of the step."""
+"""Seeds the global random generators, which a model may draw from, as a function of trial seed and step."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from steepest.records import rng
 
 
 def seed_torch(value: int) -> None:
-    """`torch.manual_seed`, without its report to accelerators that are not there: that formats a stack at each call,
-    which takes longer than a step of a small model."""
+    """`torch.manual_seed`, without seeding accelerators that are not there: that formats a stack trace at each call,
+    which takes longer than a step of a small model.
+    """
     if torch.accelerator.is_available():
         torch.manual_seed(value)
     else:
@@ -22,12 +23,12 @@ def seed_torch(value: int) -> None:
 
 
 def step_seed(seed: int, step: int) -> int:
-    """What generators are seeded with before a step of a trial."""
+    """The seed of the generators at a step of a trial."""
     return rng.integer(seed, "dropout", step)
 
 
 def seed_step(seed: int, step: int) -> None:
-    """Give dropout, and whatever else the model or the loss draws at this step, its luck."""
+    """Seed all global generators for this step, for dropout and any other draw of model or loss."""
     value = step_seed(seed, step)
     seed_torch(value)
     random.seed(value)
@@ -36,7 +37,7 @@ def seed_step(seed: int, step: int) -> None:
 
 @contextmanager
 def preserved_generators() -> Iterator[None]:
-    """Put the global generators back as they were."""
+    """Restore the state of the global generators afterwards."""
     others, numpys = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         try:

@@ -1,4 +1,4 @@
-"""What is kept of trials as they train: when each ended and why, and its curves at the evaluations asked for."""
+"""Records trials as they train: their curves at the requested evaluations, and when and why each ended."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 from steepest.records.outcomes import Outcome, Trace
 
 DIVERGENCE_FACTOR = 1e4
-"""A batch loss above this many times the first one (or 1, if that is less) counts as diverged."""
+"""A batch loss above this many times max(first loss, 1) counts as diverged."""
 
 
 class Curves:
-    """The record of R trials that march in step.
+    """The record of R trials trained in step.
 
-    A trial diverges at the first step whose batch loss is not finite or blows up, or at an evaluation whose loss is not
-    finite; a first loss that is not finite is no matter of the rate and is told apart. From then on it has no values.
+    A trial diverges at the first step whose batch loss is not finite or too large, or at an evaluation whose loss is
+    not finite. A non-finite first loss does not depend on the rate and has an outcome of its own. An ended trial has
+    no further values.
     """
 
     def __init__(self, lanes: int, evaluate_at: Sequence[int]) -> None:
@@ -33,7 +34,7 @@ class Curves:
         self._done = 0
 
     def trained(self, losses: np.ndarray) -> None:
-        """Take in the batch losses of the next k steps: [k, R]."""
+        """Record the batch losses of the next k steps: [k, R]."""
         losses = losses.astype(np.float64)
         if self.step == 0:
             self._limit = DIVERGENCE_FACTOR * np.maximum(losses[0], 1.0)
@@ -47,11 +48,11 @@ class Curves:
         self.step += len(losses)
 
     def is_within_limit(self, loss: float) -> bool:
-        """Whether a single trial with this batch loss goes on: not known, and so no, before its first is taken in."""
+        """Whether a single trial with this batch loss has not diverged; False before its first loss is recorded."""
         return bool(loss <= self._limit[0])
 
     def evaluated(self, loss: np.ndarray, metric: np.ndarray) -> None:
-        """Take in what the validation part gives after the last step taken in: [R] each."""
+        """Record validation loss and metric after the last recorded step: [R] each."""
         self._end(np.flatnonzero(~np.isfinite(loss)), Outcome.DIVERGED, self.step)
         alive, e = self.alive, self._done
         self.train_loss[alive, e] = self._sum[alive] / self._since if self._since else np.nan
@@ -64,7 +65,7 @@ class Curves:
         return float(self.valid_metric[lane, self._done - 1]), float(self.valid_loss[lane, self._done - 1])
 
     def stopped(self, lanes: Iterable[int]) -> None:
-        """These lanes are not trained any further."""
+        """Record that these lanes were stopped at a rung."""
         self._end(lanes, Outcome.STOPPED, self.step)
 
     def _end(self, lanes: Iterable[int], outcome: Outcome, step: int) -> None:
@@ -73,7 +74,7 @@ class Curves:
                 self.alive[lane], self.outcome[lane], self.outcome_step[lane] = False, outcome, step
 
     def trace(self, test_loss: np.ndarray, test_metric: np.ndarray) -> Trace:
-        """The finished record; what the test part gives [R] counts for trials that reached the horizon."""
+        """The finished record; test values [R] are kept for trials that reached the horizon."""
         return Trace(
             evaluate_at=self.evaluate_at,
             train_loss=self.train_loss,
@@ -87,7 +88,7 @@ class Curves:
 
 
 def merged(traces: Sequence[Trace], places: Sequence[int]) -> Trace:
-    """One trace from several with the same evaluations: the i-th of all their trials goes to row `places[i]`."""
+    """One trace from several with the same evaluations; the i-th of all their trials becomes row `places[i]`."""
     back = np.argsort(np.asarray(places))
 
     def rows(name: str) -> np.ndarray:

@@ -1,5 +1,5 @@
-"""The second gradient of a step, which some rules need: of the same batch elsewhere, or with targets drawn from what
-the model predicts. Apart, since a fleet does not compute it.
+"""The second gradient of a step, which some rules need: of the same batch at other weights, or with targets sampled
+from the model's predictions. Apart, since only the plain loop computes it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from steepest.tasks.metrics import is_cross_entropy
 from steepest.tasks.task import Task
 
 ComputeSecond = Callable[[Second, Sequence[Tensor]], Sequence[Tensor]]
-"""The second gradient of a step, of given parameters: what is left of `second_gradient` within the step."""
+"""Computes the second gradient of given parameters: `second_gradient` with all other arguments of the step bound."""
 
 IGNORED_CLASS = -100
 """The class number that torch's losses leave out."""
 
 
 def check_second(kind: Second, task: Task, title: str) -> None:
-    """Raise BadTask if a second gradient of this kind cannot be had for a task."""
+    """Raise BadTask if a task does not allow a second gradient of this kind."""
     loss: Any = task.training_loss
     is_plain = getattr(loss, "weight", None) is None and not getattr(loss, "label_smoothing", 0.0)
     if kind == "sampled" and not (is_cross_entropy(loss) and is_plain and getattr(loss, "reduction", "mean") == "mean"):
@@ -49,7 +49,7 @@ def second_gradient(
 ) -> Sequence[Tensor]:
     """The gradient of these parameters at the weights that the model has now, in step t = 1, 2, …
 
-    Dropout falls as it did for the first gradient, and running statistics do not count the batch twice.
+    Dropout uses the same masks as for the first gradient, and running statistics do not count the batch twice.
     """
     seed_step(seed, t)
     kept = [buffer.clone() for buffer in model.buffers()]

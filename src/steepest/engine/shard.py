@@ -1,4 +1,4 @@
-"""The only entry that executors know: a job, which is plain JSON, becomes files in the study folder."""
+"""Runs a job, which is plain JSON, and writes its result files. Executors call nothing else of the engine."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def run_job(
     registry: ObjectRegistry | None = None,
     progress: Callable[[float], None] = lambda done: None,
 ) -> None:
-    """Do a job: describe a task, make its compiled programs, time a contender's steps, or train the trials of a shard,
-    be it for their results or to look into them.
+    """Run a job: describe a task, compile its programs, time a contender's steps, or train or probe the trials of a
+    shard.
 
     Writes FOLDER/facts/<id>.json, FOLDER/curves/<id>.npz or FOLDER/probes/<id>.npz, the same bytes for the same job,
     times excepted. `registry` holds what lives in memory only; `progress` hears the share that is done. Raises
@@ -87,18 +87,18 @@ def _time(job: Job, registry: ObjectRegistry) -> StepTime:
 
 
 def _compile(job: Job, registry: ObjectRegistry) -> dict[str, Any]:
-    """Make the libraries that a contender's fleets will load; what was refused is told."""
+    """Compile the libraries that a contender's fleets will load; returns the time and what could not be compiled."""
     began = perf_counter()
     shard = replace(_timing_shard(job), compiled=tuple(job["compiled"]))
     fleet = first_fleet(_task(shard, registry), shard, job["lanes"], registry)
     found = {"seconds": perf_counter() - began, "refused": fleet.refused}
-    if not fleet.refused and shard.task.source != "memory":  # whose key says nothing of what the task is
+    if not fleet.refused and shard.task.source != "memory":  # its key does not identify the task
         write_json(compiled_note(job), found)
     return found
 
 
 def _timing_shard(job: Job) -> Shard:
-    """A shard for a few steps of a contender, of which the first alone will be done."""
+    """A shard to time a contender: only its first steps will be run."""
     contender = Contender.from_json(job["contender"])
     return Shard(
         id=job["id"],
@@ -142,10 +142,10 @@ def _check_device(device: str) -> None:
 
 @contextmanager
 def _job_conditions() -> Iterator[None]:
-    """The same conditions for every job, and the caller's own given back afterwards.
+    """The same conditions for every job; the caller's are restored afterwards.
 
-    One thread, as there is one process a core. Numbers too small for full precision count as zero: moments that fade
-    away would otherwise stay there for good, where a square root takes 25 times as long.
+    One thread, since there is one process per core. Denormal numbers are flushed to zero: moments that decay would
+    otherwise stay denormal, where a square root takes 25 times as long.
     """
     threads, flushed = torch.get_num_threads(), sys.float_info.min / 2 == 0.0
     torch.set_num_threads(1)

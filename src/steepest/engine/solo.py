@@ -1,5 +1,5 @@
-"""The plain loop: one trial at a time, any model, any optimizer. It is what a user would write, and hence the oracle
-that fleets are held to, the stopwatch, and the way out where a model cannot be trained as a fleet.
+"""The plain training loop: one trial at a time, any model, any optimizer. It is what a user would write. Fleets must
+give its results; timing uses it; and models that cannot be trained as a fleet fall back to it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from steepest.records.trials import Lane, Shard
 from steepest.tasks.task import Task
 
 EVALUATION_EXAMPLES = 512
-"""Examples at a time in an evaluation."""
+"""Examples that an evaluation passes through the model at a time."""
 
 
 def train(
@@ -39,7 +39,7 @@ def train(
     registry: ObjectRegistry = EMPTY_REGISTRY,
     progress: Callable[[float], None] = lambda done: None,
 ) -> Trace:
-    """Train the trials of a shard one after another; those of a seed in turns, where rates are stopped at rungs."""
+    """Train the trials of a shard one after another; with rungs, those of a seed take turns from rung to rung."""
     places = sorted(range(len(shard.lanes)), key=lambda place: shard.lanes[place].seed)
     seeds = [[[place] for place in group] for _, group in groupby(places, key=lambda place: shard.lanes[place].seed)]
     cohorts = seeds if shard.rungs else [[[place]] for place in range(len(shard.lanes))]
@@ -51,14 +51,14 @@ def train(
 
 
 def run(trial: Trial) -> Trace:
-    """Train one trial up to its horizon, or until it diverges."""
+    """Train one trial to its horizon, or until it diverges."""
     group = SoloGroup(trial)
     group.until(trial.shard.steps)
     return group.finish()
 
 
 class SoloGroup:
-    """A trial under way, with its record."""
+    """A trial in training, with its record."""
 
     def __init__(self, trial: Trial) -> None:
         self.trial, self.lanes = trial, (trial.lane,)
@@ -73,7 +73,7 @@ class SoloGroup:
             seed_step(trial.lane.seed, step)
             losses.append(trial.step(step))
             if step < last and step not in marks and curves.is_within_limit(losses[-1]):
-                continue  # to take each loss in by itself would take a tenth of a small model's step
+                continue  # recording each loss by itself would take a tenth of a small model's step
             curves.trained(np.array(losses)[:, None])
             losses = []
             if step in marks:
@@ -84,7 +84,7 @@ class SoloGroup:
                 report(step)
 
     def stop(self, lanes: Sequence[int]) -> None:
-        """Train no further, if the trial's lane is among these."""
+        """Stop training if the trial's lane is among these."""
         self.curves.stopped(lanes)
 
     def finish(self) -> Trace:
@@ -168,7 +168,7 @@ class RuleDriver:
 
     @torch.no_grad()
     def step(self, rate: float, again: ComputeSecond) -> None:
-        """One update; `again` computes a second gradient of given parameters, for a rule that needs one."""
+        """One update. `again` computes the second gradient of given parameters, for a rule that needs one."""
         self.t += 1
         c = coefficient_record(self.rule.advance(at_rate(self.rule, self.settings, rate), self.t, self.carry))
         here = []
@@ -178,7 +178,7 @@ class RuleDriver:
             elif w.grad is not None:
                 here.append(i)
         ws = [self.parameters[i] for i in here]
-        gradients = [w.grad.to_dense() for w in ws if w.grad is not None]  # a sparse one that would move every row
+        gradients = [w.grad.to_dense() for w in ws if w.grad is not None]  # sparse if the rule moves every row
         states, cs = [self.state[i] for i in here], [c] * len(here)
         if self.rule.second:
             other = partial(again, self.rule.second, ws)
@@ -191,7 +191,7 @@ class RuleDriver:
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Within, the parameters are those with which the model is to be evaluated."""
+        """Within, the parameters have the values for evaluation."""
         if not averages(self.rule) or self.last is None:
             yield
             return
@@ -211,7 +211,7 @@ class RuleDriver:
 class ExternalDriver:
     """Sets the rate of a `torch.optim.Optimizer` and steps it.
 
-    One that wants to be told when it is evaluated, by `train()` and `eval()` as Schedule-Free ones do, is told.
+    Calls `train()` and `eval()` around evaluations if the optimizer has them, as Schedule-Free ones do.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
@@ -230,7 +230,7 @@ class ExternalDriver:
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Within, the parameters are those with which the model is to be evaluated."""
+        """Within, the parameters have the values for evaluation."""
         self._switch(1)
         try:
             yield

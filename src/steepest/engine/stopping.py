@@ -1,8 +1,7 @@
-"""Early stopping: a trial ends when its validation metric has not become better for a while, and counts as what it was
-at its best.
+"""Early stopping: a trial ends when its validation metric has not improved for a while, and is scored at its best.
 
-Whenever a lane is better than ever, the test part is measured, too, and the last such value is the one that counts: the
-same as keeping those weights, without copies of them, of buffers and of averages. Choosing looks at validation alone.
+Whenever a lane's validation metric improves, the test part is measured, too; the last such value counts. That equals
+keeping the best weights, without copies of weights, buffers and averages. Only validation decides.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ Scores = tuple[np.ndarray, np.ndarray]
 
 
 def curves_of(task: Task, shard: Shard, lanes: int, test: Callable[[], Scores]) -> Curves:
-    """The record of a shard's trials; `test` measures the test part at the present weights."""
+    """The record of a shard's trials; `test` measures the test part at the current weights."""
     epochs = float(shard.contender.axes.get(AXIS, 0))
     if not epochs:
         return Curves(lanes, shard.evaluate_at)
@@ -32,7 +31,7 @@ def curves_of(task: Task, shard: Shard, lanes: int, test: Callable[[], Scores]) 
 
 
 class StoppingCurves(Curves):
-    """The record of trials that stop early. From its end on, a trial's curve is flat, at the weights that are kept."""
+    """The record of trials that stop early. After its end a trial's curve stays at the values of its best weights."""
 
     def __init__(
         self,
@@ -63,7 +62,7 @@ class StoppingCurves(Curves):
         self.alive[ended], self.last[ended] = False, e
 
     def trace(self, test_loss: np.ndarray, test_metric: np.ndarray) -> Trace:
-        """The finished record; its test values are those of the weights that are kept, whatever is given here."""
+        """The finished record. Its test values are those of the best weights; the arguments are ignored."""
         for lane, outcome in enumerate(self.outcome):
             if outcome is not Outcome.OK:
                 self.at_test[:, lane] = np.nan

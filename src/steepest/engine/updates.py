@@ -1,4 +1,4 @@
-"""The update of all lanes of a fleet: the rule's own function, as it is, or compiled into one pass over the buffers."""
+"""The update of all lanes of a fleet: by the rule's own function, or by compiled code in one pass over the buffers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from steepest.optim.drivers import Shapes, advance, evaluated
 from steepest.optim.rule import Rule, Tensors, averages, coefficient_record
 
 VERIFIED_STEPS = 3
-"""Steps over which a generated update is held to its rule."""
+"""Steps over which a generated update is compared with its rule."""
 
 
 class Updates:
@@ -34,20 +34,20 @@ class Updates:
         return self.coefficients.steps(start, stop)
 
     def apply(self, w: Tensor, g: Tensor, state: Tensors, c: Any) -> tuple[Tensor, Tensors]:
-        """One update: `w` and `g` [R, P], each state [R, Q]. The old buffers may be written over."""
+        """One update: `w` and `g` [R, P], each state [R, Q]. The old buffers may be overwritten."""
         self.last = c
         return advance(self.rule, self.shapes, w, g, state, c)
 
     def evaluated(self, w: Tensor, state: Tensors) -> Tensor:
-        """Where to evaluate the lanes after the last step: [R, P]."""
+        """The weights with which to evaluate the lanes after the last step: [R, P]."""
         if self.last is None or not averages(self.rule):
             return w
         return evaluated(self.rule, w, state, self.last)
 
 
 class KernelUpdates(Updates):
-    """The same in place, as machine code: one loop over all numbers for a rule that treats all elements alike; for any
-    other, what is generated for this model.
+    """The same in place, by machine code: one loop over all numbers for an element-wise rule, a program generated for
+    this model for any other.
 
     Raises NotCompiled.
     """
@@ -83,7 +83,7 @@ class KernelUpdates(Updates):
         return self.now, values
 
     def remember(self, c: np.ndarray) -> None:
-        """Take these coefficients [R, names] for those of the last step: a rule that averages evaluates by them."""
+        """Store the coefficients [R, names] of the last step, which a rule that averages needs to evaluate."""
         if averages(self.rule):
             columns = torch.from_numpy(c).to(self.dtype).T[..., None]  # [names, R, 1]
             self.last = coefficient_record(dict(zip(self.names, columns, strict=True)))
@@ -98,7 +98,7 @@ class KernelUpdates(Updates):
 def updates(
     rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: Tensors, compile: bool
 ) -> tuple[Updates, str]:
-    """The fastest form there is, and why nothing is compiled that was to be: "" where it is."""
+    """The fastest form available, and why it is not compiled although asked for, "" if it is."""
     reason = str(unavailable_reason()) if compile else ""
     if compile and not reason:
         try:

@@ -1,4 +1,4 @@
-"""A worker process: does the jobs that come over a line, one after another, and says what became of them."""
+"""A worker process: runs the jobs that arrive over a connection, one after another, and reports their outcomes."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from steepest.records import memory
 Job = Mapping[str, Any]
 
 PROGRESS_INTERVAL_SECONDS = 0.25
-"""Seconds between two words on the progress of a job."""
+"""Seconds between two progress reports of a job."""
 
 
 def serve(connection: Connection, folder: Path, registry: ObjectRegistry | None = None) -> None:
-    """Work until told to stop. When the other end of the line is gone, so is this process, whatever it is doing."""
+    """Run jobs until a "stop" arrives. The process exits at once when the other end of the connection closes."""
     torch.set_num_threads(1)
     import_all()
     jobs: SimpleQueue[Job] = SimpleQueue()
@@ -37,8 +37,9 @@ def serve(connection: Connection, folder: Path, registry: ObjectRegistry | None 
 
 
 def import_all() -> None:
-    """What `vmap` and `grad` would import at their first call: it takes seconds, which a shard is not to be charged.
-    Who forks workers does it once for all of them, and for those of the next study."""
+    """Import what `vmap` and `grad` import at their first call. It takes seconds, which no shard's time should include;
+    a process that forks workers calls it once for all of them.
+    """
     import torch._dynamo  # noqa: F401
 
 
@@ -46,7 +47,7 @@ def _do(job: Job, connection: Connection, folder: Path, registry: ObjectRegistry
     name, began = job["id"], monotonic()
     try:
         run_job(job, folder, registry, _reporter(connection, name))
-    except Exception as error:  # a user's model may raise anything: it is told, and the worker lives on
+    except Exception as error:  # a user's model may raise anything: report it and go on
         traceback.print_exc()
         sys.stderr.flush()
         event = "full" if memory.ran_out(error) else "failed"
@@ -56,7 +57,7 @@ def _do(job: Job, connection: Connection, folder: Path, registry: ObjectRegistry
 
 
 def _reporter(connection: Connection, name: str) -> Callable[[float], None]:
-    """Passes on how much of a job is done, but not more often than anybody can read."""
+    """Reports the share of a job that is done, at most every PROGRESS_INTERVAL_SECONDS."""
     last = monotonic()
 
     def report(done: float) -> None:
@@ -76,7 +77,7 @@ def _send(connection: Connection, **message: Any) -> None:
 
 
 def _listen(connection: Connection, jobs: SimpleQueue[Job]) -> None:
-    """Take in jobs as they come, in a thread of its own, so that the end of the line is noticed in mid-training."""
+    """Receive jobs in a thread, so that a closed connection is noticed in the middle of training."""
     job: Job = {"kind": ""}
     while job["kind"] != "stop":
         try:
@@ -87,13 +88,14 @@ def _listen(connection: Connection, jobs: SimpleQueue[Job]) -> None:
 
 
 def _leave() -> NoReturn:
-    """End this process at once: nobody is waiting for results, and files are whole or absent at any moment."""
+    """Exit at once: nobody waits for results, and files are whole or absent at any moment."""
     os._exit(0)
 
 
 def main(line: str) -> None:
-    """Serve over the inherited socket with the file descriptor `line`, once it has told the study's folder and, if
-    there is a limit, the `share` of memory in bytes; from then on everything printed goes to FOLDER/logs."""
+    """Serve over the inherited socket with the file descriptor `line`. Its first message holds the study's folder and
+    the `share` of memory in bytes, if it is limited. From then on all output goes to FOLDER/logs.
+    """
     connection = Connection(int(line))
     import_all()  # while the study is being read
     try:

@@ -556,7 +556,7 @@ def test_memory_that_was_given_back_is_a_sentence_and_no_crash() -> None:
 RANDOM_WALK = """
 import random, torch
 from steepest.adapters.torch import build
-from tests.adapters.test_repeat import DISTURBANCES, follow, parameters
+from tests.adapters.test_fast_path import DISTURBANCES, follow, parameters
 torch.set_num_threads(1)
 lot = random.Random(0)
 unlike = ("other_type", "one_other_type", "state_of_another_type", "other_shape", "list_no_list")

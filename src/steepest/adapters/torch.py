@@ -56,8 +56,8 @@ Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tenso
 
 
 class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
-    """Base of the classes that `as_torch` makes. It behaves as torch's own optimizers do: parameter groups with settings
-    of their own, closures, schedulers, `state_dict`, copies and pickles. A parameter without gradient is not changed,
+    """Base of the classes that `as_torch` makes. It behaves as torch's own optimizers do: parameter groups with own
+    settings, closures, schedulers, `state_dict`, copies and pickles. A parameter without gradient is not changed,
     and gradients are only read. Element-wise rules take complex parameters; rules that do nothing where a gradient is
     zero take sparse gradients; other rules raise BadInput.
 
@@ -119,7 +119,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         return loss
 
     def _took_fast_path(self, kernels: FastPaths, place: int, group: dict[str, Any]) -> bool:
-        """Update a group by its fast path if only gradients have changed since the last step; returns whether it did."""
+        """Update a group by its fast path if only gradients changed since the last step; returns whether it did."""
         repeat = kernels.repeat(place)
         if repeat is None or torch.compiler.is_compiling():
             return False

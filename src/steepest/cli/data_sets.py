@@ -1,4 +1,4 @@
-"""Commands on the data sets behind the built-in tasks."""
+"""Commands on the data sets of the built-in tasks."""
 
 from __future__ import annotations
 

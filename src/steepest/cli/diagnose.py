@@ -1,4 +1,4 @@
-"""Commands that look deeper than a verdict: why a study came out as it did, and the articles' claims on trial."""
+"""Commands that look deeper than a verdict: the reasons for a result, and tests of the articles' claims."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ from steepest.report.rounding import one_line
 
 
 def why(
-    folder: Annotated[Path, Parameter(help="A study folder.")],
+    folder: Annotated[Path, Parameter(help="Study folder.")],
     *,
-    trials: Annotated[int, Parameter(help="Trials of each optimizer to look into; rules ask for three.")] = 3,
-    out: Annotated[Path | None, Parameter(help="The page with the curves (why.html in the study folder).")] = None,
+    trials: Annotated[
+        int, Parameter(help="Trials of each optimizer to look into. Reasons are given from three on.")
+    ] = 3,
+    out: Annotated[Path | None, Parameter(help="Page with the curves. Default: why.html in the study folder.")] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     if trials < 1:
-        raise BadInput(f"{trials} trials cannot be looked into: take at least 1, and 3 for a reason to be given.")
+        raise BadInput(f"--trials is {trials}; it must be at least 1, and at least 3 for reasons to be given.")
     study = steepest.why.look_into(
         folder, seeds=trials, tell=lambda words: None if quiet else print(shown(words), file=sys.stderr)
     )
@@ -50,10 +52,12 @@ def why(
 
 def claims(
     *,
-    out: Annotated[Path, Parameter(help="Where the studies are kept, and gone on with.")] = Path("runs/claims"),
-    budget: Annotated[str | None, Parameter(help="Time to spend, such as 10m; half an hour without.")] = None,
-    list_only: Annotated[bool, Parameter(name="--list", negative="", help="Only say what is claimed.")] = False,
-    report: Annotated[Path | None, Parameter(help="The chapter (claims.md beside the studies).")] = None,
+    out: Annotated[Path, Parameter(help="Folder of the studies. Existing ones are continued.")] = Path("runs/claims"),
+    budget: Annotated[str | None, Parameter(help="Time budget, such as 10m. Default: 30 minutes.")] = None,
+    list_only: Annotated[bool, Parameter(name="--list", negative="", help="Only list the claims.")] = False,
+    report: Annotated[
+        Path | None, Parameter(help="File to write. Default: claims.md in the folder of the studies.")
+    ] = None,
     workers: Workers = None,
     quiet: Quiet = False,
     json: Json = False,

@@ -1,4 +1,4 @@
-"""Commands that look something up: an optimizer, a task, the setting of a study."""
+"""Commands that look something up: an optimizer, a task, the setup of a study."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from steepest.report import study_setup
 
 
 def show(
-    name: Annotated[str, Parameter(help="A name of `steepest optimizers` or of `steepest tasks`, or a study folder.")],
+    name: Annotated[str, Parameter(help="Optimizer, built-in task or study folder.")],
     *,
     json: Json = False,
 ) -> None:

@@ -1,6 +1,6 @@
-"""The command line: which commands there are, where each is written, and with which exit code it ends.
+"""The command line: its commands, the module of each, and its exit codes.
 
-A command's module is imported when the command is used, so that `steepest --help` loads nothing else.
+The module of a command is imported when the command is used, so `steepest --help` loads nothing else.
 """
 
 from __future__ import annotations
@@ -20,53 +20,49 @@ from steepest.report.rounding import one_line
 
 COMMANDS = {
     "run_study": {
-        "run": "Train, compare, and give a verdict. Without arguments: the digits task and the methods of the "
-        "textbooks.",
-        "plan": "What a run would do, what it would cost, and the smallest difference it could resolve. Trains "
-        "nothing.",
-        "resume": "Go on with a study that was interrupted or killed: nothing finished is run again.",
+        "run": "Train and compare optimizers, and print the verdict. Default: the digits task and the classic "
+        "optimizers.",
+        "plan": "Show what a run would train, how long it would take, and the smallest difference it could detect. "
+        "Trains nothing.",
+        "resume": "Continue a study that was interrupted or killed. Finished trials are not repeated.",
     },
     "study_results": {
-        "verdict": "What a study concludes, in words: also while it is still running. Or what a table of other "
-        "results does.",
-        "report": "Write the report: one HTML file that opens without a network, in both languages.",
-        "export": "Give the study away: every trial as CSV, Parquet or TensorBoard events, the ranking, or all that "
-        "is shown.",
-        "use": "Print the code that builds the winner, tuned, for your own training.",
+        "verdict": "Print the verdict of a study, also while it is running, or of a table of your own results (--csv).",
+        "report": "Write the report as one HTML file that works offline.",
+        "export": "Export a study: all trials as CSV, Parquet or TensorBoard events, the ranking, or the view as JSON.",
+        "use": "Print code that builds the recommended optimizer with its tuned learning rate.",
     },
     "watch": {
-        "serve": "Show studies in a browser, also while they run. Only this machine can look, with the link that is "
-        "printed.",
-        "watch": "Watch a study in the terminal: how far it is, and every optimizer's curve, until it is finished.",
-        "playground": "See the methods move: landscapes, rates, formulas and curves, as one page that needs no "
-        "network.",
+        "serve": "Show studies in a browser, also while they run. The printed link works on this machine only.",
+        "watch": "Watch a running study in the terminal: progress, and the learning curve of every optimizer.",
+        "playground": "Write the playground: one offline page that shows optimizers moving on landscapes, with their "
+        "formulas and curves.",
     },
     "lookup": {
-        "show": "All about one optimizer (formula, defaults, source, how frameworks differ), one task, or the "
-        "setting of a study.",
+        "show": "Describe an optimizer (formula, defaults, source, differences between frameworks), a task, or the "
+        "setup of a study.",
         "optimizers": "List the optimizers.",
-        "tasks": "List the built-in tasks by kind, and the suites.",
+        "tasks": "List the built-in tasks, by kind, and the suites.",
     },
     "doctor": {
-        "doctor": "What this machine offers: versions, cores, memory, compiler, data; and what is missing for what.",
+        "doctor": "Check this machine: versions, cores, memory, compiler, data, and what is missing.",
     },
     "own_task": {
-        "init": "Write a commented task file that runs as it is, to put your own model and data into.",
-        "check": "Say in seconds whether a task trains, and which engine it gets and why.",
+        "init": "Write a task file with comments. It runs as it is; put your own model and data into it.",
+        "check": "Check in seconds whether a task can be trained, and with which engine.",
     },
     "diagnose": {
-        "why": "Look into the training of a finished study's optimizers, at the rates recommended, and say why it "
-        "came out so.",
-        "claims": "Put the articles' claims on trial: run the studies they need, judge each by what was stated "
-        "beforehand.",
+        "why": "Explain the result of a finished study: retrain its optimizers at the recommended rates and look "
+        "inside the training.",
+        "claims": "Test the articles' claims: run the studies that they need, and judge each claim by criteria stated "
+        "in advance.",
     },
 }
-"""Module → its commands, each a function of that name, with their line of help."""
+"""Module → its commands (functions of the same name) and their help."""
 DATA_COMMANDS = {
-    "list": "List the data sets, with their licence and whether they are here.",
-    "fetch": "Fetch data sets into the cache: those named, or all. One that cannot be had does not keep the "
-    "others away.",
-    "show": "Where a data set comes from, its licence, its size, and whether it is here.",
+    "list": "List the data sets with their licences, and whether they are on this machine.",
+    "fetch": "Download data sets into the cache: those named, or all. If one fails, the others are still fetched.",
+    "show": "Show the source, licence and size of a data set, and whether it is on this machine.",
 }
 
 app = App(
@@ -79,17 +75,17 @@ app = App(
 for module, commands in COMMANDS.items():
     for name, line in commands.items():
         app.command(f"steepest.cli.{module}:{name}", name=name, help=line)
-data = App(name="data", help="The data sets behind the built-in tasks: list, fetch, show.")
+data = App(name="data", help="List, fetch or show the data sets of the built-in tasks.")
 for name, line in DATA_COMMANDS.items():
     data.command(f"steepest.cli.data_sets:{name}_data", name=name, help=line)
 app.command(data)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and leave with its exit code: 0, 1 for a failure, 2 for bad input, 130 when interrupted."""
+    """Run a command and exit with its code: 0, 1 for a failure, 2 for bad input, 130 when interrupted."""
     try:
         app.meta(arguments, exit_on_error=False, print_error=False)
-    except UnknownCommandError as error:  # whose own words would import every command
+    except UnknownCommandError as error:  # its own message would import every command
         (unknown, *_), known = error.unused_tokens or [""], [name for name in error.app or () if name[0] != "-"]
         _leave(f"{UnknownName.among('command', unknown, known)} See steepest --help.", UnknownName.exit_code)
     except CycloptsError as error:
@@ -105,7 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @app.meta.default
 def _launch(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-    lang: Annotated[str | None, Parameter(group=OUTPUT, help="The language of what is printed, such as zh.")] = None,
+    lang: Annotated[
+        str | None, Parameter(group=OUTPUT, help="Language of the output, such as zh. Default: STEEPEST_LANG.")
+    ] = None,
 ) -> None:
     if lang is not None and lang not in languages():
         raise UnknownName.among("language", lang, languages())

@@ -1,4 +1,4 @@
-"""Commands for a task of one's own: begin its file, and check it."""
+"""Commands for your own task: write its file, and check it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,16 @@ from steepest.messages import tr
 
 
 def init(
-    path: Annotated[Path, Parameter(help="Where to; nothing is overwritten.")] = Path("my_task.py"),
+    path: Annotated[Path, Parameter(help="File to write. An existing file is never overwritten.")] = Path("my_task.py"),
 ) -> None:
     from steepest.ingest import load  # loads torch
 
     load.begin(path)
-    print(tr("{path} is written. Try it: {command}", path=str(path), command=f"steepest check {path}"))
+    print(tr("Wrote {path}. Try it: {command}", path=str(path), command=f"steepest check {path}"))
 
 
 def check(
-    task: Annotated[
-        str, Parameter(help="A Python file that defines `task`, or a name of `steepest tasks`.")
-    ] = "my_task.py",
+    task: Annotated[str, Parameter(help="Python file that defines `task`, or a built-in task.")] = "my_task.py",
     *,
     own: Own = None,
     json: Json = False,

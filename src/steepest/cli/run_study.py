@@ -21,12 +21,13 @@ from steepest.records.task_facts import TaskRef
 from steepest.study.environment import cores
 from steepest.study.executors import prestarted_workers
 
-Names = Annotated[str, Parameter(group=STUDY, help="Names of `steepest tasks`, or Python files that define `task`.")]
-Suite = Annotated[
-    str | None, Parameter(group=STUDY, help="A set of built-in tasks with a name, such as smoke or core.")
+Names = Annotated[
+    str,
+    Parameter(group=STUDY, help="Built-in tasks (`steepest tasks` lists them), or Python files that define `task`."),
 ]
+Suite = Annotated[str | None, Parameter(group=STUDY, help="Named set of built-in tasks, such as smoke or core.")]
 LEFT_OUT = ("--out", "--overwrite", "--quiet", "-q", "--json", "--open")
-"""Words of a command that a report does not repeat: the folder is new each time."""
+"""Options left out of the command that a report shows."""
 
 
 def run(
@@ -35,7 +36,7 @@ def run(
     own: Own = None,
     options: Annotated[RunOptions | None, Parameter(name="*")] = None,
     open_page: Annotated[
-        bool, Parameter(name="--open", group=OUTPUT, negative="", help="Watch it live in a browser.")
+        bool, Parameter(name="--open", group=OUTPUT, negative="", help="Watch the study live in a browser.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -67,12 +68,12 @@ def resume(folder: StudyFolder = None, *, workers: Workers = None, quiet: Quiet 
 
 
 def _tasks(names: tuple[str, ...], suite: str | None, own: OwnData | None, json: bool) -> tuple[str | TaskRef, ...]:
-    """All that are named in one of three ways, or digits."""
+    """All tasks that were named, as names, a suite or a file; by default, digits."""
     return (*names, *steepest.api.suite(suite), *own_tasks(own, json)) or ("digits",)
 
 
 def _conclude(study: steepest.Study, json: bool) -> None:
-    """The end of a run: the report written, the verdict printed."""
+    """Write the report and print the verdict."""
     path = study.write_report()
     if json:
         print_json(study.verdict.to_json() | {"folder": str(study.folder), "report": str(path)})
@@ -83,12 +84,12 @@ def _conclude(study: steepest.Study, json: bool) -> None:
 
 
 def _started_workers(workers: int | None) -> AbstractContextManager[None]:
-    """The worker processes of a study, which import torch while this one does."""
+    """Worker processes that import torch while this process does."""
     return prestarted_workers(min(workers or cores(), cores()))
 
 
 def _page_beside(wanted: bool, folder: Path | str | None) -> AbstractContextManager[None]:
-    """The live page of the study that is about to begin, if it is wanted."""
+    """The live page of the study that is about to start, if wanted."""
     if not wanted:
         return nullcontext()
     from steepest.serving.background import page  # loads numpy and pydantic

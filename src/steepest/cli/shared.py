@@ -1,4 +1,4 @@
-"""What several commands share: flags, the study that is meant, tasks made of a file, and JSON."""
+"""What several commands share: flags, the study folder, tasks made from a file, and JSON."""
 
 from __future__ import annotations
 
@@ -16,44 +16,46 @@ from steepest.messages import shown
 from steepest.records.task_facts import TaskRef
 from steepest.report.rounding import one_line
 
-OWN = Group("A file of your own, without code", sort_key=0)
+OWN = Group("Your own data file, without code", sort_key=0)
 
-Json = Annotated[bool, Parameter(name="--json", negative="", group=OUTPUT, help="Print JSON instead of words.")]
-StudyFolder = Annotated[Path | None, Parameter(help="A study folder; the newest one in runs/ if left out.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", group=OUTPUT, help="Print JSON instead of text.")]
+StudyFolder = Annotated[Path | None, Parameter(help="Study folder. Default: the newest one in runs/.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class OwnData:
-    """A file that becomes a task without code, and what cannot be guessed of it."""
+    """A file that becomes a task without code, and the options that cannot be guessed from it."""
 
     data: Annotated[
         Path | None,
         Parameter(
             group=OWN,
-            help="A table (.csv, .tsv, .parquet), arrays (.npz: x and y), or a folder with a folder of pictures a "
-            "class.",
+            help="Data file: a table (.csv, .tsv, .parquet), arrays (.npz with x and y), or a folder with one folder "
+            "of pictures per class.",
         ),
     ] = None
-    target: Annotated[str | None, Parameter(group=OWN, help="The column of the table that is to be told.")] = None
-    text: Annotated[str | None, Parameter(group=OWN, help="A column of texts to tell it from.")] = None
+    target: Annotated[str | None, Parameter(group=OWN, help="Column to predict.")] = None
+    text: Annotated[str | None, Parameter(group=OWN, help="Text column to predict from.")] = None
     kind: Annotated[
-        str | None, Parameter(group=OWN, help="classification or regression, where the guess is wrong.")
+        str | None, Parameter(group=OWN, help="classification or regression. Default: guessed from the target.")
     ] = None
-    size: Annotated[int | None, Parameter(group=OWN, help="Pixels a side that pictures are brought to (32).")] = None
+    size: Annotated[
+        int | None, Parameter(group=OWN, help="Side length in pixels to which pictures are resized. Default: 32.")
+    ] = None
 
 
 Own = Annotated[OwnData | None, Parameter(name="*")]
-"""Each of these flags by its own name; None if none is given."""
+"""The flags above; None if none is given."""
 
 
 def own_tasks(own: OwnData | None, json: bool) -> tuple[TaskRef, ...]:
-    """The task made of a file, after all that was assumed for it is printed: on standard error where JSON is wanted."""
+    """The task made from a file. Prints what was assumed: on standard error if JSON is wanted."""
     if own is None:
         return ()
     _, *details = asdict(own).items()
     if own.data is None:
         given = next(name for name, value in details if value)
-        raise BadSetting(f"--{given} says something about a file: name it with --data.")
+        raise BadSetting(f"--{given} needs a data file: give one with --data.")
     from steepest.ingest import from_file  # loads torch
 
     ref = from_file.reference(own.data, **dict(details))
@@ -63,12 +65,14 @@ def own_tasks(own: OwnData | None, json: bool) -> tuple[TaskRef, ...]:
 
 
 def study_folder(folder: Path | None) -> Path:
-    """The folder given, or the newest study in runs/. Raises StudyFolderError where there is none."""
+    """The given folder, or the newest study in runs/. Raises StudyFolderError if there is none."""
     if folder is not None:
         return folder
     found = sorted(Path("runs").glob("*/study.json"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise StudyFolderError("There is no study in runs/ yet. Name a study folder, or make one with steepest run.")
+        raise StudyFolderError(
+            "There is no study in runs/ yet. Give a study folder, or start a study with `steepest run`."
+        )
     return found[-1].parent
 
 

@@ -1,4 +1,4 @@
-"""Commands on a study that exists: its verdict, its report, its data, and the code of its winner."""
+"""Commands on an existing study: its verdict, report, data, and code for the recommended optimizer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from steepest.cli.shared import Json, StudyFolder, print_json, study_folder
 from steepest.design.options import OUTPUT, Margin
 from steepest.errors import BadSetting
 
-TABLE = Group("A table of results from elsewhere", sort_key=4)
+TABLE = Group("A table of your own results", sort_key=4)
 
 
 def verdict(
@@ -20,18 +20,24 @@ def verdict(
     *,
     csv: Annotated[
         Path | None,
-        Parameter(group=TABLE, help="A table of results from anywhere: optimizer, value; task, seed, rate, valid."),
+        Parameter(
+            group=TABLE,
+            help="CSV file of results, one row per run. Columns: optimizer, value; optional: task, seed, rate, valid.",
+        ),
     ] = None,
-    metric: Annotated[str, Parameter(group=TABLE, help="What the table's values are, such as accuracy.")] = "value",
+    metric: Annotated[str, Parameter(group=TABLE, help="Name of the metric in the table, such as accuracy.")] = "value",
     higher_is_better: Annotated[
-        bool | None, Parameter(group=TABLE, negative="--lower-is-better", help="Unless the metric's name tells.")
+        bool | None,
+        Parameter(
+            group=TABLE, negative="--lower-is-better", help="Direction of the metric, if its name does not show it."
+        ),
     ] = None,
     margin: Margin = None,
     json: Json = False,
 ) -> None:
     if csv is not None:
         if folder is not None:
-            raise BadSetting("A verdict is on a study folder or on a table: leave out one of the two.")
+            raise BadSetting("Give a study folder or a table (--csv), not both.")
         found, words = steepest.reader.judge_table(csv, metric, higher_is_better, margin)
         print_json(found.to_json()) if json else print(words)
         return
@@ -42,7 +48,9 @@ def verdict(
 def report(
     folder: StudyFolder = None,
     *,
-    out: Annotated[Path | None, Parameter(group=OUTPUT, help="The study folder (runs/<task>-<time>).")] = None,
+    out: Annotated[
+        Path | None, Parameter(group=OUTPUT, help="File to write. Default: report.html in the study folder.")
+    ] = None,
     json: Json = False,
 ) -> None:
     path = steepest.reader.StudyReader(study_folder(folder)).write_report(out)
@@ -54,10 +62,11 @@ def export(
     *,
     format: Annotated[
         Literal["csv", "ranking-csv", "json", "latex", "parquet", "tensorboard"],
-        Parameter(name=["--format", "--to"], group=OUTPUT),
+        Parameter(name=["--format", "--to"], group=OUTPUT, help="Format of the output."),
     ] = "csv",
     out: Annotated[
-        Path | None, Parameter(group=OUTPUT, help="A file, or a folder for tensorboard; standard output if left out.")
+        Path | None,
+        Parameter(group=OUTPUT, help="File to write, or a folder for tensorboard. Default: standard output."),
     ] = None,
 ) -> None:
     study = steepest.reader.StudyReader(study_folder(folder))
@@ -65,7 +74,7 @@ def export(
         print(study.write_export(format, out))
         return
     if format in ("parquet", "tensorboard"):
-        raise BadSetting(f"{format} is not text for a terminal: name where it goes with --out.")
+        raise BadSetting(f"{format} cannot be printed on a terminal: give a file or folder with --out.")
     content = study.export(format)
     print(content, end="" if content.endswith("\n") else "\n")
 
@@ -73,10 +82,11 @@ def export(
 def use(
     folder: StudyFolder = None,
     *,
-    task: Annotated[str | None, Parameter(help="The task, where a study has several.")] = None,
-    optimizer: Annotated[str | None, Parameter(help="Another contender than the best.")] = None,
+    task: Annotated[str | None, Parameter(help="Task, if the study has several. Default: the first.")] = None,
+    optimizer: Annotated[str | None, Parameter(help="Optimizer to build. Default: the recommended one.")] = None,
     framework: Annotated[
-        Literal["torch", "keras", "optax"], Parameter(help="Where it is to train; what differs there is said.")
+        Literal["torch", "keras", "optax"],
+        Parameter(help="Framework to write code for. Differences are noted in the code."),
     ] = "torch",
     json: Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Commands to look at: a running study in the terminal or a browser, and the playground."""
+"""Commands that show something: a study in the terminal or a browser, and the playground."""
 
 from __future__ import annotations
 
@@ -20,27 +20,29 @@ from steepest.serving.follower import Follower
 def watch(
     folder: StudyFolder = None,
     *,
-    every: Annotated[float, Parameter(help="Seconds between two looks.")] = 2.0,
-    once: Annotated[bool, Parameter(negative="", help="One look, and done.")] = False,
+    every: Annotated[float, Parameter(help="Seconds between updates.")] = 2.0,
+    once: Annotated[bool, Parameter(negative="", help="Print the state once and exit.")] = False,
 ) -> None:
     if not every >= 0.1:
-        raise BadSetting(f"--every is {every:g}; it must be at least 0.1 s, so that looking costs the study nothing.")
+        raise BadSetting(f"--every is {every:g}; it must be at least 0.1 s, so that watching does not slow the study.")
     watch_view.watch(Follower(study_folder(folder)), Console(highlight=False, markup=False), every, once)
 
 
 def serve(
-    place: Annotated[Path | None, Parameter(help="A study folder, or a folder of studies; runs/ if left out.")] = None,
+    place: Annotated[Path | None, Parameter(help="Study folder, or a folder of studies. Default: runs/.")] = None,
     *,
-    port: Annotated[int, Parameter(group=MACHINE, help="0 takes any that is free.")] = 0,
-    open_page: Annotated[bool, Parameter(name="--open", group=OUTPUT, help="Open a browser, if there is one.")] = True,
+    port: Annotated[int, Parameter(group=MACHINE, help="Port. 0: any free one.")] = 0,
+    open_page: Annotated[
+        bool, Parameter(name="--open", group=OUTPUT, help="Open a browser, if one is installed.")
+    ] = True,
 ) -> None:
     server.serve(Path("runs") if place is None else place, port, open_page)
 
 
 def playground(
     *,
-    output: Annotated[Path, Parameter(name=["--output", "--out"], help="The file.")] = Path("playground.html"),
-    open_it: Annotated[bool, Parameter(name="--open", help="Show it in the browser.")] = True,
+    output: Annotated[Path, Parameter(name=["--output", "--out"], help="File to write.")] = Path("playground.html"),
+    open_it: Annotated[bool, Parameter(name="--open", help="Open the page in a browser.")] = True,
 ) -> None:
     from steepest.playground import page  # loads torch
 

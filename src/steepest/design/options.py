@@ -1,7 +1,7 @@
 """The options of a study, each declared once: name, type, default and help.
 
 The command line reads its flags from these classes, `compare` and `plan` take their fields as keyword arguments, and
-`design.study_spec` makes of their values what `study.json` holds. Loads no torch: `steepest run --help` is quick.
+`design.study_spec` turns their values into what `study.json` holds. Loads no torch, so `steepest run --help` is quick.
 """
 
 from __future__ import annotations
@@ -48,17 +48,23 @@ WORD = Parameter(metavar="STR", n_tokens=1, converter=_as_typed, negative="")
 WORDS = Parameter(metavar="STR...", n_tokens=1, converter=_all_as_typed, negative="", accepts_keys=False)
 PYTHON_ONLY = Parameter(parse=False)
 
-Workers = Annotated[int | None, Parameter(group=MACHINE, help="Worker processes of one thread each (one a core).")]
-Margin = Annotated[
-    float | None, Parameter(group=STUDY, help="Differences below this are ties, in the metric's own units (0.0025).")
+Workers = Annotated[
+    int | None, Parameter(group=MACHINE, help="Number of worker processes, one thread each. Default: one per core.")
 ]
-Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], group=OUTPUT, negative="", help="No progress.")]
-"""Options that other commands take as well."""
+Margin = Annotated[
+    float | None,
+    Parameter(
+        group=STUDY,
+        help="Smallest difference that matters, in the metric's units, such as 0.0025. Smaller ones are ties.",
+    ),
+]
+Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], group=OUTPUT, negative="", help="Hide progress.")]
+"""Options shared by several commands."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyOptions:
-    """What a study is asked for beside its tasks. Every option has a default, which is what most people want."""
+    """What to run on the tasks of a study. Every option has a default that suits most studies."""
 
     optimizers: Annotated[
         str | Sequence[Any] | None,
@@ -66,7 +72,8 @@ class StudyOptions:
         Parameter(
             name=["--optimizers", "-o"],
             group=STUDY,
-            help="Comma-separated names of `steepest optimizers`; a setting follows a colon: adam:b2=0.99.",
+            help="Optimizers to compare, separated by commas. Add settings after a colon: adam:b2=0.99. "
+            "`steepest optimizers` lists them.",
         ),
     ] = field(default=None, kw_only=False)
     axes: Annotated[
@@ -75,8 +82,8 @@ class StudyOptions:
         Parameter(
             name="--axis",
             group=STUDY,
-            help="Values to compare with every optimizer: dropout=0,0.2,0.5; l1, l2, decay, augment, word-dropout, "
-            "label-smoothing, early-stopping.",
+            help="Values to compare for every optimizer, such as dropout=0,0.2,0.5. Axes: dropout, l1, l2, decay, "
+            "augment, word-dropout, label-smoothing, early-stopping.",
         ),
     ] = None
     batch_sizes: Annotated[
@@ -85,7 +92,7 @@ class StudyOptions:
         Parameter(
             name="--batch-size",
             group=STUDY,
-            help="Batch sizes to compare, such as 1,64,full: at equal samples and at equal seconds.",
+            help="Batch sizes to compare, such as 1,64,full, at equal numbers of examples and at equal time.",
         ),
     ] = None
     rates: Annotated[
@@ -94,79 +101,85 @@ class StudyOptions:
         Parameter(
             group=STUDY,
             allow_leading_hyphen=True,  # so that the message on a rate below 0 is ours
-            help="Learning rates to try, such as 0.001,0.01, in place of each optimizer's own.",
+            help="Learning rates to try, such as 0.001,0.01. Default: a grid for each optimizer.",
         ),
     ] = None
-    schedule: Annotated[str, Parameter(group=STUDY, help="How the rate changes over a trial.")] = "constant"
+    schedule: Annotated[str, Parameter(group=STUDY, help="Learning-rate schedule.")] = "constant"
     reference: Annotated[
-        str | None, Parameter(group=STUDY, help="The optimizer that all others are compared with, beside the best.")
+        str | None, Parameter(group=STUDY, help="Optimizer to compare all others with, in addition to the best one.")
     ] = None
     budget: Annotated[
         str | float | None,
         WORD,
-        Parameter(group=EFFORT, help="Time to spend, such as 90s, 5m or 1h; plans backwards from it."),
+        Parameter(group=EFFORT, help="Time budget, such as 90s, 5m or 1h. The study is planned to fit."),
     ] = None
-    seeds: Annotated[int | None, Parameter(group=EFFORT, help="Replicates of each optimizer's whole tuning (10).")] = (
-        None
-    )
+    seeds: Annotated[
+        int | None, Parameter(group=EFFORT, help="Number of seeds. Each seed tunes every optimizer once. Default: 10.")
+    ] = None
     until_sure: Annotated[
         bool,
         Parameter(
-            group=EFFORT, negative="", help="Begin with 5 seeds; add more, up to --seeds (20), until it is sure."
+            group=EFFORT,
+            negative="",
+            help="Start with 5 seeds and add more, up to --seeds (default 20), until the verdict is settled.",
         ),
     ] = False
     first_seed: Annotated[
-        int, Parameter(group=EFFORT, help="Where seeds count from; another number is fresh luck.")
+        int, Parameter(group=EFFORT, help="First seed. Another value repeats the study with new random draws.")
     ] = 0
     race: Annotated[
         bool,
-        Parameter(group=EFFORT, negative="", help="Stop rates early that are clearly behind others of their seed."),
+        Parameter(group=EFFORT, negative="", help="Stop learning rates early that are clearly behind on their seed."),
     ] = False
-    grid: Annotated[int | None, Parameter(group=EFFORT, help="Learning rates in each optimizer's grid (9).")] = None
+    grid: Annotated[
+        int | None, Parameter(group=EFFORT, help="Number of learning rates in each optimizer's grid. Default: 9.")
+    ] = None
     workers: Workers = None
     memory: Annotated[
         str | float | None,
         WORD,
-        Parameter(group=MACHINE, help="What training may take, such as 4G (half of what is free)."),
+        Parameter(group=MACHINE, help="Memory for training, such as 4G. Default: half of what is free."),
     ] = None
     engine: Annotated[
         EngineName,
         Parameter(
             group=MACHINE,
-            help="auto measures which is cheapest: trials together (fleet), together and compiled, or one by one "
-            "(solo).",
+            help="How to train: many trials together (fleet), compiled, or one at a time (solo). auto measures "
+            "which is fastest.",
         ),
     ] = "auto"
-    dtype: Annotated[DtypeName, Parameter(group=MACHINE, help="Arithmetic of the training.")] = "float32"
-    device: Annotated[str, Parameter(group=MACHINE, help="A torch device; only cpu is tested.")] = "cpu"
+    dtype: Annotated[DtypeName, Parameter(group=MACHINE, help="Floating-point type of the training.")] = "float32"
+    device: Annotated[str, Parameter(group=MACHINE, help="torch device. Only cpu is tested.")] = "cpu"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanOptions(StudyOptions):
-    """Those of a study, and who hears of the progress."""
+    """The options of a study, and how progress is shown."""
 
     quiet: Quiet = False
     listener: Annotated[
-        Callable[[Progress], None] | None, PYTHON_ONLY, Parameter(help="Called with the progress, in place of a table.")
+        Callable[[Progress], None] | None,
+        PYTHON_ONLY,
+        Parameter(help="Called with the progress instead of showing a table."),
     ] = None
-    command: Annotated[str, PYTHON_ONLY, Parameter(help="How the report says that the study can be run again.")] = ""
+    command: Annotated[str, PYTHON_ONLY, Parameter(help="Command shown in the report to run the study again.")] = ""
     language: Annotated[
-        Language | None, PYTHON_ONLY, Parameter(help='Of the progress, such as "zh"; that of STEEPEST_LANG.')
+        Language | None, PYTHON_ONLY, Parameter(help='Language of the progress, such as "zh". Default: STEEPEST_LANG.')
     ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions(PlanOptions):
-    """Those of a plan, and where the study goes."""
+    """The options of a plan, and where to save the study."""
 
     out: Annotated[
         Path | str | None,
-        Parameter(name="--out", metavar="PATH", group=OUTPUT, help="The study folder (runs/<task>-<time>)."),
+        Parameter(name="--out", metavar="PATH", group=OUTPUT, help="Study folder. Default: runs/<task>-<time>."),
     ] = None
-    overwrite: Annotated[bool, Parameter(group=OUTPUT, negative="", help="Replace the study in that folder.")] = False
+    overwrite: Annotated[bool, Parameter(group=OUTPUT, negative="", help="Replace the study in the folder.")] = False
     margin: Margin = None
     began: Annotated[
-        float | None, PYTHON_ONLY, Parameter(help="The budget counts from this `time.monotonic()`, not from the call.")
+        float | None, PYTHON_ONLY, Parameter(help="`time.monotonic()` at which the budget starts. Default: the call.")
     ] = None
 
 

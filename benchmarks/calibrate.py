@@ -31,10 +31,11 @@ from steepest.engine.object_registry import ObjectRegistry
 from steepest.engine.shard import run_job
 from steepest.errors import DataUnavailable, StudyFolderError
 from steepest.records.files import write_bytes
+from steepest.records.job_records import Job
 from steepest.records.study_record import StudyDesign, StudyRecord
 from steepest.records.task_facts import TaskRef
 from steepest.study.environment import cores, hardware, versions
-from steepest.study.executors import FunctionExecutor, Job
+from steepest.study.executors import FunctionExecutor
 from steepest.study.protocol import SEARCHES
 from steepest.study.run import run
 from steepest.study.spec import StudySpec, TaskSpec
@@ -114,13 +115,13 @@ TIMES: dict[str, bytes] = {}
 
 def job_done(job: Job, folder: Path, registry: ObjectRegistry) -> None:
     """Do a job of a study; a question of which the answer is known is answered at once."""
-    facts = folder / "facts" / f"{job['id']}.json"
-    if job["id"] in TIMES:
-        write_bytes(facts, TIMES[job["id"]])
+    facts = folder / "facts" / f"{job.id}.json"
+    if job.id in TIMES:
+        write_bytes(facts, TIMES[job.id])
         return
     run_job(job, folder, registry)
-    if job["kind"] != "train":
-        TIMES[job["id"]] = facts.read_bytes()
+    if job.kind != "train":
+        TIMES[job.id] = facts.read_bytes()
 
 
 def finished(place: Path) -> StudyRecord | None:

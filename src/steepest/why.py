@@ -19,6 +19,7 @@ from steepest.errors import BadInput
 from steepest.messages import Message, language, say, shown, term, tr
 from steepest.reader import StudyReader
 from steepest.records.files import write_bytes
+from steepest.records.job_records import ProbeJob
 from steepest.records.probe_trace import ProbeTrace
 from steepest.records.trials import Lane, Shard
 from steepest.report.rounding import one_line
@@ -78,7 +79,7 @@ def look_into(
             dtype=spec.dtype,
             device=spec.device,
         )
-        if not rate or not here or ":" in contender.rule or (folder / "probes" / f"{shard.id}.npz").exists():
+        if not rate or not here or contender.is_in_memory or (folder / "probes" / f"{shard.id}.npz").exists():
             continue
         tell(
             say(
@@ -88,7 +89,7 @@ def look_into(
                 rate=rate,
             )
         )
-        run_job({"kind": "probe", "id": shard.id, "shard": shard.to_json()}, folder, registry)
+        run_job(ProbeJob(shard), folder, registry)
     return StudyReader(folder)
 
 

@@ -8,15 +8,16 @@ import pytest
 import torch
 from engine.small import digits, shard
 
-from steepest.engine.calibrate import Candidate, step_time
+from steepest.engine.calibrate import step_time
 from steepest.engine.object_registry import ObjectRegistry
 from steepest.engine.solo import Trial
 from steepest.records.contender import Contender
+from steepest.records.job_records import FleetCandidate
 
 
 def test_a_step_is_timed_alone_and_in_fleets():
     task, plan = digits(), shard("adam")
-    time = step_time(task, plan, [Candidate(1), Candidate(20)])
+    time = step_time(task, plan, [FleetCandidate(1), FleetCandidate(20)])
     trial = Trial(task, plan, plan.lanes[0])
     taken = []
     for t in range(1, 51):

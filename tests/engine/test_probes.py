@@ -18,6 +18,7 @@ from steepest.engine.solo import Trial
 from steepest.errors import StudyFolderError
 from steepest.records.contender import TORCH_IN_MEMORY, Contender
 from steepest.records.files import read_probes, write_probes
+from steepest.records.job_records import ProbeJob
 from steepest.records.record import field_names
 
 FIGURES = ("rate", "step", "step_of_layer", "update_to_weight", "loss", "gradient", "flips", "sharpness", "state")
@@ -132,8 +133,7 @@ def test_looks_lie_within_the_horizon(steps):
 
 def test_what_was_seen_survives_its_file_and_a_torn_file_is_told(tmp_path):
     asked = shard("adam", (0.01,), (0, 1, 2), steps=6, evaluate_at=(0, 3))
-    job = {"kind": "probe", "id": "x", "shard": asked.to_json()}
-    run_job(job, tmp_path, ObjectRegistry(tasks={"test": digits()}))
+    run_job(ProbeJob(replace(asked, id="x")), tmp_path, ObjectRegistry(tasks={"test": digits()}))
     path = tmp_path / "probes" / "x.npz"
     seen = read_probes(path)
     assert seen.contender == "adam" and seen.task == "test" and seen.states == ("m", "v")

@@ -2,7 +2,7 @@
 
 import random
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,16 +14,17 @@ from steepest.engine.shard import ObjectRegistry, run_job
 from steepest.errors import BadInput, BadSetting, BadTask, UnknownName
 from steepest.records.contender import Contender
 from steepest.records.files import read_json, read_trace
+from steepest.records.job_records import DescribeJob, TimeJob, TrainJob
 from steepest.records.outcomes import Outcome
 from steepest.records.task_facts import TaskRef
 from steepest.study.jobs import read_facts
 
 REGISTRY = ObjectRegistry(tasks={"test": digits()}, optimizers={"SGD": torch.optim.SGD})
-HERE = asdict(TaskRef("mine", "memory", "test"))
+HERE = TaskRef("mine", "memory", "test")
 
 
 def train(plan, **changes):
-    return {"kind": "train", "id": "one", "shard": replace(plan, **changes).to_json()}
+    return TrainJob(replace(plan, id="one", **changes))
 
 
 @pytest.mark.parametrize("engine", ["fleet", "solo"])
@@ -41,7 +42,7 @@ def test_the_same_job_gives_the_same_bytes(engine, tmp_path):
 
 
 def test_a_task_is_described_under_the_name_that_the_study_gives_it(tmp_path):
-    run_job({"kind": "describe", "id": "d", "task": HERE}, tmp_path, REGISTRY)
+    run_job(DescribeJob("d", HERE), tmp_path, REGISTRY)
     facts = read_facts(tmp_path / "facts" / "d.json")
     assert (facts.name, facts.metric, facts.n_train, str(facts.fleet_obstacle)) == ("mine", "accuracy", 180, "")
 
@@ -53,19 +54,18 @@ def test_a_task_that_cannot_be_a_fleet_is_described_with_the_reason(tmp_path):
             return h if h.sum() > 0 else -h
 
     registry = ObjectRegistry(tasks={"test": digits(lambda: Branching(64, 10))})
-    run_job({"kind": "describe", "id": "d", "task": HERE}, tmp_path, registry)
+    run_job(DescribeJob("d", HERE), tmp_path, registry)
     assert "an if on one" in str(read_facts(tmp_path / "facts" / "d.json").fleet_obstacle)
 
 
 def test_a_built_in_task_is_found_by_its_name(tmp_path):
-    run_job({"kind": "describe", "id": "d", "task": asdict(TaskRef("line", "catalogue", "line"))}, tmp_path)
+    run_job(DescribeJob("d", TaskRef("line", "catalogue", "line")), tmp_path)
     assert read_json(tmp_path / "facts" / "d.json")["parameters"] == 2
 
 
 def test_steps_are_timed(tmp_path):
     contender = Contender("SGD", "torch:SGD", centre=1e-2)
-    job = {"kind": "time", "id": "t", "task": HERE, "contender": asdict(contender), "batch_size": 16, "candidates": []}
-    run_job({**job, "dtype": "float32", "device": "cpu"}, tmp_path, REGISTRY)
+    run_job(TimeJob("t", HERE, contender, 16, dtype="float32", device="cpu"), tmp_path, REGISTRY)
     time = read_json(tmp_path / "facts" / "t.json")
     assert time["task"] == "mine"
     assert 0 < time["milliseconds"] < 1000
@@ -119,9 +119,8 @@ def test_moments_that_fade_away_become_zero():
 @pytest.mark.parametrize(
     ("job", "error", "message"),
     [
-        ({"kind": "dance", "id": "x"}, BadInput, "describe, compile, time, train or probe"),
-        ({"kind": "describe", "id": "x", "task": asdict(TaskRef("a", "memory", "gone"))}, BadTask, "'gone'"),
-        ({"kind": "describe", "id": "x", "task": asdict(TaskRef("a", "catalogue", "digit"))}, UnknownName, "digits"),
+        (DescribeJob("x", TaskRef("a", "memory", "gone")), BadTask, "'gone'"),
+        (DescribeJob("x", TaskRef("a", "catalogue", "digit")), UnknownName, "digits"),
         (train(shard(), device="abacus"), BadSetting, "abacus"),
         (train(shard(), contender=Contender("x", "adma", 1e-3)), UnknownName, "adam"),
         (train(shard(), contender=Contender("x", "torch:SGD", 1e-3)), BadInput, "one model at a time"),

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from multiprocessing.connection import Connection
 
 import pytest
@@ -16,6 +16,7 @@ from engine.small import digits, shard
 from steepest.engine.object_registry import ObjectRegistry
 from steepest.engine.worker import serve
 from steepest.records.files import read_trace
+from steepest.records.job_records import DescribeJob, TrainJob, WorkerSetup
 from steepest.records.task_facts import TaskRef
 
 TASK_FILE = """
@@ -46,7 +47,7 @@ def worker(tmp_path):
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
     line = Connection(ours.detach())
-    say(line, {"folder": str(tmp_path), "share": None})
+    say(line, WorkerSetup(str(tmp_path), share=None).to_json())
     yield process, line
     process.kill()
     process.wait()
@@ -78,20 +79,24 @@ def test_a_worker_does_jobs_survives_failures_and_ends_when_told(worker, tmp_pat
     assert hear(line) == {"event": "ready"}
 
     plan = replace(shard("sgd"), task=brittle, batch_size=7, engine="solo")
-    say(line, {"kind": "train", "id": "breaks", "shard": plan.to_json()})
+    say(line, TrainJob(replace(plan, id="breaks")).to_json())
     _, end = hear_the_end(line)
     assert end == {"event": "failed", "id": "breaks", "error": "RuntimeError", "message": "the bridge is out"}
 
-    say(line, {"kind": "describe", "id": "nowhere", "task": asdict(TaskRef("x", "catalogue", "digit"))})
+    say(line, DescribeJob("nowhere", TaskRef("x", "catalogue", "digit")).to_json())
     _, end = hear_the_end(line)
     assert end["error"] == "UnknownName"
     assert "digits" in end["message"]
 
-    say(line, {"kind": "train", "id": "works", "shard": replace(plan, batch_size=6).to_json()})
+    say(line, TrainJob(replace(plan, id="works", batch_size=6)).to_json())
     _, end = hear_the_end(line)
     assert end["event"] == "done"
     assert end["seconds"] > 0
     assert read_trace(tmp_path / "curves" / "works.npz").valid_loss.shape == (4, 2)
+
+    say(line, {"kind": "dance", "id": "odd"})
+    _, end = hear_the_end(line)
+    assert "describe, compile, time, train or probe" in end["message"]
 
     say(line, {"kind": "stop"})
     assert process.wait(120) == 0
@@ -103,7 +108,7 @@ def test_a_worker_ends_in_mid_training_when_its_coordinator_is_gone(worker, tmp_
     process, line = worker
     hear(line)
     plan = replace(shard("sgd", steps=10**7), task=TaskRef("line", "catalogue", "line"))
-    say(line, {"kind": "train", "id": "long", "shard": plan.to_json()})
+    say(line, TrainJob(replace(plan, id="long")).to_json())
     time.sleep(2.0)  # it is at work by now, far from any word of progress
     assert process.poll() is None
     line.close()
@@ -121,7 +126,7 @@ def test_progress_is_told_a_few_times_a_second(tmp_path):
     steps = 2500
     plan = replace(shard("sgd", steps=steps, evaluate_at=tuple(range(5, steps + 1, 5))), engine="fleet")
     began = time.monotonic()
-    say(ours, {"kind": "train", "id": "one", "shard": plan.to_json()})
+    say(ours, TrainJob(replace(plan, id="one")).to_json())
     words, end = hear_the_end(ours)
     seconds = time.monotonic() - began
     assert end["event"] == "done"

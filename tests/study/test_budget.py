@@ -151,13 +151,11 @@ def slower_than_forecast(folder, seconds):
     """The toy engine, whose steps seem to take next to nothing and whose every shard takes so long."""
 
     def do(job):
-        if job["kind"] == "time":
-            found = StepTime(
-                "", "", 0.001, 8.0, tuple(FleetTime(c["lanes"], (), 0.001, 0.0) for c in job["candidates"])
-            )
-            write_json(folder / "facts" / f"{job['id']}.json", asdict(found))
+        if job.kind == "time":
+            found = StepTime("", "", 0.001, 8.0, tuple(FleetTime(c.lanes, (), 0.001, 0.0) for c in job.candidates))
+            write_json(folder / "facts" / f"{job.id}.json", asdict(found))
             return
-        if job["kind"] == "train":
+        if job.kind == "train":
             sleep(seconds)
         toy.work(job, folder)
 

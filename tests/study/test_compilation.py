@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from study.toy import FACTS, contender, spec
 
+from steepest.records.job_records import CompileResult
 from steepest.records.step_times import FleetTime, StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.study import jobs
@@ -24,23 +25,22 @@ class Workers:
     def collect(self, wanted, phase, read):
         wanted = list(wanted)
         self.done += wanted
-        return {job["id"]: getattr(self, phase)(job) for job in wanted}
+        return {job.id: getattr(self, phase)(job) for job in wanted}
 
     def measure(self, job):
-        return self.collect([job], "timing", None)[job["id"]]
+        return self.collect([job], "timing", None)[job.id]
 
     def compiling(self, job):
-        return {"refused": [f"the {part}: no" for part in job["compiled"] if part in self.refused]}
+        return CompileResult(0.1, tuple(f"the {part}: no" for part in job.compiled if part in self.refused))
 
     def timing(self, job):
         fleets = tuple(
-            FleetTime(each["lanes"], tuple(each["compiled"]), 0.05 * each["lanes"], 0.01 * each["lanes"])
-            for each in job["candidates"]
+            FleetTime(each.lanes, tuple(each.compiled), 0.05 * each.lanes, 0.01 * each.lanes) for each in job.candidates
         )
-        return StepTime("toy", job["contender"]["name"], 1.0, 8.0, fleets)
+        return StepTime("toy", job.contender.name, 1.0, 8.0, fleets)
 
     def parts(self):
-        return sorted(job["compiled"][0] for job in self.done if job["kind"] == "compile")
+        return sorted(job.compiled[0] for job in self.done if job.kind == "compile")
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def test_a_large_one_has_the_gradient_made_once_for_all_and_each_update():
 def test_what_cannot_be_compiled_is_told_once_and_done_without():
     workers = Workers(refused=("gradient", "update"))
     times, said = compiled(workers, steps=10_000)
-    assert sorted(said) == ["Not compiled: the gradient: no.", "Not compiled: the update: no."]
+    assert sorted(map(str, said)) == ["Not compiled: the gradient: no.", "Not compiled: the update: no."]
     assert choose_mode("auto", times["toy", "inside"]).compiled == ()
 
 
@@ -100,7 +100,7 @@ def test_a_gradient_is_the_same_library_whoever_asks_and_an_update_is_not():
     first, second = (contender(name) for name in ("inside", "edge"))
 
     def name(who, part):
-        return jobs.compile(asked, task, who, 64, 9, part)["id"]
+        return jobs.compile(asked, task, who, 64, 9, part).id
 
     assert name(first, "gradient") == name(second, "gradient")
     assert name(first, "update") != name(second, "update")

@@ -12,10 +12,13 @@ from study import toy
 
 from steepest.errors import BadTask, TrialFailed
 from steepest.messages import verbatim
+from steepest.records.job_records import DescribeJob, TimeJob, TrainJob
+from steepest.records.task_facts import TaskRef
 from steepest.study.executors import Event, FunctionExecutor, LocalProcesses
 from steepest.study.jobs import failure
 from steepest.study.run import run
 
+TOY = TaskRef("toy", "catalogue", "toy")
 pytestmark = pytest.mark.filterwarnings("error")
 
 
@@ -67,7 +70,7 @@ def is_gone(pid: int, seconds=60.0) -> bool:
 
 def test_jobs_are_done_and_their_files_are_there(crew, tmp_path):
     executor = crew()
-    executor.submit({"kind": "train", "id": toy.shard().id, "shard": toy.shard().to_json()})
+    executor.submit(TrainJob(toy.shard()))
     (done,) = events_until(executor, "done")
     assert done == Event("done", toy.shard().id, seconds=0.5)
     assert (tmp_path / "curves" / f"{toy.shard().id}.npz").exists()
@@ -76,7 +79,7 @@ def test_jobs_are_done_and_their_files_are_there(crew, tmp_path):
 def test_as_many_jobs_run_at_once_as_there_are_workers(crew, tmp_path):
     executor = crew(workers=2)
     for i in range(3):
-        executor.submit({"kind": "wait", "id": f"s{i}", "for": str(tmp_path / "signal")})
+        executor.submit(toy.ToyJob({"kind": "wait", "id": f"s{i}", "for": str(tmp_path / "signal")}))
     begun = events_until(executor, "progress", count=2)
     assert {event.id for event in begun} == {"s0", "s1"}
     (tmp_path / "signal").touch()
@@ -93,17 +96,16 @@ def test_no_worker_is_started_before_there_is_work(crew):
 
 def test_a_step_is_timed_only_when_every_worker_is_idle(crew, tmp_path):
     executor = crew(workers=2)
-    executor.submit({"kind": "sleep", "id": "before", "seconds": 0.3})
-    job = {"kind": "time", "id": "t", "batch_size": 8, "candidates": []}
-    executor.submit(job)
+    executor.submit(toy.ToyJob({"kind": "sleep", "id": "before", "seconds": 0.3}))
+    executor.submit(TimeJob("t", TOY, toy.contender("inside"), 8, "float32", "cpu"))
     seen = events_until(executor, "done", count=2)
     assert [event.id for event in seen if event.kind == "done"] == ["before", "t"]
 
 
 def test_a_worker_killed_in_the_middle_of_a_job_is_replaced_and_the_job_done(crew, tmp_path):
     executor = crew(workers=1)
-    executor.submit({"kind": "sleep", "id": "long", "seconds": 1.0})
-    executor.submit({"kind": "sleep", "id": "next", "seconds": 0.0})
+    executor.submit(toy.ToyJob({"kind": "sleep", "id": "long", "seconds": 1.0}))
+    executor.submit(toy.ToyJob({"kind": "sleep", "id": "next", "seconds": 0.0}))
     executor.poll(0.0)
     first = int(wait_for(tmp_path / "long.pid"))
     (tmp_path / "long.pid").unlink()
@@ -120,21 +122,20 @@ def test_a_worker_killed_in_the_middle_of_a_job_is_replaced_and_the_job_done(cre
 @pytest.mark.parametrize(("deaths", "end"), [(3, "done"), (4, "lost")])
 def test_a_job_is_retried_three_times_and_no_more(crew, tmp_path, deaths, end):
     executor = crew(workers=1)
-    executor.submit({"kind": "die", "id": "d", "times": deaths})
+    executor.submit(toy.ToyJob({"kind": "die", "id": "d", "times": deaths}))
     seen = events_until(executor, "done", "lost")
     assert [event.kind for event in seen] == ["retried"] * 3 + [end]
-    executor.submit({"kind": "sleep", "id": "s", "seconds": 0})
+    executor.submit(toy.ToyJob({"kind": "sleep", "id": "s", "seconds": 0}))
     assert events_until(executor, "done")[-1].id == "s", "other jobs go on"
 
 
 def test_a_job_that_raises_is_told_and_the_worker_lives_on(crew):
     executor = crew(workers=1)
-    broken = {"kind": "describe", "id": "b", "task": {"locator": "broken"}}
-    executor.submit(broken)
+    executor.submit(DescribeJob("b", TaskRef("broken", "catalogue", "broken")))
     (failed,) = events_until(executor, "failed")
     assert (failed.id, failed.error, str(failed.message)) == ("b", "BadTask", "broken has no training examples.")
     worker = executor._pool[0].pid
-    executor.submit({"kind": "sleep", "id": "s", "seconds": 0})
+    executor.submit(toy.ToyJob({"kind": "sleep", "id": "s", "seconds": 0}))
     events_until(executor, "done")
     assert executor._pool[0].pid == worker
 
@@ -144,7 +145,7 @@ def test_workers_that_die_at_their_start_are_not_started_for_ever(crew, tmp_path
         raise SystemError("no engine here")
 
     executor = crew(workers=2, serve=stillborn)
-    executor.submit({"kind": "sleep", "id": "s", "seconds": 0})
+    executor.submit(toy.ToyJob({"kind": "sleep", "id": "s", "seconds": 0}))
     with pytest.raises(TrialFailed, match=r"4 workers in a row ended \(exit code 1\) at their start: .*no engine"):
         events_until(executor, "done", "lost")
     assert any("no engine here" in log.read_text() for log in (tmp_path / "logs").iterdir())
@@ -152,7 +153,7 @@ def test_workers_that_die_at_their_start_are_not_started_for_ever(crew, tmp_path
 
 def test_what_a_worker_prints_goes_into_its_log(crew, tmp_path, capfd):
     executor = crew(workers=1)
-    executor.submit({"kind": "print", "id": "p"})
+    executor.submit(toy.ToyJob({"kind": "print", "id": "p"}))
     events_until(executor, "done")
     assert "hello from a worker" in (tmp_path / "logs" / f"worker-{executor._pool[0].pid}.log").read_text()
     assert capfd.readouterr().out == ""
@@ -161,7 +162,7 @@ def test_what_a_worker_prints_goes_into_its_log(crew, tmp_path, capfd):
 def test_closing_ends_workers_in_the_middle_of_their_jobs(crew, tmp_path):
     executor = crew(workers=2)
     for name in ("a", "b"):
-        executor.submit({"kind": "sleep", "id": name, "seconds": 60})
+        executor.submit(toy.ToyJob({"kind": "sleep", "id": name, "seconds": 60}))
     executor.poll(0.0)
     workers = [int(wait_for(tmp_path / f"{name}.pid")) for name in ("a", "b")]
     start = time.monotonic()
@@ -180,7 +181,7 @@ from study import toy
 from steepest.study.executors import LocalProcesses
 executor = LocalProcesses(Path({folder!r}), 2, toy.serve)
 for name in ("a", "b"):
-    executor.submit({{"kind": "sleep", "id": name, "seconds": {seconds}}})
+    executor.submit(toy.ToyJob({{"kind": "sleep", "id": name, "seconds": {seconds}}}))
 try:
     while True:
         executor.poll(0.1)
@@ -229,7 +230,7 @@ def test_a_function_tells_its_failures_as_a_worker_does():
         raise BadTask("there is no data.")
 
     executor = FunctionExecutor(fails)
-    executor.submit({"kind": "describe", "id": "x"})
+    executor.submit(DescribeJob("x", TOY))
     (event,) = executor.poll(0)
     assert event == Event("failed", "x", error="BadTask", message=verbatim("there is no data."))
     assert executor.poll(0) == []

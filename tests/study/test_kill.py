@@ -15,6 +15,7 @@ import torch
 from steepest.engine.shard import run_job
 from steepest.engine.worker import serve
 from steepest.optim.catalogue import contender
+from steepest.records.job_records import TrainJob
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskRef
 from steepest.records.trials import Lane, Shard
@@ -58,7 +59,7 @@ def warm_up(folder: Path) -> None:
     lanes = (Lane(0.1, 0), Lane(0.2, 0))
     shard = Shard("warm-up", task.ref, contender("sgd"), lanes, batch_size=32, steps=1, evaluate_at=(1,))
     run_job(jobs.describe(task.ref), folder)
-    run_job(jobs.train(shard), folder)
+    run_job(TrainJob(shard), folder)
 
 
 def begin(folder: Path, forked: bool) -> int:

@@ -14,7 +14,6 @@ from steepest.records import memory
 from steepest.records.outcomes import Outcome
 from steepest.records.step_times import FleetTime, StepTime
 from steepest.records.study_record import StudyDesign
-from steepest.records.trials import Shard
 from steepest.study.execution import ExecutionMode, fit_to_memory
 from steepest.study.executors import FunctionExecutor, LocalProcesses
 from steepest.study.planner import parse_memory
@@ -28,7 +27,7 @@ def greedy(room):
 
     def work(folder):
         def do(job):
-            if job["kind"] == "train" and lanes_at_a_time(Shard.from_json(job["shard"])) > room:
+            if job.kind == "train" and lanes_at_a_time(job.shard) > room:
                 raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate")
             toy.work(job, folder)
 
@@ -184,7 +183,7 @@ def test_a_limit_holds_from_when_it_is_set_and_leaves_the_worker_alive_to_say_so
 
     for numbers, kind in ((2**20, "done"), (2**27, "full")):
         executor = LocalProcesses(tmp_path, 1, serve, memory=2**27)
-        executor.submit({"kind": "allocate", "id": "one", "numbers": numbers})
+        executor.submit(toy.ToyJob({"kind": "allocate", "id": "one", "numbers": numbers}))
         events = []
         while not events:
             events += executor.poll(1.0)

@@ -1,11 +1,12 @@
 """What is measured before a study, and what an earlier study's measurements are good for."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from study.toy import FACTS, spec
 
 from steepest.records.files import write_json
+from steepest.records.job_records import FleetCandidate
 from steepest.records.step_times import FleetTime, StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskRef
@@ -23,13 +24,13 @@ class Laboratory:
         self.folder, self.speed, self.share, self.timed = folder, speed, share, []
 
     def __call__(self, job):
-        if job["kind"] == "describe":
+        if job.kind == "describe":
             found = asdict(FACTS)
         else:
-            self.timed.append(job["contender"]["name"])
-            fleets = tuple(FleetTime(each["lanes"], (), 4.5 / self.speed, 0.9) for each in job["candidates"])
-            found = asdict(StepTime("toy", job["contender"]["name"], 0.5 / self.speed, 8.0, fleets, share=self.share))
-        write_json(self.folder / "facts" / f"{job['id']}.json", found)
+            self.timed.append(job.contender.name)
+            fleets = tuple(FleetTime(each.lanes, (), 4.5 / self.speed, 0.9) for each in job.candidates)
+            found = asdict(StepTime("toy", job.contender.name, 0.5 / self.speed, 8.0, fleets, share=self.share))
+        write_json(self.folder / "facts" / f"{job.id}.json", found)
 
 
 @pytest.fixture
@@ -83,9 +84,9 @@ def test_a_damaged_memory_is_none(surveyed, tmp_path):
 def test_a_time_that_was_remembered_is_the_time_that_was_kept(tmp_path, monkeypatch):
     monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path))
     asked = spec()
-    job = jobs.time(asked, TaskRef("toy", "builtin", "toy"), asked.contenders[0], 64, [{"lanes": 9}])
+    job = jobs.time(asked, TaskRef("toy", "builtin", "toy"), asked.contenders[0], 64, [FleetCandidate(9)])
     time = StepTime("toy", "inside", 0.5, 8.0, (FleetTime(9, ("gradient",), 0.2, 0.1, build_seconds=0.3),), 1.5)
     assert jobs.remembered_time(job) is None
     jobs.remember_time(job, time)
     assert jobs.remembered_time(job) == time
-    assert jobs.remembered_time({**job, "id": "another"}) is None
+    assert jobs.remembered_time(replace(job, id="another")) is None

@@ -27,8 +27,8 @@ def racing_executor(folder):
 
     def work(job):
         toy.work(job, folder)
-        if job["kind"] == "train":
-            shard = Shard.from_json(job["shard"])
+        if job.kind == "train":
+            shard = job.shard
             write_trace(folder / "curves" / f"{shard.id}.npz", raced(shard, toy.trace(shard)))
 
     return FunctionExecutor(work)

@@ -104,7 +104,7 @@ def test_the_order_in_which_shards_are_done_changes_nothing(folder, tmp_path):
             events = []
             for job in (self.jobs.pop() for _ in range(min(2, len(self.jobs)))):
                 toy.work(job, self.folder)
-                events.append(Event("done", job["id"]))
+                events.append(Event("done", job.id))
             return events
 
         def close(self):
@@ -131,7 +131,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped_and_ends_the_same(folder,
     def stop(job):
         if len(jobs) == stop_after:
             raise KeyboardInterrupt
-        jobs.append(job["id"])
+        jobs.append(job.id)
         toy.work(job, folder)
 
     executor = toy.executor(folder)
@@ -143,7 +143,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped_and_ends_the_same(folder,
         assert not read(folder).finished
     done = []
     record = resume(folder, toy.executor(folder, done))
-    assert not {job["id"] for job in done} & set(jobs), "what was done is not done again"
+    assert not {job.id for job in done} & set(jobs), "what was done is not done again"
     assert record.results == whole.results
     assert curves(folder) == curves(tmp_path / "whole")
 
@@ -164,7 +164,7 @@ def test_curves_that_were_finished_but_not_taken_in_are_not_run_again(folder, tm
     assert len(left) == 1 and not read(folder).results
     done = []
     assert resume(folder, toy.executor(folder, done)).results == whole.results
-    assert not {f"{job['id']}.npz" for job in done} & left
+    assert not {f"{job.id}.npz" for job in done} & left
 
 
 def test_times_are_measured_once_so_that_a_resumed_study_keeps_its_plan(folder):
@@ -173,7 +173,7 @@ def test_times_are_measured_once_so_that_a_resumed_study_keeps_its_plan(folder):
     plain = executor._run_job
 
     def stop_at_training(job):
-        if job["kind"] == "train":
+        if job.kind == "train":
             raise KeyboardInterrupt
         plain(job)
 
@@ -182,8 +182,8 @@ def test_times_are_measured_once_so_that_a_resumed_study_keeps_its_plan(folder):
         run(toy.spec(), folder, executor)
     again = []
     resume(folder, toy.executor(folder, again))
-    assert {job["kind"] for job in jobs} == {"describe", "time"}
-    assert {job["kind"] for job in again} == {"train"}
+    assert {job.kind for job in jobs} == {"describe", "time"}
+    assert {job.kind for job in again} == {"train"}
 
 
 def test_a_step_is_timed_while_nothing_else_runs(folder):
@@ -192,7 +192,7 @@ def test_a_step_is_timed_while_nothing_else_runs(folder):
     class Sees(FunctionExecutor):
         def submit(self, job):
             super().submit(job)
-            queues.append([job["kind"] for job in self._queue])
+            queues.append([job.kind for job in self._queue])
 
     run(toy.spec("inside", "edge", tasks=("toy", "other")), folder, Sees(lambda job: toy.work(job, folder)))
     timing = [queue for queue in queues if "time" in queue]
@@ -209,8 +209,8 @@ def test_equal_seconds_ask_for_the_time_at_the_tasks_own_batch_size_too(folder):
     done = []
     asked = toy.spec(contenders=contenders, reference="inside@8", protocol=StudyDesign(seeds=1))
     record = run(asked.model_copy(update={"tasks": tasks}), folder, toy.executor(folder, done))
-    assert [job["kind"] for job in done].count("describe") == 1, "both variants are one task"
-    assert sorted(job["batch_size"] for job in done if job["kind"] == "time") == [8, 64]
+    assert [job.kind for job in done].count("describe") == 1, "both variants are one task"
+    assert sorted(job.batch_size for job in done if job.kind == "time") == [8, 64]
     steps = {row.task: row.steps for row in record.results}
     assert steps == {"toy": 800, "toy (equal seconds)": round(100 * 1.0 / 0.5625)}
 
@@ -250,10 +250,10 @@ def test_a_shard_that_is_underway_counts_towards_the_time_left_but_not_as_trials
         half = False
 
         def poll(self, timeout):
-            if not (self._queue and self._queue[0]["kind"] == "train"):
+            if not (self._queue and self._queue[0].kind == "train"):
                 return super().poll(timeout)
             self.half = not self.half
-            return [Event("progress", self._queue[0]["id"], done=0.5)] if self.half else super().poll(timeout)
+            return [Event("progress", self._queue[0].id, done=0.5)] if self.half else super().poll(timeout)
 
     seen = []
     run(toy.spec("inside"), folder, Reports(lambda job: toy.work(job, folder)), seen.append)
@@ -333,7 +333,7 @@ def test_an_error_in_training_stops_the_study_and_keeps_what_is_done(folder):
     count = iter(range(100))
 
     def fails_later(job):
-        if job["kind"] == "train" and next(count) == 2:
+        if job.kind == "train" and next(count) == 2:
             raise RuntimeError("shapes do not match")
         plain(job)
 
@@ -347,8 +347,8 @@ def test_an_error_in_training_stops_the_study_and_keeps_what_is_done(folder):
 def test_trials_whose_workers_are_killed_again_and_again_are_kept_as_killed(folder):
     class Deadly(FunctionExecutor):
         def poll(self, timeout):
-            if self._queue[0]["id"].startswith("toy.inside.grid"):
-                return [Event("lost", self._queue.popleft()["id"], message=verbatim("4 workers ended (SIGKILL)."))]
+            if self._queue[0].id.startswith("toy.inside.grid"):
+                return [Event("lost", self._queue.popleft().id, message=verbatim("4 workers ended (SIGKILL)."))]
             return super().poll(timeout)
 
     seen = []
@@ -363,7 +363,7 @@ def test_trials_whose_workers_are_killed_again_and_again_are_kept_as_killed(fold
 def test_a_forecast_trains_nothing(folder):
     done = []
     plan = forecast(toy.spec(), folder, toy.executor(folder, done))
-    assert {job["kind"] for job in done} == {"describe", "time"}
+    assert {job.kind for job in done} == {"describe", "time"}
     assert plan.trials == 2 * 13 * 4
     assert plan.seconds > 0
 

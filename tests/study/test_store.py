@@ -126,7 +126,7 @@ def test_truncated_curves_are_moved_aside_and_their_trials_run_again(finished, f
         path.write_bytes(whole[:length])
         done, seen = [], []
         assert same(resume(folder, toy.executor(folder, done), seen.append), read(finished))
-        assert [job["id"] for job in done] == [path.stem]
+        assert [job.id for job in done] == [path.stem]
         assert path.read_bytes() == whole
         assert path.with_name(f"{path.name}.damaged").stat().st_size == length
         assert any("moved aside" in str(progress.message) for progress in seen)
@@ -138,7 +138,7 @@ def test_curves_that_are_not_the_ones_written_are_run_again(finished, folder):
     shutil.copy(other, one)  # sound, but of other trials
     done = []
     assert same(resume(folder, toy.executor(folder, done)), read(finished))
-    assert [job["id"] for job in done] == [one.stem]
+    assert [job.id for job in done] == [one.stem]
     assert one.read_bytes() == whole
 
 
@@ -149,7 +149,7 @@ def test_missing_curves_are_run_again(finished, folder):
         traces(folder)
     done = []
     assert same(resume(folder, toy.executor(folder, done)), read(finished))
-    assert [job["id"] for job in done] == [path.stem]
+    assert [job.id for job in done] == [path.stem]
 
 
 def test_rows_that_contradict_their_curves_are_put_right(finished, folder):

@@ -130,7 +130,7 @@ def test_shards_are_cut_for_the_first_look(folder):
         folder.with_name("five"),
         toy.executor(folder.with_name("five"), few),
     )
-    assert [job["id"] for job in done if job["kind"] == "train"] == [job["id"] for job in few if job["kind"] == "train"]
+    assert [job.id for job in done if job.kind == "train"] == [job.id for job in few if job.kind == "train"]
 
 
 def test_progress_counts_what_was_asked_for_so_far(folder):

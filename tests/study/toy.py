@@ -19,12 +19,13 @@ from steepest.errors import BadTask
 from steepest.records import rng
 from steepest.records.contender import Contender
 from steepest.records.files import write_json, write_trace
+from steepest.records.job_records import DescribeJob, Job, TimeJob, job_from_json
 from steepest.records.outcomes import Outcome, Trace
 from steepest.records.step_times import FleetTime, StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskFacts, TaskRef
 from steepest.records.trials import Lane, Shard
-from steepest.study.executors import FunctionExecutor, Job
+from steepest.study.executors import FunctionExecutor
 from steepest.study.spec import StudySpec, TaskSpec
 
 FACTS = TaskFacts(
@@ -77,20 +78,29 @@ def executor(folder: Path, done: list[Job] | None = None) -> FunctionExecutor:
     return FunctionExecutor(run_job)
 
 
+class ToyJob:
+    """A job of a kind that only the toy engine knows: plain JSON with at least "kind" and "id"."""
+
+    def __init__(self, fields: dict) -> None:
+        self.fields, self.kind, self.id = fields, fields["kind"], fields["id"]
+
+    def to_json(self) -> dict:
+        return self.fields
+
+
 def work(job: Job, folder: Path) -> None:
-    facts = folder / "facts" / f"{job['id']}.json"
-    match job["kind"]:
-        case "describe":
-            if job["task"]["locator"] == "broken":
+    facts = folder / "facts" / f"{job.id}.json"
+    match job:
+        case DescribeJob():
+            if job.task.locator == "broken":
                 raise BadTask("broken has no training examples.")
             write_json(facts, asdict(FACTS))
-        case "time":
-            ms = 0.5 + job["batch_size"] / 128
-            fleets = [FleetTime(c["lanes"], (), ms * (0.8 + 0.2 * c["lanes"]), ms / 10) for c in job["candidates"]]
+        case TimeJob():
+            ms = 0.5 + job.batch_size / 128
+            fleets = [FleetTime(c.lanes, (), ms * (0.8 + 0.2 * c.lanes), ms / 10) for c in job.candidates]
             write_json(facts, asdict(StepTime("", "", ms, 8.0, tuple(fleets))))
         case _:
-            shard = Shard.from_json(job["shard"])
-            write_trace(folder / "curves" / f"{shard.id}.npz", trace(shard))
+            write_trace(folder / "curves" / f"{job.id}.npz", trace(job.shard))
 
 
 def serve(connection: Connection, folder: Path) -> None:
@@ -122,7 +132,7 @@ def serve(connection: Connection, folder: Path) -> None:
                     case "print":
                         print("hello from a worker", flush=True)
                     case _:
-                        work(job, folder)
+                        work(job_from_json(job), folder)
             except Exception as error:
                 say(event="failed", id=job["id"], error=type(error).__name__, message=str(error))
             else:

@@ -3,7 +3,6 @@
 import importlib.util
 import subprocess
 import sys
-from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from steepest.ingest.load import load_file
 from steepest.optim.catalogue import contender
 from steepest.records import rng
 from steepest.records.files import read_trace
+from steepest.records.job_records import TrainJob
 from steepest.records.outcomes import Outcome
 from steepest.records.task_facts import TaskRef
 from steepest.records.trials import Lane, Shard
@@ -90,7 +90,7 @@ def test_script_and_engine_agree(optimizer, engine, line, tmp_path):
         evaluate_at=(100, 312),
         engine=engine,
     )
-    run_job({"kind": "train", "id": "shard", "shard": asdict(shard)}, tmp_path)
+    run_job(TrainJob(shard), tmp_path)
     trace = read_trace(tmp_path / "curves" / "shard.npz")
     assert trace.outcome[1] is Outcome.OK
     fitted = line.fit(optimizer, SEED)

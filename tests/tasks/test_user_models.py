@@ -15,9 +15,9 @@ from steepest.engine.shard import run_job
 from steepest.ingest import load
 from steepest.optim.catalogue import contender
 from steepest.records.files import read_trace
+from steepest.records.job_records import TrainJob
 from steepest.records.outcomes import Outcome
 from steepest.records.trials import Lane, Shard
-from steepest.study import jobs
 from steepest.study.spec import read_spec
 
 MODELS = Path(__file__).parents[2] / "examples" / "models"
@@ -58,7 +58,7 @@ def test_a_model_of_any_kind_is_checked_and_trained(path, tmp_path):
     ref, steps = load.reference(path), 6
     lanes = (Lane(1e-3, seed=0), Lane(1e-3, seed=1))
     shard = Shard("some", ref, contender("adam"), lanes, page["batch_size"], steps, (steps,), engine=page["engine"])
-    run_job(jobs.train(shard), tmp_path)
+    run_job(TrainJob(shard), tmp_path)
     trace = read_trace(tmp_path / "curves" / "some.npz")
     assert trace.outcome == (Outcome.OK, Outcome.OK)
     assert np.isfinite([trace.train_loss, trace.valid_loss, trace.valid_metric]).all()

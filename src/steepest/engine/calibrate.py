@@ -5,7 +5,7 @@ planner chooses and forecasts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import median
 from time import perf_counter, thread_time
 
@@ -15,8 +15,9 @@ from steepest.engine.fleet import CHECK_INTERVAL_STEPS, Fleet, split_into_fleets
 from steepest.engine.object_registry import EMPTY_REGISTRY, ObjectRegistry
 from steepest.engine.solo import Trial
 from steepest.records import memory
+from steepest.records.job_records import FleetCandidate
 from steepest.records.step_times import FleetTime, StepTime
-from steepest.records.trials import Compiled, Lane, Shard
+from steepest.records.trials import Lane, Shard
 from steepest.tasks.task import Task
 
 WARM_UP_STEPS = 5
@@ -29,17 +30,8 @@ LANES_PER_SEED = 9
 """Lanes with the same batch in a timed fleet, as many as a typical grid has rates."""
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A kind of fleet to be timed."""
-
-    lanes: int
-    width: int = 0
-    compiled: tuple[Compiled, ...] = ()
-
-
 def step_time(
-    task: Task, shard: Shard, candidates: Iterable[Candidate] = (), registry: ObjectRegistry = EMPTY_REGISTRY
+    task: Task, shard: Shard, candidates: Iterable[FleetCandidate] = (), registry: ObjectRegistry = EMPTY_REGISTRY
 ) -> StepTime:
     """Time the steps of a shard's contender, at the centre of its grid, alone and in fleets.
 
@@ -69,7 +61,7 @@ def step_time(
     )
 
 
-def _within_memory(task: Task, shard: Shard, candidate: Candidate, registry: ObjectRegistry) -> FleetTime | None:
+def _within_memory(task: Task, shard: Shard, candidate: FleetCandidate, registry: ObjectRegistry) -> FleetTime | None:
     """The time of a fleet; while memory runs out, of one with a quarter of the lanes."""
     while True:
         try:
@@ -84,7 +76,7 @@ def _within_memory(task: Task, shard: Shard, candidate: Candidate, registry: Obj
 
 
 def fleet_time(
-    task: Task, shard: Shard, candidate: Candidate, registry: ObjectRegistry = EMPTY_REGISTRY
+    task: Task, shard: Shard, candidate: FleetCandidate, registry: ObjectRegistry = EMPTY_REGISTRY
 ) -> FleetTime | None:
     """The time of one step of all lanes: that of one fleet, scaled if they make several; None if it is not compiled."""
     shard = replace(shard, width=candidate.width, compiled=candidate.compiled)

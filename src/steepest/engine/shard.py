@@ -1,32 +1,31 @@
-"""Runs a job, which is plain JSON, and writes its result files. Executors call nothing else of the engine."""
+"""Runs a job and writes its result files. Executors call nothing else of the engine."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import torch
 
 from steepest.codegen.toolchain import unavailable_reason
 from steepest.engine import fleet, solo
-from steepest.engine.calibrate import Candidate, first_fleet, step_time
+from steepest.engine.calibrate import first_fleet, step_time
 from steepest.engine.fleet_support import unsupported_reason
 from steepest.engine.object_registry import EMPTY_REGISTRY, ObjectRegistry
 from steepest.engine.probes import probe
 from steepest.engine.random_sources import preserved_generators
-from steepest.errors import BadInput, BadSetting
+from steepest.errors import BadSetting
 from steepest.ingest.load import resolve
-from steepest.records.contender import Contender
 from steepest.records.files import compiled_note, write_json, write_probes, write_trace
+from steepest.records.job_records import CompileJob, CompileResult, DescribeJob, Job, ProbeJob, TimeJob, TrainJob
 from steepest.records.outcomes import Trace
 from steepest.records.probe_trace import ProbeTrace
 from steepest.records.step_times import StepTime
-from steepest.records.task_facts import TaskFacts, TaskRef
+from steepest.records.task_facts import TaskFacts
 from steepest.records.trials import Lane, Shard
 from steepest.tasks.check import check
 from steepest.tasks.task import Task
@@ -34,7 +33,6 @@ from steepest.tasks.with_factors import varied
 
 __all__ = ["ObjectRegistry", "run_job"]
 
-Job = Mapping[str, Any]
 ENGINES = {"fleet": fleet.train, "solo": solo.train}
 
 
@@ -52,69 +50,62 @@ def run_job(
     SteepestError for bad input, and whatever a user's model raises.
     """
     registry = registry or EMPTY_REGISTRY
+    facts = folder / "facts" / f"{job.id}.json"
     with _job_conditions():
-        match job.get("kind"):
-            case "describe":
-                write_json(folder / "facts" / f"{job['id']}.json", asdict(_describe(job, registry)))
-            case "time":
-                write_json(folder / "facts" / f"{job['id']}.json", asdict(_time(job, registry)))
-            case "compile":
-                write_json(folder / "facts" / f"{job['id']}.json", _compile(job, registry))
-            case "train":
-                write_trace(folder / "curves" / f"{job['id']}.npz", _train(job, registry, progress))
-            case "probe":
-                write_probes(folder / "probes" / f"{job['id']}.npz", _probe(job, registry, progress))
-            case other:
-                raise BadInput(
-                    f"There is no job of kind {other!r}: it must be describe, compile, time, train or probe."
-                )
+        match job:
+            case DescribeJob():
+                write_json(facts, asdict(_describe(job, registry)))
+            case TimeJob():
+                write_json(facts, asdict(_time(job, registry)))
+            case CompileJob():
+                write_json(facts, asdict(_compile(job, registry)))
+            case TrainJob():
+                write_trace(folder / "curves" / f"{job.id}.npz", _train(job, registry, progress))
+            case ProbeJob():
+                write_probes(folder / "probes" / f"{job.id}.npz", _probe(job, registry, progress))
 
 
-def _describe(job: Job, registry: ObjectRegistry) -> TaskFacts:
-    ref = TaskRef(**job["task"])
-    task = resolve(ref, registry.tasks)
+def _describe(job: DescribeJob, registry: ObjectRegistry) -> TaskFacts:
+    task = resolve(job.task, registry.tasks)
     check(task)
-    return replace(
-        task.facts(ref.name), fleet_obstacle=unsupported_reason(task), compiler_obstacle=str(unavailable_reason())
-    )
+    facts = task.facts(job.task.name)
+    return replace(facts, fleet_obstacle=unsupported_reason(task), compiler_obstacle=str(unavailable_reason()))
 
 
-def _time(job: Job, registry: ObjectRegistry) -> StepTime:
+def _time(job: TimeJob, registry: ObjectRegistry) -> StepTime:
     shard = _timing_shard(job)
     _check_device(shard.device)
-    candidates = [Candidate(**{**each, "compiled": tuple(each["compiled"])}) for each in job["candidates"]]
-    return step_time(_task(shard, registry), shard, candidates, registry)
+    return step_time(_task(shard, registry), shard, job.candidates, registry)
 
 
-def _compile(job: Job, registry: ObjectRegistry) -> dict[str, Any]:
-    """Compile the libraries that a contender's fleets will load; returns the time and what could not be compiled."""
+def _compile(job: CompileJob, registry: ObjectRegistry) -> CompileResult:
+    """Compile the libraries that a contender's fleets will load."""
     began = perf_counter()
-    shard = replace(_timing_shard(job), compiled=tuple(job["compiled"]))
-    fleet = first_fleet(_task(shard, registry), shard, job["lanes"], registry)
-    found = {"seconds": perf_counter() - began, "refused": fleet.refused}
-    if not fleet.refused and shard.task.source != "memory":  # its key does not identify the task
-        write_json(compiled_note(job), found)
+    shard = replace(_timing_shard(job), compiled=job.compiled)
+    fleet = first_fleet(_task(shard, registry), shard, job.lanes, registry)
+    found = CompileResult(perf_counter() - began, tuple(fleet.refused))
+    if not found.refused and job.task.source != "memory":  # its key does not identify the task
+        write_json(compiled_note(job.id), asdict(found))
     return found
 
 
-def _timing_shard(job: Job) -> Shard:
+def _timing_shard(job: TimeJob | CompileJob) -> Shard:
     """A shard to time a contender: only its first steps will be run."""
-    contender = Contender.from_json(job["contender"])
     return Shard(
-        id=job["id"],
-        task=TaskRef(**job["task"]),
-        contender=contender,
-        lanes=(Lane(contender.centre, seed=0),),
-        batch_size=job["batch_size"],
+        id=job.id,
+        task=job.task,
+        contender=job.contender,
+        lanes=(Lane(job.contender.centre, seed=0),),
+        batch_size=job.batch_size,
         steps=sys.maxsize,  # timing never gets there
         evaluate_at=(sys.maxsize,),
-        dtype=job["dtype"],
-        device=job["device"],
+        dtype=job.dtype,
+        device=job.device,
     )
 
 
-def _train(job: Job, registry: ObjectRegistry, progress: Callable[[float], None]) -> Trace:
-    shard = Shard.from_json(job["shard"])
+def _train(job: TrainJob, registry: ObjectRegistry, progress: Callable[[float], None]) -> Trace:
+    shard = job.shard
     _check_device(shard.device)
     return ENGINES[shard.engine](_task(shard, registry), shard, registry, progress)
 
@@ -124,8 +115,8 @@ def _task(shard: Shard, registry: ObjectRegistry) -> Task:
     return varied(resolve(shard.task, registry.tasks), shard.contender.axes)
 
 
-def _probe(job: Job, registry: ObjectRegistry, progress: Callable[[float], None]) -> ProbeTrace:
-    shard = Shard.from_json(job["shard"])
+def _probe(job: ProbeJob, registry: ObjectRegistry, progress: Callable[[float], None]) -> ProbeTrace:
+    shard = job.shard
     _check_device(shard.device)
     return probe(_task(shard, registry), shard, registry, progress)
 

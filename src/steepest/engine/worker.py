@@ -7,19 +7,19 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 
 from steepest.engine.shard import ObjectRegistry, run_job
 from steepest.records import memory
-
-Job = Mapping[str, Any]
+from steepest.records.job_records import WorkerMessage, WorkerSetup, job_from_json
+from steepest.records.record import JsonObject
 
 PROGRESS_INTERVAL_SECONDS = 0.25
 """Seconds between two progress reports of a job."""
@@ -29,9 +29,9 @@ def serve(connection: Connection, folder: Path, registry: ObjectRegistry | None 
     """Run jobs until a "stop" arrives. The process exits at once when the other end of the connection closes."""
     torch.set_num_threads(1)
     import_all()
-    jobs: SimpleQueue[Job] = SimpleQueue()
+    jobs: SimpleQueue[JsonObject] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, jobs), daemon=True).start()
-    _send(connection, event="ready")
+    _send(connection, WorkerMessage("ready"))
     while (job := jobs.get())["kind"] != "stop":
         _do(job, connection, folder, registry)
 
@@ -43,17 +43,17 @@ def import_all() -> None:
     import torch._dynamo  # noqa: F401
 
 
-def _do(job: Job, connection: Connection, folder: Path, registry: ObjectRegistry | None) -> None:
+def _do(job: JsonObject, connection: Connection, folder: Path, registry: ObjectRegistry | None) -> None:
     name, began = job["id"], monotonic()
     try:
-        run_job(job, folder, registry, _reporter(connection, name))
+        run_job(job_from_json(job), folder, registry, _reporter(connection, name))
     except Exception as error:  # a user's model may raise anything: report it and go on
         traceback.print_exc()
         sys.stderr.flush()
         event = "full" if memory.ran_out(error) else "failed"
-        _send(connection, event=event, id=name, error=type(error).__name__, message=str(error))
+        _send(connection, WorkerMessage(event, name, error=type(error).__name__, message=str(error)))
     else:
-        _send(connection, event="done", id=name, seconds=monotonic() - began)
+        _send(connection, WorkerMessage("done", name, seconds=monotonic() - began))
 
 
 def _reporter(connection: Connection, name: str) -> Callable[[float], None]:
@@ -64,21 +64,21 @@ def _reporter(connection: Connection, name: str) -> Callable[[float], None]:
         nonlocal last
         if monotonic() - last >= PROGRESS_INTERVAL_SECONDS:
             last = monotonic()
-            _send(connection, event="progress", id=name, done=done)
+            _send(connection, WorkerMessage("progress", name, done=done))
 
     return report
 
 
-def _send(connection: Connection, **message: Any) -> None:
+def _send(connection: Connection, message: WorkerMessage) -> None:
     try:
-        connection.send_bytes(json.dumps(message).encode())
+        connection.send_bytes(json.dumps(message.to_json()).encode())
     except OSError:
         _leave()
 
 
-def _listen(connection: Connection, jobs: SimpleQueue[Job]) -> None:
+def _listen(connection: Connection, jobs: SimpleQueue[JsonObject]) -> None:
     """Receive jobs in a thread, so that a closed connection is noticed in the middle of training."""
-    job: Job = {"kind": ""}
+    job: JsonObject = {"kind": ""}
     while job["kind"] != "stop":
         try:
             job = json.loads(connection.recv_bytes())
@@ -99,16 +99,16 @@ def main(line: str) -> None:
     connection = Connection(int(line))
     import_all()  # while the study is being read
     try:
-        request = json.loads(connection.recv_bytes())
+        setup = WorkerSetup.from_json(json.loads(connection.recv_bytes()))
     except EOFError:
         _leave()
-    path = Path(request["folder"]) / "logs" / f"worker-{os.getpid()}.log"
+    path = Path(setup.folder) / "logs" / f"worker-{os.getpid()}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
-    memory.limit(request["share"])
-    serve(connection, Path(request["folder"]))
+    memory.limit(setup.share)
+    serve(connection, Path(setup.folder))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
+
+from steepest.records.record import JsonObject
 
 Setting = float | bool | str
 """The value of one hyperparameter."""
@@ -30,7 +32,7 @@ class Contender:
     only the process that began the study holds."""
     centre: float
     """Centre of the rate grid: the rule's prior."""
-    settings: Mapping[str, Setting] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict[str, Setting])
     """Hyperparameters other than the rate that differ from the catalogue's defaults."""
     schedule: str = "constant"
     batch_size: BatchSize | None = None
@@ -40,7 +42,7 @@ class Contender:
     fleet_obstacle: str = ""
     """Why it trains one model at a time, if it does: the rest of a sentence that begins with its name."""
 
-    axes: Mapping[str, Setting] = field(default_factory=dict)
+    axes: Mapping[str, Setting] = field(default_factory=dict[str, Setting])
     """What differs in its task or its training from other contenders with the same optimizer: {"dropout": 0.2}."""
     optimizer: str = ""
     """The name that it would have without axes; "" where it has none."""
@@ -49,6 +51,23 @@ class Contender:
     """The rate that one gets without asking, for the verdict's gap between tuned and untuned; None where nobody
     states one."""
 
+    @property
+    def is_custom_rule(self) -> bool:
+        """Whether its rule is an object of the caller's own, written as a rule of this package."""
+        return self.rule.startswith(RULE_IN_MEMORY)
+
+    @property
+    def is_torch_optimizer(self) -> bool:
+        """Whether its rule is a `torch.optim.Optimizer` of the caller's own."""
+        return self.rule.startswith(TORCH_IN_MEMORY)
+
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether its rule is an object that only the process that began the study holds."""
+        return self.is_custom_rule or self.is_torch_optimizer
+
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Contender:
-        return cls(**{**data, "rates": tuple(data.get("rates", ()))})
+    def from_json(cls, data: JsonObject) -> Contender:
+        values = dict(data)
+        values["rates"] = tuple(data.get("rates", ()))
+        return cls(**values)

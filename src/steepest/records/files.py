@@ -12,7 +12,6 @@ import secrets
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -36,9 +35,9 @@ def cache_folder() -> Path:
     return (Path(shared) if shared else Path.home() / ".cache") / "steepest"
 
 
-def compiled_note(job: Mapping[str, Any]) -> Path:
-    """The note that a compilation was done on this machine: it tells a planner that it costs next to nothing by now."""
-    return cache_folder() / "compiled" / f"{job['id']}.json"
+def compiled_note(job: str) -> Path:
+    """Exists once this machine has done the compile job with this id, which then costs next to nothing."""
+    return cache_folder() / "compiled" / f"{job}.json"
 
 
 def time_note(name: str) -> Path:
@@ -111,7 +110,7 @@ def read_trace(path: Path) -> Trace:
 def _read_arrays(content: bytes) -> dict[str, np.ndarray]:
     """What an .npz file holds. A study has hundreds of them, with few different headers: NumPy's own reader parses each
     header of each file anew, which takes longer than reading the numbers."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for entry in archive.infolist():
             raw = _stored(content, entry) or archive.read(entry)

@@ -7,6 +7,8 @@ from enum import StrEnum
 
 import numpy as np
 
+from steepest.records.trials import Stage
+
 
 class Outcome(StrEnum):
     """How a trial ended: a closed set. Only OK has a quality; every other outcome ranks last and is kept. STOPPED is no
@@ -50,7 +52,7 @@ class Result:
     contender: str
     rate: float
     seed: int
-    stage: str
+    stage: Stage
     batch_size: int
     steps: int
     outcome: Outcome

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from steepest.messages import NOTHING, Message
+from steepest.records.trials import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +15,7 @@ class ProgressRow:
 
     task: str
     contender: str
-    stage: str
-    """"waiting", "grid", "refine", "extend" or "done"."""
+    stage: Stage | Literal["waiting", "done"]
     done: int
     planned: int
     failed: int

@@ -1,10 +1,21 @@
-"""What all records have in common: they are frozen dataclasses without behaviour beyond their own arithmetic."""
+"""What all records have in common: they are frozen dataclasses with no behaviour beyond their own arithmetic."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any, TypeGuard
+
+JsonObject = Mapping[str, Any]
+"""An object as `json.loads` returns it. The only place where a record is untyped: `from_json` of each record reads it
+and raises TypeError or KeyError where a field is missing or unknown."""
 
 
-def field_names(noun: type) -> tuple[str, ...]:
-    """The names of a noun's fields, in order: the columns of a table of such nouns."""
-    return tuple(item.name for item in fields(noun))
+def is_json_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a value that `json.loads` returned is an object; its keys are strings then."""
+    return isinstance(value, dict)
+
+
+def field_names(record: type) -> tuple[str, ...]:
+    """The names of a record's fields, in order: the columns of a table of such records."""
+    return tuple(item.name for item in fields(record))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from steepest.records.record import JsonObject
 from steepest.records.trials import Compiled
 
 
@@ -27,6 +26,12 @@ class FleetTime:
     load_seconds: float = 0.0
     """For the first one in a process beside that: to trace its programs, or to load them."""
 
+    @classmethod
+    def from_json(cls, data: JsonObject) -> FleetTime:
+        values = dict(data)
+        values["compiled"] = tuple(data["compiled"])
+        return cls(**values)
+
 
 @dataclass(frozen=True, slots=True)
 class StepTime:
@@ -45,6 +50,7 @@ class StepTime:
     """Of the time that was measured, what this process had a core for: clearly less where others wanted it, too."""
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> StepTime:
-        fleets = tuple(FleetTime(**{**each, "compiled": tuple(each["compiled"])}) for each in data.get("fleets", ()))
-        return cls(**{**data, "fleets": fleets})
+    def from_json(cls, data: JsonObject) -> StepTime:
+        values = dict(data)
+        values["fleets"] = tuple(map(FleetTime.from_json, data.get("fleets", ())))
+        return cls(**values)

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal
 
-from steepest.messages import NOTHING, Message
+from steepest.messages import NOTHING, Message, mark
+from steepest.records.record import JsonObject
+
+
+class SeedDraw(StrEnum):
+    """What a seed may draw beside the split, in the order in which it is reported. Studies hold these values."""
+
+    WEIGHTS = mark("initial weights")
+    ORDER = mark("order of the batches")
+    DROPOUT = mark("dropout")
+    MODEL = mark("what the model draws")
+    AUGMENTATION = mark("augmentation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +32,12 @@ class TaskRef:
     """The catalogue's name, the absolute path of the task file or of the data, or the key in memory."""
     digest: str = ""
     """SHA-256 of a task file or of data, so that a resumed study notices that the task has changed."""
-    options: Mapping[str, str] = field(default_factory=dict)
-    """What was said about data: which column is to be told, and so on."""
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What was said about data: which column to predict, and so on."""
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> TaskRef:
+        return cls(**data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +61,7 @@ class TaskFacts:
     steps: int
     """The horizon of a trial at the task's own batch size."""
     luck: tuple[str, ...]
-    """What a seed draws: ("initial weights", "order of the batches", "dropout", "train/validation/test split")."""
+    """What a seed draws: `SeedDraw`s, and the parts that it splits ("train/validation/test split")."""
     source: str
     """Where the data come from, with the licence: one line."""
     target: float | None = None
@@ -57,3 +73,11 @@ class TaskFacts:
     """Why nothing can be compiled on this machine, if it cannot."""
     notes: tuple[Message, ...] = ()
     """What was done to make the task, where it was made of a file; or what its author has to say of it."""
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> TaskFacts:
+        values = dict(data)
+        values["luck"] = tuple(data["luck"])
+        values["notes"] = tuple(map(Message.from_json, data.get("notes", ())))
+        values["fleet_obstacle"] = Message.from_json(data["fleet_obstacle"])
+        return cls(**values)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from steepest.records.contender import Contender
+from steepest.records.record import JsonObject
 from steepest.records.task_facts import TaskRef
 
 EngineName = Literal["auto", "fleet", "solo", "compiled"]
 """What trains: the cheapest, as measured; plain fleets; one trial at a time; or fleets, compiled in any case."""
 DtypeName = Literal["float32", "float64"]
+"""Numbers that a trial is trained in."""
 Compiled = Literal["gradient", "update"]
 """What of a fleet's step can be compiled: the gradient of its lanes, one after the other; the update of all of them."""
+
+Stage = Literal["grid", "refine", "extend"]
+"""Part of a search: the grid; rates around its best; rates beyond its edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Lane:
 
     rate: float
     seed: int
-    stage: Literal["grid", "refine", "extend"] = "grid"
+    stage: Stage = "grid"
 
 
 Rung = tuple[int, int]
@@ -52,7 +56,7 @@ class Shard:
     rungs: tuple[Rung, ...] = ()
     """After these steps each seed goes on with its best lanes alone; it must then have all its lanes in this shard."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         whole = asdict(self)
         for part, name in (("task", "options"), ("contender", "axes"), ("contender", "optimizer")):
             if not whole[part][name]:  # what is not there changes no id either
@@ -62,15 +66,12 @@ class Shard:
         return whole
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Shard:
-        return cls(
-            **{
-                **data,
-                "task": TaskRef(**data["task"]),
-                "contender": Contender.from_json(data["contender"]),
-                "lanes": tuple(Lane(**lane) for lane in data["lanes"]),
-                "evaluate_at": tuple(data["evaluate_at"]),
-                "compiled": tuple(data.get("compiled", ())),
-                "rungs": tuple((step, kept) for step, kept in data.get("rungs", ())),
-            }
-        )
+    def from_json(cls, data: JsonObject) -> Shard:
+        values = dict(data)
+        values["task"] = TaskRef.from_json(data["task"])
+        values["contender"] = Contender.from_json(data["contender"])
+        values["lanes"] = tuple(Lane(**lane) for lane in data["lanes"])
+        values["evaluate_at"] = tuple(data["evaluate_at"])
+        values["compiled"] = tuple(data.get("compiled", ()))
+        values["rungs"] = tuple((step, kept) for step, kept in data.get("rungs", ()))
+        return cls(**values)

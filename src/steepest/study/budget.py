@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from scipy.special import stdtrit
+from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
 
 from steepest.errors import BudgetTooSmall
 from steepest.messages import Message, say
@@ -157,7 +157,7 @@ def stages(
     """Seconds of each shard, stage after stage: those of the grid, then those of the extra rates."""
     grid = len(contender.rates) or protocol.rates
     extra = 0 if contender.rates else protocol.extra_rates
-    found = []
+    found: list[list[float]] = []
     for rates, most in ((grid, run.lanes), (extra, run.extra_lanes)):
         if not rates:
             continue

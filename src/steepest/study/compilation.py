@@ -6,18 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from steepest.messages import say
 from steepest.records.contender import Contender
-from steepest.records.files import read_json
+from steepest.records.job_records import CompileJob, CompileResult, FleetCandidate, TimeJob
 from steepest.records.progress_record import Phase
 from steepest.records.step_times import StepTime
 from steepest.records.task_facts import TaskFacts, TaskRef
 from steepest.records.trials import Compiled
 from steepest.study import jobs
 from steepest.study.execution import Work, in_one_loop, with_compiled, worth_compiling
-from steepest.study.executors import Job
 from steepest.study.planner import batch_size_of, engine_of, steps_at_equal_samples
 from steepest.study.progress import ProgressTracker
 from steepest.study.protocol import trials_of
@@ -28,8 +26,8 @@ TIMED_LANES = 9
 
 Times = Mapping[tuple[str, str], StepTime]
 """By task and contender."""
-Collect = Callable[[Iterable[Job], Phase, Callable[[Path], Any]], dict[str, Any]]
-"""Has jobs done and reads what came of them, by their ids."""
+Collect = Callable[[Iterable[CompileJob], Phase, Callable[[Path], CompileResult]], dict[str, CompileResult]]
+"""Has jobs done and reads their results, by job id."""
 
 
 @dataclass
@@ -38,17 +36,17 @@ class Compilation:
 
     spec: StudySpec
     collect: Collect
-    measure: Callable[[Job], StepTime]
+    measure: Callable[[TimeJob], StepTime]
     tracker: ProgressTracker
 
     def times(self, facts: Iterable[TaskFacts], times: Times) -> dict[tuple[str, str], StepTime]:
         """The same times, with those of compiled fleets where it was worth while to make any."""
         groups = [*self._groups(facts, times)]
-        wanted = {each.job["id"]: each.job for group in groups for each in group.wanted}
+        wanted = {each.job.id: each.job for group in groups for each in group.wanted}
         missing = [job for job in wanted.values() if not jobs.is_compiled(job)]
-        made = self.collect(missing, "compiling", read_json) if missing else {}
-        refused = {name for name, each in made.items() if each["refused"]}
-        for reason in sorted({reason for name in refused for reason in made[name]["refused"]}):
+        made = self.collect(missing, "compiling", jobs.read_compilation) if missing else {}
+        refused = {name for name, each in made.items() if each.refused}
+        for reason in sorted({reason for name in refused for reason in made[name].refused}):
             self.tracker.say(say("Not compiled: {reason}.", reason=reason))
         found = dict(times)
         for group in groups:
@@ -71,7 +69,7 @@ class Compilation:
 class _Wanted:
     """Something to be compiled."""
 
-    job: Job
+    job: CompileJob
     contender: str
     part: Compiled
 
@@ -90,7 +88,8 @@ class _Group:
     @cached_property
     def wanted(self) -> list[_Wanted]:
         """What is worth while to make."""
-        spec, found = self.asked.spec, []
+        spec = self.asked.spec
+        found: list[_Wanted] = []
         for contender, part, seconds in self._candidates():
             job = jobs.compile(spec, self.task, contender, self.batch_size, TIMED_LANES, part)
             joins = bool(found) and found[0].part == "gradient"  # an update within the gradient's loop costs no call
@@ -111,14 +110,14 @@ class _Group:
 
     def compiled(self, refused: Set[str]) -> dict[str, StepTime]:
         """The times by contender, and those of compiled fleets; `refused` are the ids of jobs that made nothing."""
-        made = [each for each in self.wanted if each.job["id"] not in refused]
+        made = [each for each in self.wanted if each.job.id not in refused]
         updates = {each.contender for each in made if each.part == "update"}
         carrier = None
         if any(each.part == "gradient" for each in made):
             first = self.contenders[0]
-            parts = ["gradient", "update"] if first.name in updates else ["gradient"]
+            parts: tuple[Compiled, ...] = ("gradient", "update") if first.name in updates else ("gradient",)
             job = jobs.time(
-                self.asked.spec, self.task, first, self.batch_size, [{"lanes": TIMED_LANES, "compiled": parts}]
+                self.asked.spec, self.task, first, self.batch_size, [FleetCandidate(TIMED_LANES, compiled=parts)]
             )
             carrier = in_one_loop(self.asked.measure(job), self.times[first.name])
         return {name: with_compiled(time, carrier, name in updates) for name, time in self.times.items()}

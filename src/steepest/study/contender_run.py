@@ -12,7 +12,7 @@ from steepest.records.ranking import Score, has_failed, is_sound, pooled_best
 from steepest.records.step_times import StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskFacts
-from steepest.records.trials import Shard
+from steepest.records.trials import Shard, Stage
 from steepest.study.budget import shard_seconds, stages
 from steepest.study.planner import shards
 from steepest.study.protocol import SEARCHES, on_more_seeds, trials_of
@@ -64,7 +64,7 @@ class ContenderRun:
 
     def more(self, seeds: range) -> list[Shard]:
         """The shards that add these seeds to a course which is at its end."""
-        tried = list(dict.fromkeys((row.stage, row.rate) for row in self.results))
+        tried: dict[tuple[Stage, float], None] = {(row.stage, row.rate): None for row in self.results}
         lanes = list(on_more_seeds(tried, seeds))
         self._asked = [
             each for part in lanes for each in shards(self._spec, self._task, self.contender, self.plan, part)
@@ -105,7 +105,7 @@ class ContenderRun:
         self._asked, self._got = shards(self._spec, self._task, self.contender, self.plan, lanes), {}
         return self._asked
 
-    def _stand(self, stage: str) -> None:
+    def _stand(self, stage: Stage) -> None:
         higher = self.facts.higher_is_better
         best = pooled_best(self.results, higher)
         values = [row.valid_metric or 0.0 for row in self.results if row.rate == best and is_sound(row)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
@@ -61,7 +61,7 @@ def writer(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def reader(path: Path) -> Iterator[sqlite3.Connection]:
+def reader(path: Path) -> Generator[sqlite3.Connection]:
     """A connection that cannot write, and sees one moment of the study however long it looks."""
     database = sqlite3.connect(
         f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=30, isolation_level=None
@@ -110,7 +110,7 @@ def is_damage(error: sqlite3.DatabaseError) -> bool:
 
 
 @contextmanager
-def transaction(database: sqlite3.Connection) -> Iterator[None]:
+def transaction(database: sqlite3.Connection) -> Generator[None]:
     """All or nothing."""
     database.execute("BEGIN IMMEDIATE")
     try:
@@ -142,11 +142,12 @@ def get_remarks(database: sqlite3.Connection) -> list[Message]:
 
     A reader changes nothing, so it finds them where the version that wrote them put them.
     """
-    query = _NOTES[database.execute("PRAGMA user_version").fetchone()[0] - 1]
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    query = _NOTES[version - 1]
     return [Message.from_json(json.loads(found)) for (found,) in database.execute(query)] if query else []
 
 
-_NOTES = (
+_NOTES: tuple[str, ...] = (
     "",
     "SELECT json_object('en', en, 'zh', zh) FROM remark ORDER BY rowid",
     "SELECT message FROM note ORDER BY rowid",

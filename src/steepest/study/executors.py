@@ -14,21 +14,20 @@ import sys
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from time import monotonic, sleep
-from typing import IO, Any, Literal, Protocol
+from typing import IO, Literal, Protocol
 
 from steepest.errors import TrialFailed
 from steepest.messages import NOTHING, Message, say, verbatim
 from steepest.records import memory
-
-Job = Mapping[str, Any]
-"""Plain JSON with at least "kind" and "id": see `steepest.study.jobs`."""
+from steepest.records.job_records import Job, WorkerMessage, WorkerSetup
+from steepest.records.record import JsonObject
 
 Serve = Callable[[Connection, Path], None]
 """Loops over the jobs that come over the line until it ends, writing results into the study folder."""
@@ -90,8 +89,8 @@ class FunctionExecutor:
             self._run_job(job)
         except Exception as error:  # whatever a model raises is told, as a worker process would tell it
             kind = "full" if memory.ran_out(error) else "failed"
-            return [Event(kind, job["id"], error=type(error).__name__, message=verbatim(str(error)))]
-        return [Event("done", job["id"], seconds=monotonic() - start)]
+            return [Event(kind, job.id, error=type(error).__name__, message=verbatim(str(error)))]
+        return [Event("done", job.id, seconds=monotonic() - start)]
 
     def close(self) -> None:
         self._queue.clear()
@@ -149,10 +148,10 @@ class LocalProcesses:
         while self._queue and len(self._pool) < self.workers:
             self._pool.append(self._start())
         for worker in [worker for worker in self._pool if worker.job is None]:
-            if not self._queue or (self._queue[0]["kind"] == "time" and self._is_busy()):
+            if not self._queue or (self._queue[0].kind == "time" and self._is_busy()):
                 return
             worker.job = self._queue.popleft()
-            worker.send(worker.job)
+            worker.send(worker.job.to_json())
 
     def _is_busy(self) -> bool:
         """Whether a worker has a job, or is still starting."""
@@ -163,28 +162,28 @@ class LocalProcesses:
         events: list[Event] = []
         try:
             while worker in self._pool and worker.connection.poll():
-                events += self._event_of(worker, json.loads(worker.connection.recv_bytes()))
+                events += self._event_of(worker, WorkerMessage.from_json(json.loads(worker.connection.recv_bytes())))
         except (EOFError, OSError):
             events += self._replace_dead(worker)
         return events
 
-    def _event_of(self, worker: _Worker, message: Mapping[str, Any]) -> list[Event]:
-        match message["event"]:
+    def _event_of(self, worker: _Worker, message: WorkerMessage) -> list[Event]:
+        match message.event:
             case "ready":
                 worker.was_ready, self._failed_starts = True, 0
                 return []
             case "progress":
-                return [Event("progress", message["id"], done=message["done"])]
+                return [Event("progress", message.id, done=message.done)]
             case "done":
                 worker.job = None
-                return [Event("done", message["id"], seconds=message["seconds"])]
+                return [Event("done", message.id, seconds=message.seconds)]
             case "full":  # what is left of its memory is in pieces: the next job gets a fresh process
                 self._pool.remove(worker)
                 worker.end()
-                return [Event("full", message["id"], error=message["error"], message=verbatim(message["message"]))]
-            case _:
+                return [Event("full", message.id, error=message.error, message=verbatim(message.message))]
+            case "failed":
                 worker.job = None
-                return [Event("failed", message["id"], error=message["error"], message=verbatim(message["message"]))]
+                return [Event("failed", message.id, error=message.error, message=verbatim(message.message))]
 
     def _replace_dead(self, worker: _Worker) -> list[Event]:
         """Count the loss, and put the job of a dead worker back at the head of the queue."""
@@ -197,7 +196,7 @@ class LocalProcesses:
                 raise TrialFailed(f"{self._failed_starts} workers in a row ended ({how}) at their start{told}.")
         if worker.job is None:
             return []
-        name = worker.job["id"]
+        name = worker.job.id
         if worker.was_ready:  # otherwise it is no fault of the job
             self._attempts[name] = attempts = self._attempts.get(name, 0) + 1
             if attempts > self.RETRIES:
@@ -231,7 +230,7 @@ class LocalProcesses:
         else:
             with (logs / "workers.log").open("ab") as log:
                 worker = _spawn(log)
-        worker.send({"folder": str(self._folder), "share": self._memory})
+        worker.send(WorkerSetup(str(self._folder), self._memory).to_json())
         return worker
 
 
@@ -246,7 +245,7 @@ class _Worker:
         self._poll = poll
         """None while the process runs; then its exit code, or minus the signal that ended it."""
 
-    def send(self, message: Mapping[str, Any]) -> None:
+    def send(self, message: JsonObject) -> None:
         with suppress(OSError):  # a worker that is dead already is noticed when it is heard
             self.connection.send_bytes(json.dumps(message).encode())
 
@@ -269,7 +268,7 @@ _prestarted: list[_Worker] = []
 
 
 @contextmanager
-def prestarted_workers(count: int) -> Iterator[None]:
+def prestarted_workers(count: int) -> Generator[None]:
     """Start workers before it is known what they are for: importing torch takes them longer than it takes to read what
     is asked. Those that nobody has asked for are ended with the block."""
     _prestarted.extend(_spawn(subprocess.DEVNULL) for _ in range(count))

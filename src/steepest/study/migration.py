@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from steepest.records.record import is_json_object
+
 OTHER = "zh"
 """The language that an older study has besides English, and what ends its keys."""
 
 
 def spec(stored: Any, now: int) -> Any:
     """`study.json` in the format of `now`; what is no study, or damaged, is left for the reader to find."""
-    if not isinstance(stored, dict) or stored.get("format") != 1:
+    if not is_json_object(stored) or stored.get("format") != 1:
         return stored
     plan = stored.get("plan")
-    if isinstance(plan, dict):
+    if is_json_object(plan):
         given_up = plan.pop("given_up", ())
         plan["given_up"] = [*map(_in_both, given_up, plan.pop(f"given_up_{OTHER}", ()) or given_up)]
         plan["facts"] = [*map(facts, plan.get("facts", ()))]
@@ -22,7 +24,7 @@ def spec(stored: Any, now: int) -> Any:
 
 def facts(stored: Any) -> Any:
     """What a worker found out about a task."""
-    if isinstance(stored, dict) and isinstance(obstacle := stored.get("fleet_obstacle", ""), str):
+    if is_json_object(stored) and isinstance(obstacle := stored.get("fleet_obstacle", ""), str):
         other = stored.pop(f"fleet_obstacle_{OTHER}", "") or obstacle
         return stored | {"fleet_obstacle": _in_both(obstacle, other)}
     return stored

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Literal, TypeVar
 
 from steepest.errors import BadSetting, BadTask
-from steepest.records.contender import TORCH_IN_MEMORY, Contender
+from steepest.records.contender import Contender
 from steepest.records.ranking import rungs
 from steepest.records.step_times import StepTime
 from steepest.records.study_record import StudyDesign
@@ -162,7 +162,7 @@ def engine_of(spec: StudySpec, contender: Contender, facts: TaskFacts) -> Litera
     obstacle = str(facts.fleet_obstacle)
     if contender.fleet_obstacle:
         obstacle = f"{contender.name} {contender.fleet_obstacle}"
-    if contender.rule.startswith(TORCH_IN_MEMORY):
+    if contender.is_torch_optimizer:
         obstacle = f"{contender.name} is an optimizer of your own, which trains one model at a time"
     if spec.engine in ("fleet", "compiled") and obstacle:
         raise BadTask(

@@ -13,19 +13,22 @@ from typing import TypeVar
 from steepest.errors import StudyFolderError
 from steepest.records.contender import Contender
 from steepest.records.files import write_json
+from steepest.records.job_records import CompileJob, DescribeJob, FleetCandidate, TimeJob
 from steepest.records.progress_record import Phase
 from steepest.records.step_times import StepTime
-from steepest.records.task_facts import TaskFacts, TaskRef
+from steepest.records.task_facts import SeedDraw, TaskFacts, TaskRef
 from steepest.study import jobs
 from steepest.study.budget import plan_within
 from steepest.study.compilation import Compilation
 from steepest.study.execution import choose_mode, fit_to_memory, timings_agree
-from steepest.study.executors import Executor, Job
+from steepest.study.executors import Executor
 from steepest.study.planner import batch_size_of, engine_of, facts_for, plan_run, steps_at_equal_samples
 from steepest.study.progress import ProgressTracker
 from steepest.study.spec import Plan, StudySpec
 
 T = TypeVar("T")
+FactsJob = DescribeJob | TimeJob | CompileJob
+"""What a study asks before it trains."""
 
 POLL_SECONDS = 0.25
 """Seconds to wait for news before a watcher's clock is moved on."""
@@ -53,20 +56,21 @@ def profile(spec: StudySpec, folder: Path, executor: Executor, tracker: Progress
     return plan_within(spec, facts, times, own_batch, spent=tracker.sitting, modes=modes)
 
 
-SEED_DRAWS = ("initial weights", "order of the batches", "dropout", "what the model draws", "augmentation")
-"""What a seed may draw beside the split, in the order in which it is told."""
-
-
 def with_axes(facts: TaskFacts, contenders: Sequence[Contender]) -> TaskFacts:
     """The facts of a task with all that a seed draws for these contenders, whose axes may drop out and augment."""
     own = set(facts.luck)
-    drops = any(float(each.axes.get("dropout", "dropout" in own)) > 0 for each in contenders)
+    drops = any(float(each.axes.get("dropout", SeedDraw.DROPOUT in own)) > 0 for each in contenders)
     changes = any(
         each.axes.get("augment", "none") != "none" or float(each.axes.get("word-dropout", 0)) > 0 for each in contenders
     )
-    drawn = own - {"dropout"} | ({"dropout"} if drops else set()) | ({"augmentation"} if changes else set())
-    others = [each for each in facts.luck if each not in SEED_DRAWS]
-    return replace(facts, luck=(*(each for each in SEED_DRAWS if each in drawn), *others))
+    own.discard(SeedDraw.DROPOUT)
+    if drops:
+        own.add(SeedDraw.DROPOUT)
+    if changes:
+        own.add(SeedDraw.AUGMENTATION)
+    known = [str(draw) for draw in SeedDraw if draw in own]
+    others = [each for each in facts.luck if each not in [*SeedDraw]]
+    return replace(facts, luck=(*known, *others))
 
 
 class _Profiler:
@@ -77,9 +81,9 @@ class _Profiler:
     def describe(self) -> list[TaskFacts]:
         """The facts of every task of the study, all asked for at once."""
         wanted = [jobs.describe(task.ref) for task in self.spec.tasks]
-        found = self.collect({job["id"]: job for job in wanted}.values(), "describing", jobs.read_facts)
+        found = self.collect({job.id: job for job in wanted}.values(), "describing", jobs.read_facts)
         return [
-            with_axes(facts_for(task, found[job["id"]]), self.spec.contenders)
+            with_axes(facts_for(task, found[job.id]), self.spec.contenders)
             for task, job in zip(self.spec.tasks, wanted, strict=True)
         ]
 
@@ -88,8 +92,8 @@ class _Profiler:
     ) -> tuple[dict[tuple[str, str], StepTime], dict[tuple[str, str], StepTime]]:
         """The step times of every contender on every task: at its batch size; and, where horizons are of equal seconds,
         at the task's own. One after the other, each once."""
-        at_its_batch: dict[tuple[str, str], Job] = {}
-        at_own_batch: dict[tuple[str, str], Job] = {}
+        at_its_batch: dict[tuple[str, str], TimeJob] = {}
+        at_own_batch: dict[tuple[str, str], TimeJob] = {}
         for task, known in zip(self.spec.tasks, facts, strict=True):
             for contender in self.spec.contenders:
                 pair = (known.name, contender.name)
@@ -98,31 +102,31 @@ class _Profiler:
                     at_own_batch[pair] = self._timing(task.ref, contender, known, known.batch_size)
         found: dict[str, StepTime] = {}
         for job in (*at_its_batch.values(), *at_own_batch.values()):
-            if job["id"] not in found:
-                found[job["id"]] = self.measure(job)
+            if job.id not in found:
+                found[job.id] = self.measure(job)
 
-        def named(wanted: dict[tuple[str, str], Job]) -> dict[tuple[str, str], StepTime]:
+        def named(wanted: dict[tuple[str, str], TimeJob]) -> dict[tuple[str, str], StepTime]:
             return {
-                (task, contender): replace(found[job["id"]], task=task, contender=contender)
+                (task, contender): replace(found[job.id], task=task, contender=contender)
                 for (task, contender), job in wanted.items()
             }
 
         return named(at_its_batch), named(at_own_batch)
 
-    def _timing(self, task: TaskRef, contender: Contender, facts: TaskFacts, batch_size: int) -> Job:
+    def _timing(self, task: TaskRef, contender: Contender, facts: TaskFacts, batch_size: int) -> TimeJob:
         steps = steps_at_equal_samples(facts, batch_size)
         run = plan_run(self.spec, self.spec.protocol, contender, facts, steps, batch_size)
-        candidates = [{"lanes": run.lanes}] if run.engine == "fleet" else []
+        candidates = [FleetCandidate(run.lanes)] if run.engine == "fleet" else []
         return jobs.time(self.spec, task, contender, batch_size, candidates)
 
-    def measure(self, job: Job) -> StepTime:
+    def measure(self, job: TimeJob) -> StepTime:
         """What came of a timing; once it is seen that the machine is as quick as it was, that of an earlier study."""
-        path = jobs.facts_path(self.folder, job)
+        path = jobs.facts_path(self.folder, job.id)
         before = jobs.remembered_time(job)
         if before is not None and self._is_steady and not path.exists():
             write_json(path, asdict(before))
             return before
-        now = self.collect([job], "timing", jobs.read_time)[job["id"]]
+        now = self.collect([job], "timing", jobs.read_time)[job.id]
         if before is not None:
             self._is_steady = timings_agree(before, now)
         jobs.remember_time(job, now)
@@ -130,7 +134,7 @@ class _Profiler:
 
     def collect(
         self,
-        wanted: Iterable[Job],
+        wanted: Iterable[FactsJob],
         phase: Phase,
         read: Callable[[Path], T],
     ) -> dict[str, T]:
@@ -140,20 +144,20 @@ class _Profiler:
         tries: Counter[str] = Counter()
         for job in wanted:
             try:
-                found[job["id"]] = read(jobs.facts_path(self.folder, job))
+                found[job.id] = read(jobs.facts_path(self.folder, job.id))
             except StudyFolderError:
                 self.executor.submit(job)
-        task = wanted[0]["task"]["name"] if phase == "timing" else ""
+        task = wanted[0].task.name if phase == "timing" else ""
         self.tracker.tell(phase, task)
         while len(found) < len(wanted):
             for event in self.executor.poll(POLL_SECONDS):
                 if event.kind == "full" and tries[event.id] < MAX_MEMORY_RETRIES:
                     tries[event.id] += 1
-                    self.executor.submit(next(job for job in wanted if job["id"] == event.id))
+                    self.executor.submit(next(job for job in wanted if job.id == event.id))
                 elif event.kind in ("failed", "full", "lost"):
                     raise jobs.failure(event, self.folder)
                 if event.kind == "done":
-                    found[event.id] = read(self.folder / "facts" / f"{event.id}.json")
+                    found[event.id] = read(jobs.facts_path(self.folder, event.id))
                 elif event.kind == "retried":
                     self.tracker.say(event.message)
             self.tracker.tell(phase, task)

@@ -14,7 +14,7 @@ from steepest.errors import BadSetting
 from steepest.records.contender import Contender
 from steepest.records.ranking import Edge, Score, edge, pooled_best
 from steepest.records.study_record import StudyDesign
-from steepest.records.trials import Lane
+from steepest.records.trials import Lane, Stage
 
 Search = Generator[tuple[Lane, ...], Sequence[Score], Edge]
 """Yields lanes, is sent one score for each, and returns at which edge the best rate still lies: "" or "untuned"."""
@@ -86,24 +86,24 @@ def _at(rate: float, decades: float) -> float:
     return float(f"{10 ** (math.log10(rate) + decades):.12g}")
 
 
-def on_every_seed(stage: str, rates: Iterable[float], protocol: StudyDesign) -> tuple[Lane, ...]:
+def on_every_seed(stage: Stage, rates: Iterable[float], protocol: StudyDesign) -> tuple[Lane, ...]:
     """Replicate by replicate: all rates of the first seed, then of the second, …"""
     rates = tuple(rates)
     seeds = range(protocol.first_seed, protocol.first_seed + protocol.seeds)
-    return tuple(Lane(rate, seed, stage) for seed in seeds for rate in rates)  # type: ignore[arg-type]
+    return tuple(Lane(rate, seed, stage) for seed in seeds for rate in rates)
 
 
-def on_more_seeds(tried: Iterable[tuple[str, float]], seeds: range) -> Iterator[tuple[Lane, ...]]:
+def on_more_seeds(tried: Iterable[tuple[Stage, float]], seeds: range) -> Iterator[tuple[Lane, ...]]:
     """The (stage, rate) pairs that a search has tried on its first seeds, on further ones; stage by stage.
 
     Nothing is searched anew: where the rates lie was pooled over the first seeds, and every replicate tunes over the
     same rates, or its replicates would not be alike.
     """
-    by_stage: dict[str, list[float]] = {}
+    by_stage: dict[Stage, list[float]] = {}
     for stage, rate in tried:
         by_stage.setdefault(stage, []).append(rate)
     for stage, rates in by_stage.items():
-        yield tuple(Lane(rate, seed, stage) for seed in seeds for rate in rates)  # type: ignore[arg-type]
+        yield tuple(Lane(rate, seed, stage) for seed in seeds for rate in rates)
 
 
 def check_protocol(protocol: StudyDesign) -> None:

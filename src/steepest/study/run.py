@@ -12,6 +12,7 @@ from pathlib import Path
 
 from steepest.errors import BadInput, Interrupted
 from steepest.messages import Message, enumerated, say
+from steepest.records.job_records import TrainJob
 from steepest.records.outcomes import Outcome
 from steepest.records.study_record import StudyRecord
 from steepest.records.trials import Shard
@@ -19,7 +20,7 @@ from steepest.study.contender_run import ContenderRun
 from steepest.study.environment import versions
 from steepest.study.execution import MAX_LANES
 from steepest.study.executors import Event, Executor
-from steepest.study.jobs import failure, train
+from steepest.study.jobs import failure
 from steepest.study.profiling import POLL_SECONDS, profile
 from steepest.study.progress import Listener, ProgressTracker
 from steepest.study.spec import Plan, StudySpec
@@ -339,4 +340,4 @@ class _Dispatcher:
             self.sent[shard.id] = replace(shard, engine=known.engine, width=known.width, compiled=known.compiled)
         else:
             self.sent[shard.id] = shard
-        self.executor.submit(train(self.sent[shard.id]))
+        self.executor.submit(TrainJob(self.sent[shard.id]))

@@ -148,6 +148,15 @@ class StudySpec(FrozenModel):
         return len(self.tasks) * sum(trials_of(contender, self.protocol) for contender in self.contenders)
 
 
+def is_newer(stored: object) -> bool:
+    """Whether a newer version wrote this study.json."""
+    match stored:
+        case {"format": int(version)}:
+            return version > FORMAT
+        case _:
+            return False
+
+
 def read_spec(folder: Path) -> StudySpec:
     """What was asked for, and the plan; raises StudyFolderError where there is no study, or not one for us."""
     path = folder / SPEC
@@ -159,7 +168,7 @@ def read_spec(folder: Path) -> StudySpec:
         stored = read_json(path)
     except StudyFolderError as error:
         raise StudyFolderError(f"{error} The folder is damaged; restore the file, or start another study.") from None
-    if isinstance(stored, dict) and isinstance(stored.get("format"), int) and stored["format"] > FORMAT:
+    if is_newer(stored):
         raise newer(folder)
     try:
         return StudySpec.model_validate(migration.spec(stored, FORMAT))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -288,7 +288,7 @@ def _roll_back(folder: Path) -> None:
 def traces(folder: Path, study: StudyRecord | None = None) -> Mapping[str, Trace]:
     """The curves of every shard that is done, by its id (`Result.shard`), or of those in `study`, where that has been
     read before; raises StudyFolderError at a damaged one."""
-    found = {}
+    found: dict[str, Trace] = {}
     for name in sorted({row.shard for row in (study or read(folder)).results}):
         try:
             found[name] = read_trace(folder / "curves" / f"{name}.npz")
@@ -318,7 +318,7 @@ def _order(spec: StudySpec) -> Callable[[Result], tuple[int, int, int, int, floa
 
 
 @contextmanager
-def _as_study_errors(folder: Path) -> Iterator[None]:
+def _as_study_errors(folder: Path) -> Generator[None]:
     """Whatever the system says about files, as one sentence to a user."""
     try:
         yield

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from steepest.errors import BadTask
 from steepest.messages import Message, mark, verbatim
 from steepest.records import rng
-from steepest.records.task_facts import TaskFacts
+from steepest.records.task_facts import SeedDraw, TaskFacts
 from steepest.tasks.arrays import PARTS, Pool, pool_of
 from steepest.tasks.keras_models import KerasModule, adopted, draws_numbers, keras_layers, loss_of, luck_of
 from steepest.tasks.metrics import MARGIN, Loss, Metric, metric_of, natural_margin
@@ -305,20 +305,20 @@ class Task:
 
     def _luck(self, model: nn.Module, other: nn.Module) -> tuple[str, ...]:
         """What a seed draws here, from two models of different seeds."""
-        luck = []
+        luck: list[str] = []
         if any(not torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True)):
-            luck.append(mark("initial weights"))
-        luck.append(mark("order of the batches"))
+            luck.append(SeedDraw.WEIGHTS)
+        luck.append(SeedDraw.ORDER)
         if any(map(_drops, (*model.modules(), *keras_layers(model)))):
-            luck.append(mark("dropout"))
+            luck.append(SeedDraw.DROPOUT)
         elif draws_numbers(model) or self._draws(model):
-            luck.append(mark("what the model draws"))
+            luck.append(SeedDraw.MODEL)
         if self.changes_examples:
-            luck.append(mark("augmentation"))
+            luck.append(SeedDraw.AUGMENTATION)
         drawn = drawn_parts(self._pool)
         if len(drawn) > 1:
             luck.append(SPLITS[tuple(name for name in PARTS if name in drawn)])
-        return tuple(luck)
+        return tuple(map(str, luck))
 
 
 LOSSES = (

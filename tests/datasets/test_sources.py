@@ -241,7 +241,7 @@ def test_an_unknown_data_set_gets_the_nearest_name():
 
 def test_asking_for_data_loads_no_torch():
     program = (
-        "import sys; from steepest.tasks import sources; sources.load('digits'); assert 'torch' not in sys.modules"
+        "import sys; from steepest.datasets import sources; sources.load('digits'); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 

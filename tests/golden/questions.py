@@ -108,7 +108,7 @@ def steady_clocks() -> Iterator[None]:
     """Within, every step that `check` times takes 1/1024 s, and no time passes for a coordinator."""
     ticks = (tick / 1024 for tick in count())
     with (
-        patch("steepest.api.perf_counter", lambda: next(ticks)),
+        patch("steepest.engine.try_task.perf_counter", lambda: next(ticks)),
         patch("steepest.study.progress.monotonic", lambda: 0.0),
     ):
         yield

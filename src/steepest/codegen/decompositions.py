@@ -144,6 +144,23 @@ def _vector_norm(
     return x.abs().sum(axes, keepdim) if order == 1 else x.square().sum(axes, keepdim).sqrt()
 
 
+def _cumulative_sum(x: Tensor, dim: int, *, dtype: torch.dtype | None = None) -> Tensor:
+    """A product with a triangle of ones: at place i along `dim`, the sum of places 0 … i."""
+    if dtype not in (None, x.dtype):
+        return NotImplemented
+    length = x.shape[dim]
+    ones = torch.tensor([[float(i <= j) for j in range(length)] for i in range(length)], dtype=x.dtype)
+    return (x.movedim(dim, -1) @ ones).movedim(-1, dim)
+
+
+def _flip(x: Tensor, dims: Sequence[int]) -> Tensor:
+    """Reads each axis of `dims` at n − 1, …, 0."""
+    for dim in dims:
+        backwards = torch.tensor([*range(x.shape[dim] - 1, -1, -1)])
+        x = aten.index.Tensor(x, [*[None] * (dim % x.ndim), backwards])
+    return x
+
+
 # ---- pooling to a size ----------------------------------------------------------------------------------------------
 
 
@@ -196,6 +213,8 @@ DECOMPOSITIONS: dict[OpOverload, Callable[..., object]] = {
     aten.native_batch_norm.default: _batch_norm,
     aten.native_group_norm.default: _group_norm,
     aten.linalg_vector_norm.default: _vector_norm,
+    aten.cumsum.default: _cumulative_sum,
+    aten.flip.default: _flip,
     aten._adaptive_avg_pool2d.default: _adaptive_mean,
     aten._adaptive_avg_pool2d_backward.default: _adaptive_mean_backward,
     aten.adaptive_max_pool2d.default: _adaptive_max,

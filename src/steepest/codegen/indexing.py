@@ -203,6 +203,17 @@ def _scatter(
     return target
 
 
+@lowering(aten.scatter_add)
+def _scatter_add(
+    t: Translation, node: fx.Node, whole: fx.Node, dim: int, index: fx.Node, value: fx.Node
+) -> StridedView:
+    target, at = copy_of(t, node, whole), t.view_of(index)
+    source = t.view_of(value).expanded(at.shape)
+    body = _loops_along(source, target, at, dim % len(at.shape), "y0[{other}] += x0[{own}];")
+    t.emitter.call(body, [target], [source, at])
+    return target
+
+
 def _loops_along(own: StridedView, other: StridedView, at: StridedView, dim: int, line: str, index: str = "x1") -> str:
     """Loops over an index array `at` around `line`: {own} becomes the offset in `own` at the same position, {other} the
     offset in `other` at the position with axis `dim` replaced by the index.

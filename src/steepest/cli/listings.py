@@ -7,7 +7,7 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steepest.messages import (
     ENGLISH,
@@ -25,7 +25,9 @@ from steepest.messages import (
     tr,
 )
 from steepest.report.rounding import one_line
-from steepest.study.spec import Plan
+
+if TYPE_CHECKING:  # pydantic and numpy, which no --help needs
+    from steepest.study.spec import Plan
 
 Page = Mapping[str, Any]
 WIDTH, LONG = 100, 28

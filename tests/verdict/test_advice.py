@@ -66,7 +66,7 @@ def test_the_headline_says_why_it_is_not_the_best_mean():
     times = tuple(replace(each, milliseconds=50.0 if each.contender == first else 0.5) for each in study.times)
     verdict = decide(replace(study, times=times)).tasks[0]
     assert verdict.best == first and verdict.advised != first
-    assert f"{verdict.advised} with a learning rate of" in verdict.headline
-    assert f"where one of {first}, which has the best mean, takes" in verdict.headline
+    assert f"{verdict.advised} with learning rate" in verdict.headline
+    assert f"; {first}, which has the best mean, takes" in verdict.headline
     assert len(verdict.headline.split()) <= 120
     assert decide(study).tasks[0].advised == first

@@ -94,9 +94,7 @@ def sentences(verdict):
 
 
 def figures(sentence):
-    """The numbers of a sentence, told in digits or in words."""
-    for word, digits in (("looked at once", "1"), ("twice", "2"), ("the one repeat", "1"), ("唯一的一次", "1")):
-        sentence = sentence.replace(word, digits)
+    """The numbers of a sentence."""
     return Counter(found.rstrip(".,") for found in re.findall(r"\d[\d.,]*(?:e-?\d+)?", sentence))
 
 
@@ -147,8 +145,8 @@ def test_text_and_json_are_in_the_language_in_force():
     with speaking("zh"):
         data = verdict.to_json()
         assert data["headline"] == verdict.summary.render("zh") == data["tasks"][0]["headline"]
-        assert data["headline"].startswith("Handwritten digits, MLP (synthetic)：请用 adam，学习率取 0.001；")
-        assert "次重复" in data["tasks"][0]["claims"][0]["sentence"]
+        assert data["headline"].startswith("Handwritten digits, MLP (synthetic)：请用 adam，学习率取 0.001。")
+        assert "个随机种子" in data["tasks"][0]["claims"][0]["sentence"]
         assert verdict.text().startswith(data["headline"])
     assert verdict.headline == str(verdict.summary)
 

@@ -177,7 +177,7 @@ def test_reasons_stand_in_the_verdict_with_figures_and_the_curves_they_rest_on()
     probes = [replace(seen("adagrad", step=falling(31)), task=task), replace(seen("sgd", sharpness=21.0), task=task)]
     claims = [claim for claim in decide(study, probes=probes).tasks[0].claims if claim.kind == "why"]
     said = {claim.evidence[0].rsplit("/", 1)[1]: claim for claim in claims}
-    assert "fell 31-fold" in said["step"].sentence and "starved" in said["step"].sentence
+    assert "fell 31-fold" in said["step"].sentence and "shrank its steps too far" in said["step"].sentence
     assert said["step"].evidence == (f"probe:{task}/adagrad/step",)
     assert said["step"].numbers["fold"] == pytest.approx(31)
     assert all(claim.part == "detail" and claim.says.render("zh") for claim in claims)

@@ -106,7 +106,7 @@ def test_a_rate_is_picked_on_validation_and_the_verdict_says_where_there_is_none
     rows = [f"a,{seed},{rate},{0.9 + rate * (seed % 2)}" for seed in range(6) for rate in (0.01, 0.02, 0.03)]
     verdict = judge("optimizer,seed,rate,value\n" + "\n".join(rows))
     assert "no column valid" in str(verdict)
-    assert "with a learning rate of" in str(verdict)
+    assert "with learning rate" in str(verdict)
     assert "learning rate" not in str(judge(table(a=GOOD, b=POOR))).split("What could change")[0]
 
 
@@ -125,10 +125,10 @@ def test_shares_are_told_in_percent_and_percents_are_read():
 
 def test_a_tables_verdict_claims_nothing_about_how_its_repeats_came_about():
     words = str(judge(table(a=GOOD, b=POOR)))
-    assert "tuned anew" not in words
+    assert "was tuned" not in words
     assert "training runs" not in words
     assert "on test data" not in words
-    assert "tuned once before" in words
+    assert "tuned once beforehand" in words
 
 
 def test_a_failed_run_is_counted_and_not_averaged():
@@ -136,7 +136,7 @@ def test_a_failed_run_is_counted_and_not_averaged():
     best = verdict.tasks[0].standings[0]
     assert (best.contender, best.replicates, best.failed_replicates) == ("a", 5, 3)
     assert best.quality.value == pytest.approx(np.mean(GOOD))
-    assert "In 3 of 8 repeats a failed" in str(verdict)
+    assert "Failed on 3 of 8 seeds: a," in str(verdict)
 
 
 def test_seeds_that_share_luck_are_compared_seed_by_seed_and_made_up_ones_never():
@@ -154,22 +154,22 @@ def test_seeds_that_share_luck_are_compared_seed_by_seed_and_made_up_ones_never(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (table(a=GOOD, b=POOR[:3]), "unequal numbers of repeats, from 3 (b) to 5 (a)"),
-        (table(a=GOOD[:2], b=POOR[:2]), "nobody has the 5 repeats"),
-        (table(a=GOOD, b=[0.9] * 5), "All 5 repeats of b on the table have the same value"),
-        ("task,optimizer,seed,value\nx,a,0,0.9\nx,b,0,0.8\ny,a,0,0.9", "On y the table has nothing of b"),
-        ("optimizer,value,colour\na,0.9,red\na,0.8,blue", "Columns that nothing was read from: colour"),
+        (table(a=GOOD, b=POOR[:3]), "different numbers of seeds, from 3 (b) to 5 (a)"),
+        (table(a=GOOD[:2], b=POOR[:2]), "no optimizer has the 5 seeds"),
+        (table(a=GOOD, b=[0.9] * 5), "All 5 seeds of b on the table have the same value"),
+        ("task,optimizer,seed,value\nx,a,0,0.9\nx,b,0,0.8\ny,a,0,0.9", "On y, the table has no results of b"),
+        ("optimizer,value,colour\na,0.9,red\na,0.8,blue", "Unused columns: colour"),
         ("optimizer,value\na,0.9\na,0.8", "no column seed"),
-        ("optimizer,mean,sd,n\na,0.9,0.1,5\nb,0.8,0.1,5", "only mean and deviation"),
+        ("optimizer,mean,sd,n\na,0.9,0.1,5\nb,0.8,0.1,5", "only means and standard deviations"),
         (
             "optimizer,seed,rate,value\n" + "\n".join(f"a,{s},{r},0.{s}{r}" for s in range(5) for r in (1, 2))
             + "\nb,0,1,0.5\nb,1,1,0.6",
-            "unequal numbers of rates, from 1 (b) to 2 (a)",
+            "different numbers of learning rates, from 1 (b) to 2 (a)",
         ),
         (
             "optimizer,seed,rate,value\n" + "\n".join(f"a,{s},{r},0.{s}{r}" for s in range(5) for r in (1, 2))
             + "\na,9,1,0.5",
-            "did not run every rate with seed 9",
+            "did not run every learning rate with seed 9",
         ),
     ],
 )  # fmt: skip
@@ -182,19 +182,19 @@ def test_a_sentence_says_what_weakens_the_verdict(text, words):
     [
         ("", "is empty"),
         ("\n \n", "is empty"),
-        ("optimizer,value\n", "nothing below"),
+        ("optimizer,value\n", "but no rows"),
         ("name,value\na,1", "no column optimizer"),
-        ("optimizer,accuracy\na,1", "no column value"),
+        ("optimizer,accuracy\na,1", "neither a column value"),
         ("optimizer,mean,sd\na,1,2", "n missing"),
         ("optimizer,value\na,high", "Line 2 of the table: the value 'high' is not a number"),
         ("optimizer;value\na;0,95", "decimal point"),
-        ("optimizer,value\na,0,95", "has 3 cells and its head 2"),
-        ("optimizer,value\n,0.95", "names no optimizer"),
+        ("optimizer,value\na,0,95", "has 3 cells, its head 2"),
+        ("optimizer,value\n,0.95", "has no optimizer"),
         ("optimizer,seed,value\na,1,0.9\na,1,0.8", "Lines 2 and 3 of the table both hold a, seed 1"),
-        ("optimizer,seed,value\na,1.5,0.9", "the seed '1.5' is not a whole number from 0"),
-        ("optimizer,seed,rate,value\na,1,-1,0.9", "the rate '-1' is not one"),
-        ("optimizer,mean,sd,n\na,0.9,-1,5", "the sd '-1' is none"),
-        ("optimizer,mean,sd,n\na,0.9,0.1,0", "the n '0' is not a whole number from 1"),
+        ("optimizer,seed,value\na,1.5,0.9", "the seed '1.5' must be a whole number of at least 0"),
+        ("optimizer,seed,rate,value\na,1,-1,0.9", "the rate '-1' must be a number above 0"),
+        ("optimizer,mean,sd,n\na,0.9,-1,5", "the sd '-1' must be a number of at least 0"),
+        ("optimizer,mean,sd,n\na,0.9,0.1,0", "the n '0' must be a whole number of at least 1"),
         ("optimizer,mean,sd,n\na,0.9,0.1,5\na,0.9,0.1,5", "both hold a"),
         ("optimizer,value,value\na,1,1", "Two columns"),
         ("optimizer,value\na,nan\nb,", "No run of the table has a result"),

@@ -21,7 +21,7 @@ def table(tmp_path):
 def test_a_table_gets_a_verdict_in_words_and_tables(table, capsys):
     main(["verdict", "--csv", table, "--metric", "accuracy"])
     words = capsys.readouterr().out
-    assert words.startswith("the table: use a; it reaches 91.0 % accuracy, the mean of 6 repeats.")
+    assert words.startswith("the table: use a. It reaches 91.0 % accuracy (mean over 6 seeds).")
     assert "behind best" in words
     assert "To run it again" not in words
 

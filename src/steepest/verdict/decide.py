@@ -137,7 +137,7 @@ def judge(
     of_axes = factor_effects.effects(mine, entrants, judged, 1 - confidence, family.paired, look)
     found = (*findings.examine(verdict, evidence, entrants, generator(0, "bootstrap", index, 2)), *of_axes)
     reasons = diagnose(verdict, probes, study.contenders, task.n_train)
-    return replace(verdict, claims=claims.about_task(verdict, found, reasons))
+    return replace(verdict, claims=claims.about_task(verdict, found, reasons, confidence))
 
 
 def ranking(entrants: Sequence[Entrant]) -> list[Entrant]:

@@ -91,7 +91,7 @@ def _direction(metric: str, higher_is_better: bool | None) -> bool:
     word = metric.casefold()
     if word in HIGHER or word in LOWER:
         return word in HIGHER
-    raise BadSetting(f"Is a higher {metric} better? Say so with --higher-is-better, or --lower-is-better.")
+    raise BadSetting(f"Is a higher {metric} better? Add --higher-is-better or --lower-is-better.")
 
 
 def _facts(task: str, metric: str, higher: bool, share: bool) -> TaskFacts:
@@ -119,26 +119,26 @@ def _runs(text: str) -> tuple[list[Run], list[Message]]:
     """All runs of the table, and what to remark about its columns."""
     lines = text.removeprefix("\ufeff").splitlines()
     if not any(line.strip() for line in lines):
-        raise BadTable("The table is empty; it needs a line of column names and a line for every run.")
+        raise BadTable("The table is empty. It needs a line of column names and a line for every run.")
     start = next(i for i, line in enumerate(lines) if line.strip())
     delimiter = max(",;\t", key=lines[start].count)
     reader = csv.reader(lines[start:], delimiter=delimiter)
     named = [OTHER_NAMES.get(name.strip().casefold(), name.strip().casefold()) for name in next(reader)]
     if twice := [name for name, count in Counter(named).items() if count > 1 and name in RUN + CELL]:
-        raise BadTable(f"Two columns of the table say {twice[0]}; keep one.")
+        raise BadTable(f"Two columns of the table are named {twice[0]}. Keep one.")
     form = _form(named)
     remarks = []
     if unknown := [name for name in named if name not in form]:
         remarks.append(
             say(
-                "Columns that nothing was read from: {columns}.",
+                "Unused columns: {columns}.",
                 columns=enumerated(unknown),
             )
         )
     if form == RUN and "seed" not in named:
         remarks.append(
             say(
-                "The table has no column seed, so each row counts as a repeat with luck of its own.",
+                "The table has no column seed, so each row counts as a seed of its own.",
             )
         )
     rows = [
@@ -146,15 +146,15 @@ def _runs(text: str) -> tuple[list[Run], list[Message]]:
         for cells in _rectangular(reader, len(named), start, delimiter)
     ]
     if not rows:
-        raise BadTable("The table has column names and nothing below them.")
+        raise BadTable("The table has column names but no rows.")
     runs = list(_read_runs(rows) if form == RUN else _read_cells(rows))
     if not any(run.value is not None for run in runs):
         raise BadTable("No run of the table has a result: every value is empty or not a number.")
     if form == CELL:
         remarks.append(
             say(
-                "The table tells only mean and deviation, so its repeats are taken to be bell-shaped, and to share no "
-                "luck.",
+                "The table has only means and standard deviations. Its runs are assumed to be normally distributed, "
+                "and independent between optimizers.",
             )
         )
     return runs, remarks
@@ -167,8 +167,8 @@ def _form(named: Sequence[str]) -> tuple[str, ...]:
         return RUN
     if missing := [name for name in ("mean", "sd", "n") if name not in named]:
         raise BadTable(
-            "The table has no column value, with one row a run; nor mean, sd and n, with one row for all runs "
-            f"({', '.join(missing)} missing)."
+            "The table has neither a column value (one row per run) nor columns mean, sd and n (one row for all runs; "
+            f"{', '.join(missing)} missing)."
         )
     return CELL
 
@@ -180,8 +180,8 @@ def _rectangular(reader: Iterable[list[str]], width: int, start: int, delimiter:
         if len(cells) != width:
             line = start + getattr(reader, "line_num", 0)
             raise BadTable(
-                f"Line {line} of the table has {len(cells)} cells and its head {width}, separated by {delimiter!r}; "
-                "a comma within a number or a name has to be quoted."
+                f"Line {line} of the table has {len(cells)} cells, its head {width}, separated by {delimiter!r}. "
+                "Quote commas within a number or a name."
             )
         yield [cell.strip() for cell in cells]
 
@@ -193,7 +193,7 @@ def _read_runs(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
     for line, row in rows:
         task, optimizer = row.get("task", "") or "the table", row["optimizer"]
         if not optimizer:
-            raise BadTable(f"Line {line} of the table names no optimizer.")
+            raise BadTable(f"Line {line} of the table has no optimizer.")
         rate = _rate(row["rate"], line) if row.get("rate") else NO_RATE
         if "seed" in row:
             seed = _whole(row["seed"], "seed", line, least=0)
@@ -204,7 +204,7 @@ def _read_runs(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
         if key in seen:
             what = f"{optimizer}, seed {seed}" + (f", rate {rate:g}" if rate else "")
             raise BadTable(
-                f"Lines {seen[key]} and {line} of the table both hold {what} on {task}; each run counts once."
+                f"Lines {seen[key]} and {line} of the table both hold {what} on {task}. Each run may appear only once."
             )
         seen[key] = line
         value = _value(row["value"], "value", line)
@@ -220,7 +220,7 @@ def _read_cells(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
     for line, row in rows:
         task, optimizer = row.get("task", "") or "the table", row["optimizer"]
         if not optimizer:
-            raise BadTable(f"Line {line} of the table names no optimizer.")
+            raise BadTable(f"Line {line} of the table has no optimizer.")
         if (task, optimizer) in seen:
             raise BadTable(f"Lines {seen[task, optimizer]} and {line} of the table both hold {optimizer} on {task}.")
         seen[task, optimizer] = line
@@ -231,7 +231,7 @@ def _read_cells(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
             yield from (Run(line, task, optimizer, first + i, NO_RATE, None, None) for i in range(n))
             continue
         if n > 1 and (sd is None or sd < 0):
-            raise BadTable(f"Line {line} of the table: the sd {row['sd']!r} is none; it is 0 or more.")
+            raise BadTable(f"Line {line} of the table: the sd {row['sd']!r} must be a number of at least 0.")
         scores = normal_scores(n)
         for i, z in enumerate(scores):
             value = mean + (sd or 0.0) * float(z)
@@ -260,7 +260,7 @@ def _value(cell: str, column: str, line: int) -> float | None:
 def _rate(cell: str, line: int) -> float:
     rate = _value(cell, "rate", line)
     if rate is None or rate <= 0:
-        raise BadTable(f"Line {line} of the table: the rate {cell!r} is not one; it must be above 0.")
+        raise BadTable(f"Line {line} of the table: the rate {cell!r} must be a number above 0.")
     return rate
 
 
@@ -270,7 +270,7 @@ def _whole(cell: str, column: str, line: int, least: int) -> int:
     except ValueError:
         number = math.nan
     if not (number >= least and number == math.floor(number) and number < 1e15):
-        raise BadTable(f"Line {line} of the table: the {column} {cell!r} is not a whole number from {least}.")
+        raise BadTable(f"Line {line} of the table: the {column} {cell!r} must be a whole number of at least {least}.")
     return int(number)
 
 
@@ -288,7 +288,7 @@ def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) 
         missing = [each for each in optimizers if (task, each) not in seeds]
         if missing:
             yield say(
-                "On {task} the table has nothing of {missing}.",
+                "On {task}, the table has no results of {missing}.",
                 task=task,
                 missing=enumerated(missing),
             )
@@ -296,7 +296,7 @@ def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) 
         few, many = min(sizes, key=lambda each: sizes[each]), max(sizes, key=lambda each: sizes[each])
         if sizes[few] < sizes[many]:
             yield say(
-                "On {task} the optimizers have unequal numbers of repeats, from {least} ({few}) to {most} ({many}).",
+                "On {task}, the optimizers have different numbers of seeds, from {least} ({few}) to {most} ({many}).",
                 task=task,
                 least=sizes[few],
                 few=few,
@@ -305,7 +305,7 @@ def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) 
             )
         if sizes[many] < ENOUGH:
             yield say(
-                "On {task} nobody has the {enough} repeats that a verdict takes.",
+                "On {task}, no optimizer has the {enough} seeds that a verdict needs.",
                 task=task,
                 enough=ENOUGH,
             )
@@ -313,7 +313,8 @@ def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) 
             counts = tried[task, each]
             if short := sorted(seed for seed, count in counts.items() if count < max(counts.values())):
                 yield say(
-                    "On {task} {who} did not run every rate with seed {seeds}{others}: left out.",
+                    "On {task}, {who} did not run every learning rate with seed {seeds}{others}. These seeds are "
+                    "left out.",
                     task=task,
                     who=each,
                     seeds=enumerated(short[:5]),
@@ -330,7 +331,7 @@ def _sameness(runs: Sequence[Run]) -> Iterator[Message]:
     for (task, optimizer, _), found in values.items():
         if len(found) > 1 and len(set(found)) == 1:
             yield say(
-                "All {n} repeats of {who} on {task} have the same value: did the seeds differ at all?",
+                "All {n} seeds of {who} on {task} have the same value. Did the seeds differ at all?",
                 n=len(found),
                 who=optimizer,
                 task=task,
@@ -342,14 +343,14 @@ def _selection(runs: Sequence[Run], optimizers: Sequence[str]) -> Iterator[Messa
     rates = {each: {run.rate for run in runs if run.optimizer == each} for each in optimizers}
     if max(map(len, rates.values())) > 1 and all(run.valid == run.value for run in runs):
         yield say(
-            "The table has no column valid, so each repeat picks the rate with its best value: that flatters all "
-            "levels, and most of all those of optimizers with many rates.",
+            "The table has no column valid, so each seed picks the learning rate with its best value. This flatters "
+            "all results, most of all those of optimizers with many learning rates.",
         )
     few, many = (choose(rates, key=lambda each: len(rates[each])) for choose in (min, max))
     if len(rates[few]) < len(rates[many]):
         yield say(
-            "The optimizers were tried at unequal numbers of rates, from {least} ({few}) to {most} ({many}): who tries "
-            "more has more luck to pick from.",
+            "The optimizers were tried with different numbers of learning rates, from {least} ({few}) to {most} "
+            "({many}). More learning rates mean more chances of a good result.",
             least=len(rates[few]),
             few=few,
             most=len(rates[many]),

@@ -26,9 +26,11 @@ ENOUGH_TASKS = 6
 """Tasks below which no winner over all tasks is named."""
 
 
-def about_task(verdict: TaskVerdict, findings: Sequence[Finding], reasons: Sequence[Reason] = ()) -> tuple[Claim, ...]:
+def about_task(
+    verdict: TaskVerdict, findings: Sequence[Finding], reasons: Sequence[Reason] = (), confidence: float = 0.95
+) -> tuple[Claim, ...]:
     """All claims about one task, those of the headline first. `verdict` has no claims yet."""
-    scene = Scene(verdict, findings)
+    scene = Scene(verdict, findings, confidence)
     above, below, words = [], [], 0
     for claim in headline(scene):
         length = len(claim.sentence.split())
@@ -56,16 +58,16 @@ def about_study(
     """Claims that no single task bears: the tasks together, how far the figures reach, and what they cost."""
     found = []
     if not verdicts:
-        says = say("Nothing has been trained yet, so there is nothing to say.")
+        says = say("Nothing has been trained yet.")
         return (Claim(says, {"trials": 0}, ("study",), "weak", part="headline"),)
     if len(verdicts) > 1:
         found.append(_across(verdicts, tallies))
     if rows:
-        found += [_everywhere(verdicts, rows, unit), *_quickest(verdicts, rows)]
+        found += [_everywhere(verdicts, rows, unit, confidence), *_quickest(verdicts, rows)]
     done = len(study.results)
     if not study.finished:
         says = say(
-            "The study has run {done} of {planned} training runs: all of this may still change.",
+            "{done} of {planned} training runs are finished. These results may still change.",
             done=done,
             planned=study.trials_planned,
         )
@@ -78,7 +80,7 @@ def about_study(
     found.append(
         Claim(
             say(
-                "Finding this out took {done} and {time}.",
+                "The study took {done} and {time}.",
                 done=counted(done, "{n:,} training run", "{n:,} training runs"),
                 time=numbers.duration(study.seconds),
             ),
@@ -95,23 +97,23 @@ def _across(verdicts: Sequence[TaskVerdict], tallies: Sequence[Tally]) -> Claim:
     tasks = len(verdicts)
     front = [tally for tally in tallies if tally.best + tally.tie == tallies[0].best + tallies[0].tie]
     count = front[0].best + front[0].tie
-    often = say("On none of them is there enough to judge yet")
+    often = say("None of them has enough seeds for a verdict yet")
     if count:
         often = say(
-            "Most often in front, as the best or tied with it: {who}, on {count} of {tasks}",
+            "Most often best or tied with the best: {who}, on {count} of {tasks}",
             who=numbers.names([tally.contender for tally in front][:4]),
             count=count,
             tasks=tasks,
         )
-    rule = say("That is a count, not a ranking over all tasks")
+    rule = say("This is a count, not an overall ranking")
     if tasks < ENOUGH_TASKS:
         rule = say(
-            "With fewer than {enough} tasks no winner over all of them is named",
+            "With fewer than {enough} tasks, no overall winner is named",
             enough=ENOUGH_TASKS,
         )
     return Claim(
         say(
-            "{tasks} tasks, each with its own answer. {often}. {rule}.",
+            "{tasks} tasks, each with its own verdict. {often}. {rule}.",
             tasks=tasks,
             often=often,
             rule=rule,
@@ -123,37 +125,38 @@ def _across(verdicts: Sequence[TaskVerdict], tallies: Sequence[Tally]) -> Claim:
     )
 
 
-def _everywhere(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere], unit: str) -> Claim:
+def _everywhere(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere], unit: str, confidence: float) -> Claim:
     """What it costs to use one contender on every task: the one that costs least, and whether that is known."""
     tasks, first, second = len(verdicts), rows[0], rows[1]
-    share = say("of the best's level")
+    share = say("of the best result")
     if unit == "progress":
-        share = say("of the way from an untrained model to the best")
-    mean = say("{mean} {share} on average", mean=numbers.percent(first.regret.value), share=share)
+        share = say("of the improvement from an untrained model to the best")
+    mean = say("{mean} {share}", mean=numbers.percent(first.regret.value), share=share)
     if tasks >= ENOUGH_TASKS:
         mean = say(
-            "{mean} (likely {low} to {high} on such tasks)",
+            "{mean} ({level} interval {low} to {high})",
             mean=mean,
+            level=say("{figure} %", figure=f"{100 * confidence:g}"),
             low=numbers.percent(first.regret.low),
             high=numbers.percent(first.regret.high),
         )
-    worst = say("nothing anywhere")
+    worst = say("it is the best on every task")
     if first.worst:
         worst = say(
-            "at most {worst}, on {task}",
+            "its largest loss is {worst}, on {task}",
             worst=numbers.percent(first.worst),
             task=first.worst_task,
         )
     open_ = NOTHING
     if tasks >= ENOUGH_TASKS and first.probability_least < 0.95:
         open_ = say(
-            " Over other tasks of the kind it would be the first in {n:.0f} of 100.",
+            " Probability that it also loses least on other tasks like these: {n:.0f} %.",
             n=100 * first.probability_least,
         )
     return Claim(
         say(
-            "Whoever uses one optimizer for all of these tasks loses least with {first}: {mean}, {worst}; then "
-            "{second} with {regret}.{open}",
+            "Best single optimizer for all tasks: {first}. On average it loses {mean}; {worst}. Next is {second}, "
+            "which loses {regret}.{open}",
             first=first.contender,
             mean=mean,
             worst=worst,
@@ -177,8 +180,8 @@ def _quickest(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere]) -> It
         return
     yield Claim(
         say(
-            "Closest to the quickest over all tasks is {first}: its score is {area:.2f}, where 1 is the quickest "
-            "everywhere and 0 four times as slow or never there; then {second} with {next:.2f}.",
+            "Fastest over all tasks: {first}, with a score of {area:.2f}, then {second} with {next:.2f}. A score of 1 "
+            "is the fastest on every task; 0 is 4 times as slow or never at the target.",
             first=first.contender,
             area=area,
             second=rest[0][1].contender,
@@ -197,20 +200,14 @@ def _looks(verdicts: Sequence[TaskVerdict]) -> Iterator[Claim]:
         seen = [look for look in verdict.looks if look <= done]
         if not seen:
             continue
-        why = say("then the answer was settled") if verdict.settled else say("the answer is still open")
-        if verdict.settled and len(seen) == len(verdict.looks):
-            why = say("the answer is settled")
-        elif len(seen) == len(verdict.looks):
-            why = say(
-                "{most} were the most that were allowed, and the answer is still open",
-                most=seen[-1],
-            )
+        why = say("The result is settled.") if verdict.settled else say("The result is still open.")
+        if len(seen) == len(verdict.looks) and not verdict.settled:
+            why = say("{most} seeds are the maximum, and the result is still open.", most=seen[-1])
         yield Claim(
             say(
-                "Repeats of {task} were added until the answer was sure. It was looked at {times}, after {seen} "
-                "repeats; {why}. The ranges are wide enough for that many looks.",
+                "Seeds are added to {task} until the result is settled, with checks after {seen} seeds. {why} The "
+                "intervals account for repeated checks.",
                 task=verdict.task.name,
-                times={1: say("once"), 2: say("twice")}.get(len(seen), say("{looks} times", looks=len(seen))),
                 seen=numbers.names([str(look) for look in seen]),
                 why=why,
             ),
@@ -226,18 +223,17 @@ def _luck(study: StudyRecord, verdicts: Sequence[TaskVerdict], confidence: float
     seeds = study.protocol.seeds
     if study.protocol.until_sure:
         seeds = max((item.replicates + item.failed_replicates for v in verdicts for item in v.standings), default=0)
-    each = say("In the one repeat")
-    if seeds > 1:
-        each = say("In each of the {seeds} repeats", seeds=seeds)
     own = any(contender.rates for contender in study.contenders)
+    alike = NOTHING if own else say(", with the same number of learning rates")
+    tuned = say("Every optimizer was tuned on one seed{alike}.", alike=alike)
+    if seeds > 1:
+        tuned = say("Every optimizer was tuned separately on each of {seeds} seeds{alike}.", seeds=seeds, alike=alike)
     return Claim(
         say(
-            '{each} every optimizer was tuned anew{alike}, with fresh luck: {luck}. "Likely" ranges cover that luck '
-            "and no more: of a hundred studies run with fresh luck, {about} {n:.0f} give a range that holds the true "
-            "figure.",
-            each=each,
-            alike=NOTHING if own else say(", on the same number of rates"),
-            luck=numbers.names([term(word) for word in drawn]) if drawn else say("whatever a seed draws"),
+            "{tuned} A seed sets {random}. Intervals cover only the variation between seeds: with new seeds, {about} "
+            "{n:.0f} % of them contain the true value.",
+            tuned=tuned,
+            random=numbers.names([term(word) for word in drawn]) if drawn else say("everything that is random"),
             about=say("at least") if study.protocol.until_sure else say("about"),
             n=100 * confidence,
         ),
@@ -251,9 +247,9 @@ def _luck_of_a_table(confidence: float) -> Claim:
     """What a range covers where nobody knows how the repeats came about."""
     return Claim(
         say(
-            "A repeat is what the table calls one: likely ranges cover what differs between its repeats and no more. "
-            "If all of them use settings that were tuned once before, the luck of that tuning is in none of them, and "
-            "leads are less sure than the {n:.0f} in 100 that they are told with.",
+            "Intervals cover only the variation between the runs of the table. If all runs use settings that were "
+            "tuned once beforehand, the variation from tuning is missing, and differences are less certain than "
+            "{n:.0f} %.",
             n=100 * confidence,
         ),
         {"confidence": confidence},

@@ -24,6 +24,7 @@ class Scene:
 
     verdict: TaskVerdict
     findings: Sequence[Finding]
+    confidence: float = 0.95
 
     @property
     def task(self) -> TaskFacts:
@@ -95,37 +96,28 @@ class Scene:
         return say("{figure} in {metric}", figure=figure, metric=self.metric)
 
     def size(self, gap: Estimate) -> Message:
-        """A difference whose sign is settled, with its interval: "0.8 points (likely 0.3 to 1.3)"."""
+        """A difference whose sign is settled, with its interval: "0.8 points (95 % interval 0.3 to 1.3)"."""
         low, high = (numbers.gap(end, self.task) for end in (gap.low, gap.high))
-        likely = say("likely {low} to {high}", low=low, high=high)
-        if self.task.unit == "%":
-            return say("{gap} ({likely})", gap=self.gap(gap.value), likely=likely)
-        figure = numbers.gap(gap.value, self.task)
-        return say(
-            "{figure} in {metric} ({likely})",
-            figure=figure,
-            metric=self.metric,
-            likely=likely,
-        )
+        return say("{gap} ({level} interval {low} to {high})", gap=self.gap(gap.value), level=self.level_of_confidence,
+                   low=low, high=high)  # fmt: skip
 
-    def reach(self, gap: Estimate, leader: str) -> Message:
+    def reach(self, gap: Estimate) -> Message:
         """A difference whose sign is open, as the end of a sentence about the one who is behind."""
         ahead, behind = (numbers.gap(end, self.task) for end in (gap.low, gap.high))
-        mean = (
-            say("behind {leader} by {gap}", leader=leader, gap=self.gap(gap.value))
-            if gap.value
-            else say("level with {leader}", leader=leader)
-        )
-        return say(
-            "{mean} on average, but anything from {ahead} ahead to {behind} behind fits the data",
-            mean=mean,
-            ahead=ahead,
-            behind=behind,
-        )
+        mean = say("level on average")
+        if gap.value:
+            mean = say("behind by {gap} on average", gap=self.gap(gap.value))
+        return say("{mean} ({level} interval: {ahead} ahead to {behind} behind)", mean=mean,
+                   level=self.level_of_confidence, ahead=ahead, behind=behind)  # fmt: skip
+
+    @property
+    def level_of_confidence(self) -> Message:
+        """That of intervals: "95 %"."""
+        return say("{figure} %", figure=f"{100 * self.confidence:g}")
 
     def named(self, item: Standing) -> Message:
         if item.contender == self.verdict.reference:
-            return say("{who} (this study's yardstick)", who=item.contender)
+            return say("{who} (the reference)", who=item.contender)
         return verbatim(item.contender)
 
     # ---- evidence ----

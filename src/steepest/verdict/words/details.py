@@ -48,16 +48,14 @@ def only_just_behind(item: Standing) -> bool:
 def tie(scene: Scene, item: Standing) -> Claim:
     gap = item.behind_best
     assert gap is not None
+    how = scene.reach(gap)
     if only_just_behind(item):
         how = say(
-            "is behind {best} by {size}, less than the {limit} that matter in practice",
-            best=scene.best.contender,
+            "behind by {size}, less than the {limit} that matter in practice",
             size=scene.size(gap),
             limit=scene.limit,
         )
-    else:
-        how = say("is {reach}", reach=scene.reach(gap, scene.best.contender))
-    says = say("A tie: {who} {how}.", who=scene.named(item), how=how)
+    says = say("Tie with {best}: {who}, {how}.", best=scene.best.contender, who=scene.named(item), how=how)
     return scene.pair_claim(says, item, "tie")
 
 
@@ -65,7 +63,7 @@ def behind(scene: Scene, item: Standing) -> Claim:
     gap = item.behind_best
     assert gap is not None
     says = say(
-        "Behind {best}: {who} by {size}.",
+        "Behind {best}: {who}, by {size}.",
         best=scene.best.contender,
         who=scene.named(item),
         size=scene.size(gap),
@@ -74,17 +72,17 @@ def behind(scene: Scene, item: Standing) -> Claim:
 
 
 def unsure(scene: Scene, item: Standing) -> Claim:
-    repeats = counted(item.replicates, "{n:,} repeat", "{n:,} repeats")
+    seeds = counted(item.replicates, "{n:,} seed", "{n:,} seeds") if item.replicates else say("no seed")
     level = NOTHING
     if item.quality:
-        level = say("; its mean so far is {level}", level=scene.level(item.quality.value))
-    few = say(", but the best has too few")
+        level = say("; mean so far: {level}", level=scene.level(item.quality.value))
+    few = say("; the best optimizer has too few")
     if item.replicates < ENOUGH:
-        few = say(", and a verdict takes at least {enough}", enough=ENOUGH)
+        few = say("; at least {enough} are needed", enough=ENOUGH)
     says = say(
-        "Not to be judged yet: {who} has {repeats}{few}{level}.",
+        "Not judged yet: {who} has {seeds}{few}{level}.",
         who=scene.named(item),
-        repeats=say("{n}", n=repeats) if item.replicates else say("no repeats"),
+        seeds=seeds,
         few=few,
         level=level,
     )
@@ -97,14 +95,11 @@ def chances(scene: Scene) -> Iterator[Claim]:
         return
     order = sorted(scene.verdict.standings, key=lambda item: -item.probability_best)
     named = [item for item in order if item.probability_best >= 0.01][:4]
-    often = [say("{who} in {n:.0f}", who=item.contender, n=100 * item.probability_best) for item in named]
+    shares = [say("{who} {n:.0f} %", who=item.contender, n=100 * item.probability_best) for item in named]
     rest = 100 - sum(round(100 * item.probability_best) for item in named)
     if rest > 1:
-        often.append(say("another one in {n}", n=rest))
-    says = say(
-        "Of a hundred such studies, as far as this one can tell, the best mean would go to {often}.",
-        often=enumerated(often, "{clause}, {clauses}"),
-    )
+        shares.append(say("others {n} %", n=rest))
+    says = say("Probability of having the best mean: {shares}.", shares=enumerated(shares, "{clause}, {clauses}"))
     yield Claim(says, {item.contender: item.probability_best for item in order}, scene.keys(*order), "tie")
 
 
@@ -115,27 +110,29 @@ def failure(scene: Scene, item: Standing) -> Claim:
     repeats = item.failed_replicates + item.replicates
     if item.replicates:
         says = say(
-            "In {failed} of {repeats} repeats {who} failed at every rate; its figures are those of the other repeats.",
+            "Failed on {failed} of {repeats} seeds: {who}, at every learning rate. Its figures are from the other "
+            "seeds.",
             failed=item.failed_replicates,
             repeats=repeats,
             who=item.contender,
         )
     else:
-        says = say(
-            "Failed: {who} got through its training at no rate, in none of {repeats} repeats.",
+        says = counted(
+            repeats,
+            "Failed: {who}, at every learning rate on {n} seed.",
+            "Failed: {who}, at every learning rate on all {n} seeds.",
             who=scene.named(item),
-            repeats=repeats,
         )
     figures = {"failed": item.failed_replicates, "repeats": repeats}
     return Claim(says, figures, scene.keys(item), "failure")
 
 
 _ACCIDENTS = {
-    Outcome.NONFINITE: say("had a loss that was not a number from the first step on"),
+    Outcome.NONFINITE: say("had a NaN or infinite loss at the first step"),
     Outcome.OOM: say("ran out of memory"),
-    Outcome.ERROR: say("stopped at an error in the model or the loss"),
-    Outcome.KILLED: say("were lost because their worker was killed"),
-    Outcome.TIMEOUT: say("ran past their time limit"),
+    Outcome.ERROR: say("raised an error in the model or the loss"),
+    Outcome.KILLED: say("were lost when their worker was killed"),
+    Outcome.TIMEOUT: say("exceeded their time limit"),
 }
 
 
@@ -143,7 +140,7 @@ def accident(scene: Scene, found: Accident) -> Claim:
     what = [say("{n} {what}", n=count, what=_ACCIDENTS[outcome]) for outcome, count in found.outcomes.items()]
     return Claim(
         say(
-            "Of {trials} runs of {who}, {what}: no fault of the rate.",
+            "Of {trials} runs of {who}, {what}. The learning rate is not the cause.",
             trials=found.trials,
             who=found.contender,
             what=numbers.names(what),
@@ -158,8 +155,7 @@ def edge(scene: Scene, found: AtEdge) -> Claim:
     low = found.side == "low"
     return Claim(
         say(
-            "The best rate of {who}, {rate}, is the {end} that was tried: with a {further} one it may do better than "
-            "shown here.",
+            "The best learning rate of {who}, {rate}, is the {end} that was tried. A {further} one may do better.",
             who=found.contender,
             rate=numbers.rate(found.rate),
             end=say("smallest") if low else say("largest"),
@@ -177,12 +173,12 @@ def edge(scene: Scene, found: AtEdge) -> Claim:
 def too_large(scene: Scene) -> Iterator[Claim]:
     if found := scene.found(TooLarge):
         blew_up, stuck = any(each.diverged for each in found), any(each.stalled for each in found)
-        how = [say("the loss blew up")] * blew_up
-        how += [say("they learned next to nothing")] * stuck
+        how = [say("diverged")] * blew_up
+        how += [say("hardly learned")] * stuck
         where = [say("{who} from {rate} up", who=each.contender, rate=numbers.rate(each.rate)) for each in found]
         yield Claim(
             say(
-                "Too large a rate ruined most runs: {how}. That is {where}.",
+                "Too large a learning rate (most runs {how}): {where}.",
                 how=enumerated(how, "{clause} or {clauses}"),
                 where=enumerated(where, "{clause}; {clauses}"),
             ),
@@ -197,8 +193,7 @@ def too_small(scene: Scene) -> Iterator[Claim]:
         where = [say("{who} up to {rate}", who=each.contender, rate=numbers.rate(each.rate)) for each in found]
         yield Claim(
             say(
-                "Too small a rate left training near its start, less than a tenth of the way to the best result: "
-                "{where}.",
+                "Too small a learning rate (most runs made less than a tenth of the best progress): {where}.",
                 where=enumerated(where, "{clause}; {clauses}"),
             ),
             {each.contender: each.rate for each in found},
@@ -217,8 +212,8 @@ def forgiving(scene: Scene) -> Iterator[Claim]:
         return
     yield Claim(
         say(
-            "Of those in front, {most} is the most forgiving about its rate: its largest good rate is {wide} times "
-            "its smallest, that of {least} {narrow} times.",
+            "Of the best and its ties, {most} works with the widest range of learning rates: its largest good rate is "
+            "{wide} times its smallest. The range of {least} is the narrowest: {narrow} times.",
             most=most.contender,
             wide=numbers.factor(10**most.decades_5pct),
             least=least.contender,
@@ -247,11 +242,11 @@ def direction(scene: Scene) -> Iterator[Claim]:
         side, there, here = say("smaller"), down, up
     beyond = NOTHING
     if found.diverges is not None:
-        beyond = say("; from {rate} up most runs blow up", rate=numbers.rate(found.diverges))
+        beyond = say("; from {rate} up most runs diverge", rate=numbers.rate(found.diverges))
     yield Claim(
         say(
-            "If in doubt, take a {side} rate with {best}: from its best one, {rate}, good rates reach {there}, but "
-            "only {here}{beyond}.",
+            "If in doubt, choose a {side} learning rate for {best}. Around its best one, {rate}, good rates reach "
+            "{there}, but only {here}{beyond}.",
             side=side,
             best=scene.best.contender,
             rate=numbers.rate(found.best),
@@ -271,16 +266,12 @@ def left_untuned(scene: Scene) -> Iterator[Claim]:
         found = item.untuned_gap
         if found is None:
             continue
-        where = say(
-            "Left at its usual rate, {rate}, {who}",
-            rate=numbers.rate(found.rate),
-            who=item.contender,
-        )
+        parts = {"who": item.contender, "rate": numbers.rate(found.rate)}
         repeats = found.failed + (found.gap.n if found.gap else 0)
         if found.failed:
             says = say(
-                "{where} fails in {failed} of {repeats} repeats.",
-                where=where,
+                "At its default learning rate {rate}, {who} fails on {failed} of {repeats} seeds.",
+                **parts,
                 failed=found.failed,
                 repeats=repeats,
             )
@@ -288,12 +279,12 @@ def left_untuned(scene: Scene) -> Iterator[Claim]:
             continue
         elif found.gap.low > 0:
             says = say(
-                "{where} would be worse by {size}: that is what tuning was worth.",
-                where=where,
+                "Tuning the learning rate improves {who} by {size}, compared with the default {rate}.",
+                **parts,
                 size=scene.size(found.gap),
             )
         elif max(found.gap.high, -found.gap.low) <= scene.verdict.margin:
-            says = say("{where} is as good as tuned.", where=where)
+            says = say("At its default learning rate {rate}, {who} is as good as tuned.", **parts)
         else:
             continue
         figures = {"rate": found.rate, "failed": found.failed, "gap": found.gap.value if found.gap else None}
@@ -323,15 +314,15 @@ def time_to_target(scene: Scene) -> Iterator[Claim]:
             continue
         order = sorted(cost, key=lambda contender: cost[contender])
         first = order[0]
-        quickest = say("{who} is the quickest with {time}", who=first, time=words[first])
+        fastest = say("{who} is fastest with {time}", who=first, time=words[first])
         if first == best.contender:
-            who = quickest
+            who = fastest
             if len(order) > 1:
-                who = say("{quickest}, then {second} with {time}",
-                          quickest=quickest, second=order[1], time=words[order[1]])  # fmt: skip
+                who = say("{fastest}, then {second} with {time}",
+                          fastest=fastest, second=order[1], time=words[order[1]])  # fmt: skip
         elif best.contender in cost:
             who = say(
-                "{best} takes {own}; {first} is quicker with {time}",
+                "{best} takes {own}; {first} is faster with {time}",
                 best=best.contender,
                 own=words[best.contender],
                 first=first,
@@ -339,13 +330,13 @@ def time_to_target(scene: Scene) -> Iterator[Claim]:
             )
         else:
             who = say(
-                "{quickest}; {best} gets there in fewer than half of its repeats",
-                quickest=quickest,
+                "{fastest}; {best} gets there on fewer than half of its seeds",
+                fastest=fastest,
                 best=best.contender,
             )
         yield Claim(
             say(
-                "To {level} on validation data, {share} of the way from the start to where {reference} ends: {who}.",
+                "To reach {level} on validation data ({share} of {reference}'s improvement): {who}.",
                 level=scene.level(level),
                 share=say("{figure} %", figure=name.removesuffix(" %")),
                 reference=scene.verdict.reference,
@@ -362,19 +353,19 @@ def time_of_a_run(scene: Scene) -> Iterator[Claim]:
     best = scene.best.contender
     if best not in seconds:
         return
-    quickest = min(seconds, key=lambda contender: seconds[contender])
+    fastest = min(seconds, key=lambda contender: seconds[contender])
     compared = NOTHING
-    if quickest != best:
+    if fastest != best:
         compared = say(
-            ", {times} times as long as with {quickest}, the quickest",
-            times=numbers.factor(seconds[best] / seconds[quickest]),
-            quickest=quickest,
+            ", {times} times as long as with {fastest}, the fastest",
+            times=numbers.factor(seconds[best] / seconds[fastest]),
+            fastest=fastest,
         )
     elif len(seconds) > 1:
-        compared = say(", the quickest of all")
+        compared = say(", the fastest of all")
     yield Claim(
         say(
-            "One training run takes {time} with {best}{compared} (alone on one core, without evaluations).",
+            "A training run takes {time} with {best}{compared} (on one core, without evaluations).",
             time=numbers.duration(seconds[best]),
             best=best,
             compared=compared,
@@ -392,8 +383,8 @@ def repeat_by_repeat(scene: Scene) -> Iterator[Claim]:
     if scene.verdict.paired:
         yield Claim(
             say(
-                "Luck moved the optimizers up and down together, so they are compared repeat by repeat: a lead can be "
-                "surer than the scatter of each one alone suggests.",
+                "Some seeds are easier for all optimizers, so optimizers are compared seed by seed. Differences can "
+                "therefore be more certain than the variation of each optimizer suggests.",
             ),
             {"correlation": scene.verdict.correlation},
             scene.keys(*scene.verdict.standings),
@@ -404,8 +395,8 @@ def repeat_by_repeat(scene: Scene) -> Iterator[Claim]:
 def doubt(scene: Scene, found: Doubt) -> Claim:
     return Claim(
         say(
-            "That {who} is behind {best} is not certain: a method that does not take luck to be bell-shaped can't rule "
-            "out that it is level or ahead.",
+            "It is not certain that {who} is behind {best}: a method that does not assume normally distributed results "
+            "cannot rule out that it is level or ahead.",
             who=found.contender,
             best=scene.best.contender,
         ),
@@ -420,18 +411,17 @@ def resolution(scene: Scene, found: Resolution) -> Claim:
     settling = NOTHING
     if other in scene.verdict.ties and found.seen > 0:
         if found.needed is None:
-            settling = say(
-                "; if it is as small as the one seen here, even a thousand repeats won't settle it",
-            )
+            settling = say(" Even 1,000 seeds would not settle a difference as small as the observed one.")
         elif found.needed > found.n:
             settling = say(
-                "; if it is the {seen} seen here, settling it takes about {needed} repeats",
+                " Settling the observed difference of {seen} takes about {needed} seeds.",
                 seen=scene.gap(found.seen),
                 needed=found.needed,
             )
     return Claim(
         say(
-            "With {n} repeats, a true gap of {gap} between {best} and {other} would be noticed 4 times in 5{settling}.",
+            "With {n} seeds, the study has an 80 % chance of finding a true difference of {gap} between {best} and "
+            "{other}.{settling}",
             n=found.n,
             gap=scene.gap(found.smallest),
             best=scene.best.contender,
@@ -449,18 +439,18 @@ def what_it_holds_for(scene: Scene) -> Claim:
     wider = NOTHING
     if untuned:
         wider = say(
-            ", or a wider search of rates for {names}",
+            ", or a wider search of learning rates for {names}",
             names=numbers.names(untuned),
         )
-    longer = say("a longer run")
+    longer = say("longer training")
     if scene.task.steps:
         longer = say(
-            "much longer training than the {steps:,} steps run here",
+            "much longer training than {steps:,} steps",
             steps=scene.task.steps,
         )
     return Claim(
         say(
-            "What could change this advice: {longer}, another batch size or schedule of the rate, other data or "
+            "What could change this advice: {longer}, another batch size or learning-rate schedule, other data or "
             "another model{wider}.",
             longer=longer,
             wider=wider,

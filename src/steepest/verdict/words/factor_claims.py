@@ -46,10 +46,10 @@ def _effect(scene: Scene, effect: AxisEffect) -> Claim:
 def _clause(scene: Scene, effect: AxisEffect, change: Change) -> Message:
     gain = change.gain
     if gain is None:
-        return say("too few sound repeats to judge {value} by", value=change.value)
+        return say("too few seeds to judge {value}", value=change.value)
     if gain.low > 0:
         return say(
-            "{value} instead of {first} gains {size}",
+            "{value} is better than {first} by {size}",
             value=change.value,
             first=effect.first,
             size=scene.size(gain),
@@ -57,15 +57,16 @@ def _clause(scene: Scene, effect: AxisEffect, change: Change) -> Message:
     if gain.high < 0:
         loss = Estimate(-gain.value, -gain.high, -gain.low, gain.n)
         return say(
-            "{value} instead of {first} costs {size}",
+            "{value} is worse than {first} by {size}",
             value=change.value,
             first=effect.first,
             size=scene.size(loss),
         )
     return say(
-        "{value} instead of {first} makes no sure difference (from {worse} worse to {better} better)",
+        "no significant difference between {value} and {first} ({level} interval: {worse} worse to {better} better)",
         value=change.value,
         first=effect.first,
+        level=scene.level_of_confidence,
         worse=scene.gap(gain.low),
         better=scene.gap(gain.high),
     )
@@ -75,8 +76,8 @@ def _stopping(scene: Scene, kept: KeptWeights) -> Claim:
     total = scene.task.steps
     middle = round(median(kept.steps))
     says = say(
-        "Early stopping of {who}: a run counts as at its best validation, once that got no better for {waited}; "
-        "the runs picked keep the weights of step {middle:,} (from {low:,} to {high:,}) of {total:,}.",
+        "Early stopping with {who}: a run stops after {waited} without improvement and keeps its best weights. The "
+        "chosen runs keep those of step {middle:,} (from {low:,} to {high:,}) of {total:,}.",
         who=kept.contender,
         waited=counted(kept.epochs, "{n:g} epoch", "{n:g} epochs"),
         middle=middle,

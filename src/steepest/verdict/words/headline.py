@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from steepest.messages import NOTHING, Message, Part, say
+from steepest.messages import NOTHING, Message, Part, paragraph, say
 from steepest.verdict.judge.findings import AtEdge
 from steepest.verdict.judge.pairs import ENOUGH
 from steepest.verdict.results import Claim
@@ -46,18 +46,15 @@ def headline(scene: Scene) -> Iterator[Claim]:
 
 def nothing_works(scene: Scene) -> Claim:
     says = say(
-        "{title}: nothing can be recommended, because no optimizer got through its training in any repeat. Look at the "
-        "data and the model first, then at the rates that were tried.",
+        "{title}: no recommendation. Every optimizer failed on every seed. Check the data and the model first, then "
+        "the learning rates.",
         title=scene.title,
     )
     return Claim(says, {"contenders": len(scene.verdict.standings)}, scene.keys(scene.best), "failure")
 
 
 def nothing_yet(scene: Scene) -> Claim:
-    says = say(
-        "{title}: too early to say anything, since no optimizer has completed a repeat.",
-        title=scene.title,
-    )
+    says = say("{title}: no results yet. No optimizer has finished a seed.", title=scene.title)
     return Claim(says, {"repeats": 0}, scene.keys(scene.best), "weak")
 
 
@@ -66,15 +63,15 @@ def too_early(scene: Scene) -> Claim:
     assert best.quality is not None
     at = NOTHING
     if best.rate is not None:
-        at = say(" at a learning rate of {rate}", rate=numbers.rate(best.rate))
+        at = say(" at learning rate {rate}", rate=numbers.rate(best.rate))
     says = say(
-        "{title}: not enough to judge. A verdict takes at least {enough} repeats, and {best} has {count}. So far it "
-        "{ahead} {reached}{at}. Keep what you have, or run more seeds.",
+        "{title}: too few seeds for a verdict. {best} has {count}; at least {enough} are needed. So far it {ahead} "
+        "{reached}{at}. Keep the optimizer that you use, or run more seeds.",
         title=scene.title,
         enough=ENOUGH,
         best=best.contender,
         count=best.replicates,
-        ahead=say("is ahead with") if scene.others else say("reaches"),
+        ahead=say("leads with") if scene.others else say("reaches"),
         reached=scene.reached(best.quality.value),
         at=at,
     )
@@ -84,46 +81,38 @@ def too_early(scene: Scene) -> Claim:
 def use(scene: Scene) -> Claim:
     """What to use, and whether something else would do as well."""
     best = scene.advised
-    assert best.quality is not None
     take: Part = best.contender
     if best.rate is not None:
-        take = say("{best} with a learning rate of {rate}", best=take, rate=numbers.rate(best.rate))
-    reached = say(
-        "it reaches {level}, the mean of {n} repeats",
-        level=scene.reached(best.quality.value),
-        n=best.replicates,
-    )
-    if best is not scene.best and best.seconds and scene.best.seconds:
-        reached = say(
-            "{reached}, and a run takes {quick} where one of {first}, which has the best mean, takes {slow}",
-            reached=reached,
-            quick=numbers.duration(best.seconds),
-            first=scene.best.contender,
-            slow=numbers.duration(scene.best.seconds),
-        )
+        take = say("{best} with learning rate {rate}", best=take, rate=numbers.rate(best.rate))
+    result = list(_result(scene))
     if not scene.ties:
-        says = say("{title}: use {take}; {reached}.",
-                   title=scene.title, take=take, reached=reached)  # fmt: skip
+        says = paragraph([say("{title}: use {take}.", title=scene.title, take=take), *result])
         return Claim(says, _figures(scene), scene.keys(best), "use")
-    names = [item.contender for item in scene.ties]
-    if len(names) == len(scene.others):
-        says = say(
-            "{title}: a tie, so keep what you have. {alike}. Starting fresh, take {take}: {reached}.",
-            title=scene.title,
-            alike=_no_difference(scene),
-            take=take,
-            reached=reached,
-        )
+    if len(scene.ties) == len(scene.others):
+        keep = say("{title}: a tie. Keep the optimizer that you already use.", title=scene.title)
+        fresh = say("If you start fresh, use {take}.", take=take)
+        says = paragraph([keep, _no_difference(scene), fresh, *result])
     else:
-        says = say(
-            "{title}: use {take}; {reached}. {alike}: if you already use {those}, keep it.",
-            title=scene.title,
-            take=take,
-            reached=reached,
-            alike=_no_difference(scene),
-            those=say("one of these") if len(names) > 1 else say("that"),
+        keep = say("If you already use {who}, keep it.", who=scene.ties[0].contender)
+        if len(scene.ties) > 1:
+            keep = say("If you already use one of them, keep it.")
+        first = say("{title}: use {take}.", title=scene.title, take=take)
+        says = paragraph([first, *result, _no_difference(scene), keep])
+    return Claim(says, {**_figures(scene), "ties": len(scene.ties)}, scene.keys(best, *scene.ties), "tie")
+
+
+def _result(scene: Scene) -> Iterator[Message]:
+    """What the one to use reaches, and how much faster it trains than the best mean, if that is another one."""
+    best, first = scene.advised, scene.best
+    assert best.quality is not None
+    yield say("It reaches {level} (mean over {n} seeds).", level=scene.reached(best.quality.value), n=best.replicates)
+    if best is not first and best.seconds and first.seconds:
+        yield say(
+            "It trains in {quick}; {first}, which has the best mean, takes {slow}.",
+            quick=numbers.duration(best.seconds),
+            first=first.contender,
+            slow=numbers.duration(first.seconds),
         )
-    return Claim(says, {**_figures(scene), "ties": len(names)}, scene.keys(best, *scene.ties), "tie")
 
 
 def _no_difference(scene: Scene) -> Message:
@@ -136,18 +125,14 @@ def _no_difference(scene: Scene) -> Message:
     small = [only_just_behind(item) for item in scene.ties]
     best = scene.best.contender
     if all(small):
-        return say(
-            "The difference between {best} and {some} is too small to matter",
-            best=best,
-            some=some,
-        )
+        return say("Practically equivalent to {best}: {some}.", best=best, some=some)
     if any(small):
         return say(
-            "The difference between {best} and {some} is too small to matter or to be sure of",
+            "Practically equivalent to {best}, or not significantly different: {some}.",
             best=best,
             some=some,
         )
-    return say("The data can't tell {best} from {some}", best=best, some=some)
+    return say("Not significantly different from {best}: {some}.", best=best, some=some)
 
 
 def lead(scene: Scene) -> Iterator[Claim]:
@@ -155,28 +140,19 @@ def lead(scene: Scene) -> Iterator[Claim]:
     if scene.behind:
         second = scene.behind[0]
         assert second.behind_best is not None
-        says = say(
-            "{who}, {second}, is behind by {size}.",
-            who=say("The best of the others") if scene.ties else say("The next best"),
-            second=second.contender,
-            size=scene.size(second.behind_best),
-        )
+        size = scene.size(second.behind_best)
+        if scene.ties:
+            says = say("The first one clearly behind is {second}, by {size}.", second=second.contender, size=size)
+        else:
+            says = say("Next best: {second}, behind by {size}.", second=second.contender, size=size)
         yield scene.pair_claim(says, second, "behind")
     elif scene.ties:
         second = scene.ties[0]
         assert second.behind_best is not None
+        how = scene.reach(second.behind_best)
         if only_just_behind(second):
-            says = say(
-                "The closest, {second}, is behind by {size}.",
-                second=second.contender,
-                size=scene.size(second.behind_best),
-            )
-        else:
-            says = say(
-                "The closest, {second}, is {reach}.",
-                second=second.contender,
-                reach=scene.reach(second.behind_best, scene.best.contender),
-            )
+            how = say("behind by {size}", size=scene.size(second.behind_best))
+        says = say("Closest to {best}: {second}, {how}.", best=scene.best.contender, second=second.contender, how=how)
         yield scene.pair_claim(says, second, "tie")
 
 
@@ -185,7 +161,7 @@ def yardstick(scene: Scene) -> Iterator[Claim]:
     for item in scene.behind[1:]:
         if item.contender == scene.verdict.reference and item.behind_best is not None:
             says = say(
-                "This study's yardstick, {who}, is behind by {size}.",
+                "The reference, {who}, is behind by {size}.",
                 who=item.contender,
                 size=scene.size(item.behind_best),
             )
@@ -198,36 +174,31 @@ def rate(scene: Scene) -> Iterator[Claim]:
     if best.rate is None or best.safe_rates is None or len(best.points) < 2:
         return
     low, high = map(numbers.rate, best.safe_rates)
-    level = say("within 5 % of its best validation {metric}", metric=scene.metric)
+    parts = {"who": best.contender, "metric": scene.metric, "low": low, "high": high}
     if best.decades_5pct >= FORGIVING:
         says = say(
-            "{who} is forgiving about its rate: anything from {low} to {high} stays {level}.",
-            low=low,
-            high=high,
-            level=level,
-            who=best.contender,
+            "{who} works with many learning rates: from {low} to {high}, validation {metric} stays within 5 % of "
+            "its best.",
+            **parts,
         )
     elif best.decades_5pct >= TOUCHY:
         says = say(
-            "{who} needs some care with its rate: only from {low} to {high} does it stay {level}.",
-            low=low,
-            high=high,
-            level=level,
-            who=best.contender,
+            "{who} needs some care with its learning rate: only from {low} to {high} does validation {metric} stay "
+            "within 5 % of its best.",
+            **parts,
         )
     elif low == high:
         says = say(
-            "{who} is touchy about its rate: none of the other rates tried stays {level}.",
-            level=level,
+            "{who} is sensitive to its learning rate: at none of the others tried is validation {metric} within 5 % of "
+            "its best.",
             who=best.contender,
+            metric=scene.metric,
         )
     else:
         says = say(
-            "{who} is touchy about its rate: it must lie between {low} and {high} to stay {level}.",
-            low=low,
-            high=high,
-            level=level,
-            who=best.contender,
+            "{who} is sensitive to its learning rate: it must lie between {low} and {high} to keep validation {metric} "
+            "within 5 % of its best.",
+            **parts,
         )
     figures = {"rate": best.rate, "low": best.safe_rates[0], "high": best.safe_rates[1], "decades": best.decades_5pct}
     yield Claim(says, figures, scene.keys(best), "rate")
@@ -242,25 +213,14 @@ def leaner(scene: Scene) -> Iterator[Claim]:
     theirs, item = min(lean, key=lambda pair: pair[0])
     if theirs >= mine:
         return
-    which = say("Leaner in memory")
+    which = say("{who} needs less memory", who=item.contender)
     if len(scene.ties) > 1:
-        which = say("The leanest of these in memory")
-    keeps = (
-        say(
-            "{theirs:.3g} bytes for each of the model's parameters where {best} keeps {mine:.3g}",
-            theirs=theirs,
-            best=scene.advised.contender,
-            mine=mine,
-        )
-        if theirs
-        else say(
-            "nothing between steps where {best} keeps {mine:.3g} bytes for each of the model's parameters",
-            best=scene.advised.contender,
-            mine=mine,
-        )
-    )
-    says = say("{which} is {who}: it keeps {keeps}.",
-               which=which, who=item.contender, keeps=keeps)  # fmt: skip
+        which = say("Of the tied optimizers, {who} needs the least memory", who=item.contender)
+    parts = {"which": which, "best": scene.advised.contender, "mine": mine}
+    if not theirs:
+        says = say("{which}: it keeps no state; {best} keeps {mine:.3g} bytes per parameter.", **parts)
+    else:
+        says = say("{which}: {theirs:.3g} bytes per parameter; {best} needs {mine:.3g}.", **parts, theirs=theirs)
     yield Claim(says, {"bytes": theirs, "bytes_of_best": mine}, scene.keys(scene.advised, item), "use")
 
 

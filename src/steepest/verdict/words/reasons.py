@@ -26,8 +26,9 @@ def _said(reason: Reason) -> tuple[Message, dict[str, float | int | str | None],
     match reason:
         case Starved(who, fold, since, until, then, now):
             says = say(
-                "The median effective step of {who} fell {fold}-fold between epochs {since} and {until} while its "
-                "training loss still had slope ({then} at half time, {now} at the end): its accumulator starved it.",
+                "The accumulator of {who} shrank its steps too far: the median effective step fell {fold}-fold between "
+                "epochs {since} and {until}, while the training loss was still falling ({then} halfway, {now} at the "
+                "end).",
                 who=who, fold=numbers.factor(fold),
                 since=numbers.significant(since, 2), until=numbers.significant(until, 2),
                 then=numbers.significant(then, 2), now=numbers.significant(now, 2),
@@ -35,8 +36,8 @@ def _said(reason: Reason) -> tuple[Message, dict[str, float | int | str | None],
             return says, {"fold": fold, "since": since, "until": until, "then": then, "now": now}, "step"
         case AtLimit(who, product, limit, epoch):
             says = say(
-                "{who} runs as fast as the loss allows: near epoch {epoch} its rate times the sharpness of the loss "
-                "reached {product}, and from {limit} on steps overshoot. A larger rate would bounce or blow up.",
+                "{who} trains at the stability limit: near epoch {epoch}, its learning rate times the sharpness of the "
+                "loss reached {product}; above {limit}, steps overshoot. A larger rate would oscillate or diverge.",
                 who=who, product=numbers.significant(product, 2), limit=numbers.significant(limit, 2),
                 epoch=numbers.significant(epoch, 2),
             )  # fmt: skip
@@ -46,40 +47,41 @@ def _said(reason: Reason) -> tuple[Message, dict[str, float | int | str | None],
             much = (
                 say("{fold} times as large", fold=numbers.factor(fold))
                 if math.isfinite(fold)
-                else say("larger than can be measured")
+                else say("too large to measure")
             )
             says = say(
-                "By the end the gradients of {who} are mostly noise: a batch would have to be {much} for slope and "
-                "noise to be equal, {first} at the start. A rate that falls towards the end may still gain something.",
+                "By the end, the gradients of {who} are mostly noise. For gradient and noise to be equal, a batch "
+                "would have to be {much}; at the start, {first}. A learning rate that decays may still help.",
                 who=who, much=much, first=once,
             )  # fmt: skip
             fold_or_none = fold if math.isfinite(fold) else None
             return says, {"fold": fold_or_none, "first": first}, "noise"
         case Damped(who, other, share, share_other):
             says = say(
-                "{who} damps the bouncing: from one step to the next {share} of its updates turn around, of those of "
-                "{other} {more}; where only chance decides, it is half.",
+                "{who} damps oscillation: {share} of its updates reverse direction from one step to the next; for "
+                "{other} it is {more}. By chance alone it would be half.",
                 who=who, other=other, share=numbers.percent(share), more=numbers.percent(share_other),
             )  # fmt: skip
             return says, {"share": share, "share_other": share_other}, "flips"
         case FarOnRare(who, fold, share):
             says = say(
                 "For the same gradient, {who} steps {fold} times as far on parameters that have one in few batches "
-                "({share} of all) as on those that have one in most: what is rare is learned at a rate of its own.",
+                "({share} of all) as on those that have one in most. Rare features get a learning rate of their own.",
                 who=who, fold=numbers.factor(fold), share=numbers.percent(share),
             )  # fmt: skip
             return says, {"fold": fold, "share": share}, "step_of_rare"
         case Uneven(who, fast, slow, fold, other, fold_other):
             says = say(
-                "{who} moves its layers at very different speeds: {fast} {fold} times as fast as {slow}, relative to "
-                "their size; under {other} the fastest moves {less} times as fast as the slowest.",
+                "{who} moves its layers at very different speeds: relative to its size, {fast} moves {fold} times as "
+                "fast as {slow}. With {other}, the fastest layer moves {less} times as fast as the slowest.",
                 who=who, fast=fast, slow=slow, fold=numbers.factor(fold), other=other, less=numbers.factor(fold_other),
             )  # fmt: skip
             return says, {"fold": fold, "fold_other": fold_other, "fast": fast, "slow": slow}, "update_to_weight"
         case Crawling(who, update, then, now):
             says = say(
-                "{who} crawls: no layer moves by more than {update} of its size a step, and its training loss was "
-                "still falling at the end ({then} at half time, {now}). More steps or a larger rate would help it.",
+                "{who} moves too slowly: no layer changes by more than {update} of its size per step, and the training "
+                "loss was still falling ({then} halfway, {now} at the end). More steps or a larger learning rate would "
+                "help.",
                 who=who, update=numbers.rate(update), then=numbers.significant(then, 2),
                 now=numbers.significant(now, 2),
             )  # fmt: skip

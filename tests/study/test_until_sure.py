@@ -156,4 +156,4 @@ def test_real_training_until_sure(tmp_path):
     task = found.verdict.tasks[0]
     assert task.looks == (5, 7)
     assert task.settled == (len(seeds(found.record, "line")) == 5)
-    assert "were added until the answer was sure" in str(found.verdict)
+    assert "until the result is settled" in str(found.verdict)

@@ -134,8 +134,8 @@ def test_a_verdict_counts_its_looks_and_widens_its_ranges():
     assert looked.quality.high - looked.quality.low > fixed.quality.high - fixed.quality.low
     assert looked.p_best > fixed.p_best
     assert task.looks == LOOKS
-    assert "looked at twice, after 5 and 7 repeats" in str(sure)
-    assert "In each of the 7 repeats" in str(sure)
+    assert "with checks after 5 and 7 seeds" in str(sure)
+    assert "separately on each of 7 seeds" in str(sure)
 
 
 GOOD, POOR = [0.95, 0.96, 0.97, 0.96, 0.95], [0.5, 0.51, 0.5, 0.52, 0.51]

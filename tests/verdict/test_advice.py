@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from verdict.factory import Shape, synthetic_study
 
 from steepest.verdict.decide import decide
-from steepest.verdict.judge.advice import ALIKE, QUICKER, advised
+from steepest.verdict.judge.advice import EQUAL_TIME_RATIO, MIN_SPEEDUP, advised
 
 SHAPES = [
     Shape("slow", 0.9712, 1e-2, noise=0.004),
@@ -57,7 +57,7 @@ def test_whatever_runs_cost_the_advised_one_is_in_front_and_no_slower_than_the_b
     chosen = advised(items)
     assert chosen.status in ("best", "tie")
     first = items[0].seconds or 0.0
-    assert chosen is items[0] or QUICKER * (chosen.seconds or 0.0) <= ALIKE * first
+    assert chosen is items[0] or MIN_SPEEDUP * (chosen.seconds or 0.0) <= EQUAL_TIME_RATIO * first
 
 
 def test_the_headline_says_why_it_is_not_the_best_mean():

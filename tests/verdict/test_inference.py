@@ -13,13 +13,13 @@ from steepest.verdict.stats.inference import (
     best_of_k,
     bootstrap_t,
     censored_median,
+    correlation_over_seeds,
     first_crossing,
     holm,
     mean_interval,
     power,
     probability_best,
     replicates_needed,
-    shared_luck,
     smallest_difference,
     welch,
 )
@@ -158,24 +158,25 @@ def test_an_interval_excludes_zero_exactly_where_holm_rejects(groups, alpha):
             assert (interval.low > 0 or interval.high < 0) == (p < alpha)
 
 
-def test_shared_luck_is_the_mean_correlation_over_pairs():
+def test_correlation_over_seeds_is_the_mean_correlation_over_pairs():
     table = rng(4).normal(size=(4, 9)) + rng(5).normal(size=9)
     table[2] *= 1000  # one noisy row must not drown the others
     matrix = np.corrcoef(table)
-    r, p = shared_luck(table, rng())
+    r, p = correlation_over_seeds(table, rng())
     assert r == pytest.approx(matrix[np.triu_indices(4, 1)].mean())
     assert p < 0.05
 
 
-def test_the_p_of_shared_luck_agrees_with_every_permutation_there_is():
+def test_the_p_of_correlation_over_seeds_agrees_with_every_permutation_there_is():
     table = np.array([[1.0, 2.0, 3.0, 4.5, 4.0], [2.0, 1.0, 5.0, 4.0, 7.0]])
     observed = np.corrcoef(table)[0, 1]
     every = [np.corrcoef(table[0], order)[0, 1] for order in itertools.permutations(table[1])]
-    assert shared_luck(table, rng(), 20_000)[1] == pytest.approx(np.mean(np.array(every) >= observed - 1e-12), abs=0.01)
+    p = correlation_over_seeds(table, rng(), 20_000)[1]
+    assert p == pytest.approx(np.mean(np.array(every) >= observed - 1e-12), abs=0.01)
 
 
 def test_rows_without_spread_share_no_luck():
-    assert shared_luck(np.array([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]]), rng()) == (0, 1)
+    assert correlation_over_seeds(np.array([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]]), rng()) == (0, 1)
 
 
 def enumerate_probability_best(table, together):
@@ -223,7 +224,7 @@ def test_means_of_many_values_are_drawn_as_normal_ones_and_come_out_the_same(tog
     table = np.array([luck + rng(k).normal(0.1 * k, 1.0, 150) for k in range(3)])
     table[1, :20] = np.nan
     quick = probability_best(table, rng(), together, resamples=20_000)
-    monkeypatch.setattr("steepest.verdict.stats.inference.MANY", 1000)
+    monkeypatch.setattr("steepest.verdict.stats.inference.NORMAL_FROM", 1000)
     assert quick == pytest.approx(probability_best(table, rng(), together, resamples=20_000), abs=0.02)
 
 

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from verdict.factory import DIGITS, LINE, study_of, synthetic_study
 
-from steepest.verdict.judge.rate_curves import advise, rate_curve, smooth, stall_level, start_level, stretch, within
+from steepest.verdict.judge.rate_curves import (
+    advise,
+    interval_around,
+    rate_curve,
+    smooth,
+    stall_level,
+    start_level,
+    within,
+)
 from steepest.verdict.judge.replicates import entrant
 
 
@@ -23,16 +31,16 @@ def curve_of(values, task=DIGITS):
 X = np.array([-3.0, -2.0, -1.0, 0.0])
 
 
-def test_a_stretch_ends_where_the_line_between_two_rates_crosses_the_level():
-    assert stretch(X, np.array([0.0, 0.8, 1.0, 0.5]), 0.9, at=2) == pytest.approx((-1.5, -0.8))
+def test_an_interval_ends_where_the_line_between_two_rates_crosses_the_level():
+    assert interval_around(X, np.array([0.0, 0.8, 1.0, 0.5]), 0.9, at=2) == pytest.approx((-1.5, -0.8))
 
 
-def test_a_stretch_ends_at_the_last_rate_before_a_failing_one():
-    assert stretch(X, np.array([0.95, 1.0, 0.95, math.nan]), 0.9, at=1) == (-3.0, -1.0)
+def test_an_interval_ends_at_the_last_rate_before_a_failing_one():
+    assert interval_around(X, np.array([0.95, 1.0, 0.95, math.nan]), 0.9, at=1) == (-3.0, -1.0)
 
 
-def test_a_stretch_does_not_leap_over_a_gap():
-    low, high = stretch(X, np.array([1.0, 0.0, 1.0, 1.0]), 0.9, at=3)
+def test_an_interval_does_not_leap_over_a_gap():
+    low, high = interval_around(X, np.array([1.0, 0.0, 1.0, 1.0]), 0.9, at=3)
     assert (low, high) == pytest.approx((-1.1, 0.0))
 
 
@@ -40,8 +48,8 @@ def test_a_stretch_does_not_leap_over_a_gap():
 def test_a_lower_level_is_kept_at_least_as_far(y, less, lesser):
     y = np.array(y)
     top = int(np.argmax(y))
-    near = stretch(X, y, y[top] - min(less, lesser), top)
-    far = stretch(X, y, y[top] - max(less, lesser), top)
+    near = interval_around(X, y, y[top] - min(less, lesser), top)
+    far = interval_around(X, y, y[top] - max(less, lesser), top)
     assert far[0] <= near[0] <= near[1] <= far[1]
 
 

@@ -1,8 +1,7 @@
-"""Other people's tables: results from anywhere, as CSV, made into a study that a verdict can be asked of.
+"""Results from elsewhere, as a CSV table, made into a study that can be judged.
 
-A row is one run (task, optimizer, seed, value; rate and valid where there are any), or, as papers print them, one cell
-(task, optimizer, mean, sd, n). Whatever is wrong with a table ends in a sentence that names the line; whatever makes
-its verdict weaker is said with the verdict.
+A row is one run (task, optimizer, seed, value; optionally rate and valid), or a cell as papers print them (task,
+optimizer, mean, sd, n). An error names its line. What makes the verdict weaker is reported with it.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ OTHER_NAMES = {
     "seeds": "n", "contender": "optimizer", "method": "optimizer", "problem": "task", "dataset": "task",
     "test": "value", "score": "value", "validation": "valid", "run": "seed", "repeat": "seed",
 }  # fmt: skip
-"""What columns are called elsewhere."""
+"""Other names of columns."""
 HIGHER = ("accuracy", "acc", "r2", "r²", "auc", "roc-auc", "f1", "precision", "recall", "bleu", "map", "iou", "score")
 LOWER = ("loss", "error", "mse", "rmse", "mae", "perplexity", "ppl", "time", "steps", "seconds", "cross-entropy")
 FAILED = ("", "nan", "inf", "+inf", "-inf", "none", "null", "na", "n/a", "-", "–", "diverged", "failed", "oom")
-"""How tables write a run without a result; it is counted, and never averaged into a quality."""
-APART = 1_000_000
-"""Between the made-up seeds of two optimizers, so that no luck is taken to be common to them."""
+"""What marks a run without a result. It is counted, and never averaged into a quality."""
+SEED_GAP = 1_000_000
+"""Between the invented seeds of two optimizers, so that they never count as the same seeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +54,9 @@ class Run:
 
 def study_of_table(text: str, name: str = "table", metric: str = "value", higher_is_better: bool | None = None,
                    command: str = "") -> StudyRecord:  # fmt: skip
-    """The study that a CSV table holds; `decide` gives its verdict.
+    """The study in a CSV table; `decide` gives its verdict.
 
-    metric: what the values are, for sentences and, where its name tells, for the direction. higher_is_better: None
+    metric: what the values are, for the sentences and, if the name is known, for the direction. higher_is_better: None
     takes the direction from the metric's name. Raises BadTable, naming the line, or BadSetting.
     """
     higher = _direction(metric, higher_is_better)
@@ -116,7 +115,7 @@ def _result(run: Run) -> Result:
 
 
 def _runs(text: str) -> tuple[list[Run], list[Message]]:
-    """All runs of the table, and what to remark about its columns."""
+    """All runs of the table, and remarks about its columns."""
     lines = text.removeprefix("\ufeff").splitlines()
     if not any(line.strip() for line in lines):
         raise BadTable("The table is empty. It needs a line of column names and a line for every run.")
@@ -198,7 +197,7 @@ def _read_runs(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
         if "seed" in row:
             seed = _whole(row["seed"], "seed", line, least=0)
         else:
-            seed = apart.setdefault(optimizer, len(apart)) * APART + count[task, optimizer, rate]
+            seed = apart.setdefault(optimizer, len(apart)) * SEED_GAP + count[task, optimizer, rate]
         count[task, optimizer, rate] += 1
         key = (task, optimizer, seed, rate)
         if key in seen:
@@ -214,7 +213,7 @@ def _read_runs(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
 
 
 def _read_cells(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
-    """n values with the mean and the deviation that a cell tells, laid out as a normal sample is expected to lie."""
+    """n values with the mean and the standard deviation of a cell, placed at the expected values of a normal sample."""
     seen: dict[tuple[str, str], int] = {}
     apart: dict[str, int] = {}
     for line, row in rows:
@@ -226,7 +225,7 @@ def _read_cells(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
         seen[task, optimizer] = line
         n = _whole(row["n"], "n", line, least=1)
         mean, sd = _value(row["mean"], "mean", line), _value(row["sd"], "sd", line)
-        first = apart.setdefault(optimizer, len(apart)) * APART
+        first = apart.setdefault(optimizer, len(apart)) * SEED_GAP
         if mean is None:
             yield from (Run(line, task, optimizer, first + i, NO_RATE, None, None) for i in range(n))
             continue
@@ -239,7 +238,7 @@ def _read_cells(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
 
 
 def normal_scores(n: int) -> np.ndarray:  # [n]
-    """Where n normal values are expected to lie (Blom, 1958), with mean 0 and standard deviation 1 exactly."""
+    """Expected values of n sorted normal values (Blom, 1958), with mean 0 and standard deviation 1 exactly."""
     z = special.ndtri((np.arange(1, n + 1) - 0.375) / (n + 0.25))
     return (z - z.mean()) / z.std(ddof=1) if n > 1 else np.zeros(1)
 
@@ -278,7 +277,7 @@ def _whole(cell: str, column: str, line: int, least: int) -> int:
 
 
 def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) -> Iterator[Message]:
-    """Optimizers that are missing, or have fewer repeats than others; seeds that did not run every rate."""
+    """Optimizers that are missing or have fewer seeds than others; seeds that did not run every rate."""
     seeds: dict[tuple[str, str], set[int]] = defaultdict(set)
     tried: dict[tuple[str, str], Counter[int]] = defaultdict(Counter)
     for run in runs:
@@ -323,7 +322,7 @@ def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) 
 
 
 def _sameness(runs: Sequence[Run]) -> Iterator[Message]:
-    """Repeats that agree to the last digit, which luck does not do."""
+    """Seeds that agree to the last digit, which random variation does not do."""
     values: dict[tuple[str, str, float], list[float]] = defaultdict(list)
     for run in runs:
         if run.value is not None:
@@ -339,7 +338,7 @@ def _sameness(runs: Sequence[Run]) -> Iterator[Message]:
 
 
 def _selection(runs: Sequence[Run], optimizers: Sequence[str]) -> Iterator[Message]:
-    """Rates that were picked by the value that they are judged by, and searches of unequal size."""
+    """Rates picked by the same value that is judged, and searches of unequal size."""
     rates = {each: {run.rate for run in runs if run.optimizer == each} for each in optimizers}
     if max(map(len, rates.values())) > 1 and all(run.valid == run.value for run in runs):
         yield say(

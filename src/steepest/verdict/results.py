@@ -1,4 +1,4 @@
-"""What a verdict is made of: frozen values without behaviour, apart from `decide`, which fills them."""
+"""The parts of a verdict: frozen values, which `decide` fills."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Claim:
 
     @property
     def sentence(self) -> str:
-        """In English, whoever reads it: for comparing, not for showing."""
+        """In English, for comparing; `says` is for showing."""
         return str(self.says)
 
 
@@ -123,7 +123,7 @@ class Standing:
     deviation: float | None
     """Standard deviation over replicates; None below two."""
     behind_best: Estimate | None
-    """How much worse than the best (positive means worse whatever the metric's direction). The interval is Welch's, or
+    """How much worse than the best (positive means worse, for metrics of either direction). The interval is Welch's, or
     Student's of the differences by seed where `TaskVerdict.paired`, at the level at which Holm's procedure judged this
     pair: it holds 0 exactly if p_best is 1 − confidence or more. n is the smaller sample. None for the best."""
     p_best: float | None
@@ -168,7 +168,7 @@ class Standing:
     places: tuple[int, int] | None = None
     """The places that it may truly have, from what was shown of all pairs; None where it was not judged."""
     behind_bootstrap: Estimate | None = None
-    """`behind_best` once more, with the bootstrap-t interval at the same level, without bell-shaped luck."""
+    """`behind_best` once more, with the bootstrap-t interval at the same level, without assuming normality."""
     sensitivity: Sensitivity | None = None
     untuned_gap: Untuned | None = None
     tunability: Tunability | None = None
@@ -193,7 +193,7 @@ class TaskVerdict:
     margin: float = 0.0
     """The practical margin that ties were judged by, raw."""
     paired: bool = False
-    """Whether contenders are compared seed by seed, because the seeds' luck is seen to move them together."""
+    """Whether contenders are compared seed by seed, because their results are correlated over seeds."""
     correlation: float | None = None
     """Of the contenders' test metrics over seeds, the mean over pairs; None where it could not be measured."""
     looks: tuple[int, ...] = ()
@@ -201,7 +201,7 @@ class TaskVerdict:
     start: float | None = None
     """Validation metric of an untrained model, raw; None without curves."""
     advised: str = ""
-    """What to use: the best, or, among those that cannot be told from it, one that is far quicker. See `advice`."""
+    """What to use: the best, or, among its ties, one that is far faster. See `advice`."""
 
     @property
     def settled(self) -> bool:
@@ -240,7 +240,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Everywhere:
-    """One contender used on all tasks alike: what that costs beside the best choice for each."""
+    """One contender used on all tasks: what that costs compared with the best choice for each."""
 
     contender: str
     regret: Estimate
@@ -264,7 +264,7 @@ class Verdict:
     tasks: tuple[TaskVerdict, ...]
     contenders: tuple[Contender, ...]
     claims: tuple[Claim, ...]
-    """About the study as a whole: the tasks together, the luck that intervals cover, what was given up, the cost.
+    """About the study as a whole: the tasks together, the variation that intervals cover, what was given up, the cost.
     What to use is said per task."""
     reproduce: str
     tallies: tuple[Tally, ...] = ()
@@ -309,7 +309,7 @@ class Verdict:
 
 
 def plain(value: Any) -> Any:
-    """Any noun as JSON-ready dicts, lists, strings, numbers and None."""
+    """A result as JSON-ready dicts, lists, strings, numbers and None."""
     if isinstance(value, Claim):
         rest = {item.name: plain(getattr(value, item.name)) for item in fields(value)[1:]}
         return {"sentence": shown(value.says), **rest}

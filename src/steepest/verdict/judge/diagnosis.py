@@ -1,7 +1,7 @@
-"""Why it came out so: rules that turn what probes saw into reasons, each only where the data bear it.
+"""Why an optimizer won or lost: rules that turn probe measurements into reasons, only where the data support them.
 
-Every rule is written down in docs/diagnosis.md, with its thresholds. All of them ask for the same: at least three
-trials, of different seeds, that agree. A rule that finds nothing says nothing. Numbers only; `reasons` has the words.
+docs/diagnosis.md describes every rule and its thresholds. Each needs at least three trials, with different seeds, that
+agree. Here are numbers only; `words.reasons` has the sentences.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from steepest.verdict.results import TaskVerdict
 
 ENOUGH_TRIALS = 3
 WARM = 0.01
-"""Share of the horizon before which a look is not compared with later ones: the first steps are like no others."""
+"""Share of the horizon before which measurements are not compared with later ones: first steps are atypical."""
 STARVED = 5.0
-"""Fold by which the median effective step must fall."""
+"""How many times smaller the median effective step must become."""
 STILL_FALLING = 0.9
-"""A loss that has fallen below this share of what it was at the middle of training still had somewhere to go."""
+"""A final loss below this share of the loss at the middle of training was still falling."""
 AT_LIMIT = 0.75
-"""Share of the stability limit from which on a rate is as large as the loss allows."""
+"""Share of the stability limit from which a rate counts as at the limit."""
 NOISY = 10.0
-"""Fold by which the noise scale must exceed the batch in the end."""
+"""How many times the batch the noise scale must be at the end."""
 DAMPED = 1.5
-"""Fold by which the share of updates that turn around must be smaller."""
+"""How many times smaller the share of reversed updates must be."""
 RARE_FOLD, RARE_SHARE = 3.0, 0.02
-"""Fold by which a step must reach further on rare parameters, and the share of parameters that these must be."""
+"""How many times larger the step must be on rare parameters, and the share of parameters that must be rare."""
 UNEVEN = 10.0
-"""Fold between the layers that move most and least, relative to their size."""
+"""Ratio between the layers that move most and least, relative to their size."""
 CRAWLING = 1e-4
-"""Size of an update relative to the weights, below which a step hardly moves any layer."""
+"""Size of an update relative to the weights below which a step hardly changes a layer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Starved:
-    """The effective step of an adaptive rule fell and fell while the training loss still had slope."""
+    """The effective step of an adaptive rule kept falling while the training loss was still falling."""
 
     contender: str
     fold: float
@@ -53,7 +53,7 @@ class Starved:
 
 @dataclass(frozen=True, slots=True)
 class AtLimit:
-    """The rate times the sharpness comes up to where steps begin to overshoot."""
+    """Rate × sharpness reaches the limit from which steps overshoot."""
 
     contender: str
     product: float
@@ -63,17 +63,17 @@ class AtLimit:
 
 @dataclass(frozen=True, slots=True)
 class Noisy:
-    """By the end the gradient of a batch is mostly noise, at a rate that never falls."""
+    """By the end, the gradient of a batch is mostly noise, at a constant rate."""
 
     contender: str
     fold: float
-    """Noise scale in batches; infinite where no gradient can be told from noise at all."""
+    """Noise scale in batches; infinite if the gradient cannot be distinguished from noise."""
     at_first: float
 
 
 @dataclass(frozen=True, slots=True)
 class Damped:
-    """With momentum, fewer updates turn around from one step to the next."""
+    """With momentum, fewer updates reverse direction from one step to the next."""
 
     contender: str
     other: str
@@ -83,7 +83,7 @@ class Damped:
 
 @dataclass(frozen=True, slots=True)
 class FarOnRare:
-    """Per unit of gradient, a step reaches further where a gradient is rare."""
+    """Per unit of gradient, steps are larger on parameters that rarely have a gradient."""
 
     contender: str
     fold: float
@@ -105,7 +105,7 @@ class Uneven:
 
 @dataclass(frozen=True, slots=True)
 class Crawling:
-    """No layer moves by more than a ten-thousandth of its size a step while the loss still has slope."""
+    """No layer moves by more than a ten-thousandth of its size per step while the loss is still falling."""
 
     contender: str
     update: float
@@ -120,7 +120,7 @@ Reason = Starved | AtLimit | Noisy | Damped | FarOnRare | Uneven | Crawling
 def diagnose(
     verdict: TaskVerdict, probes: Sequence[ProbeTrace], contenders: Sequence[Contender], n_train: int
 ) -> tuple[Reason, ...]:
-    """Every reason that the probes of a task bear out, by the contenders' places."""
+    """Every reason that the probes of a task support, in order of the contenders' places."""
     known = {each.contender: each for each in probes if each.task == verdict.task.name and usable(each)}
     rules = {each.name: each for each in contenders}
     best = known.get(verdict.best)
@@ -142,7 +142,7 @@ def diagnose(
 
 
 def usable(probes: ProbeTrace) -> bool:
-    """Three trials or more, each looked at from its beginning to its end."""
+    """Three trials or more, each measured from its beginning to its end."""
     return len(probes.seeds) >= ENOUGH_TRIALS and len(probes.at) >= 4 and bool(np.isfinite(probes.loss).all())
 
 

@@ -1,6 +1,6 @@
-"""Findings: what a reader of the verdict must know beside the ranking. Numbers only; `claims` puts them into words.
+"""Findings: what a reader of the verdict must know besides the ranking. Numbers only; `words` has the sentences.
 
-Each finding is a value; `examine` returns those that the data bear out, and none that they don't.
+`examine` returns only findings that the data support.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from steepest.verdict.results import Standing, TaskVerdict
 from steepest.verdict.stats.inference import Interval, bootstrap_t, replicates_needed, smallest_difference
 
 _OF_THE_RATE = (Outcome.OK, Outcome.STOPPED, Outcome.DIVERGED)
-CHANCE = 0.8
-"""The chance of seeing a true difference at which power is told."""
+POWER = 0.8
+"""The probability of finding a true difference, at which the resolution of a study is reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Accident:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What the study could see between the best and its closest challenger."""
+    """The smallest difference that the study can detect between the best and the contender in second place."""
 
     challenger: str
     n: int
@@ -78,7 +78,7 @@ class Resolution:
     """The true difference that such a study finds with the stated chance; raw."""
     seen: float
     needed: int | None
-    """Replicates of each that the difference seen would take, if it is the true one; None if more than a thousand."""
+    """Replicates of each that the observed difference needs, if it is the true one; None if more than a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +153,14 @@ def resolution(verdict: TaskVerdict, evidence: Evidence) -> Resolution | None:
     return Resolution(
         challenger=second,
         n=pair.n,
-        smallest=smallest_difference(pair.deviations, pair.n, pair.level, CHANCE),
+        smallest=smallest_difference(pair.deviations, pair.n, pair.level, POWER),
         seen=seen,
-        needed=replicates_needed(seen, pair.deviations, pair.level, CHANCE) if seen > 0 else None,
+        needed=replicates_needed(seen, pair.deviations, pair.level, POWER) if seen > 0 else None,
     )
 
 
 def doubt(item: Standing, evidence: Evidence, generator: np.random.Generator) -> Doubt | None:
-    """A second opinion, which does not take luck to be bell-shaped, on whoever is only just behind."""
+    """A second opinion, without assuming a normal distribution, on a contender that is only just behind."""
     if item.status != "behind":
         return None
     pair = evidence.pairs[evidence.best.contender, item.contender]

@@ -1,7 +1,7 @@
 """Every contender of a task against every other, as one family of tests.
 
-All pairs, because the best is known only after looking: held against the best alone, contenders that are truly equal
-would look different too often. Repeat by repeat where the seeds' luck is seen to move all contenders together.
+All pairs, because the best is known only afterwards: compared with the best alone, contenders that are truly equal
+would look different too often. Seed by seed if the seeds are shown to move all contenders together.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from itertools import combinations
 import numpy as np
 
 from steepest.verdict.results import Estimate
-from steepest.verdict.stats.inference import Difference, critical_t, holm, moments, shared_luck, welch
+from steepest.verdict.stats.inference import Difference, correlation_over_seeds, critical_t, holm, moments, welch
 from steepest.verdict.stats.sequential import FIXED, Look
 
 Values = Mapping[int, float]
 """Seed → goodness of a sound replicate."""
 ENOUGH = 5
-"""Sound replicates that a contender needs before it is judged, and seeds in common before luck can be shared."""
-SHOWN = 0.05
-"""The level at which shared luck counts as shown."""
+"""Valid replicates that a contender needs to be judged, and common seeds needed to test their correlation."""
+CORRELATION_LEVEL = 0.05
+"""The significance level of the test for correlation over seeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +95,15 @@ def compare(one: Values, other: Values, paired: bool) -> Pair:
 
 
 def together(samples: Sequence[Values], level: float, generator: np.random.Generator) -> tuple[float | None, bool]:
-    """How much the seeds' luck moves all contenders alike, and whether comparing seed by seed gains by it.
+    """The correlation of the contenders over seeds, and whether comparing seed by seed gains from it.
 
-    It does if the correlation r is shown (a permutation test at 5 %), and large enough to make up for the freedom that
-    pairing costs: at the level of the tests, the paired interval is the shorter one if √(1−r)·t(n−1) < t(2n−2).
+    It does if the correlation r is significant (a permutation test at 5 %), and large enough to make up for the degrees
+    of freedom that pairing costs: at the level of the tests, the paired interval is the shorter one if
+    √(1−r)·t(n−1) < t(2n−2).
     """
     common = sorted(set.intersection(*(set(values) for values in samples))) if samples else []
     n = len(common)
     if len(samples) < 2 or n < ENOUGH:
         return None, False
-    r, p = shared_luck(np.array([[values[seed] for seed in common] for values in samples]), generator)
-    return r, p <= SHOWN and r > 1 - (critical_t(level, 2 * n - 2) / critical_t(level, n - 1)) ** 2
+    r, p = correlation_over_seeds(np.array([[values[seed] for seed in common] for values in samples]), generator)
+    return r, p <= CORRELATION_LEVEL and r > 1 - (critical_t(level, 2 * n - 2) / critical_t(level, n - 1)) ** 2

@@ -16,10 +16,10 @@ from steepest.records.outcomes import NO_RATE, Trace
 from steepest.records.ranking import is_sound, is_stopped, worst_of_seed
 from steepest.verdict.judge.replicates import Entrant, curve_of
 
-BANDWIDTH = 0.25
+BANDWIDTH_DECADES = 0.25
 """Decades of rate: the standard deviation of the smoothing kernel. The nearest refinement rates (1/6 decade) weigh 0.8,
 the next rates of the grid (1/2 decade) 0.14."""
-SHARE_OF_PROGRESS = 0.1
+STALLED_SHARE = 0.1
 """A trial that makes less than this share of the best contender's progress has stalled."""
 
 
@@ -78,18 +78,18 @@ def rate_curve(entrant: Entrant) -> RateCurve:
 
 
 def advise(curve: RateCurve) -> Advice | None:
-    """The rate recommended to a user who will run it once; None if no rate has a sound trial, or none is told.
+    """The rate recommended to a user who will run it once; None if no rate has a valid trial, or no rates are known.
 
     Among the safe rates around the best one whose mean stays within 5 % of it, the peak of the smoothed curve: a rate
-    that was lucky among poor neighbours loses to one with good neighbours.
+    that is good by chance among poor neighbours loses to one with good neighbours.
     """
     safe = curve.safe
     if not safe.any() or NO_RATE in curve.rates:
         return None
     x, y = np.log10(curve.rates), np.where(safe, curve.mean, np.nan)
     top = int(np.nanargmax(y))
-    low, high = stretch(x, y, within(y[top], 0.05), top)
-    low1, high1 = stretch(x, y, within(y[top], 0.01), top)
+    low, high = interval_around(x, y, within(y[top], 0.05), top)
+    low1, high1 = interval_around(x, y, within(y[top], 0.01), top)
     smoothed = smooth(x, y, curve.count)
     near = np.flatnonzero((x >= low) & (x <= high) & safe)
     best = near[np.argmax(smoothed[near])]
@@ -108,11 +108,11 @@ def within(best: float, share: float) -> float:
     return best - share * abs(best)
 
 
-def stretch(x: np.ndarray, y: np.ndarray, level: float, at: int) -> tuple[float, float]:
-    """The ends of the stretch around x[at] on which y [K], linear between its points, stays at or above `level`.
+def interval_around(x: np.ndarray, y: np.ndarray, level: float, at: int) -> tuple[float, float]:
+    """The ends of the interval around x[at] on which y [K], linear between its points, stays at or above `level`.
 
-    NaN marks a point that must not be used: the stretch ends at its neighbour. It also ends at the first and last x, so
-    at an edge of what was searched it is a lower bound.
+    NaN marks a point that must not be used: the interval ends at its neighbour. It also ends at the first and last x,
+    so at an edge of what was searched it is a lower bound.
     """
 
     def end(towards: int) -> float:
@@ -127,7 +127,7 @@ def stretch(x: np.ndarray, y: np.ndarray, level: float, at: int) -> tuple[float,
     return end(-1), end(+1)
 
 
-def smooth(x: np.ndarray, y: np.ndarray, weight: np.ndarray, bandwidth: float = BANDWIDTH) -> np.ndarray:
+def smooth(x: np.ndarray, y: np.ndarray, weight: np.ndarray, bandwidth: float = BANDWIDTH_DECADES) -> np.ndarray:
     """Kernel-weighted means of y [K] over x [K] with a Gaussian kernel (Nadaraya, 1964; Watson, 1964).
 
     Points are weighted by the number of trials behind them, NaN not at all. Levels below the median point count as the
@@ -152,7 +152,7 @@ def start_level(entrants: Sequence[Entrant], traces: Mapping[str, Trace]) -> flo
 
 
 def stall_level(entrants: Sequence[Entrant], traces: Mapping[str, Trace]) -> float | None:
-    """The goodness at or below which a sound trial of this task has stalled; None where that cannot be told.
+    """The goodness at or below which a sound trial of this task has stalled; None where that is unknown.
 
     A trial has stalled if it made less than a tenth of the progress from the start to the best contender's mean at its
     best rate. Without curves the start is the worst contender's median at its lowest rate, and taken only if that is so
@@ -167,7 +167,7 @@ def stall_level(entrants: Sequence[Entrant], traces: Mapping[str, Trace]) -> flo
         start = min((float(np.median(x)) for x in lowest if len(x)), default=best)
         if start > (best / 2 if best > 0 else 2 * best):
             return None
-    return start + SHARE_OF_PROGRESS * (best - start) if best > start else None
+    return start + STALLED_SHARE * (best - start) if best > start else None
 
 
 def _goodness(entrant: Entrant, rate: float) -> np.ndarray:  # [n], of the sound trials
@@ -176,6 +176,6 @@ def _goodness(entrant: Entrant, rate: float) -> np.ndarray:  # [n], of the sound
 
 
 def _rate(curve: RateCurve, x: np.ndarray, log_rate: float) -> float:
-    """10^x, but exactly the rate that was run where the stretch ends at one."""
+    """10^x, but exactly the rate that was run where the interval ends at one."""
     i = int(np.argmin(np.abs(x - log_rate)))
     return float(curve.rates[i]) if x[i] == log_rate else 10.0**log_rate

@@ -1,6 +1,6 @@
-"""One contender's standing on one task: every figure that a verdict tells about it.
+"""One contender's standing on one task: every figure that a verdict reports about it.
 
-Apart from `decide`, which ranks and judges: here is only what is computed for each contender in the same way.
+`decide` ranks and judges; here is what is computed for each contender in the same way.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from steepest.verdict.stats.tuning import Tunability, asymmetry, at_rate, diverg
 
 TARGETS = {"95 %": 0.95, "99 %": 0.99}
 """Name → share of the reference's improvement."""
-TRIED = (1, 2, 3, 5, 9)
+NUMBERS_OF_RATES = (1, 2, 3, 5, 9)
 """Numbers of rates for which the expected pick is given."""
 
 
@@ -227,7 +227,7 @@ def expected_picks(item: Entrant) -> np.ndarray:
 
 
 def best_of(expected: np.ndarray) -> dict[int, float | None]:
-    return {k: _known(expected[k - 1]) for k in TRIED if k <= len(expected)}
+    return {k: _known(expected[k - 1]) for k in NUMBERS_OF_RATES if k <= len(expected)}
 
 
 def _known(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Many tasks at once: who loses how much by being used everywhere, and how sure that is.
+"""Many tasks at once: how much a contender loses if it is used on all of them, and how certain that is.
 
 Pure functions of arrays. The tasks are themselves a sample: an interval over tasks has to let them vary as well as the
 seeds, which a hierarchical bootstrap does (Davison and Hinkley, 1997, section 3.8).
@@ -16,7 +16,7 @@ from steepest.verdict.stats.inference import Interval, critical_t, moments
 
 Samples = Sequence[Sequence[np.ndarray]]
 """[T][k] samples of each of k contenders on each of T tasks, one value a replicate; sizes may differ."""
-MOST = 4.0
+MAX_RATIO = 4.0
 """The ratio to the best at which a performance profile ends, as AlgoPerf has it."""
 
 
@@ -40,7 +40,8 @@ def hierarchical(
     """Resampled studies: T tasks are drawn with replacement, then, within each, replicates of each contender.
 
     statistic: (sample [n], indices drawn [m, n]) → m figures, `mean_of` or `median_of`. A task drawn twice draws its
-    replicates twice. Contenders are drawn apart, which overstates the luck of their difference where they share it.
+    replicates twice. Contenders are drawn separately, which overstates the variation of their difference if
+    they are correlated.
     """
     T, k = len(samples), len(samples[0])
     tasks = generator.integers(T, size=(resamples, T))
@@ -89,7 +90,7 @@ def profile(costs: np.ndarray, factors: np.ndarray) -> np.ndarray:  # costs [T, 
     return (ratios(costs)[:, :, None] <= factors).mean(axis=0)
 
 
-def profile_area(costs: np.ndarray, most: float = MOST) -> np.ndarray:  # [..., T, k] -> [..., k]
+def profile_area(costs: np.ndarray, most: float = MAX_RATIO) -> np.ndarray:  # [..., T, k] -> [..., k]
     """The mean height of the profile between 1 and `most` (AlgoPerf's score): 1 for a contender that is the cheapest
     everywhere. ∫ profile = Σ over tasks (most − ratio)₊ / T, so no grid of factors is needed."""
     return np.maximum(0.0, most - ratios(costs)).mean(axis=-2) / (most - 1)

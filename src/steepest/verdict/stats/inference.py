@@ -14,9 +14,9 @@ from functools import cache
 import numpy as np
 from scipy import special
 
-MANY = 100
-"""Values from which a resampled mean is taken as normal."""
-IN_CACHE = 1 << 17
+NORMAL_FROM = 100
+"""Number of values from which a resampled mean is taken as normal."""
+VALUES_PER_CHUNK = 1 << 17
 """Values that are resampled at a time."""
 
 
@@ -102,13 +102,13 @@ def bootstrap_t(
 ) -> Interval:
     """Mean of a [n] minus mean of b [m] with the bootstrap-t interval (Efron, 1982; Hall, 1988).
 
-    Each resample gives t* = (d* − d)/error*; the quantiles of t* take the place of Student's, so that skewed luck gets
+    Each resample gives t* = (d* − d)/error*; the quantiles of t* take the place of Student's, so that skewed data get
     a skewed interval. A resample without spread counts as infinitely far out, which can only widen the interval.
     """
     d = welch(a, b)
     if not 0 < d.error < math.inf:
         return d.interval(confidence)
-    rows = max(1, IN_CACHE // (len(a) + len(b)))
+    rows = max(1, VALUES_PER_CHUNK // (len(a) + len(b)))
     t = np.concatenate([_t_star(a, b, d.value, min(rows, resamples - i), generator) for i in range(0, resamples, rows)])
     t = np.sort(t[~np.isnan(t)])
     tail = (1 - confidence) / 2
@@ -156,7 +156,7 @@ def holm(p: np.ndarray, alpha: float) -> Adjusted:
     return Adjusted(adjusted, level)
 
 
-def shared_luck(
+def correlation_over_seeds(
     values: np.ndarray, generator: np.random.Generator, shuffles: int = 999
 ) -> tuple[float, float]:  # values [k, n]
     """The mean correlation between k rows over n columns, and the p value of its being this large by chance.
@@ -191,7 +191,7 @@ def probability_best(
     k, n = values.shape
     if k == 1:
         return np.ones(1)
-    if n > MANY:
+    if n > NORMAL_FROM:
         return _probability_best_of_many(values, generator, together, resamples)
     means = np.empty((k, resamples))
     counts = generator.multinomial(n, np.full(n, 1 / n), size=resamples)  # [resamples, n]
@@ -215,7 +215,7 @@ def probability_best(
 def _probability_best_of_many(
     values: np.ndarray, generator: np.random.Generator, together: bool, resamples: int
 ) -> np.ndarray:  # [k]
-    """The same from means that are drawn as normal ones, which those of so many values are: x̄ + Σ gᵢ·(xᵢ − x̄)/√(n(n−1))
+    """The same from means that are drawn as normal ones, as those of many values are: x̄ + Σ gᵢ·(xᵢ − x̄)/√(n(n−1))
     with standard normal gᵢ has the bootstrap's mean and the stretched variance s²/n, at a fraction of its time."""
     k, n = values.shape
     known = ~np.isnan(values)
@@ -354,7 +354,7 @@ def censored_median(times: Sequence[float]) -> float | None:
 
 
 def median_interval(times: Sequence[float], confidence: float) -> Interval | None:
-    """`censored_median` between two order statistics, free of any assumption on the shape of the luck (Thompson, 1936).
+    """`censored_median` between two order statistics, without assuming any distribution (Thompson, 1936).
 
     The r-th smallest and the r-th largest of n, with the largest r for which P(Binomial(n, ½) < r) is at most half of
     1 − confidence; infinite where even r = 1 is too much (n < 6 at 95 %), and upwards where too few arrive.

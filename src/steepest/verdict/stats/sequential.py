@@ -1,5 +1,5 @@
-"""Looking at a study more than once: levels at which a difference found at any look is still found by luck in at most
-a share α of all studies, however one decides to go on or to stop.
+"""Looking at a study more than once: levels at which a difference is found by chance, at any look, in at most a share
+α of all studies, no matter how one decides to continue or stop.
 
 Alpha spending (Lan and DeMets, 1983): by the time a share t of all replicates is in, α·t² may be spent (Kim and DeMets,
 1987). Beside O'Brien and Fleming's levels it gives up little at the end and stops easy questions much earlier.
@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from scipy import special
 
-POWER = 2.0
+SPENDING_EXPONENT = 2.0
 """Of the share of replicates, in the spending function."""
 GRID = 241
 """Points at which the density of studies that go on is kept between two looks; an even number of gaps. With 1601 no
@@ -64,7 +64,7 @@ def look_at(looks: Sequence[int], n: int) -> Look:
 
 def spent(alpha: float, share: float) -> float:
     """The error that may be spent by the time this share of all replicates is in: α·t²."""
-    return alpha * share**POWER
+    return alpha * share**SPENDING_EXPONENT
 
 
 @cache
@@ -78,7 +78,7 @@ def levels(alpha: float, looks: Sequence[int]) -> tuple[float, ...]:
 
     A difference of means over n replicates moves like a Brownian motion B at time t = n/N. What is kept is the density
     of B among studies that have not crossed yet, carried from look to look by Simpson's rule (Armitage, McPherson and
-    Rowe, 1969). The bounds are told as levels, not as z, so that a t test can use them with the freedom that it has
+    Rowe, 1969). The bounds are given as levels, not as z, so that a t test can use them with the freedom that it has
     (Jennison and Turnbull, 2000, section 3.8).
     """
     times = np.array(looks, dtype=float) / looks[-1]

@@ -21,7 +21,7 @@ def small():
 
 def test_the_page_reads_like_this():
     lines = text(small()).split("\n")
-    assert lines[0].startswith("Handwritten digits, MLP (synthetic): use adam with a learning rate of 0.0")
+    assert lines[0].startswith("Handwritten digits, MLP (synthetic): use adam with learning rate 0.0")
     ranking = lines.index(next(line for line in lines if line.lstrip().startswith("#")))
     assert lines[ranking : ranking + 4] == GOLDEN_RANKING.strip("\n").split("\n")
     assert lines[ranking + 4] == ""

@@ -12,7 +12,9 @@ from report.studies import HOSTILE, default_trials, default_view, hostile_study,
 from verdict.factory import SEVEN, synthetic_study
 
 from steepest.report.html import html, script, stylesheet
+from steepest.report.labels import first_sentence
 from steepest.report.offline_page import json_in_script
+from steepest.report.plain import plain
 from steepest.report.view import view
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -107,8 +109,8 @@ def test_the_policy_admits_this_script_and_this_stylesheet_and_nothing_else(page
 
 
 def test_the_data_in_the_page_are_the_view(page, shown):
-    [data] = [body for tag, attrs, body in page.raw if tag == "script" and attrs.get("type") == "application/json"]
-    assert json.loads(data)["view"] == shown
+    [data] = [body for tag, attrs, body in page.raw if tag == "script" and attrs.get("id") == "view"]
+    assert json.loads(data)["view"] == plain(shown)
     assert not set("<>&") & set(data)
 
 
@@ -137,7 +139,7 @@ def test_the_default_report_is_well_under_a_megabyte():
 def test_hostile_names_appear_as_text():
     page = Page(html(view(*hostile_study())))
     text = "".join(page.text)
-    assert [attrs.get("id") for attrs in page.every("script")] == ["view", "trials", None]
+    assert [attrs.get("id") for attrs in page.every("script")] == ["words", "view", "trials", None]
     assert HOSTILE[0] in text
     assert "</script><!-- {{ 7*7 }} &amp;" in text, "neither ends a script, nor opens a comment, nor is a template"
     assert "' onload='alert(1)\"" in text
@@ -161,9 +163,12 @@ def test_the_words_are_complete_without_the_script():
     text = re.sub(r"\s+", " ", "".join(Page(html(default_view())).text))
     for shown in (default_view()["tasks"][0], default_view()):
         said = [
-            text.render(code)
+            words
             for code in ("en", "zh")
-            for text in (shown["headline"], *(c["sentence"] for c in shown["claims"]))
+            for words in (
+                *first_sentence(shown["headline"].render(code)),
+                *(claim["sentence"].render(code) for claim in shown["claims"]),
+            )
         ]
         for sentence in said:
             assert sentence in text

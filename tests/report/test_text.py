@@ -54,7 +54,7 @@ def test_every_claim_is_told_but_those_that_repeat_the_ranking():
     shown = default_view()
     flat = re.sub(r"\s+", " ", text(shown))
     for claim in [*shown["tasks"][0]["claims"], *shown["claims"]]:
-        assert (claim["sentence"] in flat) != claim["pair"], claim
+        assert (str(claim["sentence"]) in flat) != claim["pair"], claim
     assert str(shown["tasks"][0]["headline"]) in flat
 
 

@@ -103,7 +103,7 @@ class Indexed(nn.Module):
         put[:, [0, 2]] = columns[:, 1:3] * 2
         put[x > 3] = 0.5
         added = torch.zeros_like(h).index_put((torch.arange(len(h))[:, None], x), rows, accumulate=True)
-        along = [h.cumsum(1).flip(0, 1), h.gather(1, x % 6), h.scatter_add(1, x % 6, columns)]
+        along = [h.cumsum(1).flip(0, 1), h.gather(1, x), h.scatter_add(1, x, columns)]
         return torch.cat([*along, by_two.flatten(1), around.flatten(1), columns, rows, put, added], 1)
 
 

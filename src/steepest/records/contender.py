@@ -48,8 +48,7 @@ class Contender:
     """The name that it would have without axes; "" where it has none."""
 
     default_rate: float | None = None
-    """The rate that one gets without asking, for the verdict's gap between tuned and untuned; None where nobody
-    states one."""
+    """The optimizer's default rate, for the verdict's gap between tuned and untuned; None where it has none."""
 
     @property
     def is_custom_rule(self) -> bool:

@@ -28,7 +28,7 @@ _ARRAYS = ("evaluate_at", "train_loss", "valid_loss", "valid_metric", "outcome_s
 
 
 def cache_folder() -> Path:
-    """Of what any study may use again: $STEEPEST_CACHE, or steepest/ in $XDG_CACHE_HOME or ~/.cache."""
+    """The folder of what any study may use again: $STEEPEST_CACHE, or steepest/ in $XDG_CACHE_HOME or ~/.cache."""
     if own := os.environ.get("STEEPEST_CACHE"):
         return Path(own).expanduser()
     shared = os.environ.get("XDG_CACHE_HOME")
@@ -41,12 +41,12 @@ def compiled_note(job: str) -> Path:
 
 
 def time_note(name: str) -> Path:
-    """Where this machine keeps what a step took when it was last measured."""
+    """Where this machine keeps the last measurement of a step."""
     return cache_folder() / "times" / f"{name}.json"
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Put `content` at `path` so that whoever looks, even after a power cut, sees the old file or the new one."""
+    """Put `content` at `path` so that a reader sees the old file or the new one, even after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
@@ -108,8 +108,8 @@ def read_trace(path: Path) -> Trace:
 
 
 def _read_arrays(content: bytes) -> dict[str, np.ndarray]:
-    """What an .npz file holds. A study has hundreds of them, with few different headers: NumPy's own reader parses each
-    header of each file anew, which takes longer than reading the numbers."""
+    """What an .npz file holds. A study has hundreds of them, with few different headers: NumPy's own reader
+    parses each header again, which takes longer than reading the numbers."""
     found: dict[str, np.ndarray] = {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for entry in archive.infolist():
@@ -122,7 +122,7 @@ def _read_arrays(content: bytes) -> dict[str, np.ndarray]:
 
 
 def _stored(content: bytes, entry: zipfile.ZipInfo) -> bytes | None:
-    """The bytes of an uncompressed entry; None if there is anything unusual about it, which the library then tells."""
+    """The bytes of an uncompressed entry; None if it is unusual: the library then reads it, or raises."""
     names, extras = struct.unpack_from("<HH", content, entry.header_offset + 26)
     start = entry.header_offset + 30 + names + extras
     raw = content[start : start + entry.file_size]
@@ -142,7 +142,7 @@ def _header(raw: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 def write_probes(path: Path, probes: ProbeTrace) -> None:
-    """What probes saw as .npz; the same always gives the same bytes."""
+    """A probe trace as .npz; the same trace always gives the same bytes."""
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {name: np.asarray(getattr(probes, name)) for name in field_names(ProbeTrace)}
     np.savez(buffer, **arrays)

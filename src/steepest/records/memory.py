@@ -1,6 +1,6 @@
-"""What a process may take of the machine's memory, what it has taken, and whether an error says that there was no more.
+"""How much memory a process may take and has taken, and whether an error means that memory ran out.
 
-Apart from all that trains and all that plans, since both have to know.
+Both engine and study use it, so it belongs to neither.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ OUT_OF_MEMORY_SIGNS = (
     "bad_alloc",
     "out of memory",
 )
-"""By which the errors of torch, of C++ and of the system are known."""
+"""Parts of the messages of torch, C++ and the system."""
 
 
 def limit(share: float | None) -> None:
-    """From now on this process may take `share` bytes more than it has, and an allocation beyond that fails. Without a
-    share, or where the system cannot limit its processes, nothing changes."""
-    data = _told("VmData")
+    """Let this process take at most `share` bytes more than it has now; an allocation beyond that fails. Does nothing
+    without a share, or where the system cannot limit processes."""
+    data = _status("VmData")
     if share is None or data is None:
         return
     import resource  # not on Windows
@@ -36,22 +36,22 @@ def ran_out(error: BaseException) -> bool:
 
 
 def resident() -> int | None:
-    """Bytes that this process has in memory; None where that is not told."""
-    return _told("VmRSS")
+    """Bytes that this process has in memory; None where the system does not report it."""
+    return _status("VmRSS")
 
 
 def forget_peak() -> None:
-    """The greatest number of bytes in memory is counted afresh."""
+    """Start counting the peak of memory again."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def peak() -> int | None:
-    """The greatest number of bytes that this process had in memory, since that was last forgotten."""
-    return _told("VmHWM")
+    """The most bytes that this process had in memory since `forget_peak`."""
+    return _status("VmHWM")
 
 
-def _told(name: str) -> int | None:
+def _status(name: str) -> int | None:
     try:
         lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     except OSError:

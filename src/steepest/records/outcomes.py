@@ -11,8 +11,8 @@ from steepest.records.trials import Stage
 
 
 class Outcome(StrEnum):
-    """How a trial ended: a closed set. Only OK has a quality; every other outcome ranks last and is kept. STOPPED is no
-    failure: the trial was sound when racing gave its time to better ones."""
+    """How a trial ended: a closed set. Only OK has a quality; every other outcome ranks last and is kept. STOPPED is
+    not a failure: the trial was sound when racing gave its time to better ones."""
 
     OK = "ok"
     STOPPED = "stopped"
@@ -25,7 +25,7 @@ class Outcome(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """What happened, in words; `{step}` is to be filled with the step at which it did."""
+        """What happened, in words; `{step}` stands for the step at which it happened."""
         return _SENTENCES[self]
 
 
@@ -41,7 +41,7 @@ _SENTENCES = {
 }
 
 NO_RATE = 0.0
-"""The rate of a run whose table does not tell it."""
+"""The rate of a run whose table does not give one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ Phase = Literal["describing", "timing", "compiling", "training", "finished"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a running study tells whoever watches it."""
+    """The state of a running study, as its listener receives it."""
 
     phase: Phase
     trials_done: int
@@ -38,6 +38,6 @@ class Progress:
     seconds_left: float | None
     rows: tuple[ProgressRow, ...] = ()
     message: Message = NOTHING
-    """Something worth a line of its own, such as a worker that was replaced."""
+    """News for a line of its own, such as a worker that was replaced."""
     task: str = ""
     """Whose steps are timed; before training only."""

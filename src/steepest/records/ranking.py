@@ -1,8 +1,8 @@
 """How trials are ranked by validation: a replicate's own pick, the rate that is best over all seeds, and whether that
-rate lies at the edge of what was searched; and which trials go on where rates race.
+rate lies at the edge of the searched range; and which trials go on where rates race.
 
-Apart from `study` and `verdict`, because both must rank by the very same law: the protocol while it runs, the verdict
-when it reads. Nothing here knows a test value.
+Apart from `study` and `verdict`, because both must rank in the same way: the protocol while it runs, the verdict
+when it reads. Nothing here sees a test value.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class RankedTrial(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What a protocol may know of a trial: how it ended, and what it reached on validation at the horizon."""
+    """What a protocol may know of a trial: how it ended, and its validation values at the horizon."""
 
     rate: float
     seed: int
@@ -49,10 +49,10 @@ class Score:
 T = TypeVar("T", bound=RankedTrial)
 
 KEEP_ONE_IN = 3
-"""One in so many rates of a seed goes on at each rung."""
+"""At each rung, one in this many rates of a seed goes on."""
 MIN_RATES_KEPT = 2
-"""Rates of a seed, of each stage, that run to the end in any case."""
-_OK = Outcome.OK  # asked for ten times a trial: to look it up in its class takes as long as all the rest
+"""Rates of a seed and stage that always run to the end."""
+_OK = Outcome.OK  # used ten times per trial: looking it up in its class takes as long as all the rest
 RUNG_SHARES = (1 / 20, 1 / 5)
 """Shares of the horizon after which the rates of a seed are compared: measured, see docs/protocol.md."""
 
@@ -64,12 +64,12 @@ def is_sound(trial: RankedTrial) -> bool:
 
 
 def is_stopped(trial: RankedTrial) -> bool:
-    """Whether racing gave a trial's time to better ones of its seed: no failure, but no value at the horizon either."""
+    """Whether racing gave a trial's time to better ones of its seed: not a failure, but no value at the horizon."""
     return trial.outcome is Outcome.STOPPED
 
 
 def has_failed(trial: RankedTrial) -> bool:
-    """Whether a trial came to a bad end: neither sound nor stopped."""
+    """Whether a trial failed: it is neither sound nor stopped."""
     return not is_sound(trial) and not is_stopped(trial)
 
 
@@ -143,7 +143,7 @@ def edge(trials: Iterable[RankedTrial], higher_is_better: bool) -> Edge:
 
 def rungs(evaluate_at: Sequence[int], lanes: int) -> tuple[Rung, ...]:
     """Successive halving (Jamieson and Talwalkar, 2016) of a seed's lanes: at the first evaluation at or after each
-    share of the horizon one in KEPT goes on, but never fewer than LEAST. Rungs at which nobody would be stopped are
+    share of the horizon one in KEPT goes on, but never fewer than LEAST. Rungs at which no lane would stop are
     left out.
 
     >>> rungs((1, 50, 100, 200, 600, 1000), lanes=9)

@@ -16,15 +16,15 @@ class FleetTime:
     compiled: tuple[Compiled, ...]
     milliseconds: float
     update_milliseconds: float
-    """What of it the update takes."""
+    """The part that the update takes."""
     bytes_per_lane: float = 0.0
-    """What the fleet takes of memory while it trains, in equal parts; 0 where that is not known."""
+    """Memory of the fleet while it trains, divided by its lanes; 0 where unknown."""
     evaluation_milliseconds: float = 0.0
     """One evaluation of all its lanes on validation; 0 where it was not timed."""
     build_seconds: float = 0.0
-    """To make the fleet and its models, before its first step."""
+    """Time to build the fleet and its models, before the first step."""
     load_seconds: float = 0.0
-    """For the first one in a process beside that: to trace its programs, or to load them."""
+    """Extra time of the first fleet in a process: to trace or load its programs."""
 
     @classmethod
     def from_json(cls, data: JsonObject) -> FleetTime:
@@ -35,7 +35,7 @@ class FleetTime:
 
 @dataclass(frozen=True, slots=True)
 class StepTime:
-    """What one step costs when a trial trains alone on one thread: the only time a verdict may speak of."""
+    """What one step costs when a trial trains alone on one thread: the only time that a verdict uses."""
 
     task: str
     contender: str
@@ -43,11 +43,11 @@ class StepTime:
     """Median over the steps timed, evaluations excluded."""
     state_bytes_per_parameter: float
     fleets: tuple[FleetTime, ...] = ()
-    """For the planner only: what fleets of several kinds take."""
+    """For the planner only: times of several kinds of fleets."""
     evaluation_milliseconds: float = 0.0
     """For the planner only: one evaluation on validation, alone; 0 where it was not timed."""
     share: float = 1.0
-    """Of the time that was measured, what this process had a core for: clearly less where others wanted it, too."""
+    """Share of the measured time in which this process had a core; clearly below 1 where other processes competed."""
 
     @classmethod
     def from_json(cls, data: JsonObject) -> StepTime:

@@ -61,8 +61,8 @@ class StudyRecord:
     seconds: float
     """Wall time spent so far, over all sittings."""
     given_up: tuple[Message, ...] = ()
-    """What was given up to keep the budget or to save time and memory, one sentence each."""
+    """What was dropped to keep the budget or to save time and memory, one sentence each."""
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     hardware: Mapping[str, str] = field(default_factory=dict[str, str])
     trained: bool = True
-    """Whether this program ran the study; a table of other people's results says nothing of how they came about."""
+    """Whether this program ran the study; a table of external results does not say how they were obtained."""

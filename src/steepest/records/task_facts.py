@@ -33,7 +33,7 @@ class TaskRef:
     digest: str = ""
     """SHA-256 of a task file or of data, so that a resumed study notices that the task has changed."""
     options: Mapping[str, str] = field(default_factory=dict[str, str])
-    """What was said about data: which column to predict, and so on."""
+    """Options of a task made from data, such as the column to predict."""
 
     @classmethod
     def from_json(cls, data: JsonObject) -> TaskRef:
@@ -42,7 +42,7 @@ class TaskRef:
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """What a worker found out about a task before any training: all that planner, verdict and report need to know."""
+    """What a worker found out about a task before training: all that planner, verdict and report need."""
 
     name: str
     title: str
@@ -52,7 +52,7 @@ class TaskFacts:
     unit: str
     """"%" for shares, "" for bare numbers. Values are stored raw; a view multiplies shares by 100."""
     margin: float
-    """The practical margin in the metric's raw units: smaller differences are ties whatever their p-value."""
+    """The practical margin in the metric's raw units: smaller differences are ties, regardless of the p-value."""
     n_train: int
     n_valid: int
     n_test: int
@@ -72,7 +72,7 @@ class TaskFacts:
     compiler_obstacle: str = ""
     """Why nothing can be compiled on this machine, if it cannot."""
     notes: tuple[Message, ...] = ()
-    """What was done to make the task, where it was made of a file; or what its author has to say of it."""
+    """How the task was made from a file, or remarks of its author."""
 
     @classmethod
     def from_json(cls, data: JsonObject) -> TaskFacts:

@@ -50,7 +50,7 @@ class Shard:
     width: int = 0
     """Lanes that a fleet trains at a time, at most; 0 leaves it to the engine."""
     compiled: tuple[Compiled, ...] = ()
-    """What of a fleet's step is machine code of its own."""
+    """The parts of a fleet's step that are compiled."""
     dtype: DtypeName = "float32"
     device: str = "cpu"
     rungs: tuple[Rung, ...] = ()
@@ -59,9 +59,9 @@ class Shard:
     def to_json(self) -> JsonObject:
         whole = asdict(self)
         for part, name in (("task", "options"), ("contender", "axes"), ("contender", "optimizer")):
-            if not whole[part][name]:  # what is not there changes no id either
+            if not whole[part][name]:  # an absent part must not change the id
                 del whole[part][name]
-        if not self.rungs:  # a shard without keeps the id that it has had since before there were any
+        if not self.rungs:  # a shard without rungs keeps its old id
             del whole["rungs"]
         return whole
 

@@ -1,4 +1,4 @@
-"""What a study costs and what it can resolve; and which study fits into a given time.
+"""What a study costs, which differences it can resolve, and which study fits into a given time.
 
 Costs come from the step times that workers measured. They decide how much is run, never how a trial runs.
 """
@@ -41,9 +41,9 @@ from steepest.study.protocol import trials_of
 from steepest.study.spec import Plan, RunPlan, StudySpec
 
 MIN_SEEDS = 5
-"""Below this a budget is refused: fewer replicates say next to nothing."""
+"""Below this a budget is refused: fewer replicates show next to nothing."""
 SMALLER_GRIDS = (7, 5)
-"""What the grid may shrink to, in this order."""
+"""Sizes to which the grid may shrink, in this order."""
 
 STAGE_COUNT = 2
 """The grid, and the rates that follow it."""
@@ -83,11 +83,11 @@ def plan_within(
 
 
 def smaller_designs(spec: StudySpec) -> Iterator[tuple[StudyDesign, tuple[Message, ...]]]:
-    """The protocol asked for, then ever smaller ones, each with what was given up, in sentences."""
+    """The protocol asked for, then ever smaller ones, each with sentences on what it gives up."""
     asked = protocol = spec.protocol
     given_up: dict[str, Message] = {}
     yield protocol, ()
-    if not spec.contenders[0].rates:  # rates of the user's own are not ours to drop
+    if not spec.contenders[0].rates:  # never drop the user's own rates
         if asked.extra_rates:
             protocol = replace(protocol, extra_rates=0)
             given_up["refinement"] = say(
@@ -178,7 +178,7 @@ def shard_seconds(
     """
     batch = max(run.batch_size, 64)  # below this a step costs mostly overhead, which a pass over a whole part has once
     mode = mode_of(run)
-    plain = ExecutionMode(run.engine)  # what evaluates a model is not compiled
+    plain = ExecutionMode(run.engine)  # evaluation is not compiled
     milliseconds, start, going = 1e3 * build_seconds(mode, time, lanes), 0, lanes
     for stop, kept in (*rungs, (run.steps, 0)):
         evaluations: float = sum(start < step <= stop for step in run.evaluate_at)
@@ -193,12 +193,12 @@ def shard_seconds(
 
 
 def mode_of(run: RunPlan) -> ExecutionMode:
-    """The manner in which a planned run's trials are trained."""
+    """How a planned run's trials are trained."""
     return ExecutionMode(run.engine, run.width, run.compiled)
 
 
 def load_seconds(spec: StudySpec, runs: Sequence[RunPlan], times: Times) -> float:
-    """Forecast of what a worker takes beside its shards, to trace or load programs: each once, whoever uses it. A
+    """Forecast of the time that a worker spends on tracing or loading programs: each once, for all its users. A
     gradient's serves all contenders with the same batch size and axes. A race makes fleets of several widths in each of
     its stages, all with programs of their own."""
     axes = {contender.name: str(dict(contender.axes)) for contender in spec.contenders}
@@ -217,7 +217,7 @@ def closing_seconds(runs: int) -> float:
 
 
 def wall_seconds(runs: Sequence[Sequence[Sequence[float]]], workers: int) -> float:
-    """Play the study through: runs × stages × seconds of a shard; a stage starts when the one before is over."""
+    """Simulate the study: runs × stages × seconds of a shard; a stage starts when the one before is over."""
     waiting = deque((i, 0, seconds) for i in longest_first(runs) for seconds in runs[i][0])
     left = [len(stage[0]) for stage in runs]
     busy: list[tuple[float, int, int]] = []  # (end, run, stage)
@@ -240,16 +240,16 @@ def longest_first(runs: Sequence[Sequence[Sequence[float]]]) -> list[int]:
 
 
 def resolution(seeds: int, deviation: float = 1.0) -> float | None:
-    """The smallest difference between two contenders that can be told from luck: half the width of Welch's 95 %
+    """The smallest difference between two contenders that exceeds random variation: half the width of Welch's 95 %
     interval, t₀.₉₇₅(2n − 2) · σ · √(2/n), with n replicates each and the standard deviation σ of a replicate.
-    None for a single seed, which can tell nothing from luck."""
+    None for a single seed, which has no measure of random variation."""
     if seeds < 2:
         return None
     return float(stdtrit(2 * seeds - 2, 0.975)) * deviation * math.sqrt(2 / seeds)
 
 
 def duration(seconds: float) -> str:
-    """A time as one says it.
+    """A duration in words.
 
     >>> [duration(s) for s in (0.4, 95, 3700)]
     ['1 s', '95 s', '62 min']

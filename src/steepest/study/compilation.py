@@ -1,4 +1,4 @@
-"""Which programs a study has made before it trains: those that will save clearly more time than they cost."""
+"""Which programs a study compiles before it trains: those that will clearly save more time than they cost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from steepest.study.protocol import trials_of
 from steepest.study.spec import StudySpec
 
 TIMED_LANES = 9
-"""With which programs are tried and timed; they train any number of lanes, one after the other."""
+"""Lanes with which compiled programs are checked and timed; they train any number, one after the other."""
 
 Times = Mapping[tuple[str, str], StepTime]
 """By task and contender."""
@@ -32,7 +32,7 @@ Collect = Callable[[Iterable[CompileJob], Phase, Callable[[Path], CompileResult]
 
 @dataclass
 class Compilation:
-    """Has programs made for the contenders of a study, and times the fleets that load them."""
+    """Compiles programs for the contenders of a study, and times the fleets that load them."""
 
     spec: StudySpec
     collect: Collect
@@ -40,7 +40,7 @@ class Compilation:
     tracker: ProgressTracker
 
     def times(self, facts: Iterable[TaskFacts], times: Times) -> dict[tuple[str, str], StepTime]:
-        """The same times, with those of compiled fleets where it was worth while to make any."""
+        """The same times, with those of compiled fleets where compiling pays."""
         groups = [*self._groups(facts, times)]
         wanted = {each.job.id: each.job for group in groups for each in group.wanted}
         missing = [job for job in wanted.values() if not jobs.is_compiled(job)]
@@ -87,7 +87,7 @@ class _Group:
 
     @cached_property
     def wanted(self) -> list[_Wanted]:
-        """What is worth while to make."""
+        """What is worth compiling."""
         spec = self.asked.spec
         found: list[_Wanted] = []
         for contender, part, seconds in self._candidates():

@@ -1,4 +1,4 @@
-"""One contender's course through the protocol on one task: what it has asked for, what it has got, where it stands."""
+"""One contender's run through the protocol on one task: what it has asked for, what is done, where it stands."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ class ContenderRun:
         self._stand(shard.lanes[0].stage)
         if len(self._got) < len(self._asked):
             return []
-        # In the order asked, whatever order they were done in: nothing that a search sees may depend on luck.
+        # In the order asked, not the order done: what a search sees must not depend on timing.
         return self._ask([_score(row) for asked in self._asked for row in self._got[asked.id]])
 
     def more(self, seeds: range) -> list[Shard]:
-        """The shards that add these seeds to a course which is at its end."""
+        """The shards that add these seeds to a run that has finished."""
         tried: dict[tuple[Stage, float], None] = {(row.stage, row.rate): None for row in self.results}
         lanes = list(on_more_seeds(tried, seeds))
         self._asked = [
@@ -76,7 +76,7 @@ class ContenderRun:
         return self._asked
 
     def end_here(self) -> None:
-        """Ask for nothing more: what has been trained is all."""
+        """Ask for nothing more: keep what has been trained."""
         self.planned, self.cost = len(self.results), self.cost_done
         self._row = replace(self._row, stage="done", planned=self.planned)
 
@@ -91,7 +91,7 @@ class ContenderRun:
             self._row = replace(self._row, stage=shard.lanes[0].stage)
 
     def row(self) -> ProgressRow:
-        """Where it stands, for whoever watches."""
+        """Where it stands, for the progress table."""
         return self._row
 
     def _ask(self, scores: Sequence[Score] | None) -> list[Shard]:
@@ -100,7 +100,7 @@ class ContenderRun:
         except StopIteration:
             self._row = replace(self._row, stage="done")
             return []
-        if scores is not None:  # the grid is only waited for until a worker begins with it
+        if scores is not None:  # the grid counts as waiting until a worker starts it
             self._row = replace(self._row, stage=lanes[0].stage)
         self._asked, self._got = shards(self._spec, self._task, self.contender, self.plan, lanes), {}
         return self._asked
@@ -120,5 +120,5 @@ class ContenderRun:
 
 
 def _score(row: Result) -> Score:
-    """All that a search may know of a trial: nothing from test."""
+    """What a search may know of a trial: nothing from the test part."""
     return Score(row.rate, row.seed, row.outcome, row.valid_metric, row.valid_loss)

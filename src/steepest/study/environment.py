@@ -18,7 +18,7 @@ def versions() -> dict[str, str]:
 
 @cache
 def _version(package: str) -> str:
-    """Looked up once: it takes a millisecond, and a study asks for every job."""
+    """Cached: a look-up takes a millisecond, and a study needs it for every job."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -56,7 +56,7 @@ def _memory() -> int:
 
 
 def free_memory() -> int | None:
-    """Bytes that processes could still take without swapping, a container's limit included; None where not told."""
+    """Bytes that processes could still take without swapping, a container's limit included; None where unknown."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
@@ -71,7 +71,7 @@ def free_memory() -> int | None:
 
 
 def boot_id() -> str:
-    """Changes whenever the machine starts: a process number from before then belongs to nobody."""
+    """Changes whenever the machine starts: an older process number then means nothing."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:

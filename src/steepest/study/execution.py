@@ -1,8 +1,8 @@
-"""In what manner the trials of a contender are trained: alone or in fleets, how many at a time, what of it compiled.
+"""How the trials of a contender are trained: alone or in fleets, how many at a time, which parts compiled.
 
-Every choice is the cheapest for the work that is planned, by times measured on the real task, compilation counted in.
-It is made once and kept in the plan. Small differences are ignored, so that a small study, for which nothing is worth
-compiling, is run in the same manner, and to the same last bit, wherever it is run.
+Every choice is the cheapest for the planned work by times measured on the real task, compilation included. It is made
+once and kept in the plan. Small differences are ignored, so that a small study, for which compiling does not pay, runs
+in the same mode everywhere and gives the same bits.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from steepest.records.step_times import FleetTime, StepTime
 from steepest.records.trials import Compiled
 
 SECONDS_TO_COMPILE: Mapping[Compiled, float] = {"gradient": 4.0, "update": 0.5}
-"""Of one core, as a rule."""
+"""Typical core-seconds to compile each part."""
 SECONDS_TO_LOAD: Mapping[Compiled, float] = {"gradient": 0.5, "update": 0.1}
-"""What was made before: it is traced again, and tried."""
+"""Core-seconds to load a compiled part: it is traced and checked again."""
 MIN_PAYBACK = 2.0
-"""How many times its cost a compilation must be expected to save."""
+"""A compilation must be expected to save at least this many times its cost."""
 SHARE_SAVED: Mapping[Compiled, float] = {"gradient": 0.6, "update": 0.7}
-"""Shares of their time that are commonly saved. Of gradients it is measured afterwards; updates take little by then."""
+"""Shares of their time that compiling typically saves. For gradients it is measured afterwards; updates take little by
+then."""
 MIN_SPEEDUP_ALONE = 1.3
-"""A trial alone must be so many times faster than in a fleet to be trained alone."""
+"""Trials train alone only where that is this many times faster than in a fleet."""
 MAX_LANES = 128
 """Lanes that an engine trains at a time at most."""
 MAX_UPDATE_SHARE = 0.5
-"""Of a compiled step, what the update within it takes at most."""
+"""Largest share of a compiled step that its update may take."""
 MAX_TIMING_RATIO = 1.3
-"""Ratio of two measurements of the same on a quiet machine, at most."""
+"""Largest ratio of two measurements of the same step on a quiet machine."""
 USABLE_MEMORY_SHARE = 0.8
-"""Of a worker's share of the memory: evaluations, and the pieces that freed memory lies in, take some as well."""
+"""Share of a worker's memory that lanes may fill: evaluations and fragmentation take the rest."""
 FIXED_COST_SHARE = 0.15
-"""Of the time of a fleet, at most: what a step costs whatever the number of lanes."""
+"""Largest share of a fleet's step time that does not depend on the number of lanes."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class ExecutionMode:
 
 @dataclass(frozen=True)
 class Work:
-    """What is planned for one contender on one task, and what is known of its cost without any compilation."""
+    """The planned work for one contender on one task, and its cost without compilation."""
 
     trial_steps: float
     time: StepTime
@@ -77,7 +78,7 @@ def plain_fleet(time: StepTime) -> FleetTime | None:
 
 
 def worth_compiling(part: Compiled, seconds: float, is_made: bool) -> bool:
-    """Whether it pays to compile what would run for so many core-seconds."""
+    """Whether compiling pays for a part that would run for `seconds` of one core."""
     return seconds * SHARE_SAVED[part] > MIN_PAYBACK * (SECONDS_TO_LOAD if is_made else SECONDS_TO_COMPILE)[part]
 
 
@@ -91,7 +92,7 @@ def cheapest_fleet(time: StepTime, margin: float = 1.05) -> FleetTime | None:
 
 
 def choose_mode(engine: str, time: StepTime) -> ExecutionMode:
-    """The manner in which trials with these times are trained; `engine` is what was asked for, other than solo."""
+    """How to train trials with these times; `engine` is what was asked for, other than solo."""
     fleet = cheapest_fleet(time)
     if fleet is None or (engine == "auto" and fleet.milliseconds / fleet.lanes > MIN_SPEEDUP_ALONE * time.milliseconds):
         return ExecutionMode("solo")
@@ -157,7 +158,7 @@ def timed_fleet(mode: ExecutionMode, time: StepTime) -> FleetTime | None:
 
 
 def step_milliseconds(mode: ExecutionMode, time: StepTime, lanes: int) -> float:
-    """Forecast of one step of so many lanes."""
+    """Forecast of one step of `lanes` lanes."""
     fleet = timed_fleet(mode, time)
     if fleet is None:
         return lanes * time.milliseconds
@@ -172,7 +173,7 @@ def step_milliseconds(mode: ExecutionMode, time: StepTime, lanes: int) -> float:
 
 
 def evaluation_milliseconds(mode: ExecutionMode, time: StepTime, lanes: int) -> float:
-    """Forecast of one evaluation of so many lanes; 0 where none was timed."""
+    """Forecast of one evaluation of `lanes` lanes; 0 where none was timed."""
     fleet = timed_fleet(mode, time)
     if fleet is None or not fleet.evaluation_milliseconds:
         return lanes * time.evaluation_milliseconds
@@ -180,7 +181,7 @@ def evaluation_milliseconds(mode: ExecutionMode, time: StepTime, lanes: int) -> 
 
 
 def build_seconds(mode: ExecutionMode, time: StepTime, lanes: int) -> float:
-    """Forecast of what a shard of so many lanes takes before its first step."""
+    """Forecast of the time before the first step of a shard with `lanes` lanes."""
     fleet = timed_fleet(mode, time)
     return 0.0 if fleet is None else fleet.build_seconds * lanes / fleet.lanes
 

@@ -1,5 +1,5 @@
-"""Who does the jobs: worker processes on this machine, or a function in this process. All executors look alike, so a
-study neither knows nor cares where its shards are trained; results travel as files.
+"""Executors run jobs: in worker processes on this machine, or by a function in this process. They share one
+interface, so a study does not depend on where its shards are trained; results travel as files.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from steepest.records.job_records import Job, WorkerMessage, WorkerSetup
 from steepest.records.record import JsonObject
 
 Serve = Callable[[Connection, Path], None]
-"""Loops over the jobs that come over the line until it ends, writing results into the study folder."""
+"""Runs the jobs that arrive on the connection until it closes, and writes results into the study folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What became of a job."""
+    """News of a job."""
 
     kind: Literal["progress", "done", "failed", "full", "retried", "lost"]
     """"failed": it raised. "full": memory ran out. "retried": its worker died, another one has it. "lost": its workers
@@ -70,7 +70,7 @@ class Executor(Protocol):
 
 
 class FunctionExecutor:
-    """Does each job in this process when polled: for tests, and for platforms without worker processes."""
+    """Runs each job in this process when polled: for tests, and for platforms without worker processes."""
 
     workers = 1
 
@@ -87,7 +87,7 @@ class FunctionExecutor:
         job, start = self._queue.popleft(), monotonic()
         try:
             self._run_job(job)
-        except Exception as error:  # whatever a model raises is told, as a worker process would tell it
+        except Exception as error:  # a model may raise anything: report it, as a worker process does
             kind = "full" if memory.ran_out(error) else "failed"
             return [Event(kind, job.id, error=type(error).__name__, message=verbatim(str(error)))]
         return [Event("done", job.id, seconds=monotonic() - start)]
@@ -100,7 +100,7 @@ class LocalProcesses:
     """`workers` processes of one thread each on this machine, started all at once when there is work.
 
     A worker that dies is replaced, and its job goes to the next one, at most `RETRIES` times. A "time" job waits until
-    no other worker has a job; whoever submits it sees to it that none follows before it is done. Workers do not hear
+    no other worker has a job; the caller must not submit another before it is done. Workers do not hear
     Ctrl-C, which is the coordinator's to handle, and end by themselves when the coordinator is gone.
     """
 
@@ -142,9 +142,9 @@ class LocalProcesses:
             self._pool.pop().end()
 
     def _assign(self) -> None:
-        """Give every idle worker a job; whatever is to be timed waits until all are idle.
+        """Give every idle worker a job; a timing waits until all are idle.
 
-        The first job brings the whole crew: what is to follow will want it, and now is the time to import torch."""
+        The first job starts all workers: later jobs need them, and importing torch takes time."""
         while self._queue and len(self._pool) < self.workers:
             self._pool.append(self._start())
         for worker in [worker for worker in self._pool if worker.job is None]:
@@ -158,7 +158,7 @@ class LocalProcesses:
         return any(worker.job is not None or not worker.was_ready for worker in self._pool)
 
     def _receive(self, worker: _Worker) -> list[Event]:
-        """All that a worker has to say by now; its last word is its end."""
+        """All messages of a worker so far; when its connection has closed, it is replaced."""
         events: list[Event] = []
         try:
             while worker in self._pool and worker.connection.poll():
@@ -177,7 +177,7 @@ class LocalProcesses:
             case "done":
                 worker.job = None
                 return [Event("done", message.id, seconds=message.seconds)]
-            case "full":  # what is left of its memory is in pieces: the next job gets a fresh process
+            case "full":  # its memory is fragmented: the next job gets a fresh process
                 self._pool.remove(worker)
                 worker.end()
                 return [Event("full", message.id, error=message.error, message=verbatim(message.message))]
@@ -188,16 +188,16 @@ class LocalProcesses:
     def _replace_dead(self, worker: _Worker) -> list[Event]:
         """Count the loss, and put the job of a dead worker back at the head of the queue."""
         self._pool.remove(worker)
-        how = worker.end(patience=0.5)  # it may be about to leave by itself, and then its exit code tells more
+        how = worker.end(patience=0.5)  # it may be exiting by itself, and then its exit code says more
         if not worker.was_ready:
             self._failed_starts += 1
             if self._failed_starts > self.RETRIES:
-                told = self._last_log_line()
-                raise TrialFailed(f"{self._failed_starts} workers in a row ended ({how}) at their start{told}.")
+                last = self._last_log_line()
+                raise TrialFailed(f"{self._failed_starts} workers in a row ended ({how}) at their start{last}.")
         if worker.job is None:
             return []
         name = worker.job.id
-        if worker.was_ready:  # otherwise it is no fault of the job
+        if worker.was_ready:  # otherwise the job is not at fault
             self._attempts[name] = attempts = self._attempts.get(name, 0) + 1
             if attempts > self.RETRIES:
                 words = say(
@@ -213,7 +213,7 @@ class LocalProcesses:
         return [Event("retried", name, message=words)]
 
     def _last_log_line(self) -> str:
-        """Of the workers that have begun to write; what they wrote in full may go with the folder of a mere plan."""
+        """The last line that any worker has written: a mere plan deletes its folder, logs included."""
         logs = self._folder / "logs"
         written = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(logs.glob("*.log")))
         lines = [line.strip() for line in written.split("\n") if line.strip()]
@@ -235,7 +235,7 @@ class LocalProcesses:
 
 
 class _Worker:
-    """A process, the line to it, and the job that it has."""
+    """A process, the connection to it, and its current job."""
 
     def __init__(self, pid: int, poll: Callable[[], int | None], connection: Connection) -> None:
         self.pid = pid
@@ -246,12 +246,12 @@ class _Worker:
         """None while the process runs; then its exit code, or minus the signal that ended it."""
 
     def send(self, message: JsonObject) -> None:
-        with suppress(OSError):  # a worker that is dead already is noticed when it is heard
+        with suppress(OSError):  # a dead worker is noticed by `_receive`
             self.connection.send_bytes(json.dumps(message).encode())
 
     def end(self, patience: float = 0.0) -> str:
-        """Kill the process and its children, unless it ends by itself meanwhile, and say how it ended. Its files are
-        whole or absent, so nothing gets torn."""
+        """Kill the process and its children, unless it ends by itself meanwhile, and say how it ended. Files are
+        whole or absent, so none is left half written."""
         until = monotonic() + patience
         while (code := self._poll()) is None:
             if monotonic() >= until:
@@ -264,13 +264,13 @@ class _Worker:
 
 
 _prestarted: list[_Worker] = []
-"""Started already, for the next `LocalProcesses` that asks."""
+"""Started in advance, for the next `LocalProcesses`."""
 
 
 @contextmanager
 def prestarted_workers(count: int) -> Generator[None]:
-    """Start workers before it is known what they are for: importing torch takes them longer than it takes to read what
-    is asked. Those that nobody has asked for are ended with the block."""
+    """Start workers before the study is known: importing torch takes longer than reading the arguments. Unused workers
+    are ended with the block."""
     _prestarted.extend(_spawn(subprocess.DEVNULL) for _ in range(count))
     try:
         yield
@@ -280,8 +280,8 @@ def prestarted_workers(count: int) -> Generator[None]:
 
 
 def _spawn(log: IO[bytes] | int) -> _Worker:
-    """A fresh interpreter, in a session of its own so that Ctrl-C passes it by. It waits to be told where to work; what
-    goes wrong until then is in the log."""
+    """A fresh interpreter, in a session of its own so that Ctrl-C passes it by. It waits for its `WorkerSetup`;
+    errors until then are in the log."""
     ours, theirs = socket.socketpair()
     with theirs:
         line = theirs.fileno()
@@ -298,7 +298,7 @@ def _spawn(log: IO[bytes] | int) -> _Worker:
 
 
 def _fork(serve: Serve, folder: Path, share: float | None, others: list[Connection]) -> _Worker:
-    """A copy of this process that does nothing but serve."""
+    """A copy of this process that only serves jobs."""
     ours, theirs = socket.socketpair()
     connection = Connection(ours.detach())
     with warnings.catch_warnings():
@@ -312,7 +312,10 @@ def _fork(serve: Serve, folder: Path, share: float | None, others: list[Connecti
     try:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        for line in (connection, *others):  # held open here, they would hide the coordinator's end from other workers
+        for line in (
+            connection,
+            *others,
+        ):  # held open here, they would hide from other workers that the coordinator has ended
             line.close()
         # Both the descriptors and the streams: in a notebook or a test, print() does not go to descriptor 1.
         log = (folder / "logs" / f"worker-{os.getpid()}.log").open("a", buffering=1, encoding="utf-8")
@@ -322,7 +325,7 @@ def _fork(serve: Serve, folder: Path, share: float | None, others: list[Connecti
         memory.limit(share)
         serve(Connection(theirs.detach()), folder)
         code = 0
-    except BaseException:  # nothing may escape into the copy of the caller's code
+    except BaseException:  # no exception may escape into the copied caller
         traceback.print_exc()
     finally:
         os._exit(code)

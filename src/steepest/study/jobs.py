@@ -26,7 +26,7 @@ from steepest.study.spec import StudySpec
 T = TypeVar("T")
 
 MIN_CORE_SHARE = 0.95
-"""Share of a core that a timing must have had to be believed later."""
+"""A timing is kept for later studies only if it had at least this share of a core."""
 
 
 def describe(task: TaskRef) -> DescribeJob:
@@ -96,7 +96,7 @@ def _conditions(spec: StudySpec, batch_size: int) -> dict[str, object]:
 
 
 def _training(contender: Contender) -> dict[str, object]:
-    """What decides how a contender trains, whatever it is called and whichever rates it tries."""
+    """What decides how a contender trains, regardless of its name and rates."""
     found: dict[str, object] = {
         "rule": contender.rule,
         "settings": dict(contender.settings),
@@ -108,7 +108,7 @@ def _training(contender: Contender) -> dict[str, object]:
 
 
 def _id(task: TaskRef, question: Mapping[str, object], *words: str) -> str:
-    """The same for the same question, under whatever names a study asks it."""
+    """The same for the same question, regardless of the names that a study gives."""
     where: dict[str, object] = {"source": task.source, "locator": task.locator, "digest": task.digest}
     if task.options:
         where["options"] = dict(task.options)
@@ -173,7 +173,7 @@ def _read(path: Path, from_json: Callable[[JsonObject], T]) -> T:
 def failure(event: Event, folder: Path) -> errors.SteepestError:
     """The exception that a worker met, as the coordinator raises it: its own kind where that is one of ours."""
     message = str(event.message)
-    if event.kind == "full":  # also where the error of a model is told in a sentence of ours
+    if event.kind == "full":  # also where the model's error is one of our own
         return BadSetting(
             f"Memory ran out at {event.id}, with a single model. Give more with --memory, or take a smaller batch or "
             "model."

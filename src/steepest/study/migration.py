@@ -1,4 +1,4 @@
-"""What older versions wrote, as this one reads it. A sentence once stood under two keys, one for each language."""
+"""Converts what older versions wrote. They stored a sentence under two keys, one for each language."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OTHER = "zh"
 
 
 def spec(stored: Any, now: int) -> Any:
-    """`study.json` in the format of `now`; what is no study, or damaged, is left for the reader to find."""
+    """`study.json` in the format of `now`; anything else is left as it is, and `read_spec` refuses it."""
     if not is_json_object(stored) or stored.get("format") != 1:
         return stored
     plan = stored.get("plan")

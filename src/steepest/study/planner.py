@@ -54,7 +54,7 @@ def parse_budget(text: str | float) -> float:
 
 
 MIN_MEMORY_BYTES = 64 * 2**20
-"""Bytes: with less, no worker even gets hold of its data."""
+"""Bytes; with less a worker cannot even load its data."""
 
 
 def parse_memory(text: str | float | None) -> float | None:
@@ -132,7 +132,7 @@ def plan_run(
     batch_size: int,
     mode: ExecutionMode | None = None,
 ) -> RunPlan:
-    """How the trials of one contender on one task are run; without a manner, in that which needs no measuring."""
+    """How the trials of one contender on one task are run; without a mode, in the one that needs no measuring."""
     runs = len(spec.tasks) * len(spec.contenders)
     mode = mode or ExecutionMode(engine_of(spec, contender, facts))
     engine = mode.engine
@@ -174,7 +174,7 @@ def engine_of(spec: StudySpec, contender: Contender, facts: TaskFacts) -> Litera
 
 
 def lanes_per_shard(trials: int, runs: int, workers: int, steps: int, work: float) -> int:
-    """Lanes of a shard such that `runs` runs of so many trials each are over soonest on `workers` cores.
+    """Lanes of a shard such that `runs` runs of `trials` trials each finish soonest on `workers` cores.
 
     With k shards a run, a core does ⌈runs·k/workers⌉ of them. Each costs its set-up and, in each of its steps, the
     overhead and `work` (examples × parameters) for every lane. Measured times would do better, but would cut the same
@@ -231,7 +231,7 @@ def cut_by_seed(lanes: Sequence[T], each: int, most: int) -> list[tuple[T, ...]]
 
 
 def _named(shard: Shard) -> Shard:
-    """With an id that holds the fingerprint of all it says, so that no other shard's curves can be taken for its."""
+    """With an id that holds the fingerprint of its content: curves of another shard are not mistaken for its own."""
     first = shard.lanes[0]
     words = slug(shard.task.name, shard.contender.name, first.stage)
     return replace(shard, id=f"{words}-{fingerprint(shard.to_json())}")

@@ -1,6 +1,4 @@
-"""Before any training: what the tasks are, what a step costs, and the plan that follows. Nothing else runs while a step
-is timed.
-"""
+"""Before training: describe the tasks, time the steps, make the plan. Nothing else runs while a step is timed."""
 
 from __future__ import annotations
 
@@ -31,7 +29,7 @@ FactsJob = DescribeJob | TimeJob | CompileJob
 """What a study asks before it trains."""
 
 POLL_SECONDS = 0.25
-"""Seconds to wait for news before a watcher's clock is moved on."""
+"""Seconds to wait for events before the listener is called again."""
 MAX_MEMORY_RETRIES = 3
 """Times that a job may run out of memory and be done again: a worker that has had other tasks has less room than the
 fresh one that takes its place."""
@@ -120,7 +118,7 @@ class _Profiler:
         return jobs.time(self.spec, task, contender, batch_size, candidates)
 
     def measure(self, job: TimeJob) -> StepTime:
-        """What came of a timing; once it is seen that the machine is as quick as it was, that of an earlier study."""
+        """The result of a timing: that of an earlier study, once the machine has proved as fast as it was then."""
         path = jobs.facts_path(self.folder, job.id)
         before = jobs.remembered_time(job)
         if before is not None and self._is_steady and not path.exists():
@@ -138,7 +136,7 @@ class _Profiler:
         phase: Phase,
         read: Callable[[Path], T],
     ) -> dict[str, T]:
-        """Have the jobs done whose files are not there yet, and read what came of all."""
+        """Submit the jobs whose result files are missing, and read all results."""
         wanted = list(wanted)
         found: dict[str, T] = {}
         tries: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""What a running study tells whoever watches it: how far it is, how long it will take, what has happened."""
+"""What a running study reports to its listener: how far it is, how long it will take, what has happened."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class ProgressTracker:
         return sum(contender_run.row().done for contender_run in self._contender_runs)
 
     def follow(self, contender_runs: Sequence[ContenderRun], workers: int, trials_planned: int) -> None:
-        """Training begins; what the courses have by now comes from earlier sittings."""
+        """Training begins; what the contender runs have by now comes from earlier sittings."""
         self._contender_runs, self._workers, self.trials_planned = contender_runs, workers, trials_planned
         self._training_since = monotonic()
         self._recalled = sum(contender_run.cost_done for contender_run in contender_runs)
 
     def underway(self, shard: str, seconds: float) -> None:
-        """So much of a shard is done, in forecast seconds."""
+        """Note how much of a shard is done, in forecast seconds."""
         self._underway[shard] = seconds
 
     def over(self, shard: str) -> None:
@@ -61,7 +61,7 @@ class ProgressTracker:
         self._underway.pop(shard, None)
 
     def say(self, message: Message) -> None:
-        """Something worth a line of its own."""
+        """Queue a message; each is reported once."""
         self._messages.append(message)
 
     def tell(self, phase: Phase, task: str = "") -> None:

@@ -1,5 +1,5 @@
-"""The law of a study: which trials a contender gets on a task. A generator without I/O: it yields lanes to train and is
-sent their scores, which hold validation values only.
+"""The protocol of a study: which trials a contender gets on a task. A generator without I/O: it yields lanes to train
+and is sent their scores, which hold validation values only.
 
 Every seed is a replicate that tunes for itself: each rate is tried on every seed, and each seed later picks its own
 (`steepest.records.ranking.pick`). What is pooled over seeds is only where to look next.
@@ -41,11 +41,11 @@ def grid_search(contender: Contender, protocol: StudyDesign, higher_is_better: b
 
 
 SEARCHES: Mapping[str, Callable[[Contender, StudyDesign, bool], Search]] = {"grid": grid_search}
-"""What a replicate may run. Whatever it is, it stays calibrated as long as every seed runs all of it."""
+"""The searches that a replicate may run. Each stays calibrated as long as every seed runs all of it."""
 
 
 def trials_of(contender: Contender, protocol: StudyDesign) -> int:
-    """Trials of one contender on one task, whatever happens."""
+    """Trials of one contender on one task: the number does not depend on results."""
     return (len(contender.rates) or protocol.rates + protocol.extra_rates) * protocol.seeds
 
 
@@ -82,7 +82,7 @@ def spacing(protocol: StudyDesign) -> float:
 
 
 def _at(rate: float, decades: float) -> float:
-    """`rate` moved by so many decades, to 12 digits: 0.001 prints as that, and a machine's last bit does not matter."""
+    """`rate` moved by `decades`, rounded to 12 digits: 0.001 prints as that, and the last bit does not matter."""
     return float(f"{10 ** (math.log10(rate) + decades):.12g}")
 
 
@@ -96,7 +96,7 @@ def on_every_seed(stage: Stage, rates: Iterable[float], protocol: StudyDesign) -
 def on_more_seeds(tried: Iterable[tuple[Stage, float]], seeds: range) -> Iterator[tuple[Lane, ...]]:
     """The (stage, rate) pairs that a search has tried on its first seeds, on further ones; stage by stage.
 
-    Nothing is searched anew: where the rates lie was pooled over the first seeds, and every replicate tunes over the
+    Nothing is searched again: where the rates lie was pooled over the first seeds, and every replicate tunes over the
     same rates, or its replicates would not be alike.
     """
     by_stage: dict[Stage, list[float]] = {}

@@ -59,8 +59,7 @@ def check_trace(shard: Shard, trace: Trace) -> None:
 
 
 def empty_trace(shard: Shard, outcome: Outcome) -> Trace:
-    """The curves of trials that nothing came of, since their workers were killed as often as they were retried or
-    memory ran out: none, but the trials are kept."""
+    """The empty curves of trials without a result: their workers were killed too often, or memory ran out."""
     lanes, evaluations = len(shard.lanes), len(shard.evaluate_at)
 
     def nothing(*shape: int) -> np.ndarray:
@@ -79,7 +78,7 @@ def empty_trace(shard: Shard, outcome: Outcome) -> Trace:
 
 
 def racing_savings(results: Iterable[Result]) -> Message | None:
-    """What racing has saved, in words; None if it has stopped nothing."""
+    """What racing has saved, in words; None if it stopped no trial."""
     results = list(results)
     stopped = [row for row in results if row.outcome is Outcome.STOPPED]
     if not stopped:

@@ -1,6 +1,6 @@
 """Drives a study: describe the tasks, time the steps, plan, then let protocol, executor and store do their parts.
 
-Whoever calls gives an executor, which is closed in the end. Ctrl-C leaves a folder that `resume` goes on with.
+The caller passes an executor, which is closed at the end. After Ctrl-C, `resume` continues with the folder.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ Settled = Callable[[StudyRecord], Collection[str]]
 """Names the tasks of a study whose verdict is sure. It may look at results only: a resumed study asks it again, and
 must get the same answer."""
 MAX_OVERRUN = 1.05
-"""Times the budget that a study may be expected to take before something is given up on the way."""
+"""A study gives something up on the way when its forecast exceeds this many times the budget."""
 SAVE_SECONDS_EVERY = 2.0
-"""Seconds of wall time that a killed study may lose count of."""
+"""Seconds between notes of the wall time: a killed study loses at most this much."""
 
 
 def never(study: StudyRecord) -> Collection[str]:
@@ -108,8 +108,8 @@ def _finish(
 
 
 def _train(store: Store, executor: Executor, tracker: ProgressTracker, settled: Settled) -> None:
-    """Every course to its end, all at once: whichever shard is done, its rows may bring new shards. Then, look by look,
-    more seeds for the tasks whose verdict is not sure yet."""
+    """Run all contenders to their end at once: the rows of any finished shard may lead to new shards. Then, look by
+    look, add seeds for the tasks whose verdict is not sure yet."""
     contender_runs = _contender_runs(store.spec)
     dispatcher = _Dispatcher(store, executor, tracker)
     for contender_run in contender_runs:
@@ -144,7 +144,7 @@ def _train(store: Store, executor: Executor, tracker: ProgressTracker, settled: 
 
 
 def _snapshot(store: Store, contender_runs: Sequence[ContenderRun]) -> StudyRecord:
-    """The study as if it ended here: what the courses have asked for, whatever else an earlier sitting has left."""
+    """The study as if it ended here: only results that were asked for, not others that an earlier sitting has left."""
     return replace(
         read(store.folder),
         finished=True,
@@ -205,7 +205,7 @@ def narrower(shard: Shard) -> Shard | None:
 
 
 class _Dispatcher:
-    """What is with the executor, and for whom."""
+    """Submits shards to the executor and hands their results to the contender runs that asked for them."""
 
     def __init__(self, store: Store, executor: Executor, tracker: ProgressTracker) -> None:
         self.store, self.executor, self.tracker = store, executor, tracker
@@ -218,7 +218,7 @@ class _Dispatcher:
         self.sent: dict[str, Shard] = {}
         """How each shard was last sent to be trained."""
         self.narrowed: dict[ContenderRun, Shard] = {}
-        """How the shards of a course are trained since memory has run out at one."""
+        """How the shards of a contender run are trained since memory ran out for one of them."""
 
     def ask(self, contender_run: ContenderRun, shards: Iterable[Shard]) -> None:
         """Have shards trained; those that are done already, and what they lead to, are taken from the store."""
@@ -333,7 +333,7 @@ class _Dispatcher:
         self.store.remark(says)
 
     def _submit(self, contender_run: ContenderRun, shard: Shard) -> None:
-        """Have a shard trained as narrow as its course has become, but under its own name: what comes of it is the same
+        """Have a shard trained as narrow as its contender run has become, but with its own id: the result is the same
         up to rounding."""
         known = self.narrowed.get(contender_run)
         if known is not None:

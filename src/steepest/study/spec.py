@@ -1,5 +1,5 @@
 """The spec of a study, as `study.json` holds it: what was asked, and (once tasks are described and steps are timed) the
-plan that follows from it. Strict: a field that nobody knows is an error, so that a typo cannot silently do nothing.
+plan that follows from it. Strict: an unknown field is an error, so that a typo cannot go unnoticed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class TaskSpec(FrozenModel):
 
     ref: TaskRef
     equal: Literal["samples", "seconds"] = "samples"
-    """Every contender sees as many examples, or trains for as long (on its own, as measured), whatever its batch."""
+    """Every contender sees as many examples, or trains for as long (alone, as measured), for any batch size."""
     epochs: float | None = None
     """Another horizon than the task's own, in passes over the training part."""
 
@@ -55,12 +55,12 @@ class RunPlan(FrozenModel):
     width: int = 0
     """Lanes that a fleet trains at a time; 0 leaves it to the engine."""
     compiled: tuple[Compiled, ...] = ()
-    """What of a fleet's step is machine code of its own."""
+    """The parts of a fleet's step that are compiled."""
     batch_size: int
     steps: int
     evaluate_at: tuple[int, ...]
     lanes: int
-    """At most so many trials in one shard of the grid."""
+    """Most trials in one shard of the grid."""
     extra_lanes: int
     """The same for refinement and extension, of which there are fewer trials to share out."""
 
@@ -78,7 +78,7 @@ class Plan(FrozenModel):
     """Forecast of the training, on all workers."""
     given_up: tuple[Message, ...] = ()
     resolution: float | None
-    """Smallest difference that can be told from luck, in standard deviations of a replicate; None for one seed."""
+    """Smallest difference that exceeds random variation, in standard deviations of a replicate; None for one seed."""
 
 
 class StudySpec(FrozenModel):
@@ -100,7 +100,7 @@ class StudySpec(FrozenModel):
     dtype: DtypeName = "float32"
     device: str = "cpu"
     workers: int = 1
-    """The plan is cut for so many. A resumed study may use another number; its shards stay as they were."""
+    """The number of workers that the plan is made for. A resumed study may use another; its shards stay the same."""
     memory_bytes: float | None = None
     """For the training of all workers together, beside what a process takes by itself; None for no limit."""
     budget_seconds: float | None = None

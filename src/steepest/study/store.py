@@ -45,7 +45,7 @@ class Store:
     def __init__(self, folder: Path, spec: StudySpec, held: FolderLock) -> None:
         self.folder, self.spec = folder, spec
         self.repairs: list[Message] = []
-        """What was found damaged and is made good, one sentence each."""
+        """What was damaged and is repaired, one sentence each."""
         self._lock = held
         with _as_study_errors(folder):
             self._database = self._connect()
@@ -115,7 +115,7 @@ class Store:
         return self._keep(shard, trace, seconds)
 
     def give_up(self, shard: Shard, outcome: Outcome) -> tuple[Result, ...]:
-        """Keep the trials of a shard that nothing came of as what they are: killed, or out of memory."""
+        """Keep the trials of a shard without a result as what they are: killed, or out of memory."""
         with _as_study_errors(self.folder):
             write_trace(self._curves(shard.id), empty_trace(shard, outcome))
         return self.take_in(shard)
@@ -224,7 +224,7 @@ class Store:
             self._database.execute("DELETE FROM finish")
 
     def _remove_litter(self) -> None:
-        """What writers left that were killed in the middle of a file."""
+        """Delete temporary files of killed writers."""
         for path in [*self.folder.glob(".*.tmp"), *(self.folder / "curves").glob(".*.tmp")]:
             path.unlink(missing_ok=True)
 
@@ -298,7 +298,7 @@ def traces(folder: Path, study: StudyRecord | None = None) -> Mapping[str, Trace
 
 
 def _order(spec: StudySpec) -> Callable[[Result], tuple[int, int, int, int, float]]:
-    """Rows in the order of the study, whatever order their shards were done in."""
+    """Rows in the order of the study, not the order in which their shards were done."""
     tasks = {task.ref.name: i for i, task in enumerate(spec.tasks)}
     contenders = {contender.name: i for i, contender in enumerate(spec.contenders)}
 
@@ -319,7 +319,7 @@ def _order(spec: StudySpec) -> Callable[[Result], tuple[int, int, int, int, floa
 
 @contextmanager
 def _as_study_errors(folder: Path) -> Generator[None]:
-    """Whatever the system says about files, as one sentence to a user."""
+    """Turns the system's errors about files into one sentence for the user."""
     try:
         yield
     except OSError as error:

@@ -157,7 +157,7 @@ def chances_of(sound: Mapping[str, Values], together: bool, generator: np.random
     """Contender → probability of having the best mean, among those with a sound replicate."""
     if not sound:
         return {}
-    seeds = sorted(set.union(*(set(values) for values in sound.values())))
+    seeds = sorted({seed for values in sound.values() for seed in values})
     table = np.array([[values.get(seed, math.nan) for seed in seeds] for values in sound.values()])
     return dict(zip(sound, map(float, probability_best(table, generator, together)), strict=True))
 

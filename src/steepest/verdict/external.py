@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+from scipy import special  # pyright: ignore[reportMissingTypeStubs]
 
 from steepest.errors import BadSetting, BadTable
 from steepest.messages import NOTHING, Message, enumerated, say
@@ -126,7 +126,7 @@ def _runs(text: str) -> tuple[list[Run], list[Message]]:
     if twice := [name for name, count in Counter(named).items() if count > 1 and name in RUN + CELL]:
         raise BadTable(f"Two columns of the table are named {twice[0]}. Keep one.")
     form = _form(named)
-    remarks = []
+    remarks: list[Message] = []
     if unknown := [name for name in named if name not in form]:
         remarks.append(
             say(

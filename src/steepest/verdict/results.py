@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from steepest.messages import Message, paragraph, shown
 from steepest.records.contender import Contender
@@ -158,7 +158,7 @@ class Standing:
     """Seed → the rate that its replicate picked."""
     values: Mapping[int, float | None]
     """Seed → the test metric of that replicate; None if it failed."""
-    best_of: Mapping[int, float | None] = field(default_factory=dict)
+    best_of: Mapping[int, float | None] = field(default_factory=dict[int, float | None])
     """Number of grid rates tried, drawn at random → expected test metric of the one picked on validation; None where
     all of them may fail."""
     batch_size: int = 0
@@ -173,7 +173,7 @@ class Standing:
     untuned_gap: Untuned | None = None
     tunability: Tunability | None = None
     """What a search of the grid's rates in random order is worth, in the raw metric; None with fewer than two."""
-    arrivals: Mapping[str, Arrival] = field(default_factory=dict)
+    arrivals: Mapping[str, Arrival] = field(default_factory=dict[str, Arrival])
     """"95 %" and "99 %" of the reference's improvement → when. Empty without curves."""
     area: Estimate | None = None
     """Mean validation metric over the whole course of the run (its area over its width), over the replicates' picks."""
@@ -188,7 +188,7 @@ class TaskVerdict:
     standings: tuple[Standing, ...]
     """In order of place."""
     claims: tuple[Claim, ...]
-    targets: Mapping[str, float] = field(default_factory=dict)
+    targets: Mapping[str, float] = field(default_factory=dict[str, float])
     """Name → validation metric level."""
     margin: float = 0.0
     """The practical margin that ties were judged by, raw."""
@@ -317,10 +317,18 @@ def plain(value: Any) -> Any:
         return shown(value)
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, Mapping):
+    if _is_mapping(value):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
+    if _is_list(value):
         return [plain(item) for item in value]
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     return value
+
+
+def _is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, tuple | list)

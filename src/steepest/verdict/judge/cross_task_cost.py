@@ -78,7 +78,7 @@ def _areas(
     """Of the time to the target, in seconds; None where a task or a contender has no such times."""
     times: list[list[np.ndarray]] = []
     for table in tables:
-        row = []
+        row: list[np.ndarray] = []
         for name in names:
             arrival, ms = table[name].arrivals.get(QUICK), table[name].milliseconds
             if arrival is None or ms is None or not arrival.of:

@@ -76,7 +76,7 @@ def effects(
         key: replace(pair, level=look.level(float(level))).estimate
         for key, pair, level in zip(known, pairs, adjusted.level, strict=True)
     }
-    found = []
+    found: list[AxisEffect] = []
     for axis, within, (first, *rest) in groups:
         changes = tuple(
             Change(each.name, shown(axis, each.axes[axis]), gains.get((each.name, first.name))) for each in rest

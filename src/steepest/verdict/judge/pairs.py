@@ -101,7 +101,7 @@ def together(samples: Sequence[Values], level: float, generator: np.random.Gener
     of freedom that pairing costs: at the level of the tests, the paired interval is the shorter one if
     √(1−r)·t(n−1) < t(2n−2).
     """
-    common = sorted(set.intersection(*(set(values) for values in samples))) if samples else []
+    common = sorted(set(samples[0]).intersection(*samples[1:])) if samples else []
     n = len(common)
     if len(samples) < 2 or n < ENOUGH:
         return None, False

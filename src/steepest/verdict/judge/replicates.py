@@ -84,7 +84,8 @@ def entrant(contender: str, rows: Iterable[Result], higher_is_better: bool) -> E
         by_seed[trial.seed][trial.rate] = trial
     grid = {trial.rate for trial in trials if trial.stage == GRID}
     complete = {seed: tried for seed, tried in by_seed.items() if grid <= tried.keys()}
-    shared = set.intersection(*(set(tried) for tried in complete.values())) if complete else set()
+    rates = [set(tried) for tried in complete.values()]
+    shared = rates[0].intersection(*rates[1:]) if rates else set[float]()
     replicates = tuple(
         replicate(seed, [trial for rate, trial in tried.items() if rate in shared], higher_is_better)
         for seed, tried in sorted(complete.items())

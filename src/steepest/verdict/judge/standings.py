@@ -210,7 +210,7 @@ def area(evidence: Evidence, item: Entrant) -> Estimate | None:
 
 def tables(item: Entrant) -> list[np.ndarray]:
     """Of every replicate, the test metrics of its grid [K] in order of preference, failed trials last as NaN."""
-    found = []
+    found: list[np.ndarray] = []
     for each in item.replicates:
         grid = [trial for trial in each.trials if trial.stage == GRID]
         sound = [trial.test_metric for trial in grid if has_test_value(trial)]
@@ -264,7 +264,8 @@ def sensitivity(item: Entrant, advice: Advice) -> Sensitivity:
 def untuned_gap(evidence: Evidence, item: Entrant, rate: float) -> Untuned | None:
     """Replicate by replicate, the pick's test metric against that at `rate`; None outside what was tried."""
     rates = np.array(item.rates)
-    gaps, failed = [], 0
+    gaps: list[float] = []
+    failed = 0
     for each in item.replicates:
         by_rate = {trial.rate: trial.test_metric for trial in each.trials if has_test_value(trial)}
         tried = np.array([trial.rate for trial in each.trials])

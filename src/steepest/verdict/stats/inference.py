@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from scipy import special
+from scipy import special  # pyright: ignore[reportMissingTypeStubs]
 
 NORMAL_FROM = 100
 """Number of values from which a resampled mean is taken as normal."""
@@ -321,7 +321,11 @@ def best_of_k(values: np.ndarray) -> np.ndarray:
 @cache
 def _chances(n: int, sound: int) -> np.ndarray:  # [n, sound]: of k = 1 … n trials, that the r-th is the pick
     k = np.arange(1, n + 1)[:, None]
-    return np.asarray(special.comb(n - 1 - np.arange(sound), k - 1) / special.comb(n, k))
+    return _choose(n - 1 - np.arange(sound), k - 1) / _choose(n, k)
+
+
+def _choose(n: np.ndarray | int, k: np.ndarray) -> np.ndarray:
+    return np.asarray(special.comb(n, k))  # pyright: ignore[reportUnknownMemberType]
 
 
 # ---- time to a target ------------------------------------------------------------------------------------------------

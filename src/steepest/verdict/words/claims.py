@@ -31,7 +31,9 @@ def about_task(
 ) -> tuple[Claim, ...]:
     """All claims about one task, those of the headline first. `verdict` has no claims yet."""
     scene = Scene(verdict, findings, confidence)
-    above, below, words = [], [], 0
+    above: list[Claim] = []
+    below: list[Claim] = []
+    words = 0
     for claim in headline(scene):
         length = len(claim.sentence.split())
         if not above or words + length <= WORDS:
@@ -56,7 +58,7 @@ def about_study(
     confidence: float,
 ) -> tuple[Claim, ...]:
     """Claims that no single task bears: the tasks together, how far the figures reach, and what they cost."""
-    found = []
+    found: list[Claim] = []
     if not verdicts:
         says = say("Nothing has been trained yet.")
         return (Claim(says, {"trials": 0}, ("study",), "weak", part="headline"),)

@@ -15,6 +15,7 @@ from verdict.factory import SEVEN, synthetic_study
 import steepest
 from steepest.cli.main import main
 from steepest.errors import BadSetting, UnknownName
+from steepest.messages import speaking
 from steepest.records.outcomes import Result
 from steepest.records.record import field_names
 from steepest.report import optional
@@ -338,7 +339,8 @@ def test_a_missing_library_is_one_sentence(monkeypatch):
 
 def printed(shown, language="en"):
     console = Console(file=io.StringIO(), width=110, highlight=False, markup=False)
-    console.print(screen(shown, language))
+    with speaking(language):
+        console.print(screen(shown))
     return console.file.getvalue()
 
 
@@ -359,7 +361,7 @@ def test_on_every_terminal_the_title_has_a_line_and_no_rate_is_cut(wide):
     page = console.file.getvalue()
     lines = [line.strip() for line in page.splitlines()]
     for task in shown["tasks"]:
-        assert task["title"] in lines
+        assert str(task["title"]) in lines
         assert all(s["rate_text"] in page.split() for s in task["standings"])
     assert sum(line.startswith("▁ ") for line in lines) == len(shown["tasks"])  # what the lowest block stands for
 
@@ -402,7 +404,7 @@ def test_what_a_look_into_trials_saw_is_drawn_and_told_in_both_languages(study, 
     seen = looked.view["tasks"][0]["probes"]
     figure = looked.plot.probes()
     drawn = [axes for axes in figure.axes if axes.get_title()]
-    assert [axes.get_title() for axes in drawn] == [each["title"] for each in seen]
+    assert [axes.get_title() for axes in drawn] == [str(each["title"]) for each in seen]
     for axes, each in zip(drawn, seen, strict=True):
         assert axes.get_yscale() == ("log" if each["log"] else "linear")
         for line, series in zip(axes.lines, each["series"], strict=True):

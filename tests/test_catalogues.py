@@ -85,7 +85,7 @@ def test_a_language_is_added_by_adding_a_file(pig, capsys):
     assert not re.search(r"[\u4e00-\u9fff]", told)
     with pytest.raises(SystemExit):
         main(["show", "adam", "--lang", "pork"])
-    assert "There is no language 'pork'" in capsys.readouterr().err
+    assert "Unknown language 'pork'" in capsys.readouterr().err
 
 
 def test_a_page_offers_the_new_language_and_speaks_it(pig):

@@ -160,7 +160,7 @@ def test_a_language_is_in_force_for_one_thread_only(speak):
 def test_an_unknown_language_is_english(monkeypatch):
     monkeypatch.setenv("STEEPEST_LANG", "tlh")
     assert messages.language() == "en"
-    with pytest.raises(LookupError, match=r"There is no language 'tlh'\. Known: en, zh"):
+    with pytest.raises(LookupError, match=r"Unknown language 'tlh'\. Known: en, zh"):
         say("nothing").render("tlh")
 
 

@@ -3,7 +3,7 @@
     study = steepest.compare(task, optimizers=["momentum", "adam"], budget="5m")
     print(study.verdict)
 
-Names are loaded when they are first used, so that `import steepest` costs nothing and loads no torch.
+Names are imported when they are first used, so `import steepest` is fast and does not load torch.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _HOME = {
 }
 
 _CALLED = {"from_file": "reference"}
-"""Names that are others at home."""
+"""Public name → name in its module, where they differ."""
 
 _MODULES = ("api", "optim", "reader", "why")
-"""Modules that are loaded when their name is used, as the command line does."""
+"""Modules that are imported when they are first used. The command line uses them."""
 
 __all__ = [
     "Advice",

@@ -1,5 +1,6 @@
-"""`compare()` and its relatives, in Python and behind the command line: joins design, study, engine, verdict and
-report, and parses nothing. The only place that sees the whole house.
+"""The Python interface: `compare()`, `plan()`, `resume()` and the like, which the command line calls, too.
+
+It connects design, study, engine, verdict and report, and is the only module that imports all of them.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from steepest.verdict.decide import decide
 
 
 class Study(StudyReader):
-    """A study, with what needs torch: the winner as an optimizer."""
+    """A study. Adds to `StudyReader` what needs torch: the recommended optimizer."""
 
     def __init__(
         self, folder: Path | str, margin: float | None = None, makers: Mapping[str, Any] | None = None
@@ -52,11 +53,13 @@ class Study(StudyReader):
 
     @cached_property
     def best(self) -> Advice:
-        """What to use on the study's first task: the best, or of a tie one that is far quicker."""
+        """The recommended optimizer for the first task: the best one, or a much faster one that ties with it."""
         return self.advice()
 
     def advice(self, task: str | None = None, optimizer: str | None = None, framework: str = "torch") -> Advice:
-        """What to use on `task` (the first one) with `optimizer` (the best) in "torch", "keras" or "optax".
+        """How to use an optimizer on a task, with code for "torch", "keras" or "optax".
+
+        task: default the first one. optimizer: default the recommended one.
 
         Raises UnknownName or BadSetting.
         """
@@ -64,14 +67,16 @@ class Study(StudyReader):
         verdicts = {verdict.task.name: verdict for verdict in self.verdict.tasks}
         name = next(iter(verdicts)) if task is None else task
         if name not in verdicts:
-            raise UnknownName.among("task in this study", name, verdicts)
+            raise UnknownName.among("task", name, verdicts, "It must be a task of this study.")
         standings = {standing.contender: standing for standing in verdicts[name].standings}
         chosen = verdicts[name].advised if optimizer is None else optimizer
         if chosen not in standings:
-            raise UnknownName.among("contender in this study", chosen, standings)
+            raise UnknownName.among("optimizer", chosen, standings, "It must be a contender of this study.")
         rate = standings[chosen].rate
         if rate is None:
-            raise BadSetting(f"{chosen} has no rate to recommend on {name}: none of its trials came to a sound end.")
+            raise BadSetting(
+                f"No learning rate can be recommended for {chosen} on {name}: no trial finished with finite values."
+            )
         contender = next(item for item in self.record.contenders if item.name == chosen)
         own = contender.rule.partition(":")[2] if contender.rule.startswith(IN_MEMORY) else ""
         return Advice(
@@ -96,9 +101,9 @@ class Study(StudyReader):
 
 
 def _comment_on_factors(contender: Contender) -> str:
-    """The factors of the task that the optimizer was measured with, as a comment above its code."""
+    """The regularisation and augmentation that the optimizer was measured with, as a comment above its code."""
     factors = describe_axes({name: value for name, value in contender.axes.items() if name not in OF_RULE})
-    return f"# As it was measured: with {factors}.\n" if factors else ""
+    return f"# Measured with {factors}.\n" if factors else ""
 
 
 # ---- studies ---------------------------------------------------------------------------------------------------------
@@ -106,14 +111,14 @@ def _comment_on_factors(contender: Contender) -> str:
 
 @takes(RunOptions)
 def compare(tasks: Tasks, options: RunOptions) -> Study:
-    """Train every optimizer at every rate on every seed, and return the study with its verdict.
+    """Train every optimizer at every learning rate on every seed, and return the study with its verdict.
 
-    `tasks`: a Task, the name of a built-in one, a file that defines `task`, a `steepest.from_file(…)`, or several of
-    these. `optimizers` may also be rules, `torch.optim` classes or factories; by default, the methods of the textbooks.
-    `axes` may be a mapping, such as {"dropout": [0, 0.2, 0.5]} (docs/axes.md). Lists need not be words: rates=[0.01],
-    batch_sizes=[1, "full"]; a budget may be seconds, and memory bytes.
+    `tasks`: a Task, the name of a built-in task, a file that defines `task`, `steepest.from_file(…)`, or a list of
+    these. `optimizers` may also be rules, `torch.optim` classes or factories. Default: the classic optimizers.
+    `axes` may be a mapping, such as {"dropout": [0, 0.2, 0.5]} (docs/axes.md). Lists need not be strings: rates=[0.01],
+    batch_sizes=[1, "full"]. A budget may be given in seconds, and memory in bytes.
 
-    Raises BadInput for whatever cannot be run as asked, DataUnavailable, StudyFolderError, and Interrupted on Ctrl-C.
+    Raises BadInput for invalid arguments, DataUnavailable, StudyFolderError, and Interrupted on Ctrl-C.
     """
     with speaking(options.language):
         spec, tasks_here, optimizers_here = study_spec(tasks, options, options.command)
@@ -128,7 +133,7 @@ def compare(tasks: Tasks, options: RunOptions) -> Study:
 
 @takes(PlanOptions)
 def plan(tasks: Tasks, options: PlanOptions) -> Plan:
-    """What `compare` would do with the same arguments, and for how long. Times some steps, trains nothing."""
+    """What `compare` would train with the same arguments, and how long it would take. Only times some steps."""
     with speaking(options.language), tempfile.TemporaryDirectory(prefix="steepest-plan-") as scratch:
         spec, tasks_here, optimizers_here = study_spec(tasks, options, options.command)
         folder = Path(scratch)
@@ -138,7 +143,7 @@ def plan(tasks: Tasks, options: PlanOptions) -> Plan:
 
 
 def recommend(task: OneTask, budget: str | float | None = None, **options: Any) -> Advice:
-    """The best optimizer for a task, tuned: `compare(task, budget=budget, **options).best`."""
+    """The recommended optimizer for a task, with its tuned learning rate: `compare(…).best`."""
     return compare(task, budget=budget, **options).best
 
 
@@ -152,14 +157,14 @@ def resume(
     listener: Listener | None = None,
     language: Language | None = None,
 ) -> Study:
-    """Go on with a study that was interrupted or killed. Tasks that lived in memory have to be handed in again."""
+    """Continue a study that was interrupted or killed. Tasks that were objects in memory must be passed again."""
     folder = Path(folder)
     tasks_here = {task.name: task for task in tasks}
     for task in store.read_spec(folder).tasks:
         if task.ref.source == "memory" and task.ref.locator not in tasks_here:
             raise BadTask(
-                f"The task {task.ref.locator!r} of {folder} was an object in memory. Resume in Python: "
-                f"steepest.resume({str(folder)!r}, tasks=[task])."
+                f"The task {task.ref.locator!r} of {folder} was a Python object, which a study folder does not store. "
+                f"Resume in Python: steepest.resume({str(folder)!r}, tasks=[task])"
             )
     with speaking(language), _progress(listener, quiet) as listener:
         executor = _executor(folder, worker_count(workers), planner.parse_memory(memory), tasks_here, {})
@@ -168,18 +173,18 @@ def resume(
 
 
 def open_study(folder: Path | str, margin: float | None = None) -> Study:
-    """A study that exists, finished or not."""
+    """Open an existing study, finished or not."""
     return Study(folder, margin)
 
 
 def settled(study: StudyRecord) -> frozenset[str]:
-    """The tasks whose verdict is sure, by their own margins: what a study asks that adds seeds until it is."""
+    """The tasks whose verdict is settled, at the default margins. `until_sure` adds seeds until all are."""
     return frozenset(verdict.task.name for verdict in decide(study).tasks if verdict.settled)
 
 
 @contextmanager
 def _progress(listener: Listener | None, quiet: bool) -> Iterator[Listener]:
-    """The caller's listener, or a table that is taken off the terminal in the end."""
+    """The caller's listener, or a table in the terminal that is removed at the end."""
     if listener is not None:
         yield listener
         return
@@ -193,9 +198,9 @@ def _progress(listener: Listener | None, quiet: bool) -> Iterator[Listener]:
 def _executor(
     folder: Path, workers: int, memory: float | None, tasks: Mapping[str, Task], optimizers: Mapping[str, Any]
 ) -> Executor:
-    """Fresh worker processes; forked ones where they need objects of this process; none where nothing can fork.
+    """New worker processes, or forked ones if they need objects of this process. Without fork, this process trains.
 
-    memory: bytes for all of them.
+    memory: bytes for all workers together.
     """
     share = None if memory is None else memory / workers
     if not (tasks or optimizers):
@@ -207,11 +212,11 @@ def _executor(
     return FunctionExecutor(partial(run_job, folder=folder, registry=registry))
 
 
-# ---- what there is ---------------------------------------------------------------------------------------------------
+# ---- catalogues ------------------------------------------------------------------------------------------------------
 
 
 def describe(name: str) -> tuple[Literal["optimizer", "task"], dict[str, Any]]:
-    """All about the optimizer or the task of this name. Raises UnknownName with the nearest of both."""
+    """Details of an optimizer or a built-in task. Raises UnknownName with similar names of both kinds."""
     if name.split("+")[0] in optimizer_catalogue.names():
         entry = optimizer_catalogue.entry(name)
         return "optimizer", optimizer_catalogue.describe(entry) | {
@@ -223,24 +228,24 @@ def describe(name: str) -> tuple[Literal["optimizer", "task"], dict[str, Any]]:
 
 
 def optimizers() -> list[dict[str, Any]]:
-    """A row for every optimizer of the catalogue."""
+    """One row per optimizer of the catalogue."""
     return [optimizer_catalogue.describe(entry) for entry in optimizer_catalogue.CATALOGUE]
 
 
 def tasks() -> list[dict[str, Any]]:
-    """A row for every built-in task."""
+    """One row per built-in task."""
     return [task_catalogue.describe(entry) for entry in task_catalogue.CATALOGUE]
 
 
 def suite(name: str | None) -> tuple[str, ...]:
-    """The names of a suite's tasks; none for none. Raises UnknownName."""
+    """The names of a suite's tasks; empty for None. Raises UnknownName."""
     return () if name is None else task_catalogue.suite(name)
 
 
 def check(task: OneTask) -> dict[str, Any]:
-    """Whether a task can be trained, and how, in seconds: its parts, some steps of Adam, and the engine that it gets.
+    """Check in seconds whether a task can be trained: its splits, some steps of Adam, and the engine it would use.
 
-    Raises BadTask, with one sentence, for whatever cannot be trained.
+    Raises BadTask if the task cannot be trained.
     """
     (ref,), memory = task_references(task)
     return try_task(load.resolve(ref, memory), ref)

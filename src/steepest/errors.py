@@ -1,16 +1,16 @@
-"""Every error that steepest raises on purpose. A message is one sentence or two: the fact, its cause, the remedy.
+"""All error classes of steepest. A message has one or two sentences: the fact with the offending value, cause, remedy.
 
 SteepestError
-├── BadInput                what the user typed or passed; the command line exits with 2
-│   ├── UnknownName         a task, optimizer, schedule … that is not in its catalogue; names the nearest
-│   ├── BadSetting          a hyperparameter, rate, budget or batch size outside its range
-│   ├── BadTable            a table of results that no verdict can be read from
-│   ├── BadTask             a task that cannot be trained: its file, model, loss or data
-│   └── BudgetTooSmall      the plan does not fit into the time given
-├── DataUnavailable         a data set could not be had; says what is missing and how to get it
-├── StudyFolderError        a study folder that exists, is damaged, in use, newer than this version, or unwritable
-├── TrialFailed             a worker failed at a shard as often as it was retried
-└── Interrupted             the user stopped a study; says how to resume it
+├── BadInput                invalid input from the user; the command line exits with 2
+│   ├── UnknownName         a task, optimizer, schedule … that does not exist; suggests similar names
+│   ├── BadSetting          an invalid option or hyperparameter, such as a learning rate outside its range
+│   ├── BadTable            a table of results that cannot be read
+│   ├── BadTask             a task that cannot be trained, because of its file, model, loss or data
+│   └── BudgetTooSmall      a time budget that is too short for the smallest possible study
+├── DataUnavailable         a data set is missing; the message explains how to get it
+├── StudyFolderError        a study folder that already exists, is damaged, in use, too new, or not writable
+├── TrialFailed             a shard failed again after all retries
+└── Interrupted             the user interrupted a study; the message explains how to resume it
 """
 
 from __future__ import annotations
@@ -20,52 +20,66 @@ from collections.abc import Iterable
 
 
 class SteepestError(Exception):
-    """The root: catch this to catch everything below. `exit_code` is what the command line ends with."""
+    """Base class of all errors of steepest. `exit_code` is the exit code of the command line."""
 
     exit_code = 1
 
 
 class BadInput(SteepestError, ValueError):
+    """Invalid input from the user. Also a ValueError, so it can be caught as one."""
+
     exit_code = 2
 
 
 class UnknownName(BadInput):
+    """A name that does not exist."""
+
     @classmethod
     def among(cls, kind: str, name: str, known: Iterable[str], hint: str = "") -> UnknownName:
-        """For example: There is no optimizer 'adma'. Did you mean adam, adamax? `steepest optimizers` lists all."""
+        """The error for an unknown name, with up to three similar names or else all `known` ones, and a `hint`.
+
+        >>> str(UnknownName.among("optimizer", "adma", ["adam", "sgd"], "`steepest optimizers` lists all."))
+        "Unknown optimizer 'adma'. Did you mean adam? `steepest optimizers` lists all."
+        """
         known = list(known)
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         guess = f" Did you mean {', '.join(near)}?" if near else f" Known: {', '.join(known)}."
-        return cls(f"There is no {kind} {name!r}.{guess}{' ' + hint if hint else ''}")
+        return cls(f"Unknown {kind} {name!r}.{guess}{' ' + hint if hint else ''}")
 
 
 class BadSetting(BadInput):
-    pass
+    """An invalid option or hyperparameter."""
 
 
 class BadTable(BadInput):
-    pass
+    """A table of results that cannot be read."""
 
 
 class BadTask(BadInput):
-    pass
+    """A task that cannot be trained."""
 
 
 class BudgetTooSmall(BadInput):
-    pass
+    """A time budget that is too short for the smallest possible study."""
 
 
 class DataUnavailable(SteepestError):
+    """A data set that is missing."""
+
     exit_code = 2
 
 
 class StudyFolderError(SteepestError):
+    """A study folder that cannot be read or written."""
+
     exit_code = 2
 
 
 class TrialFailed(SteepestError):
-    pass
+    """A shard that failed again after all retries."""
 
 
 class Interrupted(SteepestError):
+    """A study that the user interrupted."""
+
     exit_code = 130

@@ -1,17 +1,16 @@
-"""What people read, in any language: the only module that knows languages, with `locale`, which reads their files.
+"""Translatable messages. Only this module and `locale`, which reads the translations, deal with languages.
 
-The code says everything in English. `say("{who} needs {n:,} steps", who="adam", n=1200)` is a `Message`: an English
-template and its parts, a plain value that can be passed on, compared and stored. `str()` of it is English whatever the
-reader speaks, so that no file and no key ever depends on a reader's language. `shown(message)` is the same in the
-language in force, and `tr("Show all")` is `shown(say("Show all"))`.
+All text in the code is English. `say("{who} needs {n:,} steps", who="adam", n=1200)` returns a `Message`: an English
+template and its parts, a plain value that can be passed on, compared and stored. `str(message)` is always English, so
+files and keys do not depend on the user's language. `shown(message)` is the text in the current language, and
+`tr("Show all")` is short for `shown(say("Show all"))`.
 
-The language in force is a context variable, so that no function needs to take a language: whoever stands at the border
-(the command line, `study.text(language=…)`, a request to the server) says `with speaking("zh"):`, and what is rendered
-within is in Chinese. Before anybody has said so, it is the one that STEEPEST_LANG names. A thread starts anew, and has
-to be told; `asyncio.to_thread` hands it on.
+The current language is a context variable, so functions need no language argument. Entry points (the command line,
+`study.text(language=…)`, a request to the server) set it with `with speaking("zh"):`. The default is the language in
+STEEPEST_LANG. A new thread starts with the default; `asyncio.to_thread` copies the current language.
 
-A language is one file: `locale/<code>.po`, a gettext catalogue keyed by the English templates. It is read when the
-first text in that language is rendered; English needs none. STEEPEST_LOCALE may name folders with more of them.
+Each language is one file, `locale/<code>.po`: a gettext catalogue keyed by the English templates. It is read when the
+first text in that language is rendered. English needs no file. STEEPEST_LOCALE may list folders with more catalogues.
 """
 
 from __future__ import annotations
@@ -28,23 +27,23 @@ from typing import Any, TypeVar
 from steepest.locale.translations import ENGLISH, Language, catalogue, languages
 
 VARIABLE = "STEEPEST_LANG"
-"""The variable of the environment that names the language to begin with."""
+"""Environment variable with the default language."""
 NUMBER = "n"
-"""The part that decides between singular and plural."""
+"""Name of the part that selects singular or plural."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """An English template and what fills it; without parts, the template is shown as it stands."""
+    """An English template and its parts. Without parts, the template is shown unchanged."""
 
     template: str
     parts: Mapping[str, Part] = field(default_factory=dict)
     plural: str = ""
-    """The English template where `n` is not 1; empty where there is nothing to count."""
+    """English template for `n` other than 1. Empty if nothing is counted."""
     context: str = ""
-    """What tells it from the same English words with another meaning."""
+    """Distinguishes the message from the same English words with another meaning."""
     given: Mapping[Language, str] = field(default_factory=dict)
-    """Wordings that came with it, from whoever wrote it in more than one language; no catalogue is asked for those."""
+    """Language → text, for messages that came with their own translations. These take precedence over the catalogue."""
 
     def __str__(self) -> str:
         return self.render(ENGLISH)
@@ -53,11 +52,11 @@ class Message:
         return hash((self.template, self.plural, self.context))
 
     def __bool__(self) -> bool:
-        """Whether there are any words."""
+        """Whether the text is not empty."""
         return bool(self.template)
 
     def render(self, language: Language) -> str:
-        """The words in a language; in English where its catalogue lacks them."""
+        """The text in a language, or in English if the translation is missing."""
         if language in self.given:
             return self.given[language]
         counts = self.parts[NUMBER] if self.plural else None
@@ -70,7 +69,7 @@ class Message:
         return _joined(pieces) if known and known.is_wide else "".join(pieces)
 
     def mapped(self, change: Callable[[str], str]) -> Message:
-        """The same with every name in it changed: all strings among the parts, and a whole text without parts."""
+        """A copy with `change` applied to every string part, or to the template of a message without parts."""
         parts = {
             name: part.mapped(change) if isinstance(part, Message) else change(part) if isinstance(part, str) else part
             for name, part in self.parts.items()
@@ -79,14 +78,14 @@ class Message:
         return Message(self.template if parts else change(self.template), parts, self.plural, self.context, given)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values, from which it can be shown in any language later; `dataclasses.asdict` gives such, too."""
+        """Plain JSON values from which `from_json` rebuilds the message. `dataclasses.asdict` gives the same values."""
         parts = {name: part.to_json() if isinstance(part, Message) else part for name, part in self.parts.items()}
         rest = {"parts": parts, "plural": self.plural, "context": self.context, "given": dict(self.given)}
         return {"template": self.template, **{key: value for key, value in rest.items() if value}}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any] | str) -> Message:
-        """What `to_json` made; or a text alone, or a wording in every language, as studies once stored them."""
+        """The message from `to_json`. Also reads the older formats of studies: a string, or one text per language."""
         if isinstance(value, str):
             return cls(value)
         if ENGLISH in value:
@@ -100,14 +99,14 @@ class Message:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        """How pydantic reads and writes it: as above. A schema is plain data, so that pydantic need not be loaded."""
+        """How pydantic reads and writes messages: as above. The schema is plain data, so pydantic is not loaded."""
         read = {"type": "no-info", "function": lambda value: value if isinstance(value, cls) else cls.from_json(value)}
         write = {"type": "function-plain", "function": cls.to_json}
         return {"type": "function-plain", "function": read, "serialization": write}
 
 
 Part = Message | str | float
-"""What fills a gap in a sentence; a `Message` does so in the language of the whole."""
+"""Value of a placeholder. A `Message` is rendered in the language of the message that contains it."""
 NOTHING = Message("")
 Words = TypeVar("Words", bound=str)
 
@@ -116,7 +115,7 @@ Words = TypeVar("Words", bound=str)
 
 
 def say(template: str, /, **parts: Part) -> Message:
-    """A sentence, from a `str.format` template.
+    """A message from a `str.format` template.
 
     >>> str(say("{who} takes {n:,} steps", who="adam", n=1200))
     'adam takes 1,200 steps'
@@ -125,7 +124,7 @@ def say(template: str, /, **parts: Part) -> Message:
 
 
 def counted(n: float, one: str, many: str, /, **parts: Part) -> Message:
-    """A sentence about a number, `{n}`, in its singular and its plural.
+    """A message about a number `{n}`, with its singular and plural templates.
 
     >>> str(counted(1560, "{n:,} trial", "{n:,} trials"))
     '1,560 trials'
@@ -134,27 +133,27 @@ def counted(n: float, one: str, many: str, /, **parts: Part) -> Message:
 
 
 def meant(context: str, template: str, /, **parts: Part) -> Message:
-    """A sentence or word whose English has another meaning elsewhere; translators are shown the context."""
+    """A message whose English words have another meaning elsewhere. Translators see the context."""
     return Message(template, parts, context=context)
 
 
 def term(words: str) -> Message:
-    """Words that stand in a table: in another language where its catalogue knows them, else as they are."""
+    """A message from a variable, such as a cell of a table. Without a translation, it is shown unchanged."""
     return Message(words)
 
 
 def mark(words: Words) -> Words:
-    """Words of a table, as they are: what `term` shows later, marked for whoever collects what is to be translated."""
+    """Returns `words` unchanged, and marks them as translatable. `term` translates them later."""
     return words
 
 
 def verbatim(words: str) -> Message:
-    """Somebody's name for a thing, or whatever else is the same in every language."""
+    """A text that is the same in every language, such as a file name."""
     return Message("{item}", {"item": words}) if words else NOTHING
 
 
 def enumerated(items: Sequence[Part], template: str = mark("{item}, {items}")) -> Message:
-    """Items one after the other; the template joins two of them: "{clause}; {clauses}".
+    """Items joined by the template, such as "{clause}; {clauses}".
 
     >>> str(enumerated(["adam", "sgd", "lion"]))
     'adam, sgd, lion'
@@ -168,36 +167,36 @@ def enumerated(items: Sequence[Part], template: str = mark("{item}, {items}")) -
 
 
 def listed(items: Sequence[Part]) -> Message:
-    """Items as people say them: "a", "a and b", "a, b and c"."""
+    """Items as a list in a sentence: "a", "a and b", "a, b and c"."""
     if len(items) < 2:
         return enumerated(items)
     return say("{items} and {last}", items=enumerated(items[:-1]), last=items[-1])
 
 
 def paragraph(sentences: Iterable[Message]) -> Message:
-    """Whole sentences one after the other."""
+    """Sentences joined to a paragraph. Empty ones are left out."""
     return enumerated([each for each in sentences if each], "{sentence} {sentences}")
 
 
-# ---- the language in force -------------------------------------------------------------------------------------------
+# ---- the current language --------------------------------------------------------------------------------------------
 
 _in_force: ContextVar[Language | None] = ContextVar("language", default=None)
 
 
 def language() -> Language:
-    """The language in force."""
+    """The current language."""
     return _in_force.get() or preferred()
 
 
 def preferred() -> Language:
-    """The language that STEEPEST_LANG names; English where it names none that is known."""
+    """The language in STEEPEST_LANG, or English if it is not set or unknown."""
     wanted = os.environ.get(VARIABLE, ENGLISH)
     return wanted if wanted in languages() else ENGLISH
 
 
 @contextmanager
 def speaking(language: Language | None) -> Iterator[None]:
-    """Within, everything is shown in this language; None changes nothing."""
+    """Context manager that sets the current language. None changes nothing."""
     before = _in_force.set(language or _in_force.get())
     try:
         yield
@@ -206,25 +205,25 @@ def speaking(language: Language | None) -> Iterator[None]:
 
 
 def shown(part: Part) -> str:
-    """The words in the language in force."""
+    """The text in the current language."""
     return part.render(language()) if isinstance(part, Message) else str(part)
 
 
 def tr(template: str, /, **parts: Part) -> str:
-    """A sentence in the language in force."""
+    """The text of a template in the current language."""
     return shown(Message(template, parts))
 
 
 def wordings(part: Part) -> dict[Language, str]:
-    """The words in every language there is, for a page that can be turned from one to another."""
+    """Language → text, for a page on which the reader can switch the language."""
     return {code: part.render(code) if isinstance(part, Message) else str(part) for code in languages()}
 
 
-# ---- putting pieces together -----------------------------------------------------------------------------------------
+# ---- joining pieces --------------------------------------------------------------------------------------------------
 
 
 def _pieces(template: str, parts: Mapping[str, Part], language: Language) -> list[str]:
-    """The template's own words and, at odd places, what fills its gaps."""
+    """The template's own text at even positions and the rendered parts at odd positions."""
     if not parts:
         return [template]
     pieces: list[str] = []
@@ -237,7 +236,7 @@ def _pieces(template: str, parts: Mapping[str, Part], language: Language) -> lis
 
 
 def _joined(pieces: Sequence[str]) -> str:
-    """Pieces of a text in ideographs; nothing inside a piece is touched, for parts are people's names for things."""
+    """Joins the pieces of a text in ideographs. Only the spaces between pieces change, so names stay as they are."""
     whole = ""
     for piece in pieces:
         if whole.strip() and piece.strip():
@@ -248,7 +247,7 @@ def _joined(pieces: Sequence[str]) -> str:
 
 
 def _seam(left: str, right: str) -> str:
-    """The space between two pieces: between scripts, and where it stood, but not between ideographs or at a mark."""
+    """The space between two pieces: one between two scripts or as given, none between ideographs or next to a mark."""
     a, b, is_apart = left.rstrip(" ")[-1], right.lstrip(" ")[0], left.endswith(" ") or right.startswith(" ")
     if (_is_wide(a) and _is_wide(b)) or _is_mark(a) or _is_mark(b):
         return ""
@@ -262,7 +261,7 @@ def _is_wide(character: str) -> bool:
 
 
 def _is_mark(character: str) -> bool:
-    """Full-width punctuation, which brings its own space."""
+    """Whether it is full-width punctuation, which includes its own space."""
     return character in _MARKS
 
 

@@ -1,4 +1,4 @@
-"""A study folder as people meet it: its verdict, its report and its exports. Reads only, and needs no torch."""
+"""Reads a study folder: verdict, report and exports. Does not load torch."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from steepest.verdict.results import Verdict
 
 
 class StudyReader:
-    """What a study folder says, read when first asked for. `margin` replaces each metric's own practical margin.
+    """A study folder. Each part is read when it is first used. `margin` replaces each metric's default margin.
 
-    `language` is that of its words and figures (`study.language = "zh"`). It begins with the one in force, which the
-    variable STEEPEST_LANG names.
+    `language` is the language of texts and figures (`study.language = "zh"`). Default: the current language, which
+    the environment variable STEEPEST_LANG sets.
     """
 
     def __init__(self, folder: Path | str, margin: float | None = None) -> None:
@@ -49,35 +49,35 @@ class StudyReader:
 
     @cached_property
     def probes(self) -> tuple[ProbeTrace, ...]:
-        """What probes saw, where anyone has looked: see `steepest why`."""
+        """The measurements that `steepest why` has made; empty before that."""
         return tuple(read_probes(path) for path in sorted((self.folder / "probes").glob("*.npz")))
 
     @cached_property
     def verdict(self) -> Verdict:
-        """What the study concludes; `str()` of it is the verdict in words."""
+        """The verdict. `str(study.verdict)` is its text."""
         return decide(self.record, margin=self.margin, traces=self.traces, probes=self.probes)
 
     @cached_property
     def view(self) -> View:
-        """All that text and page show: rounded, with units."""
+        """All values that text and report show, rounded, with units."""
         return view(self.record, self.verdict, self.traces, self.probes)
 
     def text(self, language: Language | None = None) -> str:
-        """The verdict in words and tables, in colour where standard output is a terminal that wants it."""
+        """The verdict as text with tables, in colour if standard output is a terminal that supports it."""
         with speaking(language or self.language):
             return text.text(self.view, text.wants_colour(sys.stdout))
 
     def export(self, form: str, language: Language | None = None) -> str:
-        """The study as "csv" (a row a trial), "ranking-csv", "json" (the view) or "latex" (the ranking).
+        """The study as "csv" (one row per trial), "ranking-csv", "json" (the view) or "latex" (the ranking).
 
-        language: of the words in the LaTeX table; that of the study if left out.
+        language: language of the LaTeX table. Default: that of the study.
         """
         with speaking(language or self.language):
             return export.export(form, self.record, self.view)
 
     def write_export(self, form: str, path: Path, language: Language | None = None) -> Path:
-        """The study as a "parquet" file with a row a trial, as a folder of "tensorboard" events, or as a file in a form
-        of `export`. Raises BadSetting where a library is missing, StudyFolderError where nothing can be written."""
+        """Write the study to `path`: as "parquet" (one row per trial), as a folder of "tensorboard" events, or in a
+        format of `export`. Raises BadSetting if a library is missing, StudyFolderError if `path` is not writable."""
         try:
             if form == "tensorboard":
                 tensorboard.write_events(self.record, self.traces, path)
@@ -90,24 +90,24 @@ class StudyReader:
         return path
 
     def to_pandas(self) -> Any:
-        """Every trial as a row of a pandas DataFrame, metrics raw. Raises BadSetting where pandas is missing."""
+        """A pandas DataFrame with one row per trial and unrounded metrics. Raises BadSetting if pandas is missing."""
         return frames.to_pandas(self.record)
 
     @property
     def plot(self) -> Plots:
-        """Figures of matplotlib: `study.plot.rates()`, `.curves()`, `.forest()`, `.ranking()`, `.best_of_k()` and
+        """Matplotlib figures: `study.plot.rates()`, `.curves()`, `.forest()`, `.ranking()`, `.best_of_k()` and
         `.probes()`."""
         return Plots(self.view, self.language)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the verdict and the ranking."""
+        """The verdict and the ranking, for notebooks."""
         with speaking(self.language):
             return notebook.notebook(self.view)
 
     def write_report(self, path: Path | None = None, language: Language | None = None) -> Path:
-        """Write the report, by default into the study folder, and say where it is. Raises StudyFolderError.
+        """Write the report (default: report.html in the study folder) and return its path. Raises StudyFolderError.
 
-        language: what it opens in, that of the study if left out; a switch on the page shows the others.
+        language: language in which it opens. Default: that of the study. A switch on the page shows the others.
         """
         path = self.folder / "report.html" if path is None else path
         with speaking(language or self.language):
@@ -119,7 +119,7 @@ class StudyReader:
         return path
 
     def with_margin(self, margin: float | None) -> Self:
-        """The same study, judged with another practical margin."""
+        """The same study with another margin."""
         judged = type(self)(self.folder, margin)
         judged.language = self.language
         return judged
@@ -131,17 +131,17 @@ def judge_table(
     higher_is_better: bool | None = None,
     margin: float | None = None,
 ) -> tuple[Verdict, str]:
-    """The verdict on a CSV table of results from anywhere, and the same in words and tables.
+    """The verdict on a CSV table of your own results, and its text.
 
-    Columns: optimizer and value, with task, seed, rate and valid where there are any; or, for a row that sums up n
-    runs, optimizer, mean, sd and n. higher_is_better: None takes it from the metric's name. margin: differences below
-    it are ties; a quarter of a point for accuracies between 0 and 1, else 0. Raises BadTable or BadSetting.
+    Columns: optimizer and value, and optionally task, seed, rate and valid. A row that summarizes n runs has the
+    columns optimizer, mean, sd and n instead. higher_is_better: None derives it from the metric's name. margin:
+    smaller differences are ties; default 0.0025 for accuracies between 0 and 1, else 0. Raises BadTable or BadSetting.
     """
     path = Path(path)
     try:
         content = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise BadTable(f"{path} is not a text table in UTF-8; save it as CSV.") from None
+        raise BadTable(f"{path} is not UTF-8 text. Save the table as CSV in UTF-8.") from None
     except OSError as error:
         raise BadTable(f"{path} cannot be read: {error.strerror or error}.") from None
     study = study_of_table(content, path.stem, metric, higher_is_better)

@@ -1,7 +1,7 @@
-"""Looks into the training of a finished study's contenders, and shows what was seen: why it came out as it did.
+"""Explains the result of a finished study with measurements taken during training.
 
-A study's trials are many and fast, and probes are neither. So what is probed is what the verdict recommends: every
-contender at its recommended rate, on the first seeds, trained once more by the study's own engine.
+Measuring slows training down, so only a few trials are measured: each contender is trained again at its recommended
+learning rate, on the first seeds, by the engine that the study used.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from steepest.verdict.judge.diagnosis import ENOUGH_TRIALS, epochs
 from steepest.verdict.results import Claim, TaskVerdict
 
 LABEL, LONG = 28, 60
-"""The longest name that stands beside a curve, and in a heading."""
+"""Maximum length of a name next to a curve, and in a heading."""
 FIGURES = {
     "step": say("median effective step, |Δw|/|g|"),
     "sharpness": say("rate × sharpness"),
@@ -41,7 +41,7 @@ FIGURES = {
     "update_to_weight": say("update-to-weight ratio, median layer"),
     "loss": say("training loss"),
 }
-"""What is drawn, and the words beside it; the names are those in the evidence of a claim."""
+"""Figure → its axis label. The keys are the names used in the evidence of a claim."""
 
 
 def look_into(
@@ -50,15 +50,15 @@ def look_into(
     tasks: Mapping[str, Task] | None = None,
     tell: Callable[[Message], None] = lambda words: None,
 ) -> StudyReader:
-    """Probe every contender of a study that was not yet, and return the study with what was seen.
+    """Measure the training of every contender that was not measured before, and return the study.
 
-    seeds: trials of each contender. tasks: those that live in memory, by name. tell: hears what is looked at.
-    Contenders without a recommended rate, and those that only another process holds, are left out.
-    Raises StudyFolderError, or BadInput for a study that is not finished.
+    seeds: trials of each contender. tasks: tasks that exist only in memory, by name. tell: called with a message
+    before each contender. Contenders without a recommended learning rate, or that exist only in another process, are
+    left out. Raises StudyFolderError, or BadInput if the study is not finished.
     """
     spec, study = store.read_spec(folder), StudyReader(folder)
     if spec.plan is None or not study.record.finished:
-        raise BadInput(f"{folder} is not finished yet: let it come to its end first, with steepest resume {folder}.")
+        raise BadInput(f"The study {folder} is not finished. Finish it first: steepest resume {folder}")
     refs = {task.ref.name: task.ref for task in spec.tasks}
     contenders = {each.name: each for each in spec.contenders}
     rates = {(v.task.name, item.contender): item.rate for v in study.verdict.tasks for item in v.standings}
@@ -83,7 +83,7 @@ def look_into(
             continue
         tell(
             say(
-                "Looking into {contender} on {task} at the rate {rate:g}",
+                "Measuring {contender} on {task} with learning rate {rate:g}",
                 contender=run.contender,
                 task=run.task,
                 rate=rate,
@@ -94,18 +94,18 @@ def look_into(
 
 
 def reasons(study: StudyReader) -> list[tuple[TaskVerdict, list[Claim]]]:
-    """Task by task, the sentences that say why; none where the data bear none."""
+    """The tasks and their reasons. A task may have none."""
     return [(task, [claim for claim in task.claims if claim.kind == "why"]) for task in study.verdict.tasks]
 
 
 def page(study: StudyReader) -> str:
-    """The reasons with the curves that they rest on, and the curves of everything else that was seen, as HTML."""
+    """The reasons and all measured curves, as an HTML page."""
     title = tr("Why: {name}", name=one_line(study.record.name, LONG))
     parts = [f"<title>{escape(title)}</title><h1>{escape(title)}</h1>"]
     for verdict, claims in reasons(study):
         seen = [each for each in study.probes if each.task == verdict.task.name]
         parts.append(f"<h2>{escape(one_line(shown(term(verdict.task.title)), LONG))}</h2>")
-        parts += [_shown(claim) for claim in claims] or [f"<p>{shown(NOTHING_SURE)}</p>"]
+        parts += [_claim_html(claim) for claim in claims] or [f"<p>{shown(NOTHING_SURE)}</p>"]
         for figure in FIGURES:
             parts.append(f'<figure id="{figure}">{chart(figure, seen, verdict.task.n_train)}</figure>')
     style = (
@@ -115,17 +115,17 @@ def page(study: StudyReader) -> str:
     return f'<!doctype html>\n<html lang="{language()}">\n{head}' + "\n".join(parts) + "\n"
 
 
-NOTHING_SURE = say("Nothing that the rules of diagnosis could be sure of.")
+NOTHING_SURE = say("The measurements do not explain the result.")
 
 
-def _shown(claim: Claim) -> str:
+def _claim_html(claim: Claim) -> str:
     figure = claim.evidence[0].rsplit("/", 1)[1]
     curve = tr("The curve.")
     return f'<p>{escape(one_line(shown(claim.says)))} <a href="#{figure}">{curve}</a></p>'
 
 
 def chart(figure: str, probes: list[ProbeTrace], n_train: int) -> str:
-    """A curve a contender: the median of its trials, with a band from the least to the most."""
+    """One curve per contender: the median of its trials, with a band from minimum to maximum."""
     lines = []
     for each in probes:
         y = series(figure, each)  # [R, K]
@@ -137,7 +137,7 @@ def chart(figure: str, probes: list[ProbeTrace], n_train: int) -> str:
 
 
 def series(figure: str, probes: ProbeTrace) -> Any:
-    """A figure over the looks of every trial: [R, K]."""
+    """The values of a figure at each measured step: [trials, steps]."""
     match figure:
         case "step":
             return probes.step[:, :, 2]
@@ -154,7 +154,7 @@ def series(figure: str, probes: ProbeTrace) -> Any:
 
 
 def write(study: StudyReader, path: Path | None = None) -> Path:
-    """Write the page, by default into the study folder, and say where it is."""
+    """Write the page, by default as why.html in the study folder, and return its path."""
     path = study.folder / "why.html" if path is None else path
     write_bytes(path, page(study).encode())
     return path

@@ -134,7 +134,7 @@ def test_a_bad_setting_is_refused_wherever_it_comes_in() -> None:
         Adam(model.parameters(), beta1=0.5)
     with pytest.raises(BadSetting, match="Adam: b2 is 1"):
         Adam([{"params": model.parameters(), "b2": 1.0}])
-    with pytest.raises(UnknownName, match=r"There is no optimizer 'adamm'\. Did you mean adam"):
+    with pytest.raises(UnknownName, match=r"Unknown optimizer 'adamm'\. Did you mean adam"):
         build("adamm", model.parameters())
     with pytest.raises(BadInput, match=r"3 is no optimizer\. Give its name"):
         build(3, model.parameters())  # type: ignore[arg-type]
@@ -402,7 +402,7 @@ def test_code_for_a_schedule_without_a_horizon_leaves_it_to_the_loader() -> None
 def test_code_is_not_written_for_what_cannot_be_built() -> None:
     with pytest.raises(BadSetting, match="The schedule cosine needs a horizon of at least one step; it is 0"):
         code(contender("adam", schedule="cosine"), 0.1, horizon=0)
-    with pytest.raises(UnknownName, match="There is no schedule 'cosinus'"):
+    with pytest.raises(UnknownName, match="Unknown schedule 'cosinus'"):
         code(contender("adam", schedule="cosinus"), 0.1, horizon=10)
     with pytest.raises(BadSetting, match="Adam: lr is -1"):
         code("adam", -1.0)

@@ -139,7 +139,7 @@ def forked(monkeypatch):
 def test_bad_input_leaves_no_traceback_and_exit_code_2(tmp_path):
     """The same as a process, once."""
     run = process("run", "digist", cwd=tmp_path, code=2)
-    assert run.stderr.startswith("steepest: There is no task 'digist'")
+    assert run.stderr.startswith("steepest: Unknown task 'digist'")
     assert "Traceback" not in run.stderr
 
 

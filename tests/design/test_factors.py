@@ -84,7 +84,7 @@ def test_penalties_and_decay_pull_weights_towards_zero(axis, optimizer):
 @pytest.mark.parametrize(
     ("axes", "said"),
     [
-        ("dropuot=1", "There is no axis 'dropuot'. Did you mean dropout"),
+        ("dropuot=1", "Unknown axis 'dropuot'. Did you mean dropout"),
         ("dropout=1", "The axis dropout cannot be '1'"),
         ("dropout=", "has no values"),
         ("dropout", "is no axis: write its name and its values"),
@@ -130,7 +130,7 @@ def test_a_study_of_an_axis_ends_with_its_effect_and_with_advice_that_names_it(t
     )
     assert any("keep the weights of step" in sentence for sentence in sentences)
     advice = study.advice(optimizer="adam dropout=0.5 early-stopping=2")
-    assert advice.code.startswith("# As it was measured: with dropout=0.5, early-stopping=2.\n")
+    assert advice.code.startswith("# Measured with dropout=0.5, early-stopping=2.\n")
     stopped = [row for row in study.record.results if "stopping=2" in row.contender]
     assert any(row.outcome_step < row.steps for row in stopped)
 

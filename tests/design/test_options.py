@@ -70,9 +70,9 @@ def test_every_option_has_help_which_python_shows_as_well():
 
 
 def test_an_unknown_option_is_refused_with_the_nearest():
-    with pytest.raises(UnknownName, match=r"There is no option 'sedes'\. Did you mean seeds"):
+    with pytest.raises(UnknownName, match=r"Unknown option 'sedes'\. Did you mean seeds"):
         steepest.compare("digits", sedes=3)
-    with pytest.raises(UnknownName, match="There is no option 'overwrite'"):
+    with pytest.raises(UnknownName, match="Unknown option 'overwrite'"):
         plan("digits", overwrite=True)
     with pytest.raises(UnknownName, match="optimizer"):
         steepest.recommend("digits", optimizer="adam")

@@ -67,7 +67,7 @@ def test_an_unknown_optimizer_is_refused_with_the_nearest_names() -> None:
     with pytest.raises(UnknownName) as refused:
         entry("adma")
     assert str(refused.value) == (
-        "There is no optimizer 'adma'. Did you mean adamax, adan, adam? `steepest optimizers` lists all."
+        "Unknown optimizer 'adma'. Did you mean adamax, adan, adam? `steepest optimizers` lists all."
     )
 
 

@@ -83,7 +83,7 @@ def test_a_scalar_that_changes_nothing_costs_nothing() -> None:
         (
             Momentum,
             {"momentun": 0.9},
-            "There is no hyperparameter of Momentum 'momentun'. Did you mean momentum?",
+            "Unknown hyperparameter of Momentum 'momentun'. Did you mean momentum?",
         ),
     ],
 )

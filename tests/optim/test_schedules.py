@@ -88,7 +88,7 @@ def test_a_warm_up_takes_a_twentieth_of_the_horizon_and_the_decay_the_rest() -> 
 
 
 def test_an_unknown_schedule_is_refused_with_the_nearest_names() -> None:
-    with pytest.raises(UnknownName, match=r"There is no schedule 'cosin'\. Did you mean cosine, warmup-cosine"):
+    with pytest.raises(UnknownName, match=r"Unknown schedule 'cosin'\. Did you mean cosine, warmup-cosine"):
         schedule("cosin")
 
 
@@ -125,7 +125,7 @@ def test_a_schedule_can_be_taken_away_as_one_of_torch_s(words: str) -> None:
 @pytest.mark.parametrize(
     ("words", "error", "sentence"),
     [
-        ("step:facto=0.5", UnknownName, r"There is no number of the schedule step 'facto'\. Did you mean factor"),
+        ("step:facto=0.5", UnknownName, r"Unknown setting of the schedule step 'facto'\. Did you mean factor"),
         ("step:factor=2", BadSetting, r"'step:factor=2': factor is 2; it must be a number from 0 to 1\."),
         ("step:factor=half", BadSetting, "factor is half; it must be a number from 0 to 1"),
         ("cosine:end", BadSetting, "end is empty; it must be a number from 0 to 1"),

@@ -343,7 +343,7 @@ def test_a_wrapper_says_what_it_does_and_where_it_is_from(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "error", "sentence"),
     [
-        ("adam+cautius", UnknownName, "There is no wrapper 'cautius'. Did you mean cautious"),
+        ("adam+cautius", UnknownName, "Unknown wrapper 'cautius'. Did you mean cautious"),
         ("adam+l2+l2", BadSetting, "CoupledL2 cannot be put around AdamCoupledL2: both have l2."),
         ("adam+centralise+centralise", BadSetting, "Centralise cannot be put around AdamCentralise a second time."),
     ],

@@ -322,9 +322,9 @@ def test_a_single_trial_is_drawn_from_its_beginning_and_counted_as_one():
 
 def test_a_task_or_a_curve_that_is_not_there_is_said():
     pytest.importorskip("matplotlib")
-    with pytest.raises(UnknownName, match="no task in this study 'housin'"):
+    with pytest.raises(UnknownName, match="Unknown task 'housin'"):
         Plots(three_tasks()).rates("housin")
-    with pytest.raises(UnknownName, match="no curve 'speed'"):
+    with pytest.raises(UnknownName, match="Unknown curve 'speed'"):
         Plots(three_tasks()).curves(quantity="speed")
 
 

@@ -1,7 +1,7 @@
-"""The catalogues of translations: gettext's .po files beside this module, one for each language, read as they are.
+"""Reads the translations: gettext .po files in this folder, one for each language.
 
-Reading one takes a few milliseconds, so nothing is compiled, and no compiled file can be out of date. The variable
-STEEPEST_LOCALE may name folders with more catalogues, such as the one in which a translator is at work.
+Reading a file takes a few milliseconds, so the files are not compiled, and no compiled file can be out of date. The
+environment variable STEEPEST_LOCALE may list folders with more catalogues, for example while a translator works on one.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from functools import cache
 from pathlib import Path
 
 Language = str
-"""The code of a language: "en", or the name of a catalogue."""
+"""Code of a language: "en", or the stem of a catalogue's file name."""
 ENGLISH = "en"
 FOLDERS = "STEEPEST_LOCALE"
-"""The variable of the environment that names folders with more catalogues."""
+"""Environment variable with folders of more catalogues, separated as in PATH."""
 
 
 @dataclass
 class Entry:
-    """A template of a catalogue, as it stands in its file."""
+    """One entry of a catalogue: a template and its translations."""
 
     template: str
     plural: str = ""
     context: str = ""
     translations: tuple[str, ...] = ()
-    """One; as many as the language has plural forms where there is a plural."""
+    """One translation, or one for each plural form if the template has a plural."""
     comments: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
-    """The files that say it."""
+    """Source files that contain the template."""
 
 
 @dataclass(frozen=True)
@@ -44,25 +44,25 @@ class Catalogue:
     """By context and English template."""
     header: Mapping[str, str]
     form: Callable[[int], int]
-    """Number → which of the plural forms."""
+    """Number → index of the plural form."""
 
     @property
     def name(self) -> str:
-        """What the language calls itself."""
+        """Name of the language in the language itself."""
         return self.header["X-Name"]
 
     @property
     def forms(self) -> int:
-        """How many plural forms it has."""
+        """Number of plural forms."""
         return int(self.header["Plural-Forms"].partition("nplurals=")[2].partition(";")[0])
 
     @property
     def is_wide(self) -> bool:
-        """Whether it is written in ideographs without spaces: then a space stands between them and Latin only."""
+        """Whether the language is written in ideographs, with spaces only between ideographs and Latin letters."""
         return self.header.get("X-Wide-Script") == "yes"
 
     def template(self, template: str, context: str = "", number: float | None = None) -> str:
-        """The translation; empty where there is none. number: what is counted, where the template has a plural."""
+        """The translation, or "" if there is none. number: the count, for templates with a plural."""
         entry = self.entries.get((context, template))
         if entry is None:
             return ""
@@ -75,16 +75,16 @@ def languages() -> tuple[Language, ...]:
 
 
 def catalogue(language: Language) -> Catalogue:
-    """The catalogue of a language other than English. Raises LookupError where there is none."""
+    """The catalogue of a language other than English. Raises LookupError if it does not exist."""
     for folder in folders():
         path = folder / f"{language}.po"
         if path.is_file():
             return _catalogue(path)
-    raise LookupError(f"There is no language {language!r}. Known: {', '.join(languages())}.")
+    raise LookupError(f"Unknown language {language!r}. Known: {', '.join(languages())}.")
 
 
 def folders() -> list[Path]:
-    """Where catalogues lie; the first that has a language counts."""
+    """Folders with catalogues. If several have the same language, the first one is used."""
     more = os.environ.get(FOLDERS, "")
     return [*map(Path, filter(None, more.split(os.pathsep))), Path(__file__).parent]
 
@@ -98,7 +98,7 @@ def _catalogue(path: Path) -> Catalogue:
 
 
 def read(content: str) -> Iterator[Entry]:
-    """The entries of a file in their order; the first is its header, which has no template."""
+    """The entries of a file in order. The first is the header; its template is empty."""
     for block in re.split(r"\n\s*\n", content.strip()):
         found: dict[str, str] = {}
         comments: list[str] = []

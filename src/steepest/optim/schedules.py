@@ -163,7 +163,7 @@ def schedule(words: str) -> Schedule:
     for pair in pairs:
         key, _, text = pair.partition("=")
         if key not in known:
-            raise UnknownName.among(f"number of the schedule {name}", key, known)
+            raise UnknownName.among(f"setting of the schedule {name}", key, known)
         low, high = _LIMITS[key]
         try:
             value = float(text)

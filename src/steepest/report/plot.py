@@ -247,7 +247,7 @@ class Plots:
             raise BadSetting("No trial of this study has finished, so there is nothing to draw yet.")
         name = None if name is None else one_line(name)  # as the view has it
         if name is not None and name not in tasks:
-            raise UnknownName.among("task in this study", name, tasks)
+            raise UnknownName.among("task", name, tasks, "It must be a task of this study.")
         return tasks[name] if name is not None else self.view["tasks"][0]
 
     def _looks(self, task: TaskView) -> Iterator[tuple[StandingView, dict[str, Any]]]:

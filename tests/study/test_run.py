@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from study import toy
 
-from steepest.errors import BadSetting, BadTask, BudgetTooSmall, Interrupted, StudyFolderError, TrialFailed
+from steepest.errors import BadSetting, BadTask, BudgetTooSmall, Interrupted, StudyFolderError, TrialFailed, UnknownName
 from steepest.messages import verbatim
 from steepest.records.outcomes import Outcome
 from steepest.records.ranking import pick
@@ -311,8 +311,8 @@ def test_a_budget_takes_what_it_must_and_says_so(folder, tmp_path):
         ({"tasks": ()}, "at least one task"),
         ({"tasks": ("toy", "toy")}, "named twice"),
         ({"contenders": (toy.contender("inside"), toy.contender("inside"))}, "named twice"),
-        ({"reference": "adam"}, "no contender 'adam'"),
-        ({"search": "random"}, "no search 'random'"),
+        ({"reference": "adam"}, "Unknown contender 'adam'"),
+        ({"search": "random"}, "Unknown search 'random'"),
         ({"workers": 0}, "at least 1 worker"),
         ({"contenders": (toy.contender("inside", centre=0.0),)}, "above 0"),
         ({"contenders": (toy.contender("inside"), toy.contender("edge", rates=(0.1,)))}, "same number of trials"),
@@ -322,7 +322,7 @@ def test_a_budget_takes_what_it_must_and_says_so(folder, tmp_path):
 def test_a_spec_that_is_none_is_refused_in_a_sentence_and_leaves_no_folder(folder, changes, words):
     changes = {"reference": "inside", **changes}
     asked = toy.spec(**changes)
-    with pytest.raises(BadSetting if "no " not in words else ValueError, match=words):
+    with pytest.raises(UnknownName if "Unknown" in words else BadSetting, match=words):
         run(asked, folder, toy.executor(folder))
     assert not folder.exists()
 

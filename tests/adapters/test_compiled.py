@@ -304,7 +304,7 @@ class Taken(Squashed):
 
 @pytest.mark.parametrize(
     ("rule", "reason"),
-    [(Squashed, "it uses tanh, which has no form in C\\+\\+ here"), (Undecided, "decides by the value of a number")],
+    [(Squashed, "it uses tanh, which has no C\\+\\+ lowering"), (Undecided, "branches on the value of a number")],
 )
 def test_a_rule_that_cannot_be_compiled_runs_eagerly_and_says_so_once(rule: type[Rule], reason: str) -> None:
     ps, qs = parameters(), parameters()
@@ -344,7 +344,8 @@ def end_of_momentum() -> list[Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"), [(None, "there is no C++ compiler"), (shutil.which("false"), "/false failed (without a word)")]
+    ("path", "reason"),
+    [(None, "there is no C++ compiler"), (shutil.which("false"), "/false failed (without an error message)")],
 )
 def test_without_a_working_compiler_the_eager_rule_runs_and_says_so_once(
     path: str | None, reason: str, nothing_cached: Path, monkeypatch: pytest.MonkeyPatch

@@ -144,7 +144,7 @@ def test_losses_of_numbers(loss, may_compile):
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (lambda: Sampled(), "draws by what the model has computed"),
+        (lambda: Sampled(), "draws random numbers that depend on what the model computes"),
         (lambda: Erratic(), "cannot be traced"),
     ],
 )

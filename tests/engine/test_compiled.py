@@ -80,7 +80,7 @@ ELEMENTWISE = [item for item in IN_FLEETS if item.rule.scope == "element"]
 NO_PROGRAM = {
     "shampoo": "its update cannot be traced",  # it looks whether its roots are due
     "soap": "its update cannot be traced",
-    "muon-bfloat16": "does not give what the rule gives",  # which rounds to eight bits at every call
+    "muon-bfloat16": "differ from those of the rule",  # which rounds to eight bits at every call
 }
 
 

@@ -97,7 +97,7 @@ def test_a_trial_is_the_same_every_time(name):
 
 
 def test_targets_can_be_drawn_for_the_plain_cross_entropy_only():
-    sentence = "needs the plain mean cross-entropy of logits as loss, and digits-like has another"
+    sentence = "requires the plain mean cross-entropy of logits as loss, but digits-like uses another"
     for loss in (nn.CrossEntropyLoss(label_smoothing=0.1), lambda a, b: F.cross_entropy(a, b)):
         with pytest.raises(BadTask, match=sentence):
             Trial(digits(loss=loss, name="digits-like"), shard("sophia-g"), Lane(1e-3, 0))

@@ -84,5 +84,5 @@ def test_a_contender_keeps_what_differs_from_its_entry() -> None:
 def test_a_contender_with_a_setting_out_of_range_or_with_a_rate_is_refused() -> None:
     with pytest.raises(BadSetting, match="Adam: b1 is 2; it must be"):
         contender("adam", b1=2.0)
-    with pytest.raises(BadSetting, match="adam: the rate is what a study searches"):
+    with pytest.raises(BadSetting, match="adam: lr cannot be set, because a study searches it"):
         contender("adam", lr=0.1)

@@ -299,7 +299,7 @@ def test_an_optimizer_that_follows_its_model_is_never_forgotten() -> None:
     at_w = model.train()(x)
     at_average = model.eval()(x)
     assert not torch.allclose(at_w, at_average)
-    with pytest.raises(BadInput, match="The parameters are those for evaluation"):
+    with pytest.raises(BadInput, match="The parameters hold the evaluation weights"):
         step(model, optimizer, 0)
     model.train()
     step(model, optimizer, 0)

@@ -92,8 +92,8 @@ class SecondGradients:
                     closure()
                 if self._drawn == 0:
                     raise BadInput(
-                        f"{self.rule.__name__} needs targets drawn from what the model predicts: in the closure, "
-                        "compute the loss with optimizer.targets(logits, targets) in the place of the targets."
+                        f"{self.rule.__name__} needs targets sampled from the model's predictions: in the closure, "
+                        "compute the loss with optimizer.targets(logits, targets) instead of the targets."
                     )
                 share = 1.0 if self._drawn is None else self._drawn**0.5
                 return [torch.zeros_like(w) if w.grad is None else share * w.grad for w in ws]

@@ -145,7 +145,7 @@ class Library:
             is_there = all(c_void_p.from_address(id(p) + offset).value == p._cdata for p in probes)
             if is_there and all(self._gradient(p, offset) == g.data_ptr() for p, g in probes.items()):
                 return offset
-        raise NoCompiler("tensors are not laid out as they are known to be")
+        raise NoCompiler("tensors do not have the expected memory layout")
 
 
 @cache

@@ -29,7 +29,7 @@ class Advice:
     """Code to paste: the framework's own class where it trains identically, else what can be had, and what differs."""
     framework: str = "torch"
     maker: Any = None
-    """The rule or factory itself, where it is no entry of the catalogue but an object of the caller's."""
+    """The rule or factory itself, if it is an object of the caller instead of an entry of the catalogue."""
 
     def build(self, parameters: Any) -> torch.optim.Optimizer:
         """The optimizer over a model's parameters, as `torch.optim` builds them; a schedule is not part of it.
@@ -39,7 +39,9 @@ class Advice:
         if not self.rule.startswith(IN_MEMORY):
             return drop_in.build(self.rule, parameters, lr=self.rate, **self.settings)
         if self.maker is None:
-            raise BadSetting(f"{self.optimizer} was an object in the process that ran the study; build it as there.")
+            raise BadSetting(
+                f"{self.optimizer} was an object of the process that ran the study. Build it as that program does."
+            )
         if self.rule.startswith(RULE_IN_MEMORY):
             return drop_in.build(self.maker, parameters, lr=self.rate, **self.settings)
         return self.maker(parameters, lr=self.rate, **self.settings)

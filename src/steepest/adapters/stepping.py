@@ -110,8 +110,9 @@ def check_real(rule: type[Rule], p: Tensor) -> None:
     """Raise BadInput for a complex parameter that the rule cannot update."""
     if p.is_complex() and rule.scope != "element":
         raise BadInput(
-            f"A complex parameter cannot be used: {rule.__name__} looks at whole tensors of real numbers. "
-            "Keep it as a real one and use view_as_complex in the model, or choose an element-wise rule such as Adam."
+            f"{rule.__name__} does not support complex parameters: it works on whole tensors of real numbers. "
+            "Store the parameter as a real tensor and use view_as_complex in the model, "
+            "or choose an element-wise rule such as Adam."
         )
 
 
@@ -119,8 +120,8 @@ def check_dense(rule: type[Rule], g: Tensor) -> None:
     """Raise BadInput for a gradient that is not dense."""
     if g.layout is not torch.strided:
         raise BadInput(
-            f"A sparse gradient cannot be used by {rule.__name__} with these settings: a gradient of zero would move "
-            "weights or state, too. Build the embedding without sparse=True."
+            f"{rule.__name__} does not support sparse gradients with these settings: it also changes weights or state "
+            "whose gradient is zero. Build the embedding without sparse=True."
         )
 
 
@@ -222,7 +223,7 @@ def _check_memory(x: Tensor) -> None:
     if x.numel() and (last + 1) * x.itemsize > x.untyped_storage().nbytes():
         raise BadInput(
             f"A parameter, gradient or state of shape {tuple(x.shape)} has no memory: its storage was resized. "
-            "Give it back before the optimizer steps."
+            "Restore the storage before the optimizer steps."
         )
 
 

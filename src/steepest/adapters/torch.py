@@ -94,8 +94,8 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
                 loss = closure()
         if averages(self.rule) and self.is_evaluating:
             raise BadInput(
-                "The parameters are those for evaluation, where no step can be taken. Call optimizer.train() before "
-                "the gradient is computed, or optimizer.follow(model) once."
+                "The parameters hold the evaluation weights, at which no step can be taken. Call "
+                "optimizer.train() before the gradient is computed, or optimizer.follow(model) once."
             )
         rule = self.rule
         if rule.fallback is not None:
@@ -313,7 +313,7 @@ def as_torch(rule: type[Rule]) -> type[RuleOptimizer]:
     """
     if "compile" in _names(rule):
         raise BadSetting(
-            f"{rule.__name__} has a hyperparameter named compile, which is the switch of every optimizer. Rename it."
+            f"{rule.__name__} has a hyperparameter named compile, which is an argument of every optimizer. Rename it."
         )
     keyword = inspect.Parameter.KEYWORD_ONLY
     usual = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -368,7 +368,7 @@ def build(
         chosen = {**settings_of(optimizer, chosen)}
         optimizer = optimizer.rule
     if not (isinstance(optimizer, type) and issubclass(optimizer, Rule)):
-        raise BadInput(f'{optimizer!r} is no optimizer. Give its name, such as "adam", its entry or its rule.')
+        raise BadInput(f'{optimizer!r} is not an optimizer. Pass its name, such as "adam", its entry or its rule.')
     return as_torch(optimizer)(params, compile=compile, **chosen)
 
 
@@ -385,7 +385,7 @@ def code(
     """Python that builds an optimizer for a `model`: torch's own class where it does the same, else ours.
 
     `what` is a contender, or an entry or its name with `settings` that differ from it. A schedule runs over `horizon`
-    steps; without it, over whatever a `loader` and a number of `epochs` come to. Raises UnknownName or BadSetting.
+    steps, or else over the steps of a `loader` and a number of `epochs`. Raises UnknownName or BadSetting.
     """
     if not isinstance(what, Contender):
         what = contender(what, **(settings or {}))  # type: ignore[arg-type]

@@ -74,7 +74,7 @@ class _Sizes:
         """The convolution that gives the image's gradient from the output's, with the kernel rotated by half a turn."""
         top, before = (r - 1 - p for r, p in zip(self.extent, self.padding, strict=True))
         if min(top, before) < 0:
-            raise NotCompiled("there is no form in C++ for a convolution that pads more than its kernel")
+            raise NotCompiled("a convolution whose padding exceeds its kernel has no C++ lowering")
         return _Sizes(self.out, self.image, self.kernel, (1, 1), (top, before), self.dilation, self.stride)
 
     def copied_into_padding(self, channels: int) -> str:
@@ -260,7 +260,7 @@ class _Convolution:
         """From the shapes [B, C, H, W], [O, C / groups, KH, KW] and [B, O, Ho, Wo], or the same without H."""
         self.dims, self.transposed, self.groups = len(image) - 2, transposed, groups
         if self.dims > 2:
-            raise NotCompiled("there is a form in C++ only for convolutions of images and series")
+            raise NotCompiled("only convolutions over one or two axes have a C++ lowering")
         of_height = (1, 0, 1) if self.dims == 1 else (None, None, None)
         step, border, apart = (pair(x, h) for x, h in zip((stride, padding, dilation), of_height, strict=True))
         from_, to = (pair(shape[2:], 1 if self.dims == 1 else None) for shape in (image, out))

@@ -114,7 +114,7 @@ class _Tracer(fx.Tracer):
             name = getattr(node.args[0], "target", None)
             if isinstance(name, str) and name in self.fixed:
                 return (self.fixed[name] == node.args[1]) == (node.target is operator.eq)
-        raise NotCompiled("its update decides by the value of a number")
+        raise NotCompiled("its update branches on the value of a number")
 
 
 def cpp_source(rule: type[Rule], fixed: Mapping[str, float | None]) -> str:
@@ -138,7 +138,7 @@ def cpp_source(rule: type[Rule], fixed: Mapping[str, float | None]) -> str:
         raise NotCompiled(f"its update cannot be traced ({error})") from error
     results = [x.node for x in (new, *new_state) if isinstance(x, fx.Proxy)]
     if len(results) <= len(new_state):
-        raise NotCompiled("a result of its update is no tensor")
+        raise NotCompiled("its update returns something that is not a tensor")
     return _program(tensors, results, scalar_code)
 
 
@@ -188,11 +188,11 @@ def _lowered(node: fx.Node, value: Callable[[Argument], str]) -> str:
     """The C++ expression of one operation; `value` gives that of each argument."""
     lowering = LOWERINGS.get(_name(node))
     if lowering is None:
-        raise NotCompiled(f"it uses {_name(node)}, which has no form in C++ here")
+        raise NotCompiled(f"it uses {_name(node)}, which has no C++ lowering")
     try:
         return lowering(*map(value, node.args), **{name: value(x) for name, x in node.kwargs.items()})
     except TypeError as error:
-        raise NotCompiled(f"it uses {_name(node)} with arguments that have no form in C++ here") from error
+        raise NotCompiled(f"it uses {_name(node)} with arguments that have no C++ lowering") from error
 
 
 def _name(node: fx.Node) -> str:
@@ -204,7 +204,7 @@ def _number(x: Argument, code: Mapping[fx.Node, str]) -> str:
     if isinstance(x, fx.Node):
         return code[x]
     if not isinstance(x, int | float):
-        raise NotCompiled(f"its update has the argument {x!r}")
+        raise NotCompiled(f"its update uses {x!r}, which has no C++ lowering")
     x = float(x)
     return repr(x) if math.isfinite(x) else "NAN_" if math.isnan(x) else "INF_" if x > 0 else "-INF_"
 

@@ -54,7 +54,7 @@ def _embedding_bag(
     starts, count = t.constant(offsets), index.meta["val"].numel()
     size = count // len(starts) if starts is not None else 0
     if starts is None or weights is not None or mode > 1 or starts.tolist() != [*range(0, count, size)]:
-        raise NotCompiled("there is a form in C++ only for bags of one size, summed or averaged")
+        raise NotCompiled("embedding bags have a C++ lowering only if all have one size and are summed or averaged")
     target = t.emitter.new_contiguous("real", node.meta["val"][0].shape)
     bags, width = target.shape
     row = f"#pragma omp simd\nfor (integer j = 0; j < {width}; ++j) y0[i * {width} + j]"
@@ -87,7 +87,7 @@ def _embedding_bag_backward(
     padding: int = -1,
 ) -> StridedView:
     if by_count or sparse:
-        raise NotCompiled("there is no form in C++ for bags with sparse gradients, or such as are scaled by frequency")
+        raise NotCompiled("embedding bags with sparse gradients or scaled by frequency have no C++ lowering")
     above, at, target = contiguous(t, t.view_of(gradient)), contiguous(t, t.view_of(index)), t.new_contiguous(node)
     emit_fill(t.emitter, target, "0")
     bags, width = above.shape
@@ -125,7 +125,7 @@ def _index_put(
 ) -> StridedView:
     masks = [t.view_of(x) for x in indices if x is not None and x.meta["val"].dtype is torch.bool]
     if masks and (len(indices) > 1 or accumulate or values.meta["val"].numel() > 1):
-        raise NotCompiled("there is a form in C++ only for a mask behind which one number is put")
+        raise NotCompiled("an assignment to a mask has a C++ lowering only for a single number")
     target = copy_of(t, node, whole)
     if masks:
         behind = masks[0].apply(aten.view.default, [*masks[0].shape, *[1] * (len(target.shape) - len(masks[0].shape))])
@@ -148,7 +148,7 @@ class _AdvancedIndex:
         self.whole = whole
         found = {axis: t.view_of(x) for axis, x in enumerate(indices) if x is not None}
         if any(view.kind != "integer" for view in found.values()):
-            raise NotCompiled("there is no form in C++ for a mask as index")
+            raise NotCompiled("a mask as index has no C++ lowering")
         shape = torch.broadcast_shapes(*(view.shape for view in found.values()))
         self.indices = [view.expanded(shape) for view in found.values()]
         self.axes = [*found]

@@ -25,7 +25,7 @@ def _product_and_start(
     t: Translation, node: fx.Node, start: fx.Node, a: fx.Node, b: fx.Node, **factors: float
 ) -> StridedView:
     if any(value != 1 for value in factors.values()):
-        raise NotCompiled("there is no form in C++ for addmm with factors")
+        raise NotCompiled("addmm with alpha or beta has no C++ lowering")
     return t.emit_product(node, t.view_of(a), t.view_of(b), t.view_of(start))
 
 
@@ -66,7 +66,7 @@ def _copy_in_place(t: Translation, node: fx.Node, target: fx.Node, source: fx.No
     view = t.view_of(target)
     t.flush_readers(view.buffer)
     if t.view_of(source).buffer in t.overwritten - {view.buffer}:
-        raise NotCompiled("an array is changed before another takes what it was")
+        raise NotCompiled("an array is overwritten before its old value is read")
     t.store(source, view)
     t.overwritten.add(view.buffer)
     return view

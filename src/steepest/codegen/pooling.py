@@ -31,7 +31,7 @@ class _Pool:
     ) -> None:
         """From an image of shape [B, C, H, W] to `out`, [B, C, Ho, Wo]."""
         if len(shape) != 4:
-            raise NotCompiled("there is a form in C++ only for pooling of images and series in batches")
+            raise NotCompiled("only pooling over one or two axes of a batch has a C++ lowering")
         self.t, self.kernel, self.padding, self.dilation = t, pair(kernel), pair(padding), pair(dilation)
         self.stride = pair(stride) if stride else self.kernel
         count, channels, *self.size = shape

@@ -107,7 +107,9 @@ def _compile(flags: tuple[str, ...], libraries: tuple[str, ...], program: str, l
             except subprocess.TimeoutExpired:
                 raise NoCompiler(f"{path} took more than {COMPILE_TIMEOUT_SECONDS} seconds") from None
             if done.returncode:
-                raise NoCompiler(f"{path} failed ({(done.stderr.strip() or 'without a word').splitlines()[0]})")
+                raise NoCompiler(
+                    f"{path} failed ({(done.stderr.strip() or 'without an error message').splitlines()[0]})"
+                )
         linked.replace(library)
 
 

@@ -54,7 +54,7 @@ Value = StridedView | Sequence[StridedView | None] | None
 
 
 def packet_of(node: fx.Node) -> OpOverloadPacket | None:
-    """The operation that a node calls, whichever its overload."""
+    """The operation that a node calls, regardless of its overload."""
     return getattr(node.target, "overloadpacket", None)
 
 
@@ -97,7 +97,7 @@ class Translation:
         if isinstance(value, _Constant):
             value = self._values[node] = self.constant_view(value.tensor)
         if not isinstance(value, StridedView):
-            raise NotCompiled(f"{node.target} gives more than one array, or none")
+            raise NotCompiled(f"{node.target} does not return exactly one array")
         return value
 
     def constant(self, node: fx.Node) -> Tensor | None:
@@ -162,7 +162,7 @@ class Translation:
         elif packet in LOWERINGS:
             self._values[node] = LOWERINGS[packet](self, node, *node.args, **node.kwargs)
         else:
-            raise NotCompiled(f"there is no form in C++ for {node.target}")
+            raise NotCompiled(f"{node.target} has no C++ lowering")
 
     def _evaluated(self, node: fx.Node) -> Tensor:
         """The value of a node whose inputs are all constants."""
@@ -175,7 +175,7 @@ class Translation:
         keywords: Any = map_aggregate(dict(node.kwargs), value)
         result = node.target(*arguments, **keywords)  # type: ignore[operator]
         if not isinstance(result, Tensor):
-            raise NotCompiled(f"{node.target} gives more than one constant")
+            raise NotCompiled(f"{node.target} returns more than one constant")
         return result
 
     def _viewed(self, node: fx.Node) -> StridedView | list[StridedView]:
@@ -209,7 +209,7 @@ class Translation:
                 named[x] = loop.read(view), view.kind
         found = expression(node, named)
         if found is None:
-            raise NotCompiled(f"there is no form in C++ for {node.target} with such arguments")
+            raise NotCompiled(f"{node.target} has no C++ lowering for these arguments")
         text, kind = found
         loop.add(node, kind, text)
         self._loop_of[node] = loop

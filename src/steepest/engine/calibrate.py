@@ -152,7 +152,7 @@ def first_fleet(task: Task, shard: Shard, lanes: int, registry: ObjectRegistry =
 
 def _milliseconds(train: Callable[[int, int], object], most: int, seconds: float) -> float:
     """Milliseconds of one step: the median over intervals of up to as many steps as a study trains at a time. Takes
-    `most` steps or `seconds`, whichever comes first, and at least three intervals.
+    `most` steps or `seconds`, the earlier of the two, and at least three intervals.
     """
     start = perf_counter()
     for t in range(WARM_UP_STEPS):

@@ -105,7 +105,9 @@ class Fleet:
         """Lanes of one seed must be adjacent."""
         optimizer = registry.optimizer(shard.contender)
         if not isinstance(optimizer, ConfiguredRule):
-            raise BadInput(f"{shard.contender.name} is no rule of ours: it trains one model at a time. Use solo.")
+            raise BadInput(
+                f"{shard.contender.name} is not a rule of steepest and trains one model at a time. Use solo."
+            )
         if obstacle := fleet_obstacle(optimizer.rule, shard.contender.schedule):
             raise BadInput(f"{shard.contender.name} {obstacle}: it trains one model at a time. Use solo.")
         self.task, self.shard, self.rule = task, shard, optimizer.rule
@@ -194,7 +196,7 @@ class Fleet:
         return self.gradients.is_random
 
     def freeze(self, ended: np.ndarray) -> None:
-        """Fix the weights of these lanes [R] at zero from now on: finite, whatever their state holds."""
+        """Fix the weights of these lanes [R] at zero from now on: finite, regardless of their state."""
         if ended.any():
             self.frozen = torch.from_numpy(np.flatnonzero(ended)).to(self.device)
             self.active_rows = np.flatnonzero(~ended).tolist()

@@ -127,12 +127,13 @@ def _in_words(error: Exception) -> Message:
     """Why vmap could not run a model: in our words if the cause is known, else the error itself."""
     if any(frame.name in PACKING_FUNCTIONS for frame in traceback.extract_tb(error.__traceback__)):
         return say(
-            "it packs its sequences by their lengths, which differ from one batch to another",
+            "it packs its sequences by their lengths, which differ between batches",
         )
     if "SparseCPU" in str(error):
         return say(
-            "its gradients are sparse (sparse=True), and vmap has none of those; trained alone, rules that rest where "
-            "a gradient is zero, such as sgd and adagrad, move no other rows, and the others are given a dense one",
+            "its gradients are sparse (sparse=True), which vmap does not support; trained alone, rules such as sgd and "
+            "adagrad, which change nothing at a zero gradient, update only the rows used; the others get dense "
+            "gradients",
         )
     for said, meaning in ERROR_MEANINGS.items():
         if said in str(error):
@@ -157,7 +158,7 @@ def _drawn() -> tuple[Any, ...]:
 def _attributes(model: nn.Module) -> set[tuple[str, str]]:
     """(name, fingerprint) of the attributes of a model and its layers, other than parameters and buffers.
 
-    The value of a tensor that requires a gradient is ignored: each call computes it anew, as weight norm does.
+    The value of a tensor that requires a gradient is ignored: each call computes it again, as weight norm does.
     """
     return {
         (f"{path}.{name}".lstrip("."), _fingerprint(value))

@@ -32,8 +32,8 @@ class ObjectRegistry:
         found = self.optimizers.get(key)
         if found is None:
             raise BadInput(
-                f"The optimizer {key!r} lived in the memory of the program that began this study; "
-                "go on with the study from that program."
+                f"The optimizer {key!r} existed only in the memory of the program that started this study. "
+                "Resume the study from that program."
             )
         if contender.rule.startswith(RULE_IN_MEMORY):
             check_settings(found, contender.settings)

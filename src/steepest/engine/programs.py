@@ -113,7 +113,7 @@ class Programs:
             return loss, *(found[name] for name in self.layout.shapes)
 
         if self.device.type != "cpu":
-            raise NotCompiled(f"programs are generated for the CPU, not for {self.device}")
+            raise NotCompiled(f"compiled programs run on the CPU, not on {self.device}")
         try:
             graph = graph_of(gradient, [*own, *other, *batch])
         except Exception as error:  # a model may do anything; if it cannot be traced, it runs kernel by kernel
@@ -121,11 +121,9 @@ class Programs:
         try:
             gradient_program = GradientProgram(graph, self.layout, len(extras), batch, self.dtype)
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise NotCompiled(
-                f"a call of the model is of a kind that has no form in C++ ({first_line(error)})"
-            ) from error
+            raise NotCompiled(f"a call in the model has no C++ lowering ({first_line(error)})") from error
         if not gives_same(gradient_program, gradient, own, other, batch):
-            raise NotCompiled("the generated program does not give what the model gives")
+            raise NotCompiled("the results of the generated program differ from those of the model")
         return gradient_program
 
     def _loss(self, parameters: Named, stacked: Named, shared: Named, inputs: Any, targets: Tensor) -> Tensor:

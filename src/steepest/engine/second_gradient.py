@@ -31,8 +31,9 @@ def check_second(kind: Second, task: Task, title: str) -> None:
     is_plain = getattr(loss, "weight", None) is None and not getattr(loss, "label_smoothing", 0.0)
     if kind == "sampled" and not (is_cross_entropy(loss) and is_plain and getattr(loss, "reduction", "mean") == "mean"):
         raise BadTask(
-            f"{title} draws targets from what the model predicts, which needs the plain mean cross-entropy of logits "
-            f"as loss, and {task.name} has another. Leave {title} out, or use torch.nn.functional.cross_entropy."
+            f"{title} samples targets from the model's predictions. This requires the plain mean cross-entropy "
+            f"of logits as loss, but {task.name} uses another. Leave {title} out, or use "
+            "torch.nn.functional.cross_entropy."
         )
 
 

@@ -47,7 +47,7 @@ def run_job(
 
     Writes FOLDER/facts/<id>.json, FOLDER/curves/<id>.npz or FOLDER/probes/<id>.npz, the same bytes for the same job,
     times excepted. `registry` holds what lives in memory only; `progress` hears the share that is done. Raises
-    SteepestError for bad input, and whatever a user's model raises.
+    SteepestError for bad input, and any exception of a user's model.
     """
     registry = registry or EMPTY_REGISTRY
     facts = folder / "facts" / f"{job.id}.json"
@@ -126,9 +126,7 @@ def _check_device(device: str) -> None:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = (str(error).splitlines() or [""])[0].rstrip(".")
-        raise BadSetting(
-            f"The device {device!r} cannot be used: {reason}. Use cpu, or a device that is here."
-        ) from None
+        raise BadSetting(f"The device {device!r} cannot be used: {reason}. Use cpu or an available device.") from None
 
 
 @contextmanager

@@ -23,7 +23,7 @@ STEPS_TRIED = 30
 def try_task(task: Task, ref: TaskRef) -> dict[str, Any]:
     """The parts of a task, what some steps of Adam do to its loss, and the engine that it gets.
 
-    Raises BadTask, with one sentence, for whatever cannot be trained.
+    Raises BadTask, with one sentence, for a task that cannot be trained.
     """
     check(task)
     facts = task.facts(ref.name)

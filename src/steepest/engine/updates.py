@@ -55,7 +55,7 @@ class KernelUpdates(Updates):
     def __init__(self, rule: type[Rule], shapes: Shapes, coefficients: Coefficients, w: Tensor, state: Tensors) -> None:
         super().__init__(rule, shapes, coefficients)
         if w.dtype not in NUMBER_TYPES or w.device.type != "cpu":
-            raise NotCompiled(f"there are kernels for float32 and float64 on the CPU, not for {w.dtype} on {w.device}")
+            raise NotCompiled(f"compiled kernels support float32 and float64 on the CPU, not {w.dtype} on {w.device}")
         self.dtype, self._rows = w.dtype, np.arange(len(w))
         self._program: RuleProgram | None = None
         if rule.scope != "element" or rule.layers is not None:

@@ -42,7 +42,7 @@ class Adam(Rule):
     """m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  w ← w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)
 
     correction="none" leaves both 1−βᵗ out; "printed" puts √(1−β₁ᵗ) in the place of 1−β₁ᵗ and leaves v uncorrected.
-    eps_at="raw" adds ε to √v instead, so that ε/√(1−β₂ᵗ) stands beside the corrected root.
+    eps_at="raw" adds ε to √v instead, which adds ε/√(1−β₂ᵗ) to the corrected root.
     """
 
     lr: float = rate(1e-3)

@@ -99,7 +99,7 @@ def contender(
     """
     item = entry(item) if isinstance(item, str) else item
     if "lr" in settings:
-        raise BadSetting(f"{item.name}: the rate is what a study searches; move the search with its centre instead.")
+        raise BadSetting(f"{item.name}: lr cannot be set, because a study searches it. Set centre to move the search.")
     settings_of(item, settings)
     return Contender(
         name=name or item.name,

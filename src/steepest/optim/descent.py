@@ -249,7 +249,7 @@ class ASGD(Rule):
     """w ← (1 − ζδ)w − ζg, where ζ = η/(1 + δηt)^α ;  x ← x + (w − x)/max(1, t − 1 − t₀)
 
     ζ is made of the rate and number of the step before, and is η in the first. x is the average of the weights. As in
-    torch it stands beside the weights as the state "x": w is what is trained and evaluated.
+    torch it is a state, "x": w is what is trained and evaluated.
     """
 
     lr: float = rate(1e-2)

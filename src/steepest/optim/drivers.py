@@ -148,8 +148,8 @@ def _moved_side_by_side(
     for name, value, old in zip(rule.state, new_state, buffers, strict=True):
         if name in rule.numbers and value.shape != old.shape:
             raise BadInput(
-                f"{rule.__name__} has one {name} for all parameters, and settings of parameter groups that differ "
-                "would give each its own. Only rate and weight decay may differ, and no group may come later."
+                f"{rule.__name__} has one {name} for all parameters, but the settings of the parameter groups differ. "
+                "Only the rate and weight decay may differ, and no group may be added later."
             )
     columns = [
         [value] * len(ws) if name in rule.numbers else _cut(value, ws)

@@ -59,7 +59,7 @@ class MatrixRule(Rule):
 
     scope = "matrix"
     fallback: ClassVar[type[Rule]]  # type: ignore[assignment]
-    """The rule for what is no matrix. A state of the same name serves both."""
+    """The rule for parameters that are not matrices. A state of the same name serves both."""
 
     def of_matrices(self, t: int) -> Mapping[str, float]:
         """The coefficients for matrices, at step t."""
@@ -111,7 +111,7 @@ class Muon(MatrixRule):
     """m ← μm + (1−μ)g ;  u ← (1−μ)g + μm ;  w ← (1 − ηλ)w − ησU, where U ≈ (uuᵀ)^(−1/2)u
 
     Five Newton–Schulz steps take u to U, with all singular values near 1. σ is 0.2√max(m, n), or √max(1, m/n) for
-    scale_by="shape". Without `nesterov` u is m. What is no matrix moves by AdamW with β₁, β₂, ε and λ at the rate ρη.
+    scale_by="shape". Without `nesterov` u is m. AdamW with β₁, β₂, ε and λ updates the other parameters at the rate ρη.
     """
 
     lr: float = rate(1e-3)
@@ -234,7 +234,7 @@ def _adamw(h: Muon | SOAP, **settings: Setting) -> AdamW:
 class Shampoo(MatrixRule):
     """L ← L + ggᵀ ;  R ← R + gᵀg ;  m ← βm + L^(−1/4) g R^(−1/4) ;  w ← w − ηm ;  L and R start at εI
 
-    The roots are worked out in the first step and then every k steps. What is no matrix moves by AdaGrad at ρη.
+    The roots are computed in the first step and then every k steps. AdaGrad updates the other parameters at ρη.
     """
 
     lr: float = rate(1e-2)
@@ -300,8 +300,8 @@ class SOAP(MatrixRule):
     w ← (1−ηλ)w − η/(1−β₁ᵗ) · Q_L (m / ((√v + ε)/√(1−β₂ᵗ))) Q_Rᵀ ;  L ← β_sL + (1−β_s)ggᵀ ;  R ← β_sR + (1−β_s)gᵀg
 
     Adam in a basis that turns with Shampoo's: Q_L and Q_R start at I and are renewed before the second step and then
-    every k steps, each by one power iteration and a QR decomposition, with m turned along. What is no matrix moves by
-    AdamW with the same β₁, β₂, ε and λ at the rate ρη.
+    every k steps, each by one power iteration and a QR decomposition, with m rotated along. AdamW with the same
+    β₁, β₂, ε and λ updates the other parameters at the rate ρη.
     """
 
     lr: float = rate(3e-3)

@@ -1,6 +1,6 @@
-"""The one schedule that is no function of the step: it listens to the loss, and lowers the rate if that stands still.
+"""The schedule that depends on the validation loss: it lowers the rate when the loss stops falling.
 
-Apart from the others, since it has a state, and since a fleet, whose rates are laid out in advance, cannot follow it.
+Apart from the others because it has a state. A fleet cannot follow it: the rates of a fleet are computed in advance.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Plateau:
         return self.now
 
     def hear(self, t: int, horizon: int, loss: float) -> None:
-        """The validation loss after step t; a loss that is no number has not fallen."""
+        """The validation loss after step t; a NaN counts as not fallen."""
         if loss < self._least * (1 - self.threshold):
             self._least, self._since = loss, t
         elif t - self._since > self.patience * horizon + 1e-9:

@@ -16,7 +16,7 @@ that the second never changes from step to step and one compiled graph serves a 
         def update(w, g, s, c): m = lerp(s.m, g, c.w1); ...; return w, (m, v)
 
 `coefficients` is called on a rule whose `lr` already holds what the schedule gives at step t. In `update`, the tensors
-`w`, `g` and each state have one shape, and a coefficient is whatever broadcasts to it: a Python float in the drop-in
+`w`, `g` and each state have one shape, and a coefficient broadcasts to it: a Python float in the drop-in
 optimizer, a tensor [R, 1] over the flat buffer [R, P] of a fleet. The tensor primitives below give the same bits for
 either, and the same bits as the in-place forms in `torch.optim`; use them, not `a + c*b`.
 """
@@ -186,7 +186,7 @@ def number(
 ) -> float:
     """The field of a number with low ≤ value, above < value and value < below.
 
-    decouples: of a weight decay, that it shrinks the weights beside the step and is no part of the gradient.
+    decouples: whether a weight decay shrinks the weights directly instead of being added to the gradient.
     """
     limits = {"low": low, "above": above, "below": below}
     return field(default=default, metadata={"symbol": symbol, "meaning": meaning, **limits, "decouples": decouples})

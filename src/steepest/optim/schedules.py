@@ -151,7 +151,7 @@ def numbers_of(name: str) -> dict[str, float]:
 def schedule(words: str) -> Schedule:
     """The schedule of this name, with numbers if there are any: "cosine", "step:factor=0.5:every=0.25".
 
-    "plateau" is a `Plateau`, a new one at every call, which must be told the losses that it follows.
+    "plateau" is a `Plateau`, a new one at every call; report each loss to it with `hear`.
     Raises UnknownName with the nearest names, or BadSetting for a number out of its range.
     """
     name, *pairs = words.split(":")
@@ -176,7 +176,7 @@ def schedule(words: str) -> Schedule:
 
 
 def listens(words: str) -> bool:
-    """Whether a schedule follows the loss, so that it is no function of the step."""
+    """Whether a schedule depends on the validation loss and not only on the step."""
     return words.split(":")[0] == LISTENING
 
 

@@ -166,12 +166,13 @@ mars = Entry(
 def sampled(logits: Tensor, targets: Tensor, generator: torch.Generator | None = None, ignored: int = -100) -> Tensor:
     """Targets like `targets`, class numbers [B, …], each drawn from the softmax of its `logits` [B, K, …].
 
-    Those with the number `ignored` stay as they are. Raises BadInput for targets that are no class numbers.
+    Those with the number `ignored` stay as they are. Raises BadInput for targets that are not class numbers.
     """
     if targets.is_floating_point() or logits.ndim != targets.ndim + 1:
         raise BadInput(
-            "Targets can be drawn from a model's predictions only where these are logits [B, K, …] of the classes "
-            f"[B, …]; they are {list(logits.shape)} and {list(targets.shape)}. Use an optimizer other than sophia-g."
+            "Targets can be sampled only from predictions that are logits [B, K, …] for class targets "
+            f"[B, …]; the shapes are {list(logits.shape)} and {list(targets.shape)}. "
+            "Use an optimizer other than sophia-g."
         )
     shares = logits.detach().movedim(1, -1).float().softmax(-1)  # [B, …, K]
     drawn = torch.multinomial(shares.flatten(0, -2), 1, generator=generator).view_as(targets)

@@ -30,8 +30,8 @@ class Wrapper:
     lr: float
     """The rate of the rule within: what calls `coefficients` has the hyperparameters of both."""
     scope: ClassVar[Scope] = "element"
-    """What the two functions may look at, as in a rule, whatever the rule within looks at. One that looks at the whole
-    model changes the gradient only."""
+    """What the two functions may look at, as in a rule; independent of the scope of the inner rule. A wrapper that
+    looks at the whole model changes the gradient only."""
     state: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str] = ""
     """What people read."""
@@ -209,7 +209,7 @@ class Centralise(Wrapper):
 class SharpnessAware(Wrapper):
     """g ← ∇L(w + ρg/|g|), |g| over all parameters, for the same batch: twice the work of a step
 
-    Whatever else is around the rule sees this gradient in the place of the first.
+    All other wrappers of the rule see this gradient instead of the first.
     """
 
     radius: float = number(0.05, "ρ", "how far up the slope the gradient is taken", low=0)

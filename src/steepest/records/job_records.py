@@ -176,7 +176,7 @@ def job_from_json(data: JsonObject) -> Job:
         case "probe":
             return ProbeJob.from_json(data)
         case other:
-            raise BadInput(f"There is no job of kind {other!r}: it must be describe, compile, time, train or probe.")
+            raise BadInput(f"Unknown job kind {other!r}: it must be describe, compile, time, train or probe.")
 
 
 # ---- messages --------------------------------------------------------------------------------------------------------

@@ -50,9 +50,9 @@ class GradientProgram:
     ) -> None:
         """`graph`: (*parameters, *extras, *batch) → loss, *gradients. Raises NotCompiled."""
         if dtype not in NUMBER_TYPES:
-            raise NotCompiled(f"there are programs for float32 and float64 on the CPU, not for {dtype}")
+            raise NotCompiled(f"compiled programs support float32 and float64 on the CPU, not {dtype}")
         if len(graph.nodes) > MAX_GRAPH_NODES:
-            raise NotCompiled(f"a step has {len(graph.nodes):,} calls, more than are compiled")
+            raise NotCompiled(f"a step has {len(graph.nodes):,} calls; at most {MAX_GRAPH_NODES:,} are compiled")
         self.length, self.dtype, self.batch_size = sum(layout.sizes), dtype, len(batch[0])
         self.random_ops = RandomOps(graph, dtype)
         views: dict[fx.Node, StridedView] = {**self.random_ops.views}

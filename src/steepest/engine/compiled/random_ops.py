@@ -1,8 +1,8 @@
 """The random operations of a step, such as dropout, taken out of its graph: the numbers are drawn outside, by the same
 calls as in the plain loop, and passed to the generated program as arguments.
 
-So a lane gets the same random numbers, bit for bit, as its trial trained alone, whichever lanes run beside it and
-however a job is split. Numbers are drawn once for all lanes of a seed.
+So a lane gets the same random numbers, bit for bit, as its trial trained alone, regardless of the other lanes and of
+how a job is split. Numbers are drawn once for all lanes of a seed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class RandomOp:
         self.function: Callable[..., Tensor] = node.target  # type: ignore[assignment]
         value = node.meta["val"]
         if not isinstance(value, Tensor) or (node.all_input_nodes and self.function not in SHAPE_ONLY_OPS):
-            raise NotCompiled(f"{self.function} draws by what the model has computed")
+            raise NotCompiled(f"{self.function} draws random numbers that depend on what the model computes")
         self.arguments: Any = map_aggregate(node.args, _stand_in)
         self.named: Any = map_aggregate(dict(node.kwargs), _stand_in)
         self.view = StridedView(f"d{number}", kind_of(value.dtype), tuple(value.shape), value.stride())

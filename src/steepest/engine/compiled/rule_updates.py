@@ -45,7 +45,7 @@ class RuleProgram:
         except Exception as error:  # a rule may do anything; if it cannot be traced, it runs as it is
             raise NotCompiled(f"its update cannot be traced ({type(error).__name__})") from error
         if len(graph.nodes) > MAX_GRAPH_NODES:
-            raise NotCompiled(f"its update has {len(graph.nodes):,} calls, more than are compiled")
+            raise NotCompiled(f"its update has {len(graph.nodes):,} calls; at most {MAX_GRAPH_NODES:,} are compiled")
         *tensors, coefficients = (node for node in graph.nodes if node.op == "placeholder")
         names = ["w", "g", *(f"s{i}" for i in range(len(state)))]
         views = {
@@ -55,13 +55,13 @@ class RuleProgram:
         views[coefficients] = StridedView.contiguous("c", "real", columns.shape)
         translation = Translation(graph, views, {})
         if translation.constants:
-            raise NotCompiled("its update has arrays of its own")
+            raise NotCompiled("its update creates constant arrays")
         library = self._loaded(translation, names)
         self._step = library.step
         self._step.argtypes = [c_longlong, c_void_p, c_void_p, c_void_p, c_longlong, c_int]
         self._step.restype = None
         if not self._gives_same(w, state, c):
-            raise NotCompiled("the generated program does not give what the rule gives")
+            raise NotCompiled("the results of the generated program differ from those of the rule")
 
     def address(self, dtype: torch.dtype) -> int:
         """The address of the machine code: `step` of `_CPP_TEMPLATE`, for the dtype of the example."""

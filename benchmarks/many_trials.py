@@ -25,7 +25,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, sync_playwright  # pyright: ignore[reportMissingImports]  an extra
 
 from steepest.records.files import file_digest, read_trace, write_json, write_trace
-from steepest.serving.serve import AHEAD
+from steepest.serving.serve import READ_AHEAD_STUDIES
 from steepest.study import store
 from steepest.study.database import DATABASE, put_rows, transaction, writer
 from steepest.study.spec import SPEC, read_spec
@@ -106,7 +106,7 @@ def until(page: Page, condition: str) -> None:
 def main(source: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         enlarge(source, Path(temporary) / "large")
-        for number in range(AHEAD):  # newer ones, which are read ahead instead of it
+        for number in range(READ_AHEAD_STUDIES):  # newer ones, which are read ahead instead of it
             newer = shutil.copytree(source, Path(temporary) / f"newer-{number}")
             (newer / DATABASE).touch()
         command = [sys.executable, "-u", "-m", "steepest", "serve", temporary, "--no-open"]

@@ -72,7 +72,7 @@ def test_plain_lines_come_at_most_every_few_seconds_and_at_each_phase():
         tell(progress(step))
     tell(progress(390, "finished"))
     lines = stream.getvalue().splitlines()
-    assert lines[:2] == ["Looking at the tasks …", "Timing one step of every optimizer …"]
+    assert lines[:2] == ["Checking the tasks …", "Timing one step of each optimizer …"]
     assert lines[2].startswith("Training: 0 of 390 trials (0 %)")
     assert len(lines) == 2 + 1 + int(9.9 / EVERY) + 1
     assert lines[-1].startswith("Finished: 390 of 390 trials (100 %)")
@@ -88,8 +88,8 @@ def test_before_training_a_line_comes_only_with_something_new_to_say(shows):
             tell(Progress("timing", 0, 390, seconds=clock.now, seconds_left=None, task=task))
     tell.close()
     assert stream.getvalue().splitlines() == [
-        "Timing one step of every optimizer on digits …",
-        "Timing one step of every optimizer on housing …",
+        "Timing one step of each optimizer on digits …",
+        "Timing one step of each optimizer on housing …",
     ]
 
 
@@ -129,7 +129,7 @@ def test_the_table_shows_every_contender_with_its_stage_and_best_rate():
 
 def test_before_training_there_are_lines_and_no_table():
     shown = live(progress(0, "describing", rows=()), progress(0, "timing", rows=()), progress(0, "timing", rows=()))
-    assert shown.splitlines() == ["Looking at the tasks …", "Timing one step of every optimizer …"]
+    assert shown.splitlines() == ["Checking the tasks …", "Timing one step of each optimizer …"]
 
 
 def test_the_cursor_comes_back_when_the_study_ends():

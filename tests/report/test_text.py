@@ -26,7 +26,7 @@ def test_the_page_reads_like_this():
     assert lines[ranking : ranking + 4] == GOLDEN_RANKING.strip("\n").split("\n")
     assert lines[ranking + 4] == ""
     assert lines[ranking + 5 : ranking + 10] == GOLDEN_RATES.strip("\n").split("\n")
-    assert lines[-1] == "To run it again: steepest run digits --seeds 10"
+    assert lines[-1] == "To reproduce: steepest run digits --seeds 10"
 
 
 GOLDEN_RANKING = """
@@ -37,11 +37,11 @@ GOLDEN_RANKING = """
 """
 
 GOLDEN_RATES = """
-optimizer  use rate  safe rates       failed  stalled  of trials  ms/step  one run
-adam           0.01  0.0015 to 0.032       5       10         65    0.450   0.22 s
-sgd            0.46  0.087 to 0.46        14        5         65    0.310   0.15 s
-adagrad       100 ↑  0.0001 to 100         0       65         65    0.500   0.24 s
-↑ ↓ untuned: the best rate lies at that edge of what was searched, so a better one may lie beyond.
+optimizer   rate  safe rates       failed  stalled  trials  ms/step  run time
+adam        0.01  0.0015 to 0.032       5       10      65    0.450    0.22 s
+sgd         0.46  0.087 to 0.46        14        5      65    0.310    0.15 s
+adagrad    100 ↑  0.0001 to 100         0       65      65    0.500    0.24 s
+↑ ↓ untuned: best rate at the upper or lower edge of the search; a better one may lie beyond.
 """
 
 

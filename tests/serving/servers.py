@@ -13,17 +13,17 @@ from steepest.serving.app import application
 from steepest.serving.guard import Guard
 from steepest.serving.library import Library
 from steepest.serving.serve import bind, server
-from steepest.serving.tickets import Keys
+from steepest.serving.tickets import Tickets
 
 
 class Running:
     """A server that listens: its port, its library, and tickets for it."""
 
     def __init__(self, place: Path) -> None:
-        self.keys, self.library, self.used = Keys(), Library(place), 0
+        self.tickets, self.library, self.used = Tickets(), Library(place), 0
         self.socket = bind(0)
         self.port = self.socket.getsockname()[1]
-        self.uvicorn = server(Guard(application(self.library), self.keys, self._count), self.library)
+        self.uvicorn = server(Guard(application(self.library), self.tickets, self._count), self.library)
 
     def _count(self) -> None:
         self.used += 1
@@ -33,11 +33,11 @@ class Running:
         return f"http://127.0.0.1:{self.port}"
 
     def link(self, path: str = "/") -> str:
-        return f"{self.address}{path}?token={self.keys.ticket()}"
+        return f"{self.address}{path}?token={self.tickets.issue()}"
 
     def cookie(self) -> str:
         """The cookie of a browser that has used a link."""
-        answer = self.get(f"/?token={self.keys.ticket()}")
+        answer = self.get(f"/?token={self.tickets.issue()}")
         return re.match(r"steepest=[^;]+", answer.headers["set-cookie"])[0]
 
     def get(self, path: str, method: str = "GET", **headers: str) -> http.client.HTTPResponse:

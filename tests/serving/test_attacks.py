@@ -62,7 +62,7 @@ def test_a_made_up_cookie_opens_nothing(site, study, value):
 
 def test_a_link_works_once(site):
     used = site.used
-    path = f"/?token={site.keys.ticket()}"
+    path = f"/?token={site.tickets.issue()}"
     first = site.get(path)
     assert first.status == 303
     assert first.headers["location"] == "/", "the token does not stay in the address"
@@ -76,7 +76,7 @@ def test_a_link_works_once(site):
 
 def test_a_link_that_leads_elsewhere_stays_here(site):
     for path in ("//evil.example/x", "/\\evil.example", "///evil.example"):
-        answer = site.get(f"{path}?token={site.keys.ticket()}")
+        answer = site.get(f"{path}?token={site.tickets.issue()}")
         assert answer.status == 303
         where = answer.headers["location"]
         assert where.startswith("/"), where

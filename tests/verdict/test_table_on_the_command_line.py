@@ -23,7 +23,7 @@ def test_a_table_gets_a_verdict_in_words_and_tables(table, capsys):
     words = capsys.readouterr().out
     assert words.startswith("the table: use a. It reaches 91.0 % accuracy (mean over 6 seeds).")
     assert "behind best" in words
-    assert "To run it again" not in words
+    assert "To reproduce" not in words
 
 
 def test_a_table_gets_json_and_the_direction_and_the_margin_that_are_asked_for(table, capsys):

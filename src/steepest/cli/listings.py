@@ -201,7 +201,7 @@ def check(page: Page) -> str:
     tie = tr("differences of {metric} below {margin:.2g}", metric=metric, margin=page["margin"])
     rows = [
         (tr("examples"), tr("{parts} to train, to choose and to judge by", parts=parts)),
-        (tr("a seed draws"), shown(drawn)),
+        (tr("set by the seed"), shown(drawn)),
         (tr("model"), tr("{parameters:,} trainable parameters", parameters=page["parameters"])),
         (tr("a trial"), steps),
         (tr("tie"), tie),

@@ -127,7 +127,8 @@ def landscapes() -> tuple[Landscape, ...]:
             "bowl",
             say("An ill-conditioned bowl"),
             say(
-                "38 times as steep across as along. A rate that is right for one direction is wrong for the other.",
+                "38 times as steep across as along: a rate that suits one direction does "
+                "not suit the other.",
             ),
             ("x", "y"), (-5, 5, -2.5, 2.5), ((-4.2, 1.6), (3.8, -0.5)), ((0, 0),), 1.0, 1, bowl,
         ),
@@ -135,7 +136,8 @@ def landscapes() -> tuple[Landscape, ...]:
             "rosenbrock",
             say("Rosenbrock's valley"),
             say(
-                "Getting into the bent valley is easy; following its nearly flat floor to the minimum is not.",
+                "Entering the curved valley is easy; following its nearly flat floor to "
+                "the minimum is hard.",
             ),
             ("x", "y"), (-2, 2, -1, 3), ((-1.2, 1.0), (0.2, 2.4)), ((1, 1),), 0.5, 0, rosenbrock,
         ),
@@ -143,7 +145,8 @@ def landscapes() -> tuple[Landscape, ...]:
             "saddle",
             say("A saddle"),
             say(
-                "Beside the saddle the slope is almost nothing. The way out is down on either side.",
+                "Near the saddle point the gradient almost vanishes. The loss falls on "
+                "both sides of it.",
             ),
             ("x", "y"), (-2, 2, -1.6, 1.6), ((-1.6, 0.002), (1.5, -0.2)), ((0, 1), (0, -1)), 0.1, 1, saddle,
         ),
@@ -151,7 +154,8 @@ def landscapes() -> tuple[Landscape, ...]:
             "plateau",
             say("A plateau"),
             say(
-                "A plain with a hole in it. Far out the gradient is so small that plain descent all but stands still.",
+                "A flat region around a hole. Far out, the gradient is so small that "
+                "gradient descent barely moves.",
             ),
             ("x", "y"), (-4.5, 4.5, -3.5, 3.5), ((-3.4, 2.2), (2.4, -1.2)), ((0, 0),), 0.02, 0, plateau,
         ),
@@ -159,8 +163,8 @@ def landscapes() -> tuple[Landscape, ...]:
             "valley",
             say("A noisy valley"),
             say(
-                "Each gradient is off by luck, as that of a mini-batch is. Near the minimum there is nothing but "
-                "noise.",
+                "Each gradient is noisy, like that of a mini-batch. Near the minimum, "
+                "noise dominates.",
             ),
             ("x", "y"), (-5, 5, -2.5, 2.5), ((-4.2, 1.8), (3.6, 1.2)), ((0, 0),), 2.0, 0, valley,
         ),
@@ -168,8 +172,8 @@ def landscapes() -> tuple[Landscape, ...]:
             "minima",
             say("Many minima"),
             say(
-                "A bowl with dents, and only the one in the middle is the lowest. Who carries momentum rolls over "
-                "some.",
+                "A bowl with local minima; the one in the middle is the lowest. Momentum "
+                "carries a method across some of them.",
             ),
             ("x", "y"), (-5, 5, -4, 4), ((-4.0, 2.9), (3.0, -1.6)),
             ((0, 0),), 0.5, 0, many_minima,
@@ -178,7 +182,8 @@ def landscapes() -> tuple[Landscape, ...]:
             "sparse",
             say("A rare feature"),
             say(
-                "y belongs to a feature that one example in ten has: nine steps of ten leave it without a gradient.",
+                "y is the weight of a feature that one in ten examples has: in nine of ten "
+                "steps it gets no gradient.",
             ),
             ("x", "y"), (-4, 4, -4, 4), ((-3.2, 3.2), (3.0, -2.0)), ((0, 0),), 0.3, 1, sparse,
         ),
@@ -186,8 +191,8 @@ def landscapes() -> tuple[Landscape, ...]:
             "line",
             say("A real regression: y = 3x + 2"),
             say(
-                "A weight and a bias are fitted to 100 points of the articles' line. With noise, each step sees ten "
-                "of them.",
+                "A weight and a bias are fitted to 100 points. With noise, each step uses "
+                "ten of them.",
             ),
             ("w", "b"), (-1, 7, -1, 5), ((0, 0), (6.0, 4.0)), (_least_squares(),), 0.0, 0,
             regression, regression_of_a_batch,

@@ -42,12 +42,12 @@ STORIES = (
         "too-large",
         say("Too large"),
         say(
-            "A little too large leaps from wall to wall; larger still, and it is gone.",
+            "A rate that is a little too large oscillates between the walls; a larger one diverges.",
         ),
         say(
-            "The same method at three rates. At 0.01 it creeps along the floor of the bowl; at 0.1 it leaps from "
-            "wall to wall and still arrives sooner; at 0.3 each leap is longer than the one before, and it is gone "
-            "within a few steps.",
+            "The same method at three rates. At 0.01 it creeps along the floor of the "
+            "bowl. At 0.1 it oscillates between the walls and still arrives sooner. At 0.3 "
+            "each step is longer than the one before, and it diverges within a few steps.",
         ),
         "paths",
         "bowl",
@@ -56,12 +56,13 @@ STORIES = (
     ),
     Story(
         "adagrad-tires",
-        say("AdaGrad tires"),
-        say("AdaGrad's steps only ever shrink; RMSProp keeps walking."),
+        say("AdaGrad slows down"),
+        say("AdaGrad's steps can only shrink; RMSProp keeps moving."),
         say(
-            "Every gradient here is noisy, and AdaGrad adds up the squares of all of them, so its effective step "
-            "only ever shrinks. RMSProp forgets old squares and, after the first few steps, keeps its own. Look at "
-            "the curve of the effective step: one line falls, the other stays level.",
+            "Every gradient here is noisy. AdaGrad adds up the squares of all gradients, "
+            "so its effective step can only shrink. RMSProp forgets old squares, and after "
+            "the first few steps its effective step hardly changes. Look at the curve of "
+            "the effective step: one line falls, the other stays level.",
         ),
         "effective",
         "valley",
@@ -72,12 +73,13 @@ STORIES = (
         "eps-matters",
         say("ε matters"),
         say(
-            "Where gradients are tiny, ε alone decides whether a method moves at all.",
+            "Where gradients are tiny, ε decides whether a method moves at all.",
         ),
         say(
-            "Far out on the plateau the gradient is about a thousandth. With ε = 10⁻⁸ RMSProp divides it by its own "
-            "size and walks at full speed; with ε = 0.1 the denominator is ε, and the same method at the same rate "
-            "hardly moves. SGD, which divides by nothing, stands still as well.",
+            "Far out on the plateau the gradient is about 0.001. With ε = 10⁻⁸, RMSProp "
+            "divides it by its own size and moves at full speed. With ε = 0.1, the "
+            "denominator is about ε, and the same method at the same rate hardly moves. "
+            "SGD does not divide by anything and hardly moves either.",
         ),
         "paths",
         "plateau",
@@ -87,11 +89,12 @@ STORIES = (
         "momentum-overshoots",
         say("Momentum overshoots"),
         say(
-            "Some momentum is quick; too much runs past the minimum and has to come back.",
+            "Some momentum is fast; too much overshoots the minimum and has to come back.",
         ),
         say(
-            "Momentum keeps a share μ of its speed. With μ = 0.9 it is much quicker along the floor than SGD at the "
-            "same rate; with μ = 0.99 it cannot brake, runs past the minimum, and comes back, again and again.",
+            "Momentum keeps a share μ of its velocity. With μ = 0.9 it is much faster "
+            "along the floor than SGD at the same rate. With μ = 0.99 it overshoots the "
+            "minimum and comes back, again and again.",
         ),
         "paths",
         "bowl",
@@ -101,12 +104,13 @@ STORIES = (
         "sparse-features",
         say("Sparse features"),
         say(
-            "One step size for all leaves the rare feature behind; AdaGrad gives it longer steps.",
+            "With one step size for all, the rare feature falls behind; AdaGrad gives it longer steps.",
         ),
         say(
-            "y gets a gradient in one step of ten only. SGD has one step for both coordinates, so y lags far behind x. "
-            "AdaGrad divides by what each coordinate has seen: at first the effective step of the rare one is more "
-            "than twice that of x (switch between x and y above the curve), and y gets further.",
+            "y gets a gradient in only one of ten steps. SGD uses one step size for both "
+            "coordinates, so y falls far behind x. AdaGrad divides by the past gradients "
+            "of each coordinate: at first the effective step of y is more than twice that "
+            "of x (switch between x and y above the curve), and y gets further.",
         ),
         "paths",
         "sparse",

@@ -18,8 +18,8 @@ def rates(view: View, task: TaskView) -> Message:
         edge=say("lower") if task["higher_is_better"] else say("upper"),
     )  # fmt: skip
     return say(
-        "{title}: mean validation {metric} at the horizon over the trials that reached it, at every rate searched "
-        "({seeds} each); band: {level} % interval.{failing}",
+        "{title}: mean final validation {metric} of the trials that finished, at every "
+        "rate searched ({seeds} each). Band: {level} % interval.{failing}",
         failing=failing if any(point["failed"] for s in task["standings"] for point in s["points"]) else NOTHING,
         level=_level(view),
         **_shared(view, task),
@@ -28,8 +28,8 @@ def rates(view: View, task: TaskView) -> Message:
 
 def curves(view: View, task: TaskView) -> Message:
     return say(
-        "{title}: each optimizer at its recommended rate; line: median over {seeds}, a failed one counting as "
-        "the worst; band: from 10 to 90 % of the seeds.",
+        "{title}: each optimizer at its recommended rate. Line: median over {seeds}; a "
+        "failed seed counts as the worst. Band: 10th to 90th percentile of the seeds.",
         **_shared(view, task),
     )
 
@@ -37,9 +37,10 @@ def curves(view: View, task: TaskView) -> Message:
 def forest(view: View, task: TaskView, arrows: bool = True) -> Message:
     """`arrows`: whether any optimizer is off the scale; so in `ranking`."""
     return say(
-        "{title}: mean difference of test {metric} to the best, {seeds}, each of which tuned the rate itself; "
-        "positive is worse. Bar: interval by {test}, at the level at which Holm's procedure judged the pair; p is "
-        "adjusted by Holm. Shaded: below the margin of {margin}, where differences count as ties.{arrows}",
+        "{title}: mean difference in test {metric} from the best, over {seeds}, each tuned "
+        "separately; positive is worse. Bar: interval of {test} at the level at which "
+        "Holm's procedure decided the pair; p is adjusted by Holm. Shaded: within the "
+        "margin of {margin}, where differences count as ties.{arrows}",
         arrows=OFF_SCALE if arrows else NOTHING,
         test=say("the paired t-test") if task["paired"] else say("Welch's t-test"),
         margin=task["margin_text"],
@@ -49,8 +50,8 @@ def forest(view: View, task: TaskView, arrows: bool = True) -> Message:
 
 def ranking(view: View, task: TaskView, arrows: bool = True) -> Message:
     return say(
-        "{title}: mean test {metric} of {replicates} (a replicate is one seed's whole tuning); bar: {level} % "
-        "interval by Student's t; ticks: the single replicates.{arrows}",
+        "{title}: mean test {metric} of {replicates} (a replicate is one seed with its own "
+        "tuning). Bar: {level} % interval (Student's t). Ticks: single replicates.{arrows}",
         arrows=OFF_SCALE if arrows else NOTHING,
         replicates=counted(view["reproduce"]["seeds"], "{n:,} replicate", "{n:,} replicates"),
         level=_level(view),
@@ -60,8 +61,8 @@ def ranking(view: View, task: TaskView, arrows: bool = True) -> Message:
 
 def best_of_k(task: TaskView) -> Message:
     return say(
-        "{title}: expected test {metric} when k of the searched rates, drawn at random, are tried and the best on "
-        "validation is taken. What is left out had failures among the draws.",
+        "{title}: expected test {metric} when k of the searched rates are tried at random "
+        "and the best on validation is used. Points are omitted where all k may fail.",
         title=task["title"],
         metric=task["metric"],
     )
@@ -70,14 +71,14 @@ def best_of_k(task: TaskView) -> Message:
 def probes(figures: Sequence[ProbeFigure]) -> Message:
     """Every quantity in a sentence of its own, and how many trials were looked into."""
     trials = max((n for each in figures for line in each["series"] for n in line["n"]), default=0)
-    told = enumerated(
+    details = enumerated(
         [say("{title}: {caption}", title=f["title"], caption=f["caption"]) for f in figures],
         "{sentence} {sentences}",
     )
     return say(
-        "Line: median of {n} an optimizer, at its recommended rate; band: from the least to the most. {told}",
+        "Line: median of {n} per optimizer at its recommended rate; band: minimum to maximum. {details}",
         n=counted(trials, "{n:,} trial", "{n:,} trials"),
-        told=told,
+        details=details,
     )
 
 

@@ -74,7 +74,7 @@ def latex(view: View) -> str:
     best and what ties with it."""
     tables = "\n".join(_latex_task(view, task) for task in view["tasks"])
     needs = ", ".join(rf"\usepackage{{{package}}}" for package in tr("booktabs").split(", "))
-    engine = tr("; for names beyond Latin letters, XeLaTeX or LuaLaTeX with a font that has them")
+    engine = tr("; for names in other scripts, XeLaTeX or LuaLaTeX with a suitable font")
     return f"% {needs}{'' if tables.isascii() else engine}\n{tables}"
 
 
@@ -106,8 +106,9 @@ def _head(task: TaskView) -> list[str]:
 
 def _caption(view: View, task: TaskView) -> str:
     said = tr(
-        "{title}: mean test {metric} over {seeds}, each of which tuned the rate itself, with {level} % intervals; "
-        "differences to {best} (positive: worse), p adjusted by Holm. Bold: the best and what ties with it.",
+        "{title}: mean test {metric} over {seeds}, each tuned separately, with {level} % "
+        "intervals; differences from {best} (positive: worse), p adjusted by Holm. Bold: "
+        "the best and those tied with it.",
         title=one_line(shown(task["title"]), LONG),
         metric=one_line(shown(task["metric"]), LONG),
         seeds=_seeds(view),

@@ -15,31 +15,31 @@ KINDS = {
     "behind": say("Behind"),
     "why": say("Why"),
     "rate": say("Rates"),
-    "edge": say("Edge of the search"),
+    "edge": say("Search range"),
     "failure": say("Failures"),
     "time": say("Time"),
-    "weak": say("Weak evidence"),
-    "luck": say("Luck"),
-    "change": say("What would change this"),
+    "weak": say("Limited evidence"),
+    "luck": say("Random variation"),
+    "change": say("What could change this"),
 }
 """Kind of a claim → the label in front of it."""
 
 STATUS: Mapping[Status, tuple[Message, Message]] = {
-    "best": (say("best"), say("The best mean over the replicates.")),
+    "best": (say("best"), say("Best mean over the replicates.")),
     "tie": (
         say("tie"),
         say(
-            "Its difference to the best may be none, or is smaller than matters.",
+            "Not shown to differ from the best, or differs by less than the practical margin.",
         ),
     ),
     "behind": (
         say("behind"),
         say(
-            "Worse than the best by more than luck and the practical margin explain.",
+            "Worse than the best: the difference is significant and exceeds the practical margin.",
         ),
     ),
-    "unsure": (say("unsure"), say("Too few sound replicates to judge.")),
-    "failed": (say("failed"), say("No replicate reached the horizon.")),
+    "unsure": (say("unsure"), say("Too few successful replicates to decide.")),
+    "failed": (say("failed"), say("No replicate finished its training.")),
 }
 """Status of a contender → its word and what it means."""
 

@@ -22,7 +22,7 @@ def notebook(view: View) -> str:
     if not study["finished"]:
         planned = counted(study["planned"], "{n:,} trial", "{n:,} trials")
         told = say(
-            "Not finished: {done:,} of {planned} are in.",
+            "Not finished: {done:,} of {planned} done.",
             done=study["trials"], planned=planned,
         )  # fmt: skip
         parts.append(f"<p><em>{escape(shown(told))}</em></p>")

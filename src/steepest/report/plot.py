@@ -291,7 +291,7 @@ class Plots:
         axes.set_yticks([])
         if axes.get_xscale() == "linear":  # rates were tried all the same
             axes.set_xticks([])
-        told = tr("no trial was trained to its end")
+        told = tr("no trial finished its training")
         middle = {"ha": "center", "va": "center", "transform": axes.transAxes}
         axes.text(0.5, 0.5, told, fontsize=SMALL, color="#555555", **middle)
 

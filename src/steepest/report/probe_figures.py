@@ -23,7 +23,8 @@ FIGURES: tuple[tuple[Message, Message, Message, float | None], ...] = (
         say("Effective step"),
         say("|Δw| / |g|"),
         say(
-            "How far a unit of gradient moves a parameter: the median over parameters. A rule that tires falls.",
+            "Distance that a parameter moves per unit of gradient, median over parameters. "
+            "It falls where a rule's steps shrink.",
         ),
         LEAST,
     ),
@@ -31,7 +32,7 @@ FIGURES: tuple[tuple[Message, Message, Message, float | None], ...] = (
         say("Update to weight"),
         say("|Δw| / |w|"),
         say(
-            "The size of an update beside the size of what it changes: the median over the tensors.",
+            "Size of an update relative to the size of the weights, median over tensors.",
         ),
         LEAST,
     ),
@@ -39,7 +40,7 @@ FIGURES: tuple[tuple[Message, Message, Message, float | None], ...] = (
         say("Sign flips"),
         say("share"),
         say(
-            "The share of parameters whose next two updates have opposite signs. Near one: it jumps to and fro.",
+            "Share of parameters whose next two updates have opposite signs. Near 1, the updates oscillate.",
         ),
         None,
     ),
@@ -47,8 +48,8 @@ FIGURES: tuple[tuple[Message, Message, Message, float | None], ...] = (
         say("Gradient noise"),
         say("examples"),
         say(
-            "The batch at which noise and gradient are equally strong. Above the batch size, noise rules. "
-            "Where every batch holds all the data there is none.",
+            "Batch size at which noise and gradient are equally large. Where it exceeds "
+            "the batch size used, noise dominates. Full batches have no noise.",
         ),
         NO_NOISE,
     ),
@@ -56,7 +57,7 @@ FIGURES: tuple[tuple[Message, Message, Message, float | None], ...] = (
         say("Sharpness × rate"),
         say("λ × rate"),
         say(
-            "The top eigenvalue of the Hessian times the rate. Plain descent cannot stay where it is above 2.",
+            "Largest eigenvalue of the Hessian times the rate. Gradient descent is unstable where it is above 2.",
         ),
         LEAST,
     ),

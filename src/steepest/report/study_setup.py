@@ -1,6 +1,4 @@
-"""What a study compared, and on what: its data and what was made of them, model, contenders and protocol. What came of
-it is for `text` to tell.
-"""
+"""What a study compared: data, model, contenders and protocol. `text` shows the results."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from typing import TypedDict
 
 from rich.cells import cell_len
 
-from steepest.messages import Message, enumerated, say, shown, verbatim
+from steepest.messages import Message, counted, enumerated, say, shown, verbatim
 from steepest.records.study_record import StudyRecord
 from steepest.report.rounding import one_line
 from steepest.report.schema import (
@@ -84,7 +82,7 @@ def text(setting: Setting) -> str:
     rows += [(say("contenders"), [_contender(each) for each in setting["contenders"]])]
     how = setting["reproduce"]
     rows.append((say("protocol"), [how["protocol"]]))
-    rows.append((say("given up"), how["given_up"]))
+    rows.append((say("left out"), how["given_up"]))
     rows.append((say("command"), [verbatim(how["command"])]))
     width = max(cell_len(shown(label)) for label, _ in rows)
     lines: list[str] = []
@@ -99,13 +97,13 @@ def text(setting: Setting) -> str:
 
 def _task(task: TaskSetting) -> list[Row]:
     parts = say(
-        "{train:,} examples to train on, {valid:,} to pick the rate by, {test:,} to judge by",
+        "{train:,} training, {valid:,} validation and {test:,} test examples",
         train=task["n_train"],
         valid=task["n_valid"],
         test=task["n_test"],
     )
     model = say(
-        "{n:,} parameters; loss: {loss}; metric: {metric}, of which {margin} make a difference",
+        "{n:,} parameters; loss: {loss}; metric: {metric}, practical margin {margin}",
         n=task["parameters"],
         loss=task["loss_name"],
         metric=task["metric"],
@@ -114,17 +112,17 @@ def _task(task: TaskSetting) -> list[Row]:
     return [
         (say("task"), [task["title"]]),
         (say("data"), [task["source"], parts]),
-        (say("how it was made"), task["notes"]),
+        (say("preparation"), task["notes"]),
         (say("model"), [model]),
-        (say("a seed draws"), [enumerated(task["luck"])]),
+        (say("set by the seed"), [enumerated(task["luck"])]),
         (say("engine"), [_engine(task["alone"])]),
     ]
 
 
 def _engine(obstacle: Message) -> Message:
     if not obstacle:
-        return say("many trials at once, as far as an optimizer can")
-    return say("one trial at a time, since {why}", why=obstacle)
+        return say("many trials at once, where the optimizer supports it")
+    return say("one trial at a time, because {why}", why=obstacle)
 
 
 def _contender(contender: ContenderSetting) -> Message:
@@ -136,7 +134,7 @@ def protocol(study: StudyRecord) -> Message:
     """How rates and seeds were chosen, in one or two sentences."""
     law = study.protocol
     grid = say(
-        "{rates} rates over {decades:g} decades, then {extra} more around the best or beyond the edge",
+        "{rates} rates over {decades:g} decades, then {extra} more around the best rate or beyond the edge",
         rates=law.rates,
         decades=law.decades,
         extra=law.extra_rates,
@@ -147,23 +145,28 @@ def protocol(study: StudyRecord) -> Message:
         tried = say("the rates {own}", own=own)
     elif given:
         tried = say(
-            "{grid}; {names}, for which they were given, {own}",
+            "{grid}; for {names}, the given rates {own}",
             grid=grid,
             names=enumerated([*given]),
             own=own,
         )
     else:
         tried = grid
-    seeds = say(
-        "At most {seeds} seeds, from {first}: they are added until the verdict is settled."
+    seeds = (
+        say(
+            "At most {seeds} seeds, starting at {first}; seeds are added until the verdict is settled.",
+            seeds=law.seeds,
+            first=law.first_seed,
+        )
         if law.until_sure
-        else "{seeds} seeds, from {first}.",
-        seeds=law.seeds,
-        first=law.first_seed,
+        else counted(
+            law.seeds, "{n} seed, starting at {first}.", "{n} seeds, starting at {first}.", first=law.first_seed
+        )
     )
     return say(
-        "Every seed tunes every optimizer itself: {tried}. It picks its rate on validation and reports that trial on "
-        "test. {seeds}",
+        "Every optimizer is tuned separately for each seed: {tried}. The rate with the "
+        "best validation metric is chosen, and the test metric of that trial is reported. "
+        "{seeds}",
         tried=tried,
         seeds=seeds,
     )

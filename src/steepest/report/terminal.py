@@ -25,9 +25,9 @@ EVERY = 5.0
 FRAME = 0.125
 """Seconds between two frames of the table."""
 PHASES = {
-    "describing": say("Looking at the tasks"),
-    "timing": say("Timing one step of every optimizer"),
-    "compiling": say("Compiling what is run often enough"),
+    "describing": say("Checking the tasks"),
+    "timing": say("Timing one step of each optimizer"),
+    "compiling": say("Compiling"),
     "training": say("Training"),
     "finished": say("Finished"),
 }

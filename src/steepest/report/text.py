@@ -31,7 +31,7 @@ def text(view: View, colour: bool = False) -> str:
     blocks: list[str] = []
     if not study["finished"]:
         unfinished = say(
-            "This study is not finished: {done:,} of {planned} are in.",
+            "This study is not finished: {done:,} of {planned} done.",
             done=study["trials"],
             planned=counted(study["planned"], "{n:,} trial", "{n:,} trials"),
         )
@@ -105,8 +105,8 @@ def _ranking(page: _Page, task: TaskView) -> str:
 
 def _rates(page: _Page, task: TaskView) -> str:
     head = [
-        *(shown(OPTIMIZER), tr("use rate"), tr("safe rates"), tr("failed"), tr("stalled"), tr("of trials")),
-        *(tr("ms/step"), tr("one run")),
+        *(shown(OPTIMIZER), tr("rate"), tr("safe rates"), tr("failed"), tr("stalled"), tr("trials")),
+        *(tr("ms/step"), tr("run time")),
     ]
     rows = [
         [
@@ -126,7 +126,7 @@ def _rates(page: _Page, task: TaskView) -> str:
     table = _table(head, rows, "<r<rrrrr", _plain)
     if any(s["untuned"] for s in task["standings"]):
         table += "\n" + tr(
-            "↑ ↓ untuned: the best rate lies at that edge of what was searched, so a better one may lie beyond.",
+            "↑ ↓ untuned: best rate at the upper or lower edge of the search; a better one may lie beyond.",
         )
     return table
 
@@ -152,8 +152,8 @@ def _claims(page: _Page, claims: Sequence[ClaimView]) -> str:
 def _reproduce(page: _Page) -> str:
     how = page.view["reproduce"]
     machine = ", ".join(f"{key} {value}" for key, value in [*how["versions"].items(), *how["hardware"].items()])
-    lines = [fill(tr("With {machine}.", machine=machine))] if machine else []
-    return "\n".join([*lines, tr("To run it again: {command}", command=page.paint(how["command"], BOLD))])
+    lines = [fill(tr("Environment: {machine}.", machine=machine))] if machine else []
+    return "\n".join([*lines, tr("To reproduce: {command}", command=page.paint(how["command"], BOLD))])
 
 
 # ---- layout ----------------------------------------------------------------------------------------------------------

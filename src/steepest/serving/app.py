@@ -106,6 +106,4 @@ def _page(content: bytes, policy: str) -> Response:
 
 
 def _missing() -> Response:
-    return PlainTextResponse(
-        "\n\n".join(wordings(say("There is no such study here. The list of studies is at /.")).values()), 404
-    )
+    return PlainTextResponse("\n\n".join(wordings(say("Study not found. The list of studies is at /.")).values()), 404)

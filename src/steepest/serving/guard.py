@@ -1,4 +1,4 @@
-"""The door of the server: what every request must pass before any page sees it, and what every answer carries."""
+"""What every request must pass before it reaches a page, and the headers of every answer."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from steepest.messages import say, wordings
-from steepest.serving.tickets import Keys
+from steepest.serving.tickets import Tickets
 
 HOSTS = ("127.0.0.1", "localhost", "[::1]")
 """Names of this machine to itself. A page elsewhere whose name was rebound to 127.0.0.1 still sends its own name."""
 COOKIE = "steepest"
 TICKET = "token"
-PATIENCE = 30.0
-"""Seconds that a client may take to read what it was sent."""
+MAX_SEND_SECONDS = 30.0
+"""How long a client may take to receive one part of an answer."""
 HEADERS = {
     "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "cross-origin-opener-policy": "same-origin",
@@ -34,13 +34,13 @@ HEADERS = {
 
 
 class Guard:
-    """Lets a request through that is a GET of this host, from this origin or none, with the cookie of a known browser.
+    """Admits GET requests to this host, from this origin or none, with the cookie of a known browser.
 
     used: called when a ticket was exchanged, so that another one can be offered.
     """
 
-    def __init__(self, app: ASGIApp, keys: Keys, used: Callable[[], None] = lambda: None) -> None:
-        self.app, self.keys, self.used = app, keys, used
+    def __init__(self, app: ASGIApp, tickets: Tickets, used: Callable[[], None] = lambda: None) -> None:
+        self.app, self.tickets, self.used = app, tickets, used
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -52,22 +52,22 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(MAX_SEND_SECONDS):
                 await send(message)
 
         answer = self.objection(scope) or self.admission(scope)
         await (answer or self.app)(scope, receive, guarded)
 
     def objection(self, scope: Scope) -> Response | None:
-        """What is wrong with a request, whoever sends it; None if nothing is."""
+        """The refusal of a request that nobody may send; None for a valid one."""
         if scope["type"] != "http":
-            return PlainTextResponse("Only HTTP is spoken here.", 400)
+            return PlainTextResponse("Only HTTP is supported.", 400)
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not is_local(hosts[0]):
-            return PlainTextResponse("This server answers to the names of its own machine only.", 421)
+            return PlainTextResponse("This server answers only to the names of its own machine.", 421)
         if scope["method"] != "GET":
-            return PlainTextResponse("Pages can be read here, and nothing else.", 405, {"allow": "GET"})
+            return PlainTextResponse("Only GET requests are supported.", 405, {"allow": "GET"})
         if any(origin != f"http://{hosts[0]}" for origin in headers.getlist("origin")):
             return PlainTextResponse("Other sites cannot read these pages.", 403)
         visits = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
@@ -76,13 +76,13 @@ class Guard:
         return None
 
     def admission(self, scope: Scope) -> Response | None:
-        """None for a known browser; for a fresh ticket the cookie, and the same address without the ticket."""
+        """None for a known browser. For a new ticket, a cookie and the same address without the ticket."""
         headers, query = Headers(scope=scope), QueryParams(scope["query_string"])
-        known = any(self.keys.knows(secret) for secret in _cookies(headers))
+        known = any(self.tickets.knows(secret) for secret in _cookies(headers))
         ticket = query.get(TICKET)
         if ticket is None:
             return None if known else _refused()
-        secret = self.keys.redeem(ticket)
+        secret = self.tickets.redeem(ticket)
         if secret is None and not known:
             return _refused()
         rest = urlencode([(key, value) for key, value in query.multi_items() if key != TICKET])
@@ -120,7 +120,7 @@ def _cookies(headers: Headers) -> list[str]:
 
 def _refused() -> Response:
     said = say(
-        "This page opens with the link that steepest has printed. Each link works once and for one browser: "
-        "after it was used, another one stands in the terminal."
+        "Open this page with the link that steepest printed. Each link works once, for one "
+        "browser. After it was used, the terminal shows a new one."
     )
     return PlainTextResponse("\n\n".join(wordings(said).values()), 403)

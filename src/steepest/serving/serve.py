@@ -1,4 +1,4 @@
-"""`steepest serve`: binds a port of this machine only, prints the link that opens the page, and serves until Ctrl-C."""
+"""`steepest serve`: binds a port on this machine only, prints the link that opens the page, and serves until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from steepest.report import html
 from steepest.serving.app import application
 from steepest.serving.guard import TICKET, Guard
 from steepest.serving.library import Library
-from steepest.serving.tickets import Keys
-from steepest.serving.timeouts import CONNECTIONS, HEADER_BYTES, PatientProtocol
+from steepest.serving.tickets import Tickets
+from steepest.serving.timeouts import MAX_CONNECTIONS, MAX_HEADER_BYTES, TimedProtocol
 
 HOST = "127.0.0.1"
-AHEAD = 5
-"""Studies of a list that are read before anybody asks: what takes a second then is there when it is clicked."""
+READ_AHEAD_STUDIES = 5
+"""Studies of a list that are read in advance, so that a click on one is answered at once."""
 
 
 def serve(place: Path, port: int = 0, open_browser: bool = True, say: Callable[[str], None] | None = None) -> None:
-    """Show the study in `place`, or the studies in it, until interrupted. port: 0 takes any that is free.
+    """Show the study in `place`, or the studies in it, until interrupted. port: 0 for any free one.
 
-    Raises StudyFolderError where there is no study, BadSetting for a port that cannot be had.
+    Raises StudyFolderError where there is no study, BadSetting for a port that cannot be used.
     """
     say = say or partial(print, flush=True)
     library = Library(place)
     listening = bind(port)
-    keys = Keys()
+    tickets = Tickets()
     address = f"http://{HOST}:{listening.getsockname()[1]}/"
 
     def link() -> str:
-        return f"{address}?{TICKET}={keys.ticket()}"
+        return f"{address}?{TICKET}={tickets.issue()}"
 
-    guard = Guard(application(library), keys, used=lambda: say(f"Opened. For another browser: {link()}"))
+    guard = Guard(application(library), tickets, used=lambda: say(f"Opened. Link for another browser: {link()}"))
     first = link()
-    say(f"{first}\nThe link works once. Ctrl-C stops the server.")
+    say(f"{first}\nThe link works once. Press Ctrl-C to stop the server.")
     if open_browser and has_screen():
         threading.Thread(target=webbrowser.open, args=(first,), daemon=True).start()
     with listening, suppress(KeyboardInterrupt):
@@ -52,18 +52,18 @@ def serve(place: Path, port: int = 0, open_browser: bool = True, say: Callable[[
 
 
 def bind(port: int) -> socket.socket:
-    """A socket that hears this machine only. Raises BadSetting."""
+    """A socket that only this machine can reach. Raises BadSetting."""
     if not 0 <= port <= 65535:
-        raise BadSetting(f"There is no port {port}: they run from 1 to 65535, and 0 takes any that is free.")
+        raise BadSetting(f"Port {port} does not exist. Use 1 to 65535, or 0 for any free port.")
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((HOST, port))
-        listening.listen(128)  # who comes before the server is ready waits, and is not turned away
+        listening.listen(128)  # a client that comes before the server is ready waits
     except OSError as error:
         listening.close()
         reason = (error.strerror or str(error)).lower()
-        raise BadSetting(f"Port {port} cannot be used: {reason}. Leave --port out to take any that is free.") from None
+        raise BadSetting(f"Port {port} cannot be used: {reason}. Leave out --port to use any free port.") from None
     return listening
 
 
@@ -82,16 +82,16 @@ class Server(uvicorn.Server):
         library = self.library
         if library is None:
             return
-        for study in library.likeliest[:AHEAD]:
+        for study in library.likeliest[:READ_AHEAD_STUDIES]:
             if feed := library.feed(study):
                 await feed.prepare()
 
 
 def server(guard: Guard, library: Library | None = None) -> Server:
-    """uvicorn with our limits, saying nothing of its own. library: its likeliest studies are read at once."""
+    """uvicorn with our limits, without logs. library: the studies most likely to be opened are read in advance."""
     config = uvicorn.Config(
         guard,
-        http=PatientProtocol,
+        http=TimedProtocol,
         ws="none",
         lifespan="off",
         loop="asyncio",
@@ -101,8 +101,8 @@ def server(guard: Guard, library: Library | None = None) -> Server:
         server_header=False,
         date_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
-        h11_max_incomplete_event_size=HEADER_BYTES,
+        limit_concurrency=MAX_CONNECTIONS,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=1,
     )
@@ -112,5 +112,5 @@ def server(guard: Guard, library: Library | None = None) -> Server:
 
 
 def has_screen() -> bool:
-    """Whether a browser could show itself: a text browser in this terminal would be no help."""
+    """Whether a browser can open a window; a text browser in this terminal would not help."""
     return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

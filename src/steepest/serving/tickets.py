@@ -1,4 +1,4 @@
-"""Who may look: a link that works once, and the secret that a browser gets in exchange for it."""
+"""Access control: a ticket in a link works once, and a browser gets a secret in exchange for it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import secrets
 from hashlib import sha256
 
 
-class Keys:
-    """Tickets, each good for one exchange, and the browsers that have made one. Only digests of secrets are kept."""
+class Tickets:
+    """Tickets, each valid for one exchange, and the secrets of known browsers. Only digests are kept."""
 
     def __init__(self) -> None:
         self._tickets: set[bytes] = set()
         self._browsers: set[bytes] = set()
 
-    def ticket(self) -> str:
+    def issue(self) -> str:
         """A new ticket: 256 random bits, to be put into a link."""
         ticket = secrets.token_urlsafe(32)
         self._tickets.add(_digest(ticket))
@@ -34,5 +34,5 @@ class Keys:
 
 
 def _digest(secret: str) -> bytes:
-    """Looking up digests takes a time that says nothing of the secret."""
+    """The time to look up a digest reveals nothing about the secret."""
     return sha256(secret.encode("utf-8", "surrogateescape")).digest()

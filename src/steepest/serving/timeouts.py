@@ -1,4 +1,4 @@
-"""HTTP with limits: a client that sends its request too slowly, or too much of it, is let go."""
+"""HTTP with limits: a client that sends its request too slowly, or sends too much, is disconnected."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import asyncio
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_SECONDS = 10.0
-"""From the connection, or the request before, to the end of a request's headers."""
-HEADER_BYTES = 16_384
-CONNECTIONS = 200
-"""At the same time: more get 503."""
+"""From the connection, or the previous request, to the end of a request's headers."""
+MAX_HEADER_BYTES = 16_384
+MAX_CONNECTIONS = 200
+"""At the same time; further ones get 503."""
 
 
-class PatientProtocol(H11Protocol):
+class TimedProtocol(H11Protocol):
     """uvicorn's HTTP/1.1, whose own timer runs only between two requests; this one runs until a request is complete."""
 
     _deadline: asyncio.TimerHandle | None = None
@@ -34,6 +34,6 @@ class PatientProtocol(H11Protocol):
         self._deadline = self.loop.call_later(REQUEST_SECONDS, self._too_slow)
 
     def _too_slow(self) -> None:
-        """Nothing is being answered: the client has had its time to ask."""
+        """Close a connection on which no request is being answered."""
         if (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
             self.transport.close()

@@ -21,7 +21,7 @@ export function compareTrials(figure, task, trials, toggle) {
   });
   const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
   const charts = ["train_loss", "valid_metric"].map((quantity) => [quantity, element("div", { class: "chart small" })]);
-  const note = element("p", { class: "caption" }, say("Rows in bold differ. Curves are those of the single trials, unsmoothed."));
+  const note = element("p", { class: "caption" }, say("Bold rows differ. The curves are not smoothed."));
   box.replaceChildren(title, element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title.textContent }, table), element("div", { class: "pair" }, ...charts.map(([, chart]) => chart)), note);
   for (const [quantity, chart] of charts) pairChart(chart, task, trials, quantity);
 }

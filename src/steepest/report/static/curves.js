@@ -210,7 +210,7 @@ export function learningFigure(figure) {
   function waitForTrials() {
     box.chart?.destroy();
     box.chart = null;
-    box.replaceChildren(element("p", { class: "empty" }, say("Reading the trials …")));
+    box.replaceChildren(element("p", { class: "empty" }, say("Loading the trials …")));
   }
 
   function caption(groups) {
@@ -219,13 +219,13 @@ export function learningFigure(figure) {
     const n = groups.length && new Set(groups.map((group) => group.trials.length)).size === 1 ? String(groups[0].trials.length) : per;
     const which = state.rate === "best" ? say("at its recommended rate") : state.rate === "" ? say("at all rates") : say("at rate {rate}", { rate: rateName(Number(state.rate)) });
     const lines = {
-      quantiles: say("Line: median; band: 10–90 % of the trials. A failed trial counts as the worst, so a line that runs along the edge means that most had diverged."),
+      quantiles: say("Line: median; band: 10–90 % of the trials. A failed trial counts as the worst: a line along the edge means that most trials diverged."),
       mean: say("Line: mean of the trials still running; band: its 95 % interval by Student’s t."),
       each: say("Thin lines: single trials, at most {most} of {trials}; thick line: their median.", { most: MOST_LINES, trials: counted(trials) }),
     };
     const several = state.group !== "contender" && new Set(task.standings.map((standing) => standing.curves.steps.join())).size > 1;
-    const shared = several ? say(" Shown where most of them were evaluated; the others are read between their own evaluations.") : "";
-    const some = groups.length > MOST_GROUPS ? say(" Drawn: {drawn} of {groups}, evenly picked.", { drawn: drawnGroups, groups: counted(groups.length) }) : "";
+    const shared = several ? say(" Shown at the steps at which most trials were evaluated; the others are interpolated.") : "";
+    const some = groups.length > MOST_GROUPS ? say(" Showing {drawn} of {groups} groups, evenly spaced.", { drawn: drawnGroups, groups: counted(groups.length) }) : "";
     const smooth = Number(state.smooth) ? say(" Smoothed by an exponential average; the raw line stays faintly visible.") : "";
     const by = GROUPS[state.group]();
     figure.querySelector("[data-caption]").textContent = say("One line per {by}, {which}; n = {n} trials each. ", { by, which, n: n || 0 }) + lines[state.band] + some + shared + smooth;

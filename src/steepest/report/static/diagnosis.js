@@ -47,7 +47,7 @@ function drawProbe(figure, task, probe, chosen) {
   const [title, chart, caption] = figure.children;
   title.textContent = word(probe, "title");
   const n = Math.max(...probe.series.flatMap((line) => line.n));
-  const what = say(" Line: median of up to {n} seeds at the recommended rate; band: least to greatest.", { n });
+  const what = say(" Line: median of up to {n} seeds at the recommended rate; band: minimum to maximum.", { n });
   caption.textContent = (word(probe, "caption") ?? "") + what;
   chart.setAttribute("aria-label", say("{title}. Left and right arrow keys move the cursor, up and down choose the curve.", { title: word(probe, "title") }));
   const series = probe.series.filter((line) => !chosen.size || chosen.has(line.contender));
@@ -56,7 +56,7 @@ function drawProbe(figure, task, probe, chosen) {
   const pad = 0.05 * (high - low) || 0.5 * Math.abs(high) || 1;
   const range = probe.log ? { low: low / 1.2, least: low / 1.2, high: high * 1.2 } : { low: low - pad, high: high + pad };
   const unit = word(probe, "unit") ?? "";
-  const y = { ...range, log: Boolean(probe.log), worse: "high", unit: "", title: unit, band: say("least and greatest") };
+  const y = { ...range, log: Boolean(probe.log), worse: "high", unit: "", title: unit, band: say("minimum and maximum") };
   const lines = series.map((line) => {
     const contender = view.contenders[line.contender];
     const seen = line.steps.map((_, i) => i).filter((i) => line.mid[i] !== null); // a look that saw nothing is no failure

@@ -38,10 +38,10 @@ export function follow() {
     if (state.failed) parts.push(say("{failed} failed", { failed: counted(state.failed) }));
     parts.push(duration(state.seconds));
     if (lost) parts.push(say("no connection to the server"));
-    else if (state.state === "silent") parts.push(say("no sign of life: it was stopped, or goes on with steepest resume"));
-    else if (state.stage === "preparing") parts.push(say("looking at the tasks and timing the steps"));
+    else if (state.state === "silent") parts.push(say("no recent progress; if the study was stopped, steepest resume continues it"));
+    else if (state.stage === "preparing") parts.push(say("checking the tasks and timing the steps"));
     else if (state.left !== null) parts.push(say("about {time} left", { time: duration(state.left) }));
-    if (view.tasks.length) parts.push(say("what follows is the state so far"));
+    if (view.tasks.length) parts.push(say("the results are preliminary"));
     const meter = element("progress", { max: Math.max(1, state.planned), value: state.trials, "aria-label": say("Trials done") });
     const rows = state.rows.map((row) => {
       const small = element("progress", { class: `c${view.contenders[row.contender]?.colour ?? 0}`, max: 1, value: row.share, "aria-label": view.contenders[row.contender]?.label ?? "" });

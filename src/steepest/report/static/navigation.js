@@ -58,21 +58,21 @@ export function contents() {
 export function keys(move, nextTheme, nextLanguage) {
   const dialog = document.getElementById("keys");
   const rows = () => [
-    ["?", say("these keys")],
-    ["j  k", say("next, previous part")],
+    ["?", say("show these shortcuts")],
+    ["j  k", say("next, previous section")],
     ["/", say("find a trial")],
-    ["t", say("light, dark, as the system")],
-    ["l", say("English, Chinese")],
+    ["t", say("switch between light, dark and system colours")],
+    ["l", say("switch language")],
     ["Esc", say("show all optimizers again")],
     ["← →  ↑ ↓", say("in a chart: move the cursor, choose the curve; Enter isolates it")],
-    ["← →  ↑ ↓", say("in parallel coordinates: choose the axis, raise or lower where it begins (with Shift: where it ends); Delete lets go")],
+    ["← →  ↑ ↓", say("in parallel coordinates: choose the axis, move its lower limit (with Shift: its upper limit); Delete clears both")],
     ["↑ ↓  Enter", say("in the table: move, compare")],
   ];
   const open = () => {
     const list = rows().map(([key, what]) => element("div", {}, element("dt", {}, element("kbd", {}, key)), element("dd", {}, what)));
     const close = element("button", { type: "button" }, say("Close"));
     close.addEventListener("click", () => dialog.close());
-    dialog.replaceChildren(element("h2", {}, say("Keys")), element("dl", {}, ...list), close);
+    dialog.replaceChildren(element("h2", {}, say("Keyboard shortcuts")), element("dl", {}, ...list), close);
     dialog.showModal();
   };
   document.getElementById("help").addEventListener("click", open);

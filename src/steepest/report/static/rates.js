@@ -145,7 +145,7 @@ function panelLanes(plot, s, standing) {
 
 function describePoint(task, standing, point) {
   const lines = [
-    point.valid ? `${say("validation {metric}", { metric: word(task, "metric") })} ${point.valid.text}${task.unit ? " " + task.unit : ""} ${point.valid.interval}` : say("no trial reached the horizon"),
+    point.valid ? `${say("validation {metric}", { metric: word(task, "metric") })} ${point.valid.text}${task.unit ? " " + task.unit : ""} ${point.valid.interval}` : say("no trial finished"),
     say("{n} trials, {failed} failed, {stalled} stalled", point),
   ];
   if (point.picked) lines.push(plural(point.picked, "picked by {n} replicate", "picked by {n} replicates"));

@@ -61,7 +61,7 @@ export function targetFigure(figure) {
       .map((standing) => {
         const steps = standing.steps_to_target[state.target] ?? null;
         const value = steps === null ? null : state.unit === "seconds" ? (standing.milliseconds === null ? null : (steps * standing.milliseconds) / 1000) : steps;
-        return { contender: standing.contender, value, note: say("not reached by half") };
+        return { contender: standing.contender, value, note: say("not reached by half of the replicates") };
       })
       .sort((a, b) => (a.value ?? Infinity) - (b.value ?? Infinity));
     if (!box.clientWidth) return;
@@ -69,7 +69,7 @@ export function targetFigure(figure) {
     dotPlot(box, items, unit);
     const level = task.targets[state.target];
     figure.querySelector("[data-caption]").textContent = say(
-      "Median {unit} to a validation {metric} of {level}, which is {target} of the way from untrained to the reference’s best, over the replicates at their own rates.",
+      "Median {unit} until validation {metric} reaches {level}, which is {target} of the way from the untrained model to the reference’s best. Each replicate uses the rate that it picked.",
       { unit, metric: word(task, "metric"), level: withUnit(level ?? null, task.unit), target: state.target },
     );
     const rows = items.map((item) => [view.contenders[item.contender].name, item.value]);
@@ -93,7 +93,7 @@ export function bestOfFigure(figure) {
     const width = Math.max(260, isPrinting() ? Math.min(box.clientWidth, PAPER_WIDTH) : box.clientWidth);
     const height = Math.round(Math.min(420, Math.max(280, width * 0.6)));
     const plot = drawn("svg", { class: "plot", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": say("Expected best of k rates") });
-    if (!values.length) return box.replaceChildren(element("p", { class: "empty" }, say("Not known yet.")));
+    if (!values.length) return box.replaceChildren(element("p", { class: "empty" }, say("No data yet.")));
     const ks = distinct(points.flat().map(([k]) => k));
     const best = task.higher_is_better ? values[values.length - 1] : values[0];
     const typical = values[Math.floor(values.length / (task.higher_is_better ? 6 : 1.2))];

@@ -165,8 +165,8 @@ def test_a_command_answers_in_chinese(command, capsys):
 def test_progress_is_told_in_chinese(typed, tmp_path):
     told = typed("run", "line", "-o", "sgd,adam", "--seeds", "3", "--grid", "3", "--lang", "zh", cwd=tmp_path).err
     lines = told.splitlines()
-    assert lines[0] == "正在查看各任务…"
-    assert "正在为每个优化器的一步计时（line）…" in lines
+    assert lines[0] == "正在检查各任务…"
+    assert "正在测量每个优化器一步的用时（line）…" in lines
     assert re.search(r"已完成：42 次训练中的 42 次（100%），(失败 \d+ 次，)?用时 ", lines[-1])
     assert not english_in(told)
 

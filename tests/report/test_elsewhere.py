@@ -245,7 +245,7 @@ def test_the_forest_shows_each_difference_with_its_interval_and_says_both():
 def test_a_caption_can_be_left_out_and_says_what_a_band_is():
     pytest.importorskip("matplotlib")
     plots = Plots(three_tasks())
-    assert "band: from 10 to 90\xa0% of the seeds" in plots.curves().get_supxlabel().replace("\n", " ")
+    assert "Band: 10th to 90th percentile of the seeds" in plots.curves().get_supxlabel().replace("\n", " ")
     assert plots.curves(caption=False).get_supxlabel() == ""
 
 
@@ -281,7 +281,7 @@ def test_where_every_trial_failed_a_figure_says_so_and_shows_the_rates(kind, tmp
     figure = getattr(Plots(only(0, **LOST)), kind)()
     figure.savefig(tmp_path / "figure.svg")
     axes = figure.axes[0]
-    assert "no trial was trained to its end" in [text.get_text() for text in axes.texts]
+    assert "no trial finished its training" in [text.get_text() for text in axes.texts]
     assert axes.get_yticks().tolist() == []
     assert "Arrow" not in figure.get_supxlabel()
     if kind == "rates":
@@ -292,7 +292,7 @@ def test_where_every_trial_failed_a_figure_says_so_and_shows_the_rates(kind, tmp
 
 
 def test_a_table_of_failures_names_nobody_as_the_best():
-    assert "differences to none" in latex(only(0, **LOST))
+    assert "differences from none" in latex(only(0, **LOST))
 
 
 def test_a_rate_at_which_all_failed_is_within_the_axis():
@@ -425,11 +425,11 @@ def test_a_study_shows_itself_in_all_these_ways(study, tmp_path, capsys):
     assert (tmp_path / "trials.parquet").read_bytes()[:4] == b"PAR1"
     assert len(list((tmp_path / "events").iterdir())) == 8
     main(["verdict", str(study.folder), "--lang", "zh"])
-    assert "再运行一次：" in capsys.readouterr().out
+    assert "复现：" in capsys.readouterr().out
 
 
 def test_what_is_no_text_wants_a_place(study, capsys):
     with pytest.raises(SystemExit) as left:
         main(["export", str(study.folder), "--format", "parquet"])
     assert left.value.code == 2
-    assert "name where it goes with --out" in capsys.readouterr().err
+    assert "give a file or folder with --out" in capsys.readouterr().err

@@ -64,11 +64,11 @@ def test_the_protocol_tells_the_rates_that_were_tried_and_how_seeds_were_added()
     first, *others = study.contenders
     fixed = replace(first, rates=(0.001, 0.1))
     assert str(study_setup.protocol(replace(study, contenders=(fixed,)))).startswith(
-        "Every seed tunes every optimizer itself: the rates 0.001, 0.1. It picks"
+        "Every optimizer is tuned separately for each seed: the rates 0.001, 0.1. The rate"
     )
     mixed = study_setup.protocol(replace(study, contenders=(fixed, *others)))
-    assert f"beyond the edge; {first.name}, for which they were given, 0.001, 0.1. It picks" in str(mixed)
-    assert f"指定了学习率的 {first.name} 只试 0.001、0.1；用验证集" in mixed.render("zh")
+    assert f"beyond the edge; for {first.name}, the given rates 0.001, 0.1. The rate" in str(mixed)
+    assert f"{first.name} 用指定的学习率 0.001、0.1；取验证指标" in mixed.render("zh")
     sure = study_setup.protocol(replace(study, protocol=replace(study.protocol, seeds=28, until_sure=True)))
-    assert str(sure).endswith("At most 28 seeds, from 0: they are added until the verdict is settled.")
+    assert str(sure).endswith("At most 28 seeds, starting at 0; seeds are added until the verdict is settled.")
     assert sure.render("zh").endswith("随机种子最多 28 个，从 0 开始，增加到结论确定为止。")

@@ -48,7 +48,7 @@ def test_a_port_that_is_taken_is_one_sentence(place, capsys):
         said = refused(["serve", str(place), "--port", str(port), "--no-open"], capsys)
         assert str(port) in said
         assert "--port" in said
-    assert "no port" in refused(["serve", str(place), "--port", "70000"], capsys)
+    assert "does not exist" in refused(["serve", str(place), "--port", "70000"], capsys)
 
 
 def test_the_list_tells_what_every_study_is_doing(place):

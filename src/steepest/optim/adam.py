@@ -49,7 +49,9 @@ class Adam(Rule):
     b1: float = number(0.9, "β₁", "share of m, the average of g, kept each step", low=0, below=1)
     b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", low=0, below=1)
     eps: float = number(1e-8, "ε", "added to the root", low=0)
-    correction: str = choice("both", "both", "none", "printed", meaning="which averages are freed of their zero start")
+    correction: str = choice(
+        "both", "both", "none", "printed", meaning="which averages are corrected for their start at zero"
+    )
     eps_at: str = choice("corrected", "corrected", "raw", meaning="whether ε is added to the corrected root or to √v")
     weight_decay: float = coupled_decay()
     state = ("m", "v")
@@ -78,7 +80,7 @@ adam = Entry(
     rule=Adam,
     centre=1e-3,
     rate=1e-3,
-    summary="Momentum and RMSProp together, both averages freed of the bias of their zero start.",
+    summary="Momentum and RMSProp combined, with both averages corrected for their start at zero.",
     formula="m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  w ← w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)",
     paper=KINGMA,
     departures=(
@@ -86,7 +88,9 @@ adam = Entry(
         Departure("Keras", "ε = 1e-7 is added to √v before its correction", {"eps": 1e-7, "eps_at": "raw"}),
         KERAS_DECAY,
         OPTAX_SAME,
-        Departure("the article", "corrects m by √(1−β₁ᵗ) and v not: see adam-printed", {"correction": "printed"}),
+        Departure(
+            "the article", "corrects m by √(1−β₁ᵗ), and does not correct v: see adam-printed", {"correction": "printed"}
+        ),
     ),
 )
 
@@ -98,7 +102,7 @@ adam_printed = Entry(
     settings={"correction": "printed"},
     centre=1e-3,
     rate=1e-3,
-    summary="Adam as the article prints it: the root over 1−β₁ᵗ, v uncorrected, hence long first steps.",
+    summary="Adam as the article prints it: m over √(1−β₁ᵗ), v uncorrected, so the first steps are long.",
     formula="m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  w ← w − η / (√v + ε) · m/√(1−β₁ᵗ)",
     paper=KINGMA,
     departures=(
@@ -365,7 +369,7 @@ radam = Entry(
     rule=RAdam,
     centre=1e-3,
     rate=1e-3,
-    summary="Adam that leaves its second average out while that rests on too few samples: a built-in warm-up.",
+    summary="Adam that omits its second average while it rests on too few samples: a built-in warm-up.",
     formula=(f"{MOMENTS} ;  w ← w − ηr · m/(1−β₁ᵗ) · √(1−β₂ᵗ)/(√v + ε) where ρ > ρ₀, else w ← w − η · m/(1−β₁ᵗ)"),
     paper=LIU,
     departures=(

@@ -70,23 +70,25 @@ adagrad = Entry(
     rule=AdaGrad,
     centre=1e-2,
     rate=1e-2,
-    summary="Divides each gradient by the root of the sum of its squares so far: what came often moves less.",
+    summary=(
+        "Divides each gradient by the root of the sum of its squares so far: weights with frequent gradients move less."
+    ),
     formula="G ← G + g² ;  w ← w − η · g / (√G + ε)",
     paper=DUCHI,
     departures=(
         PYTORCH_SAME,
         Departure(
             "Keras",
-            "G starts at 0.1 and ε = 1e-7 stands inside the root; its η is 0.001",
+            "G starts at 0.1 and ε = 1e-7 is inside the root; its η is 0.001",
             {"initial_sum": 0.1, "eps": 0.0, "eps_root": 1e-7},
         ),
         KERAS_DECAY,
         Departure(
             "Optax",
-            "G starts at 0.1 and ε = 1e-7 stands inside the root",
+            "G starts at 0.1 and ε = 1e-7 is inside the root",
             {"initial_sum": 0.1, "eps": 0.0, "eps_root": 1e-7},
         ),
-        Departure("the article", "ε stands inside the root: see adagrad-printed", {"eps": 0.0, "eps_root": 1e-8}),
+        Departure("the article", "ε is inside the root: see adagrad-printed", {"eps": 0.0, "eps_root": 1e-8}),
     ),
 )
 
@@ -98,11 +100,11 @@ adagrad_printed = Entry(
     settings={"eps": 0.0, "eps_root": 1e-8},
     centre=1e-2,
     rate=1e-2,
-    summary="AdaGrad with ε inside the root, as the article prints it; it gives no figure: ε is 10⁻⁸ here.",
+    summary="AdaGrad with ε inside the root, as the article prints it; the article gives no value, so ε is 10⁻⁸ here.",
     formula="G ← G + g² ;  w ← w − η · g / √(G + ε_r)",
     paper=DUCHI,
     departures=(
-        Departure("PyTorch", "ε = 1e-10 stands outside the root: see adagrad", {"eps": 1e-10, "eps_root": 0.0}),
+        Departure("PyTorch", "ε = 1e-10 is outside the root: see adagrad", {"eps": 1e-10, "eps_root": 0.0}),
         Departure("Keras", "G starts at 0.1 and ε is 1e-7; its η is 0.001", {"initial_sum": 0.1, "eps_root": 1e-7}),
         Departure("Optax", "G starts at 0.1 and ε is 1e-7", {"initial_sum": 0.1, "eps_root": 1e-7}),
         Departure("the article", "the same", {}),
@@ -192,14 +194,14 @@ rmsprop = Entry(
         PYTORCH_SAME,
         Departure(
             "Keras",
-            "β is 0.9 and ε = 1e-7 stands inside the root; its η is 0.001",
+            "β is 0.9 and ε = 1e-7 is inside the root; its η is 0.001",
             {"b2": 0.9, "eps": 0.0, "eps_root": 1e-7},
         ),
         KERAS_DECAY,
-        Departure("Optax", "β is 0.9 and ε stands inside the root", {"b2": 0.9, "eps": 0.0, "eps_root": 1e-8}),
+        Departure("Optax", "β is 0.9 and ε is inside the root", {"b2": 0.9, "eps": 0.0, "eps_root": 1e-8}),
         Departure(
             "the article",
-            "ε stands inside the root: see rmsprop-printed",
+            "ε is inside the root: see rmsprop-printed",
             {"b2": 0.9, "eps": 0.0, "eps_root": 1e-8},
         ),
     ),
@@ -213,13 +215,16 @@ rmsprop_printed = Entry(
     settings={"b2": 0.9, "eps": 0.0, "eps_root": 1e-8},
     centre=1e-3,
     rate=1e-2,
-    summary="RMSProp with ε inside the root, as the article prints it; it gives no figures: β is 0.9, ε 10⁻⁸ here.",
+    summary=(
+        "RMSProp with ε inside the root, as the article prints it; the article gives no values, so β is 0.9 and ε 10⁻⁸ "
+        "here."
+    ),
     formula="v ← βv + (1−β)g² ;  w ← w − η · g / √(v + ε_r)",
     paper=HINTON,
     departures=(
         Departure(
             "PyTorch",
-            "β is 0.99 and ε stands outside the root: see rmsprop",
+            "β is 0.99 and ε is outside the root: see rmsprop",
             {"b2": 0.99, "eps": 1e-8, "eps_root": 0.0},
         ),
         Departure("Keras", "ε is 1e-7; its η is 0.001", {"eps_root": 1e-7}),
@@ -275,13 +280,13 @@ rmsprop_momentum = Entry(
         PYTORCH_SAME,
         Departure(
             "Keras",
-            f"β is 0.9, ε = 1e-7 stands inside the root, and {RATE_IN_BUFFER}; its η is 0.001",
+            f"β is 0.9, ε = 1e-7 is inside the root, and {RATE_IN_BUFFER}; its η is 0.001",
             {"b2": 0.9, "eps": 0.0, "eps_root": 1e-7, "rate_at": "buffer"},
         ),
         KERAS_DECAY,
         Departure(
             "Optax",
-            f"β is 0.9, ε stands inside the root, and {RATE_IN_BUFFER}",
+            f"β is 0.9, ε is inside the root, and {RATE_IN_BUFFER}",
             {"b2": 0.9, "eps": 0.0, "eps_root": 1e-8, "rate_at": "buffer"},
         ),
     ),
@@ -301,7 +306,7 @@ rmsprop_centred = Entry(
     departures=(
         Departure(
             "PyTorch",
-            "ε stands outside the root, which is not a number once a² exceeds v by rounding",
+            "ε is outside the root, which becomes NaN when rounding makes a² exceed v",
             {"eps": 1e-8, "eps_root": 0.0},
         ),
         Departure("Keras", "β is 0.9 and ε 1e-7; its η is 0.001", {"b2": 0.9, "eps_root": 1e-7}),

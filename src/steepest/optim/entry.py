@@ -27,7 +27,7 @@ class Departure:
     framework: str
     """"PyTorch", "Keras", "Optax" or "the article"."""
     how: str
-    """The difference, as a phrase: "ε stands inside the root"."""
+    """The difference, as a phrase: "ε is inside the root"."""
     settings: Mapping[str, Setting] | None = None
     """On top of the entry's own settings: {} means that it is the same already, None that no setting makes it so."""
 
@@ -40,7 +40,9 @@ OPTAX_SAME = Departure("Optax", "the same", {})
 NONE_IN_PYTORCH = Departure("PyTorch", "has none")
 NONE_IN_KERAS = Departure("Keras", "has none")
 NONE_IN_OPTAX = Departure("Optax", "has none")
-RATE_IN_BUFFER = "η multiplies g as it enters the buffer, not the buffer as it is used: another path once η changes"
+RATE_IN_BUFFER = (
+    "η multiplies g as it enters the buffer, not the buffer as it is used, so the paths differ once η changes"
+)
 
 
 @dataclass(frozen=True)

@@ -190,7 +190,7 @@ class Adafactor(Rule):
     lr: float = rate(1e-2)
     power: float = number(0.8, "κ", "power with which the average of squares lengthens", low=0)
     eps: float = number(2**-23, "ε", "keeps the root from zero; that of float32", above=0)
-    eps2: float = number(1e-3, "ε₂", "least size that w counts with", low=0)
+    eps2: float = number(1e-3, "ε₂", "lower bound of the size of w", low=0)
     clip: float = number(1.0, "d", "largest root mean square of u", low=1)
     weight_decay: float = decoupled_decay()
     scope = "tensor"
@@ -244,7 +244,7 @@ adafactor = Entry(
     paper=SHAZEER,
     departures=(
         Departure("PyTorch", "the same up to rounding; its ε is that of the dtype", {}),
-        Departure("Keras", "adds 1e-30 to g² in the place of max(v, ε²)"),
+        Departure("Keras", "adds 1e-30 to g² instead of taking max(v, ε²)"),
         Departure("Optax", "adds 1e-30 to g², factors only axes of 128 or more, and does not bound η by 1/√t"),
     ),
 )

@@ -45,13 +45,13 @@ GUPTA = Paper("V. Gupta, T. Koren, Y. Singer", "Shampoo: Preconditioned Stochast
 VYAS = Paper("N. Vyas et al.", "SOAP: Improving and Stabilizing Shampoo using Adam", 2024)
 MUON = (
     "m ← μm + (1−μ)g ;  w ← (1−ηλ)w − {scale} · U, U ≈ (uuᵀ)^(−1/2)u, u = (1−μ)g + μm ;  "
-    "no matrix: m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  w ← (1−ρηλ)w − ρη · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)"
+    "not a matrix: m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  w ← (1−ρηλ)w − ρη · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)"
 )
 
 PREFIX = "fallback_"
 """Of the fallback's coefficients among those of the rule."""
 
-LR_SHARE = "rate of what is no matrix, as a share of η"
+LR_SHARE = "rate of parameters that are not matrices, as a share of η"
 
 
 class MatrixRule(Rule):
@@ -154,15 +154,17 @@ muon = Entry(
     rule=Muon,
     centre=1e-2,
     rate=1e-3,
-    summary="Momentum whose every step is made orthogonal: all directions of a matrix move alike.",
+    summary="Momentum whose steps are made orthogonal, so that all directions of a matrix move alike.",
     formula=MUON.format(scale="0.2√max(m, n)·η"),
     paper=LIU,
     departures=(
-        Departure("PyTorch", "takes matrices only, another scale, and rounds to bfloat16: see muon-bfloat16"),
-        Departure("Keras", "the same, but for what is no matrix, where ε is added to √v before its correction"),
+        Departure("PyTorch", "accepts matrices only, uses another scale, and rounds to bfloat16: see muon-bfloat16"),
+        Departure(
+            "Keras", "the same, except that ε is added to √v before its correction for parameters that are not matrices"
+        ),
         Departure(
             "Optax",
-            "contrib.muon frees m of its zero start; without nesterov it is the same",
+            "contrib.muon corrects m for its start at zero; without nesterov it is the same",
         ),
     ),
 )
@@ -187,13 +189,13 @@ muon_bfloat16 = Entry(
     settings={"scale_by": "shape"},
     centre=1e-2,
     rate=1e-3,
-    summary="Muon with PyTorch's scale and rounding; what is no matrix, which PyTorch refuses, by AdamW.",
+    summary="Muon with PyTorch's scale and rounding; AdamW updates the other parameters, which PyTorch refuses.",
     formula=MUON.format(scale="√max(1, m/n)·η"),
     paper=JORDAN,
     departures=(
-        Departure("PyTorch", "refuses what has not exactly two axes; for a matrix the same, bit for bit on CPU"),
-        Departure("Keras", "keeps a velocity v ← μv + g in the place of the average"),
-        Departure("Optax", "contrib.muon frees m of its zero start and takes the scale of (in, out) matrices"),
+        Departure("PyTorch", "refuses parameters without exactly two axes; for a matrix the same, bit for bit on CPU"),
+        Departure("Keras", "keeps a velocity v ← μv + g instead of the average"),
+        Departure("Optax", "contrib.muon corrects m for its start at zero and uses the scale of (in, out) matrices"),
     ),
 )
 
@@ -287,7 +289,7 @@ shampoo = Entry(
     summary="AdaGrad for matrices: divides by fourth roots of the sums of ggᵀ on the left and gᵀg on the right.",
     formula=(
         "L ← L + ggᵀ, R ← R + gᵀg, from εI ;  every k steps A ← L^(−1/4), B ← R^(−1/4) ;  m ← AgB ;  w ← w − ηm ;  "
-        "no matrix: G ← G + g² ;  w ← w − ρη · g/√(G + ε)"
+        "not a matrix: G ← G + g² ;  w ← w − ρη · g/√(G + ε)"
     ),
     paper=GUPTA,
     departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, NONE_IN_OPTAX),
@@ -366,7 +368,7 @@ soap = Entry(
     formula=(
         "ĝ = QLᵀ g QR ;  m ← β₁m + (1−β₁)ĝ ;  v ← β₂v + (1−β₂)ĝ² ;  "
         "w ← (1−ηλ)w − η/(1−β₁ᵗ) · QL (m / ((√v + ε)/√(1−β₂ᵗ))) QRᵀ ;  L ← β_sL + (1−β_s)ggᵀ ;  "
-        "R ← β_sR + (1−β_s)gᵀg ;  every k steps QL ← qr(L·QL), QR ← qr(R·QR) ;  no matrix: Adam's at ρη"
+        "R ← β_sR + (1−β_s)gᵀg ;  every k steps QL ← qr(L·QL), QR ← qr(R·QR) ;  not a matrix: Adam's at ρη"
     ),
     paper=VYAS,
     departures=(

@@ -39,7 +39,7 @@ KHALED = Paper(
     2023,
 )
 BAYDIN = Paper("A. G. Baydin et al.", "Online Learning Rate Adaptation with Hypergradient Descent", 2018)
-NO_LIMIT = "has a limit to the growth of d as well; there is none here, as in the default there"
+NO_LIMIT = "can also limit the growth of d; by default it does not, and there is no limit here"
 
 
 def total(x: Tensor) -> Tensor:
@@ -92,13 +92,18 @@ dog = Entry(
     rule=DoG,
     centre=1e0,
     rate=1e0,
-    summary="SGD whose rate is the distance from the start over the root of all squared gradients; best averaged.",
+    summary=(
+        "SGD whose rate is the distance from the start over the root of all squared gradients; best with averaged "
+        "weights."
+    ),
     formula=(
         "o ← w and r ← ρ(1 + |w|) at first ;  r ← max(r, |w − o|) ;  G ← G + |g|², from ε ;  w ← w − η · r/√G · g"
     ),
     paper=IVGI,
     departures=(
-        Departure("PyTorch", "has none; the authors' package dog-optimizer does this for every parameter group apart"),
+        Departure(
+            "PyTorch", "has none; the authors' package dog-optimizer does this for each parameter group separately"
+        ),
         NONE_IN_KERAS,
         NONE_IN_OPTAX,
     ),
@@ -147,7 +152,7 @@ dowg = Entry(
     departures=(
         NONE_IN_PYTORCH,
         NONE_IN_KERAS,
-        Departure("Optax", "contrib.dowg starts at r = 1e-2 and adds 1e-4 to the root, unless told otherwise"),
+        Departure("Optax", "by default, contrib.dowg starts at r = 1e-2 and adds 1e-4 to the root"),
     ),
 )
 
@@ -226,7 +231,7 @@ class DAdaptAdam(Rule):
     b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", above=0, below=1)
     eps: float = number(1e-8, "ε", "added to the root", low=0)
     d0: float = number(1e-6, "d₀", "first guess of the distance to a solution", above=0)
-    correction: bool = choice(False, False, True, meaning="whether both averages are freed of their zero start")
+    correction: bool = choice(False, False, True, meaning="whether both averages are corrected for their start at zero")
     weight_decay: float = coupled_decay()
     scope = "model"
     state = ("m", "v", "s", "d", "n")
@@ -301,7 +306,7 @@ class Prodigy(Rule):
     eps: float = number(1e-8, "ε", "added to the root, times d", low=0)
     d0: float = number(1e-6, "d₀", "first guess of the distance to a solution", above=0)
     growth: float = number(1.0, "γ", "factor of every later guess", above=0)
-    correction: bool = choice(False, False, True, meaning="whether both averages are freed of their zero start")
+    correction: bool = choice(False, False, True, meaning="whether both averages are corrected for their start at zero")
     safeguard: bool = choice(False, False, True, meaning="whether s is kept free of the rate, for rates that warm up")
     weight_decay: float = number(0.0, "λ", "decoupled weight decay, at the rate k", low=0, decouples=True)
     scope = "model"

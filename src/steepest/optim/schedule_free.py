@@ -72,7 +72,7 @@ schedule_free_sgd = Entry(
     rule=ScheduleFreeSGD,
     centre=1e0,
     rate=1e0,
-    summary="SGD that averages its weights in the place of a schedule, and is evaluated at the average.",
+    summary="SGD that averages its weights instead of following a schedule, and is evaluated at the average.",
     formula="z ← z − ηg ;  x ← (1−c)x + cz, c = η^φ/Ση^φ ;  w ← (1−β)z + βx, evaluated at x",
     paper=DEFAZIO,
     departures=(
@@ -115,7 +115,7 @@ schedule_free_adamw = Entry(
     rule=ScheduleFreeAdamW,
     centre=1e-2,
     rate=2.5e-3,
-    summary="AdamW with an average of its weights in the place of the momentum and of a schedule.",
+    summary="AdamW with an average of its weights instead of momentum and a schedule.",
     formula=(
         "v ← β₂v + (1−β₂)g² ;  z ← z − η · g/(√(v/(1−β₂ᵗ)) + ε) ;  x ← (1−c)x + cz, c = η^φ/Ση^φ ;  "
         "w ← (1−β)z + βx, evaluated at x"

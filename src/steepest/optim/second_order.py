@@ -45,10 +45,10 @@ class SophiaG(Rule):
 
     lr: float = rate(1e-4)
     b1: float = number(0.96, "β₁", "share of m, the average of g, kept each step", low=0, below=1)
-    b2: float = number(0.99, "β₂", "share of h, the average of curvatures, kept at each look at it", low=0, below=1)
-    gamma: float = number(0.05, "γ", "factor of h: the larger, the more of the steps are clipped no more", low=0)
+    b2: float = number(0.99, "β₂", "share of h, the average of curvatures, kept at each estimate", low=0, below=1)
+    gamma: float = number(0.05, "γ", "factor of h: a larger value clips fewer steps", low=0)
     eps: float = number(1e-12, "ε", "least divisor", above=0)
-    every: float = number(10.0, "k", "steps between two looks at the curvature", low=1)
+    every: float = number(10.0, "k", "steps between two estimates of the curvature", low=1)
     weight_decay: float = decoupled_decay(0.2)
     state = ("m", "h")
     second = "sampled"
@@ -82,7 +82,7 @@ sophia_g = Entry(
     rule=SophiaG,
     centre=1e-3,
     rate=1e-4,
-    summary="Divides an average of gradients by one of curvatures, and clips what is left to the size of a sign.",
+    summary="Divides an average of gradients by one of curvatures, and clips each element of the result to [−1, 1].",
     formula=(
         "every k steps: h ← β₂h + (1−β₂)B·ĝ², ĝ with targets drawn from the model ;  m ← β₁m + (1−β₁)g ;  "
         "w ← (1−ηλ)w − η·min(max(m/max(γh, ε), −1), 1)"
@@ -93,7 +93,7 @@ sophia_g = Entry(
         NONE_IN_KERAS,
         Departure(
             "Optax",
-            "looks at the curvature after the step, corrects m, γ is 0.01, and λ 1e-4; by default it is Sophia-H, "
+            "estimates the curvature after the step and corrects m; γ is 0.01 and λ 1e-4; by default it is Sophia-H, "
             "which takes the curvature of the loss along random signs",
         ),
     ),

@@ -103,7 +103,9 @@ tiger = Entry(
     departures=(
         NONE_IN_PYTORCH,
         NONE_IN_KERAS,
-        Departure("Optax", "none of that name: signum with another β, and no decay", {"b1": 0.9, "weight_decay": 0.0}),
+        Departure(
+            "Optax", "has none of that name; signum with another β and no decay", {"b1": 0.9, "weight_decay": 0.0}
+        ),
     ),
 )
 
@@ -140,7 +142,7 @@ lion = Entry(
     rule=Lion,
     centre=1e-4,
     rate=1e-4,
-    summary="Moves by signs, with a direction that is fresher than the average that it keeps.",
+    summary="Moves by signs, with a direction that weighs the newest gradient more than the stored average does.",
     formula="w ← w − η·sign(β₁m + (1−β₁)g) ;  m ← β₂m + (1−β₂)g",
     paper=CHEN,
     departures=(
@@ -188,7 +190,7 @@ rprop = Entry(
     rule=Rprop,
     centre=1e-3,
     rate=1e-2,
-    summary="Gives each weight a step size that grows while its gradient keeps its sign and shrinks when it turns.",
+    summary="Gives each weight a step size that grows while its gradient keeps its sign and shrinks when it changes.",
     formula=(
         "s ← η₊s where pg > 0, η₋s where pg < 0, within [s₁, s₂] ;  "
         "p ← 0 where pg < 0, else g ;  w ← w − s·sign(p), s starts at η"

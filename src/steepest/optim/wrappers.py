@@ -111,7 +111,7 @@ class DecoupledDecay(Wrapper):
 
     decay: float = number(1e-2, "λ_d", "decoupled weight decay: w shrinks by the factor 1 − ηλ_d", low=0)
     title = "decoupled decay"
-    sentence = "with a weight decay apart from the gradient"
+    sentence = "with a weight decay separate from the gradient"
     formula = "w ← w − ηλ_d·w"
     source = "I. Loshchilov, F. Hutter, Decoupled Weight Decay Regularization, 2019"
 
@@ -169,7 +169,7 @@ class AdaptiveClip(Wrapper):
     """gᵢ ← gᵢ · min(1, κ·max(|wᵢ|, ε_w)/|gᵢ|) for every unit i: a row of a matrix or filter, or a whole vector"""
 
     max_ratio: float = number(1e-2, "κ", "largest norm of a unit's gradient, as a share of its weights' norm", above=0)
-    floor: float = number(1e-3, "ε_w", "least norm that weights count with", above=0)
+    floor: float = number(1e-3, "ε_w", "lower bound of the norm of the weights", above=0)
     scope = "tensor"
     title = "adaptive clipping"
     sentence = "with the gradient of every unit clipped in proportion to its weights"
@@ -215,7 +215,7 @@ class SharpnessAware(Wrapper):
     radius: float = number(0.05, "ρ", "how far up the slope the gradient is taken", low=0)
     second = "elsewhere"
     title = "sharpness-aware"
-    sentence = "with the gradient from a little way up the slope, so that it seeks flat valleys"
+    sentence = "with the gradient taken a short way up the slope, which favours flat minima"
     formula = "g ← ∇L(w + ρg/|g|)"
     source = "P. Foret, A. Kleiner, H. Mobahi, B. Neyshabur, Sharpness-Aware Minimization, 2021"
 
@@ -260,11 +260,11 @@ class Cautious(Wrapper):
 class Lookahead(Wrapper):
     """every k steps: φ ← φ + α(w − φ) ;  w ← φ, where φ starts at w"""
 
-    look_every: float = number(5.0, "k", "steps between two looks", low=1)
-    pull: float = number(0.5, "α", "share of the way that φ goes to w", low=0)
+    look_every: float = number(5.0, "k", "steps between two updates of φ", low=1)
+    pull: float = number(0.5, "α", "share of the distance to w that φ moves", low=0)
     state = ("slow",)
     title = "lookahead"
-    sentence = "with slow weights that follow it half-way every few steps, and to which it goes back"
+    sentence = "with slow weights that move half-way to its weights every few steps, and from which it continues"
     formula = "every k steps φ ← φ + α(w − φ), w ← φ"
     source = "M. R. Zhang, J. Lucas, G. Hinton, J. Ba, Lookahead Optimizer: k steps forward, 1 step back, 2019"
 

@@ -32,7 +32,7 @@ from steepest.optim.signs import Lion, Signum
 
 EPS_HAT = "it adds ε to √v before v is corrected, so that the ε of the first steps is much larger"
 EPS_INSIDE = "it adds ε inside the root"
-RATE_INSIDE = "it multiplies by η as a gradient enters the velocity, which is another path under a schedule"
+RATE_INSIDE = "it multiplies by η as a gradient enters the velocity, so the path differs under a schedule"
 TORCH_ALIAS = "on the torch backend it reads z after it has overwritten it, up to 3.15.1; on JAX it does not"
 COUPLED = (
     "its weight_decay is decoupled and left out here; a coupled one is "
@@ -143,9 +143,9 @@ def _adafactor(h: Adafactor) -> Form:
 
 
 def _muon(h: Muon) -> Form:
-    shape = (h.scale_by != "rms", "its scale by the shape is none at all")
-    eps_hat = (h.eps != 0, f"for what is no matrix {EPS_HAT}")
-    shared = (h.share != 1 and h.weight_decay != 0, "what is no matrix shrinks at the rate η")
+    shape = (h.scale_by != "rms", "it does not scale by the shape")
+    eps_hat = (h.eps != 0, f"for parameters that are not matrices {EPS_HAT}")
+    shared = (h.share != 1 and h.weight_decay != 0, "parameters that are not matrices shrink at the rate η")
     form = _form(
         "Muon", h, shape, eps_hat, shared, decay="decoupled", momentum=h.momentum, nesterov=h.nesterov,
         adam_beta_1=h.b1, adam_beta_2=h.b2, epsilon=h.eps, adam_lr_ratio=h.share, adam_weight_decay=h.weight_decay,
@@ -154,7 +154,7 @@ def _muon(h: Muon) -> Form:
 
 
 def _schedule_free_adamw(h: ScheduleFreeAdamW, rates: Rates) -> Form:
-    decays = (h.weight_decay != 0, "its decay shrinks w, and not z")
+    decays = (h.weight_decay != 0, "its decay shrinks w instead of z")
     weighs = (h.power != 0 or (h.rate_power != 0 and rates.rises), "every step has the same weight in the average")
     numbers = {"beta_1": h.b1, "beta_2": h.b2, "epsilon": h.eps}
     form = _form("ScheduleFreeAdamW", h, (True, TORCH_ALIAS), decays, weighs, decay="decoupled", **numbers)

@@ -115,7 +115,7 @@ def _rprop(h: Rprop, rates: Rates) -> Form | None:
     if not rates.is_steady:  # rprop takes no schedule
         return None
     limits = {"eta_minus": h.down, "eta_plus": h.up, "min_step_size": h.least, "max_step_size": h.most}
-    return Form((Part("rprop", limits),), ("it takes every step one gradient late, and so none at first",))
+    return Form((Part("rprop", limits),), ("it takes every step one gradient late and starts with no step",))
 
 
 def _adagrad(h: AdaGrad) -> Form:
@@ -145,7 +145,7 @@ def _rmsprop_momentum(h: RMSPropMomentum) -> Form:
 
 def _scaling(h: RMSProp) -> tuple[dict[str, float], tuple[bool, str]]:
     """The arguments of a root mean square, and what differs."""
-    twice = (h.eps != 0 and h.eps_root != 0, "it has one ε, inside the root or outside of it")
+    twice = (h.eps != 0 and h.eps_root != 0, "it has a single ε, inside or outside the root")
     return {"decay": h.b2, "eps": h.eps_root or h.eps, "eps_in_sqrt": h.eps_root != 0}, twice
 
 
@@ -222,23 +222,26 @@ def _radamw(h: RAdamW) -> Form:
 
 def _adan(h: Adan) -> Form:
     weighs = (h.b2 != 0.5, "it weighs the change of the gradient by 1 − β₂, not by β₂")
-    decays = (h.weight_decay != 0, "its decay is no division of w")
+    decays = (h.weight_decay != 0, "its decay does not divide w")
     given = {"b1": h.b1, "b2": h.b2, "b3": h.b3, "eps": h.eps, "eps_root": 0.0, "weight_decay": h.weight_decay}
     return Form((Part("adan", given),), tuple(clause for holds, clause in (weighs, decays) if holds))
 
 
 def _adafactor(h: Adafactor) -> Form:
     added = "it adds 1e-30 to g² where v is held above ε², and does not hold η below 1/√t"
-    sizes = (h.eps2 != 1e-3, "the least size that w counts with is 1e-3")
+    sizes = (h.eps2 != 1e-3, "the lower bound of the size of w is 1e-3")
     decays = (h.weight_decay != 0, "its decay is left out here: it is not multiplied by η")
     given = {"min_dim_size_to_factor": 2, "decay_rate": h.power, "clipping_threshold": h.clip}
     return Form((Part("adafactor", given),), (added, *(clause for holds, clause in (sizes, decays) if holds)))
 
 
 def _muon(h: Muon) -> Form:
-    ahead = (h.nesterov, "it frees m of its zero start before it looks ahead, and what is no matrix looks ahead too")
-    adam = (h.eps != 1e-8, "the ε of what is no matrix is 1e-8")
-    shared = (h.share != 1, "what is no matrix moves at the rate η")
+    ahead = (
+        h.nesterov,
+        "it corrects m for its start at zero before it looks ahead, also for parameters that are not matrices",
+    )
+    adam = (h.eps != 1e-8, "ε is 1e-8 for parameters that are not matrices")
+    shared = (h.share != 1, "parameters that are not matrices move at the rate η")
     width = (h.scale_by != "rms", "its scale by the shape is that of the transposed matrix")
     given: dict[str, float] = {
         "beta": h.momentum,

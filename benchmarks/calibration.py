@@ -20,7 +20,7 @@ from steepest.records.outcomes import Result
 from steepest.records.ranking import is_sound, pooled_best
 from steepest.records.study_record import StudyRecord
 from steepest.verdict.decide import decide
-from steepest.verdict.judge.pairs import ENOUGH, compare_all
+from steepest.verdict.judge.pairs import MIN_SEEDS, compare_all
 from steepest.verdict.judge.replicates import entrant
 from steepest.verdict.stats.inference import welch
 
@@ -123,7 +123,7 @@ def usual_value(tuned_on: Sequence[Result], final: Sequence[Result], higher_is_b
     """Test values of fresh seeds at the rate that tuning picked; None where fewer than 5 are sound."""
     rate = pooled_best(tuned_on, higher_is_better)
     values = [row.test_metric for row in final if row.rate == rate and is_sound(row) and row.test_metric is not None]
-    return np.array(values) if len(values) >= ENOUGH else None
+    return np.array(values) if len(values) >= MIN_SEEDS else None
 
 
 def usual_false_wins(studies: Sequence[StudyRecord], name: str, seeds: int | None) -> Iterator[bool | None]:

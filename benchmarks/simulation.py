@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from steepest.verdict.judge.pairs import ENOUGH, compare_all
+from steepest.verdict.judge.pairs import MIN_SEEDS, compare_all
 from steepest.verdict.stats.cross_task import hierarchical, intervals, mean_of
 from steepest.verdict.stats.inference import bootstrap_t, holm, mean_interval, welch
 from steepest.verdict.stats.sequential import FIXED, Look
@@ -43,7 +43,7 @@ def coverage(distribution: str, n: int, spread: float, studies: int, method: str
     for x, y in zip(a, b, strict=True):
         if distribution == FAILING:
             x, y = (z[rng.random(n) >= 0.1] for z in (x, y))
-            if min(len(x), len(y)) < ENOUGH:
+            if min(len(x), len(y)) < MIN_SEEDS:
                 continue
         judged += 1
         interval = welch(x, y).interval(0.95) if method == "welch" else bootstrap_t(x, y, 0.95, rng, 999)

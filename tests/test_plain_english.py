@@ -34,7 +34,6 @@ HABITS = {
 """Regular expression → what to write instead."""
 
 NOT_YET = {
-    "articles",
     "builtin",
     "cli",
     "datasets",
@@ -44,7 +43,6 @@ NOT_YET = {
     "report",
     "serving",
     "tasks",
-    "verdict",
 }
 """Rooms that have not been revised."""
 

@@ -27,7 +27,7 @@ from steepest.report.svg import Line, curves
 from steepest.study import store
 from steepest.study.planner import slug
 from steepest.tasks.task import Task
-from steepest.verdict.judge.diagnosis import ENOUGH_TRIALS, epochs
+from steepest.verdict.judge.diagnosis import MIN_TRIALS, epochs
 from steepest.verdict.results import Claim, TaskVerdict
 
 LABEL, LONG = 28, 60
@@ -46,7 +46,7 @@ FIGURES = {
 
 def look_into(
     folder: Path,
-    seeds: int = ENOUGH_TRIALS,
+    seeds: int = MIN_TRIALS,
     tasks: Mapping[str, Task] | None = None,
     tell: Callable[[Message], None] = lambda words: None,
 ) -> StudyReader:

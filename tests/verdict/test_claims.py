@@ -11,7 +11,7 @@ from steepest.messages import term
 from steepest.records.outcomes import Outcome
 from steepest.records.step_times import StepTime
 from steepest.verdict.decide import decide
-from steepest.verdict.words.claims import WORDS
+from steepest.verdict.words.claims import MAX_HEADLINE_WORDS
 
 GOLDEN = {
     "momentum": {
@@ -212,7 +212,7 @@ def test_a_headline_is_short_enough_to_be_read(options):
     study, traces = synthetic_study(**options)
     verdict = decide(study, traces=traces)
     for text in [verdict.headline, *(task.headline for task in verdict.tasks)]:
-        assert 0 < len(text.split()) <= WORDS
+        assert 0 < len(text.split()) <= MAX_HEADLINE_WORDS
 
 
 def test_no_sentence_is_said_twice():

@@ -1,5 +1,5 @@
-"""The articles' claims as hypotheses, stated before anything is run: what is measured, on which tasks, and from where
-on a claim counts as borne out. Rows of a table; `measures` has the arithmetic.
+"""The articles' claims as hypotheses, stated before anything is run: what is measured, on which tasks, and which bound
+supports a claim. Rows of a table; `measures` has the arithmetic.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class NoMoreThan:
 
 @dataclass(frozen=True)
 class NotShownBehind:
-    """A gap to the best that the verdict could not tell from luck, or that is below the practical margin."""
+    """A gap to the best that is not significant, or that is below the practical margin."""
 
     def answer(self, figure: Figure) -> Answer:
         return "no" if figure.low > 0 and figure.value >= 1 else "yes"
@@ -60,7 +60,7 @@ class NotShownBehind:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A claim on trial."""
+    """A claim that is tested."""
 
     key: str
     claim: str
@@ -79,7 +79,7 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Trial:
-    """A claim, its figures, and what became of it."""
+    """A claim, its figures and its outcome."""
 
     hypothesis: Hypothesis
     figures: tuple[Figure, ...]
@@ -106,12 +106,12 @@ def judge(hypothesis: Hypothesis, studies: Studies) -> Trial:
 def _over(
     key: str, tasks: Sequence[str], fn: Callable[[StudyReader, str], Figure]
 ) -> Callable[[Studies], list[Figure]]:
-    """The same measure on each of a study's tasks that was to be had."""
+    """The same measure on each of a study's available tasks."""
 
-    def told(figure: Figure) -> Figure:
+    def named(figure: Figure) -> Figure:
         return replace(figure, of=f"{figure.of}, long") if key == "long" else figure
 
-    return lambda studies: [told(fn(studies[key], task)) for task in tasks if measures.has(studies[key], task)]
+    return lambda studies: [named(fn(studies[key], task)) for task in tasks if measures.has(studies[key], task)]
 
 
 def _all(*parts: Callable[[Studies], Sequence[Figure]]) -> Callable[[Studies], list[Figure]]:
@@ -351,4 +351,4 @@ HYPOTHESES = (
         "B",
     ),
 )
-"""In the order in which the chapter tells them. The tutorial's second fit is on trial beside them: see `second`."""
+"""In the order of the chapter. The tutorial's second fit is a further claim: see `second_fit`."""

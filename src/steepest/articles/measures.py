@@ -1,5 +1,5 @@
-"""What is measured for the claims: figures of finished studies, repeat by repeat, each with its interval. Nothing is
-trained here, and nothing is judged: `hypotheses` says beforehand which figure would bear a claim out.
+"""What is measured for the claims: figures of finished studies, seed by seed, each with its interval. Nothing is
+trained or judged here: `hypotheses` states beforehand which figure supports a claim.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def behind_best(study: StudyReader, task: str, name: str) -> Figure:
 def speed(study: StudyReader, task: str, name: str, others: Iterable[str]) -> Figure:
     """Steps to the 95 % target, as a multiple of the median of the others' of the same seed, each at its own best rate.
 
-    A mean of logarithms, told as a ratio: below 1 is quicker. A run that never arrives counts as the whole horizon.
+    A mean of logarithms, given as a ratio: below 1 is quicker. A run that never arrives counts as the whole horizon.
     """
     verdict = verdict_on(study, task)
     times = {who: arrivals(standing(verdict, who)) for who in (name, *others)}
@@ -144,7 +144,7 @@ def verdict_on(study: StudyReader, task: str) -> TaskVerdict:
 
 
 def has(study: StudyReader, task: str) -> bool:
-    """Whether the task was to be had when the study was run."""
+    """Whether the task was available when the study was run."""
     return any(verdict.task.name == task for verdict in study.verdict.tasks)
 
 
@@ -167,7 +167,7 @@ def figure(of: str, values: list[float]) -> Figure:
 
 
 def ratio(of: str, logarithms: list[float]) -> Figure:
-    """A mean of logarithms, told as a ratio."""
+    """A mean of logarithms, given as a ratio."""
     mean = figure(of, logarithms)
     return Figure(of, math.exp(mean.value), math.exp(mean.low), math.exp(mean.high), mean.n)
 

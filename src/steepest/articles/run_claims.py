@@ -29,7 +29,7 @@ def put_on_trial(
 ) -> tuple[list[Trial], dict[str, Any]]:
     """Run the studies, write the chapter to `page`, and return the outcome of every claim, also as plain values.
 
-    tell: is called with a sentence for whatever could not be run.
+    tell: is called with a sentence for each study that could not be run.
     """
     for sentence in run(folder, budget, workers, quiet):
         tell(sentence)
@@ -42,7 +42,7 @@ def run(folder: Path, budget: str | float | None = None, workers: int | None = N
     """Train all studies into FOLDER/<key>. What is finished is not run again. A budget is shared out among them.
 
     Some studies are then looked into, and the tutorial's second fit is made. Returns a sentence for each task that was
-    left out because its data cannot be had. Raises what `compare` raises.
+    left out because its data are unavailable. Raises what `compare` raises.
     """
     seconds = None if budget is None else parse_budget(budget)
     left_out = []
@@ -90,7 +90,7 @@ def finished(place: Path) -> bool:
 
 
 def _tasks(planned: Planned) -> tuple[list[Task | str], list[str]]:
-    """The tasks of a study that are to be had, with the horizons asked for; and what is missing, in words."""
+    """The available tasks of a study, with their horizons, and a sentence for each missing one."""
     found: list[Task | str] = []
     missing = []
     for name, epochs in planned.tasks:

@@ -20,7 +20,7 @@ from steepest.verdict.judge import factor_effects, findings
 from steepest.verdict.judge.advice import advised
 from steepest.verdict.judge.cross_task_cost import everywhere
 from steepest.verdict.judge.diagnosis import diagnose
-from steepest.verdict.judge.pairs import ENOUGH, Pair, Values, compare_all
+from steepest.verdict.judge.pairs import MIN_SEEDS, Pair, Values, compare_all
 from steepest.verdict.judge.rate_curves import stall_level, start_level
 from steepest.verdict.judge.replicates import Entrant, entrant
 from steepest.verdict.judge.standings import Evidence, standing, targets
@@ -92,7 +92,7 @@ def judge(
     ranked = ranking(list(entrants.values()))
     best, reference = ranked[0], entrants.get(study.reference)
     sound = {item.contender: item.goodness for item in entrants.values() if item.goodness}
-    judged = {name: values for name, values in sound.items() if len(values) >= ENOUGH}
+    judged = {name: values for name, values in sound.items() if len(values) >= MIN_SEEDS}
     look = look_at(study.protocol.looks, min((len(item.replicates) for item in entrants.values()), default=0))
     family = compare_all(judged, 1 - confidence, generator(0, "bootstrap", index, 0), look)
     start = start_level(ranked, traces)
@@ -147,7 +147,7 @@ def ranking(entrants: Sequence[Entrant]) -> list[Entrant]:
     def key(item: Entrant) -> tuple[int, float]:
         x = item.values
         if len(x):
-            return int(len(x) < ENOUGH), -item.sign * moments(x)[0]
+            return int(len(x) < MIN_SEEDS), -item.sign * moments(x)[0]
         return (3 if item.replicates else 2), 0.0
 
     return sorted(entrants, key=key)

@@ -21,7 +21,7 @@ from steepest.records.contender import Contender
 from steepest.records.outcomes import NO_RATE, Outcome, Result
 from steepest.records.study_record import StudyDesign, StudyRecord
 from steepest.records.task_facts import TaskFacts
-from steepest.verdict.judge.pairs import ENOUGH
+from steepest.verdict.judge.pairs import MIN_SEEDS
 
 RUN = ("task", "optimizer", "seed", "rate", "value", "valid")
 CELL = ("task", "optimizer", "mean", "sd", "n")
@@ -302,11 +302,11 @@ def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) 
                 most=sizes[many],
                 many=many,
             )
-        if sizes[many] < ENOUGH:
+        if sizes[many] < MIN_SEEDS:
             yield say(
                 "On {task}, no optimizer has the {enough} seeds that a verdict needs.",
                 task=task,
-                enough=ENOUGH,
+                enough=MIN_SEEDS,
             )
         for each in sizes:
             counts = tried[task, each]

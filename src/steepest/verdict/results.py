@@ -308,7 +308,7 @@ class Verdict:
         return {**plain(self), "headline": shown(self.summary), "tasks": tasks}
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """A result as JSON-ready dicts, lists, strings, numbers and None."""
     if isinstance(value, Claim):
         rest = {item.name: plain(getattr(value, item.name)) for item in fields(value)[1:]}

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from steepest.verdict.judge.pairs import ENOUGH
+from steepest.verdict.judge.pairs import MIN_SEEDS
 from steepest.verdict.judge.standings import TARGETS
 from steepest.verdict.results import Estimate, Everywhere, Standing, TaskVerdict
 from steepest.verdict.stats.cross_task import profile_areas, regret, regrets
@@ -56,7 +56,7 @@ def everywhere(
 
 
 def _judged(item: Standing | None) -> bool:
-    return item is not None and item.replicates >= ENOUGH
+    return item is not None and item.replicates >= MIN_SEEDS
 
 
 def _known(item: Standing) -> np.ndarray:  # [n]

@@ -16,7 +16,7 @@ from steepest.records.contender import Contender
 from steepest.records.probe_trace import ProbeTrace
 from steepest.verdict.results import TaskVerdict
 
-ENOUGH_TRIALS = 3
+MIN_TRIALS = 3
 WARM = 0.01
 """Share of the horizon before which measurements are not compared with later ones: first steps are atypical."""
 STARVED = 5.0
@@ -143,7 +143,7 @@ def diagnose(
 
 def usable(probes: ProbeTrace) -> bool:
     """Three trials or more, each measured from its beginning to its end."""
-    return len(probes.seeds) >= ENOUGH_TRIALS and len(probes.at) >= 4 and bool(np.isfinite(probes.loss).all())
+    return len(probes.seeds) >= MIN_TRIALS and len(probes.at) >= 4 and bool(np.isfinite(probes.loss).all())
 
 
 # ---- rules -----------------------------------------------------------------------------------------------------------

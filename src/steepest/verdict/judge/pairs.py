@@ -18,7 +18,7 @@ from steepest.verdict.stats.sequential import FIXED, Look
 
 Values = Mapping[int, float]
 """Seed → goodness of a sound replicate."""
-ENOUGH = 5
+MIN_SEEDS = 5
 """Valid replicates that a contender needs to be judged, and common seeds needed to test their correlation."""
 CORRELATION_LEVEL = 0.05
 """The significance level of the test for correlation over seeds."""
@@ -103,7 +103,7 @@ def together(samples: Sequence[Values], level: float, generator: np.random.Gener
     """
     common = sorted(set(samples[0]).intersection(*samples[1:])) if samples else []
     n = len(common)
-    if len(samples) < 2 or n < ENOUGH:
+    if len(samples) < 2 or n < MIN_SEEDS:
         return None, False
     r, p = correlation_over_seeds(np.array([[values[seed] for seed in common] for values in samples]), generator)
     return r, p <= CORRELATION_LEVEL and r > 1 - (critical_t(level, 2 * n - 2) / critical_t(level, n - 1)) ** 2

@@ -15,7 +15,7 @@ from steepest.records.outcomes import Outcome, Trace
 from steepest.records.ranking import edge, has_failed, is_sound, is_stopped
 from steepest.records.step_times import StepTime
 from steepest.records.task_facts import TaskFacts
-from steepest.verdict.judge.pairs import ENOUGH, Pair, compare
+from steepest.verdict.judge.pairs import MIN_SEEDS, Pair, compare
 from steepest.verdict.judge.rate_curves import Advice, advise, rate_curve
 from steepest.verdict.judge.replicates import GRID, Entrant, curve_of, has_test_value
 from steepest.verdict.results import Arrival, Estimate, RatePoint, Sensitivity, Standing, Status, Untuned
@@ -119,7 +119,7 @@ def status(evidence: Evidence, item: Entrant) -> Status:
     """The rule of the verdict: see `Standing.status`."""
     if item.replicates and not len(item.values):
         return "failed"
-    if min(len(item.values), len(evidence.best.values)) < ENOUGH:
+    if min(len(item.values), len(evidence.best.values)) < MIN_SEEDS:
         return "unsure"
     if item is evidence.best:
         return "best"

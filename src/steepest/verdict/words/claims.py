@@ -1,7 +1,7 @@
 """What a study found: which claims are made, in which order, and which are read first.
 
-With `headline`, `details` and `numbers`, the only place where sentences about results are written. Every sentence is a
-`Claim` with its numbers and the keys of its evidence.
+Together with the other modules of this folder, the only place where sentences about results are written. Every sentence
+is a `Claim` with its numbers and the keys of its evidence.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from steepest.verdict.judge.diagnosis import Reason
 from steepest.verdict.judge.findings import Finding
 from steepest.verdict.results import Claim, Everywhere, Tally, TaskVerdict
 from steepest.verdict.words import numbers
-from steepest.verdict.words.context import Scene
+from steepest.verdict.words.context import Context
 from steepest.verdict.words.details import details
 from steepest.verdict.words.headline import headline
 from steepest.verdict.words.reasons import why
 
-WORDS = 120
-"""The length of a headline: claims that would exceed it are told below it."""
-ENOUGH_TASKS = 6
+MAX_HEADLINE_WORDS = 120
+"""The length of a headline: claims that would exceed it go below it."""
+MIN_TASKS = 6
 """Tasks below which no winner over all tasks is named."""
 
 
@@ -30,19 +30,19 @@ def about_task(
     verdict: TaskVerdict, findings: Sequence[Finding], reasons: Sequence[Reason] = (), confidence: float = 0.95
 ) -> tuple[Claim, ...]:
     """All claims about one task, those of the headline first. `verdict` has no claims yet."""
-    scene = Scene(verdict, findings, confidence)
+    context = Context(verdict, findings, confidence)
     above: list[Claim] = []
     below: list[Claim] = []
     words = 0
-    for claim in headline(scene):
+    for claim in headline(context):
         length = len(claim.sentence.split())
-        if not above or words + length <= WORDS:
+        if not above or words + length <= MAX_HEADLINE_WORDS:
             above.append(replace(claim, part="headline"))
             words += length
         else:
             below.append(claim)
-    said = {claim.sentence for claim in (*above, *below)}
-    rest = (claim for claim in details(scene) if claim.sentence not in said)
+    said = [replace(claim, part="detail") for claim in (*above, *below)]
+    rest = (claim for claim in details(context) if replace(claim, part="detail") not in said)
     return (*above, *below, *why(verdict.task.name, reasons), *rest)
 
 
@@ -57,7 +57,7 @@ def about_study(
     unit: str,
     confidence: float,
 ) -> tuple[Claim, ...]:
-    """Claims that no single task bears: the tasks together, how far the figures reach, and what they cost."""
+    """Claims about the whole study: the tasks together, what intervals cover, and the cost."""
     found: list[Claim] = []
     if not verdicts:
         says = say("Nothing has been trained yet.")
@@ -75,7 +75,7 @@ def about_study(
         )
         found.append(Claim(says, {"done": done, "planned": study.trials_planned}, ("study",), "weak"))
     found += _looks(verdicts)
-    found += [_luck(study, verdicts, confidence) if study.trained else _luck_of_a_table(confidence)]
+    found += [_variation(study, verdicts, confidence) if study.trained else _variation_in_a_table(confidence)]
     found += [Claim(says, {}, ("study",), "weak") for says in study.given_up]
     if not study.trained:
         return tuple(found)
@@ -95,7 +95,7 @@ def about_study(
 
 
 def _across(verdicts: Sequence[TaskVerdict], tallies: Sequence[Tally]) -> Claim:
-    """Who is among the best how often; no winner over all tasks is named."""
+    """How often each contender is among the best; with few tasks, no overall winner is named."""
     tasks = len(verdicts)
     front = [tally for tally in tallies if tally.best + tally.tie == tallies[0].best + tallies[0].tie]
     count = front[0].best + front[0].tie
@@ -108,10 +108,10 @@ def _across(verdicts: Sequence[TaskVerdict], tallies: Sequence[Tally]) -> Claim:
             tasks=tasks,
         )
     rule = say("This is a count, not an overall ranking")
-    if tasks < ENOUGH_TASKS:
+    if tasks < MIN_TASKS:
         rule = say(
             "With fewer than {enough} tasks, no overall winner is named",
-            enough=ENOUGH_TASKS,
+            enough=MIN_TASKS,
         )
     return Claim(
         say(
@@ -128,13 +128,13 @@ def _across(verdicts: Sequence[TaskVerdict], tallies: Sequence[Tally]) -> Claim:
 
 
 def _everywhere(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere], unit: str, confidence: float) -> Claim:
-    """What it costs to use one contender on every task: the one that costs least, and whether that is known."""
+    """The contender that costs least if it is used on every task, and how certain that is."""
     tasks, first, second = len(verdicts), rows[0], rows[1]
     share = say("of the best result")
     if unit == "progress":
         share = say("of the improvement from an untrained model to the best")
     mean = say("{mean} {share}", mean=numbers.percent(first.regret.value), share=share)
-    if tasks >= ENOUGH_TASKS:
+    if tasks >= MIN_TASKS:
         mean = say(
             "{mean} ({level} interval {low} to {high})",
             mean=mean,
@@ -150,7 +150,7 @@ def _everywhere(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere], uni
             task=first.worst_task,
         )
     open_ = NOTHING
-    if tasks >= ENOUGH_TASKS and first.probability_least < 0.95:
+    if tasks >= MIN_TASKS and first.probability_least < 0.95:
         open_ = say(
             " Probability that it also loses least on other tasks like these: {n:.0f} %.",
             n=100 * first.probability_least,
@@ -173,7 +173,7 @@ def _everywhere(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere], uni
 
 
 def _quickest(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere]) -> Iterator[Claim]:
-    """Who is near the quickest on most tasks; not where nobody stands out."""
+    """The fastest optimizer over all tasks, if its score is clearly the highest."""
     known = [(row.profile.value, row) for row in rows if row.profile]
     if not known:
         return
@@ -196,7 +196,7 @@ def _quickest(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere]) -> It
 
 
 def _looks(verdicts: Sequence[TaskVerdict]) -> Iterator[Claim]:
-    """Why studies that add seeds until they are sure have other numbers of repeats, and what that costs."""
+    """When seeds were added, and what repeated checks cost."""
     for verdict in verdicts:
         done = min((item.replicates + item.failed_replicates for item in verdict.standings), default=0)
         seen = [look for look in verdict.looks if look <= done]
@@ -219,9 +219,9 @@ def _looks(verdicts: Sequence[TaskVerdict]) -> Iterator[Claim]:
         )
 
 
-def _luck(study: StudyRecord, verdicts: Sequence[TaskVerdict], confidence: float) -> Claim:
-    """What a repeat is, what "likely" means, and what neither covers."""
-    drawn = list(dict.fromkeys(luck for verdict in verdicts for luck in verdict.task.luck))
+def _variation(study: StudyRecord, verdicts: Sequence[TaskVerdict], confidence: float) -> Claim:
+    """What a seed sets, and what intervals cover."""
+    drawn = list(dict.fromkeys(word for verdict in verdicts for word in verdict.task.luck))
     seeds = study.protocol.seeds
     if study.protocol.until_sure:
         seeds = max((item.replicates + item.failed_replicates for v in verdicts for item in v.standings), default=0)
@@ -245,8 +245,8 @@ def _luck(study: StudyRecord, verdicts: Sequence[TaskVerdict], confidence: float
     )
 
 
-def _luck_of_a_table(confidence: float) -> Claim:
-    """What a range covers where nobody knows how the repeats came about."""
+def _variation_in_a_table(confidence: float) -> Claim:
+    """What intervals cover if it is unknown how the runs were produced."""
     return Claim(
         say(
             "Intervals cover only the variation between the runs of the table. If all runs use settings that were "

@@ -1,6 +1,6 @@
-"""What a sentence about one task needs at hand: the verdict without its claims, the findings, and how to say figures.
+"""What sentences about one task need: the verdict without its claims, the findings, and figures in words.
 
-The words themselves are in `headline` and `details`.
+The sentences themselves are in `headline` and `details`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Finding)
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class Context:
     """One task's verdict and findings."""
 
     verdict: TaskVerdict
@@ -77,7 +77,7 @@ class Scene:
         )
 
     def reached(self, value: float) -> Message:
-        """A level on test data; a table of other people's results does not tell what it is on."""
+        """A level on test data; a table from elsewhere does not say which data it is on."""
         level = self.level(value)
         return say("{level} on test data", level=level) if self.task.n_test else level
 

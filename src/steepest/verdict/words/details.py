@@ -7,34 +7,34 @@ from collections.abc import Iterator
 from steepest.messages import NOTHING, Message, counted, enumerated, say
 from steepest.records.outcomes import Outcome
 from steepest.verdict.judge.findings import Accident, AtEdge, Doubt, Resolution, TooLarge, TooSmall
-from steepest.verdict.judge.pairs import ENOUGH
+from steepest.verdict.judge.pairs import MIN_SEEDS
 from steepest.verdict.results import Claim, Standing
 from steepest.verdict.words import numbers
-from steepest.verdict.words.context import Scene
+from steepest.verdict.words.context import Context
 from steepest.verdict.words.factor_claims import about_axes
 
 
-def details(scene: Scene) -> Iterator[Claim]:
-    yield from about_axes(scene)
-    yield from (tie(scene, item) for item in scene.ties)
-    yield from (behind(scene, item) for item in scene.behind)
-    yield from (unsure(scene, item) for item in scene.unsure)
-    yield from chances(scene)
-    yield from (failure(scene, item) for item in scene.others if item.failed_replicates)
-    yield from (accident(scene, each) for each in scene.found(Accident))
-    yield from (edge(scene, each) for each in scene.found(AtEdge) if each.contender != scene.best.contender)
-    yield from too_large(scene)
-    yield from too_small(scene)
-    yield from forgiving(scene)
-    yield from direction(scene)
-    yield from left_untuned(scene)
-    yield from time_to_target(scene)
-    yield from time_of_a_run(scene)
-    yield from repeat_by_repeat(scene)
-    yield from (doubt(scene, each) for each in scene.found(Doubt))
-    yield from (resolution(scene, each) for each in scene.found(Resolution))
-    if scene.best.status != "failed":
-        yield what_it_holds_for(scene)
+def details(context: Context) -> Iterator[Claim]:
+    yield from about_axes(context)
+    yield from (tie(context, item) for item in context.ties)
+    yield from (behind(context, item) for item in context.behind)
+    yield from (unsure(context, item) for item in context.unsure)
+    yield from chances(context)
+    yield from (failure(context, item) for item in context.others if item.failed_replicates)
+    yield from (accident(context, each) for each in context.found(Accident))
+    yield from (edge(context, each) for each in context.found(AtEdge) if each.contender != context.best.contender)
+    yield from too_large(context)
+    yield from too_small(context)
+    yield from widest_range(context)
+    yield from direction(context)
+    yield from left_untuned(context)
+    yield from time_to_target(context)
+    yield from time_of_a_run(context)
+    yield from seed_by_seed(context)
+    yield from (doubt(context, each) for each in context.found(Doubt))
+    yield from (resolution(context, each) for each in context.found(Resolution))
+    if context.best.status != "failed":
+        yield what_it_holds_for(context)
 
 
 # ---- against the best ------------------------------------------------------------------------------------------------
@@ -45,68 +45,68 @@ def only_just_behind(item: Standing) -> bool:
     return item.behind_best is not None and item.behind_best.low > 0
 
 
-def tie(scene: Scene, item: Standing) -> Claim:
+def tie(context: Context, item: Standing) -> Claim:
     gap = item.behind_best
     assert gap is not None
-    how = scene.reach(gap)
+    how = context.reach(gap)
     if only_just_behind(item):
         how = say(
             "behind by {size}, less than the {limit} that matter in practice",
-            size=scene.size(gap),
-            limit=scene.limit,
+            size=context.size(gap),
+            limit=context.limit,
         )
-    says = say("Tie with {best}: {who}, {how}.", best=scene.best.contender, who=scene.named(item), how=how)
-    return scene.pair_claim(says, item, "tie")
+    says = say("Tie with {best}: {who}, {how}.", best=context.best.contender, who=context.named(item), how=how)
+    return context.pair_claim(says, item, "tie")
 
 
-def behind(scene: Scene, item: Standing) -> Claim:
+def behind(context: Context, item: Standing) -> Claim:
     gap = item.behind_best
     assert gap is not None
     says = say(
         "Behind {best}: {who}, by {size}.",
-        best=scene.best.contender,
-        who=scene.named(item),
-        size=scene.size(gap),
+        best=context.best.contender,
+        who=context.named(item),
+        size=context.size(gap),
     )
-    return scene.pair_claim(says, item, "behind")
+    return context.pair_claim(says, item, "behind")
 
 
-def unsure(scene: Scene, item: Standing) -> Claim:
+def unsure(context: Context, item: Standing) -> Claim:
     seeds = counted(item.replicates, "{n:,} seed", "{n:,} seeds") if item.replicates else say("no seed")
     level = NOTHING
     if item.quality:
-        level = say("; mean so far: {level}", level=scene.level(item.quality.value))
+        level = say("; mean so far: {level}", level=context.level(item.quality.value))
     few = say("; the best optimizer has too few")
-    if item.replicates < ENOUGH:
-        few = say("; at least {enough} are needed", enough=ENOUGH)
+    if item.replicates < MIN_SEEDS:
+        few = say("; at least {enough} are needed", enough=MIN_SEEDS)
     says = say(
         "Not judged yet: {who} has {seeds}{few}{level}.",
-        who=scene.named(item),
+        who=context.named(item),
         seeds=seeds,
         few=few,
         level=level,
     )
-    return Claim(says, {"replicates": item.replicates}, scene.keys(item), "weak")
+    return Claim(says, {"replicates": item.replicates}, context.keys(item), "weak")
 
 
-def chances(scene: Scene) -> Iterator[Claim]:
-    """Who would come first if the study were run again; only where that is open."""
-    if not scene.ties or scene.best.probability_best >= 0.95:
+def chances(context: Context) -> Iterator[Claim]:
+    """The probability of having the best mean, if that is open."""
+    if not context.ties or context.best.probability_best >= 0.95:
         return
-    order = sorted(scene.verdict.standings, key=lambda item: -item.probability_best)
+    order = sorted(context.verdict.standings, key=lambda item: -item.probability_best)
     named = [item for item in order if item.probability_best >= 0.01][:4]
     shares = [say("{who} {n:.0f} %", who=item.contender, n=100 * item.probability_best) for item in named]
     rest = 100 - sum(round(100 * item.probability_best) for item in named)
     if rest > 1:
         shares.append(say("others {n} %", n=rest))
     says = say("Probability of having the best mean: {shares}.", shares=enumerated(shares, "{clause}, {clauses}"))
-    yield Claim(says, {item.contender: item.probability_best for item in order}, scene.keys(*order), "tie")
+    yield Claim(says, {item.contender: item.probability_best for item in order}, context.keys(*order), "tie")
 
 
 # ---- what went wrong -------------------------------------------------------------------------------------------------
 
 
-def failure(scene: Scene, item: Standing) -> Claim:
+def failure(context: Context, item: Standing) -> Claim:
     repeats = item.failed_replicates + item.replicates
     if item.replicates:
         says = say(
@@ -121,10 +121,10 @@ def failure(scene: Scene, item: Standing) -> Claim:
             repeats,
             "Failed: {who}, at every learning rate on {n} seed.",
             "Failed: {who}, at every learning rate on all {n} seeds.",
-            who=scene.named(item),
+            who=context.named(item),
         )
     figures = {"failed": item.failed_replicates, "repeats": repeats}
-    return Claim(says, figures, scene.keys(item), "failure")
+    return Claim(says, figures, context.keys(item), "failure")
 
 
 _ACCIDENTS = {
@@ -136,7 +136,7 @@ _ACCIDENTS = {
 }
 
 
-def accident(scene: Scene, found: Accident) -> Claim:
+def accident(context: Context, found: Accident) -> Claim:
     what = [say("{n} {what}", n=count, what=_ACCIDENTS[outcome]) for outcome, count in found.outcomes.items()]
     return Claim(
         say(
@@ -146,12 +146,12 @@ def accident(scene: Scene, found: Accident) -> Claim:
             what=numbers.names(what),
         ),
         {str(outcome): count for outcome, count in found.outcomes.items()},
-        (scene.key(found.contender),),
+        (context.key(found.contender),),
         "failure",
     )
 
 
-def edge(scene: Scene, found: AtEdge) -> Claim:
+def edge(context: Context, found: AtEdge) -> Claim:
     low = found.side == "low"
     return Claim(
         say(
@@ -162,7 +162,7 @@ def edge(scene: Scene, found: AtEdge) -> Claim:
             further=say("smaller") if low else say("larger"),
         ),
         {"rate": found.rate, "side": found.side},
-        (scene.key(found.contender),),
+        (context.key(found.contender),),
         "edge",
     )
 
@@ -170,8 +170,8 @@ def edge(scene: Scene, found: AtEdge) -> Claim:
 # ---- rates -----------------------------------------------------------------------------------------------------------
 
 
-def too_large(scene: Scene) -> Iterator[Claim]:
-    if found := scene.found(TooLarge):
+def too_large(context: Context) -> Iterator[Claim]:
+    if found := context.found(TooLarge):
         blew_up, stuck = any(each.diverged for each in found), any(each.stalled for each in found)
         how = [say("diverged")] * blew_up
         how += [say("hardly learned")] * stuck
@@ -183,13 +183,13 @@ def too_large(scene: Scene) -> Iterator[Claim]:
                 where=enumerated(where, "{clause}; {clauses}"),
             ),
             {each.contender: each.rate for each in found},
-            tuple(scene.key(each.contender) for each in found),
+            tuple(context.key(each.contender) for each in found),
             "rate",
         )
 
 
-def too_small(scene: Scene) -> Iterator[Claim]:
-    if found := scene.found(TooSmall):
+def too_small(context: Context) -> Iterator[Claim]:
+    if found := context.found(TooSmall):
         where = [say("{who} up to {rate}", who=each.contender, rate=numbers.rate(each.rate)) for each in found]
         yield Claim(
             say(
@@ -197,14 +197,14 @@ def too_small(scene: Scene) -> Iterator[Claim]:
                 where=enumerated(where, "{clause}; {clauses}"),
             ),
             {each.contender: each.rate for each in found},
-            tuple(scene.key(each.contender) for each in found),
+            tuple(context.key(each.contender) for each in found),
             "rate",
         )
 
 
-def forgiving(scene: Scene) -> Iterator[Claim]:
-    """Who among those in front forgives most in the choice of the rate, and who least; only if that differs twofold."""
-    front = [item for item in (scene.best, *scene.ties) if item.safe_rates]
+def widest_range(context: Context) -> Iterator[Claim]:
+    """Which tie has the widest range of good rates, and which the narrowest; only if they differ twofold."""
+    front = [item for item in (context.best, *context.ties) if item.safe_rates]
     if not front:
         return
     most, least = (choose(front, key=lambda item: item.decades_5pct) for choose in (max, min))
@@ -220,20 +220,20 @@ def forgiving(scene: Scene) -> Iterator[Claim]:
             narrow=numbers.factor(10**least.decades_5pct),
         ),
         {"decades_most": most.decades_5pct, "decades_least": least.decades_5pct},
-        scene.keys(most, least),
+        context.keys(most, least),
         "rate",
     )
 
 
-LOPSIDED = 0.5
+MIN_ASYMMETRY_DECADES = 0.5
 """Decades by which the good rates must reach further on one side of the best for advice on which side to err."""
 
 
-def direction(scene: Scene) -> Iterator[Claim]:
-    """On which side of its best rate the best contender forgives more; nothing where both sides are alike, or
-    where nobody knows what lies beyond."""
-    found = scene.best.sensitivity
-    if found is None or scene.best.untuned or abs(found.asymmetry) < LOPSIDED:
+def direction(context: Context) -> Iterator[Claim]:
+    """On which side of its best rate the best contender has more good rates; nothing where both sides are alike, or
+    where it is unknown what lies beyond."""
+    found = context.best.sensitivity
+    if found is None or context.best.untuned or abs(found.asymmetry) < MIN_ASYMMETRY_DECADES:
         return
     up = say("up to {high}", high=numbers.rate(found.good_5pct[1]))
     down = say("down to {low}", low=numbers.rate(found.good_5pct[0]))
@@ -248,21 +248,21 @@ def direction(scene: Scene) -> Iterator[Claim]:
             "If in doubt, choose a {side} learning rate for {best}. Around its best one, {rate}, good rates reach "
             "{there}, but only {here}{beyond}.",
             side=side,
-            best=scene.best.contender,
+            best=context.best.contender,
             rate=numbers.rate(found.best),
             there=there,
             here=here,
             beyond=beyond,
         ),
         {"best": found.best, "low": found.good_5pct[0], "high": found.good_5pct[1], "diverges": found.diverges},
-        scene.keys(scene.best),
+        context.keys(context.best),
         "rate",
     )
 
 
-def left_untuned(scene: Scene) -> Iterator[Claim]:
-    """What tuning was worth to the best and to the yardstick, where the rate that one gets without asking is known."""
-    for item in (scene.best, *(each for each in scene.others if each.contender == scene.verdict.reference)):
+def left_untuned(context: Context) -> Iterator[Claim]:
+    """What tuning gained for the best and for the reference, where their default rates are known."""
+    for item in (context.best, *(each for each in context.others if each.contender == context.verdict.reference)):
         found = item.untuned_gap
         if found is None:
             continue
@@ -275,31 +275,31 @@ def left_untuned(scene: Scene) -> Iterator[Claim]:
                 failed=found.failed,
                 repeats=repeats,
             )
-        elif found.gap is None or repeats < ENOUGH:
+        elif found.gap is None or repeats < MIN_SEEDS:
             continue
         elif found.gap.low > 0:
             says = say(
                 "Tuning the learning rate improves {who} by {size}, compared with the default {rate}.",
                 **parts,
-                size=scene.size(found.gap),
+                size=context.size(found.gap),
             )
-        elif max(found.gap.high, -found.gap.low) <= scene.verdict.margin:
+        elif max(found.gap.high, -found.gap.low) <= context.verdict.margin:
             says = say("At its default learning rate {rate}, {who} is as good as tuned.", **parts)
         else:
             continue
         figures = {"rate": found.rate, "failed": found.failed, "gap": found.gap.value if found.gap else None}
-        yield Claim(says, figures, scene.keys(item), "rate")
+        yield Claim(says, figures, context.keys(item), "rate")
 
 
 # ---- time ------------------------------------------------------------------------------------------------------------
 
 
-def time_to_target(scene: Scene) -> Iterator[Claim]:
-    """Who is there first, and whether that is the best: by time where it was measured, else by steps of equal batch."""
-    best, others = scene.best, scene.others
-    timed = all(item.milliseconds for item in scene.verdict.standings)
+def time_to_target(context: Context) -> Iterator[Claim]:
+    """Which contender reaches the targets first: by time where it was measured, else by steps of equal batch."""
+    best, others = context.best, context.others
+    timed = all(item.milliseconds for item in context.verdict.standings)
     comparable = [best, *(item for item in others if timed or item.batch_size == best.batch_size)]
-    for name, level in scene.verdict.targets.items():
+    for name, level in context.verdict.targets.items():
         cost: dict[str, float] = {}
         words: dict[str, Message] = {}
         for item in comparable:
@@ -337,20 +337,20 @@ def time_to_target(scene: Scene) -> Iterator[Claim]:
         yield Claim(
             say(
                 "To reach {level} on validation data ({share} of {reference}'s improvement): {who}.",
-                level=scene.level(level),
+                level=context.level(level),
                 share=say("{figure} %", figure=name.removesuffix(" %")),
-                reference=scene.verdict.reference,
+                reference=context.verdict.reference,
                 who=who,
             ),
             {"level": level, **{item.contender: item.steps_to_target.get(name) for item in comparable}},
-            scene.keys(*comparable),
+            context.keys(*comparable),
             "time",
         )
 
 
-def time_of_a_run(scene: Scene) -> Iterator[Claim]:
-    seconds = {item.contender: item.seconds for item in scene.verdict.standings if item.seconds}
-    best = scene.best.contender
+def time_of_a_run(context: Context) -> Iterator[Claim]:
+    seconds = {item.contender: item.seconds for item in context.verdict.standings if item.seconds}
+    best = context.best.contender
     if best not in seconds:
         return
     fastest = min(seconds, key=lambda contender: seconds[contender])
@@ -371,7 +371,7 @@ def time_of_a_run(scene: Scene) -> Iterator[Claim]:
             compared=compared,
         ),
         dict(seconds),
-        tuple(map(scene.key, seconds)),
+        tuple(map(context.key, seconds)),
         "time",
     )
 
@@ -379,43 +379,43 @@ def time_of_a_run(scene: Scene) -> Iterator[Claim]:
 # ---- how sure --------------------------------------------------------------------------------------------------------
 
 
-def repeat_by_repeat(scene: Scene) -> Iterator[Claim]:
-    if scene.verdict.paired:
+def seed_by_seed(context: Context) -> Iterator[Claim]:
+    if context.verdict.paired:
         yield Claim(
             say(
                 "Some seeds are easier for all optimizers, so optimizers are compared seed by seed. Differences can "
                 "therefore be more certain than the variation of each optimizer suggests.",
             ),
-            {"correlation": scene.verdict.correlation},
-            scene.keys(*scene.verdict.standings),
+            {"correlation": context.verdict.correlation},
+            context.keys(*context.verdict.standings),
             "luck",
         )
 
 
-def doubt(scene: Scene, found: Doubt) -> Claim:
+def doubt(context: Context, found: Doubt) -> Claim:
     return Claim(
         say(
             "It is not certain that {who} is behind {best}: a method that does not assume normally distributed results "
             "cannot rule out that it is level or ahead.",
             who=found.contender,
-            best=scene.best.contender,
+            best=context.best.contender,
         ),
         {"low": found.bootstrap.low, "high": found.bootstrap.high},
-        (scene.pair_key(found.contender),),
+        (context.pair_key(found.contender),),
         "weak",
     )
 
 
-def resolution(scene: Scene, found: Resolution) -> Claim:
+def resolution(context: Context, found: Resolution) -> Claim:
     other = found.challenger
     settling = NOTHING
-    if other in scene.verdict.ties and found.seen > 0:
+    if other in context.verdict.ties and found.seen > 0:
         if found.needed is None:
             settling = say(" Even 1,000 seeds would not settle a difference as small as the observed one.")
         elif found.needed > found.n:
             settling = say(
                 " Settling the observed difference of {seen} takes about {needed} seeds.",
-                seen=scene.gap(found.seen),
+                seen=context.gap(found.seen),
                 needed=found.needed,
             )
     return Claim(
@@ -423,19 +423,19 @@ def resolution(scene: Scene, found: Resolution) -> Claim:
             "With {n} seeds, the study has an 80 % chance of finding a true difference of {gap} between {best} and "
             "{other}.{settling}",
             n=found.n,
-            gap=scene.gap(found.smallest),
-            best=scene.best.contender,
+            gap=context.gap(found.smallest),
+            best=context.best.contender,
             other=other,
             settling=settling,
         ),
         {"n": found.n, "smallest": found.smallest, "seen": found.seen, "needed": found.needed},
-        (scene.pair_key(other),),
+        (context.pair_key(other),),
         "change",
     )
 
 
-def what_it_holds_for(scene: Scene) -> Claim:
-    untuned = [each.contender for each in scene.found(AtEdge)]
+def what_it_holds_for(context: Context) -> Claim:
+    untuned = [each.contender for each in context.found(AtEdge)]
     wider = NOTHING
     if untuned:
         wider = say(
@@ -443,10 +443,10 @@ def what_it_holds_for(scene: Scene) -> Claim:
             names=numbers.names(untuned),
         )
     longer = say("longer training")
-    if scene.task.steps:
+    if context.task.steps:
         longer = say(
             "much longer training than {steps:,} steps",
-            steps=scene.task.steps,
+            steps=context.task.steps,
         )
     return Claim(
         say(
@@ -455,7 +455,7 @@ def what_it_holds_for(scene: Scene) -> Claim:
             longer=longer,
             wider=wider,
         ),
-        {"steps": scene.task.steps, "batch_size": scene.task.batch_size},
-        (scene.key(scene.best.contender),),
+        {"steps": context.task.steps, "batch_size": context.task.batch_size},
+        (context.key(context.best.contender),),
         "change",
     )

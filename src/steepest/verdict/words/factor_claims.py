@@ -8,7 +8,7 @@ from statistics import median
 from steepest.messages import Message, counted, enumerated, say, term
 from steepest.verdict.judge.factor_effects import AxisEffect, Change, KeptWeights
 from steepest.verdict.results import Claim, Estimate
-from steepest.verdict.words.context import Scene
+from steepest.verdict.words.context import Context
 
 AXES = {
     "dropout": say("Dropout"),
@@ -23,13 +23,13 @@ AXES = {
 """Their names at the head of a sentence."""
 
 
-def about_axes(scene: Scene) -> Iterator[Claim]:
-    yield from (_effect(scene, each) for each in scene.found(AxisEffect))
-    yield from (_stopping(scene, each) for each in scene.found(KeptWeights))
+def about_axes(context: Context) -> Iterator[Claim]:
+    yield from (_effect(context, each) for each in context.found(AxisEffect))
+    yield from (_stopping(context, each) for each in context.found(KeptWeights))
 
 
-def _effect(scene: Scene, effect: AxisEffect) -> Claim:
-    clauses = [_clause(scene, effect, change) for change in effect.changes]
+def _effect(context: Context, effect: AxisEffect) -> Claim:
+    clauses = [_clause(context, effect, change) for change in effect.changes]
     says = say(
         "{axis} with {who}: {clauses}.",
         axis=AXES.get(effect.axis) or term(effect.axis[0].upper() + effect.axis[1:]),
@@ -39,11 +39,11 @@ def _effect(scene: Scene, effect: AxisEffect) -> Claim:
     gains = {change.value: change.gain.value for change in effect.changes if change.gain}
     who = (effect.baseline, *(change.contender for change in effect.changes))
     return Claim(
-        says, gains, tuple(map(scene.key, who)), "use", "headline" if scene.best.contender in who else "detail"
+        says, gains, tuple(map(context.key, who)), "use", "headline" if context.best.contender in who else "detail"
     )
 
 
-def _clause(scene: Scene, effect: AxisEffect, change: Change) -> Message:
+def _clause(context: Context, effect: AxisEffect, change: Change) -> Message:
     gain = change.gain
     if gain is None:
         return say("too few seeds to judge {value}", value=change.value)
@@ -52,7 +52,7 @@ def _clause(scene: Scene, effect: AxisEffect, change: Change) -> Message:
             "{value} is better than {first} by {size}",
             value=change.value,
             first=effect.first,
-            size=scene.size(gain),
+            size=context.size(gain),
         )
     if gain.high < 0:
         loss = Estimate(-gain.value, -gain.high, -gain.low, gain.n)
@@ -60,20 +60,20 @@ def _clause(scene: Scene, effect: AxisEffect, change: Change) -> Message:
             "{value} is worse than {first} by {size}",
             value=change.value,
             first=effect.first,
-            size=scene.size(loss),
+            size=context.size(loss),
         )
     return say(
         "no significant difference between {value} and {first} ({level} interval: {worse} worse to {better} better)",
         value=change.value,
         first=effect.first,
-        level=scene.level_of_confidence,
-        worse=scene.gap(gain.low),
-        better=scene.gap(gain.high),
+        level=context.level_of_confidence,
+        worse=context.gap(gain.low),
+        better=context.gap(gain.high),
     )
 
 
-def _stopping(scene: Scene, kept: KeptWeights) -> Claim:
-    total = scene.task.steps
+def _stopping(context: Context, kept: KeptWeights) -> Claim:
+    total = context.task.steps
     middle = round(median(kept.steps))
     says = say(
         "Early stopping with {who}: a run stops after {waited} without improvement and keeps its best weights. The "
@@ -85,4 +85,4 @@ def _stopping(scene: Scene, kept: KeptWeights) -> Claim:
         high=kept.steps[-1],
         total=total,
     )
-    return Claim(says, {"step": middle, "epochs": kept.epochs}, (scene.key(kept.contender),), "use")
+    return Claim(says, {"step": middle, "epochs": kept.epochs}, (context.key(kept.contender),), "use")

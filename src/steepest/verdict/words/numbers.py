@@ -1,6 +1,6 @@
 """How figures read in a sentence: the one place that rounds them for claims.
 
-Accuracy and other shares are told in % and their differences in points; R² to 3 digits; losses and the like to 3
+Accuracy and other shares are given in %, their differences in points; R² to 3 digits; losses and the like to 3
 significant digits; rates as 0.003. What has a word in it is a `Message`.
 """
 
@@ -32,7 +32,7 @@ def gap(value: float, task: TaskFacts) -> Message:
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """`value` to so many significant digits, without an exponent where that stays readable."""
+    """`value` to this number of significant digits, without an exponent where that stays readable."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     value = float(f"{value:.{digits - 1}e}")  # first, so that 9.999 has the size of 10

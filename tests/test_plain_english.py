@@ -35,9 +35,7 @@ HABITS = {
 
 NOT_YET = {
     "builtin",
-    "cli",
     "datasets",
-    "design",
     "ingest",
     "playground",
     "report",

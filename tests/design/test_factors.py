@@ -85,14 +85,14 @@ def test_penalties_and_decay_pull_weights_towards_zero(axis, optimizer):
     ("axes", "said"),
     [
         ("dropuot=1", "Unknown axis 'dropuot'. Did you mean dropout"),
-        ("dropout=1", "The axis dropout cannot be '1'"),
+        ("dropout=1", "The axis dropout has the value '1'"),
         ("dropout=", "has no values"),
-        ("dropout", "is no axis: write its name and its values"),
-        ("l2=-1", "The axis l2 cannot be '-1'"),
+        ("dropout", "has no values: write name=value"),
+        ("l2=-1", "The axis l2 has the value '-1'"),
         ("augment=rotate", "none, shift, crop, flip, noise or mixup"),
-        ("augment=flip+flip", "cannot be 'flip\\+flip'"),
+        ("augment=flip+flip", "has the value 'flip\\+flip'"),
         ("early-stopping=soon", "off or a number of epochs"),
-        (["dropout=0", "dropout=1"], "is named twice"),
+        (["dropout=0", "dropout=1"], "is given twice"),
     ],
 )
 def test_wrong_names_and_values_get_one_sentence(axes, said):
@@ -102,7 +102,7 @@ def test_wrong_names_and_values_get_one_sentence(axes, said):
 
 
 def test_a_foreign_optimizer_has_no_rule_to_put_a_penalty_around():
-    with pytest.raises(BadInput, match="needs a rule of `steepest optimizers`"):
+    with pytest.raises(BadInput, match="works only with optimizers of `steepest optimizers`"):
         entered([torch.optim.Rprop], "l2=0.1")
 
 

@@ -24,7 +24,7 @@ def fetch_data(*names: str, json: Json = False) -> None:
             missing.append(str(error))
             continue
         if not json:
-            print(tr("{name}: here", name=name))
+            print(tr("{name}: available", name=name))
     if json:
         print_json([sources.show(name) for name in wanted])
     if missing:

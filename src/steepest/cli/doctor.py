@@ -1,4 +1,4 @@
-"""What this machine offers and what is missing, each finding with its remedy. Loads torch, since it asks torch."""
+"""Checks this machine: what it has, what is missing, and how to fix it. Loads torch to ask for its version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def doctor(*, json: Json = False) -> None:
 
 
 def examine() -> dict[str, Any]:
-    """Versions, hardware, and a list of checks: {"what", "ok", "finding"}, the finding with its remedy if not ok."""
+    """Versions, hardware, and checks: {"what", "ok", "finding"}. If a check is not ok, its finding names the remedy."""
     return {
         "versions": versions() | {"cuda": torch.version.cuda or "none"},
         "hardware": hardware(),
@@ -36,11 +36,11 @@ def _workers() -> dict[str, Any]:
     count = cores()
     forks = sys.platform.startswith("linux")
     finding = say(
-        "{workers} of one thread each",
+        "{workers}, one thread each",
         workers=counted(count, "{n:,} worker", "{n:,} workers"),
     )
     here = say(
-        "{finding}; tasks passed as Python objects train in the calling process",
+        "{finding}; tasks passed as Python objects are trained in the calling process",
         finding=finding,
     )
     return _check(say("workers"), True, finding if forks else here)
@@ -48,9 +48,9 @@ def _workers() -> dict[str, Any]:
 
 def _folder() -> dict[str, Any]:
     writable = os.access(Path.cwd(), os.W_OK)
-    here = say("runs/ here")
+    here = say("runs/ in the current folder")
     remedy = say(
-        "{place} is not writable: name a folder with --out",
+        "{place} is not writable. Give another folder with --out.",
         place=str(Path.cwd()),
     )
     return _check(say("study folders"), writable, here if writable else remedy)
@@ -64,15 +64,15 @@ def _compiler() -> dict[str, Any]:
 
 def _parquet() -> dict[str, Any]:
     found = find_spec("pyarrow") is not None
-    remedy = say("pyarrow is missing: pip install 'steepest[data]'")
+    remedy = say("pyarrow is not installed: pip install 'steepest[data]'")
     return _check(say("Parquet"), found, say("pyarrow") if found else remedy)
 
 
 def _data_sets() -> list[dict[str, Any]]:
     rows = []
     for name in sources.datasets():
-        remedy = say("not here yet: steepest data fetch {name}", name=name)
-        here = say("here") if sources.show(name)["here"] else remedy
+        remedy = say("not downloaded yet: steepest data fetch {name}", name=name)
+        here = say("available") if sources.show(name)["here"] else remedy
         rows.append(_check(say("data: {name}", name=name), True, here))
     return rows
 

@@ -1,4 +1,4 @@
-"""Plain text for whatever is not about a study: catalogues, single entries, plans and the doctor's findings."""
+"""The text output of commands that list or describe something: catalogues, single entries, plans, `doctor`."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ if TYPE_CHECKING:  # pydantic and numpy, which no --help needs
 
 Page = Mapping[str, Any]
 WIDTH, LONG = 100, 28
-"""Columns of a page, and characters of the longest name that is shown in full in a table."""
+"""Width of the output, and maximum length of a name in a table, in characters."""
 
 
 def optimizer(page: Page) -> str:
-    """All about one optimizer: formula, hyperparameters, source, and how frameworks differ."""
+    """Details of an optimizer: formula, hyperparameters, source, and differences between frameworks."""
     paper, batch = page["paper"], page["batch_size"]
     rows = [
         (row["symbol"], row["name"], _setting(row["value"]), shown(row["allowed"]), shown(row["meaning"]))
         for row in page["hyperparameters"]
     ]
     centre, default = _number(page["rate"]["centre"]), _number(page["rate"]["default"])
-    examples = say("all examples") if batch == "full" else say("{batch} example(s)", batch=batch)
+    examples = say("all examples") if batch == "full" else counted(batch or 0, "{n} example", "{n} examples")
     parts = [
         f"{shown(page['title'])}  ({page['name']})",
         _wrap(shown(page["summary"])),
@@ -50,14 +50,14 @@ def optimizer(page: Page) -> str:
         tr("Hyperparameters") + "\n" + _table(("", tr("name"), tr("value"), tr("allowed"), tr("meaning")), rows),
         _wrap(
             tr(
-                "Search: rates over four decades around {centre}; the library's own rate is {default}.",
+                "Learning rate: the search covers four decades around {centre}; the default is {default}.",
                 centre=centre,
                 default=default,
             )
         ),
         _wrap(_memory(page["state"], page["scope"])),
-        _wrap(tr("Batch: {examples} a step.", examples=examples)) if batch else "",
-        tr("Elsewhere") + "\n" + _departures(page["departures"]) if page["departures"] else "",
+        _wrap(tr("Batch size: {examples} per step.", examples=examples)) if batch else "",
+        tr("Other implementations") + "\n" + _departures(page["departures"]) if page["departures"] else "",
         tr("Code to paste") + "\n" + _indent(page["code"]),
         _wrap(tr("Source: {authors}, “{title}”, {year}.", **paper)),
     ]
@@ -65,20 +65,20 @@ def optimizer(page: Page) -> str:
 
 
 def _memory(state: Sequence[str], scope: str) -> str:
-    """What an optimizer keeps between steps. A rule that looks further than an element may keep sums, too."""
+    """What an optimizer stores between steps. Rules that are not element-wise may store sums."""
     names = enumerated(state)
     if not state:
-        return tr("Memory: nothing besides weight and gradient.")
+        return tr("Memory: no additional numbers per parameter.")
     if scope != "element":
         return tr(
-            "Memory: {names}, besides weight and gradient; how much follows from the shapes of the parameters.",
+            "Memory: {names}. Their size depends on the shapes of the parameters.",
             names=names,
         )
     return shown(
         counted(
             len(state),
-            "Memory: {n} number a parameter besides weight and gradient ({names}).",
-            "Memory: {n} numbers a parameter besides weight and gradient ({names}).",
+            "Memory: {n} additional number per parameter ({names}).",
+            "Memory: {n} additional numbers per parameter ({names}).",
             names=names,
         )
     )
@@ -89,7 +89,7 @@ def _departures(departures: Iterable[Page]) -> str:
     for item in departures:
         settings = item["settings"]
         remedy = " ".join(f"{key}={_setting(value)}" for key, value in settings.items()) if settings else ""
-        here = say(" Here: {remedy}", remedy=remedy) if remedy else NOTHING
+        here = say(" Settings here: {remedy}", remedy=remedy) if remedy else NOTHING
         framework = term(item["framework"])
         lines.append("  " + tr("{framework}: {how}.{here}", framework=framework, how=item["how"], here=here))
     return "\n".join(wrapped(line, WIDTH, "    ") for line in lines)
@@ -99,22 +99,23 @@ FRAMEWORKS = (mark("PyTorch"), mark("Keras"), mark("Optax"), mark("the article")
 
 
 def optimizers(rows: Sequence[Page]) -> str:
+    """The optimizers of the catalogue."""
     table = _table(
-        (tr("name"), tr("what it is"), tr("what it does")),
+        (tr("name"), tr("full name"), tr("description")),
         [(row["name"], shown(row["title"]), shown(row["summary"])) for row in rows],
         wrap_last=True,
     )
-    more = tr("Formula, defaults, source and more about one:")
+    more = tr("Details of one optimizer:")
     return f"{table}\n\n{more} steepest show {rows[0]['name']}{_here()}"
 
 
 def _here() -> str:
-    """How a command is told to answer in this language."""
+    """The option with which a command answers in the current language."""
     return "" if language() == ENGLISH else f" --lang {language()}"
 
 
 def task(page: Page) -> str:
-    """All about one built-in task."""
+    """Details of a built-in task."""
     lines = [f"{shown(page['title'])}  ({page['name']})", _wrap(shown(page["summary"]))]
     facts = {key: value for key, value in page.items() if key not in ("title", "name", "summary")}
     rows = [(shown(_FACTS[key]), _number(value)) for key, value in facts.items()]
@@ -126,30 +127,28 @@ _FACTS = {
     "kind": say("kind"),
     "data": say("data"),
     "source": say("source"),
-    "batch_size": say("batch_size"),
+    "batch_size": say("batch size"),
     "epochs": say("epochs"),
     "horizon": say("horizon"),
     "target": meant("a level to reach", "target"),
     "suites": say("suites"),
 }
-"""What the catalogue says about a task."""
+"""Field of a task in the catalogue → its label."""
 
 
 def tasks(rows: Sequence[Page]) -> str:
-    """The built-in tasks, kind by kind, and the suites."""
+    """The built-in tasks by kind, and the suites."""
     cells = [(row["name"], shown(row["title"]), _number(row["target"])) for row in rows]
-    lines = _table((tr("name"), tr("what it is"), tr("level to reach")), cells).splitlines()
+    lines = _table((tr("name"), tr("description"), shown(_FACTS["target"])), cells).splitlines()
     by_kind = [lines[0]]
     for kind in dict.fromkeys(str(row["kind"]) for row in rows):
         own = [line for line, row in zip(lines[1:], rows, strict=True) if str(row["kind"]) == kind]
         by_kind += ["", shown(term(kind)), *own]
     names = {suite: [row["name"] for row in rows if suite in row["suites"]] for row in rows for suite in row["suites"]}
-    suites = _table(
-        (tr("suite"), tr("its tasks")), [(suite, ", ".join(names[suite])) for suite in names], wrap_last=True
-    )
+    suites = _table((tr("suite"), tr("tasks")), [(suite, ", ".join(names[suite])) for suite in names], wrap_last=True)
     more = tr(
-        "All about one: steepest show {first}{here}. A suite: steepest run --suite smoke.\n"
-        "Your own: a Python file that defines `task`; see docs/own-task.md.",
+        "Details of one task: steepest show {first}{here}. Run a suite: steepest run --suite smoke.\n"
+        "Your own task: a Python file that defines `task`; see docs/own-task.md.",
         first=rows[0]["name"],
         here=_here(),
     )
@@ -157,9 +156,9 @@ def tasks(rows: Sequence[Page]) -> str:
 
 
 def datasets(rows: Sequence[Page]) -> str:
-    """Two lines for each: what it is, and on whose terms."""
+    """Two lines for each data set: description and licence."""
     cells = [(row["name"], _number(row["here"]), _number(row["megabytes"]), shown(row["title"])) for row in rows]
-    titles = (tr("name"), tr("here"), "MB", tr("what it is"))
+    titles = (tr("name"), tr("available"), "MB", tr("description"))
     head, *lines = _table(titles, cells).splitlines()
     indent = width_of(head[: head.index(titles[-1])])
     both = zip(lines, (textwrap.indent(row["licence"], " " * indent) for row in rows), strict=True)
@@ -167,6 +166,7 @@ def datasets(rows: Sequence[Page]) -> str:
 
 
 def dataset(page: Page) -> str:
+    """Details of a data set."""
     rows = [(shown(_OF_DATA[key]), _number(value)) for key, value in page.items() if value not in ("", None)]
     return _table(("", ""), rows, head=False)
 
@@ -180,48 +180,49 @@ _OF_DATA = {
     "licence": say("licence"),
     "notice": say("notice"),
     "package": say("package"),
-    "instead": say("instead"),
+    "instead": say("alternative"),
     "member": say("member"),
-    "megabytes": say("megabytes"),
-    "needs": say("needs"),
-    "here": say("here"),
-    "where": say("where"),
+    "megabytes": say("size in MB"),
+    "needs": say("requires"),
+    "here": say("available"),
+    "where": say("location"),
 }
-"""What there is to know of a data set."""
+"""Field of a data set → its label."""
 
 
 def check(page: Page) -> str:
-    """Whether a task trains, and how."""
+    """The results of checking a task."""
     before, after = page["valid_loss_before"], page["valid_loss_after"]
     sound = after is not None and before is not None and after < before
     metric = term(page["metric"])
     drawn = enumerated([*map(term, page["drawn_by_the_seed"])])
     parts = " / ".join(map(str, page["parts"].values()))
-    steps = tr("{steps:,} steps of {batch_size}", steps=page["steps"], batch_size=page["batch_size"])
+    steps = tr("{steps:,} steps, batch size {batch_size}", steps=page["steps"], batch_size=page["batch_size"])
     tie = tr("differences of {metric} below {margin:.2g}", metric=metric, margin=page["margin"])
     rows = [
-        (tr("examples"), tr("{parts} to train, to choose and to judge by", parts=parts)),
+        (tr("examples"), tr("{parts} for training, validation and test", parts=parts)),
         (tr("set by the seed"), shown(drawn)),
         (tr("model"), tr("{parameters:,} trainable parameters", parameters=page["parameters"])),
         (tr("a trial"), steps),
         (tr("tie"), tie),
-        (tr("tried"), _tried(page, metric)),
+        (tr("test run"), _tried(page, metric)),
         (tr("engine"), _engine(page)),
-        *((tr("mind") if i == 0 else "", shown(caution)) for i, caution in enumerate(page["cautions"])),
+        *((tr("warnings") if i == 0 else "", shown(caution)) for i, caution in enumerate(page["cautions"])),
     ]
     end = (
-        tr("It trains.")
+        tr("The task can be trained.")
         if sound
-        else tr("It runs, but the loss did not fall: look at the data, the loss, or the scale of the inputs.")
+        else tr("The task runs, but the loss did not fall. Check the data, the loss and the scale of the inputs.")
     )
     title = one_line(shown(term(page["title"])), WIDTH)
     return f"{title}\n\n{_table(('', ''), rows, head=False, wrap_last=True)}\n\n{end}"
 
 
 def _tried(page: Page, metric: Message) -> str:
-    """What came of the steps that were tried."""
+    """The result of the test run."""
     return tr(
-        "{steps} steps of Adam at {rate}: validation loss {before} → {after}, {metric} {quality}; {time} ms a step.",
+        "{steps} steps of Adam with learning rate {rate}: validation loss {before} → {after}, {metric} {quality}; "
+        "{time} ms per step.",
         steps=page["steps_tried"],
         rate=_number(page["rate_tried"]),
         before=_short(page["valid_loss_before"]),
@@ -233,12 +234,12 @@ def _tried(page: Page, metric: Message) -> str:
 
 
 def _engine(page: Page) -> str:
-    """How trials are trained, and why."""
+    """The engine that trains the trials, and the reason."""
     if page["obstacle"]:
-        return tr("One trial at a time (engine solo), since {reason}.", reason=page["obstacle"])
+        return tr("One trial at a time (engine solo), because {reason}.", reason=page["obstacle"])
     return tr(
-        "Many trials at once (engine fleet), for every optimizer of `steepest optimizers`{others}.",
-        others=say(" but {names}", names=enumerated(page["alone"])) if page["alone"] else NOTHING,
+        "Many trials at once (engine fleet), for all optimizers of `steepest optimizers`{others}.",
+        others=say(" except {names}", names=enumerated(page["alone"])) if page["alone"] else NOTHING,
     )
 
 
@@ -247,7 +248,7 @@ def _short(value: float | None) -> Message | str:
 
 
 def plan(forecast: Plan) -> str:
-    """What a run would do, and for how long."""
+    """What a run would train, and how long it would take."""
     protocol, bounded = forecast.protocol, forecast.protocol.until_sure
     contenders, on = len({run.contender for run in forecast.runs}), len(forecast.facts)
     rows = [
@@ -258,16 +259,16 @@ def plan(forecast: Plan) -> str:
         for run in forecast.runs
     ]
     extra, time = protocol.extra_rates, _duration(forecast.seconds)
+    seeds = counted(protocol.seeds, "{n} seed", "{n} seeds")
     words = [
         say(
-            "{trials:,} trials: {rates} rates in the grid{more}, each on {seeds} seeds, for {contenders} contenders on "
-            "{tasks}.",
-            trials=forecast.trials,
-            rates=protocol.rates,
-            more=say(" and {extra} more around the best", extra=extra) if extra else NOTHING,
-            seeds=say("at most {seeds}", seeds=protocol.seeds) if bounded else protocol.seeds,
-            contenders=contenders,
+            "{trials}: {contenders} on {tasks}, each with {rates} in the grid{more}, and {seeds}.",
+            trials=counted(forecast.trials, "{n:,} trial", "{n:,} trials"),
+            contenders=counted(contenders, "{n} contender", "{n} contenders"),
             tasks=counted(on, "{n} task", "{n} tasks"),
+            rates=counted(protocol.rates, "{n} learning rate", "{n} learning rates"),
+            more=say(", {extra} more around the best", extra=extra) if extra else NOTHING,
+            seeds=say("at most {seeds}", seeds=seeds) if bounded else seeds,
         ),
         say("It would take at most about {time}.", time=time)
         if bounded
@@ -277,26 +278,27 @@ def plan(forecast: Plan) -> str:
     for fact in forecast.facts:
         if fact.fleet_obstacle:
             name, reason = one_line(fact.name, LONG), fact.fleet_obstacle.mapped(one_line)
-            words.append(say("{name} is trained one trial at a time, since {reason}.", name=name, reason=reason))
+            words.append(say("{name} is trained one trial at a time, because {reason}.", name=name, reason=reason))
     if forecast.resolution is not None:
         words.append(
             say(
-                "The smallest difference that it can tell from luck is {difference:.2g} times the scatter (standard "
-                "deviation) of an optimizer's replicates.",
+                "The smallest difference that it can detect is {difference:.2g} times the standard deviation between "
+                "an optimizer's replicates.",
                 difference=forecast.resolution,
             )
         )
-    head = (tr("task"), tr("contender"), tr("engine"), tr("batch"), tr("steps"))
+    head = (tr("task"), tr("contender"), tr("engine"), tr("batch size"), tr("steps"))
     return _table(head, rows) + "\n\n" + _wrap(shown(paragraph(words)))
 
 
 def plan_json(forecast: Plan) -> dict[str, Any]:
-    """The same for programs, with what is said in words in the language in force."""
+    """The plan as JSON values, with its messages."""
     facts = [{**asdict(fact), "notes": fact.notes, "fleet_obstacle": fact.fleet_obstacle} for fact in forecast.facts]
     return forecast.model_dump(mode="json") | {"given_up": forecast.given_up, "facts": facts}
 
 
 def doctor(findings: Page) -> str:
+    """Versions, machine and checks."""
     versions, hardware = (
         [(shown(term(key)), shown(term(value))) for key, value in findings[part].items()]
         for part in ("versions", "hardware")
@@ -305,7 +307,7 @@ def doctor(findings: Page) -> str:
     parts = [
         _table(("", tr("versions")), versions),
         _table(("", tr("machine")), hardware),
-        _table(("", tr("what"), tr("finding")), checks),
+        _table(("", tr("check"), tr("result")), checks),
     ]
     return "\n\n".join(parts)
 
@@ -314,14 +316,14 @@ OF_MACHINE = (
     *(mark("processor"), mark("cores"), mark("memory"), mark("system")),
     *(mark("none"), mark("unknown"), mark("not installed")),
 )
-"""What the environment is described with."""
+"""Words in the description of the machine."""
 
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------
 
 
 def _table(head_row: Sequence[str], rows: Sequence[Sequence[str]], head: bool = True, wrap_last: bool = False) -> str:
-    """Aligned columns, two spaces apart; the last column may wrap at the page's width."""
+    """Aligned columns, two spaces apart. wrap_last: wrap the last column at the width of the output."""
     cells = [list(map(str, row)) for row in rows]
     widths = [max(width_of(row[i]) for row in [list(head_row), *cells]) for i in range(len(head_row))]
     offset = sum(widths[:-1]) + 2 * (len(widths) - 1) + 2
@@ -337,12 +339,12 @@ def _table(head_row: Sequence[str], rows: Sequence[Sequence[str]], head: bool = 
 
 
 def width_of(text: str) -> int:
-    """How wide a text is in a terminal: an ideograph takes two cells."""
+    """Width of a text in a terminal. An ideograph takes two cells."""
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def wrapped(words: str, wide: int, indent: str = "") -> str:
-    """Lines of at most so many cells. Chinese breaks after any character, but not before a closing mark."""
+    """Wrap at a width in cells. Chinese breaks after any character, but not before a closing mark."""
     if width_of(words) == len(words):
         return textwrap.fill(words, wide, subsequent_indent=indent)
     pieces: list[str] = re.findall(
@@ -368,7 +370,7 @@ def _indent(words: str) -> str:
 
 
 def _setting(value: Any) -> str:
-    """As it is typed."""
+    """A setting as users type it."""
     return "yes" if value is True else "no" if value is False else _number(value)
 
 

@@ -1,4 +1,4 @@
-"""From what people write to the contenders of a study: names with settings, classes, lists of rates and batch sizes."""
+"""Turns optimizers, learning rates and batch sizes, as users give them, into the contenders of a study."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from steepest.optim.schedules import schedule as check_schedule
 from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, BatchSize, Contender, Setting
 
 Maker = Callable[..., torch.optim.Optimizer]
-"""Makes an optimizer from (parameters, lr=…)."""
+"""Returns an optimizer for (parameters, lr=…)."""
 
 DEFAULT = (
     "gd",
@@ -35,7 +35,7 @@ DEFAULT = (
     "adam-printed",
     "adamw",
 )
-"""The seven methods of the textbooks, in the standard form and, where that differs, in the printed one; and AdamW."""
+"""The classic optimizers, in the standard form and in the printed form of the article if it differs; and AdamW."""
 
 
 def enter(
@@ -44,7 +44,7 @@ def enter(
     rates: str | Sequence[float] | None = None,
     batch_sizes: str | Sequence[int | str] | None = None,
 ) -> tuple[list[Contender], dict[str, Any]]:
-    """The contenders of a study, and those optimizers among them that only this process holds, by their key.
+    """The contenders of a study, and the optimizers among them that exist only in this process, by key.
 
     Raises UnknownName or BadSetting.
     """
@@ -52,17 +52,17 @@ def enter(
     memory: dict[str, Any] = {}
     found = [_contender(item, schedule, memory) for item in _list(optimizers)]
     if not found:
-        raise BadSetting("No optimizer was named. `steepest optimizers` lists all.")
+        raise BadSetting("The list of optimizers is empty. Give at least one; `steepest optimizers` lists all.")
     if rates is not None:
         points = tuple(sorted({_rate(value) for value in _list(rates)}))
         if not points:
-            raise BadSetting("No rate was given: write --rates 0.001,0.01.")
+            raise BadSetting("The list of learning rates is empty. Give at least one, such as --rates 0.001,0.01.")
         centre = float(f"{math.sqrt(points[0] * points[-1]):.6g}")
         found = [replace(contender, rates=points, centre=centre) for contender in found]
     if batch_sizes is not None:
         sizes = [_batch_size(value) for value in _list(batch_sizes)]
         if not sizes:
-            raise BadSetting("No batch size was given: write --batch-size 1,64,full.")
+            raise BadSetting("The list of batch sizes is empty. Give at least one, such as --batch-size 1,64,full.")
         found = [
             replace(contender, name=f"{contender.name}@{size}", batch_size=size)
             for contender in found
@@ -81,35 +81,37 @@ def _contender(item: Any, schedule: str, memory: dict[str, Any]) -> Contender:
     if isinstance(item, type) and issubclass(item, Rule):
         return _own_rule(item, {}, schedule, memory)
     if callable(item):
-        return _foreign(cast(Maker, item), schedule, memory)
+        return _torch_optimizer(cast(Maker, item), schedule, memory)
     raise BadSetting(
-        f"{item!r} is not an optimizer: pass a name of `steepest optimizers`, a rule, or a class of torch.optim."
+        f"{item!r} is not an optimizer. Give a name of `steepest optimizers`, a rule, or a class of torch.optim."
     )
 
 
 def _parse(words: str, schedule: str) -> Contender:
-    """What people write: "adam", "adam:b2=0.99:eps=1e-6", "sgd+clip-norm:max_norm=1", and "adam#2" for a second."""
+    """Parses "adam", "adam:b2=0.99:eps=1e-6", "sgd+clip-norm:max_norm=1", and "adam#2" for a second Adam."""
     name, *pairs = words.split(":")
     settings: dict[str, Setting] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise BadSetting(f"{words!r}: {pair!r} is not a setting; write it as name=value, as in adam:b2=0.99.")
+            raise BadSetting(f"{words!r}: the setting {pair!r} has no value. Write name=value, as in adam:b2=0.99.")
         settings[key.strip()] = _value(value.strip())
     return replace(_entered(catalogue.entry(name.split("#")[0]), settings, schedule), name=words)
 
 
 def _entered(item: Entry, settings: Mapping[str, Setting], schedule: str) -> Contender:
-    """An entry of the catalogue with settings; "lr" is told apart, and whatever the rule does not have is an error."""
+    """A contender from the catalogue with settings. Raises an error for "lr" and for unknown settings."""
     if "lr" in settings:
-        raise BadSetting(f"{item.name}: the rate is what a study searches; name rates of your own with --rates.")
+        raise BadSetting(
+            f"{item.name}: lr cannot be set, because the study searches it. Give your own learning rates with --rates."
+        )
     check_settings(item.rule, settings)
     return replace(catalogue.contender(item, schedule=schedule), settings=dict(settings))
 
 
 def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memory: dict[str, Any]) -> Contender:
-    """A rule as a class or an object. One that the catalogue does not have is the caller's own: its default rate is the
-    centre of its grid."""
+    """A contender from a rule, given as a class or an object. If the rule is not in the catalogue, the grid is centred
+    on its default learning rate."""
     default = hyperparameters(rule)
     others = {key: value for key, value in settings.items() if key != "lr" and value != default[key]}
     for entry in catalogue.CATALOGUE:
@@ -128,19 +130,21 @@ def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memo
     )
 
 
-def _foreign(factory: Maker, schedule: str, memory: dict[str, Any]) -> Contender:
-    """Any torch optimizer: it trains alone, one trial at a time, and its default rate is the centre of its grid."""
+def _torch_optimizer(factory: Maker, schedule: str, memory: dict[str, Any]) -> Contender:
+    """A contender from any torch optimizer, trained one trial at a time. Its grid is centred on its default rate."""
     name = getattr(factory, "__name__", type(factory).__name__)
     try:
         lr = inspect.signature(factory).parameters["lr"].default
     except (KeyError, TypeError, ValueError):
-        raise BadSetting(f"{name} takes no argument `lr`, so there is no rate to search.") from None
+        raise BadSetting(
+            f"{name} has no argument `lr`, so its learning rate cannot be searched. Give a function that has it."
+        ) from None
     memory[name] = factory
     centre = float(lr) if isinstance(lr, int | float) and lr > 0 else 1e-2
     return Contender(name=name, rule=TORCH_IN_MEMORY + name, centre=centre, schedule=schedule)
 
 
-# ---- words to values -------------------------------------------------------------------------------------------------
+# ---- parsing values --------------------------------------------------------------------------------------------------
 
 
 def _list(value: Any) -> list[Any]:
@@ -162,9 +166,9 @@ def _rate(value: Any) -> float:
     try:
         rate = float(value)
     except (TypeError, ValueError):
-        raise BadSetting(f"The rate {value!r} is not a number; write rates as 0.001,0.01.") from None
+        raise BadSetting(f"The learning rate {value!r} is not a number. Write learning rates as 0.001,0.01.") from None
     if not (math.isfinite(rate) and rate > 0):
-        raise BadSetting(f"The rate {value} cannot be used: a learning rate is a finite number above 0.")
+        raise BadSetting(f"The learning rate is {value}. It must be a finite number above 0.")
     return rate
 
 
@@ -174,7 +178,7 @@ def _batch_size(value: Any) -> BatchSize:
     try:
         size = int(value)
     except (TypeError, ValueError):
-        raise BadSetting(f"The batch size {value!r} is neither a whole number nor 'full'.") from None
+        raise BadSetting(f"The batch size is {value!r}. It must be a whole number or 'full'.") from None
     if size < 1:
-        raise BadSetting(f"The batch size {size} cannot be used: it must be at least 1.")
+        raise BadSetting(f"The batch size is {size}. It must be at least 1.")
     return size

@@ -1,7 +1,6 @@
-"""Regularisation and augmentation as axes of a study: from what people write to contenders, one for each optimizer and
-each value.
+"""Regularisation and augmentation as axes of a study: one contender for each optimizer and each value.
 
-Every value is tuned as an optimizer of its own, on every seed: what helps at one rate may harm at another.
+Each contender is tuned separately on every seed, because the best learning rate may depend on the value.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contende
 
 @dataclass(frozen=True)
 class Axis:
-    """What may be varied, and how its values are read; `read` gives None for what is no value."""
+    """Something that a study can vary. `read` parses a value and returns None if it is not valid."""
 
     about: str
     allowed: str
@@ -55,46 +54,46 @@ def _changes(value: Any) -> str | None:
 
 
 AXES = {
-    "dropout": Axis("share of activations that are dropped in training", "a share from 0 to below 1", _number(0, 1)),
-    "l1": Axis("penalty λ·Σ|w|, in the gradient", "a number from 0", _number(0)),
-    "l2": Axis("penalty λ·½Σw², in the gradient", "a number from 0", _number(0)),
-    "decay": Axis("decoupled decay: w shrinks by 1 − ηλ a step", "a number from 0", _number(0)),
+    "dropout": Axis("share of activations dropped in training", "a number from 0 to below 1", _number(0, 1)),
+    "l1": Axis("penalty λ·Σ|w|, in the gradient", "a number at least 0", _number(0)),
+    "l2": Axis("penalty λ·½Σw², in the gradient", "a number at least 0", _number(0)),
+    "decay": Axis("decoupled decay: w is multiplied by 1 − ηλ in every step", "a number at least 0", _number(0)),
     "augment": Axis(
-        "examples changed anew at every step",
+        "random changes of the examples in every step",
         f"none, {', '.join(CHANGES[:-1])} or mixup, or several joined by +, such as shift+flip",
         _changes,
     ),
-    "word-dropout": Axis("share of words that become unknown in training", "a share from 0 to below 1", _number(0, 1)),
-    "label-smoothing": Axis(
-        "share of a label that is spread over all classes", "a share from 0 to below 1", _number(0, 1)
-    ),
+    "word-dropout": Axis("share of words replaced by unknown in training", "a number from 0 to below 1", _number(0, 1)),
+    "label-smoothing": Axis("share of a label spread over all classes", "a number from 0 to below 1", _number(0, 1)),
     "early-stopping": Axis(
-        "epochs without a better validation metric, after which a trial ends and counts as at its best",
+        "number of epochs without a better validation metric after which a trial ends; its best epoch counts",
         "off or a number of epochs",
         _patience,
     ),
 }
 ALSO = {"weight-decay": "decay", "augmentation": "augment", "patience": "early-stopping"}
 NOTHING = (0.0, "none")
-"""Values that are left out of names; a dropout of 0 is not, where the model may have some of its own."""
+"""Values left out of names. A dropout of 0 is kept, because it may replace the model's own dropout."""
 OF_RULE = ("l1", "l2", "decay")
-"""Axes that are matters of the rule: they are put around it."""
+"""Axes that change the update rule: a wrapper applies them."""
 
 
 def parse(axes: Axes | None) -> dict[str, tuple[Setting, ...]]:
-    """Axis → its values in the order given, without repeats. Raises UnknownName or BadSetting."""
+    """Axis → its values in the given order, without repeats. Raises UnknownName or BadSetting."""
     found: dict[str, tuple[Setting, ...]] = {}
     for name, values in _pairs(axes):
         name = ALSO.get(name.replace("_", "-"), name.replace("_", "-"))
         if name not in AXES:
             raise UnknownName.among("axis", name, AXES)
         if name in found:
-            raise BadSetting(f"The axis {name} is named twice; give all its values at once.")
+            raise BadSetting(
+                f"The axis {name} is given twice. Give all its values together: --axis {name}=VALUE,VALUE."
+            )
         axis, read = AXES[name], []
         for value in values:
             setting = axis.read(value)
             if setting is None:
-                raise BadSetting(f"The axis {name} cannot be {value!r}: it is the {axis.about}, {axis.allowed}.")
+                raise BadSetting(f"The axis {name} has the value {value!r}. It must be {axis.allowed} ({axis.about}).")
             read.append(setting)
         if not read:
             raise BadSetting(f"The axis {name} has no values: write --axis {name}=VALUE,VALUE.")
@@ -112,12 +111,12 @@ def _pairs(axes: Axes | None) -> Iterable[tuple[str, list[Any]]]:
     for words in [axes] if isinstance(axes, str) else axes:
         name, equals, values = str(words).partition("=")
         if not equals:
-            raise BadSetting(f"{words!r} is no axis: write its name and its values, such as dropout=0,0.2,0.5.")
+            raise BadSetting(f"The axis {words!r} has no values: write name=value,value, such as dropout=0,0.2,0.5.")
         yield name.strip(), [value.strip() for value in values.split(",") if value.strip()]
 
 
 def expand(contenders: Sequence[Contender], axes: Axes | None, memory: dict[str, Any]) -> list[Contender]:
-    """Every contender with every combination of values; rules that only this process holds are added to `memory`.
+    """Every contender with every combination of values. Rules that exist only in this process are added to `memory`.
 
     Raises UnknownName or BadSetting.
     """
@@ -132,7 +131,7 @@ def expand(contenders: Sequence[Contender], axes: Axes | None, memory: dict[str,
 
 
 def _with(contender: Contender, axes: dict[str, Setting], memory: dict[str, Any]) -> Contender:
-    name = " ".join([contender.name, *_told(axes)])
+    name = " ".join([contender.name, *_named_values(axes)])
     changed = contender
     for axis in OF_RULE:
         if axis in axes:
@@ -141,11 +140,11 @@ def _with(contender: Contender, axes: dict[str, Setting], memory: dict[str, Any]
 
 
 def describe_axes(axes: Mapping[str, Setting]) -> str:
-    """Values in words, such as "dropout=0.2, augment=flip"; those that change nothing are left out."""
-    return ", ".join(_told(axes))
+    """Values as text, such as "dropout=0.2, augment=flip". Values that change nothing are left out."""
+    return ", ".join(_named_values(axes))
 
 
-def _told(axes: Mapping[str, Setting]) -> list[str]:
+def _named_values(axes: Mapping[str, Setting]) -> list[str]:
     return [
         f"{axis}={value:g}" if isinstance(value, float) else f"{axis}={value}"
         for axis, value in axes.items()
@@ -154,11 +153,11 @@ def _told(axes: Mapping[str, Setting]) -> list[str]:
 
 
 def _around_rule(contender: Contender, axis: str, value: float, memory: dict[str, Any]) -> Contender:
-    """The contender with a penalty or a decay; a decoupled decay of the rule's own takes the place of ours."""
+    """The contender with a penalty or a decay. If the rule has its own decoupled decay, that one is set instead."""
     if contender.rule.startswith(TORCH_IN_MEMORY):
         raise BadSetting(
-            f"The axis {axis} needs a rule of `steepest optimizers`, and {contender.name} is a foreign optimizer; give "
-            "it a weight decay of its own, such as functools.partial(torch.optim.SGD, weight_decay=1e-4)."
+            f"The axis {axis} works only with optimizers of `steepest optimizers`, and {contender.name} is not one. "
+            "Set its own weight decay instead, such as functools.partial(torch.optim.SGD, weight_decay=1e-4)."
         )
     in_memory = contender.rule.startswith(RULE_IN_MEMORY)
     key = contender.rule.removeprefix(RULE_IN_MEMORY)

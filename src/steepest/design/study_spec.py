@@ -1,4 +1,4 @@
-"""From tasks and options, as a caller gives them, to the spec of a study: what is asked for, checked and complete."""
+"""Turns tasks and options, as the caller gives them, into a checked and complete spec of a study."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from steepest.study.spec import StudySpec, TaskSpec
 from steepest.tasks.task import Task
 
 OneTask = Task | TaskRef | str | Path
-"""A task, what `steepest.from_file` gives, a name of `steepest tasks`, or a Python file that defines `task`."""
+"""A task, the result of `steepest.from_file`, a name of `steepest tasks`, or a Python file that defines `task`."""
 Tasks = OneTask | Sequence[OneTask]
 
 MAX_SEEDS_UNTIL_SURE = 20
-"""Seeds of a study that adds them until it is sure, at most."""
+"""Default maximum number of seeds with `until_sure`."""
 
 
 def study_spec(
     tasks: Tasks, options: StudyOptions, command: str = ""
 ) -> tuple[StudySpec, dict[str, Task], dict[str, Any]]:
-    """The spec, and what only this process holds: tasks by their name, and optimizers by the key of their rule.
+    """The spec, and the objects that exist only in this process: tasks by name, optimizers by the key of their rule.
 
     Raises BadInput or DataUnavailable.
     """
@@ -67,7 +67,7 @@ def study_spec(
 
 
 def task_references(tasks: Any) -> tuple[list[TaskRef], dict[str, Task]]:
-    """References to the tasks asked for, and those that live in memory only. Fetches the data of built-in ones."""
+    """References to the tasks, and the tasks that exist only in memory. Downloads the data of built-in tasks."""
     refs: list[TaskRef] = []
     memory: dict[str, Task] = {}
     for item in tasks if isinstance(tasks, list | tuple) else [tasks]:
@@ -88,12 +88,12 @@ def task_references(tasks: Any) -> tuple[list[TaskRef], dict[str, Task]]:
 
 
 def worker_count(workers: int | None) -> int:
-    """As many as asked for, or one a core."""
+    """The given number of workers, or one per core."""
     return cores() if workers is None else workers
 
 
 def new_folder(name: str) -> Path:
-    """runs/<name>-<time>, made unique by a number where two studies start in one second."""
+    """runs/<name>-<time>, with a number if two studies start in the same second."""
     stem = f"{name[:60]}-{datetime.now():%Y%m%d-%H%M%S}".replace(" ", "-")
     folder, number = Path("runs") / stem, 1
     while folder.exists():
@@ -103,7 +103,7 @@ def new_folder(name: str) -> Path:
 
 
 def _task_specs(refs: Sequence[TaskRef], compares_batch_sizes: bool) -> list[TaskSpec]:
-    """The tasks of a study; where batch sizes are compared, each at equal samples and again at equal seconds."""
+    """The tasks of a study. If batch sizes are compared, each task appears at equal samples and at equal seconds."""
     specs = [TaskSpec(ref=ref) for ref in refs]
     if compares_batch_sizes:
         specs += [TaskSpec(ref=replace(ref, name=f"{ref.name} (equal seconds)"), equal="seconds") for ref in refs]
@@ -125,7 +125,7 @@ def _study_design(options: StudyOptions) -> StudyDesign:
 
 
 def _usual_reference(contenders: Sequence[Contender]) -> str:
-    """Adam, which people use unless they know better, where it takes part; else the first contender."""
+    """Adam, the most common choice, if it takes part, else the first contender."""
     found = (contender.name for contender in contenders if "adam" in (contender.name, contender.optimizer))
     return next(found, contenders[0].name)
 

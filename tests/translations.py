@@ -151,7 +151,7 @@ def _with_words(formula: str) -> list[str]:
     return [line for line in formula.split(" ;  ") if WORDS.search(line)]
 
 
-WORDS = re.compile(r"\b(at|first|over|from|or|else|of|for|where|with|in|starts|evaluated|within|every|no)\b")
+WORDS = re.compile(r"\b(at|first|over|from|or|else|of|for|where|with|in|starts|evaluated|within|every|no|not)\b")
 """What makes a formula one with words in it."""
 
 

@@ -37,9 +37,6 @@ NOT_YET = {
     "builtin",
     "datasets",
     "ingest",
-    "playground",
-    "report",
-    "serving",
     "tasks",
 }
 """Rooms that have not been revised."""

@@ -19,10 +19,10 @@ from steepest.serving.snapshot import StudyFolder
 @pytest.fixture
 def quick(monkeypatch):
     """No rest between two readings, and quick looks at the folder."""
-    monkeypatch.setattr(feeds, "TICK", 0.02)
-    monkeypatch.setattr(feeds, "REST", 0.0)
-    monkeypatch.setattr(feeds, "LEAST_REST", 0.0)
-    monkeypatch.setattr(feeds, "LOOK_REST", 0.0)
+    monkeypatch.setattr(feeds, "TICK_SECONDS", 0.02)
+    monkeypatch.setattr(feeds, "REST_RATIO", 0.0)
+    monkeypatch.setattr(feeds, "MIN_REST_SECONDS", 0.0)
+    monkeypatch.setattr(feeds, "PROGRESS_REST_RATIO", 0.0)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_who_was_away_too_long_is_told_to_load_the_page_again(folder, quick):
 
 
 def test_the_reader_rests_longer_than_it_works(folder, monkeypatch):
-    monkeypatch.setattr(feeds, "LEAST_REST", 3600.0)
+    monkeypatch.setattr(feeds, "MIN_REST_SECONDS", 3600.0)
 
     async def ask():
         folder.grow(2)
@@ -130,7 +130,7 @@ def test_the_reader_rests_longer_than_it_works(folder, monkeypatch):
         first = await feed.snapshot()
         folder.grow(1)
         assert await feed.snapshot() is first, "it has only just looked"
-        feed._read_at -= 1 + feeds.REST * feed._cost + feeds.LEAST_REST
+        feed._read_at -= 1 + feeds.REST_RATIO * feed._cost + feeds.MIN_REST_SECONDS
         assert (await feed.snapshot()).version == first.version + 1
 
     asyncio.run(ask())

@@ -15,10 +15,10 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def growing(tmp_path, monkeypatch):
-    monkeypatch.setattr(feeds, "TICK", 0.1)
-    monkeypatch.setattr(feeds, "REST", 0.0)
-    monkeypatch.setattr(feeds, "LEAST_REST", 0.0)
-    monkeypatch.setattr(feeds, "LOOK_REST", 0.0)
+    monkeypatch.setattr(feeds, "TICK_SECONDS", 0.1)
+    monkeypatch.setattr(feeds, "REST_RATIO", 0.0)
+    monkeypatch.setattr(feeds, "MIN_REST_SECONDS", 0.0)
+    monkeypatch.setattr(feeds, "PROGRESS_REST_RATIO", 0.0)
     return folders.Folder(tmp_path / "study", *synthetic_study(SEVEN[:4], seeds=4))
 
 

@@ -103,7 +103,7 @@ def regression(w: Tensor, t: int) -> Tensor:
 
 
 def regression_of_a_batch(w: Tensor, t: int) -> Tensor:
-    """The same over ten of them, drawn anew at each step."""
+    """The same over ten of them, drawn again at each step."""
     drawn = rng.generator(0, "order", t).choice(100, size=BATCH, replace=False)
     return _error(w, torch.from_numpy(drawn))
 

@@ -50,7 +50,7 @@ class Fleet:
 
     def __init__(self, method: Method, lands: Sequence[Landscape]) -> None:
         entry = catalogue.entry(method.name)
-        assert entry.rule is not None, f"{method.name} is no rule of this project"
+        assert entry.rule is not None, f"{method.name} is not a rule of this project"
         self.rule: type[Rule] = entry.rule
         self.variants = [catalogue.settings_of(entry, chosen) for chosen in method.variants()]
         self.lands, self.lanes = len(lands), len(self.variants) * len(LANES)
@@ -99,7 +99,7 @@ def _recorded(lands: Sequence[Landscape], ws: list[Tensor], gs: list[Tensor], st
 
 
 def gradient(land: Landscape, w: Tensor, noisy: Tensor, t: int) -> Tensor:
-    """The gradient of step t: w [R, 2], noisy [R, 1] of 0 and 1 → [R, 2]. All lanes with noise have the same luck."""
+    """The gradient of step t: w [R, 2], noisy [R, 1] of 0 and 1 → [R, 2]. All lanes with noise get the same noise."""
     exact = _slope(land.loss, w, t)
     if land.noisy_loss is not None:
         return torch.where(noisy > 0, _slope(land.noisy_loss, w, t), exact)

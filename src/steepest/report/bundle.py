@@ -38,7 +38,7 @@ class Module:
 
 
 def bundle(entry: Path) -> str:
-    """One script that runs `entry` and whatever it imports, in one scope that no other script can reach."""
+    """One script that runs `entry` and everything that it imports, in one scope that no other script can reach."""
     modules = ordered(entry)
     scopes = {module.path: f"$m{i}" for i, module in enumerate(modules)}
     parts = "\n".join(_scope(module, scopes) for module in modules)

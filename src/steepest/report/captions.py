@@ -1,4 +1,4 @@
-"""What stands under a figure for a paper: what is drawn, over how many seeds, and what its bands are."""
+"""Captions of figures for papers: what is drawn, over how many seeds, and what the bands show."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def probes(figures: Sequence[ProbeFigure]) -> Message:
 
 
 def wrapped(words: str, wide: int) -> str:
-    """Lines of at most so many half-width cells, broken at spaces and after ideographs."""
+    """Lines of at most `wide` half-width cells, broken at spaces and after ideographs."""
     lines: list[str] = []
     line = ""
     for piece in _pieces(words.replace(" %", "\u00a0%")):

@@ -154,7 +154,7 @@ def _minus(text: str) -> str:
 
 def _csv(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     buffer = io.StringIO()
-    writer = csv.writer(buffer)  # ends lines as RFC 4180 says, and so quotes whatever holds a CR or an LF
+    writer = csv.writer(buffer)  # ends lines as RFC 4180 says, and quotes cells that hold a CR or an LF
     writer.writerow(columns)
     writer.writerows([_cell(value) for value in row] for row in rows)
     return buffer.getvalue()
@@ -163,7 +163,7 @@ def _csv(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 def _cell(value: object) -> object:
     """A cell that no spreadsheet takes for a formula: text that starts like one gets a leading apostrophe."""
     if isinstance(value, str):
-        text = value.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair is no text
+        text = value.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair cannot be encoded
         return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
     if isinstance(value, float) and not math.isfinite(value):
         return None

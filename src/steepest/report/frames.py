@@ -1,4 +1,4 @@
-"""Every trial as a table of pandas, or as a Parquet file: the columns of `types.Result`, raw, a row a trial."""
+"""Every trial as a pandas table or a Parquet file: the columns of `Result`, raw, one row per trial."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ DTYPES = {
 
 
 def columns(study: StudyRecord) -> dict[str, list[Any]]:
-    """Name → one value a trial; None where a trial has none. Text that is no text (half a pair) is made visible."""
+    """Name → one value per trial; None where a trial has none. Half a surrogate pair becomes a visible escape."""
     return {name: [_cell(getattr(result, name)) for result in study.results] for name in field_names(Result)}
 
 
 def to_pandas(study: StudyRecord) -> Any:
-    """A DataFrame with a row a trial, failed ones included. Raises BadSetting where pandas is missing."""
+    """A DataFrame with one row per trial, failed ones included. Raises BadSetting where pandas is missing."""
     pandas = extra("pandas", "A table of trials", "pandas")
     found = {name: pandas.Series(values, dtype=DTYPES.get(name)) for name, values in columns(study).items()}
     return pandas.DataFrame(found)

@@ -26,7 +26,7 @@ from steepest.report.schema import Block, RateDomain, View
 
 STATIC = Path(__file__).with_name("static")
 T_QUANTILES = 60
-"""Degrees of freedom up to which the page is told Student's quantile for its 95 % bands; beyond, it takes the last."""
+"""Degrees of freedom up to which the page has Student's quantile for its 95 % bands; beyond, it uses the last one."""
 CHUNK = 32
 """Shards whose trials a page reads at a time, without a pause between them."""
 
@@ -92,7 +92,7 @@ def trial_lines(trials: Sequence[Mapping[str, Block]]) -> str:
 
 
 def sections(view: View) -> dict[str, str]:
-    """The parts of the page that the server renders anew as a study goes on, by their `data-section`."""
+    """The parts of the page that the server renders again as a study goes on, by their `data-section`."""
     module = _environment().get_template("sections.html").make_module(_context(view))
     parts = {"notice": _render(module, "notice"), "reproduce": _render(module, "reproduce")}
     if len(view["tasks"]) > 1:

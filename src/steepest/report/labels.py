@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from steepest.messages import Message, say
-from steepest.report.schema import ClaimView
+from steepest.messages import Message, enumerated, say
+from steepest.report.schema import ClaimView, TaskSetting
 from steepest.verdict.results import Status
 
 KINDS = {
@@ -45,7 +45,7 @@ STATUS: Mapping[Status, tuple[Message, Message]] = {
 
 
 def by_kind(claims: Iterable[ClaimView], pairs: bool = False) -> list[tuple[Message, list[Message]]]:
-    """Claims under the labels of their kinds, both in the order in which the verdict tells them.
+    """Claims under the labels of their kinds, both in the order of the verdict.
 
     pairs: those that put a row of the ranking into words; otherwise all the others.
     """
@@ -54,6 +54,11 @@ def by_kind(claims: Iterable[ClaimView], pairs: bool = False) -> list[tuple[Mess
         if claim["pair"] is pairs:
             found.setdefault(claim["kind"], []).append(claim["sentence"])
     return [(KINDS[kind], sentences) for kind, sentences in found.items()]
+
+
+def seed_draws(task: TaskSetting) -> Message:
+    """What a seed determines, and intervals cover."""
+    return enumerated(task["luck"])
 
 
 def first_sentence(paragraph: str) -> tuple[str, str, str]:

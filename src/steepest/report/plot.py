@@ -30,7 +30,7 @@ SHAPES = {
     "circle": "o", "square": "s", "triangle": "^", "diamond": "D", "cross": "x", "plus": "+", "funnel": "v",
 }  # fmt: skip
 SMALL, TINY = 8, 6.5
-"""Points, of labels and of what stands under a figure."""
+"""Points: font size of labels, and of the caption."""
 
 
 def _spoken(draw: Callable[Concatenate[Plots, Drawn], Figure]) -> Callable[Concatenate[Plots, Drawn], Figure]:
@@ -122,7 +122,7 @@ class Plots:
     def forest(self, task: str | None = None, caption: bool = True) -> Figure:
         """How far each optimizer is behind the best, with the interval of the difference; the margin is shaded.
 
-        What would stretch the axis more than fivefold is an arrow at its edge; its figures stand beside it.
+        What would stretch the axis more than fivefold is an arrow at its edge; its numbers are printed beside it.
         """
         found = self._task(task)
         rows = [(s, look) for s, look in self._looks(found) if s["quality"]]

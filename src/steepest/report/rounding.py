@@ -11,7 +11,7 @@ LARGEST = sys.float_info.max
 
 
 def significant(value: float | None, digits: int = 4) -> float | None:
-    """The value to so many significant digits; None for what is not a finite number, since JSON has no word for it."""
+    """The value to `digits` significant digits; None unless it is finite, since JSON has only finite numbers."""
     return None if value is None or not math.isfinite(value) else rounded(value, digits)
 
 
@@ -30,7 +30,7 @@ def decimals_for(half_widths: Iterable[float]) -> int:
 
 
 def fixed(value: float | None, decimals: int, sign: bool = False) -> str:
-    """A number with so many decimals and a true minus sign; "–" for none. A rounded zero has no sign."""
+    """A number with this many decimals and a true minus sign; "–" for none. A rounded zero has no sign."""
     if value is None or not math.isfinite(value):
         return "–"
     text = f"{abs(value):.{decimals}f}" if abs(value) < 1e7 else f"{abs(value):.2e}"
@@ -40,7 +40,7 @@ def fixed(value: float | None, decimals: int, sign: bool = False) -> str:
 
 
 def nice_ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """At most so many round numbers, 1, 2, 2.5 or 5 times a power of ten apart, inside the range."""
+    """At most `most` round numbers, 1, 2, 2.5 or 5 times a power of ten apart, inside the range."""
     if not high > low:
         return [low]
     power = 10.0 ** math.floor(math.log10((high - low) / most))

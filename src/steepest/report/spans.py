@@ -54,7 +54,7 @@ def names() -> dict[str, str]:
 
 
 def in_all(message: Message) -> str:
-    """The words in every language, one after the other, for whoever knows none of the others."""
+    """The words in every language, one after the other, for readers of any of them."""
     return ", ".join(dict.fromkeys(wordings(message).values()))
 
 

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from steepest.messages import Message, counted, enumerated, say, shown, verbatim
 from steepest.records.study_record import StudyRecord
+from steepest.report.labels import seed_draws
 from steepest.report.rounding import one_line
 from steepest.report.schema import (
     ContenderSetting,
@@ -114,7 +115,7 @@ def _task(task: TaskSetting) -> list[Row]:
         (say("data"), [task["source"], parts]),
         (say("preparation"), task["notes"]),
         (say("model"), [model]),
-        (say("set by the seed"), [enumerated(task["luck"])]),
+        (say("set by the seed"), [seed_draws(task)]),
         (say("engine"), [_engine(task["alone"])]),
     ]
 

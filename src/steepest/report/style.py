@@ -96,7 +96,7 @@ FIXED = {
     "soap": Style(7, 3),
     "sophia-g": Style(7, 4),
 }
-"""Catalogue name → its look, for good: relatives share a colour, and the dash tells them apart."""
+"""Catalogue name → its look, for good: relatives share a colour, and the dash distinguishes them."""
 
 
 def styles(contenders: Sequence[Contender]) -> list[Style]:

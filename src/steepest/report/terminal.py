@@ -73,7 +73,7 @@ class Silent:
 
 
 class PlainLines:
-    """One line for whatever is new before training, for every message, and at most every few seconds in between."""
+    """One line for everything new before training, for every message, and at most every few seconds in between."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self.stream, self.clock = stream, clock
@@ -101,7 +101,7 @@ class PlainLines:
 
 
 class LiveTable:
-    """A table that is drawn anew at most eight times a second; its last state stays on the screen.
+    """A table that is redrawn at most eight times a second; its last state stays on the screen.
 
     It stands only while there is training. Until it is closed, what others write to stderr appears above it.
     """

@@ -53,7 +53,7 @@ def trials(
 
 
 def _key(shard: str) -> str:
-    """Short, the same for the same shard, and plain whatever names the shard's id is made of."""
+    """Short, the same for the same shard, and plain regardless of the names in the shard's id."""
     return sha256(shard.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 

@@ -190,7 +190,7 @@ def _headline(claims: Iterable[Claim], fit: Callable[[Message], Message]) -> Mes
 
 
 def _claims(claims: Iterable[Claim], fit: Callable[[Message], Message]) -> list[ClaimView]:
-    """The claims that are not part of the headline, in the order in which the verdict tells them."""
+    """The claims that are not part of the headline, in the order of the verdict."""
     return [
         {
             "kind": c.kind,

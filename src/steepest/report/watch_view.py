@@ -26,7 +26,7 @@ WIDE, NARROW = 28, 8
 
 
 def watch(read: Callable[[], View], console: Console, every: float, once: bool = False) -> None:
-    """Show what `read` returns, a view, again and again until the study is finished; once where that is no terminal."""
+    """Show the view that `read` returns until the study is finished; only once if the output is not a terminal."""
     view = read()
     if once or view["study"]["finished"] or not console.is_terminal:
         console.print(screen(view))

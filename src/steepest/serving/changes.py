@@ -1,4 +1,4 @@
-"""What has changed between two JSON values, so that a page is told of new curves and not of all curves again."""
+"""What has changed between two JSON values, so that a page receives new curves only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What viewers of one study are told while it runs. One reader serves them all, and rests longer than it works.
+"""Sends what is new in one study to all its viewers. One reader serves them all, and rests longer than it works.
 
 A page that was opened at version v gets the changes since then as server-sent events: `progress` every second or two,
 `update` (changes of data, and the sections of words that are different) whenever trials have come in and the reader
@@ -24,14 +24,14 @@ from steepest.serving.snapshot import Snapshot, StudyFolder
 from steepest.serving.status import SILENCE, Standstill, StudyProgress, progress
 from steepest.study.spec import read_spec
 
-TICK = 1.0
+TICK_SECONDS = 1.0
 """Seconds between two looks at the folder."""
-REST = 120.0
-"""The reader rests so many times as long as reading has kept a core busy: a running study loses 1/120 of one core."""
-LEAST_REST = 2.0
-LOOK_REST = 400.0
-"""And so many times as long as it took to see how far a study is."""
-HISTORY = 50
+REST_RATIO = 120.0
+"""The reader rests this many times as long as reading kept a core busy: a running study loses 1/120 of one core."""
+MIN_REST_SECONDS = 2.0
+PROGRESS_REST_RATIO = 400.0
+"""The same for reading the progress of a study."""
+MAX_UPDATES = 50
 """Updates that are kept for viewers who fall behind."""
 HEARTBEAT = b": still here\n\n"
 
@@ -55,7 +55,7 @@ class Feed:
         self._current: Snapshot | None = None
         self._seen: Standstill | None = None
         self._cost, self._read_at = 0.0, 0.0
-        self._updates: deque[tuple[int, bytes]] = deque(maxlen=HISTORY)
+        self._updates: deque[tuple[int, bytes]] = deque(maxlen=MAX_UPDATES)
         self._progress: tuple[int, bytes] = (0, HEARTBEAT)
         self._viewers = 0
         self._watcher: asyncio.Task[None] | None = None
@@ -109,7 +109,7 @@ class Feed:
 
     @property
     def _rested(self) -> bool:
-        return time.monotonic() - self._read_at >= max(LEAST_REST, REST * self._cost)
+        return time.monotonic() - self._read_at >= max(MIN_REST_SECONDS, REST_RATIO * self._cost)
 
     async def _watch(self) -> None:
         """While anybody looks."""
@@ -119,10 +119,10 @@ class Feed:
         while self._viewers:
             now = Standstill.of(self.folder)
             try:
-                if time.monotonic() >= next_look and (now != looked or (not ended and now.age > TICK)):
+                if time.monotonic() >= next_look and (now != looked or (not ended and now.age > TICK_SECONDS)):
                     looked = now
                     state, cost = await asyncio.to_thread(self._look)
-                    next_look = time.monotonic() + min(LOOK_REST * cost, SILENCE / 2)
+                    next_look = time.monotonic() + min(PROGRESS_REST_RATIO * cost, SILENCE / 2)
                     finished = state["state"] == "finished"
                     await self._tell_progress(state)
                 async with self._reading:
@@ -132,7 +132,7 @@ class Feed:
                 ended = finished
             except (SteepestError, sqlite3.Error, OSError):
                 pass  # the folder is being moved, removed or repaired: it is looked at again
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(TICK_SECONDS)
 
     def _look(self) -> tuple[StudyProgress, float]:
         """How far the study is, and the seconds that a core was busy with seeing it."""
@@ -176,7 +176,7 @@ def event(kind: str, data: object, number: int | None = None) -> bytes:
 
 
 def _difference(old: Snapshot, new: Snapshot) -> Update | None:
-    """What a page that shows `old` must be told; None if the two look alike."""
+    """What a page that shows `old` must receive; None if the two look alike."""
     data = changes(old.data, new.data)
     if not data and old.sections == new.sections:
         return None

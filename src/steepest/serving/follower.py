@@ -1,4 +1,4 @@
-"""A running study's view for one who looks at it again and again from this very process: `steepest watch`."""
+"""The view of a running study for repeated reading by one process: `steepest watch`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from steepest.report.schema import StudyView, View
-from steepest.serving.feed import LEAST_REST, REST
+from steepest.serving.feed import MIN_REST_SECONDS, REST_RATIO
 from steepest.serving.snapshot import StudyFolder
 from steepest.serving.status import Standstill, progress
 from steepest.study.spec import read_spec
@@ -14,7 +14,7 @@ from steepest.verdict.words import numbers
 
 
 class Follower:
-    """Called, it gives the view as it was last judged, with the trials counted anew.
+    """Called, it gives the view as it was last judged, with the current number of trials.
 
     A study is judged again once it has changed and this process has rested long enough for the training not to feel it,
     and in any case when it is finished.
@@ -47,8 +47,8 @@ class Follower:
         return {**known, "study": study}
 
     def _read(self, now: Standstill) -> View:
-        """Judge the study anew."""
+        """Judge the study again."""
         began = time.thread_time()
         self._view, self._seen = self._study.snapshot(1).view, now
-        self._rest_until = time.monotonic() + max(LEAST_REST, REST * (time.thread_time() - began))
+        self._rest_until = time.monotonic() + max(MIN_REST_SECONDS, REST_RATIO * (time.thread_time() - began))
         return self._view

@@ -1,4 +1,4 @@
-"""The studies that a server may show: found in folders, and known outside by an id that is no path."""
+"""The studies that a server may show: found in folders, and addressed by an id from which no path can be read."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ export function looks(runs) {
   });
 }
 
-// What tells a run from the others on the page: the method, and whatever its namesakes have otherwise.
+// The name of a run on the page: the method, and the settings in which it differs from runs of the same method.
 export function nameOf(run, runs) {
   const namesakes = runs.filter((other) => other.method === run.method);
   const settings = [["η", run.rate, setting(facts.rates[run.rate]), (other) => other.rate]];

@@ -108,7 +108,7 @@ function draw() {
   const story = facts.stories.find((each) => each.name === state.story);
   byId("story").hidden = !story;
   byId("point").textContent = story ? ofPair(story.point) : "";
-  byId("telling").textContent = story ? ofPair(story.text) : "";
+  byId("story-text").textContent = story ? ofPair(story.text) : "";
   for (const where of ["paths", "loss", "effective"]) byId(where).parentElement.classList.toggle("look", story?.where === where);
   press("stories", state.story);
   press("starts", String(state.start));
@@ -145,7 +145,7 @@ function draw() {
   refocus();
 }
 
-// The cards are made anew: what brings the focus back to the control in the same place, or to its card's neighbour, so
+// The cards are rebuilt: what brings the focus back to the control in the same place, or to its card's neighbour, so
 // that who works with the keyboard goes on where they were.
 function focused() {
   const controls = (card) => [...card.querySelectorAll("input, select, button")];
@@ -195,7 +195,7 @@ function moment() {
   movers.forEach((move) => move(t));
 }
 
-// Where a name stands beside its head, so that it covers no head and no other name: on one side or the other, and so
+// Where a name is placed beside its head, so that it covers no head and no other name: on one side or the other, and so
 // many lines further down. `taken` holds what is covered, [x from, x to, y from, y to], and gets the name as well.
 function beside(x, y, wide, size, taken) {
   const right = x <= SIZE.wide * 0.65, upwards = y > SIZE.high * 0.8;

@@ -59,7 +59,7 @@ function drawProbe(figure, task, probe, chosen) {
   const y = { ...range, log: Boolean(probe.log), worse: "high", unit: "", title: unit, band: say("minimum and maximum") };
   const lines = series.map((line) => {
     const contender = view.contenders[line.contender];
-    const seen = line.steps.map((_, i) => i).filter((i) => line.mid[i] !== null); // a look that saw nothing is no failure
+    const seen = line.steps.map((_, i) => i).filter((i) => line.mid[i] !== null); // a measurement without a value does not mean a failure
     const at = (row) => seen.map((i) => row[i]);
     const look = { colour: colourOf(contender), dash: view.palette.dashes[contender.dash], width: 1.8 };
     return { label: contender.label, key: line.contender, x: at(line.steps), mid: at(line.mid), low: at(line.low), high: at(line.high), n: at(line.n), ...look, detail: [] };

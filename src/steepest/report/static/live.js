@@ -1,4 +1,4 @@
-// Follows a running study: the server tells what has changed, and only that is taken over and drawn again.
+// Follows a running study: the server sends what has changed, and only that is drawn again.
 
 import { nameTag } from "./contenders.js";
 import { data, view } from "./data.js";

@@ -1,4 +1,4 @@
-// Parallel coordinates on canvas: one line a trial, so many in a frame as it has time for, and ranges that the reader drags.
+// Parallel coordinates on canvas: one line per trial, as many per frame as there is time for, and ranges that the reader drags.
 
 import { recall, remember } from "./address.js";
 import { colourOf } from "./contenders.js";

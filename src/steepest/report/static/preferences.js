@@ -14,7 +14,7 @@ function stored(key, value) {
 }
 
 /** A group of buttons of which one is chosen: the one that is `wanted`, else from memory, else as the page came. `apply`
- * is told the value, whether a reader has just chosen it, and how the page came. Returns what chooses the next one. */
+ * receives the value, whether a reader has just chosen it, and how the page came. Returns what chooses the next one. */
 export function choice(id, wanted, apply) {
   const group = document.getElementById(id);
   const values = [...group.querySelectorAll("button")].map((button) => button.value);

@@ -10,7 +10,7 @@ const waiting = new Map(); // who → work: a function, which may be a generator
 export const redraws = new Map(); // who → the function that draws it: called when theme, language or data change
 let nextTurn = 0;
 
-/** Whether the study has so many trials that the page works in turns. */
+/** Whether the study is large enough for the page to work in turns. */
 export function isLarge() {
   return view.study.trials > MANY_TRIALS;
 }
@@ -47,7 +47,7 @@ function takeTurn() {
     } catch (error) {
       reportError(error);
     }
-    if (waiting.get(who) !== work) continue; // it was asked for anew
+    if (waiting.get(who) !== work) continue; // it was requested again
     if (left) waiting.set(who, left);
     else waiting.delete(who);
   }

@@ -22,14 +22,14 @@ const FIGURES = {
   ...{ diagnosis: diagnosisFigure, trials: trialsFigure },
 };
 
-/** What follows a reader's choice of a theme or a language: it goes into the address, and figures are drawn anew. */
+/** What follows a reader's choice of a theme or a language: it goes into the address, and figures are drawn again. */
 function afterChoice(id, value, usual) {
   remember(id, value, usual);
-  if (isLarge()) requestAnimationFrame(() => setTimeout(redrawAll)); // when the words have been laid out anew
+  if (isLarge()) requestAnimationFrame(() => setTimeout(redrawAll)); // when the text has its new layout
   else redrawAll();
 }
 
-/** Every part of the page that has words, none within another: each is laid out anew on its own. */
+/** Every part of the page that has words, none within another: each gets its new layout on its own. */
 function blocks() {
   return [...document.querySelectorAll("body > :not(main, script), main > :not(article), article > *")];
 }

@@ -8,7 +8,7 @@ const grids = new WeakMap(); // block → the steps of its evaluations as text
 /**
  * Median and 10–90 %, or mean and its 95 % interval, of the trials of a group: {x, mid, low, high, n}, at the evaluations
  * that most of them share. Curves evaluated elsewhere (another batch size, say) are read between their own points, so that
- * the same trials stand behind every point. scale: contender → how far a step reaches on the x axis. Of a median, a trial that
+ * every point summarizes the same trials. scale: contender → how far a step reaches on the x axis. Of a median, a trial that
  * has ended is the worst there is; a mean is over those still running, and n says how many they are. Pauses on the way.
  */
 export function* summarise(trials, quantity, how, worstIsHigh, scale) {

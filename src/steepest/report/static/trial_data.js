@@ -70,7 +70,7 @@ export function curve(trial, quantity) {
   return curvesOf.get(packed).subarray(trial.lane * length, (trial.lane + 1) * length);
 }
 
-/** Codes 1 … 65,535 run from `low` to `high`, in equal steps or in equal ratios; 0 is no value. */
+/** Codes 1 … 65,535 run from `low` to `high`, in equal steps or in equal ratios; 0 means that there is none. */
 function decode({ low, high, log, codes }) {
   const bytes = atob(codes);
   const values = new Float64Array(bytes.length / 2);

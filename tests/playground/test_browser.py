@@ -65,7 +65,7 @@ def test_a_story_is_told_and_drawn(opened, name, width, theme, language):
     shown = opened(f"#story={name}", width, theme)
     shown.click(f"#languages button[value={language}]")
     story = next(each for each in STORIES if each.name == name)
-    assert shown.inner_text("#story").split() == f"{story.point.of(language)} {story.text.of(language)}".split()
+    assert shown.inner_text("#story").split() == f"{story.point.render(language)} {story.text.render(language)}".split()
     assert shown.locator(".look").count() == 1
     assert shown.get_attribute(f"#stories button[value={name}]", "aria-pressed") == "true"
     assert shown.locator(".run").count() == len(story.runs)

@@ -68,7 +68,7 @@ def test_a_running_study_shows_its_progress_and_its_curves_grow(growing, serve, 
     ready(page)
     assert page.evaluate("document.documentElement.lang") == language[:2]
     assert {"en": "Running", "zh": "运行中"}[language[:2]] in page.locator("#progress").inner_text()
-    assert {"en": "the state so far", "zh": "目前的情况"}[language[:2]] in page.locator("#progress").inner_text()
+    assert {"en": "results are preliminary", "zh": "结果是初步的"}[language[:2]] in page.locator("#progress").inner_text()
     assert page.locator(".notice").is_hidden(), "the bar says it"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.screenshot(path=ARTEFACTS / f"live-{theme}-{width}.png", full_page=True)

@@ -67,8 +67,9 @@ def test_a_running_study_shows_its_progress_and_its_curves_grow(growing, serve, 
     page = visit(site, width=width, theme=theme, language=language)
     ready(page)
     assert page.evaluate("document.documentElement.lang") == language[:2]
-    assert {"en": "Running", "zh": "运行中"}[language[:2]] in page.locator("#progress").inner_text()
-    assert {"en": "results are preliminary", "zh": "结果是初步的"}[language[:2]] in page.locator("#progress").inner_text()
+    progress = page.locator("#progress").inner_text()
+    assert {"en": "Running", "zh": "运行中"}[language[:2]] in progress
+    assert {"en": "results are preliminary", "zh": "结果是初步的"}[language[:2]] in progress
     assert page.locator(".notice").is_hidden(), "the bar says it"
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.screenshot(path=ARTEFACTS / f"live-{theme}-{width}.png", full_page=True)

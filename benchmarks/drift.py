@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from steepest.builtin import task_table
-from steepest.builtin.drift import SEGMENT, recovery
+from steepest.builtin.drift import SEGMENT_EXAMPLES, recovery
 from steepest.engine import fleet
 from steepest.optim.catalogue import contender
 from steepest.records.files import write_bytes
@@ -50,7 +50,9 @@ def measured(name: str) -> dict[str, Any]:
     valid = np.nan_to_num(trace.valid_metric[:, -1]).reshape(len(rates), SEEDS).mean(1)
     best = int(valid.argmax())
     chosen = slice(best * SEEDS, (best + 1) * SEEDS)
-    steps = recovery(trace.evaluate_at, trace.train_loss[chosen], SEGMENT // task.batch_size)  # [seeds, drifts]
+    steps = recovery(
+        trace.evaluate_at, trace.train_loss[chosen], SEGMENT_EXAMPLES // task.batch_size
+    )  # [seeds, drifts]
     return {
         "optimizer": name,
         "rate": round(rates[best], 6),

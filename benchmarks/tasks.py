@@ -75,16 +75,20 @@ def measured(entry: Entry, seeds: int | None) -> dict[str, Any]:
         "batch_size": facts.batch_size,
         "epochs": entry.epochs,
         "steps": facts.steps,
-        **({} if entry.also is None else {entry.also[0]: [round(_also(entry, trial), 2) for trial in trials]}),
+        **(
+            {}
+            if entry.extra_metric is None
+            else {entry.extra_metric[0]: [round(_also(entry, trial), 2) for trial in trials]}
+        ),
     }
 
 
 @torch.no_grad()
 def _also(entry: Entry, trial: solo.Trial) -> float:
     """The other figure of an entry, on the first examples of a trained trial's test part."""
-    assert entry.also is not None
+    assert entry.extra_metric is not None
     inputs, targets = trial.batch(trial.splits.test[:2000])
-    return float(entry.also[1](trial.model.eval()(*inputs), targets))
+    return float(entry.extra_metric[1](trial.model.eval()(*inputs), targets))
 
 
 def table(rows: dict[str, dict[str, Any]]) -> str:

@@ -7,8 +7,8 @@ from torch.nn import functional as F
 
 from steepest.builtin.adaptive_depth import (
     AT_EXIT,
-    WEIGHT,
-    WISH,
+    KL_WEIGHT,
+    PRIOR_STOP,
     EarlyExits,
     accuracy_at_exit,
     depth,
@@ -40,10 +40,10 @@ def test_chances_to_stop_are_those_of_the_exits_and_add_up_to_one(outputs):
 
 
 def test_the_loss_is_that_of_each_exit_weighed_by_the_chance_to_stop_there(outputs):
-    p, q = outputs[..., -1].exp(), torch.tensor([WISH, (1 - WISH) * WISH, (1 - WISH) ** 2])
+    p, q = outputs[..., -1].exp(), torch.tensor([PRIOR_STOP, (1 - PRIOR_STOP) * PRIOR_STOP, (1 - PRIOR_STOP) ** 2])
     at_exit = [F.cross_entropy(outputs[:, i, :-1], y, reduction="none") for i in range(3)]
     from_wish = F.kl_div(q.log().expand(200, 3), p, reduction="batchmean")
-    expected = (p * torch.stack(at_exit, dim=1)).sum(1).mean() + WEIGHT * from_wish
+    expected = (p * torch.stack(at_exit, dim=1)).sum(1).mean() + KL_WEIGHT * from_wish
     torch.testing.assert_close(expected_loss(outputs, y), expected)
 
 

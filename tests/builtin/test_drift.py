@@ -4,17 +4,17 @@ import numpy as np
 import torch
 
 from steepest.builtin import task_table
-from steepest.builtin.drift import BACK, SEGMENT, places, recovery
+from steepest.builtin.drift import RECOVERED_LOSS, SEGMENT_EXAMPLES, places, recovery
 from steepest.engine import fleet, solo
 from steepest.engine.data import Order
 from steepest.optim.catalogue import contender
 from steepest.records.task_facts import TaskRef
 from steepest.records.trials import Lane, Shard
-from steepest.tasks.with_factors import varied
+from steepest.tasks.with_factors import with_factors
 
 TASK = task_table.entry("drift-digits").build()
 PLAIN = task_table.entry("digits").build()
-EVERY = SEGMENT // TASK.batch_size
+EVERY = SEGMENT_EXAMPLES // TASK.batch_size
 
 
 def shown(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -53,11 +53,11 @@ def test_steps_that_are_fetched_together_across_a_drift_are_those_fetched_one_by
 
 
 def test_an_axis_around_the_task_leaves_the_drift_in():
-    noisy = varied(TASK, {"augment": "noise"})
+    noisy = with_factors(TASK, {"augment": "noise"})
     splits = noisy.splits(0)
     positions = Order(0, splits.train).batches(EVERY, EVERY + 1, TASK.batch_size)
     assert torch.equal(noisy.training_batch(splits, positions, 0, EVERY)[1], shown(EVERY)[1])
-    smooth = varied(TASK, {"label-smoothing": 0.1})
+    smooth = with_factors(TASK, {"label-smoothing": 0.1})
     assert torch.equal(smooth.training_batch(splits, positions, 0, EVERY)[0][0], shown(EVERY)[0])
 
 
@@ -75,7 +75,7 @@ def test_a_fleet_drifts_as_a_trial_alone_and_the_loss_jumps():
 
 def test_recovery_is_the_first_window_whose_loss_is_back():
     ends = np.arange(10, 121, 10)  # drifts after 40 and after 80 steps
-    quick, never = [2, 1, BACK, 0.1], [2, 1, 1, 1]
+    quick, never = [2, 1, RECOVERED_LOSS, 0.1], [2, 1, 1, 1]
     losses = np.array([[*quick, *quick, 9, *quick[1:]], [*quick, *never, *quick]])
     expected = np.array([[30, 30], [np.nan, 30]])
     np.testing.assert_array_equal(recovery(ends, losses, segment=40), expected)

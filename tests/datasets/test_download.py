@@ -12,7 +12,7 @@ from urllib.request import Request
 import pytest
 
 from steepest.datasets import download
-from steepest.datasets.download import Refused, WebFile, fetched
+from steepest.datasets.download import Unavailable, WebFile, download_file
 
 CONTENT = bytes(range(256)) * 1024  # a quarter of a megabyte, and no two neighbours alike
 Answer = Callable[["Handler"], None]
@@ -119,7 +119,7 @@ def silent(request: Handler) -> None:
 
 @pytest.fixture
 def publisher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
-    monkeypatch.setattr(download, "PAUSE", 0.0)
+    monkeypatch.setattr(download, "RETRY_DELAY", 0.0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     server = Publisher()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -136,115 +136,117 @@ def numbers(server: Publisher, content: bytes = CONTENT) -> WebFile:
 
 
 def test_a_file_comes_whole(publisher, tmp_path):
-    assert fetched(numbers(publisher), tmp_path).read_bytes() == CONTENT
+    assert download_file(numbers(publisher), tmp_path).read_bytes() == CONTENT
     assert publisher.asked == [""]
 
 
 def test_a_download_that_broke_off_goes_on_where_it_was(publisher, tmp_path):
     publisher.answers = [cut_after(100_000), cut_after(50_000), whole]
-    assert fetched(numbers(publisher), tmp_path).read_bytes() == CONTENT
+    assert download_file(numbers(publisher), tmp_path).read_bytes() == CONTENT
     assert publisher.asked == ["", "bytes=100000-", "bytes=150000-"]
 
 
 def test_what_had_come_is_kept_for_another_day(publisher, tmp_path):
     publisher.answers = [cut_after(1000)]
-    with pytest.raises(Refused, match=r"127\.0\.0\.1 did not give numbers\.bin in 4 tries: .* after 4000 of 262144"):
-        fetched(numbers(publisher), tmp_path)
+    with pytest.raises(
+        Unavailable, match=r"127\.0\.0\.1 did not send numbers\.bin in 4 attempts: .* after 4000 of 262144"
+    ):
+        download_file(numbers(publisher), tmp_path)
     publisher.answers = [whole]
-    assert fetched(numbers(publisher), tmp_path).read_bytes() == CONTENT
+    assert download_file(numbers(publisher), tmp_path).read_bytes() == CONTENT
     assert publisher.asked[-1] == "bytes=4000-"
-    assert fetched(numbers(publisher), tmp_path).read_bytes() == CONTENT
+    assert download_file(numbers(publisher), tmp_path).read_bytes() == CONTENT
     assert len(publisher.asked) == 5  # what is whole is not asked for
 
 
-def test_a_server_that_cannot_begin_in_the_middle_begins_anew(publisher, tmp_path):
+def test_a_server_that_cannot_begin_in_the_middle_starts_over(publisher, tmp_path):
     publisher.answers = [cut_after(100_000), from_the_beginning]
-    assert fetched(numbers(publisher), tmp_path).read_bytes() == CONTENT
+    assert download_file(numbers(publisher), tmp_path).read_bytes() == CONTENT
 
 
 def test_an_altered_file_is_refused_and_nothing_of_it_stays(publisher, tmp_path):
     publisher.answers = [altered]
-    with pytest.raises(Refused, match="damaged or altered"):
-        fetched(numbers(publisher), tmp_path)
+    with pytest.raises(Unavailable, match="damaged or altered"):
+        download_file(numbers(publisher), tmp_path)
     assert publisher.asked == [""]
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("left", [b"another" * 100, b"x" * len(CONTENT), b"x" * (len(CONTENT) + 9)])
 def test_what_an_earlier_try_left_is_believed_by_the_checksum_alone(publisher, tmp_path, left):
-    place = fetched(numbers(publisher), tmp_path)
+    place = download_file(numbers(publisher), tmp_path)
     place.write_bytes(left)
-    assert fetched(numbers(publisher), tmp_path).read_bytes() == CONTENT
+    assert download_file(numbers(publisher), tmp_path).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 410, 451])
 def test_a_file_that_is_gone_is_asked_for_once(publisher, tmp_path, code):
     publisher.answers = [says(code)]
-    with pytest.raises(Refused, match=f"said: HTTP {code}"):
-        fetched(numbers(publisher), tmp_path)
+    with pytest.raises(Unavailable, match=f"answered HTTP {code}"):
+        download_file(numbers(publisher), tmp_path)
     assert len(publisher.asked) == 1
 
 
 def test_a_busy_server_is_asked_again(publisher, tmp_path):
     publisher.answers = [says(503), says(429), whole]
-    assert fetched(numbers(publisher), tmp_path).read_bytes() == CONTENT
+    assert download_file(numbers(publisher), tmp_path).read_bytes() == CONTENT
     publisher.answers = [says(500)]
-    with pytest.raises(Refused, match="in 4 tries: HTTP 500"):
-        fetched(numbers(publisher), tmp_path / "elsewhere")
-    assert len(publisher.asked) == 3 + download.TRIES
+    with pytest.raises(Unavailable, match="in 4 attempts: HTTP 500"):
+        download_file(numbers(publisher), tmp_path / "elsewhere")
+    assert len(publisher.asked) == 3 + download.MAX_ATTEMPTS
 
 
 def test_a_redirect_is_followed_and_keeps_what_was_asked_for(publisher, tmp_path):
     publisher.answers = [cut_after(1000), sends_on_to("/elsewhere"), whole]
-    assert fetched(numbers(publisher), tmp_path).read_bytes() == CONTENT
+    assert download_file(numbers(publisher), tmp_path).read_bytes() == CONTENT
     assert publisher.asked == ["", "bytes=1000-", "bytes=1000-"]
 
 
 @pytest.mark.parametrize("address", ["file:///etc/hostname", "ftp://127.0.0.1/numbers.bin"])
 def test_a_redirect_leads_to_the_web_and_nowhere_else(publisher, tmp_path, address):
     publisher.answers = [sends_on_to(address)]
-    with pytest.raises(Refused, match=r"not followed|not allowed"):
-        fetched(numbers(publisher), tmp_path)
+    with pytest.raises(Unavailable, match=r"not followed|not allowed"):
+        download_file(numbers(publisher), tmp_path)
 
 
 def test_no_redirect_leads_from_a_safe_address_to_an_unsafe_one():
-    follow = download._Careful().redirect_request
-    with pytest.raises(Refused, match="not followed"):
+    follow = download._SafeRedirects().redirect_request
+    with pytest.raises(Unavailable, match="not followed"):
         follow(Request("https://example.org/a"), None, 302, "", {}, "http://example.org/b")
     assert follow(Request("http://example.org/a"), None, 302, "", {}, "https://example.org/b") is not None
 
 
 def test_a_redirect_in_circles_comes_to_an_end(publisher, tmp_path):
     publisher.answers = [sends_on_to(publisher.address)]
-    with pytest.raises(Refused, match="HTTP 302"):
-        fetched(numbers(publisher), tmp_path)
+    with pytest.raises(Unavailable, match="HTTP 302"):
+        download_file(numbers(publisher), tmp_path)
 
 
 def test_a_file_of_another_size_is_refused_before_it_comes(publisher, tmp_path):
     publisher.answers = [lambda request: request.head(200, 10**12)]
-    with pytest.raises(Refused, match="has 1000000000000 bytes, and should have 262144"):
-        fetched(numbers(publisher), tmp_path)
+    with pytest.raises(Unavailable, match="has 1000000000000 bytes, expected 262144"):
+        download_file(numbers(publisher), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_without_end_is_not_taken_further_than_it_should_go(publisher, tmp_path):
     publisher.answers = [without_end]
-    with pytest.raises(Refused, match="no end after the 262144 bytes"):
-        fetched(numbers(publisher), tmp_path)
+    with pytest.raises(Unavailable, match="larger than the expected 262144 bytes"):
+        download_file(numbers(publisher), tmp_path)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 0
 
 
 def test_a_server_that_falls_silent_is_not_waited_for(publisher, tmp_path):
     publisher.answers = [silent]
-    with pytest.raises(Refused, match=r"nothing came for 0\.05 s"):
-        fetched(numbers(publisher), tmp_path, silence=0.05)
-    assert len(publisher.asked) == download.TRIES
+    with pytest.raises(Unavailable, match=r"no data for 0\.05 s"):
+        download_file(numbers(publisher), tmp_path, read_timeout=0.05)
+    assert len(publisher.asked) == download.MAX_ATTEMPTS
 
 
 def test_a_server_that_drips_is_not_waited_for_and_what_came_is_kept(publisher, tmp_path):
     publisher.answers = [dripping]
-    with pytest.raises(Refused, match="too slow"):
-        fetched(numbers(publisher), tmp_path, patience=0.2)
+    with pytest.raises(Unavailable, match="too slow"):
+        download_file(numbers(publisher), tmp_path, total_timeout=0.2)
     (part,) = tmp_path.iterdir()
     assert 0 < part.stat().st_size < 100
     assert CONTENT.startswith(part.read_bytes())
@@ -254,9 +256,9 @@ def test_where_nobody_listens_the_host_is_named(publisher, tmp_path):
     file = numbers(publisher)
     publisher.shutdown()
     publisher.server_close()
-    with pytest.raises(Refused, match=r"127\.0\.0\.1 did not give numbers\.bin.*refused"):
-        fetched(file, tmp_path)
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1 did not send numbers\.bin.*refused"):
+        download_file(file, tmp_path)
 
 
 def test_the_folder_is_made_where_it_is_not_there(publisher, tmp_path: Path):
-    assert fetched(numbers(publisher), tmp_path / "a" / "b").read_bytes() == CONTENT
+    assert download_file(numbers(publisher), tmp_path / "a" / "b").read_bytes() == CONTENT

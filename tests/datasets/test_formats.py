@@ -23,7 +23,7 @@ def test_images_come_in_four_files_of_bytes(pack):
     assert np.array_equal(arrays["x"], x)
     assert np.array_equal(arrays["y"], y)
     assert (arrays["x_test"].shape, arrays["y_test"].shape) == ((1, 2, 2), (1,))
-    with pytest.raises(ValueError, match="differ in number"):
+    with pytest.raises(ValueError, match="images and labels differ"):
         formats.idx_images([idx(x), idx(y[:2]), idx(x), idx(y)])
     with pytest.raises(ValueError, match="IDX"):
         formats.idx(b"\0\0\x0d\x01" + bytes(8))

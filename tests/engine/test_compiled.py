@@ -23,7 +23,7 @@ from steepest.optim.rule import at_rate
 from steepest.records.contender import Contender
 from steepest.records.task_facts import TaskRef
 from steepest.records.trials import Lane, Shard
-from steepest.tasks.with_factors import varied
+from steepest.tasks.with_factors import with_factors
 
 TOLERANCE = 1e-9
 
@@ -184,7 +184,7 @@ def test_every_built_in_task_trains_by_a_program_as_it_does_alone(name, monkeypa
 @pytest.mark.compile
 def test_a_task_whose_batches_are_others_than_its_examples_is_compiled_for_those_batches(monkeypatch):
     monkeypatch.delenv("STEEPEST_COMPILE", raising=False)
-    task = varied(digits(), {"augment": "mixup"})  # targets are (class, class, share), and not a class
+    task = with_factors(digits(), {"augment": "mixup"})  # targets are (class, class, share), and not a class
     plan = shard("adam", seeds=(0, 1), steps=30, dtype="float64", compiled=("gradient", "update"))
     assert Fleet(task, plan, plan.lanes).refused == []
     np.testing.assert_allclose(curves(fleet.train(task, plan)), curves(solo.train(task, plan)), rtol=TOLERANCE)

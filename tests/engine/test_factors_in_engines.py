@@ -18,7 +18,7 @@ from steepest.errors import BadTask
 from steepest.records.outcomes import Outcome
 from steepest.tasks.arrays import PARTS
 from steepest.tasks.task import Task
-from steepest.tasks.with_factors import varied
+from steepest.tasks.with_factors import with_factors
 
 STEPS = 12
 
@@ -59,7 +59,7 @@ CASES = [
 
 @pytest.mark.parametrize(("make", "axes"), CASES, ids=lambda value: str(value) if isinstance(value, dict) else "")
 def test_a_fleet_moves_as_its_replicas_do_alone(make, axes):
-    task = varied(make(), axes)
+    task = with_factors(make(), axes)
     plan = replace(shard(steps=STEPS, dtype="float64"))
     together = Fleet(task, plan, plan.lanes)
     found = together.train(0, STEPS)
@@ -72,7 +72,7 @@ def test_a_fleet_moves_as_its_replicas_do_alone(make, axes):
 @pytest.mark.parametrize(("make", "axes"), CASES, ids=lambda value: str(value) if isinstance(value, dict) else "")
 def test_every_value_moves_the_training_and_none_moves_the_evaluation(make, axes):
     task = make()
-    other = varied(task, axes)
+    other = with_factors(task, axes)
     assert np.abs(losses(other) - losses(task)).max() > 1e-3
     splits = task.splits(0)
     for part in PARTS:
@@ -82,7 +82,7 @@ def test_every_value_moves_the_training_and_none_moves_the_evaluation(make, axes
 
 
 def test_draws_differ_from_step_to_step_and_seed_to_seed_and_come_again():
-    task = varied(digits(), {"augment": "noise"})
+    task = with_factors(digits(), {"augment": "noise"})
     splits, same = task.splits(0), np.tile(np.arange(16), (2, 1))
     (first,), _ = task.training_batch(splits, same, 0, 0)
     assert not torch.equal(first[:16], first[16:])
@@ -93,7 +93,7 @@ def test_draws_differ_from_step_to_step_and_seed_to_seed_and_come_again():
 
 
 def test_the_whole_training_part_at_every_step_is_augmented_anew():
-    task = varied(digits(examples=60, batch_size=16), {"augment": "noise"})
+    task = with_factors(digits(examples=60, batch_size=16), {"augment": "noise"})
     plan = shard("sgd", steps=4, dtype="float64", batch_size=task.sizes["train"])
     together = Fleet(task, plan, plan.lanes).train(0, 4)
     alone = Trial(task, plan, plan.lanes[0])
@@ -102,31 +102,31 @@ def test_the_whole_training_part_at_every_step_is_augmented_anew():
 
 def test_values_that_change_nothing_leave_the_task_itself():
     task = digits()
-    assert varied(task, {"augment": "none", "label-smoothing": 0.0, "l2": 0.1, "early-stopping": 3.0}) is task
-    assert varied(task, {"augment": "flip"}) is varied(task, {"augment": "flip"})
+    assert with_factors(task, {"augment": "none", "label-smoothing": 0.0, "l2": 0.1, "early-stopping": 3.0}) is task
+    assert with_factors(task, {"augment": "flip"}) is with_factors(task, {"augment": "flip"})
 
 
 def test_dropout_is_set_where_it_is_and_put_behind_activations_where_it_is_not():
     with_layers = digits(lambda: nn.Sequential(nn.Linear(64, 8), nn.Dropout(0.5), nn.Linear(8, 10)))
-    model = varied(with_layers, {"dropout": 0.2}).build_model(0)
+    model = with_factors(with_layers, {"dropout": 0.2}).build_model(0)
     assert [m.p for m in model.modules() if isinstance(m, nn.Dropout)] == [0.2]
     plain = digits()
-    model, before = varied(plain, {"dropout": 0.2}).build_model(0), plain.build_model(0)
+    model, before = with_factors(plain, {"dropout": 0.2}).build_model(0), plain.build_model(0)
     assert [m.p for m in model.modules() if isinstance(m, nn.Dropout)] == [0.2]
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), before.parameters(), strict=True))
     by_argument = digits(lambda dropout=0.1: nn.Sequential(nn.Linear(64, 10), nn.Dropout(dropout)))
-    model = varied(by_argument, {"dropout": 0.4}).build_model(0)
+    model = with_factors(by_argument, {"dropout": 0.4}).build_model(0)
     assert [m.p for m in model.modules() if isinstance(m, nn.Dropout)] == [0.4]
-    assert not np.array_equal(losses(varied(plain, {"dropout": 0.5})), losses(plain))
-    assert np.array_equal(losses(varied(plain, {"dropout": 0.0})), losses(plain))
+    assert not np.array_equal(losses(with_factors(plain, {"dropout": 0.5})), losses(plain))
+    assert np.array_equal(losses(with_factors(plain, {"dropout": 0.0})), losses(plain))
 
 
 def test_label_smoothing_is_torchs_own_and_mixup_blends_two_losses():
     task = digits()
     outputs, y = torch.randn(5, 10), torch.tensor([1, 2, 3, 4, 5])
-    softer = varied(task, {"label-smoothing": 0.1}).training_loss(outputs, y)
+    softer = with_factors(task, {"label-smoothing": 0.1}).training_loss(outputs, y)
     assert torch.equal(softer, F.cross_entropy(outputs, y, label_smoothing=0.1))
-    mixed = varied(task, {"augment": "mixup"})
+    mixed = with_factors(task, {"augment": "mixup"})
     (x,), targets = mixed.training_batch(task.splits(0), np.arange(16)[None], 0, 0)
     share, (plain,) = float(targets[0, 2]), task.batch(task.splits(0), np.arange(16))[0]
     other = next(i for i in range(16) if torch.allclose(x[0], share * plain[0] + (1 - share) * plain[i], atol=1e-6))
@@ -136,16 +136,16 @@ def test_label_smoothing_is_torchs_own_and_mixup_blends_two_losses():
 @pytest.mark.parametrize(
     ("make", "axes", "said"),
     [
-        (texts, {"augment": "shift"}, "made of whole numbers"),
-        (amounts, {"augment": "flip"}, "is for pictures"),
-        (amounts, {"label-smoothing": 0.1}, "is for cross-entropy"),
-        (digits, {"word-dropout": 0.1}, "is for texts"),
+        (texts, {"augment": "shift"}, "has whole numbers"),
+        (amounts, {"augment": "flip"}, "needs images"),
+        (amounts, {"label-smoothing": 0.1}, "needs cross-entropy"),
+        (digits, {"word-dropout": 0.1}, "needs texts"),
         (lambda: digits(lambda: nn.Linear(64, 10)), {"dropout": 0.1}, "no activation layer"),
     ],
 )
 def test_what_a_task_cannot_have_is_told(make, axes, said):
     with pytest.raises(BadTask, match=said):
-        varied(make(), axes)
+        with_factors(make(), axes)
 
 
 # ---- early stopping --------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from steepest.engine.compiled import dropout_masks, random_ops
 from steepest.engine.compiled.random_ops import RandomOps
 from steepest.engine.fleet import Fleet
 from steepest.records.trials import Lane
-from steepest.tasks.with_factors import varied
+from steepest.tasks.with_factors import with_factors
 
 COMPILED = ("gradient", "update")
 
@@ -87,7 +87,7 @@ def test_the_cut_of_the_work_changes_no_bit(monkeypatch):
 @pytest.mark.compile
 def test_an_axis_of_dropout_is_compiled():
     plan = shard("sgd", steps=3, compiled=COMPILED)
-    assert Fleet(varied(digits(), {"dropout": 0.5}), plan, plan.lanes).refused == []
+    assert Fleet(with_factors(digits(), {"dropout": 0.5}), plan, plan.lanes).refused == []
 
 
 def test_masks_keep_their_share_and_are_scaled_so_that_the_mean_stays():

@@ -66,8 +66,8 @@ def test_a_file_that_changed_since_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("x = 1\n", ["defines no `task`", "steepest.Task(…)"]),
-        (SOUND.replace("task =", "my_task ="), ["defines no `task`", "'my_task'"]),
+        ("x = 1\n", ["does not define `task`", "steepest.Task(…)"]),
+        (SOUND.replace("task =", "my_task ="), ["does not define `task`", "'my_task'"]),
         ("task = None\n", ["None"]),
         ("task = 7\n", ["`task`", "is a int", "steepest.Task"]),
         ("def task():\n    return {}\n", ["is a dict"]),
@@ -79,7 +79,7 @@ def test_a_file_that_changed_since_is_refused(tmp_path):
         ("import not_installed_anywhere\n", ["line 1 raised ModuleNotFoundError", "not_installed_anywhere"]),
         ("raise SystemExit('enough')\n", ["line 1 raised SystemExit: enough"]),
         (SOUND.replace("epochs=3", "epochs=0"), ["my_task.py, line 7: epochs is 0"]),
-        (SOUND.replace("epochs=3", "epoks=3"), ["line 7: Task takes no 'epoks'. Did you mean epochs?"]),
+        (SOUND.replace("epochs=3", "epoks=3"), ["line 7: Task has no argument 'epoks'. Did you mean epochs?"]),
         (SOUND.replace("epochs=3", "metric='acuracy'"), ["line 7", "accuracy"]),
         ("\0", ["my_task.py"]),
     ],

@@ -21,11 +21,11 @@ PIXELS, DIGITS = (sources.load("digits")[name][:300] for name in ("x", "y"))
 
 def test_the_starter_file_is_written_once_and_runs_as_it_is(tmp_path):
     path = tmp_path / "mine.py"
-    load.begin(path)
+    load.write_starter(path)
     first = path.read_text(encoding="utf-8")
     assert "steepest run mine.py --budget" in first
-    with pytest.raises(BadInput, match="left as it is"):
-        load.begin(path)
+    with pytest.raises(BadInput, match="was not changed"):
+        load.write_starter(path)
     page = api.check(path)
     assert page["engine"] == "fleet"
     assert page["valid_loss_after"] < page["valid_loss_before"]
@@ -43,14 +43,14 @@ def test_the_starter_file_names_only_arguments_that_there_are():
 
 def test_a_name_that_no_file_can_have_is_told(tmp_path):
     with pytest.raises(BadInput, match=r"ends in \.py"):
-        load.begin(tmp_path / "mine.txt")
+        load.write_starter(tmp_path / "mine.txt")
     with pytest.raises(BadInput, match="cannot be written"):
-        load.begin(tmp_path / "nowhere" / "mine.py")
+        load.write_starter(tmp_path / "nowhere" / "mine.py")
 
 
 def test_init_and_check_on_the_command_line(typed, tmp_path):
     assert "steepest check my_task.py" in typed("init", cwd=tmp_path).out
-    assert "left as it is" in typed("init", cwd=tmp_path, code=2).err
+    assert "was not changed" in typed("init", cwd=tmp_path, code=2).err
     assert json.loads(typed("check", "--json", cwd=tmp_path).out)["engine"] == "fleet"
     (tmp_path / "my_task.py").write_text("task = 3\n")
     told = typed("check", cwd=tmp_path, code=2)
@@ -80,7 +80,7 @@ def task(model, **changes) -> Task:
 def test_a_model_that_cannot_be_a_fleet_is_trained_alone_and_the_reason_is_said():
     page = api.check(task(Fickle))
     assert page["engine"] == "solo"
-    assert "reads values out of tensors" in page["obstacle"]
+    assert "reads values out of tensors" in str(page["obstacle"])
     assert "One trial at a time" in listings.check(page)
 
 
@@ -98,10 +98,10 @@ class Softly(nn.Module):
 def test_what_is_hardly_meant_is_said():
     x, y = torch.randn(60, 4) * 1000, torch.arange(60) % 2
     page = api.check(Task(model=Softly, data=(x, y), loss=F.cross_entropy, batch_size=8, epochs=2))
-    said = " ".join(page["cautions"])
-    for words in ("leave the softmax out", "built in float16", "standardize=True", "idle.weight"):
+    said = " ".join(map(str, page["cautions"]))
+    for words in ("Remove the softmax", "built in float16", "standardize=True", "idle.weight"):
         assert words in said
-    assert "mind" in listings.check(page)
+    assert "warnings" in listings.check(page)
 
 
 def test_a_loss_that_does_not_fall_is_said():

@@ -61,20 +61,20 @@ UNBUILDABLE = [
     ({"data": (X[:0], Y[:0])}, ["data is empty"]),
     ({**PARTS, "test": (X[:0], Y[:0])}, ["test is empty"]),
     ({"data": (X[:3], Y[:3]), "batch_size": 1}, ["valid part is empty", "3 examples"]),
-    ({"data": X}, ["data must be a pair", "ndarray"]),
-    ({"data": (X, Y, Y)}, ["data must be a pair", "tuple of 3"]),
+    ({"data": X}, ["must be a pair", "ndarray"]),
+    ({"data": (X, Y, Y)}, ["must be a pair", "tuple of 3"]),
     ({"data": ((), Y)}, ["no inputs"]),
-    ({"data": (X, None)}, ["data targets", "object", "only numbers"]),
-    ({"data": (X.astype(str), Y)}, ["data inputs", "only numbers"]),
+    ({"data": (X, None)}, ["data targets", "object", "must be numbers"]),
+    ({"data": (X.astype(str), Y)}, ["data inputs", "must be numbers"]),
     ({"data": ([[1, 2], [3]], [0, 1])}, ["data inputs", "cannot be read as an array"]),
     ({"data": (1.0, 2.0)}, ["single number"]),
     ({"data": (torch.tensor(X).to_sparse(), Y)}, ["sparse"]),
-    ({"data": None}, ["Nothing is given"]),
-    ({"data": None, "train": (X, Y)}, ["train is given", "not enough", "data=(x, y)"]),
+    ({"data": None}, ["No data is given"]),
+    ({"data": None, "train": (X, Y)}, ["Only train is given", "data=(x, y)"]),
     ({"data": None, "valid": (X, Y), "test": (X, Y)}, ["valid and test are given"]),
     ({"train": (X, Y)}, ["Both data and train"]),
     ({**PARTS, "test": (X[:, :12], Y)}, ["train inputs are [178, 13]", "test inputs are [178, 12]"]),
-    ({**PARTS, "test": ((X, X), Y)}, ["train has 1 inputs and test has 2"]),
+    ({**PARTS, "test": ((X, X), Y)}, ["train has 1 input, test has 2"]),
     ({**PARTS, "test": (X, Y.astype(float))}, ["targets", "int64", "float32"]),
     ({"split": (0.9, 0.1, 0.0)}, ["split", "above 0", "test"]),
     ({"split": (0.8, 0.2)}, ["split", "three"]),
@@ -87,14 +87,14 @@ UNBUILDABLE = [
     ({"epochs": -1}, ["epochs is -1"]),
     ({"epochs": float("nan")}, ["epochs is nan"]),
     ({"epochs": "ten"}, ["epochs is 'ten'"]),
-    ({"model": nn.Linear(13, 3)}, ["Linear", "pass a function", "fresh weights"]),
+    ({"model": nn.Linear(13, 3)}, ["Linear", "Pass a function", "new weights"]),
     ({"model": "mlp"}, ["model is a str"]),
-    ({"loss": "cross_entropy"}, ["loss is 'cross_entropy'", "pass a function"]),
+    ({"loss": "cross_entropy"}, ["loss is 'cross_entropy'", "Pass a function"]),
     ({"loss": nn.CrossEntropyLoss}, ["CrossEntropyLoss()"]),
     ({"metric": "acuracy"}, ["acuracy", "accuracy"]),
     ({"standardize": "yes"}, ["standardize is 'yes'"]),
-    ({"standardize": True, "data": (X.astype(int), Y)}, ["standardize", "inputs", "whole numbers"]),
-    ({"standardize": "targets"}, ["standardize", "targets", "whole numbers"]),
+    ({"standardize": True, "data": (X.astype(int), Y)}, ["standardize", "inputs", "integers"]),
+    ({"standardize": "targets"}, ["standardize", "targets", "integers"]),
 ]
 
 
@@ -201,21 +201,21 @@ UNTRAINABLE = [
     ({"model": lambda: ONE}, ["same parameters at every call"]),
     ({"model": lambda: nn.Linear(13, 3).to("meta")}, ["device 'meta'", "--device"]),
     ({"model": lambda: nn.Linear(13, 3).to("cuda")}, ["CUDA", "--device"]),
-    ({"model": Remembering}, ["no second one of another size", "keeps something"]),
-    ({"model": Halved}, ["must have the same dtype", "leave out .half()"]),
-    ({"model": drawn_by_numpy}, ["draw them with torch"]),
+    ({"model": Remembering}, ["not a second one of another size", "keeps state"]),
+    ({"model": Halved}, ["must have the same dtype", "remove calls such as .half()"]),
+    ({"model": drawn_by_numpy}, ["Draw them with torch"]),
     ({"model": Pair}, ["returned a tuple"]),
     ({"model": Cut}, ["no gradient"]),
     ({"model": Aside}, ["does not depend on any parameter"]),
     ({"model": lambda: nn.Linear(13, 2)}, ["2 outputs", "0 to 1", "48", "first is 2", "row 130 of data"]),
-    ({"data": (X, Y + 1)}, ["3 outputs", "48", "count from 1: pass y - 1"]),
+    ({"data": (X, Y + 1)}, ["3 outputs", "48", "start at 1: pass y - 1"]),
     ({"data": (X, np.eye(3)[Y])}, ["one-hot rows", "y.argmax(1)"]),
     ({"data": (X, np.eye(3, dtype=int)[Y])}, ["one-hot rows", "y.argmax(1)"]),
     ({"model": lambda: nn.Linear(13, 1), "loss": nn.BCEWithLogitsLoss()}, ["[8, 1]", "y.astype('float32')[:, None]"]),
     ({"data": (X, Y - 1)}, ["3 outputs", "0 to 2", "59", "first is -1", "row 0 of data"]),
     ({"data": (X, Y.astype(float))}, ["floats [178] float32", "class numbers", "astype"]),
     ({"data": (X, Y[:, None])}, ["loss cannot be computed", "[8, 3] float32", "[8, 1] int64"]),
-    ({"loss": loss_with_weights()}, ["parameters of its own"]),
+    ({"loss": loss_with_weights()}, ["its own parameters"]),
     ({"loss": nn.CrossEntropyLoss(reduction="none")}, ["[8] float32", "not a scalar", ".mean()"]),
     ({"loss": lambda outputs, targets: 0.0}, ["a float", "not a scalar"]),
     ({"loss": lambda outputs, targets: (outputs.argmax(1) == targets).float().mean()}, ["no gradient"]),
@@ -223,7 +223,7 @@ UNTRAINABLE = [
     ({"metric": lambda outputs, targets: "good"}, ["metric", "a str", "a number, or a scalar tensor"]),
     ({"metric": lambda outputs, targets: float("nan")}, ["is nan on 35 validation examples"]),
     ({"metric": lambda outputs, targets: outputs[99]}, ["metric", "IndexError"]),
-    ({"metric": "r2"}, ["R² compares", "[8, 3]", "[8]"]),
+    ({"metric": "r2"}, ["R² needs", "[8, 3]", "[8]"]),
 ]
 
 
@@ -249,7 +249,7 @@ def test_outputs_in_a_column_and_targets_in_a_row_are_not_broadcast_in_silence(l
     task = regression(data=(A, B), loss=loss, metric="loss", batch_size=batch_size)
     with pytest.raises(BadTask) as error:
         check(task)
-    says(error, "[8, 1]", "[8]", "broadcasting", "y[:, None]")
+    says(error, "[8, 1]", "[8]", "broadcasts", "y[:, None]")
 
 
 def test_a_loss_that_takes_the_stray_axis_away_itself_is_fine():
@@ -259,7 +259,7 @@ def test_a_loss_that_takes_the_stray_axis_away_itself_is_fine():
 def test_a_part_of_constant_targets_has_no_r2():
     with pytest.raises(BadTask) as error:
         check(regression(data=(A, np.ones_like(COLUMN))))
-    says(error, "R²", "all the same")
+    says(error, "R²", "all targets of the validation part are equal")
 
 
 @pytest.mark.parametrize("loss", [F.binary_cross_entropy, nn.BCELoss()], ids=["function", "module"])

@@ -93,14 +93,14 @@ def test_names_reach_the_right_inputs():
 
 def test_parts_must_have_the_same_names():
     a, b = {"upper": X[:, :32], "lower": X[:, 32:]}, {"lower": X[:, 32:], "upper": X[:, :32]}
-    with pytest.raises(BadTask, match="called upper, lower and those of test called lower, upper"):
+    with pytest.raises(BadTask, match="named upper, lower, those of test named lower, upper"):
         by_name(data=None, train=(a, Y), test=(b, Y))
 
 
 def test_what_is_wrong_in_a_named_input_is_told_by_its_name():
     with pytest.raises(BadTask, match=r"data inputs\['upper'\] and targets have different lengths"):
         by_name(data=({"upper": X[:9, :32], "lower": X[:, 32:]}, Y))
-    with pytest.raises(BadTask, match="dict of its inputs is empty"):
+    with pytest.raises(BadTask, match="its dict of inputs is empty"):
         by_name(data=({}, Y))
 
 
@@ -141,7 +141,7 @@ def test_its_loss_on_a_part_is_the_mean_over_all_examples():
 
 
 def test_a_loss_that_was_forgotten_is_told():
-    with pytest.raises(BadTask, match="loss is left out"):
+    with pytest.raises(BadTask, match="Without a loss argument"):
         check(Task(model=lambda: nn.Linear(64, 10), data=(X, Y), batch_size=16))
     with pytest.raises(BadTask, match="must return its own"):
         check(Task(model=lambda: nn.Linear(64, 10), data=X, batch_size=16))
@@ -250,8 +250,11 @@ def test_sequences_are_padded_to_one_length_by_the_loaders_own_function():
     [
         (Endless(), "more than 50 examples"),
         (DataLoader(Endless()), "more than 50 examples"),
-        ([{"x": [0.0] * (1 + i % 2), "y": 0} for i in range(40)], "padded by the collate_fn"),
-        (Named("answer"), "dicts with upper, lower, answer"),
+        (
+            [{"x": [0.0] * (1 + i % 2), "y": 0} for i in range(40)],
+            "Pad examples of different lengths in the collate_fn",
+        ),
+        (Named("answer"), "dicts with the keys upper, lower, answer"),
         (TensorDataset(torch.tensor(X)), "have no targets"),
         (Subset(PAIRS, []), "data is empty"),
         (Subset(PAIRS, [0, 999]), "cannot be read into memory: IndexError"),
@@ -259,7 +262,7 @@ def test_sequences_are_padded_to_one_length_by_the_loaders_own_function():
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_data_set_that_cannot_be_used_says_why(data, words, monkeypatch):
-    monkeypatch.setattr(batches, "ENDLESS", 50)
+    monkeypatch.setattr(batches, "MAX_STREAMED_EXAMPLES", 50)
     with pytest.raises(BadTask, match=words):
         Task(model=lambda: nn.Linear(64, 10), loss=F.cross_entropy, data=data)
 

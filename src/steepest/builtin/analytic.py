@@ -1,4 +1,4 @@
-"""The built-in tasks whose best loss is known beforehand: nothing is fetched, and nothing pretends to be real data."""
+"""The built-in synthetic tasks, whose minimal loss is known; they need no download."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from steepest.tasks.task import Task
 
 
 def line(entry: Entry) -> Task:
-    """y = 3x + 2 + N(0, 0.1²) at x uniform in 0 … 1: 100 points [100, 1] to train on, 1000 each to choose and to judge.
+    """y = 3x + 2 + N(0, 0.1²) at x uniform in 0 … 1: 100 training points [100, 1], 1000 each for validation and test.
 
-    The points are the same for every seed, as a data set would be; 0.01, the variance of the noise, is the least MSE.
+    The points are the same for every seed, as in a data set. The minimal MSE is 0.01, the variance of the noise.
     """
     draw = rng.generator(0, "data")
 
@@ -49,13 +49,13 @@ class Quadratic(nn.Module):
 
 
 def quadratic(entry: Entry) -> Task:
-    """The noisy quadratic model (T. Schaul, S. Zhang, Y. LeCun, 2013; G. Zhang et al., 2019): each example has a centre
-    of its own, c ~ N(0, 0.3² / h), so that flat directions are the noisy ones.
+    """The noisy quadratic model (T. Schaul, S. Zhang, Y. LeCun, 2013; G. Zhang et al., 2019): each example has its own
+    centre c ~ N(0, 0.3² / h), so that flat directions are noisy.
 
-    Validation and test see the true centre, 0: there the least loss is 0, at w = 0.
+    Validation and test use the true centre 0, where the minimal loss is 0, at w = 0.
     """
     c = rng.generator(0, "data").normal(size=(1000, DIMENSIONS)) * 0.3 / np.sqrt(CURVATURES)
-    c -= c.mean(0)  # so that the minimum of the examples is the true one
+    c -= c.mean(0)  # so that the minimum over the examples is the true one
     truth = np.zeros((1, DIMENSIONS))
     return entry.task(train=c, valid=truth, test=truth, margin=1e-4)
 
@@ -77,9 +77,9 @@ class Rosenbrock(nn.Module):
 
 
 def rosenbrock(entry: Entry) -> Task:
-    """H. H. Rosenbrock's function (1960): one example, no noise, a bent valley that is steep across and flat along.
+    """H. H. Rosenbrock's function (1960): one example, no noise, a curved valley with steep walls and a flat floor.
 
-    The least loss is 0, at (1, 1).
+    The minimal loss is 0, at (1, 1).
     """
     nothing = np.zeros((1, 1))
     return entry.task(train=nothing, valid=nothing, test=nothing, margin=1e-3)
@@ -89,13 +89,13 @@ def rosenbrock(entry: Entry) -> Task:
 
 
 def deep_linear_network() -> nn.Sequential:
-    """Five layers and nothing between them: x [B, 16] → [B, 16] → … → [B, 4]."""
+    """Five linear layers without activations: x [B, 16] → [B, 16] → … → [B, 4]."""
     return nn.Sequential(*(nn.Linear(16, 16, bias=False) for _ in range(4)), nn.Linear(16, 4, bias=False))
 
 
 def deep_linear(entry: Entry) -> Task:
-    """y = Mx + N(0, 0.1²) with x ~ N(0, 1): not convex in its layers, with plateaus, and no bad minimum (A. M. Saxe,
-    J. L. McClelland, S. Ganguli, 2014). The least MSE is 0.01, the variance of the noise.
+    """y = Mx + N(0, 0.1²) with x ~ N(0, 1): not convex in its layers, with plateaus but without bad local minima
+    (A. M. Saxe, J. L. McClelland, S. Ganguli, 2014). The minimal MSE is 0.01, the variance of the noise.
     """
     draw = rng.generator(1, "data")
     truth = draw.normal(size=(4, 16)) / 4

@@ -1,4 +1,4 @@
-"""The small reference networks of the built-in tasks. Weights start as torch's layers draw them, unless it says so."""
+"""The small networks of the built-in tasks. Initial weights are those of torch's layers unless stated otherwise."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def linear(inputs: int, outputs: int) -> nn.Linear:
     return nn.Linear(inputs, outputs)
 
 
-# ---- pictures --------------------------------------------------------------------------------------------------------
+# ---- images ----------------------------------------------------------------------------------------------------------
 
 
 def cnn(normalized: bool = False) -> nn.Sequential:
-    """A small convolutional network, with a batch norm after each of its convolutions if it is `normalized`.
+    """A small convolutional network; `normalized` adds batch norm after each convolution.
 
-    The first convolution has step 2, so that the others see a quarter of the places:
+    The first convolution has stride 2, which leaves a quarter of the positions:
     x [B, 1, 28, 28] → [B, 16, 14, 14] → [B, 32, 14, 14] → maximum of 2 × 2 → [B, 32, 7, 7] → [B, 64] → scores [B, 10]
     """
 
@@ -50,7 +50,7 @@ def cnn(normalized: bool = False) -> nn.Sequential:
 
 
 class MixedTable(nn.Module):
-    """Numbers and categories: each category has a vector, and all vectors go into an MLP beside the numbers."""
+    """Numbers and categories: an MLP on the numbers and the embeddings of the categories."""
 
     def __init__(self, numbers: int, columns: int, categories: int, width: int, hidden: Sequence[int], outputs: int):
         super().__init__()
@@ -71,22 +71,22 @@ class Factors(nn.Module):
     def __init__(self, users: int, items: int, width: int, sparse: bool = False) -> None:
         super().__init__()
         self.mean = nn.Parameter(torch.full((1,), 3.5))
-        self.of_user = nn.Embedding(users, width + 1, sparse=sparse)  # the bias is the first number of each row
+        self.of_user = nn.Embedding(users, width + 1, sparse=sparse)  # the first number of each row is the bias
         self.of_item = nn.Embedding(items, width + 1, sparse=sparse)
         for table in (self.of_user, self.of_item):
             nn.init.normal_(table.weight, std=0.1)
             nn.init.zeros_(table.weight[:, 0])
 
     def forward(self, user: Tensor, item: Tensor) -> Tensor:
-        """Who [B], what [B] → ratings [B]."""
+        """User [B], item [B] → rating [B]."""
         p, q = self.of_user(user), self.of_item(item)
         return self.mean + p[..., 0] + q[..., 0] + (p[..., 1:] * q[..., 1:]).sum(-1)
 
 
 class Forecaster(nn.Module):
-    """A GRU that corrects a seasonal forecast, with a linear shortcut beside it: [B, T, channels] → [B, T].
+    """A GRU with a linear shortcut that corrects a seasonal forecast: [B, T, channels] → [B, T].
 
-    The last channel is the forecast that all will be as a season ago; outputs are level + swing × (it + correction).
+    The last channel is the value one season ago; outputs are level + swing × (that value + correction).
     """
 
     def __init__(self, channels: int, seen: int, width: int, level: float, swing: float) -> None:
@@ -103,11 +103,11 @@ class Forecaster(nn.Module):
         return self.level + self.swing * (x[..., -1] + correction)
 
 
-# ---- texts: one opinion or topic -------------------------------------------------------------------------------------
+# ---- texts: classification -------------------------------------------------------------------------------------------
 
 
 class BagOfWords(nn.Module):
-    """The mean of the words' vectors, and a linear layer (A. Joulin et al., Bag of tricks, 2017). Word 0 is padding."""
+    """Mean of the word embeddings and a linear layer (A. Joulin et al., Bag of tricks, 2017). Word 0 is padding."""
 
     def __init__(self, words: int, width: int, classes: int, sparse: bool = False) -> None:
         super().__init__()
@@ -120,7 +120,7 @@ class BagOfWords(nn.Module):
 
 
 class TextCNN(nn.Module):
-    """Convolutions over three, four and five words, the maximum of each map (Y. Kim, 2014), dropout before the end."""
+    """Convolutions over three, four and five words, maximum of each map, dropout, linear layer (Y. Kim, 2014)."""
 
     def __init__(self, words: int, width: int, maps: int, classes: int, dropout: float) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class TextCNN(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """A recurrent layer over vectors of words or characters; the mean of its states where there is a word. Dropout
+    """A recurrent layer over embeddings of words or characters, and the mean of its states except for padding. Dropout
     before the layer and after the mean."""
 
     def __init__(
@@ -157,11 +157,11 @@ class Recurrent(nn.Module):
 
 
 class BothWays(nn.Module):
-    """An LSTM that reads a text in both directions, two places at a time, each as the vector of its character plus that
-    of the pair that begins there; the maximum and the mean of its states where there is a character.
+    """A bidirectional LSTM over embeddings of characters and of the pairs that begin at them, two positions at a time;
+    the maximum and the mean of its states except for padding.
 
-    Characters start at N(0, 0.1²) and pairs at 0, so that a pair that is seldom met says what its characters say.
-    Dropout takes away numbers before and after the LSTM, and in a share `missing` of places the character, or the pair.
+    Character embeddings start at N(0, 0.1²) and those of pairs at 0, so that a rare pair is represented by its
+    characters. Dropout before and after the LSTM; a share `missing` of the character and pair embeddings is dropped.
     """
 
     def __init__(
@@ -195,7 +195,7 @@ class BothWays(nn.Module):
 
 
 class Block(nn.Module):
-    """A layer of a transformer that looks back only, normalized before each half: [B, T, D] → [B, T, D]."""
+    """A causal transformer block with pre-normalization: [B, T, D] → [B, T, D]."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -217,7 +217,7 @@ class Block(nn.Module):
 
 
 class CharacterTransformer(nn.Module):
-    """A decoder-only transformer: characters [B, T] → scores of the next one at each place [B, characters, T]."""
+    """A decoder-only transformer: characters [B, T] → scores of the next one at each position [B, characters, T]."""
 
     def __init__(self, characters: int, context: int, width: int, heads: int, layers: int) -> None:
         super().__init__()
@@ -233,9 +233,8 @@ class CharacterTransformer(nn.Module):
 
 
 class CharacterLSTM(nn.Module):
-    """An LSTM whose last layer has the weights of its first: characters [B, T] → scores [B, characters, T].
-
-    One table of vectors for reading and for writing (O. Press, L. Wolf, 2017); it starts at N(0, 1 / width).
+    """An LSTM with tied input and output embeddings (O. Press, L. Wolf, 2017), which start at N(0, 1 / width):
+    characters [B, T] → scores [B, characters, T].
     """
 
     def __init__(self, characters: int, width: int) -> None:

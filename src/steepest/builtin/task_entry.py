@@ -1,4 +1,4 @@
-"""A row of the catalogue of built-in tasks, apart from the table so that the makers of tasks can speak of it."""
+"""An entry of the catalogue of built-in tasks; separate from the table, since the functions that build tasks use it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from steepest.datasets import sources
 from steepest.datasets.published import dataset
-from steepest.messages import Message, say
+from steepest.messages import Message, counted
 from steepest.tasks.task import Task
 
 Kind = Literal["images", "tables", "texts", "series", "analytic"]
@@ -18,35 +18,34 @@ Kind = Literal["images", "tables", "texts", "series", "analytic"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A built-in task: what it is, and how to make it. Batch size and horizon are such that a trial takes seconds, and
-    at most about a minute."""
+    """A built-in task: its description and how to build it. A trial takes seconds, at most about a minute."""
 
     name: str
     title: str
     kind: Kind
-    """What lists are ordered by."""
+    """Lists are ordered by it."""
     summary: str
     data: str
-    """Name of its data set in `steepest data list`; "" where it has none."""
+    """Name of its data set in `steepest data list`; "" for synthetic data."""
     network: Callable[[], nn.Module]
     make: Callable[[Entry], Task]
     batch_size: int
     epochs: float
     target: float | None
-    """The level on test, raw, that the mean of a sound study's best optimizer must reach."""
+    """Test score, raw, that the mean of the best optimizer must reach in a valid study."""
     known_good: tuple[str, float] = ("adam", 1e-3)
-    """An optimizer and a rate that reach it: what `benchmarks/tasks.py` runs."""
-    also: tuple[str, Callable[[Tensor, Tensor], Tensor]] | None = None
-    """Another figure of outputs and targets that `benchmarks/tasks.py` tells beside the metric, with its name."""
+    """An optimizer and a learning rate that reach it; `benchmarks/tasks.py` runs them."""
+    extra_metric: tuple[str, Callable[[Tensor, Tensor], Tensor]] | None = None
+    """Name and function of outputs and targets: a second metric that `benchmarks/tasks.py` reports."""
     made_of: str = ""
-    """Where data without a data set come from."""
+    """Origin of synthetic data."""
 
     def build(self) -> Task:
-        """The task, its data fetched if they are not here. Raises DataUnavailable."""
+        """The task; downloads its data if necessary. Raises DataUnavailable."""
         return self.make(self)
 
     def task(self, kind: type[Task] = Task, /, **what: Any) -> Task:
-        """For makers: the task with these data, loss and metric, and everything else as in this row."""
+        """The task with these data, loss and metric, and all other settings from this entry."""
         return kind(
             model=self.network,
             name=self.name,
@@ -59,19 +58,24 @@ class Entry:
         )
 
     def fetch(self) -> None:
-        """See to it that the data are here. Raises DataUnavailable."""
+        """Make sure that the data are available. Raises DataUnavailable."""
         if self.data and not sources.is_here(self.data):
             sources.fetch(self.data)
 
     @property
     def source(self) -> str:
-        """Where the data come from, with the licence: one line."""
+        """Origin and licence of the data, in one line."""
         if not self.data:
             return self.made_of
         row = dataset(self.data)
-        carrier = row.carriers[0]
-        return f"{row.title}, from {' '.join((carrier.package, carrier.version)).strip()} ({row.licence})"
+        package = row.packages[0]
+        return f"{row.title}, from {' '.join((package.name, package.version)).strip()} ({row.licence})"
 
     @property
     def horizon(self) -> Message:
-        return say("{epochs:g} epochs, batch size {batch_size}", epochs=self.epochs, batch_size=self.batch_size)
+        return counted(
+            self.epochs,
+            "{n:g} epoch, batch size {batch_size}",
+            "{n:g} epochs, batch size {batch_size}",
+            batch_size=self.batch_size,
+        )

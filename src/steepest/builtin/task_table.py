@@ -1,4 +1,4 @@
-"""One table of built-in tasks: it feeds the command line, the tests and the documentation."""
+"""The table of built-in tasks, used by the command line, the tests and the documentation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CATALOGUE = (
         name="digits",
         title="Digits, small network",
         kind="images",
-        summary="Handwritten digits of 8 × 8 pixels, an MLP 64-64-10, cross-entropy.",
+        summary="Handwritten digits of 8 × 8 pixels, MLP 64-64-10, cross-entropy.",
         data="digits",
         network=partial(mlp, (64, 64, 10)),
         make=pictures.digits,
@@ -45,7 +45,7 @@ CATALOGUE = (
         name="digits-linear",
         title="Digits, softmax regression",
         kind="images",
-        summary="The same digits and one dense layer 64-10: a convex problem, with one minimum to find.",
+        summary="The same digits, one dense layer 64-10: a convex problem.",
         data="digits",
         network=partial(linear, 64, 10),
         make=pictures.digits,
@@ -58,7 +58,7 @@ CATALOGUE = (
         name="drift-digits",
         title="Digits that change as they are learned",
         kind="images",
-        summary="The digits and their MLP; three times in a trial the pixels change places and the labels shift.",
+        summary="The same digits and MLP; three times in a trial the pixels are permuted and the labels shift.",
         data="digits",
         network=partial(mlp, (64, 64, 10)),
         make=drift.drifting_digits,
@@ -71,7 +71,7 @@ CATALOGUE = (
         name="mnist-mlp",
         title="MNIST, network of three layers",
         kind="images",
-        summary="All of MNIST, 28 × 28 pixels, an MLP 784-256-128-10, cross-entropy.",
+        summary="All of MNIST, 28 × 28 pixels, MLP 784-256-128-10, cross-entropy.",
         data="mnist",
         network=partial(mlp, (784, 256, 128, 10)),
         make=pictures.mnist,
@@ -83,7 +83,7 @@ CATALOGUE = (
         name="fashion-cnn",
         title="Clothes, small convolutional network",
         kind="images",
-        summary="12000 pictures of Fashion-MNIST, two convolutions of 16 and 32 maps and two dense layers.",
+        summary="12000 images of Fashion-MNIST, convolutions of 16 and 32 maps and two dense layers.",
         data="fashion",
         network=cnn,
         make=pictures.fashion,
@@ -95,7 +95,7 @@ CATALOGUE = (
         name="fashion-cnn-bn",
         title="Clothes, small convolutional network with batch norm",
         kind="images",
-        summary="The same pictures and the same network, with a batch norm after each convolution.",
+        summary="The same images and network, with batch norm after each convolution.",
         data="fashion",
         network=partial(cnn, normalized=True),
         make=pictures.fashion,
@@ -107,20 +107,20 @@ CATALOGUE = (
         name="adaptive-depth",
         title="Clothes, a network that chooses its depth",
         kind="images",
-        summary="The same pictures, four residual layers of 96, an exit after each, and a chance to stop there.",
+        summary="The same images, four residual layers of width 96, each with an exit and a stopping probability.",
         data="fashion",
         network=partial(EarlyExits, 784, 96, 4, 10),
         make=adaptive_depth,
         batch_size=64,
         epochs=8,
         target=0.84,
-        also=("mean depth", mean_depth),
+        extra_metric=("mean depth", mean_depth),
     ),
     Entry(
         name="housing",
         title="California house prices",
         kind="tables",
-        summary="Median house values of 1990 from 8 features, an MLP 8-32-32-1, squared error on standardized values.",
+        summary="Median house values of 1990 from 8 features, MLP 8-32-32-1, squared error on standardized values.",
         data="housing",
         network=partial(mlp, (8, 32, 32, 1)),
         make=tabular.housing,
@@ -133,9 +133,9 @@ CATALOGUE = (
         name="adult",
         title="Income above 50,000 dollars",
         kind="tables",
-        summary="People of the 1994 census: 6 numbers, 8 categories with vectors of their own, an MLP of 64 and 32.",
+        summary="People of the 1994 census: 6 numbers and embeddings of 8 categories, MLP with layers of 64 and 32.",
         data="adult",
-        network=partial(MixedTable, 6, 8, sum(tabular.SIZES), 8, (64, 32), 2),
+        network=partial(MixedTable, 6, 8, sum(tabular.CATEGORY_SIZES), 8, (64, 32), 2),
         make=tabular.adult,
         batch_size=128,
         epochs=8,
@@ -146,7 +146,7 @@ CATALOGUE = (
         name="movielens",
         title="Ratings of films, matrix factorization",
         kind="tables",
-        summary="100,000 ratings, one vector of 16 numbers and a bias for each person and each film, squared error.",
+        summary="100,000 ratings, 16 factors and a bias for each user and each film, squared error.",
         data="movielens",
         network=partial(Factors, 943, 1682, 16),
         make=tabular.movielens,
@@ -158,7 +158,7 @@ CATALOGUE = (
         name="movielens-sparse",
         title="Ratings of films, matrix factorization with sparse gradients",
         kind="tables",
-        summary="The same with embeddings whose gradients hold only the rows that a batch has met.",
+        summary="The same, with embedding gradients that hold only the rows of a batch.",
         data="movielens",
         network=partial(Factors, 943, 1682, 16, sparse=True),
         make=tabular.movielens,
@@ -170,7 +170,7 @@ CATALOGUE = (
         name="load",
         title="Electricity demand of the day that follows",
         kind="series",
-        summary="A day of half-hours to the next one: a GRU of 32 corrects the forecast that all is as a week ago.",
+        summary="Half-hourly demand from one day to the next: a GRU of 32 corrects the values of the week before.",
         data="load",
         network=partial(Forecaster, 3, tabular.DAY, 32, tabular.LEVEL, tabular.SWING),
         make=tabular.load,
@@ -183,7 +183,7 @@ CATALOGUE = (
         name="news-bow",
         title="Topics of posts, bag of words",
         kind="texts",
-        summary="20 Newsgroups split by date, the mean of 20,000 words' vectors of 64 numbers, and a linear layer.",
+        summary="20 Newsgroups split by date, mean of word embeddings (20,000 words, width 64) and a linear layer.",
         data="newsgroups",
         network=partial(BagOfWords, texts.NEWS_WORDS, 64, 20),
         make=texts.newsgroups,
@@ -196,7 +196,7 @@ CATALOGUE = (
         name="news-bow-sparse",
         title="Topics of posts, bag of words with sparse gradients",
         kind="texts",
-        summary="The same with word vectors whose gradients hold only the words that a batch has met.",
+        summary="The same, with embedding gradients that hold only the words of a batch.",
         data="newsgroups",
         network=partial(BagOfWords, texts.NEWS_WORDS, 64, 20, sparse=True),
         make=texts.newsgroups,
@@ -209,7 +209,7 @@ CATALOGUE = (
         name="movie-textcnn",
         title="Opinions on films, convolutions over words",
         kind="texts",
-        summary="Sentences of English reviews, good or bad: convolutions over 3, 4 and 5 words, dropout of one half.",
+        summary="Sentences of English reviews, positive or negative: convolutions over 3, 4 and 5 words, dropout 0.5.",
         data="snippets",
         network=partial(TextCNN, texts.SNIPPET_WORDS, 64, 32, 2, 0.5),
         make=texts.snippets,
@@ -222,7 +222,7 @@ CATALOGUE = (
         name="movie-rnn",
         title="Opinions on films, recurrent network",
         kind="texts",
-        summary="The same sentences, an LSTM of 64, and the mean of its states.",
+        summary="The same sentences, an LSTM of width 64 and the mean of its states.",
         data="snippets",
         network=partial(Recurrent, nn.LSTM, texts.SNIPPET_WORDS, 64, 64, 2, 0.0),
         make=texts.snippets,
@@ -234,7 +234,7 @@ CATALOGUE = (
         name="reviews-zh",
         title="Opinions in Chinese, recurrent network",
         kind="texts",
-        summary="Chinese reviews of books, hotels and computers, 160 characters, an LSTM of 32 that reads both ways.",
+        summary="Chinese reviews of books, hotels and computers, 160 characters, a bidirectional LSTM of width 32.",
         data="reviews-zh",
         network=partial(BothWays, texts.REVIEW_CHARACTERS, texts.REVIEW_PAIRS, 64, 32, 2, 0.5, 0.2),
         make=texts.reviews,
@@ -247,7 +247,7 @@ CATALOGUE = (
         name="shakespeare",
         title="Shakespeare, the next character",
         kind="texts",
-        summary="A million characters of plays, a transformer of 2 layers of 64 with 4 heads that looks back 64.",
+        summary="A million characters of plays, transformer with 2 layers of width 64, 4 heads, context 64.",
         data="shakespeare",
         network=partial(CharacterTransformer, texts.PLAY_CHARACTERS, texts.PLAY_CONTEXT, 64, 4, 2),
         make=texts.shakespeare,
@@ -260,7 +260,7 @@ CATALOGUE = (
         name="shakespeare-long",
         title="Shakespeare, the next character, long horizon",
         kind="texts",
-        summary="The same transformer on the same million characters, three times as long.",
+        summary="The same transformer and characters, three times as many steps.",
         data="shakespeare",
         network=partial(CharacterTransformer, texts.PLAY_CHARACTERS, texts.PLAY_CONTEXT, 64, 4, 2),
         make=texts.shakespeare,
@@ -273,7 +273,7 @@ CATALOGUE = (
         name="songci",
         title="Song lyrics, the next character",
         kind="texts",
-        summary="Chinese lyrics of the 10th to 13th century, 3000 characters, an LSTM of 128 with tied weights.",
+        summary="Chinese lyrics of the 10th to 13th century, 3000 characters, an LSTM of width 128 with tied weights.",
         data="songci",
         network=partial(CharacterLSTM, texts.CI_CHARACTERS, 128),
         make=texts.songci,
@@ -286,7 +286,7 @@ CATALOGUE = (
         name="line",
         title="The line y = 3x + 2 (synthetic: a tutorial's own example)",
         kind="analytic",
-        summary="100 noisy points on a line, one dense unit, squared error, 100 epochs of Keras' usual batches.",
+        summary="100 noisy points on a line, one dense unit, squared error, 100 epochs with Keras' default batch size.",
         data="",
         made_of="synthetic: y = 3x + 2 + noise, drawn from a fixed generator",
         network=partial(linear, 1, 1),
@@ -300,7 +300,7 @@ CATALOGUE = (
         name="quadratic",
         title="A noisy quadratic (synthetic)",
         kind="analytic",
-        summary="½ Σ h (w − c)² in 20 dimensions, curvatures from 1 to 0.001, each example with a centre c of its own.",
+        summary="½ Σ h (w − c)² in 20 dimensions, curvatures from 1 to 0.001, a different centre c for each example.",
         data="",
         made_of="synthetic: centres drawn from a fixed generator; the least loss is 0",
         network=analytic.Quadratic,
@@ -328,7 +328,7 @@ CATALOGUE = (
         name="deep-linear",
         title="A deep linear network (synthetic)",
         kind="analytic",
-        summary="Five linear layers 16-16-16-16-16-4 with nothing between them learn one matrix from noisy examples.",
+        summary="Five linear layers 16-16-16-16-16-4 without activations learn a matrix from noisy examples.",
         data="",
         made_of="synthetic: examples drawn from a fixed generator; the least MSE is 0.01",
         network=analytic.deep_linear_network,
@@ -358,7 +358,7 @@ SUITES = {
     "text": ("news-bow", "movie-textcnn", "movie-rnn", "reviews-zh", "shakespeare", "songci"),
     "article": ("digits", "fashion-cnn", "housing", "news-bow", "movie-textcnn", "movie-rnn", "line"),
 }
-"""Sets of tasks with a name; "smoke" needs no download."""
+"""Named sets of tasks; "smoke" needs no download."""
 
 
 def suite(name: str) -> tuple[str, ...]:
@@ -377,12 +377,12 @@ def entry(name: str) -> Entry:
     for item in CATALOGUE:
         if item.name == name:
             return item
-    hint = "`steepest tasks` lists all; a task of your own is a .py file that defines `task`."
+    hint = "`steepest tasks` lists all; your own task is a .py file that defines `task`."
     raise UnknownName.among("task", name, names(), hint)
 
 
 def describe(entry: Entry) -> dict[str, Any]:
-    """An entry as plain values, and messages where people read words. Builds and fetches nothing."""
+    """An entry as plain values, and messages for texts. Builds and downloads nothing."""
     return {
         "name": entry.name,
         "title": term(entry.title),

@@ -1,7 +1,7 @@
-"""The built-in tasks on texts: words or characters as numbers, and what is told from them.
+"""The built-in tasks on texts, whose inputs are numbered words or characters.
 
-A vocabulary is made of all texts of the pool, without their labels: models must have one size for all seeds. Words that
-a seed does not train on keep the vectors that they were born with.
+A vocabulary is built from all texts of the pool, without their labels, since models must have the same size for all
+seeds. Words outside a seed's training part keep their initial embeddings.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from steepest.tasks.metrics import Metric
 from steepest.tasks.task import Task
 
 PADDING, UNKNOWN = 0, 1
-"""The first two numbers of every vocabulary."""
+"""Reserved numbers of every vocabulary."""
 
 
 def vocabulary(texts: Iterable[Iterable[str]], at_least: int = 1, at_most: int | None = None) -> dict[str, int]:
-    """Numbers from 2 on for the words that are in at least so many texts; at most so many, the most frequent ones."""
+    """Numbers from 2 on for the `at_most` most frequent words that occur in at least `at_least` texts."""
     counts = Counter(chain.from_iterable(set(words) for words in texts))
     kept = sorted((word for word, count in counts.items() if count >= at_least), key=lambda w: (-counts[w], w))
     return {word: number for number, word in enumerate(kept[:at_most], start=2)}
@@ -44,15 +44,15 @@ def numbered(texts: Sequence[Sequence[str]], numbers: dict[str, int], length: in
 # ---- posts -----------------------------------------------------------------------------------------------------------
 
 NEWS_WORDS = 20_000
-"""Of some 22,000 that are in five posts or more."""
+"""Vocabulary size; about 22,000 words occur in five posts or more."""
 NEWS_LENGTH = 256
-"""Different words of a post that are looked at: the first so many, which nine posts of ten do not reach."""
+"""Maximum number of different words read from a post; nine posts of ten have fewer."""
 
 
 def newsgroups(entry: Entry) -> Task:
-    """The different words of a post [N, 256] in the order in which they come, and its group.
+    """The different words of a post [N, 256], in order, and its group. Uses the official test part.
 
-    The official test part. A post that is there twice counts once, and not for training if test has it, too.
+    Duplicate posts count once; those that also occur in test are removed from training.
     """
     arrays = sources.load("newsgroups")
     train, test = (
@@ -71,7 +71,7 @@ def newsgroups(entry: Entry) -> Task:
     )
 
 
-# ---- opinions --------------------------------------------------------------------------------------------------------
+# ---- reviews ---------------------------------------------------------------------------------------------------------
 
 SNIPPET_WORDS = 8_000
 SNIPPET_LENGTH = 40
@@ -79,9 +79,9 @@ WORD = re.compile(r"[a-z]+(?:'[a-z]+)?|[!?]")
 
 
 def snippets(entry: Entry) -> Task:
-    """The words of a sentence [N, 40], and whether 20 people on average found it good (1) or bad (0).
+    """The words of a sentence [N, 40] and its mean rating by 20 people: positive (1) or negative (0).
 
-    Sentences that were found neither, with a mean between −0.5 and 0.5, are left out, and so are repeated ones.
+    Neutral sentences, with a mean between −0.5 and 0.5, and duplicates are excluded.
     """
     arrays = sources.load("snippets")
     rated = {}
@@ -101,15 +101,15 @@ def snippets(entry: Entry) -> Task:
 
 REVIEW_CHARACTERS, REVIEW_PAIRS = 3_500, 20_000
 REVIEW_LENGTH = 160
-"""Characters that are looked at: the first so many, all there are in nine reviews of ten."""
+"""Maximum number of characters read from a review; nine reviews of ten are shorter."""
 
 
 def reviews(entry: Entry) -> Task:
-    """The characters of a Chinese review [N, 160], the pair that begins at each [N, 160], and whether it praises (1) or
-    blames (0). Chinese writes no spaces: pairs stand for words.
+    """The characters of a Chinese review [N, 160], the pairs that begin at them [N, 160], and its class: positive (1)
+    or negative (0). Chinese is written without spaces, so pairs take the place of words.
 
-    Half of the reviews are there twice, and some both praise and blame: what is alike once width, case and everything
-    but letters and figures are set aside counts once, or not at all.
+    Half of the reviews occur twice, and some occur in both classes. Reviews are compared by their letters and digits,
+    regardless of width and case; duplicates count once, and contradictory ones are excluded.
     """
     arrays = sources.load("reviews-zh")
     opinions: dict[str, set[int]] = {}
@@ -132,7 +132,7 @@ def reviews(entry: Entry) -> Task:
 
 
 def bare(text: str) -> str:
-    """Letters and figures alone, of one width and case."""
+    """Letters and digits only, with width and case normalized."""
     return "".join(c for c in unicodedata.normalize("NFKC", text).lower() if c.isalnum())
 
 
@@ -140,7 +140,7 @@ def bare(text: str) -> str:
 
 
 def next_character(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropy in nats a character; padding does not count."""
+    """Cross-entropy in nats per character, without padding."""
     return F.cross_entropy(outputs, targets, ignore_index=-100)
 
 
@@ -152,8 +152,8 @@ HELD_OUT = {"valid": "Cymbeline", "test": "Hamlet"}
 
 
 def shakespeare(entry: Entry) -> Task:
-    """Characters [N, 64] and those that follow them [N, 64]: a million to train on, from plays other than the two by
-    which rates are picked and judged; of these, 256 pieces each, spread over the play."""
+    """Characters [N, 64] and the next ones [N, 64]: a million for training; validation and test are 256 pieces each
+    from one play that is not in training."""
     plays = sources.load("shakespeare")["text"].tobytes().decode().split("\f")
     numbers = {character: i for i, character in enumerate(sorted(set(chain.from_iterable(plays))))}
     parts = {}
@@ -169,7 +169,7 @@ def shakespeare(entry: Entry) -> Task:
 
 
 def consecutive(text: str, numbers: dict[str, int]) -> np.ndarray:
-    """A text cut into pieces of 64 characters, each with the one that follows: [N, 65]."""
+    """A text cut into pieces of 64 characters, each with the next one: [N, 65]."""
     codes = np.array([numbers[character] for character in text])
     count = (len(codes) - 1) // PLAY_CONTEXT
     return codes[np.arange(count)[:, None] * PLAY_CONTEXT + np.arange(PLAY_CONTEXT + 1)]
@@ -180,9 +180,9 @@ CI_CONTEXT = 32
 
 
 def songci(entry: Entry) -> Task:
-    """Characters of a lyric [N, 32] and those that follow them [N, 32]; each lyric gives the one piece it begins with.
+    """Characters of a lyric [N, 32] and the next ones [N, 32]; only the beginning of each lyric is used.
 
-    Lyrics that begin alike count once. Every seed draws its own parts; lyrics are short, so that none is in two.
+    Lyrics with the same beginning count once. Every seed draws its own parts, and each lyric is in one part only.
     """
     poems = [*dict.fromkeys(line[: CI_CONTEXT + 1] for line in formats.lines(sources.load("songci")["text"]) if line)]
     numbers = vocabulary(poems, at_most=CI_CHARACTERS - 2)

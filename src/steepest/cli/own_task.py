@@ -18,7 +18,7 @@ def init(
 ) -> None:
     from steepest.ingest import load  # loads torch
 
-    load.begin(path)
+    load.write_starter(path)
     print(tr("Wrote {path}. Try it: {command}", path=str(path), command=f"steepest check {path}"))
 
 

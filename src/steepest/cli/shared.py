@@ -59,7 +59,11 @@ def own_tasks(own: OwnData | None, json: bool) -> tuple[TaskRef, ...]:
     from steepest.ingest import from_file  # loads torch
 
     ref = from_file.reference(own.data, **dict(details))
-    lines = (f"{one_line(str(own.data))}:", *(f"  {one_line(shown(note))}" for note in from_file.told(ref)), "")
+    lines = (
+        f"{one_line(str(own.data))}:",
+        *(f"  {one_line(shown(note))}" for note in from_file.reading_notes(ref)),
+        "",
+    )
     print("\n".join(lines), file=sys.stderr if json else sys.stdout, flush=True)
     return (ref,)
 

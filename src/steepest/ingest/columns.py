@@ -1,6 +1,4 @@
-"""What the cells of a column mean: numbers, categories, dates, or nothing that a model could learn from. All that is
-assumed is told in a note.
-"""
+"""Types of columns: numbers, categories, dates, or nothing that a model can learn from. Notes state the assumptions."""
 
 from __future__ import annotations
 
@@ -17,20 +15,20 @@ from steepest.ingest.notes import cells_are, names, quoted
 from steepest.messages import Message, enumerated, say
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", "#n/a", "missing", "<na>"})
-"""Cells, in small letters, that hold no value."""
-MOSTLY = 0.9
-"""Share of the cells with a value that must be numbers (or dates) for a column to be one of them."""
-MOST_CATEGORIES = 1000
-"""Categories that have a vector of their own; the rarest beyond are one category together."""
-NAMES = 0.5
-"""Share of different texts in a column beyond which they name the rows, and tell nothing about them."""
-LONG = 40
-"""Characters beyond which texts are sentences, on average."""
+"""Lower-case cells that count as missing."""
+MIN_SHARE = 0.9
+"""Minimum share of non-missing cells that must be numbers (or dates) for a column to have that type."""
+MAX_CATEGORIES = 1000
+"""Maximum number of categories; the rarest beyond it are merged into one."""
+MAX_DISTINCT_SHARE = 0.5
+"""Share of distinct texts in a column above which they are taken as row names and left out."""
+LONG_TEXT_CHARACTERS = 40
+"""Mean length above which texts are taken as sentences."""
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """A feature that is a number; NaN where there is none."""
+    """A numeric feature; NaN where missing."""
 
     name: str
     values: np.ndarray  # [N], float64
@@ -38,7 +36,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Categories:
-    """A feature that is one of several names: `codes` count into `labels`."""
+    """A categorical feature: `codes` are indices into `labels`."""
 
     name: str
     codes: np.ndarray  # [N], int64
@@ -50,7 +48,7 @@ Feature = Numbers | Categories
 
 @dataclass
 class Reading:
-    """The features found in the columns of a table, and what was done to find them."""
+    """The features of a table's columns, and notes on how they were read."""
 
     features: list[Feature] = field(default_factory=list)
     notes: list[Message] = field(default_factory=list)
@@ -69,34 +67,34 @@ def features(columns: Mapping[str, Sequence[str]], comma_separates: bool = True)
         if formulas := sum(n for cell, n in counts.items() if cell.startswith("=")):
             reading.notes.append(
                 say(
-                    "{name}: {cells} a spreadsheet's formula: text to us, and never run.",
+                    "{name}: {cells} a spreadsheet formula; read as text, never evaluated.",
                     name=quoted(name),
                     cells=cells_are(formulas),
                 )
             )
-    reading.notes += [say("Left out, {why}: {which}.", why=why, which=names(which)) for why, which in left.items()]
+    reading.notes += [say("Left out ({why}): {which}.", why=why, which=names(which)) for why, which in left.items()]
     return reading
 
 
 def _feature(
     name: str, cells: Sequence[str], counts: Counter[str], comma_separates: bool, notes: list[Message]
 ) -> tuple[list[Feature], Message | None]:
-    """The features of a column; or none, and why."""
+    """The features of a column; or none and the reason."""
     values = {cell: n for cell, n in counts.items() if not is_missing(cell)}
     present = sum(values.values())
     if not values:
-        return [], say("no values at all")
+        return [], say("no values")
     if len(values) == 1 and present == len(cells):
-        return [], say("the same value everywhere")
+        return [], say("constant")
     if (numbers := as_numbers(name, counts, comma_separates, notes)) is not None:
         column = np.array([numbers[cell] for cell in cells])
         if len(cells) > 2 and present == len(cells) and np.all(np.diff(column) == 1):
-            return [], say("they count the rows")
+            return [], say("row numbers")
         if missing := int(np.isnan(column).sum()):
             notes.append(
                 say(
-                    "{name}: {missing:,} of {all:,} missing; each replicate puts its own median there, and a mark "
-                    "beside it.",
+                    "{name}: {missing:,} of {all:,} missing; filled with the median of each replicate's training "
+                    "part, plus an indicator column.",
                     name=quoted(name),
                     missing=missing,
                     all=len(cells),
@@ -107,17 +105,17 @@ def _feature(
         written, parse = dates
         notes.append(
             say(
-                "{name}: dates, as {written}; days since the first, place in the year and in the week.",
+                "{name}: dates as {written}; read as days since the first date and position in the year and week.",
                 name=quoted(name),
                 written=written,
             )
         )
         return _date_features(name, cells, parse), None
-    if len(values) > max(NAMES * present, 20):
+    if len(values) > max(MAX_DISTINCT_SHARE * present, 20):
         length = sum(len(cell) * n for cell, n in values.items()) / present
-        if length >= LONG:
-            return [], say("texts (name one with --text to learn from it)")
-        return [], say("names of single rows, too many different texts")
+        if length >= LONG_TEXT_CHARACTERS:
+            return [], say("texts; use --text to train on one of them")
+        return [], say("row names: too many different texts")
     return [_categories(name, cells, values, notes)], None
 
 
@@ -131,20 +129,20 @@ PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+|(?:[ \u00a0\u202f'’]\d{3})+)(\.\d*)?")
 OF_THOUSANDS = re.compile(r"[, \u00a0\u202f'’]")
 DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+")
-LOSS = re.compile(r"\([^()]+\)")
-"""How accountants write what is below zero."""
-AROUND = "$€£¥\uffe5% "
+ACCOUNTING_NEGATIVE = re.compile(r"\([^()]+\)")
+"""Accounting notation for negative numbers: (1,234)."""
+CURRENCY_AND_PERCENT = "$€£¥\uffe5% "
 
 
 def as_numbers(
     name: str, counts: Mapping[str, int], comma_separates: bool, notes: list[Message]
 ) -> dict[str, float] | None:
-    """Cell → number, NaN where there is none; None if too few cells are numbers.
+    """Cell → number, NaN where missing; None if too few cells are numbers.
 
-    Numbers with zeros in front, such as 00501, are codes and no amounts.
+    Numbers with leading zeros, such as 00501, are codes and not amounts.
     """
     cells = [cell for cell in counts if not is_missing(cell)]
-    with_comma = [cell.strip(AROUND) for cell in cells if "," in cell]
+    with_comma = [cell.strip(CURRENCY_AND_PERCENT) for cell in cells if "," in cell]
     decimal = (
         not comma_separates
         and bool(with_comma)
@@ -156,16 +154,16 @@ def as_numbers(
     table = {cell: math.nan if is_missing(cell) else _number(cell, decimal) for cell in counts}
     strange = [cell for cell in cells if math.isnan(table[cell])]
     present, wrong = (sum(counts[cell] for cell in group) for group in (cells, strange))
-    if not cells or present - wrong < MOSTLY * present:
+    if not cells or present - wrong < MIN_SHARE * present:
         return None
     if decimal:
-        notes.append(say("{name}: a comma is its decimal point.", name=quoted(name)))
-    if any(cell.strip(AROUND) != cell and not math.isnan(table[cell]) for cell in cells):
-        notes.append(say("{name}: signs of currency or percent are taken off.", name=quoted(name)))
+        notes.append(say("{name}: the comma is read as the decimal point.", name=quoted(name)))
+    if any(cell.strip(CURRENCY_AND_PERCENT) != cell and not math.isnan(table[cell]) for cell in cells):
+        notes.append(say("{name}: currency and percent signs are removed.", name=quoted(name)))
     if strange:
         notes.append(
             say(
-                "{name}: {cells} no number ({some}) and counted as missing.",
+                "{name}: {cells} not a number ({some}); read as missing.",
                 name=quoted(name),
                 cells=cells_are(wrong),
                 some=enumerated([quoted(cell[:20]) for cell in strange[:3]]),
@@ -175,21 +173,21 @@ def as_numbers(
 
 
 def _number(cell: str, decimal_comma: bool) -> float:
-    """The number in a cell, NaN if there is none; what is written plainly, as most are, takes one look."""
+    """The number in a cell, NaN if it has none; plainly written numbers, the most frequent case, match at once."""
     if not PLAIN.fullmatch(cell):
-        cell = _plainly(cell.strip(AROUND), decimal_comma)
+        cell = _plainly(cell.strip(CURRENCY_AND_PERCENT), decimal_comma)
     value = float(cell) if PLAIN.fullmatch(cell) else math.nan
     return value if abs(value) < 1e30 else math.nan  # float32 is what models train in
 
 
 def _plainly(cell: str, decimal_comma: bool) -> str:
-    """A number as a computer writes it."""
+    """A number in plain notation."""
     if decimal_comma and "," in cell:
         cell = cell.replace(".", "").replace(",", ".")
     elif THOUSANDS.fullmatch(cell):
         cell = OF_THOUSANDS.sub("", cell)
-    elif LOSS.fullmatch(cell):
-        cell = "-" + cell[1:-1].strip(AROUND).replace(",", "")
+    elif ACCOUNTING_NEGATIVE.fullmatch(cell):
+        cell = "-" + cell[1:-1].strip(CURRENCY_AND_PERCENT).replace(",", "")
     return cell
 
 
@@ -202,13 +200,13 @@ FORMATS = {
     say("hour:minute"): ("%H:%M", "%H:%M:%S"),
     say("day month year"): ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
 }
-"""How dates are written. Where every date fits two ways, the first of them is taken, and told."""
+"""Date formats by their names. Where all dates of a column fit two formats, the first is used; a note names it."""
 
 Parse = Callable[[str], datetime | None]
 
 
 def _as_dates(values: Mapping[str, int]) -> tuple[Message, Parse] | None:
-    """How the cells are written as dates, and what reads them; None if they are none."""
+    """The name of the date format and its parser; None if the cells are not dates."""
     sample = [*values]
     if not all(re.search(r"\d.*[-/.\u5e74 :].*\d", cell) for cell in sample[:20]):
         return None
@@ -217,14 +215,14 @@ def _as_dates(values: Mapping[str, int]) -> tuple[Message, Parse] | None:
     for words, parse in tries:
         if all(parse(cell) for cell in sample[:5]):
             right = sum(n for cell, n in values.items() if parse(cell))
-            if right >= MOSTLY * sum(values.values()):
+            if right >= MIN_SHARE * sum(values.values()):
                 return words, parse
     return None
 
 
 def _iso(cell: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(cell[:26]).replace(tzinfo=None)  # nanoseconds are more than it takes
+        return datetime.fromisoformat(cell[:26]).replace(tzinfo=None)  # without nanoseconds, which it cannot parse
     except ValueError:
         return None
 
@@ -242,7 +240,7 @@ def _reader(form: str) -> Parse:
 
 
 def _date_features(name: str, cells: Sequence[str], parse: Parse) -> list[Feature]:
-    """Days since the first date; and sine and cosine of the place in the year, the week and, with times, the day."""
+    """Days since the first date; sine and cosine of the position in the year, the week and, with times, the day."""
     known = {cell: None if is_missing(cell) else parse(cell) for cell in set(cells)}
     first = min(moment for moment in known.values() if moment is not None)
     blank = (math.nan,) * 4
@@ -270,25 +268,25 @@ def _date_features(name: str, cells: Sequence[str], parse: Parse) -> list[Featur
 
 
 def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], notes: list[Message]) -> Categories:
-    """The most frequent texts as categories of their own; what is missing is one more."""
+    """The most frequent texts as categories; missing cells are a further category."""
     ranked = sorted(values, key=lambda cell: (-values[cell], cell))
-    labels, others = ranked[:MOST_CATEGORIES], len(ranked) - MOST_CATEGORIES
+    labels, others = ranked[:MAX_CATEGORIES], len(ranked) - MAX_CATEGORIES
     number = {cell: i for i, cell in enumerate(labels)}
     if others > 0:
         notes.append(
             say(
-                "{name}: {all} categories; the {others} rarest are one category together.",
+                "{name}: {all} categories; the {others} rarest are merged into one.",
                 name=quoted(name),
                 all=len(ranked),
                 others=others,
             )
         )
-        number |= dict.fromkeys(ranked[MOST_CATEGORIES:], len(labels))
+        number |= dict.fromkeys(ranked[MAX_CATEGORIES:], len(labels))
         labels = [*labels, "others"]
     if missing := sum(1 for cell in cells if is_missing(cell)):
         notes.append(
             say(
-                "{name}: {missing:,} of {all:,} missing, a category of their own.",
+                "{name}: {missing:,} of {all:,} missing; a separate category.",
                 name=quoted(name),
                 missing=missing,
                 all=len(cells),

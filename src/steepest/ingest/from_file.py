@@ -1,6 +1,6 @@
-"""A file of anyone's as a task, without code: a table, texts, pictures or arrays. What was made of it is told in notes.
+"""A task from a user's file, without code: a table, texts, images or arrays. Its notes state how the file was read.
 
-Workers make the task anew from the path, its content's hash and the options, so that a study can be resumed.
+Workers rebuild the task from the path, the hash of its content and the options, so that a study can be resumed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from steepest.builtin.models import mlp
 from steepest.errors import BadSetting, BadTask
 from steepest.ingest import picture_folders, spreadsheets, targets
-from steepest.ingest.picture_folders import SIZE, network_task
+from steepest.ingest.picture_folders import DEFAULT_SIDE_PIXELS, network_task
 from steepest.ingest.table_task import table_task
 from steepest.ingest.targets import check_kind
 from steepest.ingest.text_columns import text_task
@@ -36,43 +36,45 @@ def reference(
     kind: str | None = None,
     size: int | None = None,
 ) -> TaskRef:
-    """How workers find the task in a file or folder: where it is, what it holds now, and what was said of it.
+    """The reference by which workers find the task in a file or folder: its path, hash and options.
 
-    `target` is the column to be told and `text` one of texts to tell it from; `kind` is "classification" or
-    "regression", if it is not to be guessed; `size` is what pictures are brought to. Raises BadTask or BadSetting.
+    `target` is the column to predict and `text` a text column to predict it from. `kind` is "classification" or
+    "regression"; inferred if None. `size` is the width and height of images in pixels. Raises BadTask or BadSetting.
     """
     path = Path(path).expanduser().resolve()
     given = {"target": target, "text": text, "kind": kind, "size": None if size is None else str(size)}
     options = {name: value for name, value in given.items() if value is not None}
     what = _what(path)
     allowed = {"table": OPTIONS[:3], "arrays": ("kind",), "pictures": ("size",)}[what]
-    if foreign := [name for name in options if name not in allowed]:
-        raise BadSetting(f"{path} is read as {what}, which take no --{foreign[0]}: leave it out.")
+    if refused := [name for name in options if name not in allowed]:
+        raise BadSetting(
+            f"--{refused[0]} does not apply to {path}, which is read as "
+            f"{'a table' if what == 'table' else what}. Leave it out."
+        )
     if what == "table" and target is None:
-        raise BadSetting(f"Which column of {path} is to be told? Name it: --target COLUMN.")
+        raise BadSetting(f"{path} is a table and needs a column to predict. Name it: --target COLUMN.")
     check_kind(options.get("kind", ""))
     if size is not None and not 8 <= size <= 512:
-        raise BadSetting(f"--size is {size}; pictures are brought to 8 to 512 pixels a side.")
+        raise BadSetting(f"--size is {size}; it must be 8 to 512 pixels.")
     return TaskRef(path.stem, "data", str(path), digest(path), options)
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, or of all pictures in a folder."""
+    """SHA-256 of a file, or of all images in a folder."""
     return picture_folders.digest(path) if path.is_dir() else sha256(_bytes(path)).hexdigest()
 
 
 def resolve(ref: TaskRef) -> Task:
-    """The task that a reference means, made once in each process; raises BadTask if the file is no longer what it
-    was."""
+    """The task of a reference, built once in each process. Raises BadTask if the file has changed."""
     return _made(ref.locator, ref.digest, tuple(sorted(ref.options.items())))
 
 
-def told(ref: TaskRef) -> tuple[Message, ...]:
-    """What was made of a file: the notes of its task, and how long it trains on how much."""
+def reading_notes(ref: TaskRef) -> tuple[Message, ...]:
+    """How a file is read: the notes of its task, the sizes of its parts and the length of training."""
     task = resolve(ref)
     how = say(
-        "{train:,} examples to train on, {valid:,} to choose by, {test:,} to judge by; batches of {batch}, "
-        "{epochs:.3g} epochs: {steps:,} steps.",
+        "{train:,} training, {valid:,} validation and {test:,} test examples; batch size {batch}, {epochs:.3g} epochs "
+        "({steps:,} steps).",
         **task.sizes,
         batch=task.batch_size,
         epochs=task.epochs,
@@ -85,13 +87,13 @@ def told(ref: TaskRef) -> tuple[Message, ...]:
 def _made(locator: str, expected: str, options: tuple[tuple[str, str], ...]) -> Task:
     path, given = Path(locator), dict(options)
     what = _what(path)
-    content = b"" if what == "pictures" else _bytes(path)  # what is made is what was hashed
+    content = b"" if what == "pictures" else _bytes(path)  # read once, so that the hash is that of the data used
     if expected != (sha256(content).hexdigest() if content else digest(path)):
-        raise BadTask(f"{path} has changed since this study began; put the old content back, or begin a new study.")
+        raise BadTask(f"{path} has changed since the study began. Restore its content, or start a new study.")
     about = {"name": path.stem, "source": f"your own {path.name} (sha256 {expected[:12]} …)"}
     kind = check_kind(given.get("kind", ""))
     if what == "pictures":
-        return picture_folders.picture_task(path, int(given.get("size", SIZE)), **about, title=path.name)
+        return picture_folders.picture_task(path, int(given.get("size", DEFAULT_SIDE_PIXELS)), **about, title=path.name)
     if what == "arrays":
         return _of_arrays(path, content, given, **about)
     sheet = spreadsheets.read(path, content)
@@ -113,8 +115,7 @@ def _what(path: Path) -> str:
         return "table"
     hint = " Save the sheet as CSV." if suffix in (".xlsx", ".xls", ".ods") else ""
     raise BadTask(
-        f"{path.name} is no kind of file that is read here: give .csv, .tsv, .parquet, .npz, or a folder of pictures."
-        f"{hint}"
+        f"Unsupported file type: {path.name}. Supported: .csv, .tsv, .parquet, .npz, or a folder of images.{hint}"
     )
 
 
@@ -127,11 +128,11 @@ def _bytes(path: Path) -> bytes:
 
 # ---- arrays ----------------------------------------------------------------------------------------------------------
 
-NAMES = {"data": ("x", "y")} | {part: (f"x_{part}", f"y_{part}") for part in ("train", "valid", "test")}
+ARRAY_NAMES = {"data": ("x", "y")} | {part: (f"x_{part}", f"y_{part}") for part in ("train", "valid", "test")}
 
 
 def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, source: str) -> Task:
-    """x and y of an .npz; or x_train, y_train, x_test, y_test. Raises BadTask."""
+    """The task of an .npz with x and y, or with x_train, y_train, x_test, y_test. Raises BadTask."""
     parts = _parts(path, content)
     notes = [
         say(
@@ -146,26 +147,27 @@ def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, 
     whole = np.concatenate([y for _, y in parts.values()])
     cells = [f"{value:.17g}" if whole.dtype.kind in "biuf" else str(value) for value in whole]
     counted = targets.target("y", cells, check_kind(given.get("kind", "")))
-    if not counted.here.all():
-        raise BadTask(f"{path}: y holds {int((~counted.here).sum())} values that are no finite number; remove them.")
+    if not counted.has_target.all():
+        bad = int((~counted.has_target).sum())
+        raise BadTask(f"{path}: y contains {bad} non-finite {'value' if bad == 1 else 'values'}. Remove such rows.")
     notes += counted.notes
     if counted.labels and whole.dtype.kind in "US":
         ends = np.cumsum([len(y) for _, y in parts.values()])[:-1]
         split = np.split(counted.values, ends)
         parts = {part: (x, y) for (part, (x, _)), y in zip(parts.items(), split, strict=True)}
     elif counted.labels:
-        labels = np.array(sorted(map(float, counted.labels)))  # class numbers in order, whatever they are called
+        labels = np.array(sorted(map(float, counted.labels)))  # classes are numbered by the order of their labels
         parts = {part: (x, np.searchsorted(labels, y)) for part, (x, y) in parts.items()}
     else:
         parts = {part: (x, y.astype(np.float64)[:, None]) for part, (x, y) in parts.items()}
-    targets.enough(path.name, len(whole))
+    targets.require_examples(path.name, len(whole))
     classes, title = len(counted.labels), path.name
     if first[0].ndim > 2:
         shaped = {part: (_channels_first(x), y) for part, (x, y) in parts.items()}
         _, colours, height, width = next(iter(shaped.values()))[0].shape
         notes.append(
             say(
-                "Pictures of {height} × {width} with {colours} channels; bytes become (v − 128) / 64.",
+                "Images of {height} × {width} pixels with {colours} channels; bytes v are scaled as (v − 128) / 64.",
                 height=height,
                 width=width,
                 colours=colours,
@@ -175,15 +177,15 @@ def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, 
     inputs, outputs = first[0].shape[1], classes or 1
     notes += [
         say(
-            "Each column less its mean and by its deviation, both of a replicate's own training part.",
+            "Columns are standardized with mean and standard deviation of each replicate's training part.",
         ),
-        targets.said_mlp(inputs, 64, 64, outputs),
+        targets.mlp_note(inputs, 64, 64, outputs),
     ]
     return Task(
         model=partial(mlp, (inputs, 64, 64, outputs)),
         **{part: (x.astype(np.float64), y) for part, (x, y) in parts.items()},
         **targets.loss_and_metric(classes),
-        **targets.effort(len(first[0])),
+        **targets.training_length(len(first[0])),
         standardize="inputs" if classes else "both",
         name=name,
         title=title,
@@ -193,29 +195,30 @@ def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, 
 
 
 def _parts(path: Path, content: bytes) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Part → (x, y) of plain numbers; nothing in the file is run."""
+    """Part → (x, y) of plain numbers; no code in the file is run."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             arrays = {name.lower(): stored[name] for name in stored.files}
-    except Exception as error:  # zipfile, zlib and NumPy each raise their own kinds
+    except Exception as error:  # zipfile, zlib and NumPy raise their own exceptions
         first = (str(error).splitlines() or [""])[0].rstrip(".")
         raise BadTask(f"{path} cannot be read as .npz of plain arrays: {first}.") from None
-    parts = {part: (arrays[x], arrays[y]) for part, (x, y) in NAMES.items() if x in arrays and y in arrays}
+    parts = {part: (arrays[x], arrays[y]) for part, (x, y) in ARRAY_NAMES.items() if x in arrays and y in arrays}
     parts = {"data": parts["data"]} if "data" in parts else parts
     if not parts or ("data" not in parts and "train" not in parts):
         raise BadTask(
-            f"{path} needs arrays x and y, or x_train, y_train, x_test and y_test; it has {', '.join(arrays)}."
+            f"{path} contains the arrays {', '.join(arrays)}. It needs arrays x and y, or x_train, y_train, x_test and "
+            "y_test."
         )
     for part, (x, y) in parts.items():
         y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
         if x.dtype.kind not in "biuf" or y.dtype.kind not in "biufUS":
-            raise BadTask(f"{path}: x and y of {part} must be numbers; they are {x.dtype} and {y.dtype}.")
+            raise BadTask(f"{path}: x and y of {part} are {x.dtype} and {y.dtype}; they must be numbers.")
         if y.ndim == 2 and y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all() and (y.sum(1) == 1).all():
-            raise BadTask(f"{path}: y of {part} are one-hot rows; store class numbers, such as y.argmax(1).")
+            raise BadTask(f"{path}: y of {part} contains one-hot rows. Store class numbers, such as y.argmax(1).")
         if x.ndim not in (2, 3, 4) or y.ndim != 1:
             raise BadTask(
-                f"{path}: x of {part} must be a row of numbers or a picture for each example and y one number each; "
-                f"their shapes are {list(x.shape)} and {list(y.shape)}. For others write a task file: steepest init."
+                f"{path}: x and y of {part} have the shapes {list(x.shape)} and {list(y.shape)}. x must have one row "
+                "of numbers or one image per example, y one number. For other shapes write a task file: steepest init."
             )
         if len(x) != len(y):
             raise BadTask(f"{path}: x and y of {part} have different lengths, {len(x)} and {len(y)}.")
@@ -224,7 +227,7 @@ def _parts(path: Path, content: bytes) -> dict[str, tuple[np.ndarray, np.ndarray
 
 
 def _channels_first(x: np.ndarray) -> np.ndarray:
-    """Pictures [n, H, W], [n, H, W, C] or [n, C, H, W] as [n, C, H, W]; bytes are scaled, other numbers left alone."""
+    """Images [n, H, W], [n, H, W, C] or [n, C, H, W] as [n, C, H, W]; bytes are scaled, other numbers unchanged."""
     x = (x.astype(np.float32) - 128) / 64 if x.dtype == np.uint8 else x.astype(np.float32)
     if x.ndim == 3:
         return x[:, None]

@@ -1,4 +1,4 @@
-"""Tasks by reference: from the catalogue, a user's file, data, or the memory of whoever began the study.
+"""Tasks by reference: from the catalogue, a task file, a data file, or the memory of the process that runs the study.
 
 A task file is a Python file that defines `task`: a `steepest.Task`, or a function without arguments that returns one.
 """
@@ -31,22 +31,22 @@ from steepest.tasks.task import Task
 
 
 def reference(path: Path) -> TaskRef:
-    """How workers find the task in this file, whatever their working directory. Raises BadTask; runs nothing."""
+    """The reference by which workers find a task file from any working directory. Raises BadTask; runs nothing."""
     return TaskRef(path.stem, "file", str(path.expanduser().resolve()), sha256(_read(path.expanduser())).hexdigest())
 
 
 def resolve(ref: TaskRef, memory: Mapping[str, Task] | None = None) -> Task:
-    """The task that a reference means; built once in each process.
+    """The task of a reference, built once in each process.
 
-    Raises UnknownName or BadTask where there is none; BadTask also if the file is no longer the one that was referred
-    to, since trials of two different tasks must not end up in one study.
+    Raises UnknownName or BadTask if there is none; BadTask also if the file has changed, since one study must not
+    contain trials of two different tasks.
     """
     if ref.source == "memory":
         task = (memory or {}).get(ref.locator)
         if task is None:
             raise BadTask(
-                f"The task {ref.locator!r} lived in the memory of the program that began this study; "
-                "go on with the study from that program."
+                f"The task {ref.locator!r} existed only in the memory of the program that started this study. "
+                "Resume the study from that program."
             )
         return task
     if ref.source == "catalogue":
@@ -55,7 +55,7 @@ def resolve(ref: TaskRef, memory: Mapping[str, Task] | None = None) -> Task:
         return from_file.resolve(ref)
     source = _read(Path(ref.locator))
     if ref.digest and sha256(source).hexdigest() != ref.digest:
-        raise BadTask(f"{ref.locator} has changed since this study began; put the old file back, or begin a new study.")
+        raise BadTask(f"{ref.locator} has changed since the study began. Restore it, or start a new study.")
     return _run(Path(ref.locator), source)
 
 
@@ -65,44 +65,44 @@ def _built(name: str) -> Task:
 
 
 def load_file(path: Path) -> Task:
-    """The task that a file defines. Raises BadTask, with the line at fault, whatever goes wrong in it."""
+    """The task that a file defines. Raises BadTask with the line number for any error in the file."""
     path = path.expanduser()
     return _run(path.resolve(), _read(path))
 
 
 def _read(path: Path) -> bytes:
     if path.suffix != ".py":
-        raise BadTask(f"{path} is not a Python file; a task file ends in .py and defines `task`.")
+        raise BadTask(f"{path} is not a Python file. A task file ends in .py and defines `task`.")
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise BadTask(f"There is no file {path}; name a task of `steepest tasks` or a .py file that exists.") from None
+        raise BadTask(f"There is no file {path}. Name a task of `steepest tasks` or an existing .py file.") from None
     except OSError as error:
         raise BadTask(f"{path} cannot be read: {error.strerror}.") from None
 
 
 @lru_cache(maxsize=16)
 def _run(path: Path, source: bytes) -> Task:
-    """Run these bytes, so that what runs is what was hashed; the file's folder is on the path, as for a script."""
+    """Run these bytes, which were hashed, with the file's folder on the path as for a script."""
     module = ModuleType(f"steepest_task_{path.stem}_{sha256(source).hexdigest()[:8]}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses and torch look classes up by their module
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     if "keras" not in sys.modules:
-        os.environ.setdefault("KERAS_BACKEND", "torch")  # the only one that can be trained here; read at its import
+        os.environ.setdefault("KERAS_BACKEND", "torch")  # the only supported backend; Keras reads it when imported
     try:
-        with redirect_stdout(sys.stderr), _same_luck():  # what it prints is no part of an answer in JSON
+        with redirect_stdout(sys.stderr), _fixed_seeds():  # standard output may be JSON
             exec(compile(source, str(path), "exec"), module.__dict__)
             found = module.__dict__.get("task")
             if inspect.isroutine(found):
                 found = found()
     except (Exception, SystemExit) as error:
-        raise _told(path, error) from error
+        raise _error_in_file(path, error) from error
     if found is None:
         tasks = [name for name, value in vars(module).items() if isinstance(value, Task)]
-        hint = f" It defines {tasks[0]!r}: name that `task`." if tasks else " Add task = steepest.Task(…) to it."
-        raise BadTask(f"{path.name} defines no `task`, or one that is None.{hint}")
+        hint = f" It defines {tasks[0]!r}: rename it to `task`." if tasks else " Add task = steepest.Task(…)."
+        raise BadTask(f"{path.name} does not define `task`, or `task` is None.{hint}")
     if not isinstance(found, Task):
         raise BadTask(
             f"`task` in {path.name} is a {type(found).__name__}; it must be a steepest.Task, or a function without "
@@ -112,8 +112,8 @@ def _run(path: Path, source: bytes) -> Task:
 
 
 @contextmanager
-def _same_luck() -> Iterator[None]:
-    """Within, whatever is drawn is the same in every worker, also where a file forgets to seed what it draws."""
+def _fixed_seeds() -> Iterator[None]:
+    """Within, global generators have fixed seeds, so that unseeded draws of a file agree in all workers."""
     others, numpys = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -127,19 +127,23 @@ def _same_luck() -> Iterator[None]:
 
 
 def _unknown_argument(error: BaseException) -> str:
-    """What to say where Task is called with an argument that it does not have."""
+    """The message for a call of Task with an unknown argument; "" for other errors."""
     found = re.search(r"Task\.__init__\(\) got an unexpected keyword argument '(\w+)'", str(error))
     if found is None:
         return ""
     name, known = found[1], [field.name for field in fields(Task)]
     if name in ("optimizer", "optimizers", "lr", "learning_rate", "rate", "scheduler", "schedule"):
-        return f"Task takes no {name!r}: optimizers and rates are what is compared; see steepest run --optimizers."
+        return (
+            f"Task has no argument {name!r}: optimizers and learning rates are what a study compares; see "
+            "steepest run --optimizers."
+        )
     near = get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"Task takes no {name!r}." + (f" Did you mean {near[0]}?" if near else f" It takes {', '.join(known)}.")
+    hint = f"Did you mean {near[0]}?" if near else f"Arguments: {', '.join(known)}."
+    return f"Task has no argument {name!r}. {hint}"
 
 
-def _told(path: Path, error: BaseException) -> SteepestError:
-    """What went wrong in the user's file, at the last line of it that was running."""
+def _error_in_file(path: Path, error: BaseException) -> SteepestError:
+    """The error for an exception in the user's file, with the last line of the file that was running."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
     where = path.name if line is None else f"{path.name}, line {line}"
@@ -157,14 +161,14 @@ STARTER = Path(__file__).with_name("starter.txt")
 """A commented task file that runs as it is."""
 
 
-def begin(path: Path) -> None:
-    """Write the starter file to `path`. Raises BadInput if there is something, or if it cannot be written."""
+def write_starter(path: Path) -> None:
+    """Write the starter file to `path`. Raises BadInput if `path` exists or cannot be written."""
     if path.suffix != ".py":
-        raise BadInput(f"{path} is no name for a Python file; a task file ends in .py.")
+        raise BadInput(f"{path} is not a Python file. Use a name that ends in .py.")
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(STARTER.read_text(encoding="utf-8").replace("THIS_FILE", path.name))
     except FileExistsError:
-        raise BadInput(f"{path} is there already, and is left as it is; give another name.") from None
+        raise BadInput(f"{path} already exists and was not changed. Use another name.") from None
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror or error}.") from None

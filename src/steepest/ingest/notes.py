@@ -1,4 +1,4 @@
-"""Words that the notes on a file have in common: what was found in it, and what was done with it."""
+"""Parts that the notes on a file share: quoted names, lists of names, counts of cells."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 from steepest.messages import Message, counted, enumerated, say
 
-MOST_NAMES = 12
-"""Names that are told one by one; of more, the first so many."""
+MAX_NAMES = 12
+"""Maximum number of names in a list; the rest is abbreviated by an ellipsis."""
 
 
 def quoted(name: object) -> Message:
-    """Somebody's name for a thing, between the quotes of each language; nothing in it can act on a terminal."""
+    """A user's name for something, in the quotation marks of each language; control characters are escaped."""
     shown = repr(str(name))
     return say('"{name}"' if shown[0] == '"' else "'{name}'", name=shown[1:-1])
 
 
 def names(found: Sequence[object]) -> Message:
-    """Several of them, and that there are more where there are many."""
-    first: list[Message | str] = [quoted(name) for name in found[:MOST_NAMES]]
-    return enumerated([*first, "…"] if len(found) > MOST_NAMES else first)
+    """Several quoted names, abbreviated after the first `MAX_NAMES`."""
+    first: list[Message | str] = [quoted(name) for name in found[:MAX_NAMES]]
+    return enumerated([*first, "…"] if len(found) > MAX_NAMES else first)
 
 
 def cells_are(count: int) -> Message:

@@ -1,4 +1,4 @@
-"""Pictures of anyone's as a task: a folder with a folder for each class, or arrays, and a small convolutional net."""
+"""A task from a folder of images with a subfolder per class; arrays of images use the same convolutional network."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from steepest.ingest.notes import names
 from steepest.messages import Message, say
 from steepest.tasks.task import Task
 
-KINDS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
-SIZE = 32
-"""Pixels a side to which pictures are brought, unless one says otherwise."""
-TEST = frozenset({"test", "testing", "val", "valid", "validation"})
-TRAIN = frozenset({"train", "training"})
-MOST = 2**30
-"""Numbers in all pictures together, beyond which they do not fit into memory."""
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
+DEFAULT_SIDE_PIXELS = 32
+"""Images are resized to this width and height, unless --size sets another."""
+TEST_FOLDERS = frozenset({"test", "testing", "val", "valid", "validation"})
+TRAIN_FOLDERS = frozenset({"train", "training"})
+MAX_NUMBERS = 2**30
+"""Maximum number of values in all images together, since they are held in memory."""
 
 
 def pictures(folder: Path) -> list[Path]:
-    """The pictures below a folder, in order of their names; what begins with a dot is not looked at."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in KINDS and path.is_file())
+    """The images below a folder, sorted by name, without hidden files and folders."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def digest(folder: Path) -> str:
-    """SHA-256 over the names and bytes of all pictures."""
+    """SHA-256 over the names and bytes of all images."""
     whole = sha256()
     for path in pictures(folder):
         whole.update(f"{path.relative_to(folder).as_posix()}\0{sha256(path.read_bytes()).hexdigest()}\0".encode())
@@ -42,48 +42,50 @@ def digest(folder: Path) -> str:
 
 
 def picture_task(folder: Path, size: int, name: str, title: str, source: str) -> Task:
-    """The task of telling the folder that a picture lies in. Raises BadTask."""
+    """The task of predicting the folder of an image. Raises BadTask."""
     notes: list[Message] = []
     groups = _groups(folder, notes)
     classes = sorted({label for group in groups.values() for label, _ in group})
     if len(classes) < 2:
         raise BadTask(
-            f"{folder} needs two folders of pictures or more, one for each class, such as cats/ and dogs/; it has "
-            f"{len(classes)}."
+            f"{folder} has {len(classes)} folders of images. It needs at least two, one for each class, such as cats/ "
+            "and dogs/."
         )
     count = sum(len(group) for group in groups.values())
-    targets.enough(title, count)
-    if count * 3 * size**2 > MOST:
-        raise BadTask(f"{count} pictures of {size} × {size} do not fit into memory; take a smaller --size.")
+    targets.require_examples(title, count)
+    if count * 3 * size**2 > MAX_NUMBERS:
+        raise BadTask(f"{count} images of {size} × {size} pixels do not fit into memory. Use a smaller --size.")
     parts, modes, labels = _read(groups, classes, size, notes)
-    targets.enough(title, sum(len(x) for x, _ in parts.values()))
+    targets.require_examples(title, sum(len(x) for x, _ in parts.values()))
     colours = 3 if modes - {"1", "L", "LA", "I", "I;16"} else 1
     scaled = {part: (_scaled(x if colours == 3 else x[:, :1]), y) for part, (x, y) in parts.items()}
     counts = Counter(label for part in labels.values() for label in part)
     notes += [
         say(
-            "{count:,} pictures, {balance}; a classification, judged by accuracy.",
+            "{count:,} images, {balance}; classification, metric accuracy.",
             count=sum(counts.values()),
             balance=targets.balance(counts),
         ),
         say(
-            "Each brought to {size} × {size} pixels (--size for another), {colour}; values 0 to 255 become "
+            "Resized to {size} × {size} pixels (--size sets another), {colour}; values v from 0 to 255 are scaled as "
             "(v − 128) / 64.",
             size=size,
-            colour=say("in colour") if colours == 3 else say("grey"),
+            colour=say("in colour") if colours == 3 else say("greyscale"),
         ),
     ]
     return network_task(scaled, colours, size, size, len(classes), name, title, source, notes)
 
 
 def _groups(folder: Path, notes: list[Message]) -> dict[str, list[tuple[str, Path]]]:
-    """Part → (class, picture): "data" for all, or "train" and "test" where the folders are called so."""
+    """Part → (class, image): "data" for all, or "train" and "test" if the folders have such names."""
     names = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
-    train, test = (next((path for name, path in names.items() if name in given), None) for given in (TRAIN, TEST))
+    train, test = (
+        next((path for name, path in names.items() if name in given), None) for given in (TRAIN_FOLDERS, TEST_FOLDERS)
+    )
     if train is not None and test is not None and len(names) <= 3:
         notes.append(
             say(
-                "{test}/ is the test part as it is; seeds draw their validation parts from {train}/.",
+                "{test}/ is the test part; each seed draws its validation part from {train}/.",
                 test=test.name,
                 train=train.name,
             )
@@ -99,11 +101,11 @@ def _classes(folder: Path) -> list[tuple[str, Path]]:
 def _read(
     groups: dict[str, list[tuple[str, Path]]], classes: list[str], size: int, notes: list[Message]
 ) -> tuple[dict[str, tuple[np.ndarray, np.ndarray]], set[str], dict[str, list[str]]]:
-    """Part → pixels [n, 3, S, S] as bytes and classes [n]; the kinds of pictures met; part → names of the classes."""
+    """Part → pixels [n, 3, S, S] as bytes and classes [n]; the image modes found; part → names of the classes."""
     parts, modes, named = {}, set(), {}
     seen: set[str] = set()
     broken, copies = [], 0
-    for part in sorted(groups, reverse=True):  # the training part first: what test has, too, counts as its copy
+    for part in sorted(groups, reverse=True):  # the training part first: duplicates are removed from test
         pixels, labels = [], []
         for label, path in groups[part]:
             content = path.read_bytes()
@@ -119,20 +121,20 @@ def _read(
             pixels.append(opened[1])
             labels.append(label)
         if not pixels:
-            raise BadTask(f"None of the {len(groups[part])} pictures of the {part} part can be read.")
+            raise BadTask(f"None of the {len(groups[part])} images of the {part} part can be read. Check the files.")
         y = np.array([classes.index(label) for label in labels], dtype=np.int64)
         parts[part], named[part] = (np.stack(pixels), y), labels
     if copies:
         notes.append(
             say(
-                "Pictures that are there twice, byte for byte, and were taken once: {copies:,}.",
+                "Identical copies of images removed: {copies:,}.",
                 copies=copies,
             )
         )
     if broken:
         notes.append(
             say(
-                "Pictures that cannot be read and are left out ({count:,}): {which}.",
+                "Left out, cannot be read ({count:,}): {which}.",
                 count=len(broken),
                 which=names(broken),
             )
@@ -141,20 +143,20 @@ def _read(
 
 
 def _opened(path: Path, size: int) -> tuple[str, np.ndarray] | None:
-    """The kind of a picture, and its pixels [3, S, S] as bytes, the right way up; None if it is broken."""
+    """The mode of an image and its pixels [3, S, S] as bytes, rotated by its EXIF orientation; None if it is broken."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # such as a picture too large to be one
+            warnings.simplefilter("error")  # such as Pillow's warning of a decompression bomb
             with Image.open(path) as picture:
                 upright = ImageOps.exif_transpose(picture)
                 small = _in_bytes(upright).resize((size, size), Image.Resampling.BILINEAR)
                 return upright.mode, np.asarray(small, dtype=np.uint8).transpose(2, 0, 1)
-    except Exception:  # a broken picture raises whatever its format's reader trips over
+    except Exception:  # the readers of the formats raise many kinds of exceptions for broken files
         return None
 
 
 def _in_bytes(picture: Image.Image) -> Image.Image:
-    """A picture of any kind as red, green and blue: 16 bits become 8, and what is transparent is white."""
+    """An image of any mode as RGB with 8 bits per channel; transparency becomes white."""
     if picture.mode.startswith("I"):
         return Image.fromarray((np.asarray(picture).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)).convert(
             "RGB"
@@ -180,14 +182,14 @@ def network_task(
     source: str,
     notes: list[Message],
 ) -> Task:
-    """The task of telling the class of pictures [n, colours, height, width], with a network of their size."""
+    """The task of predicting the class of images [n, colours, height, width], with a network of matching size."""
     given = parts["data" if "data" in parts else "train"]
     shares = targets.SHARES if "data" in parts else (0.85, 0.15, 0.15)
     total = sum(shares)
-    how = targets.effort(len(given[1]), tuple(share / total for share in shares))
+    how = targets.training_length(len(given[1]), tuple(share / total for share in shares))
     notes.append(
         say(
-            "Model: convolutions of 16, 32 and 32 maps, and dense layers of 64 and {classes}.",
+            "Model: convolutions with 16, 32 and 32 maps, dense layers of width 64 and {classes}.",
             classes=classes,
         )
     )
@@ -204,7 +206,7 @@ def network_task(
 
 
 def picture_net(colours: int, height: int, width: int, classes: int) -> nn.Sequential:
-    """Three convolutions, each of which halves the picture, and two dense layers; x [B, colours, H, W] → [B, classes].
+    """Three convolutions with stride 2 and two dense layers: x [B, colours, H, W] → [B, classes].
 
     H and W are at least 8; the last maps are [B, 32, ⌈H/8⌉, ⌈W/8⌉].
     """

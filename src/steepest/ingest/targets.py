@@ -1,4 +1,4 @@
-"""What files of every kind share: the column to be told, whether it is classes or amounts, and how long to train."""
+"""What all kinds of files share: the target, its kind (classification or regression), and the length of training."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from steepest.messages import NOTHING, Message, enumerated, say
 
 Kind = Literal["classification", "regression"]
 KINDS = ("classification", "regression")
-FEW_VALUES = 10
-"""Different whole numbers up to which a column of them holds classes, unless one says otherwise."""
-LEAST = 20
-"""Examples below which nothing can be trained, chosen and judged on."""
+MAX_CLASS_VALUES = 10
+"""Maximum number of different whole numbers in a target that is read as classes, unless --kind overrules it."""
+MIN_EXAMPLES = 20
+"""Minimum number of examples for training, validation and test."""
 SHARES = (0.7, 0.15, 0.15)
-"""Of train, validation and test."""
+"""Shares of train, validation and test."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be told. `here` are the rows that have it; `values` are theirs."""
+    """The column to predict. `has_target` marks the rows that have a value; `values` are those of these rows."""
 
     name: str
     values: np.ndarray  # [n], int64 classes, or [n, 1] float64 amounts
-    here: np.ndarray  # [N], bool
+    has_target: np.ndarray  # [N], bool
     labels: tuple[str, ...]
     """The classes; none for a regression."""
     notes: tuple[Message, ...]
@@ -43,84 +43,85 @@ class Target:
 
     @property
     def of_task(self) -> dict[str, Any]:
-        """Loss and metric."""
+        """Loss and metric for this target."""
         return loss_and_metric(len(self.labels))
 
 
 def loss_and_metric(classes: int) -> dict[str, Any]:
-    """Cross-entropy and accuracy; squared error and R² where there are no classes."""
+    """Cross-entropy and accuracy for classes; squared error and R² for a regression (0 classes)."""
     if classes:
         return {"loss": F.cross_entropy, "metric": "accuracy"}
     return {"loss": F.mse_loss, "metric": "r2"}
 
 
 def check_kind(kind: str) -> Kind | None:
-    """The kind of a task, None to tell it from the values; raises BadSetting."""
+    """The kind of a task; None to infer it from the values. Raises BadSetting."""
     if kind and kind not in KINDS:
-        raise BadSetting(f"There is no kind {kind!r}: write --kind classification or --kind regression.")
+        raise BadSetting(f"Unknown kind {kind!r}. Use --kind classification or --kind regression.")
     return cast(Kind, kind) if kind else None
 
 
 def target(name: str, cells: Sequence[str], kind: Kind | None = None, comma_separates: bool = True) -> Target:
-    """Classes or amounts from a column of cells; raises BadTask where there is nothing to be told."""
+    """Classes or amounts from a column of cells. Raises BadTask if they cannot be a target."""
     notes: list[Message] = []
-    here = np.array([not _is_absent(cell) for cell in cells], dtype=bool)
-    given = [cell for cell, is_here in zip(cells, here, strict=True) if is_here]
+    has_target = np.array([not _is_absent(cell) for cell in cells], dtype=bool)
+    given = [cell for cell, is_given in zip(cells, has_target, strict=True) if is_given]
     if not given:
-        raise BadTask(f"The target {name!r} has no values: all {len(cells)} cells are empty.")
+        raise BadTask(f"The target {name!r} has no values: all {len(cells)} cells are empty. Choose another --target.")
     if len(given) < len(cells):
         notes.append(
             say(
-                "{without:,} of {all:,} rows have no target: left out.",
+                "{without:,} of {all:,} rows have no target; left out.",
                 without=len(cells) - len(given),
                 all=len(cells),
             )
         )
     counts = Counter(given)
     if len(counts) == 1:
-        raise BadTask(f"The target {name!r} is {given[0]!r} in every row: there is nothing to tell apart.")
+        raise BadTask(f"The target {name!r} is {given[0]!r} in every row. Choose another --target.")
     of_numbers: list[Message] = []
     numbers = as_numbers(name, counts, comma_separates, of_numbers)
     if numbers is None and kind == "regression":
         raise BadTask(
-            f"The target {name!r} is no number ({given[0]!r} …), so it cannot be a regression's; leave out --kind."
+            f"The target {name!r} is not numeric ({given[0]!r} …), so it cannot be used for a regression. Leave out "
+            "--kind."
         )
     if kind is None:
         amounts = [] if numbers is None else [value for value in numbers.values() if not math.isnan(value)]
         whole = all(value.is_integer() for value in amounts)
-        kind = "classification" if numbers is None or (whole and len(counts) <= FEW_VALUES) else "regression"
+        kind = "classification" if numbers is None or (whole and len(counts) <= MAX_CLASS_VALUES) else "regression"
     if kind == "regression" and numbers is not None:
         notes += of_numbers
         column = np.array([numbers.get(cell, math.nan) for cell in cells])
-        here = np.isfinite(column)
-        values = column[here]
+        has_target = np.isfinite(column)
+        values = column[has_target]
         notes.append(
             say(
-                "Target {name}: {count:,} different numbers from {low:g} to {high:g}, so a regression, judged by R² "
-                "(--kind classification to overrule).",
+                "Target {name}: {count:,} different numbers from {low:g} to {high:g}, so a regression, metric R² "
+                "(--kind classification overrules this).",
                 name=quoted(name),
                 count=len(counts),
                 low=values.min(),
                 high=values.max(),
             )
         )
-        return Target(name, values[:, None], here, (), tuple(notes))
-    return _classes(name, given, here, notes)
+        return Target(name, values[:, None], has_target, (), tuple(notes))
+    return _classes(name, given, has_target, notes)
 
 
-def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[Message]) -> Target:
+def _classes(name: str, given: Sequence[str], has_target: np.ndarray, notes: list[Message]) -> Target:
     given = _alike(given, notes)
     counts = Counter(given)
-    if len(counts) > max(FEW_VALUES, len(given) // 5):
+    if len(counts) > max(MAX_CLASS_VALUES, len(given) // 5):
         raise BadTask(
-            f"The target {name!r} has {len(counts)} different values in {len(given)} rows: too few rows of each to be "
-            "classes. Name another column with --target."
+            f"The target {name!r} has {len(counts)} different values in {len(given)} rows, too many to be classes. "
+            "Choose another --target."
         )
     labels = tuple(sorted(counts, key=lambda cell: (-counts[cell], cell)))
     number = {label: i for i, label in enumerate(labels)}
     notes.append(
         say(
-            "Target {name}: {balance}; so a classification, judged by accuracy{overrule}.",
+            "Target {name}: {balance}, so a classification, metric accuracy{overrule}.",
             name=quoted(name),
             balance=balance(counts),
             overrule=_overrule(labels),
@@ -129,7 +130,7 @@ def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[Mess
     if (share := counts[labels[0]] / len(given)) >= 0.8:
         notes.append(
             say(
-                "Who always says {label} is right in {percent:.0f} % of the cases: read accuracies so.",
+                "Always predicting {label} gives an accuracy of {percent:.0f} %; compare accuracies with that.",
                 label=quoted(labels[0]),
                 percent=100 * share,
             )
@@ -137,15 +138,15 @@ def _classes(name: str, given: Sequence[str], here: np.ndarray, notes: list[Mess
     if rare := [label for label in labels if counts[label] < 5]:
         notes.append(
             say(
-                "Classes of fewer than 5 rows, which will hardly be learned: {which}.",
+                "Classes with fewer than 5 rows, probably too few to learn: {which}.",
                 which=names(rare),
             )
         )
-    return Target(name, np.array([number[cell] for cell in given], dtype=np.int64), here, labels, tuple(notes))
+    return Target(name, np.array([number[cell] for cell in given], dtype=np.int64), has_target, labels, tuple(notes))
 
 
 def _alike(given: Sequence[str], notes: list[Message]) -> list[str]:
-    """The labels, where those that differ in capitals alone are one: the most frequent way of writing it."""
+    """The labels, where those that differ only in case are replaced by the most frequent spelling."""
     groups: dict[str, list[str]] = {}
     for label, _ in Counter(given).most_common():
         groups.setdefault(label.casefold(), []).append(label)
@@ -154,7 +155,7 @@ def _alike(given: Sequence[str], notes: list[Message]) -> list[str]:
         return [*given]
     notes.append(
         say(
-            "Classes that differ in capitals alone are one: {which}.",
+            "Classes that differ only in case are merged: {which}.",
             which=enumerated([names(ways) for ways in several[:3]], "{clause}; {clauses}"),
         )
     )
@@ -165,11 +166,11 @@ def _alike(given: Sequence[str], notes: list[Message]) -> list[str]:
 def _overrule(labels: Sequence[str]) -> Message:
     if as_numbers("", Counter(labels), True, []) is None:
         return NOTHING
-    return say(" (--kind regression to overrule)")
+    return say(" (--kind regression overrules this)")
 
 
 def _is_absent(cell: str) -> bool:
-    """Whether a row has no target; "none" and "-" may well be classes."""
+    """Whether a row has no target; "none" and "-" may be classes."""
     return is_missing(cell) and cell.lower() not in ("none", "nil", "-", "--", "missing")
 
 
@@ -184,22 +185,22 @@ def balance(counts: Counter[str]) -> Message:
     return say("{count} classes ({which})", count=len(counts), which=which)
 
 
-def said_mlp(*widths: int) -> Message:
+def mlp_note(*widths: int) -> Message:
     layers = "-".join(map(str, widths))
     return say("Model: an MLP {layers}.", layers=layers)
 
 
-def enough(what: str, count: int) -> None:
-    """Raise BadTask where there are too few examples."""
-    if count < LEAST:
+def require_examples(what: str, count: int) -> None:
+    """Raise BadTask if there are too few examples."""
+    if count < MIN_EXAMPLES:
         raise BadTask(
-            f"{what} has {count} usable {'example' if count == 1 else 'examples'}: at least {LEAST} are needed, to "
-            "train on, to choose a rate by, and to judge by."
+            f"{what} has {count} usable {'example' if count == 1 else 'examples'}; training, validation and test need "
+            f"at least {MIN_EXAMPLES}. Add more."
         )
 
 
-def effort(examples: int, shares: Sequence[float] = SHARES) -> dict[str, Any]:
-    """Batch size and epochs for so many examples: some 40 batches an epoch, of 16 to 256, and 300 to 4000 steps."""
+def training_length(examples: int, shares: Sequence[float] = SHARES) -> dict[str, Any]:
+    """Batch size and epochs: about 40 batches of 16 to 256 examples per epoch, and 300 to 4000 steps in all."""
     training = max(1, int(examples * shares[0]))
     batch_size = min(2 ** round(math.log2(max(16, min(256, training / 40)))), training)
     epochs = max(5.0, min(60.0, round(40 * math.sqrt(1000 / training))))

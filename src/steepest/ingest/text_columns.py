@@ -1,4 +1,4 @@
-"""A column of texts as a task: words, or characters where a script has no spaces, and a network that reads them."""
+"""A task from a column of texts, cut into words, or into characters where the script has no spaces."""
 
 from __future__ import annotations
 
@@ -25,61 +25,63 @@ WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+|[!?]")
 WITHOUT_SPACES = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]")
 """Chinese, Japanese and Thai letters."""
 LETTER = re.compile(r"[^\W\d_]")
-MOST_WORDS, MOST_CHARACTERS = 20_000, 6_000
-SHORT = 64
-"""Words or characters up to which a text is read by convolutions, and beyond which as a bag."""
-LONGEST = 256
-"""Words or characters of a text that are looked at, at most."""
-WIDTH, MAPS = 64, 32
+MAX_WORDS, MAX_CHARACTERS = 20_000, 6_000
+SHORT_TEXT_PIECES = 64
+"""Median words or characters per text up to which the model is a TextCNN; above, a bag of words."""
+MAX_PIECES = 256
+"""Maximum number of words or characters read from a text."""
+VECTOR_WIDTH, CONVOLUTION_MAPS = 64, 32
 SHARES = (0.7, 0.1, 0.2)
 
 
 def text_task(
     sheet: Sheet, text_name: str, target_name: str, kind: Kind | None, name: str, title: str, source: str
 ) -> Task:
-    """The task of telling a column of a sheet from a column of texts. Raises BadTask."""
+    """The task of predicting a column of a table from a text column. Raises BadTask."""
     for wanted in (text_name, target_name):
         if wanted not in sheet.columns:
             raise no_column(wanted, sheet.columns)
     if text_name == target_name:
-        raise BadTask(f"Both --text and --target are {text_name!r}: what is to be told cannot be what is read.")
+        raise BadTask(f"Both --text and --target are {text_name!r}. Choose two different columns.")
     notes = [*sheet.notes]
-    cells = _each_once(sheet.columns[text_name], sheet.columns[target_name], notes)
+    cells = _without_copies(sheet.columns[text_name], sheet.columns[target_name], notes)
     found = targets.target(target_name, cells[1], kind, sheet.comma_separates)
-    texts = [*compress(cells[0], found.here)]
+    texts = [*compress(cells[0], found.has_target)]
     by_character, pieces = cut(texts)
-    many, most = (say("characters"), MOST_CHARACTERS) if by_character else (say("words"), MOST_WORDS)
+    many, most = (say("characters"), MAX_CHARACTERS) if by_character else (say("words"), MAX_WORDS)
     full = np.array([len(words) > 0 for words in pieces])
     if not full.all():
         notes.append(
             say(
-                "{count:,} of {all:,} texts hold no {many}: left out.",
+                "{count:,} of {all:,} texts contain no {many}; left out.",
                 count=int((~full).sum()),
                 all=len(full),
                 many=many,
             )
         )
     pieces, values = [words for words in pieces if words], found.values[full]
-    targets.enough(title, len(values))
+    targets.require_examples(title, len(values))
     numbers = vocabulary(pieces, at_least=2, at_most=most - 2)
     if not numbers:
-        raise BadTask(f"The texts of {text_name!r} have no two {many} in common: there is nothing to learn from.")
+        raise BadTask(
+            f"No two texts of {text_name!r} share {many}, so there is nothing to learn. Choose another --text."
+        )
     lengths = np.array([len(words) for words in pieces])
-    length = max(5, min(LONGEST, int(np.ceil(np.quantile(lengths, 0.95)))))
+    length = max(5, min(MAX_PIECES, int(np.ceil(np.quantile(lengths, 0.95)))))
     median = int(np.median(lengths))
     network, words = _network(len(numbers) + 2, median, found.outputs)
     notes += found.notes
-    why = say("as most letters belong to a script without spaces") if by_character else say("as the script has spaces")
+    why = say("since the script has no spaces") if by_character else say("since the script has spaces")
     notes += [
         say(
-            "Texts {name} cut into {many}, {why}: {known:,} of them are in two texts or more, and known.",
+            "Texts {name} are cut into {many}, {why}; vocabulary: the {known:,} {many} that occur in at least 2 texts.",
             name=quoted(text_name),
             many=many,
             why=why,
             known=len(numbers),
         ),
         say(
-            "A text has {median} {many} in the middle; the first {length} of each are read.",
+            "Median length {median} {many}; the first {length} of each text are read.",
             median=median,
             length=length,
             many=many,
@@ -90,7 +92,7 @@ def text_task(
         model=network,
         data=(numbered(pieces, numbers, length), values),
         **found.of_task,
-        **targets.effort(len(values), SHARES),
+        **targets.training_length(len(values), SHARES),
         standardize=False if found.labels else "targets",
         name=name,
         title=title,
@@ -99,16 +101,15 @@ def text_task(
     )
 
 
-def _each_once(texts: Sequence[str], targets: Sequence[str], notes: list[Message]) -> tuple[list[str], list[str]]:
-    """Texts and targets without those that repeat an earlier text, however many: in another part, a copy would be known
-    by heart."""
+def _without_copies(texts: Sequence[str], targets: Sequence[str], notes: list[Message]) -> tuple[list[str], list[str]]:
+    """Texts and targets without duplicate texts: a copy in another part could be memorized."""
     first: dict[str, str] = {}
     for text, target in zip(texts, targets, strict=True):
         first.setdefault(text, target)
     if copies := len(texts) - len(first):
         notes.append(
             say(
-                "{copies:,} of {all:,} texts repeat an earlier one: taken once.",
+                "{copies:,} of {all:,} texts repeat an earlier one; duplicates removed.",
                 copies=copies,
                 all=len(texts),
             )
@@ -117,7 +118,7 @@ def _each_once(texts: Sequence[str], targets: Sequence[str], notes: list[Message
 
 
 def cut(texts: Sequence[str]) -> tuple[bool, list[list[str]]]:
-    """Whether texts are read by character, and their words in small letters, or their characters without blanks."""
+    """Whether texts are cut into characters, and their lower-case words or their characters without whitespace."""
     sample = "".join(texts[:1000])
     letters = len(LETTER.findall(sample))
     if len(WITHOUT_SPACES.findall(sample)) > letters / 2:
@@ -126,19 +127,19 @@ def cut(texts: Sequence[str]) -> tuple[bool, list[list[str]]]:
 
 
 def _network(words: int, median: int, outputs: int) -> tuple[partial[nn.Module], Message]:
-    """A network for texts of this length, and what it is in words."""
-    if median <= SHORT:
+    """A network for texts of this length, and its description."""
+    if median <= SHORT_TEXT_PIECES:
         said = say(
-            "vectors of {width}, convolutions over 3, 4 and 5 places with {maps} maps each, {outputs} outputs, dropout "
-            "of one half",
-            width=WIDTH,
-            maps=MAPS,
+            "embeddings of width {width}, convolutions over 3, 4 and 5 positions with {maps} maps each, dropout 0.5, "
+            "{outputs} outputs",
+            width=VECTOR_WIDTH,
+            maps=CONVOLUTION_MAPS,
             outputs=outputs,
         )
-        return partial(TextCNN, words, WIDTH, MAPS, outputs, 0.5), said
+        return partial(TextCNN, words, VECTOR_WIDTH, CONVOLUTION_MAPS, outputs, 0.5), said
     said = say(
-        "the mean of vectors of {width}, and {outputs} outputs",
-        width=WIDTH,
+        "mean of embeddings of width {width}, {outputs} outputs",
+        width=VECTOR_WIDTH,
         outputs=outputs,
     )
-    return partial(BagOfWords, words, WIDTH, outputs), said
+    return partial(BagOfWords, words, VECTOR_WIDTH, outputs), said

@@ -1,6 +1,6 @@
-"""From what a user has (NumPy arrays, tensors, lists, frames) to checked tensors: lengths, kinds, no NaN.
+"""Converts arrays, tensors, lists and data frames to tensors and checks lengths, dtypes and finite values.
 
-Apart from `task`, because these are all the ways in which data can be wrong, each with its sentence.
+Separate from `task`, since it holds all errors about data.
 """
 
 from __future__ import annotations
@@ -22,20 +22,19 @@ PARTS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class Pool:
-    """All examples of a task, held once; parts that do not depend on the seed are ranges of positions."""
+    """All examples of a task, stored once; parts that do not depend on the seed are ranges of positions."""
 
     inputs: tuple[Tensor, ...]  # each [N, ...]
     targets: Tensor  # [N, ...]
-    ranges: Mapping[str, range]  # of each part as given, before anything is drawn from it
-    names: tuple[str, ...] = ()  # by which the model takes its inputs; () where it takes them in order
+    ranges: Mapping[str, range]  # of each part as given, before seeds draw parts from it
+    names: tuple[str, ...] = ()  # keywords of the model's inputs; () if they are positional
 
 
 def pool_of(given: Mapping[str, Any], own_loss: bool = False) -> Pool:
-    """One pool from the parts given, name → (inputs, targets); `inputs` may be a tuple or a dict of several arrays.
+    """One pool from the given parts, name → (inputs, targets); `inputs` may be a tuple or a dict of several arrays.
 
-    Where a model has its `own_loss`, all is inputs, and the targets are zeros. The arrays are copied, so that a task
-    stays what it was. Floats become float32, whole-number targets int64. Raises BadTask for whatever cannot be trained
-    on.
+    If the model has its `own_loss`, all arrays are inputs, and the targets are zeros. Arrays are copied, so that later
+    changes do not affect the task. Floats become float32, integer targets int64. Raises BadTask for unusable data.
     """
     taken = {name: in_memory(name, part, own_loss) for name, part in given.items()}
     if own_loss:
@@ -46,8 +45,8 @@ def pool_of(given: Mapping[str, Any], own_loss: bool = False) -> Pool:
     for name, part in parts.items():
         if names[name] != names[first]:
             raise BadTask(
-                f"The inputs of {first} are {_called(names[first])} and those of {name} {_called(names[name])}: all "
-                "parts must be built alike, in one order."
+                f"The inputs of {first} are {_called(names[first])}, those of {name} {_called(names[name])}. All parts "
+                "need the same inputs in the same order."
             )
         _check_alike(first, parts[first], name, part)
     columns = [torch.cat(column) for column in zip(*parts.values(), strict=True)]
@@ -59,16 +58,16 @@ def pool_of(given: Mapping[str, Any], own_loss: bool = False) -> Pool:
 
 
 def _zeros(inputs: Any) -> np.ndarray:
-    """Targets for a model that needs none: as many as there are examples, as far as that can be told."""
+    """Zeros as targets for a model that needs none, one per example if the number of examples is known."""
     columns = [*inputs.values()] if isinstance(inputs, Mapping) else inputs if isinstance(inputs, tuple) else [inputs]
     try:
         return np.zeros(len(columns[0]))
-    except (TypeError, IndexError):  # told in words when the inputs are looked at
+    except (TypeError, IndexError):  # reported when the inputs are checked
         return np.zeros(1)
 
 
 def _called(names: tuple[str, ...]) -> str:
-    return f"called {', '.join(names)}" if names else "in order"
+    return f"named {', '.join(names)}" if names else "positional"
 
 
 def _part(name: str, pair: Any) -> list[Tensor]:
@@ -76,12 +75,12 @@ def _part(name: str, pair: Any) -> list[Tensor]:
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         kind = type(pair).__name__
         what = f"a {kind} of {len(pair)}" if isinstance(pair, tuple | list) else f"of type {kind}"
-        raise BadTask(f"{name} must be a pair of arrays (inputs, targets); it is {what}.")
+        raise BadTask(f"{name} is {what}; it must be a pair of arrays (inputs, targets).")
     inputs, targets = pair
     by_name = isinstance(inputs, Mapping)
     several: tuple[Any, ...] = tuple(inputs.values()) if by_name else inputs if isinstance(inputs, tuple) else (inputs,)
     if not several:
-        raise BadTask(f"{name} has no inputs: the {'dict' if by_name else 'tuple'} of its inputs is empty.")
+        raise BadTask(f"{name} has no inputs: its {'dict' if by_name else 'tuple'} of inputs is empty.")
     keys = [repr(key) for key in inputs] if by_name else [str(i) for i in range(len(several))]
     labels = [f"{name} inputs[{key}]" for key in keys] if by_name or len(several) > 1 else [f"{name} inputs"]
     columns = [_tensor(label, value) for label, value in zip(labels, several, strict=True)]
@@ -90,8 +89,8 @@ def _part(name: str, pair: Any) -> list[Tensor]:
     for label, column in zip(labels, columns[:-1], strict=True):
         if len(column) != len(target):
             raise BadTask(
-                f"{label} and targets have different lengths, {len(column)} and {len(target)}: "
-                "each example needs its target."
+                f"{label} and targets have different lengths, {len(column)} and {len(target)}; "
+                "each example needs one target."
             )
     if len(target) == 0:
         raise BadTask(f"{name} is empty: it needs at least one example.")
@@ -101,42 +100,42 @@ def _part(name: str, pair: Any) -> list[Tensor]:
 
 
 def _tensor(label: str, value: Any) -> Tensor:
-    """A tensor of its own, on the CPU, without gradient; floats as float32."""
+    """A copy as a tensor on the CPU without gradient; floats as float32."""
     if isinstance(value, Tensor):
         if value.layout is not torch.strided or value.is_complex():
-            raise BadTask(f"{label} are a {value.layout} tensor of {value.dtype}; only dense real numbers can be used.")
+            raise BadTask(f"{label} are a {value.layout} tensor of {value.dtype}; they must be dense and real.")
         tensor = value.detach().cpu().clone()
     else:
         try:
             array = np.asarray(value)
-        except Exception as error:  # ragged lists, and whatever a foreign container raises
+        except Exception as error:  # ragged lists; other containers raise exceptions of any kind
             raise BadTask(f"{label} cannot be read as an array: {str(error).rstrip('.')}.") from None
         if array.dtype.kind == "O" and all(isinstance(each, Real) for each in array.flat):
-            array = array.astype(np.float64)  # a frame whose columns are numbers of several kinds
+            array = array.astype(np.float64)  # a data frame with numeric columns of several dtypes
         if array.dtype.kind not in "biuf":
-            raise BadTask(f"{label} are of kind {array.dtype} ({type(value).__name__}); {_remedy(label, array, value)}")
-        wide = array.dtype.kind == "u" and array.dtype.itemsize > 1  # torch computes with few unsigned types
-        with np.errstate(over="ignore"):  # what overflows float32 is reported below, with its place
+            raise BadTask(f"{label} have dtype {array.dtype} ({type(value).__name__}); {_remedy(label, array, value)}")
+        wide = array.dtype.kind == "u" and array.dtype.itemsize > 1  # torch supports few unsigned types
+        with np.errstate(over="ignore"):  # overflow of float32 is reported below, with its position
             dtype = np.float32 if array.dtype.kind == "f" else np.int64 if wide else array.dtype.newbyteorder("=")
             tensor = torch.from_numpy(np.array(array, dtype=dtype, order="C"))
     if tensor.ndim == 0:
-        raise BadTask(f"{label} are a single number; an array with one row an example is needed.")
+        raise BadTask(f"{label} are a single number; they must be an array with one row per example.")
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def _remedy(label: str, array: np.ndarray, value: Any) -> str:
-    """What to do about what is no number."""
+    """The remedy for values that are not numbers."""
     columns = getattr(value, "dtypes", None)
     if hasattr(columns, "items"):  # a frame
         strange = [str(name) for name, kind in columns.items() if getattr(kind, "kind", "O") not in "biuf"]  # type: ignore[union-attr]
         if strange:
             more = " and others" if len(strange) > 1 else ""
-            return f"its column {strange[0]!r}{more} holds none; turn it into numbers, or see steepest run --data."
+            return f"its column {strange[0]!r}{more} must be numeric. Convert it, or use steepest run --data."
     if array.dtype.kind in "US" and label.endswith("targets"):
         return "give each class a number: numpy.unique(y, return_inverse=True)[1]."
     if array.dtype.kind == "M":
-        return "turn dates into numbers, such as days since the first."
-    return "only numbers can be used."
+        return "convert dates to numbers, such as days since the first."
+    return "they must be numbers."
 
 
 def _check_finite(label: str, tensor: Tensor) -> None:
@@ -149,19 +148,21 @@ def _check_finite(label: str, tensor: Tensor) -> None:
     values = "1 value that is" if count == 1 else f"{count} values that are"
     first = "NaN" if torch.isnan(tensor[place]) else f"{tensor[place].item()}"
     raise BadTask(
-        f"{label} hold {values} not finite (as float32), the first at row {place[0]}{column}: "
-        f"{first}. Fill or remove such rows before training."
+        f"{label} contain {values} not finite (as float32), the first at row {place[0]}{column}: "
+        f"{first}. Fill in or remove such rows."
     )
 
 
 def _check_alike(first: str, a: list[Tensor], name: str, b: list[Tensor]) -> None:
     if len(a) != len(b):
-        raise BadTask(f"{first} has {len(a) - 1} inputs and {name} has {len(b) - 1}: all parts must be built alike.")
+        counts = f"{first} has {len(a) - 1} {'input' if len(a) == 2 else 'inputs'}, {name} has {len(b) - 1}"
+        raise BadTask(f"{counts}; all parts need the same inputs.")
     for i, (x, y) in enumerate(zip(a, b, strict=True)):
         what = "targets" if i == len(a) - 1 else "inputs"
         if x.shape[1:] != y.shape[1:] or x.is_floating_point() != y.is_floating_point():
             raise BadTask(
-                f"{first} {what} are {shape_of(x)} and {name} {what} are {shape_of(y)}: all parts must be built alike."
+                f"{first} {what} are {shape_of(x)}, {name} {what} are {shape_of(y)}; all parts need the same shape and "
+                "dtype."
             )
 
 

@@ -1,4 +1,4 @@
-"""Changes of a batch of examples: each a function of the batch and of a generator that belongs to seed and step."""
+"""Augmentations of a batch; each is a function of the batch and of a random generator for the seed and step."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-SHIFT = 8
-"""Pictures move by up to an eighth of their side."""
-WINDOW = 0.75
-"""Least share of a side that a window has which is cut out."""
-NOISE = 0.1
-"""Deviation of the noise, in deviations of the batch."""
-MIXING = 0.2
-"""α of the Beta distribution that mixup draws its share from."""
-UNKNOWN = 1
-"""The number of a word that is not known, in all tasks here that have words."""
+SHIFT_DIVISOR = 8
+"""Images are shifted by up to 1/8 of their side."""
+MIN_CROP_SHARE = 0.75
+"""Minimum side of a cropped window, as a share of the image's side."""
+NOISE_SCALE = 0.1
+"""Standard deviation of the noise, in standard deviations of the batch."""
+MIXUP_ALPHA = 0.2
+"""α of the Beta distribution of mixup's share."""
+UNKNOWN_WORD = 1
+"""The number of an unknown word in all built-in text tasks."""
 
 
 def as_pictures(x: Tensor) -> tuple[int, int, int] | None:
     """Channels, height and width of inputs [B, C, H, W], [B, H, W] or flat squares [B, H·W] from 8 × 8 on, else None.
 
-    Flat inputs are taken for pictures since nobody would ask to shift a row of a table.
+    Flat inputs are read as images, since shifting a row of a table makes no sense.
     """
     if x.ndim == 4:
         return tuple(x.shape[1:])  # type: ignore[return-value]
@@ -46,9 +46,11 @@ def _of_pictures(change: Callable[[Tensor, np.random.Generator], Tensor]) -> Cal
 
 @_of_pictures
 def shifted(x: Tensor, draw: np.random.Generator) -> Tensor:
-    """Each picture [B, C, H, W] moved by up to H/8 and W/8, its rim drawn out over what comes into view."""
+    """Each image [B, C, H, W] shifted by up to H/8 and W/8, filled with its border pixels."""
     B, _, H, W = x.shape
-    down, right = (draw.integers(-max(1, side // SHIFT), max(1, side // SHIFT) + 1, B) for side in (H, W))
+    down, right = (
+        draw.integers(-max(1, side // SHIFT_DIVISOR), max(1, side // SHIFT_DIVISOR) + 1, B) for side in (H, W)
+    )
     rows = np.clip(np.arange(H) - down[:, None], 0, H - 1)  # [B, H]
     columns = np.clip(np.arange(W) - right[:, None], 0, W - 1)  # [B, W]
     b = torch.arange(B)[:, None, None]
@@ -58,9 +60,9 @@ def shifted(x: Tensor, draw: np.random.Generator) -> Tensor:
 
 @_of_pictures
 def cropped(x: Tensor, draw: np.random.Generator) -> Tensor:
-    """From each picture [B, C, H, W] a window of at least three quarters of its sides, brought to its size again."""
+    """From each image [B, C, H, W] a window of at least three quarters of its sides, resized to the full size."""
     B = len(x)
-    size = draw.uniform(WINDOW, 1, B)
+    size = draw.uniform(MIN_CROP_SHARE, 1, B)
     centre = draw.uniform(-1, 1, (2, B)) * (1 - size)  # in units of half a side
     zero = np.zeros(B)
     window = np.stack([np.stack([size, zero, centre[0]], 1), np.stack([zero, size, centre[1]], 1)], 1)  # [B, 2, 3]
@@ -70,27 +72,27 @@ def cropped(x: Tensor, draw: np.random.Generator) -> Tensor:
 
 @_of_pictures
 def flipped(x: Tensor, draw: np.random.Generator) -> Tensor:
-    """Every second picture [B, C, H, W], as luck has it, in a mirror: left is right."""
+    """Each image [B, C, H, W] mirrored horizontally with probability ½."""
     turned = torch.from_numpy(draw.random(len(x)) < 0.5)[:, None, None, None]
     return torch.where(turned, x.flip(-1), x)
 
 
 AUGMENTATIONS: dict[str, Callable[..., Tensor]] = {"shift": shifted, "crop": cropped, "flip": flipped}
-"""Those that only pictures have."""
+"""Augmentations for images only."""
 
 
 def noisy(x: Tensor, draw: np.random.Generator) -> Tensor:
-    """x + 0.1·σ·N(0, 1), where σ is the deviation of all numbers of the batch (C. M. Bishop, 1995)."""
+    """x + 0.1·σ·N(0, 1), where σ is the standard deviation of the whole batch (C. M. Bishop, 1995)."""
     noise = torch.from_numpy(draw.standard_normal(tuple(x.shape))).to(x.dtype)
-    return x + NOISE * x.std(correction=0) * noise
+    return x + NOISE_SCALE * x.std(correction=0) * noise
 
 
 def mixed(x: Tensor, y: Tensor, draw: np.random.Generator) -> tuple[Tensor, Tensor]:
     """λx + (1 − λ)x′ with another example x′ of the batch, λ ~ Beta(0.2, 0.2), and targets likewise (mixup, 2018).
 
-    Class numbers cannot be blended: for them the targets are (y, y′, λ), [B, 3], for `mixed_loss` to read.
+    Class numbers cannot be blended; for them the targets are (y, y′, λ), [B, 3], which `mixed_loss` reads.
     """
-    share = float(draw.beta(MIXING, MIXING))
+    share = float(draw.beta(MIXUP_ALPHA, MIXUP_ALPHA))
     other = torch.from_numpy(draw.permutation(len(x)))
     blended = share * x + (1 - share) * x[other]
     if y.is_floating_point():
@@ -99,7 +101,7 @@ def mixed(x: Tensor, y: Tensor, draw: np.random.Generator) -> tuple[Tensor, Tens
 
 
 def word_dropout(x: Tensor, share: float, draw: np.random.Generator) -> Tensor:
-    """Words [B, T] of which this share becomes unknown (M. Iyyer et al., Deep Unordered Composition, 2015); padding, 0,
-    stays."""
+    """Words [B, T], of which this share is replaced by "unknown" (M. Iyyer et al., Deep Unordered Composition, 2015);
+    padding (0) is unchanged."""
     gone = torch.from_numpy(draw.random(tuple(x.shape)) < share) & (x != 0)
-    return x.masked_fill(gone, UNKNOWN)
+    return x.masked_fill(gone, UNKNOWN_WORD)

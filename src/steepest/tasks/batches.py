@@ -1,4 +1,4 @@
-"""From a torch `Dataset` or `DataLoader` to arrays in memory: what its batches hold becomes inputs and targets.
+"""Reads a torch `Dataset` or `DataLoader` into arrays of inputs and targets in memory.
 
 A task holds all its examples at once, since every seed draws its own parts from them, and many trials share them.
 """
@@ -17,19 +17,19 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, default_colla
 from steepest.errors import BadTask
 
 LABELS = ("labels", "label", "targets", "target", "y")
-"""Names under which a batch that is a dict may hold its targets."""
-MOST = 4 * 2**30
-"""Bytes beyond which examples are not taken into memory."""
-ENDLESS = 1_000_000
-"""Examples after which something that only hands out one after the other is taken to have no end."""
+"""Keys of the targets in a batch that is a dict."""
+MAX_BYTES = 4 * 2**30
+"""Maximum size of all examples in memory."""
+MAX_STREAMED_EXAMPLES = 1_000_000
+"""Examples after which an iterable is assumed to be infinite."""
 
 
 def in_memory(name: str, given: Any, own_loss: bool) -> Any:
-    """What a `Dataset`, a `DataLoader` or a list of examples holds: as (inputs, targets), or all as inputs where a
+    """The contents of a `Dataset`, a `DataLoader` or a list of examples as (inputs, targets), or all as inputs if the
     model has its own loss.
 
-    Anything else is handed back as it is. A loader's own batch size, order and sampler play no part; its `collate_fn`
-    is asked once, for all examples, so that what it pads is padded to one length. Raises BadTask.
+    Other values are returned unchanged. A loader's batch size, order and sampler are ignored; its `collate_fn` is
+    called once, for all examples, so that padding gives them one length. Raises BadTask.
     """
     if isinstance(given, DataLoader):
         examples, collate = given.dataset, given.collate_fn
@@ -45,18 +45,17 @@ def in_memory(name: str, given: Any, own_loss: bool) -> Any:
         raise BadTask(f"{name} is empty: it needs at least one example.")
     try:
         size = sum(x.numel() * x.element_size() for x in _tensors(collate([examples[0]])))
-        if size * count > MOST:
+        if size * count > MAX_BYTES:
             raise BadTask(
-                f"{name} has {count} examples of {size:,} bytes, {size * count / 2**30:.0f} GB in all, which is more "
-                "than is taken into memory (4 GB); pass a part of it, such as torch.utils.data.Subset."
+                f"{name} has {count} examples of {size:,} bytes, {size * count / 2**30:.0f} GB in all; at most 4 GB "
+                "are read into memory. Pass a part of it, such as torch.utils.data.Subset."
             )
         batch = collate([examples[i] for i in range(count)])
     except BadTask:
         raise
-    except Exception as error:  # whatever the user's data set or collate_fn raises
+    except Exception as error:  # the user's data set or collate_fn may raise any exception
         hint = (
-            " Examples of different lengths are padded by the collate_fn of a DataLoader; see "
-            "torch.nn.utils.rnn.pad_sequence."
+            " Pad examples of different lengths in the collate_fn of a DataLoader; see torch.nn.utils.rnn.pad_sequence."
             if "equal size" in str(error)
             else ""
         )
@@ -65,9 +64,9 @@ def in_memory(name: str, given: Any, own_loss: bool) -> Any:
 
 
 def _is_list_of_examples(given: Any, own_loss: bool) -> bool:
-    """Whether this is [(x, y), …] or [{"x": …, "y": …}, …], or something of the latter kind that is no list.
+    """Whether this is [(x, y), …] or [{"x": …, "y": …}, …], or another sequence of dicts.
 
-    Two tuples are a pair of arrays, and so is a tuple; rows of a model with its own loss may be tuples.
+    Two tuples are a pair of arrays, and so is one tuple; rows of a model with its own loss may be tuples.
     """
     if isinstance(given, list):
         of_dicts = all(isinstance(example, Mapping) for example in given)
@@ -76,27 +75,27 @@ def _is_list_of_examples(given: Any, own_loss: bool) -> bool:
     if isinstance(given, Mapping | tuple | str) or not hasattr(given, "__len__") or hasattr(given, "__array__"):
         return False
     try:
-        return isinstance(given[0], Mapping)  # such as a data set of Hugging Face
+        return isinstance(given[0], Mapping)  # such as a Hugging Face data set
     except Exception:
         return False
 
 
 def _streamed(name: str, examples: Any) -> list[Any]:
-    """All that an iterable hands out, examples and not batches."""
+    """All examples of an iterable."""
     try:
-        found = list(islice(iter(examples), ENDLESS + 1))
-    except Exception as error:  # whatever the user's data set raises
+        found = list(islice(iter(examples), MAX_STREAMED_EXAMPLES + 1))
+    except Exception as error:  # the user's data set may raise any exception
         raise BadTask(f"{name} cannot be read: {_first_line(error)}.") from error
-    if len(found) > ENDLESS:
+    if len(found) > MAX_STREAMED_EXAMPLES:
         raise BadTask(
-            f"{name} is a {type(examples).__name__}, which hands out more than {ENDLESS:,} examples; pass a part of it "
-            "that ends, or arrays, so that each seed can draw its own parts."
+            f"{name} is a {type(examples).__name__} with more than {MAX_STREAMED_EXAMPLES:,} examples. Pass a finite "
+            "part of it, or arrays, so that each seed can draw its own parts."
         )
     return found
 
 
 def _of_tensors(examples: Sequence[Any]) -> Any:
-    """Examples side by side, as torch does it, where a list of numbers is one row and not many columns."""
+    """Examples stacked by torch's default_collate, with a list of numbers as one row instead of many columns."""
     return default_collate([_as_tensors(example) for example in examples])
 
 
@@ -120,19 +119,19 @@ def _tensors(batch: Any) -> list[Tensor]:
 
 
 def _pair(name: str, batch: Any) -> tuple[Any, Any]:
-    """A batch as (inputs, targets): the last of several is the targets, and of a dict the one that is called so."""
+    """A batch as (inputs, targets): the targets are the last item of a sequence, or that of a key in `LABELS`."""
     if isinstance(batch, Mapping):
         found = [label for label in LABELS if label in batch]
         if len(found) != 1:
             raise BadTask(
-                f"The batches of {name} are dicts with {', '.join(map(str, batch))}; one of these must be the targets "
-                f"and be called {', '.join(LABELS[:-1])} or {LABELS[-1]}. "
+                f"The batches of {name} are dicts with the keys {', '.join(map(str, batch))}. The targets must have "
+                f"one of the keys {', '.join(LABELS[:-1])} or {LABELS[-1]}. "
                 "Or leave out loss, if the model returns its own."
             )
         return {key: value for key, value in batch.items() if key != found[0]}, batch[found[0]]
     if not isinstance(batch, list | tuple) or len(batch) < 2:
         raise BadTask(
-            f"The examples of {name} have no targets; each must be inputs and targets, such as (x, y). Or leave out "
+            f"The examples of {name} have no targets. Each must be inputs and targets, such as (x, y). Or leave out "
             "loss, if the model returns its own."
         )
     *inputs, targets = batch

@@ -1,8 +1,8 @@
-"""Keras 3 models and losses in the form that engines know: a torch module, tensors in order in, one tensor out.
+"""Converts Keras 3 models and losses to the engines' form: a torch module, positional tensors in, one tensor out.
 
-On its torch backend a Keras layer computes with torch, but keeps its variables to itself. Here they become parameters
-and buffers that a fleet can stack, and are handed to the model at each call (Keras' own stateless scope), so that a
-Keras model trains in fleets, and alone, as any other does. Loads no Keras: who has a Keras model has loaded it.
+On the torch backend a Keras layer computes with torch, but manages its own variables. Here they become parameters and
+buffers that a fleet can stack, and are passed to the model at each call by Keras' stateless scope. Loads no Keras: a
+user with a Keras model has loaded it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from torch.overrides import TorchFunctionMode
 from steepest.errors import BadTask
 
 OWN_GENERATOR = (
-    "a Keras layer draws from a generator of its own, whose seed many models at once cannot read; "
-    "Dropout does so only if it is given a seed"
+    "a Keras layer has its own random generator, which cannot be used for many models at once; "
+    "Dropout has one only if it is given a seed"
 )
 
 
@@ -32,15 +32,15 @@ def _keras() -> Any:
 
 
 def is_keras(model: Any) -> bool:
-    """Whether a model is one of Keras', whatever its backend."""
+    """Whether a model is a Keras model, with any backend."""
     return hasattr(_keras(), "Layer") and isinstance(model, _keras().Layer)
 
 
 @contextmanager
-def luck_of(seed: int, dtype: torch.dtype) -> Iterator[None]:
-    """Within, weights are drawn by this seed: torch's generator has it, and so has Python's, by which Keras draws.
+def seeded(seed: int, dtype: torch.dtype) -> Iterator[None]:
+    """Within, torch's generator and Python's, which Keras uses, have this seed, and Keras layers have this precision.
 
-    Keras' layers are made in this precision. All is put back afterwards.
+    The previous state is restored afterwards.
     """
     before = random.getstate()
     with torch.random.fork_rng(devices=[]), _precision(dtype):
@@ -54,7 +54,7 @@ def luck_of(seed: int, dtype: torch.dtype) -> Iterator[None]:
 
 @contextmanager
 def _precision(dtype: torch.dtype) -> Iterator[None]:
-    """Within, Keras' layers are made in this precision, unless the user has chosen another than Keras' own."""
+    """Within, Keras layers have this precision, unless the user has changed Keras' default."""
     keras = _keras()
     if not hasattr(keras, "config") or (policy := keras.config.dtype_policy()).name != "float32":
         yield
@@ -69,8 +69,8 @@ def _precision(dtype: torch.dtype) -> Iterator[None]:
         keras.config.set_dtype_policy(policy)
 
 
-def adopted(model: Any, names: Sequence[str], example: tuple[Tensor, ...]) -> Any:
-    """A Keras model as a torch module, built by a call on the `example` inputs; whatever else it is, as it is.
+def as_torch_module(model: Any, names: Sequence[str], example: tuple[Tensor, ...]) -> Any:
+    """A Keras model as a torch module, built by a call on the `example` inputs; other models unchanged.
 
     Raises BadTask for a Keras model that cannot be trained here.
     """
@@ -78,37 +78,37 @@ def adopted(model: Any, names: Sequence[str], example: tuple[Tensor, ...]) -> An
         return model
     if (backend := _keras().backend.backend()) != "torch":
         raise BadTask(
-            f"This Keras model computes with {backend}; set KERAS_BACKEND=torch in the environment, or "
-            'os.environ["KERAS_BACKEND"] = "torch" before Keras is imported.'
+            f"This Keras model uses the backend {backend}, which is not supported. Set KERAS_BACKEND=torch in the "
+            'environment, or os.environ["KERAS_BACKEND"] = "torch" before importing Keras.'
         )
     return KerasModule(model, names, example)
 
 
 class KerasModule(nn.Module):
-    """A Keras model whose trainable variables are parameters, and all its others buffers; the tensors are its own, so
-    that the Keras model is trained as this one is."""
+    """A Keras model whose trainable variables are parameters and whose others are buffers. It shares their tensors, so
+    that training changes the Keras model too."""
 
     keras_model: Any
 
     def __init__(self, model: Any, names: Sequence[str], example: tuple[Tensor, ...]) -> None:
         super().__init__()
-        object.__setattr__(self, "keras_model", model)  # as a submodule its variables would count twice
-        self._pass = _manner(model, names, len(example))
-        with torch.no_grad():  # variables are made at the first call, if not before
+        object.__setattr__(self, "keras_model", model)  # not a submodule, which would register its variables twice
+        self._pass = _input_passing(model, names, len(example))
+        with torch.no_grad():  # the first call creates the variables
             result = self._called(example, training=False)
         if model.losses:
             raise BadTask(
-                "The Keras model adds losses of its own (a regularizer, or add_loss), which would be left out here; "
-                "take them out, and let the optimizer's weight decay or the task's loss do it."
+                "The Keras model adds its own losses (a regularizer or add_loss), which are not supported. Remove "
+                "them, and use the optimizer's weight decay or the task's loss instead."
             )
         if isinstance(result, list | tuple | dict):
             raise BadTask(f"The Keras model has {len(result)} outputs; it must return one tensor of outputs.")
         has_kernels = any(len(variable.shape) > 3 for variable in model.variables)
-        self._layout = _AnyLayout if has_kernels else nullcontext
-        self._places: list[tuple[str, Any, bool]] = []  # name here, variable there, whether it is trained
+        self._layout = _IgnoreMemoryFormat if has_kernels else nullcontext
+        self._places: list[tuple[str, Any, bool]] = []  # name of the parameter or buffer, Keras variable, is trainable
         for trained, variables in ((True, model.trainable_variables), (False, model.non_trainable_variables)):
             for variable in variables:
-                name = f"{variable.name.replace('.', '_')}_{len(self._places)}"  # Keras' paths count up by the model
+                name = f"{variable.name.replace('.', '_')}_{len(self._places)}"  # Keras' paths differ between models
                 if trained:
                     self.register_parameter(name, variable.value)
                 else:
@@ -117,11 +117,11 @@ class KerasModule(nn.Module):
 
     @property
     def is_random(self) -> bool:
-        """Whether it draws random numbers in training, as dropout does."""
+        """Whether it draws random numbers in training, such as for dropout."""
         return any(map(_draws, self.keras_model.modules()))
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """One call with these parameters and buffers; what it leaves in its variables is written into the buffers."""
+        """One call with these parameters and buffers; updated variables are written to the buffers."""
         mapping = [(variable, getattr(self, name)) for name, variable, _ in self._places]
         with _keras().StatelessScope(state_mapping=mapping) as scope, self._layout():
             before = [scope.get_current_value(variable) for variable, _ in mapping]
@@ -144,7 +144,7 @@ class KerasModule(nn.Module):
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Within, an error begins with what went wrong, and not with where Keras was."""
+    """Within, errors begin with their cause and not with Keras' traceback filtering."""
     config = _keras().config
     if not config.is_traceback_filtering_enabled():
         yield
@@ -156,9 +156,9 @@ def _plain_errors() -> Iterator[None]:
         config.enable_traceback_filtering()
 
 
-class _AnyLayout(TorchFunctionMode):
-    """Within, no tensor is laid out with its channels last, as Keras asks for convolutions: a hint for speed that
-    changes no number, and that `vmap` does not know."""
+class _IgnoreMemoryFormat(TorchFunctionMode):
+    """Within, memory formats are ignored: Keras requests channels-last for convolutions, which only affects speed and
+    which `vmap` does not support."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         asked = {**(kwargs or {})}
@@ -167,12 +167,14 @@ class _AnyLayout(TorchFunctionMode):
         return func(*args, **asked)
 
 
-def _manner(model: Any, names: Sequence[str], count: int) -> Callable[[tuple[Tensor, ...]], tuple[Any, dict[str, Any]]]:
-    """How inputs reach a Keras model, in order, by keyword, as one list or as one dict: inputs → arguments, named."""
+def _input_passing(
+    model: Any, names: Sequence[str], count: int
+) -> Callable[[tuple[Tensor, ...]], tuple[Any, dict[str, Any]]]:
+    """How a Keras model takes its inputs: positional, by keyword, as a list or as a dict: inputs → args, kwargs."""
     parameters = inspect.signature(model.call).parameters.values()
     open_kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     known = [p.name for p in parameters if p.kind in open_kinds and p.name not in ("training", "mask")]
-    is_graph = getattr(model, "inputs", None) is not None  # a functional model takes all as one argument
+    is_graph = getattr(model, "inputs", None) is not None  # a functional model takes all inputs as one argument
     if names and not is_graph and set(names) <= set(known):
         return lambda inputs: ((), dict(zip(names, inputs, strict=True)))
     if names:
@@ -183,7 +185,7 @@ def _manner(model: Any, names: Sequence[str], count: int) -> Callable[[tuple[Ten
 
 
 def _draws(layer: Any) -> bool:
-    """Whether a layer has a generator of random numbers, and no strength of zero at which it would not use it."""
+    """Whether a layer has a random generator and uses it: its rate or standard deviation is not zero."""
     has_generator = any(isinstance(value, _keras().random.SeedGenerator) for value in vars(layer).values())
     strengths = [getattr(layer, name, None) for name in ("rate", "stddev", "dropout", "recurrent_dropout")]
     known = [strength for strength in strengths if isinstance(strength, int | float)]
@@ -191,14 +193,14 @@ def _draws(layer: Any) -> bool:
 
 
 def keras_layers(model: nn.Module) -> Iterator[Any]:
-    """The layers of the Keras models in it."""
+    """The layers of the Keras models in a module."""
     for module in model.modules():
         if isinstance(module, KerasModule):
             yield from module.keras_model.modules()
 
 
 def draws_numbers(model: nn.Module) -> bool:
-    """Whether there is a Keras model in it that draws random numbers in training."""
+    """Whether a module contains a Keras model that draws random numbers in training."""
     return any(isinstance(module, KerasModule) and module.is_random for module in model.modules())
 
 
@@ -206,7 +208,7 @@ def draws_numbers(model: nn.Module) -> bool:
 
 
 class KerasLoss:
-    """A loss of Keras, which takes targets first, as a task's: loss(outputs, targets) → the mean over a batch."""
+    """A Keras loss, which takes targets first, as a task's loss(outputs, targets) → mean over a batch."""
 
     def __init__(self, loss: Any) -> None:
         self.loss = loss
@@ -217,7 +219,7 @@ class KerasLoss:
 
 
 def loss_of(loss: Any) -> Any:
-    """A loss of Keras, object or function, in the order of a task's; any other as it is."""
+    """A Keras loss, object or function, with a task's order of arguments; other losses unchanged."""
     keras = _keras()
     if not hasattr(keras, "losses") or isinstance(loss, type):
         return loss
@@ -226,7 +228,7 @@ def loss_of(loss: Any) -> Any:
 
 
 def takes_probabilities(loss: Any) -> bool:
-    """Whether it is Keras' cross-entropy of one probability an example, and not of a logit."""
+    """Whether a loss is Keras' binary cross-entropy of probabilities and not of logits."""
     if not isinstance(loss, KerasLoss):
         return False
     keras = _keras()

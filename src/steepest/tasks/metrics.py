@@ -1,7 +1,7 @@
-"""Metrics: the quality that a rate is picked by and a contender is judged by, measured on a whole part of the data.
+"""Metrics, by which learning rates are selected and contenders compared, measured on a whole part of the data.
 
-Apart from `task`, because whoever adds a metric touches nothing else. All of them are pure tensor algebra without a
-branch on a tensor's values, so that a fleet can measure all its replicas at once.
+Separate from `task`, so that adding a metric changes only this file. Metrics are tensor algebra without branches on
+values, so that a fleet can evaluate all replicas at once.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from steepest.messages import mark
 Loss = Callable[[Any, Tensor], Tensor]
 
 MARGIN = 0.0025
-"""A quarter point: differences below it are not worth a change of optimizer. Of losses, this share of a scale."""
+"""Differences below a quarter percentage point do not justify a change of optimizer. For losses, a share of a scale."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A quality measured on a whole part of the data.
+    """A metric measured on a whole part of the data.
 
-    `fn(outputs, targets)` gives a scalar tensor; where the task standardizes its targets, it is given them so.
+    `fn(outputs, targets)` returns a scalar tensor. If the task standardizes its targets, it receives standardized ones.
     """
 
     name: str
     fn: Callable[[Any, Tensor], Tensor]
     higher_is_better: bool = True
     unit: str = ""
-    """"%" for shares, which are stored as 0 … 1; "" for bare numbers."""
+    """"%" for shares, which are stored as 0 … 1; "" for plain numbers."""
     margin: float = 0.0
     """Practical margin, raw: smaller differences are ties."""
 
 
 def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Share of examples that are classified rightly, 0 … 1.
+    """Share of correctly classified examples, 0 … 1.
 
-    Whole-number targets are classes, and outputs [n, C, …] have a score for each; targets below 0 are padding and do
-    not count. Floating targets 0 or 1 are compared with outputs of the same shape, read as logits: above 0 means 1.
+    Integer targets are classes, and outputs [n, C, …] have a score for each; targets below 0 are padding and are
+    ignored. Float targets 0 or 1 are compared with logits of the same shape: above 0 means 1.
     """
     if targets.is_floating_point():
         return ((outputs > 0) == (targets > 0.5)).sum() / targets.numel()
@@ -54,7 +54,7 @@ def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def r2(outputs: Tensor, targets: Tensor) -> Tensor:
-    """R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)²: 1 is perfect, 0 is as good as the mean; the mean over several targets."""
+    """R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)²: 1 is perfect, 0 equals predicting the mean; averaged over several targets."""
     residual = ((targets - outputs) ** 2).sum(0)
     total = ((targets - targets.mean(0)) ** 2).sum(0)
     return (1 - residual / total).mean()
@@ -77,11 +77,11 @@ NAMED = {
     "mae": Metric(mark("MAE"), mae, higher_is_better=False),
 }
 SAME_SHAPE = (r2, mse, mae)
-"""Metrics that compare outputs with targets one by one: shapes that merely broadcast would give nonsense."""
+"""Metrics that compare outputs and targets elementwise, so that their shapes must be equal and not only broadcast."""
 
 
 def metric_of(metric: str | Metric | Callable[[Any, Tensor], Tensor], loss: Loss) -> Metric:
-    """The metric meant by a name of `NAMED`, by "loss", by a `Metric` or by a function of which more is better."""
+    """The metric for a name of `NAMED`, "loss", a `Metric`, or a function whose higher values are better."""
     match metric:
         case Metric():
             is_own = metric.fn not in [known.fn for known in NAMED.values()] and metric.fn is not loss
@@ -92,7 +92,7 @@ def metric_of(metric: str | Metric | Callable[[Any, Tensor], Tensor], loss: Loss
             name = {"r²": "r2"}.get(metric.lower(), metric.lower())
             if name not in NAMED:
                 raise UnknownName.among(
-                    "metric", metric, [*NAMED, "loss"], "A function or a steepest.Metric is taken as well."
+                    "metric", metric, [*NAMED, "loss"], "A function or a steepest.Metric is also accepted."
                 )
             return NAMED[name]
         case type() | torch.nn.Module():
@@ -104,9 +104,9 @@ def metric_of(metric: str | Metric | Callable[[Any, Tensor], Tensor], loss: Loss
 
 
 def natural_margin(metric: Metric, targets: Tensor) -> float:
-    """The metric's own margin; of a built-in error, a quarter per cent of what the best constant guess would score.
+    """The metric's own margin; for MSE and MAE, 0.25 % of the error of the best constant prediction.
 
-    So the MSE's margin is that of R², in other units.
+    The margin of MSE thus equals that of R² in other units.
     """
     y = targets.double()
     if metric.fn is mse:
@@ -117,7 +117,7 @@ def natural_margin(metric: Metric, targets: Tensor) -> float:
 
 
 def _scalar(fn: Callable[[Any, Tensor], Any]) -> Callable[[Any, Tensor], Tensor]:
-    """A metric that may give a plain number, such as scikit-learn's, as one that gives a tensor."""
+    """A metric that may return a plain number, such as scikit-learn's, as one that returns a tensor."""
 
     @wraps(fn)
     def measured(outputs: Any, targets: Tensor) -> Tensor:
@@ -134,14 +134,14 @@ def is_binary(loss: Loss) -> bool:
 
 
 def ignored_class(loss: Loss) -> int:
-    """The label that a cross-entropy passes over: torch's mark for padding, −100, unless the loss has another."""
+    """The label that a cross-entropy ignores: −100, torch's default, unless the loss sets another."""
     if isinstance(loss, partial):
         return int(loss.keywords.get("ignore_index", ignored_class(loss.func)))
     return int(getattr(loss, "ignore_index", -100))
 
 
 def is_cross_entropy(loss: Loss) -> bool:
-    """Whether a loss is one of torch's that take class numbers as targets."""
+    """Whether a loss is one of torch's losses with class numbers as targets."""
     if isinstance(loss, partial):
         return is_cross_entropy(loss.func)
     return loss in (F.cross_entropy, F.nll_loss) or isinstance(loss, torch.nn.CrossEntropyLoss | torch.nn.NLLLoss)

@@ -1,5 +1,4 @@
-"""Models that are called by keyword, or that return their own loss, in the form that engines know: tensors in order in,
-one tensor out."""
+"""Wraps models that take inputs by keyword or return their own loss: positional tensors in, one tensor out."""
 
 from __future__ import annotations
 
@@ -12,12 +11,12 @@ from steepest.errors import BadTask
 
 
 def own_loss(outputs: Tensor, targets: Tensor) -> Tensor:
-    """The loss of a task whose model returns it: outputs hold its mean over a batch, once for each example."""
+    """The loss of a task whose model returns it; the outputs repeat the batch mean for each example."""
     return outputs.mean()
 
 
-class Called(nn.Module):
-    """A model behind positional arguments; where it returns its own loss, that loss is the output of each example."""
+class WrappedModel(nn.Module):
+    """A model with positional arguments; if it returns its own loss, that loss is the output for each example."""
 
     def __init__(self, model: nn.Module, names: tuple[str, ...], returns_loss: bool) -> None:
         super().__init__()
@@ -33,7 +32,7 @@ class Called(nn.Module):
 
 
 def _loss_in(result: Any) -> Tensor:
-    """A loss: the result itself, what it calls `loss`, or the one scalar in a tuple."""
+    """The loss in a model's result: the result itself, its `loss`, or the only scalar in a tuple."""
     found = result.get("loss") if isinstance(result, Mapping) else getattr(result, "loss", None)
     if found is None and isinstance(result, tuple | list):
         scalars = [x for x in result if isinstance(x, Tensor) and x.ndim == 0]
@@ -42,7 +41,7 @@ def _loss_in(result: Any) -> Tensor:
     if not isinstance(found, Tensor) or found.ndim > 1:
         what = f"a tensor {list(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
         raise BadTask(
-            f"loss is left out, so the model must return its own, as a scalar, as .loss or under 'loss'; it returned "
-            f"{what}. Or pass loss=…."
+            f"The model returned {what}, but without a loss argument it must return its own loss: a scalar, or .loss "
+            "or 'loss' in its result. Or pass loss=…."
         )
     return found

@@ -1,4 +1,4 @@
-"""Losses that are followed in training in place of the one that is measured: softer labels, and blended ones."""
+"""Training losses that differ from the measured one: smoothed labels and labels blended by mixup."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def smoothed(loss: Loss, share: float, name: str) -> Loss:
         return softer
     if loss is F.binary_cross_entropy_with_logits or isinstance(loss, nn.BCEWithLogitsLoss):
         return partial(_binary, loss, share)
-    raise BadTask(f"label-smoothing is for cross-entropy of logits, and {name} has another loss; leave it out.")
+    raise BadTask(f"label-smoothing needs cross-entropy of logits, but {name} has another loss. Leave it out.")
 
 
 def _binary(loss: Callable[..., Tensor], share: float, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Train, validation and test as index arrays on one pool: drawn by the seed, stratified, with the scaling measured on
+"""Train, validation and test parts as index arrays into one pool: drawn by seed, stratified, with scaling measured on
 the training part.
 """
 
@@ -19,7 +19,7 @@ from steepest.tasks.arrays import PARTS, Pool
 class Scaling:
     """Affine scaling (x − shift) / scale, measured on one seed's training part. Each broadcasts over the examples."""
 
-    input_shift: Tensor  # [*features], or [] where inputs are left alone
+    input_shift: Tensor  # [*features], or [] where inputs are not scaled
     input_scale: Tensor  # [*features]
     target_shift: Tensor | None = None
     target_scale: Tensor | None = None
@@ -38,12 +38,12 @@ class Splits:
 
 
 def drawn_parts(pool: Pool) -> tuple[str, ...]:
-    """The parts that a seed draws from what was given as `train`; `train` alone means that nothing is drawn."""
+    """The parts that a seed draws from the examples given as `train`; `train` alone means that nothing is drawn."""
     return ("train", *(name for name in PARTS if name not in pool.ranges))
 
 
 def part_sizes(pool: Pool, split: Sequence[float]) -> dict[str, int]:
-    """Examples in each part, the same for every seed: `train` shared out between the parts that are drawn from it."""
+    """Examples in each part, the same for every seed; `train` is divided between the parts drawn from it."""
     names = drawn_parts(pool)
     shares = np.array([split[PARTS.index(name)] for name in names])
     edges = np.round(np.cumsum([0, *shares]) / shares.sum() * len(pool.ranges["train"])).astype(int)
@@ -52,7 +52,7 @@ def part_sizes(pool: Pool, split: Sequence[float]) -> dict[str, int]:
 
 
 def draw_parts(pool: Pool, sizes: Mapping[str, int], seed: int) -> dict[str, np.ndarray]:
-    """Positions of each part in the pool, as this seed sees them; class labels are shared out evenly."""
+    """Positions of each part in the pool for this seed, stratified by class."""
     parts = {name: np.asarray(positions, dtype=np.int64) for name, positions in pool.ranges.items()}
     names = drawn_parts(pool)
     if len(names) == 1:
@@ -65,11 +65,11 @@ def draw_parts(pool: Pool, sizes: Mapping[str, int], seed: int) -> dict[str, np.
 
 
 def cut(labels: np.ndarray, counts: Sequence[int], draw: np.random.Generator) -> list[np.ndarray]:
-    """Positions 0 … n−1 drawn into parts of these sizes, each class shared out evenly between the parts.
+    """Positions 0 … n−1 divided at random into parts of these sizes, stratified by class.
 
-    Each example gets its place within its own class, (rank + ½) / size of the class, after a shuffle; parts are cut
-    off from the order of these places, so that a part has its share of every class, give or take an example. With a
-    single label this is a plain random split. Positions come out sorted.
+    After a shuffle, each example has the relative position (rank + ½) / size within its class. Parts are cut from the
+    order of these positions, so that each has its share of every class to within one example. With a single label this
+    is a plain random split. Positions are sorted.
     """
     shuffled = draw.permutation(len(labels))
     _, codes, sizes = np.unique(labels[shuffled], return_inverse=True, return_counts=True)
@@ -81,7 +81,7 @@ def cut(labels: np.ndarray, counts: Sequence[int], draw: np.random.Generator) ->
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of each feature over the examples [n, *features]; a constant feature is only shifted."""
+    """Mean and standard deviation of each feature over the examples [n, *features]; constant features get 1."""
     mean = x.double().mean(0)
     deviation = x.double().std(0, correction=0)
     constant = x.amax(0) == x.amin(0)

@@ -1,7 +1,7 @@
-"""A task: a model, data in three parts, a loss, a metric, a batch size and a horizon. What a trial trains.
+"""A task, which a trial trains: a model, data in three parts, a loss, a metric, a batch size and a horizon.
 
-The engine asks a task for one thing per seed, its `Splits`: a pool of examples on which the three parts are index
-arrays, and the scaling measured on that seed's training part. Everything else is shared by all replicas.
+For each seed the engine requests `Splits`: the pool of examples, index arrays of the three parts, and the scaling
+measured on that seed's training part. Everything else is shared by all replicas.
 """
 
 from __future__ import annotations
@@ -23,87 +23,87 @@ from steepest.messages import Message, mark, verbatim
 from steepest.records import rng
 from steepest.records.task_facts import SeedDraw, TaskFacts
 from steepest.tasks.arrays import PARTS, Pool, pool_of
-from steepest.tasks.keras_models import KerasModule, adopted, draws_numbers, keras_layers, loss_of, luck_of
+from steepest.tasks.keras_models import KerasModule, as_torch_module, draws_numbers, keras_layers, loss_of, seeded
 from steepest.tasks.metrics import MARGIN, Loss, Metric, metric_of, natural_margin
-from steepest.tasks.model_wrappers import Called, own_loss
+from steepest.tasks.model_wrappers import WrappedModel, own_loss
 from steepest.tasks.splits import Scaling, Splits, draw_parts, drawn_parts, moments, part_sizes
 
 __all__ = ["Metric", "Scaling", "Splits", "Task"]
 
 UNNAMED = "task"
-"""The name of a task that was given none: the study's own name for it, such as that of its file, says more."""
+"""The name of a task without a name; the study then uses its own name for it, such as that of its file."""
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
     """What a trial trains: model + data + loss + metric + batch size + horizon.
 
-    Data come as pairs (inputs, targets) of arrays or tensors with one row an example; a model with several inputs
-    takes ((x1, x2), y), and one that takes them by keyword ({"a": x1, "b": x2}, y). A torch Dataset or DataLoader is
-    read into memory. Give them in one of four ways:
+    Data are pairs (inputs, targets) of arrays or tensors with one row per example. A model with several inputs takes
+    ((x1, x2), y); a model with inputs by keyword takes ({"a": x1, "b": x2}, y). A torch Dataset or DataLoader is read
+    into memory. There are four ways to pass data:
 
     * `data`: every seed draws its own train, validation and test part, in the shares of `split`;
-    * `train`, `valid` and `test`: they are taken as they are, and the split is no part of the luck;
+    * `train`, `valid` and `test`: the parts are used as given, the same for all seeds;
     * `train` and `test` (an official test set): every seed draws its validation part from `train`;
-    * `train` and `valid`: every seed draws its test part from `train`, since what picked the rate cannot judge it.
+    * `train` and `valid`: every seed draws its test part from `train`, since test must not select the learning rate.
 
-    What is drawn from `train` is drawn in the proportion of the shares that `split` gives to both, and class labels are
-    shared out evenly. Raises BadTask, in one sentence, for whatever cannot be trained on.
+    Parts drawn from `train` have the relative shares of `split` and are stratified by class. Raises BadTask for data
+    and arguments that cannot be used.
     """
 
     model: Callable[[], nn.Module]
-    """A function (or class) without arguments that builds the model anew, with weights from torch's generator: a torch
+    """A function (or class) without arguments that builds a new model with weights from torch's generator: a torch
     module, or a Keras model on Keras' torch backend."""
     loss: Callable[..., Any] = own_loss
-    """loss(outputs, targets) → scalar, the mean over a batch. Left out, the model returns its own loss (a scalar; or
-    `loss` in a dict, an object or a tuple), and data are all that it is called with, targets included. A loss of
-    Keras, which takes targets first, is taken as it is."""
+    """loss(outputs, targets) → scalar, the mean over a batch. Without it, the model returns its own loss (a scalar; or
+    `loss` in a dict, an object or a tuple), and data are all arguments of the model, including targets. A Keras loss,
+    which takes targets first, can be passed directly."""
     train: Any = field(default=None, repr=False)
     valid: Any = field(default=None, repr=False)
     test: Any = field(default=None, repr=False)
     data: Any = field(default=None, repr=False)
     split: Sequence[float] = (0.6, 0.2, 0.2)
-    """Shares of train, validation and test in what is drawn."""
+    """Shares of train, validation and test."""
     metric: str | Metric | Callable[[Any, Tensor], Tensor] = "loss"
-    """"accuracy", "r2", "mse", "mae" or "loss"; a `Metric`; or a function of which more is better."""
+    """"accuracy", "r2", "mse", "mae" or "loss"; a `Metric`; or a function whose higher values are better."""
     batch_size: int = 64
     epochs: float = 20
     """The horizon, in passes over the training part."""
     name: str = UNNAMED
     title: str = ""
-    """What people read; the name if left out."""
+    """Title in reports; the name by default."""
     standardize: bool | Literal["inputs", "targets", "both"] = False
-    """Shift and scale each feature to mean 0, deviation 1 on the training part: True means the inputs (the first, of
-    several). Standardized targets also reach the metric: an MSE is then a share of their variance."""
+    """Shift and scale each feature to mean 0 and standard deviation 1 on the training part. True means the inputs (the
+    first of several). The metric also receives standardized targets: an MSE is then a share of their variance."""
     target: float | None = None
-    """The level on test, raw, that a sound run must reach."""
+    """Test score, raw, that a valid run must reach."""
     source: str = mark("your own data")
-    """Where the data come from, with the licence: one line."""
+    """Origin and licence of the data, in one line."""
     notes: Sequence[str | Message] = field(default=(), repr=False)
-    """What people should know of how it came about, a sentence each: shown with the verdict."""
+    """Sentences about how the task was built, shown with the verdict."""
     margin: float | None = None
-    """Practical margin in the metric's raw units. If left out: 0.0025 of accuracy and R²; for an error, a quarter per
-    cent of what the best constant guess scores; for a loss, of what an untrained model scores; the metric's own
-    otherwise."""
+    """Practical margin in the metric's raw units. Default: 0.0025 for accuracy and R²; for MSE and MAE, 0.25 % of the
+    error of the best constant prediction; for a loss, 0.25 % of the loss of an untrained model; otherwise that of the
+    metric."""
 
     def __post_init__(self) -> None:
         if isinstance(self.model, nn.Module) or not callable(self.model):
             raise BadTask(
-                f"model is a {type(self.model).__name__}; pass a function that builds it, such as model=make_model or "
-                "model=lambda: …, since every replica needs fresh weights."
+                f"model is a {type(self.model).__name__}. Pass a function that builds it, such as model=make_model or "
+                "model=lambda: …, since every replica needs new weights."
             )
         if not callable(self.loss) or isinstance(self.loss, type):
             hint = f"{self.loss.__name__}()" if isinstance(self.loss, type) else "torch.nn.functional.cross_entropy"
-            raise BadTask(f"loss is {self.loss!r}; pass a function of outputs and targets, such as {hint}.")
+            raise BadTask(f"loss is {self.loss!r}. Pass a function of outputs and targets, such as {hint}.")
         object.__setattr__(self, "loss", loss_of(self.loss))
-        self.quality  # noqa: B018  an unknown metric is told here, not in a worker
+        self.quality  # noqa: B018  raises for an unknown metric here and not in a worker
         self._check_numbers()
         self._check_parts()
 
-    # ---- what the engine asks ----------------------------------------------------------------------------------------
+    # ---- what the engine calls ---------------------------------------------------------------------------------------
 
     def splits(self, seed: int) -> Splits:
-        """The data as this seed sees them."""
+        """The data of this seed."""
         parts = draw_parts(self._pool, self.sizes, seed)
         return Splits(self._pool.inputs, self._pool.targets, **parts, scaling=self._scaling(parts["train"]))
 
@@ -113,7 +113,7 @@ class Task:
         first, *others = (column[index] for column in splits.inputs)
         targets = splits.targets[index]
         if (scaling := splits.scaling) is not None:
-            if first.is_floating_point():  # class numbers and words stay what they are
+            if first.is_floating_point():  # class numbers and words are not scaled
                 first = (first - scaling.input_shift) / scaling.input_scale
             if scaling.target_shift is not None and scaling.target_scale is not None:
                 targets = (targets - scaling.target_shift) / scaling.target_scale
@@ -122,32 +122,31 @@ class Task:
     def training_batch(
         self, splits: Splits, positions: np.ndarray, seed: int, start: int
     ) -> tuple[tuple[Tensor, ...], Tensor]:
-        """What the steps k = start, start + 1, … of a seed train on, whose examples are at positions [steps, B]: one
-        row an example, as in `batch`, in that order. A task that changes its examples anew at each step does it
-        here."""
+        """The examples of the steps start, start + 1, … of a seed at positions [steps, B], one row per example as in
+        `batch`. Tasks that change their examples at each step override this."""
         return self.batch(splits, positions.reshape(-1))
 
     @property
     def training_loss(self) -> Loss:
-        """The loss whose gradient is followed; on validation and test it is `loss` that is measured."""
+        """The loss that training minimizes; validation and test measure `loss`."""
         return self.loss
 
     changes_examples = False
-    """Whether an example is another one at every step."""
+    """Whether examples change from step to step."""
 
     def build_model(self, seed: int, dtype: torch.dtype = torch.float32) -> nn.Module:
-        """The model with the initial weights of this seed; the caller's random state is left as it was."""
-        with luck_of(rng.integer(seed, "weights"), dtype):
+        """The model with the initial weights of this seed; the caller's random state is restored."""
+        with seeded(rng.integer(seed, "weights"), dtype):
             model = self.made().to(dtype)
             names = () if isinstance(model, KerasModule) else self._pool.names
-            called = Called(model, names, self.has_own_loss) if names or self.has_own_loss else model
+            called = WrappedModel(model, names, self.has_own_loss) if names or self.has_own_loss else model
             if any(isinstance(p, nn.UninitializedParameter) for p in model.parameters()):
-                _shape(called, tuple(column[:2] for column in self._pool.inputs), dtype)
+                _initialize_lazy_layers(called, tuple(column[:2] for column in self._pool.inputs), dtype)
         return called
 
     def made(self) -> Any:
-        """What `model` makes: a torch module, as a Keras model becomes one; check says so where it is none."""
-        return adopted(self.model(), self._pool.names, tuple(column[:2] for column in self._pool.inputs))
+        """The result of `model()`, with a Keras model converted to a torch module; `check` verifies the type."""
+        return as_torch_module(self.model(), self._pool.names, tuple(column[:2] for column in self._pool.inputs))
 
     @property
     def has_own_loss(self) -> bool:
@@ -156,7 +155,7 @@ class Task:
 
     @cached_property
     def quality(self) -> Metric:
-        """The metric that rates are picked by."""
+        """The metric that selects learning rates."""
         return metric_of(self.metric, self.loss)
 
     @cached_property
@@ -170,9 +169,9 @@ class Task:
         return max(1, round(self.epochs * self.sizes["train"] / self.batch_size))
 
     def facts(self, name: str | None = None) -> TaskFacts:
-        """All that planner, verdict and report need to know; `name` is what the study calls the task.
+        """The facts for planner, verdict and report; `name` is the study's name of the task.
 
-        Builds two models. The reason why a task cannot be a fleet, if there is one, is the engine's to find.
+        Builds two models. The engine adds the reason if the task cannot be trained as a fleet.
         """
         model, other = self.build_model(0), self.build_model(1)
         own_name = "" if self.name == UNNAMED else self.name
@@ -189,7 +188,7 @@ class Task:
             parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
             batch_size=int(self.batch_size),
             steps=self.steps,
-            luck=self._luck(model, other),
+            luck=self._random_sources(model, other),
             source=self.source,
             target=None if self.target is None else float(self.target),
             notes=self.remarks,
@@ -198,29 +197,29 @@ class Task:
 
     @property
     def remarks(self) -> tuple[Message, ...]:
-        """Its notes; one that is a plain text is the same in every language."""
+        """Its notes as messages; plain texts are the same in every language."""
         notes = [self.notes] if isinstance(self.notes, str | Message) else self.notes
         return tuple(note if isinstance(note, Message) else verbatim(str(note)) for note in notes)
 
     def place(self, position: int) -> str:
-        """For messages: where an example of the pool stands in what was given, such as "row 17 of train"."""
+        """For messages: the row of an example of the pool in the given data, such as "row 17 of train"."""
         part, places = next((part, places) for part, places in self._pool.ranges.items() if position in places)
         return f"row {position - places.start} of {'data' if self.data is not None else part}"
 
-    # ---- what lies behind --------------------------------------------------------------------------------------------
+    # ---- internals ---------------------------------------------------------------------------------------------------
 
     @cached_property
     def _pool(self) -> Pool:
         given = {name: pair for name in PARTS if (pair := getattr(self, name)) is not None}
         if self.data is not None:
             if given:
-                raise BadTask(f"Both data and {' and '.join(given)} are given: pass data alone, or the parts.")
+                raise BadTask(f"Both data and {' and '.join(given)} are given. Pass only data, or only the parts.")
             pool = pool_of({"data": self.data}, self.has_own_loss)
             return replace(pool, ranges={"train": pool.ranges["data"]})
         if "train" not in given or len(given) == 1:
             raise BadTask(
-                f"{' and '.join(given) or 'Nothing'} {'are' if len(given) > 1 else 'is'} given, which is not enough: "
-                "pass data=(x, y) to have all three parts drawn from it, or train with test or valid or both."
+                f"{'Only ' + ' and '.join(given) if given else 'No data'} {'are' if len(given) > 1 else 'is'} given. "
+                "Pass data=(x, y), from which all three parts are drawn, or train with test or valid or both."
             )
         return pool_of(given, self.has_own_loss)
 
@@ -246,17 +245,17 @@ class Task:
             if size == 0:
                 raise BadTask(
                     f"The {part} part is empty: {len(self._pool.ranges['train'])} examples are too few for the split "
-                    f"{tuple(self.split)}. Give more examples or another split."
+                    f"{tuple(self.split)}. Pass more examples or another split."
                 )
         if self.batch_size > self.sizes["train"]:
             raise BadTask(
-                f"batch_size is {self.batch_size}, but the training part has only {self.sizes['train']} examples; "
-                "take a smaller one."
+                f"batch_size is {self.batch_size}, but the training part has only {self.sizes['train']} examples. "
+                "Use a smaller one."
             )
         if self._scales_inputs and not self._pool.inputs[0].is_floating_point():
-            raise BadTask("standardize scales the inputs, but these are whole numbers; pass floats or turn it off.")
+            raise BadTask("standardize scales the inputs, but they are integers. Pass floats or turn it off.")
         if self._scales_targets and not self._pool.targets.is_floating_point():
-            raise BadTask("standardize scales the targets, but these are whole numbers; pass floats or turn it off.")
+            raise BadTask("standardize scales the targets, but they are integers. Pass floats or turn it off.")
 
     @property
     def _scales_inputs(self) -> bool:
@@ -287,7 +286,7 @@ class Task:
         return natural_margin(self.quality, targets)
 
     def _untrained_loss(self, model: nn.Module) -> float:
-        """The loss of the initial weights on up to 256 validation examples; 0 where it is not finite."""
+        """The loss of the initial weights on up to 256 validation examples; 0 if it is not finite."""
         splits = self.splits(0)
         inputs, targets = self.batch(splits, splits.valid[:256])
         with torch.no_grad():
@@ -295,7 +294,7 @@ class Task:
         return abs(loss) if math.isfinite(loss) else 0.0
 
     def _draws(self, model: nn.Module) -> bool:
-        """Whether the model takes numbers from torch's generator as it trains: `F.dropout`, a latent variable, …"""
+        """Whether the model uses torch's random generator in training, such as for `F.dropout` or a latent variable."""
         splits = self.splits(0)
         inputs, _ = self.batch(splits, splits.train[:8])
         with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -303,47 +302,47 @@ class Task:
             model.train()(*inputs)
             return not torch.equal(before, torch.get_rng_state())
 
-    def _luck(self, model: nn.Module, other: nn.Module) -> tuple[str, ...]:
-        """What a seed draws here, from two models of different seeds."""
-        luck: list[str] = []
+    def _random_sources(self, model: nn.Module, other: nn.Module) -> tuple[str, ...]:
+        """What the seed determines, found from two models of different seeds."""
+        sources: list[str] = []
         if any(not torch.equal(a, b) for a, b in zip(model.parameters(), other.parameters(), strict=True)):
-            luck.append(SeedDraw.WEIGHTS)
-        luck.append(SeedDraw.ORDER)
+            sources.append(SeedDraw.WEIGHTS)
+        sources.append(SeedDraw.ORDER)
         if any(map(_drops, (*model.modules(), *keras_layers(model)))):
-            luck.append(SeedDraw.DROPOUT)
+            sources.append(SeedDraw.DROPOUT)
         elif draws_numbers(model) or self._draws(model):
-            luck.append(SeedDraw.MODEL)
+            sources.append(SeedDraw.MODEL)
         if self.changes_examples:
-            luck.append(SeedDraw.AUGMENTATION)
+            sources.append(SeedDraw.AUGMENTATION)
         drawn = drawn_parts(self._pool)
         if len(drawn) > 1:
-            luck.append(SPLITS[tuple(name for name in PARTS if name in drawn)])
-        return tuple(map(str, luck))
+            sources.append(SPLITS[tuple(name for name in PARTS if name in drawn)])
+        return tuple(map(str, sources))
 
 
 LOSSES = (
     *(mark("cross_entropy"), mark("mse_loss"), mark("l1_loss"), mark("binary_cross_entropy_with_logits")),
     *(mark("cross-entropy"), mark("error"), mark("value")),
 )
-"""Names of losses and metrics that other languages have a word for."""
+"""Names of losses and metrics that other languages translate."""
 SPLITS = {
     ("train", "valid", "test"): mark("train/validation/test split"),
     ("train", "valid"): mark("train/validation split"),
     ("train", "test"): mark("train/test split"),
     ("valid", "test"): mark("validation/test split"),
 }
-"""The words for parts that each seed draws anew."""
+"""Names of the splits that each seed draws."""
 
 
 def _drops(module: nn.Module) -> bool:
-    """Whether it is a layer of dropout, torch's or that of Keras, and drops anything."""
+    """Whether it is a dropout layer of torch or Keras with a rate above 0."""
     if isinstance(module, nn.modules.dropout._DropoutNd):
         return module.p > 0
     return type(module).__name__.endswith("Dropout") and getattr(module, "rate", 0.0) > 0
 
 
-def _shape(model: nn.Module, inputs: tuple[Tensor, ...], dtype: torch.dtype) -> None:
-    """Let the lazy layers of a model see two examples: that settles their sizes, and draws their weights."""
+def _initialize_lazy_layers(model: nn.Module, inputs: tuple[Tensor, ...], dtype: torch.dtype) -> None:
+    """Initialize the lazy layers of a model by a call on two examples, which sets their sizes and weights."""
     with torch.no_grad():
         model.eval()(*(x.to(dtype) if x.is_floating_point() else x for x in inputs))
     model.train()

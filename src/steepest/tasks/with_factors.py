@@ -1,7 +1,7 @@
-"""A task with its regularisation and augmentation changed: the values of a study's axes, put around any task.
+"""Wraps a task to change its regularization and augmentation by the values of a study's axes.
 
-The data, the metric and the loss that is measured stay what they are, so that all values are judged alike; what changes
-is the model's dropout, the examples that a step trains on, and the loss that it follows.
+Data, metric and measured loss are unchanged, so that all values are compared alike. The model's dropout, the training
+examples and the training loss may change.
 """
 
 from __future__ import annotations
@@ -29,34 +29,36 @@ ACTIVATIONS = (
     nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid, nn.Softplus,
     nn.Hardswish,
 )  # fmt: skip
-OF_TASK = frozenset({"dropout", "augment", "word-dropout", "label-smoothing"})
-"""Axes that change the task; the others are matters of the rule or of the engine."""
+TASK_AXES = frozenset({"dropout", "augment", "word-dropout", "label-smoothing"})
+"""Axes that change the task; the others concern the rule or the engine."""
 
 
-def varied(task: Task, axes: Mapping[str, Setting]) -> Task:
-    """The task with these values of its axes; itself where they do not concern it. The same object for the same
-    question. Raises BadTask for what this task cannot have."""
-    mine = tuple(sorted((name, value) for name, value in axes.items() if name in OF_TASK and not _is_off(name, value)))
-    return _varied(task, mine) if mine else task
+def with_factors(task: Task, axes: Mapping[str, Setting]) -> Task:
+    """The task with these values of its axes; the task itself if they do not concern it. Equal arguments return the
+    same object. Raises BadTask for axes that this task does not support."""
+    mine = tuple(
+        sorted((name, value) for name, value in axes.items() if name in TASK_AXES and not _is_off(name, value))
+    )
+    return _with_factors(task, mine) if mine else task
 
 
 def _is_off(name: str, value: Setting) -> bool:
-    """Whether a value leaves the task as it is: no dropout is something else than the model's own."""
+    """Whether a value leaves the task unchanged; dropout 0 does not, since the model may have its own dropout."""
     return name != "dropout" and value in (0, "none")
 
 
 @lru_cache(maxsize=32)
-def _varied(task: Task, axes: tuple[tuple[str, Setting], ...]) -> Task:
-    return Varied(task, dict(axes))
+def _with_factors(task: Task, axes: tuple[tuple[str, Setting], ...]) -> Task:
+    return TaskWithFactors(task, dict(axes))
 
 
-class Varied(Task):
-    """A task around another one, whose examples, splits and scaling it shares."""
+class TaskWithFactors(Task):
+    """A wrapper around a task, whose examples, splits and scaling it shares."""
 
     original: Task
     axes: Mapping[str, Setting]
     changes: tuple[Callable[..., Any], ...]
-    """What is done to a batch that is trained on, in this order."""
+    """Changes of a training batch, in this order."""
     followed: Loss
 
     def __init__(self, task: Task, axes: Mapping[str, Setting]) -> None:
@@ -70,16 +72,16 @@ class Varied(Task):
         self.__dict__["changes_examples"] = task.changes_examples or bool(names) or "word-dropout" in axes
         first = self._pool.inputs[0]
         if "word-dropout" in axes and (first.is_floating_point() or first.ndim < 2):
-            raise BadTask(f"word-dropout is for texts: the first input of {task.name} is no row of word numbers.")
+            raise BadTask(f"word-dropout needs texts, but the first input of {task.name} is not a row of word numbers.")
         self.__dict__["followed"] = self._followed()
-        self.build_model(0)  # where a model cannot have any dropout, it is told here
+        self.build_model(0)  # raises here if the model does not support dropout
 
     def _change(self, name: str) -> Callable[..., Any]:
         first = self._pool.inputs[0]
         if not first.is_floating_point():
-            raise BadTask(f"augment={name} is for numbers: the first input of {self.name} is made of whole numbers.")
+            raise BadTask(f"augment={name} needs floats, but the first input of {self.name} has whole numbers.")
         if name in AUGMENTATIONS and as_pictures(first[:1]) is None:
-            raise BadTask(f"augment={name} is for pictures, and {self.name} has none; noise and mixup would go.")
+            raise BadTask(f"augment={name} needs images, but {self.name} has none. Possible: noise, mixup.")
         return {"noise": noisy, "mixup": mixed, **AUGMENTATIONS}[name]
 
     def _followed(self) -> Loss:
@@ -88,7 +90,7 @@ class Varied(Task):
             loss = smoothed(loss, share, self.name)
         if mixed in self.changes and not self._pool.targets.is_floating_point():
             if self._pool.targets.ndim != 1 or self.has_own_loss:
-                raise BadTask(f"mixup blends two targets, and those of {self.name} are no single class an example.")
+                raise BadTask(f"mixup needs one class per example, but {self.name} has other targets.")
             loss = partial(mixed_loss, loss)
         return loss
 
@@ -112,7 +114,7 @@ class Varied(Task):
         return inputs, torch.cat([targets for _, targets in changed])
 
     def _changed(self, inputs: tuple[Tensor, ...], targets: Tensor, seed: int, step: int) -> Batch:
-        """The batch of step k as it is trained on: what is drawn is a function of seed, step and place in the list."""
+        """The training batch of a step; its random numbers are a function of seed, step and position in `changes`."""
         first, *others = inputs
         for i, change in enumerate(self.changes):
             draw = rng.generator(seed, "augmentation", step, i)
@@ -139,9 +141,9 @@ def _arguments(model: Any) -> Mapping[str, inspect.Parameter]:
 
 
 def set_dropout(model: nn.Module, rate: float, name: str) -> None:
-    """Give all dropout of a model this rate; where it has none, put some behind each of its activations.
+    """Set the rate of all dropout layers of a model; without any, add one after each activation.
 
-    Raises BadTask where there is neither. Initial weights stay what they are.
+    Raises BadTask if there are neither. Initial weights are unchanged.
     """
     found = 0
     for module in model.modules():
@@ -158,11 +160,11 @@ def set_dropout(model: nn.Module, rate: float, name: str) -> None:
                 found += 1
     if not found:
         raise BadTask(
-            f"The model of {name} has no dropout, and no activation layer to put some behind; give it nn.Dropout(0) "
-            "where you want it, or let the function that builds it take `dropout`."
+            f"The model of {name} has no dropout and no activation layer to add it after. Add nn.Dropout(0) where you "
+            "want it, or let the function that builds the model take a `dropout` argument."
         )
 
 
 def _is_single_layer(module: nn.Module) -> bool:
-    """Recurrent layers drop out between layers only."""
+    """Recurrent layers apply dropout only between layers."""
     return isinstance(module, nn.RNNBase) and module.num_layers == 1

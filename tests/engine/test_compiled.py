@@ -204,4 +204,4 @@ def test_without_a_compiler_a_fleet_trains_as_it_would_have_and_says_why():
 def test_a_machine_without_a_compiler_is_told_what_to_install(monkeypatch):
     monkeypatch.delenv("STEEPEST_COMPILE")
     monkeypatch.setattr(toolchain, "compiler", lambda: None)
-    assert toolchain.unavailable_reason() == "there is no C++ compiler; install g++"
+    assert str(toolchain.unavailable_reason()) == "there is no C++ compiler; install g++"

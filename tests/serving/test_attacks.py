@@ -180,7 +180,7 @@ def test_no_path_leads_to_a_file(site, cookie, path):
 
 def test_only_the_named_files_of_a_study_can_be_taken(site, cookie, study):
     assert site.get(f"{study}/files/trials.csv", Cookie=cookie).status == 200
-    assert "这里没有这项研究" in site.get("/study/0123456789abcdef", Cookie=cookie).body.decode()
+    assert "找不到这项研究" in site.get("/study/0123456789abcdef", Cookie=cookie).body.decode()
     for name in ("study.db", "study.json", "..", "%2e%2e%2fsecret.txt", "trials.csv%00", "view.json/../../secret.txt"):
         assert site.get(f"{study}/files/{name}", Cookie=cookie).status == 404
 

@@ -39,7 +39,7 @@ def test_a_table_gets_json_and_the_direction_and_the_margin_that_are_asked_for(t
         (["--csv", "{table}"], "--higher-is-better"),
         (["--csv", "nowhere.csv"], "cannot be read"),
         (["--csv", "{folder}"], "cannot be read"),
-        (["runs/x", "--csv", "{table}"], "leave out one"),
+        (["runs/x", "--csv", "{table}"], "not both"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, words, table, tmp_path, capsys):

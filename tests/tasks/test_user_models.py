@@ -51,7 +51,7 @@ def test_a_model_of_any_kind_is_checked_and_trained(path, tmp_path):
     page = api.check(path)
     reason = ALONE.get(path.stem, "")
     assert page["engine"] == ("solo" if reason else "fleet")
-    assert reason in page["obstacle"]
+    assert reason in str(page["obstacle"])
     assert page["valid_loss_after"] < page["valid_loss_before"]
     assert ("One trial at a time" if reason else "Many trials at once") in listings.check(page)
 

@@ -136,7 +136,7 @@ def test_a_bad_setting_is_refused_wherever_it_comes_in() -> None:
         Adam([{"params": model.parameters(), "b2": 1.0}])
     with pytest.raises(UnknownName, match=r"Unknown optimizer 'adamm'\. Did you mean adam"):
         build("adamm", model.parameters())
-    with pytest.raises(BadInput, match=r"3 is no optimizer\. Give its name"):
+    with pytest.raises(BadInput, match=r"3 is not an optimizer\. Pass its name"):
         build(3, model.parameters())  # type: ignore[arg-type]
     with pytest.raises(BadSetting, match=r"Adam: lr is a tensor of 2 numbers; it must be one number\."):
         Adam(model.parameters(), lr=torch.tensor([0.1, 0.2]))

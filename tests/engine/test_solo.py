@@ -96,7 +96,7 @@ def test_a_rule_of_the_users_own_is_found_in_the_workshop():
             plan.lanes[0],
             ObjectRegistry(optimizers={"Mine": Momentum}),
         )
-    with pytest.raises(BadInput, match="go on with the study from that program"):
+    with pytest.raises(BadInput, match="Resume the study from that program"):
         Trial(task, replace(plan, contender=own_rule("Other")), plan.lanes[0])
 
 

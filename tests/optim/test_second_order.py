@@ -159,5 +159,5 @@ def test_targets_are_drawn_as_often_as_they_are_predicted_and_ignored_ones_stay(
     assert torch.allclose(drawn.bincount() / 20_000, logits[0].softmax(0), atol=0.015)
     padded = torch.tensor([[0, -100], [-100, 2]])
     assert torch.equal(sampled(torch.zeros(2, 3, 2), padded) == -100, padded == -100)  # [B, K, L] and [B, L]
-    with pytest.raises(BadInput, match="only where these are logits"):
+    with pytest.raises(BadInput, match="only from predictions that are logits"):
         sampled(torch.zeros(4), torch.zeros(4))

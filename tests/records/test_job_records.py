@@ -44,7 +44,7 @@ def test_a_job_is_the_same_after_its_travel(job):
 
 
 def test_a_job_of_an_unknown_kind_is_refused():
-    with pytest.raises(BadInput, match="no job of kind 'dance': it must be describe, compile, time, train or probe"):
+    with pytest.raises(BadInput, match="Unknown job kind 'dance': it must be describe, compile, time, train or probe"):
         job_from_json({"kind": "dance", "id": "x"})
 
 

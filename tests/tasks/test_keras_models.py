@@ -208,5 +208,5 @@ def test_the_example_is_a_task_file_and_a_program():
     done = subprocess.run(
         [sys.executable, "-W", "error", "examples/keras_line.py"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert "From the same start SGD ends at 0.1" in done.stdout
+    assert "From the same start, SGD ends at 0.1" in done.stdout
     assert "unfair: Adam after SGD" in done.stdout

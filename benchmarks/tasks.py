@@ -101,7 +101,7 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
         if (row := rows.get(entry.name)) is None:
             continue
         parts = " / ".join(map(str, row["parts"]))
-        horizon = f"{row['epochs']:g} epochs, {row['steps']} steps"
+        horizon = f"{row['epochs']:g} {'epoch' if row['epochs'] == 1 else 'epochs'}, {row['steps']} steps"
         level, reached = (shown(row[key], row["unit"]) for key in ("level", "reached"))
         lines.append(
             f"| `{entry.name}` | {parts} | {row['parameters']} | {row['batch_size']} | {horizon} | {row['metric']} | "

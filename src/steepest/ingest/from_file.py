@@ -18,7 +18,7 @@ from steepest.errors import BadSetting, BadTask
 from steepest.ingest import picture_folders, spreadsheets, targets
 from steepest.ingest.picture_folders import DEFAULT_SIDE_PIXELS, network_task
 from steepest.ingest.table_task import table_task
-from steepest.ingest.targets import check_kind
+from steepest.ingest.targets import Origin, check_kind
 from steepest.ingest.text_columns import text_task
 from steepest.messages import Message, say
 from steepest.records.task_facts import TaskRef
@@ -90,17 +90,17 @@ def _made(locator: str, expected: str, options: tuple[tuple[str, str], ...]) -> 
     content = b"" if what == "pictures" else _bytes(path)  # read once, so that the hash is that of the data used
     if expected != (sha256(content).hexdigest() if content else digest(path)):
         raise BadTask(f"{path} has changed since the study began. Restore its content, or start a new study.")
-    about = {"name": path.stem, "source": f"your own {path.name} (sha256 {expected[:12]} …)"}
+    title = f"{path.name}: {given['target']}" if what == "table" else path.name
+    origin = Origin(path.stem, title, f"your own {path.name} (sha256 {expected[:12]} …)")
     kind = check_kind(given.get("kind", ""))
     if what == "pictures":
-        return picture_folders.picture_task(path, int(given.get("size", DEFAULT_SIDE_PIXELS)), **about, title=path.name)
+        return picture_folders.picture_task(path, int(given.get("size", DEFAULT_SIDE_PIXELS)), origin)
     if what == "arrays":
-        return _of_arrays(path, content, given, **about)
+        return _of_arrays(path, content, given, origin)
     sheet = spreadsheets.read(path, content)
-    about["title"] = f"{path.name}: {given['target']}"
     if text := given.get("text"):
-        return text_task(sheet, text, given["target"], kind, **about)
-    return table_task(sheet, given["target"], kind, **about)
+        return text_task(sheet, text, given["target"], kind, origin)
+    return table_task(sheet, given["target"], kind, origin)
 
 
 def _what(path: Path) -> str:
@@ -131,16 +131,11 @@ def _bytes(path: Path) -> bytes:
 ARRAY_NAMES = {"data": ("x", "y")} | {part: (f"x_{part}", f"y_{part}") for part in ("train", "valid", "test")}
 
 
-def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, source: str) -> Task:
+def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], origin: Origin) -> Task:
     """The task of an .npz with x and y, or with x_train, y_train, x_test, y_test. Raises BadTask."""
     parts = _parts(path, content)
     notes = [
-        say(
-            "{part}: x {x}, y {y}.",
-            part=part,
-            x=f"{list(x.shape)} {x.dtype}",
-            y=f"{list(y.shape)} {y.dtype}",
-        )
+        say("{part}: x {x}, y {y}.", part=part, x=f"{list(x.shape)} {x.dtype}", y=f"{list(y.shape)} {y.dtype}")
         for part, (x, y) in parts.items()
     ]
     first = next(iter(parts.values()))
@@ -161,7 +156,7 @@ def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, 
     else:
         parts = {part: (x, y.astype(np.float64)[:, None]) for part, (x, y) in parts.items()}
     targets.require_examples(path.name, len(whole))
-    classes, title = len(counted.labels), path.name
+    classes = len(counted.labels)
     if first[0].ndim > 2:
         shaped = {part: (_channels_first(x), y) for part, (x, y) in parts.items()}
         _, colours, height, width = next(iter(shaped.values()))[0].shape
@@ -173,24 +168,20 @@ def _of_arrays(path: Path, content: bytes, given: Mapping[str, str], name: str, 
                 colours=colours,
             )
         )
-        return network_task(shaped, colours, height, width, classes, name, title, source, notes)
+        return network_task(shaped, colours, height, width, classes, origin, notes)
     inputs, outputs = first[0].shape[1], classes or 1
     notes += [
-        say(
-            "Columns are standardized with mean and standard deviation of each replicate's training part.",
-        ),
+        say("Columns are standardized with mean and standard deviation of each replicate's training part."),
         targets.mlp_note(inputs, 64, 64, outputs),
     ]
-    return Task(
+    return origin.task(
+        Task,
+        classes,
+        targets.training_length(len(first[0])),
+        notes,
         model=partial(mlp, (inputs, 64, 64, outputs)),
         **{part: (x.astype(np.float64), y) for part, (x, y) in parts.items()},
-        **targets.loss_and_metric(classes),
-        **targets.training_length(len(first[0])),
         standardize="inputs" if classes else "both",
-        name=name,
-        title=title,
-        source=source,
-        notes=tuple(notes),
     )
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from steepest.errors import BadTask
 from steepest.ingest import targets
 from steepest.ingest.notes import names
+from steepest.ingest.targets import Origin
 from steepest.messages import Message, say
 from steepest.tasks.task import Task
 
@@ -41,7 +42,7 @@ def digest(folder: Path) -> str:
     return whole.hexdigest()
 
 
-def picture_task(folder: Path, size: int, name: str, title: str, source: str) -> Task:
+def picture_task(folder: Path, size: int, origin: Origin) -> Task:
     """The task of predicting the folder of an image. Raises BadTask."""
     notes: list[Message] = []
     groups = _groups(folder, notes)
@@ -52,11 +53,11 @@ def picture_task(folder: Path, size: int, name: str, title: str, source: str) ->
             "and dogs/."
         )
     count = sum(len(group) for group in groups.values())
-    targets.require_examples(title, count)
+    targets.require_examples(origin.title, count)
     if count * 3 * size**2 > MAX_NUMBERS:
         raise BadTask(f"{count} images of {size} × {size} pixels do not fit into memory. Use a smaller --size.")
     parts, modes, labels = _read(groups, classes, size, notes)
-    targets.require_examples(title, sum(len(x) for x, _ in parts.values()))
+    targets.require_examples(origin.title, sum(len(x) for x, _ in parts.values()))
     colours = 3 if modes - {"1", "L", "LA", "I", "I;16"} else 1
     scaled = {part: (_scaled(x if colours == 3 else x[:, :1]), y) for part, (x, y) in parts.items()}
     counts = Counter(label for part in labels.values() for label in part)
@@ -73,7 +74,7 @@ def picture_task(folder: Path, size: int, name: str, title: str, source: str) ->
             colour=say("in colour") if colours == 3 else say("greyscale"),
         ),
     ]
-    return network_task(scaled, colours, size, size, len(classes), name, title, source, notes)
+    return network_task(scaled, colours, size, size, len(classes), origin, notes)
 
 
 def _groups(folder: Path, notes: list[Message]) -> dict[str, list[tuple[str, Path]]]:
@@ -125,20 +126,9 @@ def _read(
         y = np.array([classes.index(label) for label in labels], dtype=np.int64)
         parts[part], named[part] = (np.stack(pixels), y), labels
     if copies:
-        notes.append(
-            say(
-                "Identical copies of images removed: {copies:,}.",
-                copies=copies,
-            )
-        )
+        notes.append(say("Identical copies of images removed: {copies:,}.", copies=copies))
     if broken:
-        notes.append(
-            say(
-                "Left out, cannot be read ({count:,}): {which}.",
-                count=len(broken),
-                which=names(broken),
-            )
-        )
+        notes.append(say("Left out, cannot be read ({count:,}): {which}.", count=len(broken), which=names(broken)))
     return parts, modes, named
 
 
@@ -177,32 +167,19 @@ def network_task(
     height: int,
     width: int,
     classes: int,
-    name: str,
-    title: str,
-    source: str,
+    origin: Origin,
     notes: list[Message],
 ) -> Task:
     """The task of predicting the class of images [n, colours, height, width], with a network of matching size."""
     given = parts["data" if "data" in parts else "train"]
     shares = targets.SHARES if "data" in parts else (0.85, 0.15, 0.15)
     total = sum(shares)
-    how = targets.training_length(len(given[1]), tuple(share / total for share in shares))
+    training = targets.training_length(len(given[1]), tuple(share / total for share in shares))
     notes.append(
-        say(
-            "Model: convolutions with 16, 32 and 32 maps, dense layers of width 64 and {classes}.",
-            classes=classes,
-        )
+        say("Model: convolutions with 16, 32 and 32 maps, dense layers of width 64 and {classes}.", classes=classes)
     )
-    return Task(
-        model=partial(picture_net, colours, height, width, classes),
-        **parts,
-        **targets.loss_and_metric(classes),
-        **how,
-        name=name,
-        title=title,
-        source=source,
-        notes=tuple(notes),
-    )
+    network = partial(picture_net, colours, height, width, classes)
+    return origin.task(Task, classes, training, notes, model=network, **parts)
 
 
 def picture_net(colours: int, height: int, width: int, classes: int) -> nn.Sequential:

@@ -18,7 +18,7 @@ from steepest.ingest import columns, targets
 from steepest.ingest.columns import Categories, Numbers
 from steepest.ingest.notes import names as listed_names
 from steepest.ingest.spreadsheets import Sheet
-from steepest.ingest.targets import Kind, Target
+from steepest.ingest.targets import Kind, Origin, Target
 from steepest.messages import Message, counted, say
 from steepest.tasks.splits import Scaling
 from steepest.tasks.task import Task
@@ -35,7 +35,7 @@ IQR = 1.349
 """Interquartile range of a normal distribution, in standard deviations."""
 
 
-def table_task(sheet: Sheet, target_name: str, kind: Kind | None, name: str, title: str, source: str) -> Task:
+def table_task(sheet: Sheet, target_name: str, kind: Kind | None, origin: Origin) -> Task:
     """The task of predicting a column of a table from the others. Raises BadTask."""
     notes = [*sheet.notes]
     cells = without_copies(sheet.columns, notes)
@@ -45,14 +45,14 @@ def table_task(sheet: Sheet, target_name: str, kind: Kind | None, name: str, tit
         raise BadTask(f"Several columns are named {target_name!r}. Give the target column a unique name.")
     found = targets.target(target_name, cells.pop(target_name), kind, sheet.comma_separates)
     inputs = {name: [*compress(column, found.has_target)] for name, column in cells.items()}
-    targets.require_examples(title, len(found.values))
+    targets.require_examples(origin.title, len(found.values))
     reading = columns.features(inputs, sheet.comma_separates)
     if not reading.features:
         raise BadTask(
-            f"{title}: no column is left to predict {target_name!r} from. " + " ".join(map(str, reading.notes))
+            f"{origin.title}: no column is left to predict {target_name!r} from. " + " ".join(map(str, reading.notes))
         )
     notes += [*found.notes, *reading.notes, *_leak_warnings(reading.features, found)]
-    return _task(reading.features, found, name, title, source, notes)
+    return _task(reading.features, found, origin, notes)
 
 
 def _leak_warnings(features: Sequence[columns.Feature], found: Target) -> list[Message]:
@@ -109,9 +109,7 @@ def without_copies(cells: dict[str, list[str]], notes: list[Message]) -> dict[st
     return dict(zip(cells, map(list, zip(*once, strict=True)), strict=True))
 
 
-def _task(
-    features: Sequence[columns.Feature], found: Target, name: str, title: str, source: str, notes: list[Message]
-) -> Task:
+def _task(features: Sequence[columns.Feature], found: Target, origin: Origin, notes: list[Message]) -> Task:
     numbers = [feature for feature in features if isinstance(feature, Numbers)]
     categories = [feature for feature in features if isinstance(feature, Categories)]
     inputs: list[np.ndarray] = []
@@ -126,7 +124,6 @@ def _task(
     if categories:
         offsets = np.cumsum([0, *sizes[:-1]])  # one embedding table, with separate rows for each column
         inputs.append(np.column_stack([feature.codes for feature in categories]) + offsets)
-    how = targets.training_length(len(found.values))
     hidden = (64, 64) if len(found.values) < 10_000 else (128, 64)
     network = partial(
         TableNet, len(numbers), bool(missing.any()), len(categories), sum(sizes), VECTOR_WIDTH, hidden, found.outputs
@@ -150,17 +147,15 @@ def _task(
         )
     width = len(numbers) * (2 if missing.any() else 1) + len(categories) * VECTOR_WIDTH
     notes.append(targets.mlp_note(width, *hidden, found.outputs))
-    return TableTask(
+    return origin.task(
+        TableTask,
+        len(found.labels),
+        targets.training_length(len(found.values)),
+        notes,
         model=network,
         data=(tuple(inputs), found.values),
-        **found.of_task,
-        **how,
         standardize="targets" if not found.labels else False,
         numbers=len(numbers),
-        name=name,
-        title=title,
-        source=source,
-        notes=tuple(notes),
     )
 
 
@@ -208,14 +203,7 @@ class TableNet(nn.Module):
     """An MLP on numbers compressed by x / √(1 + (x/3)²), indicators of missing values and embeddings of categories."""
 
     def __init__(
-        self,
-        numbers: int,
-        marks: bool,
-        columns: int,
-        categories: int,
-        width: int,
-        hidden: Sequence[int],
-        outputs: int,
+        self, numbers: int, marks: bool, columns: int, categories: int, width: int, hidden: Sequence[int], outputs: int
     ) -> None:
         super().__init__()
         self.numbers, self.marks = numbers > 0, marks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -15,6 +15,7 @@ from steepest.errors import BadSetting, BadTask
 from steepest.ingest.columns import as_numbers, is_missing
 from steepest.ingest.notes import names, quoted
 from steepest.messages import NOTHING, Message, enumerated, say
+from steepest.tasks.task import Task
 
 Kind = Literal["classification", "regression"]
 KINDS = ("classification", "regression")
@@ -41,10 +42,20 @@ class Target:
     def outputs(self) -> int:
         return len(self.labels) or 1
 
-    @property
-    def of_task(self) -> dict[str, Any]:
-        """Loss and metric for this target."""
-        return loss_and_metric(len(self.labels))
+
+@dataclass(frozen=True)
+class Origin:
+    """The file of a task: the task's name and title, and the source of its data."""
+
+    name: str
+    title: str
+    source: str
+
+    def task(
+        self, kind: type[Task], classes: int, training: Mapping[str, Any], notes: Sequence[Message], /, **what: Any
+    ) -> Task:
+        """A task with this many classes (0 for a regression) and this `training_length`."""
+        return kind(**what, **vars(self), **loss_and_metric(classes), **training, notes=tuple(notes))
 
 
 def loss_and_metric(classes: int) -> dict[str, Any]:
@@ -71,9 +82,7 @@ def target(name: str, cells: Sequence[str], kind: Kind | None = None, comma_sepa
     if len(given) < len(cells):
         notes.append(
             say(
-                "{without:,} of {all:,} rows have no target; left out.",
-                without=len(cells) - len(given),
-                all=len(cells),
+                "{without:,} of {all:,} rows have no target; left out.", without=len(cells) - len(given), all=len(cells)
             )
         )
     counts = Counter(given)
@@ -136,12 +145,7 @@ def _classes(name: str, given: Sequence[str], has_target: np.ndarray, notes: lis
             )
         )
     if rare := [label for label in labels if counts[label] < 5]:
-        notes.append(
-            say(
-                "Classes with fewer than 5 rows, probably too few to learn: {which}.",
-                which=names(rare),
-            )
-        )
+        notes.append(say("Classes with fewer than 5 rows, probably too few to learn: {which}.", which=names(rare)))
     return Target(name, np.array([number[cell] for cell in given], dtype=np.int64), has_target, labels, tuple(notes))
 
 

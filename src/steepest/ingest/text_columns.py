@@ -17,7 +17,7 @@ from steepest.ingest import targets
 from steepest.ingest.notes import quoted
 from steepest.ingest.spreadsheets import Sheet
 from steepest.ingest.table_task import no_column
-from steepest.ingest.targets import Kind
+from steepest.ingest.targets import Kind, Origin
 from steepest.messages import Message, say
 from steepest.tasks.task import Task
 
@@ -34,9 +34,7 @@ VECTOR_WIDTH, CONVOLUTION_MAPS = 64, 32
 SHARES = (0.7, 0.1, 0.2)
 
 
-def text_task(
-    sheet: Sheet, text_name: str, target_name: str, kind: Kind | None, name: str, title: str, source: str
-) -> Task:
+def text_task(sheet: Sheet, text_name: str, target_name: str, kind: Kind | None, origin: Origin) -> Task:
     """The task of predicting a column of a table from a text column. Raises BadTask."""
     for wanted in (text_name, target_name):
         if wanted not in sheet.columns:
@@ -60,7 +58,7 @@ def text_task(
             )
         )
     pieces, values = [words for words in pieces if words], found.values[full]
-    targets.require_examples(title, len(values))
+    targets.require_examples(origin.title, len(values))
     numbers = vocabulary(pieces, at_least=2, at_most=most - 2)
     if not numbers:
         raise BadTask(
@@ -88,16 +86,14 @@ def text_task(
         ),
         say("Model: {words}.", words=words),
     ]
-    return Task(
+    return origin.task(
+        Task,
+        len(found.labels),
+        targets.training_length(len(values), SHARES),
+        notes,
         model=network,
         data=(numbered(pieces, numbers, length), values),
-        **found.of_task,
-        **targets.training_length(len(values), SHARES),
         standardize=False if found.labels else "targets",
-        name=name,
-        title=title,
-        source=source,
-        notes=tuple(notes),
     )
 
 
@@ -108,11 +104,7 @@ def _without_copies(texts: Sequence[str], targets: Sequence[str], notes: list[Me
         first.setdefault(text, target)
     if copies := len(texts) - len(first):
         notes.append(
-            say(
-                "{copies:,} of {all:,} texts repeat an earlier one; duplicates removed.",
-                copies=copies,
-                all=len(texts),
-            )
+            say("{copies:,} of {all:,} texts repeat an earlier one; duplicates removed.", copies=copies, all=len(texts))
         )
     return [*first], [*first.values()]
 
@@ -137,9 +129,5 @@ def _network(words: int, median: int, outputs: int) -> tuple[partial[nn.Module],
             outputs=outputs,
         )
         return partial(TextCNN, words, VECTOR_WIDTH, CONVOLUTION_MAPS, outputs, 0.5), said
-    said = say(
-        "mean of embeddings of width {width}, {outputs} outputs",
-        width=VECTOR_WIDTH,
-        outputs=outputs,
-    )
+    said = say("mean of embeddings of width {width}, {outputs} outputs", width=VECTOR_WIDTH, outputs=outputs)
     return partial(BagOfWords, words, VECTOR_WIDTH, outputs), said

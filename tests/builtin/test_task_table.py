@@ -41,14 +41,15 @@ def test_a_built_in_task_is_what_its_row_says(entry):
     assert facts.target == entry.target
     assert facts.margin > 0
     assert facts.source
-    assert str(task_table.describe(entry)["horizon"]).startswith(f"{entry.epochs:g} epochs")
+    epochs = f"{entry.epochs:g} {'epoch' if entry.epochs == 1 else 'epochs'}"
+    assert str(task_table.describe(entry)["horizon"]).startswith(f"{epochs}, ")
     assert task_table.entry(entry.name) is entry
-    (row,) = (line for line in PAGE.splitlines() if line.startswith(f"| `{entry.name}` |") and "epochs" in line)
+    (row,) = (line for line in PAGE.splitlines() if line.startswith(f"| `{entry.name}` |") and "epoch" in line)
     level = f"{entry.target * 100:g} %" if facts.unit == "%" else f"{entry.target:g}"
     for figure in (
         f"| {facts.n_train} / {facts.n_valid} / {facts.n_test} |",
         f"| {facts.parameters} | {facts.batch_size} |",
-        f"| {entry.epochs:g} epochs, {facts.steps} steps |",
+        f"| {epochs}, {facts.steps} steps |",
         f"| {facts.metric} | {level} |",
     ):
         assert figure in row
@@ -63,7 +64,7 @@ def test_every_task_has_measured_itself(entry):
     assert row["ok"]
     better = (row["reached"] - row["level"]) * (1 if row["higher_is_better"] else -1)
     assert better >= 0
-    (shown,) = (line for line in PAGE.splitlines() if line.startswith(f"| `{entry.name}` |") and "epochs" in line)
+    (shown,) = (line for line in PAGE.splitlines() if line.startswith(f"| `{entry.name}` |") and "epoch" in line)
     reached = f"{row['reached'] * 100:.4g} %" if row["unit"] == "%" else f"{row['reached']:.4g}"
     assert f"| {reached} |" in shown
     assert f"**`{entry.name}`**" in PAGE

@@ -4,6 +4,8 @@ BIN := .venv/bin
 # Python compiles a module when it first loads it; pip would compile all, most of which nobody loads.
 PIP := $(BIN)/pip install --quiet --no-compile
 INSTALLED := .venv/.installed
+# Where bytecode may not be written, every process compiles each module that it imports, torch's among them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run tasks test test-data test-oracles test-browser test-docs check bench calibrate docs site clean
 

@@ -81,7 +81,7 @@ def test_a_language_is_added_by_adding_a_file(pig, capsys):
     main(["show", "adam", "--lang", "pig"])
     told = capsys.readouterr().out
     assert "⟦Hyperparameters⟧" in told
-    assert "⟦Memory: {n} numbers".replace("{n}", "2") in told
+    assert "⟦Memory: 2 additional numbers per parameter" in told
     assert not re.search(r"[\u4e00-\u9fff]", told)
     with pytest.raises(SystemExit):
         main(["show", "adam", "--lang", "pork"])

@@ -194,11 +194,11 @@ def test_the_table_of_a_running_study_is_in_chinese():
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("check line", "它能训练。"),
+        ("check line", "该任务可以训练。"),
         ("doctor", "个工作进程，各用一个线程"),
         ("data list", "手写数字，8 × 8 像素"),
         ("data show digits", "10 个类别"),
-        ("data fetch digits", "digits：已有"),
+        ("data fetch digits", "digits：已可用"),
         ("init my_task.py", "my_task.py 已写好。"),
     ],
 )

@@ -109,7 +109,7 @@ def test_a_usual_rate_that_blows_up_is_counted_and_not_averaged():
     found = standing_of(values, default=1.0).untuned_gap
     assert (found.failed, found.gap.n) == (4, 1)
     verdict = decide(study_of({"adam": values}, contenders=(Contender("adam", "adam", 1e-2, default_rate=1.0),)))
-    assert "Left at its usual rate, 1, adam fails in 4 of 5 repeats." in str(verdict)
+    assert "At its default learning rate 1, adam fails on 4 of 5 seeds." in str(verdict)
 
 
 def test_a_usual_rate_outside_the_search_says_nothing():

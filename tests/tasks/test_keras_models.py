@@ -199,7 +199,8 @@ except BadTask as error:
 """
     environment = {**os.environ, "KERAS_BACKEND": "numpy"}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
-    assert done.stdout.startswith("This Keras model uses the backend numpy, which is not supported. Set KERAS_BACKEND=torch"), done.stderr
+    error = "This Keras model uses the backend numpy, which is not supported. Set KERAS_BACKEND=torch"
+    assert done.stdout.startswith(error), done.stderr
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from torch import nn
 from verdict.factory import SEVEN, synthetic_study
 
 from steepest.builtin import task_table as tasks
+from steepest.checks.all_checks import warnings_about
 from steepest.cli import listings
 from steepest.cli.main import main
 from steepest.datasets import sources
@@ -31,7 +32,6 @@ from steepest.report.view import view
 from steepest.study.executors import Event
 from steepest.study.progress import ProgressTracker
 from steepest.tasks.task import Task
-from steepest.tasks.warnings import warnings_about
 from steepest.verdict.decide import decide
 
 IDEOGRAPH = "[\u4e00-\u9fff]"
@@ -219,7 +219,7 @@ def test_what_keeps_a_task_from_the_fleet_and_what_is_odd_about_it_is_told_in_ch
     reason = unsupported_reason(task)
     assert str(reason) == "its model keeps state in the attribute 'calls', which all replicas would share"
     assert reason.render("zh") == "它的模型在属性“calls”中保存状态，所有副本会共用它"
-    found = [*warnings_about(task)]
+    found = [each.message for each in warnings_about(task)]
     assert len(found) == 2
     assert not [caution for caution in found if english_in(caution.render("zh"))]
     assert not [meaning for meaning in ERROR_MEANINGS.values() if english_in(meaning.render("zh"))]

@@ -98,7 +98,7 @@ class Softly(nn.Module):
 def test_what_is_hardly_meant_is_said():
     x, y = torch.randn(60, 4) * 1000, torch.arange(60) % 2
     page = api.check(Task(model=Softly, data=(x, y), loss=F.cross_entropy, batch_size=8, epochs=2))
-    said = " ".join(map(str, page["cautions"]))
+    said = " ".join(str(found.message) for found in page["warnings"])
     for words in ("Remove the softmax", "built in float16", "standardize=True", "idle.weight"):
         assert words in said
     assert "warnings" in listings.check(page)

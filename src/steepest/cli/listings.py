@@ -24,6 +24,7 @@ from steepest.messages import (
     term,
     tr,
 )
+from steepest.records.task_warnings import TaskWarning
 from steepest.report.rounding import one_line
 
 if TYPE_CHECKING:  # pydantic and numpy, which no --help needs
@@ -207,7 +208,7 @@ def check(page: Page) -> str:
         (tr("tie"), tie),
         (tr("test run"), _tried(page, metric)),
         (tr("engine"), _engine(page)),
-        *((tr("warnings") if i == 0 else "", shown(caution)) for i, caution in enumerate(page["cautions"])),
+        *((tr("warnings") if i == 0 else "", _warned(each)) for i, each in enumerate(page["warnings"])),
     ]
     end = (
         tr("The task can be trained.")
@@ -216,6 +217,11 @@ def check(page: Page) -> str:
     )
     title = one_line(shown(term(page["title"])), WIDTH)
     return f"{title}\n\n{_table(('', ''), rows, head=False, wrap_last=True)}\n\n{end}"
+
+
+def _warned(found: TaskWarning) -> str:
+    """A warning with its severity and id."""
+    return f"{shown(found.message)} ({shown(term(found.severity))}: {found.id})"
 
 
 def _tried(page: Page, metric: Message) -> str:

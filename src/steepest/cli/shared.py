@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from steepest.design.options import OUTPUT
 from steepest.errors import BadSetting, StudyFolderError
-from steepest.messages import shown
+from steepest.messages import Message, shown
 from steepest.records.task_facts import TaskRef
 from steepest.report.rounding import one_line
 
@@ -81,4 +81,11 @@ def study_folder(folder: Path | None) -> Path:
 
 
 def print_json(value: Any) -> None:
-    print(jsonlib.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=shown))
+    print(jsonlib.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no form for: records, and messages in the current language."""
+    if is_dataclass(value) and not isinstance(value, Message):
+        return {item.name: getattr(value, item.name) for item in fields(value)}
+    return shown(value)

@@ -11,6 +11,7 @@ from time import perf_counter
 
 import torch
 
+from steepest.checks.all_checks import warnings_about
 from steepest.codegen.toolchain import unavailable_reason
 from steepest.engine import fleet, solo
 from steepest.engine.calibrate import first_fleet, step_time
@@ -69,7 +70,12 @@ def _describe(job: DescribeJob, registry: ObjectRegistry) -> TaskFacts:
     task = resolve(job.task, registry.tasks)
     check(task)
     facts = task.facts(job.task.name)
-    return replace(facts, fleet_obstacle=unsupported_reason(task), compiler_obstacle=str(unavailable_reason()))
+    return replace(
+        facts,
+        fleet_obstacle=unsupported_reason(task),
+        compiler_obstacle=str(unavailable_reason()),
+        warnings=warnings_about(task),
+    )
 
 
 def _time(job: TimeJob, registry: ObjectRegistry) -> StepTime:

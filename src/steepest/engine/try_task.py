@@ -7,6 +7,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from steepest.checks.all_checks import warnings_about
 from steepest.engine.fleet_support import unsupported_reason
 from steepest.engine.random_sources import preserved_generators, seed_step
 from steepest.engine.solo import Trial
@@ -15,7 +16,6 @@ from steepest.records.task_facts import TaskRef
 from steepest.records.trials import Lane, Shard
 from steepest.tasks.check import check
 from steepest.tasks.task import Task
-from steepest.tasks.warnings import warnings_about
 
 STEPS_TRIED = 30
 
@@ -47,7 +47,7 @@ def try_task(task: Task, ref: TaskRef) -> dict[str, Any]:
             trial.step(t)
             times.append(perf_counter() - start)
         (after,), (quality,) = trial.evaluate("valid")
-        found = [*warnings_about(task)]
+        found = warnings_about(task)
     obstacle = unsupported_reason(task)
     return {
         "task": facts.name,
@@ -69,5 +69,5 @@ def try_task(task: Task, ref: TaskRef) -> dict[str, Any]:
         "engine": "solo" if obstacle else "fleet",
         "obstacle": obstacle,
         "alone": [item.name for item in catalogue.CATALOGUE if catalogue.fleet_obstacle(item.rule, "constant")],
-        "cautions": found,
+        "warnings": found,
     }

@@ -9,6 +9,7 @@ from typing import Literal
 
 from steepest.messages import NOTHING, Message, mark
 from steepest.records.record import JsonObject
+from steepest.records.task_warnings import TaskWarning
 
 
 class SeedDraw(StrEnum):
@@ -73,11 +74,14 @@ class TaskFacts:
     """Why nothing can be compiled on this machine, if it cannot."""
     notes: tuple[Message, ...] = ()
     """How the task was made from a file, or remarks of its author."""
+    warnings: tuple[TaskWarning, ...] = ()
+    """What the checks found; the severe ones first. Older studies have none."""
 
     @classmethod
     def from_json(cls, data: JsonObject) -> TaskFacts:
         values = dict(data)
         values["luck"] = tuple(data["luck"])
         values["notes"] = tuple(map(Message.from_json, data.get("notes", ())))
+        values["warnings"] = tuple(map(TaskWarning.from_json, data.get("warnings", ())))
         values["fleet_obstacle"] = Message.from_json(data["fleet_obstacle"])
         return cls(**values)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from steepest.errors import BadTask
+from steepest.records.task_warnings import TaskWarning
 from steepest.tasks.batches import in_memory
 
 PARTS = ("train", "valid", "test")
@@ -28,6 +29,7 @@ class Pool:
     targets: Tensor  # [N, ...]
     ranges: Mapping[str, range]  # of each part as given, before seeds draw parts from it
     names: tuple[str, ...] = ()  # keywords of the model's inputs; () if they are positional
+    found: tuple[TaskWarning, ...] = ()  # while the data were read
 
 
 def pool_of(given: Mapping[str, Any], own_loss: bool = False) -> Pool:

@@ -22,6 +22,7 @@ from steepest.errors import BadTask
 from steepest.messages import Message, mark, verbatim
 from steepest.records import rng
 from steepest.records.task_facts import SeedDraw, TaskFacts
+from steepest.records.task_warnings import TaskWarning, check_ids
 from steepest.tasks.arrays import PARTS, Pool, pool_of
 from steepest.tasks.keras_models import KerasModule, as_torch_module, draws_numbers, keras_layers, loss_of, seeded
 from steepest.tasks.metrics import MARGIN, Loss, Metric, metric_of, natural_margin
@@ -85,6 +86,10 @@ class Task:
     """Practical margin in the metric's raw units. Default: 0.0025 for accuracy and R²; for MSE and MAE, 0.25 % of the
     error of the best constant prediction; for a loss, 0.25 % of the loss of an untrained model; otherwise that of the
     metric."""
+    accept: Sequence[str] = ()
+    """Ids of warnings to accept, such as ["shared-rows"]: they no longer stop a study. docs/warnings.md lists them."""
+    found: Sequence[TaskWarning] = field(default=(), repr=False)
+    """Warnings that were found while the data were read."""
 
     def __post_init__(self) -> None:
         if isinstance(self.model, nn.Module) or not callable(self.model):
@@ -97,6 +102,7 @@ class Task:
             raise BadTask(f"loss is {self.loss!r}. Pass a function of outputs and targets, such as {hint}.")
         object.__setattr__(self, "loss", loss_of(self.loss))
         self.quality  # noqa: B018  raises for an unknown metric here and not in a worker
+        object.__setattr__(self, "accept", check_ids([self.accept] if isinstance(self.accept, str) else self.accept))
         self._check_numbers()
         self._check_parts()
 
@@ -200,6 +206,11 @@ class Task:
         """Its notes as messages; plain texts are the same in every language."""
         notes = [self.notes] if isinstance(self.notes, str | Message) else self.notes
         return tuple(note if isinstance(note, Message) else verbatim(str(note)) for note in notes)
+
+    @property
+    def warnings_found(self) -> tuple[TaskWarning, ...]:
+        """The warnings that were found while its data were read."""
+        return (*self.found, *self._pool.found)
 
     def place(self, position: int) -> str:
         """For messages: the row of an example of the pool in the given data, such as "row 17 of train"."""

@@ -1,0 +1,84 @@
+"""All checks of a task that has passed `steepest.tasks.check.check`, in the order in which they are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Literal
+
+import torch
+
+from steepest.checks import model_checks
+from steepest.checks.specimen import Specimen
+from steepest.errors import BadTask
+from steepest.messages import say
+from steepest.records.task_warnings import TaskWarning, accepting, warning
+from steepest.tasks.task import Task
+
+Cost = Literal["free", "data", "forward", "training"]
+"""What a check does at most: look at the task and a sample of its data; read all data; run the model on the sample a
+few times; or train some steps."""
+
+
+@dataclass(frozen=True)
+class TaskCheck:
+    """A check, and what it costs. `find` gets the specimen and yields its warnings. It may draw from torch's generator,
+    which is restored. It must not change the specimen's model."""
+
+    find: Callable[[Specimen], Iterator[TaskWarning]]
+    cost: Cost
+
+    @property
+    def name(self) -> str:
+        """For messages: "idle parameters"."""
+        return self.find.__name__.replace("_", " ")
+
+
+CHECKS: tuple[TaskCheck, ...] = (
+    # free: at once
+    TaskCheck(model_checks.other_precision, "free"),
+    TaskCheck(model_checks.unscaled_inputs, "free"),
+    # data: seconds for a million rows
+    # forward: some passes over the sample
+    TaskCheck(model_checks.probabilities_into_logits, "forward"),
+    TaskCheck(model_checks.idle_parameters, "forward"),
+    # training: some steps
+)
+
+
+def warnings_about(
+    task: Task, seconds: float = math.inf, begins: Callable[[TaskCheck], None] = lambda check: None
+) -> tuple[TaskWarning, ...]:
+    """The warnings of a task, those found while its data were read among them; the severe ones first, with those that
+    the task itself accepts marked. No check begins when `seconds` are over. `begins` hears of each check."""
+    return accepting(_found(task, perf_counter() + seconds, begins), task.accept)
+
+
+def _found(task: Task, until: float, begins: Callable[[TaskCheck], None]) -> Iterator[TaskWarning]:
+    yield from task.warnings_found
+    specimen = Specimen(task)
+    skipped: list[str] = []
+    for check in CHECKS:
+        if perf_counter() > until:
+            skipped.append(check.name)
+            continue
+        begins(check)
+        try:
+            with torch.random.fork_rng(devices=[]):
+                torch.default_generator.manual_seed(0)
+                yield from check.find(specimen)
+        except BadTask:
+            raise
+        except Exception as error:  # a user's model may raise anything
+            yield warning(
+                "not-checked",
+                say(
+                    "Not checked: {check}, because of {error}.",
+                    check=check.name,
+                    error=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}".rstrip(":. "),
+                ),
+            )
+    if skipped:
+        yield warning("not-checked", say("Not checked, to save time: {checks}.", checks=", ".join(skipped)))

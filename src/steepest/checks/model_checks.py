@@ -1,0 +1,80 @@
+"""Checks of the model and the loss: tasks that run but are probably misconfigured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from steepest.checks.specimen import Specimen
+from steepest.messages import say
+from steepest.records.task_warnings import TaskWarning, warning
+from steepest.tasks.metrics import is_cross_entropy
+
+MAX_INPUT_RMS = 30.0
+"""Root mean square of inputs above which most models train better on scaled inputs."""
+
+
+def other_precision(specimen: Specimen) -> Iterator[TaskWarning]:
+    """Parameters that are not float32 when they are made."""
+    raw = {p.dtype for p in specimen.task.made().parameters()} - {torch.float32}
+    if raw:
+        yield warning(
+            "other-precision",
+            say(
+                "The model is built in {dtype}, but trained in float32. Use --dtype float64 for higher precision.",
+                dtype=str(min(raw, key=str)).removeprefix("torch."),
+            ),
+        )
+
+
+def unscaled_inputs(specimen: Specimen) -> Iterator[TaskWarning]:
+    """Inputs far from a root mean square of 1."""
+    for x in specimen.inputs:
+        if x.is_floating_point() and (size := float(x.square().mean().sqrt())) > MAX_INPUT_RMS:
+            yield warning(
+                "unscaled-inputs",
+                say(
+                    "The root mean square of the inputs is {size:.2g}. Most models train better on scaled inputs: set "
+                    "standardize=True.",
+                    size=size,
+                ),
+            )
+            return
+
+
+def probabilities_into_logits(specimen: Specimen) -> Iterator[TaskWarning]:
+    """Outputs that are probabilities before a loss that takes logits."""
+    loss = specimen.task.loss
+    if is_cross_entropy(loss) and getattr(loss, "__name__", "") != "nll_loss" and _are_probabilities(specimen.outputs):
+        yield warning(
+            "probabilities-into-logits",
+            say(
+                "The model's outputs are probabilities, but cross-entropy expects logits and applies the softmax "
+                "itself. Remove the softmax from the model.",
+            ),
+        )
+
+
+def idle_parameters(specimen: Specimen) -> Iterator[TaskWarning]:
+    """Parameters without a gradient."""
+    model = specimen.task.build_model(0).train()
+    loss = specimen.task.loss(model(*specimen.inputs), specimen.targets)
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    gradients = torch.autograd.grad(loss, [p for _, p in named], allow_unused=True)
+    if idle := [name for (name, _), g in zip(named, gradients, strict=True) if g is None]:
+        yield warning(
+            "idle-parameters",
+            say(
+                "The loss does not depend on {n} of the model's parameter tensors, such as {first}.",
+                n=len(idle),
+                first=idle[0],
+            ),
+        )
+
+
+def _are_probabilities(outputs: Tensor) -> bool:
+    """Whether all rows [n, C] are nonnegative and sum to 1."""
+    sums = outputs.sum(1)
+    return bool((outputs >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4))

@@ -1,0 +1,125 @@
+"""Warnings about tasks: one found warning, and the table of all kinds. It is here so that the readers of data, the
+checks, the verdict and the command line share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from steepest.errors import UnknownName
+from steepest.messages import Message, mark
+from steepest.records.record import JsonObject
+
+Severity = Literal["severe", "warning", "note"]
+"""severe: the verdict would be about something else, so `run` refuses the task unless the warning is accepted;
+warning: probably a mistake; note: good to know."""
+SEVERITIES: tuple[Severity, ...] = (mark("severe"), mark("warning"), mark("note"))
+
+
+@dataclass(frozen=True, slots=True)
+class WarningKind:
+    """A kind of warning, as docs/warnings.md lists it."""
+
+    id: str
+    """Stable, in kebab-case: what `--accept` takes."""
+    severity: Severity
+    """The highest severity of a warning of this kind."""
+    title: str
+    """What it means, in one sentence."""
+    example: str
+    """A task that gives it."""
+    remedy: str
+    """What to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWarning:
+    """A warning about one task. `warning(id, message)` makes it."""
+
+    id: str
+    severity: Severity
+    message: Message
+    """Fact, cause and remedy, in one or two sentences."""
+    accepted: bool = False
+    """Whether the user has accepted it: then it stops nothing."""
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> TaskWarning:
+        values = dict(data)
+        values["message"] = Message.from_json(data["message"])
+        return cls(**values)
+
+    @property
+    def stops(self) -> bool:
+        """Whether it keeps a study from starting."""
+        return self.severity == "severe" and not self.accepted
+
+
+def warning(id: str, message: Message, severity: Severity | None = None) -> TaskWarning:
+    """A warning of a kind of `KINDS`; of a lower severity than the kind's if one is given."""
+    return TaskWarning(id, severity or KINDS[id].severity, message)
+
+
+def accepting(found: Iterable[TaskWarning], ids: Sequence[str]) -> tuple[TaskWarning, ...]:
+    """The warnings, each once and the severe ones first, with those of these ids accepted."""
+    once = dict.fromkeys(replace(each, accepted=each.accepted or each.id in ids) for each in found)
+    return tuple(sorted(once, key=lambda each: SEVERITIES.index(each.severity)))
+
+
+def check_ids(ids: Iterable[str]) -> tuple[str, ...]:
+    """The ids, each once; raises UnknownName for one that no kind has."""
+    for id in (ids := tuple(dict.fromkeys(ids))):
+        if id not in KINDS:
+            raise UnknownName.among("warning", id, KINDS, "docs/warnings.md lists all warnings.")
+    return ids
+
+
+KINDS: dict[str, WarningKind] = {
+    kind.id: kind
+    for kind in (
+        # ---- data and their parts ------------------------------------------------------------------------------------
+        # ---- tables --------------------------------------------------------------------------------------------------
+        # ---- loaders -------------------------------------------------------------------------------------------------
+        # ---- model and loss ------------------------------------------------------------------------------------------
+        WarningKind(
+            id="other-precision",
+            severity="warning",
+            title="The model is built in another floating-point format than it is trained in.",
+            example="model=lambda: nn.Linear(4, 2).double()",
+            remedy="Remove calls such as .double() and .half(), or set --dtype float64.",
+        ),
+        WarningKind(
+            id="probabilities-into-logits",
+            severity="warning",
+            title="The model ends in a softmax or sigmoid, but the loss applies it itself.",
+            example="nn.Sequential(nn.Linear(4, 2), nn.Softmax(1)) with cross_entropy",
+            remedy="Remove the last softmax or sigmoid from the model.",
+        ),
+        WarningKind(
+            id="unscaled-inputs",
+            severity="warning",
+            title="The inputs are large numbers. Most models train better on scaled inputs.",
+            example="prices in dollars as inputs, without standardize",
+            remedy="Set standardize=True, or scale the inputs.",
+        ),
+        WarningKind(
+            id="idle-parameters",
+            severity="warning",
+            title="The loss does not depend on some of the model's parameters.",
+            example="a layer that forward() does not use",
+            remedy="Use the layer in forward(), or remove it.",
+        ),
+        # ---- evaluation and metrics ----------------------------------------------------------------------------------
+        # ---- the check itself ----------------------------------------------------------------------------------------
+        WarningKind(
+            id="not-checked",
+            severity="note",
+            title="A check was skipped because it would take too long, or it could not be made for this task.",
+            example="a model whose single step takes seconds",
+            remedy="Nothing. `run` makes the checks that `check` skips for time.",
+        ),
+    )
+}
+"""Every warning. Sorted by what it is about; docs/warnings.md is generated from it."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from steepest.optim.entry import KERAS_DECAY, OPTAX_SAME, PYTORCH_SAME, Departure, Entry, Paper
+from steepest.optim.entry import SAME, SAME_BITS, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
     Scalars,
@@ -79,19 +79,14 @@ adam = Entry(
     title="Adam",
     rule=Adam,
     centre=1e-3,
-    rate=1e-3,
     summary="Momentum and RMSProp combined, with both averages corrected for their start at zero.",
     formula="m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  w ← w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)",
     paper=KINGMA,
-    departures=(
-        PYTORCH_SAME,
-        Departure("Keras", "ε = 1e-7 is added to √v before its correction", {"eps": 1e-7, "eps_at": "raw"}),
-        KERAS_DECAY,
-        OPTAX_SAME,
-        Departure(
-            "the article", "corrects m by √(1−β₁ᵗ), and does not correct v: see adam-printed", {"correction": "printed"}
-        ),
-    ),
+    torch=SAME_BITS,
+    keras=Departure("ε = 1e-7 is added to √v before its correction", {"eps": 1e-7, "eps_at": "raw"}),
+    keras_decouples=True,
+    optax=SAME,
+    article=Departure("corrects m by √(1−β₁ᵗ), and does not correct v: see adam-printed", {"correction": "printed"}),
 )
 
 
@@ -101,20 +96,16 @@ adam_printed = Entry(
     rule=Adam,
     settings={"correction": "printed"},
     centre=1e-3,
-    rate=1e-3,
     summary="Adam as the article prints it: m over √(1−β₁ᵗ), v uncorrected, so the first steps are long.",
     formula="m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  w ← w − η / (√v + ε) · m/√(1−β₁ᵗ)",
     paper=KINGMA,
-    departures=(
-        Departure("PyTorch", "corrects both averages, as Kingma and Ba do: see adam", {"correction": "both"}),
-        Departure(
-            "Keras",
-            "corrects both averages; ε = 1e-7 is added to √v before its correction",
-            {"correction": "both", "eps": 1e-7, "eps_at": "raw"},
-        ),
-        Departure("Optax", "corrects both averages: see adam", {"correction": "both"}),
-        Departure("the article", "the same", {}),
+    torch=Departure("corrects both averages, as Kingma and Ba do: see adam", {"correction": "both"}),
+    keras=Departure(
+        "corrects both averages; ε = 1e-7 is added to √v before its correction",
+        {"correction": "both", "eps": 1e-7, "eps_at": "raw"},
     ),
+    optax=Departure("corrects both averages: see adam", {"correction": "both"}),
+    article=SAME,
 )
 
 
@@ -137,19 +128,15 @@ adamw = Entry(
     title="AdamW",
     rule=AdamW,
     centre=1e-3,
-    rate=1e-3,
     summary="Adam with a weight decay that the adaptive scaling does not touch.",
     formula=("w ← (1−ηλ)w ;  m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  w ← w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)"),
     paper=LOSHCHILOV,
-    departures=(
-        PYTORCH_SAME,
-        Departure(
-            "Keras",
-            "λ is 0.004, and ε = 1e-7 is added to √v before its correction",
-            {"weight_decay": 0.004, "eps": 1e-7, "eps_at": "raw"},
-        ),
-        Departure("Optax", "λ is 1e-4", {"weight_decay": 1e-4}),
+    torch=SAME_BITS,
+    keras=Departure(
+        "λ is 0.004, and ε = 1e-7 is added to √v before its correction",
+        {"weight_decay": 0.004, "eps": 1e-7, "eps_at": "raw"},
     ),
+    optax=Departure("λ is 1e-4", {"weight_decay": 1e-4}),
 )
 
 
@@ -172,16 +159,13 @@ amsgrad = Entry(
     title="AMSGrad",
     rule=AMSGrad,
     centre=1e-3,
-    rate=1e-3,
     summary="Adam that remembers the largest average of squares, so that its steps cannot grow again.",
     formula=f"{MOMENTS} ;  u ← max(u, v) ;  w ← w − η · m/(1−β₁ᵗ) / (√(u/(1−β₂ᵗ)) + ε)",
     paper=REDDI,
-    departures=(
-        Departure("PyTorch", "the same, bit for bit on CPU, as Adam(amsgrad=True)", {}),
-        Departure("Keras", "ε = 1e-7 is added to √u before its correction", {"eps": 1e-7, "eps_at": "raw"}),
-        KERAS_DECAY,
-        Departure("Optax", "u is the largest of the corrected averages"),
-    ),
+    torch=Departure("the same, bit for bit on CPU, as Adam(amsgrad=True)", {}),
+    keras=Departure("ε = 1e-7 is added to √u before its correction", {"eps": 1e-7, "eps_at": "raw"}),
+    keras_decouples=True,
+    optax=Departure("u is the largest of the corrected averages"),
 )
 
 
@@ -224,16 +208,13 @@ adamax = Entry(
     title="AdaMax",
     rule=Adamax,
     centre=1e-3,
-    rate=2e-3,
     summary="Adam that divides by the largest recent gradient instead of by a root of squares.",
     formula="m ← β₁m + (1−β₁)g ;  u ← max(β₂u, |g| + ε) ;  w ← w − η/(1−β₁ᵗ) · m/u",
     paper=KINGMA,
-    departures=(
-        PYTORCH_SAME,
-        Departure("Keras", "ε = 1e-7 is added to u as it is used; its η is 0.001", {"eps": 1e-7, "eps_at": "outside"}),
-        KERAS_DECAY,
-        OPTAX_SAME,
-    ),
+    torch=SAME_BITS,
+    keras=Departure("ε = 1e-7 is added to u as it is used; its η is 0.001", {"eps": 1e-7, "eps_at": "outside"}),
+    keras_decouples=True,
+    optax=SAME,
 )
 
 
@@ -277,16 +258,13 @@ nadam = Entry(
     title="NAdam",
     rule=NAdam,
     centre=1e-3,
-    rate=2e-3,
     summary="Adam that looks ahead as Nesterov's momentum does, with a momentum that warms up.",
     formula=f"{MOMENTS} ;  {NADAM}",
     paper=DOZAT,
-    departures=(
-        Departure("PyTorch", "the same; its Πμ is rounded to the default dtype at every step", {}),
-        Departure("Keras", "ψ is 1 and ε 1e-7; its η is 0.001", {"psi": 1.0, "eps": 1e-7}),
-        KERAS_DECAY,
-        Departure("Optax", "μ is constant, as for a very large ψ", {"psi": 1e6}),
-    ),
+    torch=Departure("the same; its Πμ is rounded to the default dtype at every step", {}),
+    keras=Departure("ψ is 1 and ε 1e-7; its η is 0.001", {"psi": 1.0, "eps": 1e-7}),
+    keras_decouples=True,
+    optax=Departure("μ is constant, as for a very large ψ", {"psi": 1e6}),
 )
 
 
@@ -309,19 +287,15 @@ nadamw = Entry(
     title="NAdamW",
     rule=NAdamW,
     centre=1e-3,
-    rate=2e-3,
     summary="NAdam with a weight decay that the adaptive scaling does not touch.",
     formula=f"w ← (1−ηλ)w ;  {MOMENTS} ;  {NADAM}",
     paper=DOZAT,
-    departures=(
-        Departure("PyTorch", "λ is 0; NAdam(decoupled_weight_decay=True)", {"weight_decay": 0.0}),
-        Departure(
-            "Keras",
-            "ψ is 1 and ε 1e-7; its η is 0.001, and Nadam(weight_decay=0) is without decay",
-            {"psi": 1.0, "eps": 1e-7, "weight_decay": 0.0},
-        ),
-        Departure("Optax", "μ is constant, as for a very large ψ, and λ 1e-4", {"psi": 1e6, "weight_decay": 1e-4}),
+    torch=Departure("λ is 0; NAdam(decoupled_weight_decay=True)", {"weight_decay": 0.0}),
+    keras=Departure(
+        "ψ is 1 and ε 1e-7; its η is 0.001, and Nadam(weight_decay=0) is without decay",
+        {"psi": 1.0, "eps": 1e-7, "weight_decay": 0.0},
     ),
+    optax=Departure("μ is constant, as for a very large ψ, and λ 1e-4", {"psi": 1e6, "weight_decay": 1e-4}),
 )
 
 
@@ -368,15 +342,11 @@ radam = Entry(
     title="RAdam",
     rule=RAdam,
     centre=1e-3,
-    rate=1e-3,
     summary="Adam that omits its second average while it rests on too few samples: a built-in warm-up.",
     formula=(f"{MOMENTS} ;  w ← w − ηr · m/(1−β₁ᵗ) · √(1−β₂ᵗ)/(√v + ε) where ρ > ρ₀, else w ← w − η · m/(1−β₁ᵗ)"),
     paper=LIU,
-    departures=(
-        PYTORCH_SAME,
-        Departure("Keras", "has none"),
-        Departure("Optax", "ε is added to the corrected root"),
-    ),
+    torch=SAME_BITS,
+    optax=Departure("ε is added to the corrected root"),
 )
 
 
@@ -399,18 +369,14 @@ radamw = Entry(
     title="RAdamW",
     rule=RAdamW,
     centre=1e-3,
-    rate=1e-3,
     summary="RAdam with a weight decay that the adaptive scaling does not touch.",
     formula=(
         f"w ← (1−ηλ)w ;  {MOMENTS} ;  w ← w − ηr · m/(1−β₁ᵗ) · √(1−β₂ᵗ)/(√v + ε) where ρ > ρ₀, "
         "else w ← w − η · m/(1−β₁ᵗ)"
     ),
     paper=LIU,
-    departures=(
-        Departure("PyTorch", "λ is 0; RAdam(decoupled_weight_decay=True)", {"weight_decay": 0.0}),
-        Departure("Keras", "has none"),
-        Departure("Optax", "ε is added to the corrected root; as a chain with add_decayed_weights"),
-    ),
+    torch=Departure("λ is 0; RAdam(decoupled_weight_decay=True)", {"weight_decay": 0.0}),
+    optax=Departure("ε is added to the corrected root; as a chain with add_decayed_weights"),
 )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from steepest.optim.entry import KERAS_DECAY, OPTAX_SAME, PYTORCH_SAME, RATE_IN_BUFFER, Departure, Entry, Paper
+from steepest.optim.entry import RATE_IN_BUFFER, SAME, SAME_BITS, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
     Scalars,
@@ -69,27 +69,21 @@ adagrad = Entry(
     title="AdaGrad",
     rule=AdaGrad,
     centre=1e-2,
-    rate=1e-2,
     summary=(
         "Divides each gradient by the root of the sum of its squares so far: weights with frequent gradients move less."
     ),
     formula="G ← G + g² ;  w ← w − η · g / (√G + ε)",
     paper=DUCHI,
-    departures=(
-        PYTORCH_SAME,
-        Departure(
-            "Keras",
-            "G starts at 0.1 and ε = 1e-7 is inside the root; its η is 0.001",
-            {"initial_sum": 0.1, "eps": 0.0, "eps_root": 1e-7},
-        ),
-        KERAS_DECAY,
-        Departure(
-            "Optax",
-            "G starts at 0.1 and ε = 1e-7 is inside the root",
-            {"initial_sum": 0.1, "eps": 0.0, "eps_root": 1e-7},
-        ),
-        Departure("the article", "ε is inside the root: see adagrad-printed", {"eps": 0.0, "eps_root": 1e-8}),
+    torch=SAME_BITS,
+    keras=Departure(
+        "G starts at 0.1 and ε = 1e-7 is inside the root; its η is 0.001",
+        {"initial_sum": 0.1, "eps": 0.0, "eps_root": 1e-7},
     ),
+    keras_decouples=True,
+    optax=Departure(
+        "G starts at 0.1 and ε = 1e-7 is inside the root", {"initial_sum": 0.1, "eps": 0.0, "eps_root": 1e-7}
+    ),
+    article=Departure("ε is inside the root: see adagrad-printed", {"eps": 0.0, "eps_root": 1e-8}),
 )
 
 
@@ -99,16 +93,13 @@ adagrad_printed = Entry(
     rule=AdaGrad,
     settings={"eps": 0.0, "eps_root": 1e-8},
     centre=1e-2,
-    rate=1e-2,
     summary="AdaGrad with ε inside the root, as the article prints it; the article gives no value, so ε is 10⁻⁸ here.",
     formula="G ← G + g² ;  w ← w − η · g / √(G + ε_r)",
     paper=DUCHI,
-    departures=(
-        Departure("PyTorch", "ε = 1e-10 is outside the root: see adagrad", {"eps": 1e-10, "eps_root": 0.0}),
-        Departure("Keras", "G starts at 0.1 and ε is 1e-7; its η is 0.001", {"initial_sum": 0.1, "eps_root": 1e-7}),
-        Departure("Optax", "G starts at 0.1 and ε is 1e-7", {"initial_sum": 0.1, "eps_root": 1e-7}),
-        Departure("the article", "the same", {}),
-    ),
+    torch=Departure("ε = 1e-10 is outside the root: see adagrad", {"eps": 1e-10, "eps_root": 0.0}),
+    keras=Departure("G starts at 0.1 and ε is 1e-7; its η is 0.001", {"initial_sum": 0.1, "eps_root": 1e-7}),
+    optax=Departure("G starts at 0.1 and ε is 1e-7", {"initial_sum": 0.1, "eps_root": 1e-7}),
+    article=SAME,
 )
 
 
@@ -139,16 +130,13 @@ adadelta = Entry(
     title="Adadelta",
     rule=Adadelta,
     centre=1.0,
-    rate=1.0,
     summary="RMSProp whose rate is the size of its own recent steps: both sides of the update have the same unit.",
     formula="v ← ρv + (1−ρ)g² ;  Δ = √(u + ε)/√(v + ε) · g ;  u ← ρu + (1−ρ)Δ² ;  w ← w − ηΔ",
     paper=ZEILER,
-    departures=(
-        PYTORCH_SAME,
-        Departure("Keras", "ρ is 0.95 and ε 1e-7; its η is 0.001", {"rho": 0.95, "eps": 1e-7}),
-        KERAS_DECAY,
-        Departure("Optax", "the same; it has no default η", {}),
-    ),
+    torch=SAME_BITS,
+    keras=Departure("ρ is 0.95 and ε 1e-7; its η is 0.001", {"rho": 0.95, "eps": 1e-7}),
+    keras_decouples=True,
+    optax=Departure("the same; it has no default η", {}),
 )
 
 
@@ -186,25 +174,16 @@ rmsprop = Entry(
     title="RMSProp",
     rule=RMSProp,
     centre=1e-3,
-    rate=1e-2,
     summary="Divides each gradient by the root of a decaying average of its squares: AdaGrad that forgets.",
     formula="v ← βv + (1−β)g² ;  w ← w − η · g / (√v + ε)",
     paper=HINTON,
-    departures=(
-        PYTORCH_SAME,
-        Departure(
-            "Keras",
-            "β is 0.9 and ε = 1e-7 is inside the root; its η is 0.001",
-            {"b2": 0.9, "eps": 0.0, "eps_root": 1e-7},
-        ),
-        KERAS_DECAY,
-        Departure("Optax", "β is 0.9 and ε is inside the root", {"b2": 0.9, "eps": 0.0, "eps_root": 1e-8}),
-        Departure(
-            "the article",
-            "ε is inside the root: see rmsprop-printed",
-            {"b2": 0.9, "eps": 0.0, "eps_root": 1e-8},
-        ),
+    torch=SAME_BITS,
+    keras=Departure(
+        "β is 0.9 and ε = 1e-7 is inside the root; its η is 0.001", {"b2": 0.9, "eps": 0.0, "eps_root": 1e-7}
     ),
+    keras_decouples=True,
+    optax=Departure("β is 0.9 and ε is inside the root", {"b2": 0.9, "eps": 0.0, "eps_root": 1e-8}),
+    article=Departure("ε is inside the root: see rmsprop-printed", {"b2": 0.9, "eps": 0.0, "eps_root": 1e-8}),
 )
 
 
@@ -214,23 +193,16 @@ rmsprop_printed = Entry(
     rule=RMSProp,
     settings={"b2": 0.9, "eps": 0.0, "eps_root": 1e-8},
     centre=1e-3,
-    rate=1e-2,
     summary=(
         "RMSProp with ε inside the root, as the article prints it; the article gives no values, so β is 0.9 and ε 10⁻⁸ "
         "here."
     ),
     formula="v ← βv + (1−β)g² ;  w ← w − η · g / √(v + ε_r)",
     paper=HINTON,
-    departures=(
-        Departure(
-            "PyTorch",
-            "β is 0.99 and ε is outside the root: see rmsprop",
-            {"b2": 0.99, "eps": 1e-8, "eps_root": 0.0},
-        ),
-        Departure("Keras", "ε is 1e-7; its η is 0.001", {"eps_root": 1e-7}),
-        OPTAX_SAME,
-        Departure("the article", "the same", {}),
-    ),
+    torch=Departure("β is 0.99 and ε is outside the root: see rmsprop", {"b2": 0.99, "eps": 1e-8, "eps_root": 0.0}),
+    keras=Departure("ε is 1e-7; its η is 0.001", {"eps_root": 1e-7}),
+    optax=SAME,
+    article=SAME,
 )
 
 
@@ -272,23 +244,18 @@ rmsprop_momentum = Entry(
     title="RMSProp with momentum",
     rule=RMSPropMomentum,
     centre=1e-3,
-    rate=1e-2,
     summary="RMSProp whose scaled gradients feed a velocity.",
     formula="v ← βv + (1−β)g² ;  b ← μb + g / (√v + ε) ;  w ← w − ηb",
     paper=GRAVES,
-    departures=(
-        PYTORCH_SAME,
-        Departure(
-            "Keras",
-            f"β is 0.9, ε = 1e-7 is inside the root, and {RATE_IN_BUFFER}; its η is 0.001",
-            {"b2": 0.9, "eps": 0.0, "eps_root": 1e-7, "rate_at": "buffer"},
-        ),
-        KERAS_DECAY,
-        Departure(
-            "Optax",
-            f"β is 0.9, ε is inside the root, and {RATE_IN_BUFFER}",
-            {"b2": 0.9, "eps": 0.0, "eps_root": 1e-8, "rate_at": "buffer"},
-        ),
+    torch=SAME_BITS,
+    keras=Departure(
+        f"β is 0.9, ε = 1e-7 is inside the root, and {RATE_IN_BUFFER}; its η is 0.001",
+        {"b2": 0.9, "eps": 0.0, "eps_root": 1e-7, "rate_at": "buffer"},
+    ),
+    keras_decouples=True,
+    optax=Departure(
+        f"β is 0.9, ε is inside the root, and {RATE_IN_BUFFER}",
+        {"b2": 0.9, "eps": 0.0, "eps_root": 1e-8, "rate_at": "buffer"},
     ),
 )
 
@@ -299,20 +266,15 @@ rmsprop_centred = Entry(
     rule=RMSPropMomentum,
     settings={"momentum": 0.0, "centred": True, "rate_at": "buffer", "eps": 0.0, "eps_root": 1e-8},
     centre=1e-3,
-    rate=1e-2,
     summary="RMSProp that divides by the standard deviation of the gradient instead of by its size.",
     formula="v ← βv + (1−β)g² ;  a ← βa + (1−β)g ;  b ← η · g / √(v − a² + ε_r) ;  w ← w − b",
     paper=GRAVES,
-    departures=(
-        Departure(
-            "PyTorch",
-            "ε is outside the root, which becomes NaN when rounding makes a² exceed v",
-            {"eps": 1e-8, "eps_root": 0.0},
-        ),
-        Departure("Keras", "β is 0.9 and ε 1e-7; its η is 0.001", {"b2": 0.9, "eps_root": 1e-7}),
-        KERAS_DECAY,
-        Departure("Optax", "β is 0.9", {"b2": 0.9}),
+    torch=Departure(
+        "ε is outside the root, which becomes NaN when rounding makes a² exceed v", {"eps": 1e-8, "eps_root": 0.0}
     ),
+    keras=Departure("β is 0.9 and ε 1e-7; its η is 0.001", {"b2": 0.9, "eps_root": 1e-7}),
+    keras_decouples=True,
+    optax=Departure("β is 0.9", {"b2": 0.9}),
 )
 
 ROWS = (adagrad, adagrad_printed, adadelta, rmsprop, rmsprop_printed, rmsprop_momentum, rmsprop_centred)

@@ -69,7 +69,11 @@ def wrapped(item: Entry, *wrappers: str) -> Entry:
             rule=rule,
             summary=f"{item.summary.removesuffix('.')}; {kind.sentence}.",
             formula=f"{item.formula} ;  {kind.formula}",
-            departures=(),
+            torch=None,
+            keras=None,
+            keras_decouples=False,
+            optax=None,
+            article=None,
         )
     return item
 
@@ -81,7 +85,7 @@ def settings_of(item: Entry, overrides: Mapping[str, Setting] | None = None) -> 
     """
     overrides = overrides or {}
     check_settings(item.rule, overrides)
-    return {**hyperparameters(item.rule), "lr": item.rate, **item.settings, **overrides}
+    return {**hyperparameters(item.rule), **item.settings, **overrides}
 
 
 def contender(
@@ -140,7 +144,9 @@ def describe(item: Entry) -> dict[str, Any]:
         "batch_size": item.batch_size,
         "rate": {"default": item.rate, "centre": item.centre},
         "hyperparameters": settings,
-        "departures": [{**asdict(each), "how": term(each.how)} for each in item.departures],
+        "departures": [
+            {"framework": each.framework, "how": term(each.how), "settings": each.settings} for each in item.departures
+        ],
     }
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from steepest.optim.entry import KERAS_DECAY, OPTAX_SAME, PYTORCH_SAME, RATE_IN_BUFFER, Departure, Entry, Paper
+from steepest.optim.entry import RATE_IN_BUFFER, SAME, SAME_BITS, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
     Scalars,
@@ -57,17 +57,14 @@ gd = Entry(
     rule=SGD,
     batch_size="full",
     centre=1e0,
-    rate=1e-3,
     summary="Steps down the slope of the loss over the whole training part.",
     formula="w ← w − ηg, g over all examples",
     paper=CAUCHY,
-    departures=(
-        PYTORCH_SAME,
-        Departure("Keras", "the same with fit(batch_size=len(x)), which is 32 when not given; its η is 0.01", {}),
-        KERAS_DECAY,
-        OPTAX_SAME,
-        Departure("the article", "the same", {}),
-    ),
+    torch=SAME_BITS,
+    keras=Departure("the same with fit(batch_size=len(x)), which is 32 when not given; its η is 0.01", {}),
+    keras_decouples=True,
+    optax=SAME,
+    article=SAME,
 )
 
 
@@ -77,17 +74,14 @@ sgd_1 = Entry(
     rule=SGD,
     batch_size=1,
     centre=1e-1,
-    rate=1e-3,
     summary="Steps down the slope of the loss of a single example.",
     formula="w ← w − ηg, g from one example",
     paper=ROBBINS,
-    departures=(
-        PYTORCH_SAME,
-        Departure("Keras", "the same with fit(batch_size=1); its η is 0.01", {}),
-        KERAS_DECAY,
-        OPTAX_SAME,
-        Departure("the article", "the same", {}),
-    ),
+    torch=SAME_BITS,
+    keras=Departure("the same with fit(batch_size=1); its η is 0.01", {}),
+    keras_decouples=True,
+    optax=SAME,
+    article=SAME,
 )
 
 
@@ -96,17 +90,14 @@ sgd = Entry(
     title="Mini-batch SGD",
     rule=SGD,
     centre=1e-1,
-    rate=1e-3,
     summary="Steps down the slope of the loss over a few examples, the usual compromise between cost and noise.",
     formula="w ← w − ηg, g over a mini-batch",
     paper=LECUN,
-    departures=(
-        PYTORCH_SAME,
-        Departure("Keras", "the same; its η is 0.01", {}),
-        KERAS_DECAY,
-        OPTAX_SAME,
-        Departure("the article", "the same", {}),
-    ),
+    torch=SAME_BITS,
+    keras=Departure("the same; its η is 0.01", {}),
+    keras_decouples=True,
+    optax=SAME,
+    article=SAME,
 )
 
 
@@ -146,17 +137,14 @@ momentum = Entry(
     title="Momentum (heavy-ball)",
     rule=Momentum,
     centre=1e-2,
-    rate=1e-3,
     summary="Adds every gradient to a velocity that decays, and steps along the velocity.",
     formula="v ← μv + g ;  w ← w − ηv",
     paper=POLYAK,
-    departures=(
-        PYTORCH_SAME,
-        Departure("Keras", f"{RATE_IN_BUFFER}; its η is 0.01", {"rate_at": "buffer"}),
-        KERAS_DECAY,
-        OPTAX_SAME,
-        Departure("the article", "prints the averaged form: see momentum-averaged"),
-    ),
+    torch=SAME_BITS,
+    keras=Departure(f"{RATE_IN_BUFFER}; its η is 0.01", {"rate_at": "buffer"}),
+    keras_decouples=True,
+    optax=SAME,
+    article=Departure("prints the averaged form: see momentum-averaged"),
 )
 
 
@@ -194,16 +182,13 @@ nesterov = Entry(
     title="Nesterov momentum",
     rule=Nesterov,
     centre=1e-2,
-    rate=1e-3,
     summary="Momentum that looks ahead: steps along the velocity as it will be after the next decay.",
     formula="v ← μv + g ;  w ← w − η(g + μv)",
     paper=SUTSKEVER,
-    departures=(
-        PYTORCH_SAME,
-        Departure("Keras", f"{RATE_IN_BUFFER}; its η is 0.01", {"rate_at": "buffer"}),
-        KERAS_DECAY,
-        OPTAX_SAME,
-    ),
+    torch=SAME_BITS,
+    keras=Departure(f"{RATE_IN_BUFFER}; its η is 0.01", {"rate_at": "buffer"}),
+    keras_decouples=True,
+    optax=SAME,
 )
 
 
@@ -231,16 +216,13 @@ momentum_averaged = Entry(
     title="Momentum (averaged, as printed)",
     rule=AveragedMomentum,
     centre=1e-1,
-    rate=1e-2,
     summary="Steps along a decaying average of the gradients, from zero: heavy-ball at 1−β times the rate.",
     formula="v ← βv + (1−β)g ;  w ← w − ηv",
     paper=POLYAK,
-    departures=(
-        Departure("PyTorch", "SGD(momentum=β, dampening=β) starts with v = g, undamped: see momentum"),
-        Departure("Keras", "has the heavy-ball form only: see momentum"),
-        Departure("Optax", "the same as chain(ema(β, debias=False), scale_by_learning_rate(η))", {}),
-        Departure("the article", "the same", {}),
-    ),
+    torch=Departure("SGD(momentum=β, dampening=β) starts with v = g, undamped: see momentum"),
+    keras=Departure("has the heavy-ball form only: see momentum"),
+    optax=Departure("the same as chain(ema(β, debias=False), scale_by_learning_rate(η))", {}),
+    article=SAME,
 )
 
 
@@ -278,15 +260,11 @@ asgd = Entry(
     title="ASGD (averaged SGD)",
     rule=ASGD,
     centre=1e-1,
-    rate=1e-2,
     summary="SGD with a slowly falling rate, which also keeps the average of its weights.",
     formula="w ← (1 − ζδ)w − ζg, ζ = η/(1 + δηt)^α ;  x ← x + (w − x)/max(1, t − 1 − t₀)",
     paper=AVERAGING,
-    departures=(
-        Departure("PyTorch", "the same; its ζ is rounded to the default dtype at every step", {}),
-        Departure("Keras", "has none; use_ema=True of any optimizer keeps an exponential average"),
-        Departure("Optax", "has none"),
-    ),
+    torch=Departure("the same; its ζ is rounded to the default dtype at every step", {}),
+    keras=Departure("has none; use_ema=True of any optimizer keeps an exponential average"),
 )
 
 ROWS = (gd, sgd_1, sgd, momentum, momentum_averaged, nesterov, asgd)

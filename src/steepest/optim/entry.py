@@ -5,9 +5,10 @@ read as a table.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import cast
 
-from steepest.optim.rule import Rule
+from steepest.optim.rule import Rule, hyperparameters
 from steepest.records.contender import BatchSize, Setting
 
 
@@ -24,22 +25,20 @@ class Paper:
 class Departure:
     """How an optimizer of the same name differs elsewhere, and which settings here make it the same."""
 
-    framework: str
-    """"PyTorch", "Keras", "Optax" or "the article"."""
     how: str
     """The difference, as a phrase: "ε is inside the root"."""
     settings: Mapping[str, Setting] | None = None
     """On top of the entry's own settings: {} means that it is the same already, None that no setting makes it so."""
+    framework: str = ""
+    """"PyTorch", "Keras", "Optax" or "the article"."""
 
 
 # ---- departures that many rows share ---------------------------------------------------------------------------------
 
-PYTORCH_SAME = Departure("PyTorch", "the same, bit for bit on CPU", {})
-KERAS_DECAY = Departure("Keras", "weight_decay is decoupled for every optimizer: w ← (1 − ηλ)w before the step")
-OPTAX_SAME = Departure("Optax", "the same", {})
-NONE_IN_PYTORCH = Departure("PyTorch", "has none")
-NONE_IN_KERAS = Departure("Keras", "has none")
-NONE_IN_OPTAX = Departure("Optax", "has none")
+NONE = Departure("has none")
+SAME = Departure("the same", {})
+SAME_BITS = Departure("the same, bit for bit on CPU", {})
+KERAS_DECAY = Departure("weight_decay is decoupled for every optimizer: w ← (1 − ηλ)w before the step")
 RATE_IN_BUFFER = (
     "η multiplies g as it enters the buffer, not the buffer as it is used, so the paths differ once η changes"
 )
@@ -56,15 +55,33 @@ class Entry:
     rule: type[Rule]
     centre: float
     """Centre of the rate grid: the prior of a search over four decades."""
-    rate: float
-    """The rate one gets without asking: the default of the library whose form this is."""
     summary: str
     """What it does, in one sentence of words."""
     formula: str
     """The update with this entry's settings, in the letters of the rule's code."""
     paper: Paper
-    departures: tuple[Departure, ...]
+    torch: Departure | None = NONE
+    keras: Departure | None = NONE
+    keras_decouples: bool = False
+    """Whether to say that Keras decouples its weight decay, as it does for every optimizer."""
+    optax: Departure | None = NONE
+    article: Departure | None = None
     settings: Mapping[str, Setting] = field(default_factory=dict)
     """Hyperparameters, other than the rate, in which this form differs from the rule's defaults."""
     batch_size: BatchSize | None = None
     """Examples a step, where that is what the method is about; None takes the task's own."""
+
+    @property
+    def rate(self) -> float:
+        """The rate one gets without asking: the default of the library whose form the rule has."""
+        return cast(float, hyperparameters(self.rule)["lr"])
+
+    @property
+    def departures(self) -> tuple[Departure, ...]:
+        """How it differs in each framework and in the article; nothing where that is not known."""
+        keras_decay = KERAS_DECAY if self.keras_decouples else None
+        found = zip(_COMPARED, (self.torch, self.keras, keras_decay, self.optax, self.article), strict=True)
+        return tuple(replace(departure, framework=name) for name, departure in found if departure)
+
+
+_COMPARED = ("PyTorch", "Keras", "Keras", "Optax", "the article")

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from steepest.optim.adam import AdamW
 from steepest.optim.adaptive import AdaGrad
-from steepest.optim.entry import NONE_IN_KERAS, NONE_IN_OPTAX, NONE_IN_PYTORCH, Departure, Entry, Paper
+from steepest.optim.entry import Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
     Scalar,
@@ -153,20 +153,14 @@ muon = Entry(
     title="Muon",
     rule=Muon,
     centre=1e-2,
-    rate=1e-3,
     summary="Momentum whose steps are made orthogonal, so that all directions of a matrix move alike.",
     formula=MUON.format(scale="0.2√max(m, n)·η"),
     paper=LIU,
-    departures=(
-        Departure("PyTorch", "accepts matrices only, uses another scale, and rounds to bfloat16: see muon-bfloat16"),
-        Departure(
-            "Keras", "the same, except that ε is added to √v before its correction for parameters that are not matrices"
-        ),
-        Departure(
-            "Optax",
-            "contrib.muon corrects m for its start at zero; without nesterov it is the same",
-        ),
+    torch=Departure("accepts matrices only, uses another scale, and rounds to bfloat16: see muon-bfloat16"),
+    keras=Departure(
+        "the same, except that ε is added to √v before its correction for parameters that are not matrices"
     ),
+    optax=Departure("contrib.muon corrects m for its start at zero; without nesterov it is the same"),
 )
 
 
@@ -188,15 +182,12 @@ muon_bfloat16 = Entry(
     rule=MuonBfloat16,
     settings={"scale_by": "shape"},
     centre=1e-2,
-    rate=1e-3,
     summary="Muon with PyTorch's scale and rounding; AdamW updates the other parameters, which PyTorch refuses.",
     formula=MUON.format(scale="√max(1, m/n)·η"),
     paper=JORDAN,
-    departures=(
-        Departure("PyTorch", "refuses parameters without exactly two axes; for a matrix the same, bit for bit on CPU"),
-        Departure("Keras", "keeps a velocity v ← μv + g instead of the average"),
-        Departure("Optax", "contrib.muon corrects m for its start at zero and uses the scale of (in, out) matrices"),
-    ),
+    torch=Departure("refuses parameters without exactly two axes; for a matrix the same, bit for bit on CPU"),
+    keras=Departure("keeps a velocity v ← μv + g instead of the average"),
+    optax=Departure("contrib.muon corrects m for its start at zero and uses the scale of (in, out) matrices"),
 )
 
 
@@ -285,14 +276,12 @@ shampoo = Entry(
     rule=Shampoo,
     settings={"every": 10.0},
     centre=1e-2,
-    rate=1e-2,
     summary="AdaGrad for matrices: divides by fourth roots of the sums of ggᵀ on the left and gᵀg on the right.",
     formula=(
         "L ← L + ggᵀ, R ← R + gᵀg, from εI ;  every k steps A ← L^(−1/4), B ← R^(−1/4) ;  m ← AgB ;  w ← w − ηm ;  "
         "not a matrix: G ← G + g² ;  w ← w − ρη · g/√(G + ε)"
     ),
     paper=GUPTA,
-    departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, NONE_IN_OPTAX),
 )
 
 
@@ -363,7 +352,6 @@ soap = Entry(
     title="SOAP",
     rule=SOAP,
     centre=3e-3,
-    rate=3e-3,
     summary="Adam in the slowly turning basis in which Shampoo's two matrices are diagonal.",
     formula=(
         "ĝ = QLᵀ g QR ;  m ← β₁m + (1−β₁)ĝ ;  v ← β₂v + (1−β₂)ĝ² ;  "
@@ -371,11 +359,7 @@ soap = Entry(
         "R ← β_sR + (1−β_s)gᵀg ;  every k steps QL ← qr(L·QL), QR ← qr(R·QR) ;  not a matrix: Adam's at ρη"
     ),
     paper=VYAS,
-    departures=(
-        Departure("PyTorch", "has none; the authors' code takes no step at t = 1, and sorts the basis"),
-        NONE_IN_KERAS,
-        NONE_IN_OPTAX,
-    ),
+    torch=Departure("has none; the authors' code takes no step at t = 1, and sorts the basis"),
 )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from steepest.optim.entry import NONE_IN_KERAS, NONE_IN_OPTAX, NONE_IN_PYTORCH, Departure, Entry, Paper
+from steepest.optim.entry import Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
     Scalars,
@@ -91,7 +91,6 @@ dog = Entry(
     title="DoG",
     rule=DoG,
     centre=1e0,
-    rate=1e0,
     summary=(
         "SGD whose rate is the distance from the start over the root of all squared gradients; best with averaged "
         "weights."
@@ -100,13 +99,7 @@ dog = Entry(
         "o ← w and r ← ρ(1 + |w|) at first ;  r ← max(r, |w − o|) ;  G ← G + |g|², from ε ;  w ← w − η · r/√G · g"
     ),
     paper=IVGI,
-    departures=(
-        Departure(
-            "PyTorch", "has none; the authors' package dog-optimizer does this for each parameter group separately"
-        ),
-        NONE_IN_KERAS,
-        NONE_IN_OPTAX,
-    ),
+    torch=Departure("has none; the authors' package dog-optimizer does this for each parameter group separately"),
 )
 
 
@@ -145,15 +138,10 @@ dowg = Entry(
     title="DoWG",
     rule=DoWG,
     centre=1e0,
-    rate=1e0,
     summary="DoG that weighs gradients by the distance they were taken at, so that early ones are forgotten.",
     formula="o ← w at first ;  r ← max(r, |w − o|), from r₀ ;  G ← G + r²|g|² ;  w ← w − η · r²/√G · g",
     paper=KHALED,
-    departures=(
-        NONE_IN_PYTORCH,
-        NONE_IN_KERAS,
-        Departure("Optax", "by default, contrib.dowg starts at r = 1e-2 and adds 1e-4 to the root"),
-    ),
+    optax=Departure("by default, contrib.dowg starts at r = 1e-2 and adds 1e-4 to the root"),
 )
 
 
@@ -200,21 +188,13 @@ d_adapt_sgd = Entry(
     title="D-Adaptation SGD",
     rule=DAdaptSGD,
     centre=1e0,
-    rate=1e0,
     summary="SGD that estimates how far the solution is and takes its rate from that; η only multiplies it.",
     formula=(
         "q ← |g| and o ← w at first ;  k = ηd/q ;  n ← n + kΣgs ;  s ← s + kg ;  d ← max(d, 2n/|s|), from d₀ ;  "
         "w ← o − s"
     ),
     paper=D_ADAPTATION,
-    departures=(
-        Departure(
-            "PyTorch",
-            f"has none; the authors' package dadaptation leaves the decay out of q, and {NO_LIMIT}",
-        ),
-        NONE_IN_KERAS,
-        NONE_IN_OPTAX,
-    ),
+    torch=Departure(f"has none; the authors' package dadaptation leaves the decay out of q, and {NO_LIMIT}"),
 )
 
 
@@ -271,18 +251,14 @@ d_adapt_adam = Entry(
     title="D-Adaptation Adam",
     rule=DAdaptAdam,
     centre=1e0,
-    rate=1e0,
     summary="Adam that estimates how far the solution is and takes its rate from that; η only multiplies it.",
     formula=(
         "k = ηd ;  n ← √β₂·n + (1−√β₂)kΣgs/(√v + ε) ;  m ← β₁m + (1−β₁)kg ;  v ← β₂v + (1−β₂)g² ;  "
         "s ← √β₂·s + (1−√β₂)kg ;  d ← max(d, n/((1−√β₂)Σ|s|)), from d₀ ;  w ← w − m/(√v + ε)"
     ),
     paper=D_ADAPTATION,
-    departures=(
-        Departure("PyTorch", f"has none; the authors' package dadaptation {NO_LIMIT}"),
-        NONE_IN_KERAS,
-        Departure("Optax", "contrib.dadapt_adamw corrects both, and decouples its decay", {"correction": True}),
-    ),
+    torch=Departure(f"has none; the authors' package dadaptation {NO_LIMIT}"),
+    optax=Departure("contrib.dadapt_adamw corrects both, and decouples its decay", {"correction": True}),
 )
 
 
@@ -353,18 +329,14 @@ prodigy = Entry(
     title="Prodigy",
     rule=Prodigy,
     centre=1e0,
-    rate=1e0,
     summary="Adam that estimates its own rate from how far the weights have to go; η only multiplies it.",
     formula=(
         "k = ηd ;  o ← w at first ;  n ← √β₂·n + (d/d₀)kΣg(o − w) ;  m ← β₁m + (1−β₁)dg ;  v ← β₂v + (1−β₂)d²g² ;  "
         "s ← √β₂·s + (d/d₀)kg ;  d ← max(d, γn/Σ|s|), from d₀ ;  w ← w − km/(√v + dε)"
     ),
     paper=MISHCHENKO,
-    departures=(
-        Departure("PyTorch", f"has none; the authors' package prodigyopt {NO_LIMIT}"),
-        NONE_IN_KERAS,
-        Departure("Optax", "contrib.prodigy corrects both averages", {"correction": True}),
-    ),
+    torch=Departure(f"has none; the authors' package prodigyopt {NO_LIMIT}"),
+    optax=Departure("contrib.prodigy corrects both averages", {"correction": True}),
 )
 
 
@@ -404,11 +376,9 @@ hypergradient_sgd = Entry(
     title="Hypergradient SGD",
     rule=HypergradientSGD,
     centre=1e-2,
-    rate=1e-3,
     summary="SGD whose rate grows while two gradients in a row point the same way, and shrinks when they do not.",
     formula="a ← a + κΣgu, u ← g of the step before ;  w ← w − (η + a)g",
     paper=BAYDIN,
-    departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, NONE_IN_OPTAX),
 )
 
 
@@ -457,14 +427,12 @@ hypergradient_adam = Entry(
     title="Hypergradient Adam",
     rule=HypergradientAdam,
     centre=1e-3,
-    rate=1e-3,
     summary="Adam whose rate grows while the gradient points along the last step, and shrinks when it does not.",
     formula=(
         "a ← a + κΣgu ;  m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  u ← m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε) ;  "
         "w ← w − (η + a)u"
     ),
     paper=BAYDIN,
-    departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, NONE_IN_OPTAX),
 )
 
 ROWS = (prodigy, d_adapt_sgd, d_adapt_adam, dog, dowg, hypergradient_sgd, hypergradient_adam)

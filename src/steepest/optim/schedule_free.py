@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from steepest.optim.entry import NONE_IN_KERAS, NONE_IN_PYTORCH, Departure, Entry, Paper
+from steepest.optim.entry import Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
     Scalars,
@@ -71,15 +71,10 @@ schedule_free_sgd = Entry(
     title="Schedule-Free SGD",
     rule=ScheduleFreeSGD,
     centre=1e0,
-    rate=1e0,
     summary="SGD that averages its weights instead of following a schedule, and is evaluated at the average.",
     formula="z ← z − ηg ;  x ← (1−c)x + cz, c = η^φ/Ση^φ ;  w ← (1−β)z + βx, evaluated at x",
     paper=DEFAZIO,
-    departures=(
-        NONE_IN_PYTORCH,
-        NONE_IN_KERAS,
-        Departure("Optax", "the same, as contrib.schedule_free_sgd, at a rate that does not rise", {}),
-    ),
+    optax=Departure("the same, as contrib.schedule_free_sgd, at a rate that does not rise", {}),
 )
 
 
@@ -114,18 +109,13 @@ schedule_free_adamw = Entry(
     title="Schedule-Free AdamW",
     rule=ScheduleFreeAdamW,
     centre=1e-2,
-    rate=2.5e-3,
     summary="AdamW with an average of its weights instead of momentum and a schedule.",
     formula=(
         "v ← β₂v + (1−β₂)g² ;  z ← z − η · g/(√(v/(1−β₂ᵗ)) + ε) ;  x ← (1−c)x + cz, c = η^φ/Ση^φ ;  "
         "w ← (1−β)z + βx, evaluated at x"
     ),
     paper=DEFAZIO,
-    departures=(
-        NONE_IN_PYTORCH,
-        NONE_IN_KERAS,
-        Departure("Optax", "the same, as contrib.schedule_free_adamw, at a rate that does not rise", {}),
-    ),
+    optax=Departure("the same, as contrib.schedule_free_adamw, at a rate that does not rise", {}),
 )
 
 

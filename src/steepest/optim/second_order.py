@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.linalg import vector_norm as norm
 
 from steepest.errors import BadInput
-from steepest.optim.entry import NONE_IN_KERAS, NONE_IN_PYTORCH, Departure, Entry, Paper
+from steepest.optim.entry import Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
     Scalars,
@@ -81,21 +81,15 @@ sophia_g = Entry(
     title="Sophia-G",
     rule=SophiaG,
     centre=1e-3,
-    rate=1e-4,
     summary="Divides an average of gradients by one of curvatures, and clips each element of the result to [−1, 1].",
     formula=(
         "every k steps: h ← β₂h + (1−β₂)B·ĝ², ĝ with targets drawn from the model ;  m ← β₁m + (1−β₁)g ;  "
         "w ← (1−ηλ)w − η·min(max(m/max(γh, ε), −1), 1)"
     ),
     paper=LIU,
-    departures=(
-        NONE_IN_PYTORCH,
-        NONE_IN_KERAS,
-        Departure(
-            "Optax",
-            "estimates the curvature after the step and corrects m; γ is 0.01 and λ 1e-4; by default it is Sophia-H, "
-            "which takes the curvature of the loss along random signs",
-        ),
+    optax=Departure(
+        "estimates the curvature after the step and corrects m; γ is 0.01 and λ 1e-4; by default it is Sophia-H, "
+        "which takes the curvature of the loss along random signs"
     ),
 )
 
@@ -152,14 +146,12 @@ mars = Entry(
     title="MARS",
     rule=MARS,
     centre=3e-3,
-    rate=3e-3,
     summary="AdamW on gradients that are corrected by how the last step changed them, on the same batch.",
     formula=(
         "c = g + γβ₁/(1−β₁) · (g − ∇L(o)) ;  o ← w ;  c ← c/max(1, ‖c‖) ;  m ← β₁m + (1−β₁)c ;  "
         "v ← β₂v + (1−β₂)c² ;  w ← w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)"
     ),
     paper=YUAN,
-    departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, Departure("Optax", "has none")),
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from steepest.optim.entry import KERAS_DECAY, NONE_IN_KERAS, NONE_IN_PYTORCH, PYTORCH_SAME, Departure, Entry, Paper
+from steepest.optim.entry import SAME_BITS, Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
     Scalars,
@@ -53,11 +53,10 @@ sign_sgd = Entry(
     title="SignSGD",
     rule=SignSGD,
     centre=1e-3,
-    rate=1e-3,
     summary="Moves every weight by the rate, against the sign of its gradient.",
     formula="w ← w − η·sign(g)",
     paper=BERNSTEIN,
-    departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, Departure("Optax", "the same as sign_sgd", {})),
+    optax=Departure("the same as sign_sgd", {}),
 )
 
 
@@ -82,11 +81,10 @@ signum = Entry(
     title="Signum",
     rule=Signum,
     centre=1e-3,
-    rate=1e-3,
     summary="Moves every weight by the rate, against the sign of an average of its gradients.",
     formula="m ← βm + (1−β)g ;  w ← w − η·sign(m)",
     paper=BERNSTEIN,
-    departures=(NONE_IN_PYTORCH, NONE_IN_KERAS, Departure("Optax", "the same as signum", {})),
+    optax=Departure("the same as signum", {}),
 )
 
 
@@ -96,17 +94,10 @@ tiger = Entry(
     rule=Signum,
     settings={"b1": 0.965, "weight_decay": 0.01},
     centre=1e-3,
-    rate=1e-3,
     summary="Signum with a long memory and a decay: Lion with one β, which is cheaper to keep across batches.",
     formula="m ← βm + (1−β)g ;  w ← (1−ηλ)w − η·sign(m)",
     paper=SU,
-    departures=(
-        NONE_IN_PYTORCH,
-        NONE_IN_KERAS,
-        Departure(
-            "Optax", "has none of that name; signum with another β and no decay", {"b1": 0.9, "weight_decay": 0.0}
-        ),
-    ),
+    optax=Departure("has none of that name; signum with another β and no decay", {"b1": 0.9, "weight_decay": 0.0}),
 )
 
 
@@ -141,16 +132,12 @@ lion = Entry(
     title="Lion",
     rule=Lion,
     centre=1e-4,
-    rate=1e-4,
     summary="Moves by signs, with a direction that weighs the newest gradient more than the stored average does.",
     formula="w ← w − η·sign(β₁m + (1−β₁)g) ;  m ← β₂m + (1−β₂)g",
     paper=CHEN,
-    departures=(
-        NONE_IN_PYTORCH,
-        Departure("Keras", "the same; its η is 0.001", {}),
-        KERAS_DECAY,
-        Departure("Optax", "λ is 0.001", {"weight_decay": 1e-3}),
-    ),
+    keras=Departure("the same; its η is 0.001", {}),
+    keras_decouples=True,
+    optax=Departure("λ is 0.001", {"weight_decay": 1e-3}),
 )
 
 
@@ -189,18 +176,14 @@ rprop = Entry(
     title="Rprop",
     rule=Rprop,
     centre=1e-3,
-    rate=1e-2,
     summary="Gives each weight a step size that grows while its gradient keeps its sign and shrinks when it changes.",
     formula=(
         "s ← η₊s where pg > 0, η₋s where pg < 0, within [s₁, s₂] ;  "
         "p ← 0 where pg < 0, else g ;  w ← w − s·sign(p), s starts at η"
     ),
     paper=RIEDMILLER,
-    departures=(
-        PYTORCH_SAME,
-        NONE_IN_KERAS,
-        Departure("Optax", "applies every step one step late, and none at first (0.2.8)"),
-    ),
+    torch=SAME_BITS,
+    optax=Departure("applies every step one step late, and none at first (0.2.8)"),
 )
 
 ROWS = (rprop, sign_sgd, signum, lion, tiger)

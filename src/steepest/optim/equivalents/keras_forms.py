@@ -52,17 +52,9 @@ def _form(
     return Form((Part(name, numbers),), tuple(found), share)
 
 
-def _sgd(h: SGD) -> Form:
-    return _form("SGD", h, decay="decoupled")  # w − η(g + λw) = (1 − ηλ)w − ηg: for plain descent they are the same
-
-
 def _momentum(h: Momentum, rates: Rates) -> Form:
     damped = (h.dampening != 0, "its velocity is not dampened")
     return _form("SGD", h, damped, _late_rate(h, rates), momentum=h.momentum)
-
-
-def _nesterov(h: Nesterov, rates: Rates) -> Form:
-    return _form("SGD", h, _late_rate(h, rates), momentum=h.momentum, nesterov=True)
 
 
 def _averaged(h: AveragedMomentum, rates: Rates) -> Form:
@@ -73,14 +65,6 @@ def _averaged(h: AveragedMomentum, rates: Rates) -> Form:
 def _adagrad(h: AdaGrad) -> Form:
     falls = (h.lr_decay != 0, "its rate does not fall by itself")
     return _form("Adagrad", h, _outside(h), falls, initial_accumulator_value=h.initial_sum, epsilon=inside_root(h))
-
-
-def _adadelta(h: Adadelta) -> Form:
-    return _form("Adadelta", h, rho=h.rho, epsilon=h.eps)
-
-
-def _rmsprop(h: RMSProp) -> Form:
-    return _form("RMSprop", h, _outside(h), rho=h.b2, epsilon=inside_root(h))
 
 
 def _rmsprop_momentum(h: RMSPropMomentum, rates: Rates) -> Form:
@@ -99,10 +83,6 @@ def _adamw(h: AdamW) -> Form:
     return Form((Part("AdamW", {"weight_decay": 0.0, **adam.arguments}),), found)  # its own default is not zero
 
 
-def _amsgrad(h: AMSGrad) -> Form:
-    return _adam(h, amsgrad=True)
-
-
 def _adamax(h: Adamax) -> Form:
     inside = (h.eps_at == "inside" and h.eps != 0, "it adds ε to u as it is used, not as it is kept")
     return _form("Adamax", h, inside, beta_1=h.b1, beta_2=h.b2, epsilon=h.eps)
@@ -111,10 +91,6 @@ def _adamax(h: Adamax) -> Form:
 def _nadam(h: NAdam, decay: str = "coupled") -> Form:
     warms = (h.psi != 1, "the ψ of its momentum's warm-up is 1")
     return _form("Nadam", h, warms, decay=decay, beta_1=h.b1, beta_2=h.b2, epsilon=h.eps)
-
-
-def _nadamw(h: NAdamW) -> Form:
-    return _nadam(h, "decoupled")
 
 
 def _lamb(h: LAMB) -> Form:
@@ -170,20 +146,21 @@ def _outside(h: AdaGrad | RMSProp) -> tuple[bool, str]:
 
 
 FORMS: Table[Form] = Table(
-    row(SGD, _sgd),
+    # w − η(g + λw) = (1 − ηλ)w − ηg: for plain descent they are the same
+    row(SGD, lambda h: _form("SGD", h, decay="decoupled")),
     scheduled(Momentum, _momentum),
-    scheduled(Nesterov, _nesterov),
+    scheduled(Nesterov, lambda h, rates: _form("SGD", h, _late_rate(h, rates), momentum=h.momentum, nesterov=True)),
     scheduled(AveragedMomentum, _averaged),
     row(AdaGrad, _adagrad),
-    row(Adadelta, _adadelta),
-    row(RMSProp, _rmsprop),
+    row(Adadelta, lambda h: _form("Adadelta", h, rho=h.rho, epsilon=h.eps)),
+    row(RMSProp, lambda h: _form("RMSprop", h, _outside(h), rho=h.b2, epsilon=inside_root(h))),
     scheduled(RMSPropMomentum, _rmsprop_momentum),
     row(Adam, _adam),
     row(AdamW, _adamw),
-    row(AMSGrad, _amsgrad),
+    row(AMSGrad, lambda h: _adam(h, amsgrad=True)),
     row(Adamax, _adamax),
     row(NAdam, _nadam),
-    row(NAdamW, _nadamw),
+    row(NAdamW, lambda h: _nadam(h, "decoupled")),
     row(LAMB, _lamb),
     row(Lion, _lion),
     row(Signum, _signum),

@@ -73,26 +73,10 @@ def _part(name: str, **arguments: Argument) -> Part:
     return Part(name, arguments, takes_rate=False)
 
 
-def _sgd(h: SGD) -> Form:
-    return _form(h, Part("sgd"))
-
-
-def _momentum(h: Momentum) -> Form:
-    return _velocity(h, (h.dampening != 0, "its velocity is not dampened"))
-
-
 def _velocity(h: Momentum | Nesterov, *differs: tuple[bool, str], **more: bool) -> Form:
     if h.rate_at == "buffer":
         return _form(h, RATE, _part("trace", decay=h.momentum, **more), differs=differs)
     return _form(h, Part("sgd", {"momentum": h.momentum, **more}), differs=differs)
-
-
-def _nesterov(h: Nesterov) -> Form:
-    return _velocity(h, nesterov=True)
-
-
-def _averaged(h: AveragedMomentum) -> Form:
-    return _form(h, _part("ema", decay=h.b1, debias=False), RATE)
 
 
 def _sign_sgd(h: SignSGD) -> Form:
@@ -107,10 +91,6 @@ def _signum(h: Signum) -> Form:
     return Form((_part("ema", decay=h.b1, debias=False), _part("scale_by_sign"), *_decay(h.weight_decay), RATE))
 
 
-def _lion(h: Lion) -> Form:
-    return Form((Part("lion", {"b1": h.b1, "b2": h.b2, "weight_decay": h.weight_decay}),))
-
-
 def _rprop(h: Rprop, rates: Rates) -> Form | None:
     if not rates.is_steady:  # rprop takes no schedule
         return None
@@ -123,10 +103,6 @@ def _adagrad(h: AdaGrad) -> Form:
     falls = (h.lr_decay != 0, "its rate does not fall by itself")
     given = {"initial_accumulator_value": h.initial_sum, "eps": inside_root(h)}
     return _form(h, Part("adagrad", given), differs=[outside, falls])
-
-
-def _adadelta(h: Adadelta) -> Form:
-    return _form(h, Part("adadelta", {"rho": h.rho, "eps": h.eps}))
 
 
 def _rmsprop(h: RMSProp) -> Form:
@@ -149,10 +125,6 @@ def _scaling(h: RMSProp) -> tuple[dict[str, float], tuple[bool, str]]:
     return {"decay": h.b2, "eps": h.eps_root or h.eps, "eps_in_sqrt": h.eps_root != 0}, twice
 
 
-def _adam(h: Adam) -> Form:
-    return _form(h, Part("adam", _moments(h)), differs=_adam_differs(h))
-
-
 def _adamw(h: AdamW) -> Form:
     found = tuple(clause for holds, clause in _adam_differs(h) if holds)
     return Form((Part("adamw", {**_moments(h), "weight_decay": h.weight_decay}),), found)
@@ -169,10 +141,6 @@ def _amsgrad(h: AMSGrad) -> Form:
 def _adamax(h: Adamax) -> Form:
     outside = (h.eps_at == "outside" and h.eps != 0, "it adds ε to |g| as u is kept, not as it is used")
     return _form(h, Part("adamax", _moments(h)), differs=[outside])
-
-
-def _nadam(h: NAdam) -> Form:
-    return _form(h, Part("nadam", _moments(h)), differs=[_warms(h)])
 
 
 def _nadamw(h: NAdamW) -> Form:
@@ -208,10 +176,6 @@ def _ademamix(h: AdEMAMix) -> Form:
 def _lars(h: LARS) -> Form:
     given = {"weight_decay": h.weight_decay, "trust_coefficient": h.trust, "momentum": h.momentum}
     return Form((Part("lars", given),), ("its ratio has ‖g + λw‖ below, not ‖g‖ + λ‖w‖",) if h.weight_decay else ())
-
-
-def _lamb(h: LAMB) -> Form:
-    return Form((Part("lamb", {**_moments(h), "weight_decay": h.weight_decay}),))
 
 
 def _radamw(h: RAdamW) -> Form:
@@ -270,14 +234,6 @@ def _schedule_free(name: str, h: ScheduleFreeSGD, rates: Rates, **numbers: float
     return Form((Part(f"contrib.{name}", given),), found, note=EVALUATE_AVERAGE)
 
 
-def _schedule_free_sgd(h: ScheduleFreeSGD, rates: Rates) -> Form:
-    return _schedule_free("schedule_free_sgd", h, rates)
-
-
-def _schedule_free_adamw(h: ScheduleFreeAdamW, rates: Rates) -> Form:
-    return _schedule_free("schedule_free_adamw", h, rates, b2=h.b2, eps=h.eps)
-
-
 def _prodigy(h: Prodigy) -> Form:
     given = {
         "betas": (h.b1, h.b2),
@@ -299,14 +255,6 @@ def _d_adapt_adam(h: DAdaptAdam) -> Form | None:
     return Form((*_decay(h.weight_decay), Part("contrib.dadapt_adamw", given)), corrects)
 
 
-def _dog(h: DoG) -> Form:
-    return _form(h, Part("contrib.dog", {"init_step": ("heuristic", h.start), "eps": h.eps}))
-
-
-def _dowg(h: DoWG) -> Form:
-    return _form(h, Part("contrib.dowg", {"init_estim_sq_dist": h.start**2, "eps": 0.0}))
-
-
 def _moments(h: _HasMoments) -> dict[str, float]:
     return {"b1": h.b1, "b2": h.b2, "eps": h.eps}
 
@@ -321,40 +269,40 @@ def _warms(h: NAdam) -> tuple[bool, str]:
 
 
 FORMS: Table[Form] = Table(
-    row(SGD, _sgd),
-    row(Momentum, _momentum),
-    row(Nesterov, _nesterov),
-    row(AveragedMomentum, _averaged),
+    row(SGD, lambda h: _form(h, Part("sgd"))),
+    row(Momentum, lambda h: _velocity(h, (h.dampening != 0, "its velocity is not dampened"))),
+    row(Nesterov, lambda h: _velocity(h, nesterov=True)),
+    row(AveragedMomentum, lambda h: _form(h, _part("ema", decay=h.b1, debias=False), RATE)),
     row(SignSGD, _sign_sgd),
     row(Signum, _signum),
-    row(Lion, _lion),
+    row(Lion, lambda h: Form((Part("lion", {"b1": h.b1, "b2": h.b2, "weight_decay": h.weight_decay}),))),
     scheduled(Rprop, _rprop),
     row(AdaGrad, _adagrad),
-    row(Adadelta, _adadelta),
+    row(Adadelta, lambda h: _form(h, Part("adadelta", {"rho": h.rho, "eps": h.eps}))),
     row(RMSProp, _rmsprop),
     row(RMSPropMomentum, _rmsprop_momentum),
-    row(Adam, _adam),
+    row(Adam, lambda h: _form(h, Part("adam", _moments(h)), differs=_adam_differs(h))),
     row(AdamW, _adamw),
     row(AMSGrad, _amsgrad),
     row(Adamax, _adamax),
-    row(NAdam, _nadam),
+    row(NAdam, lambda h: _form(h, Part("nadam", _moments(h)), differs=[_warms(h)])),
     row(NAdamW, _nadamw),
     row(RAdam, _radam),
     row(AdaBelief, _adabelief),
     row(Yogi, _yogi),
     row(AdEMAMix, _ademamix),
     row(LARS, _lars),
-    row(LAMB, _lamb),
+    row(LAMB, lambda h: Form((Part("lamb", {**_moments(h), "weight_decay": h.weight_decay}),))),
     row(RAdamW, _radamw),
     row(Adan, _adan),
     row(Adafactor, _adafactor),
     row(Muon, _muon),
-    scheduled(ScheduleFreeSGD, _schedule_free_sgd),
-    scheduled(ScheduleFreeAdamW, _schedule_free_adamw),
+    scheduled(ScheduleFreeSGD, lambda h, rates: _schedule_free("schedule_free_sgd", h, rates)),
+    scheduled(ScheduleFreeAdamW, lambda h, rates: _schedule_free("schedule_free_adamw", h, rates, b2=h.b2, eps=h.eps)),
     row(Prodigy, _prodigy),
     row(DAdaptAdam, _d_adapt_adam),
-    row(DoG, _dog),
-    row(DoWG, _dowg),
+    row(DoG, lambda h: _form(h, Part("contrib.dog", {"init_step": ("heuristic", h.start), "eps": h.eps}))),
+    row(DoWG, lambda h: _form(h, Part("contrib.dowg", {"init_estim_sq_dist": h.start**2, "eps": 0.0}))),
 )
 
 

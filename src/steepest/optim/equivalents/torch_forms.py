@@ -48,10 +48,6 @@ def torch_form(rule: type[Rule], settings: Mapping[str, Setting]) -> TorchForm |
     return FORMS.form(rule, settings)
 
 
-def _sgd(h: SGD) -> TorchForm:
-    return TorchForm("SGD", {"weight_decay": h.weight_decay})
-
-
 def _momentum(h: Momentum) -> TorchForm | None:
     if h.rate_at != "step" or (h.momentum == 0 and h.dampening != 0):  # without momentum torch ignores dampening
         return None
@@ -121,10 +117,6 @@ def _nadam(h: NAdam) -> TorchForm:
     return TorchForm("NAdam", arguments, is_exact=False)
 
 
-def _nadamw(h: NAdamW) -> TorchForm:
-    return TorchForm("NAdam", {**_nadam(h).arguments, "decoupled_weight_decay": True}, is_exact=False)
-
-
 def _radam(h: RAdam) -> TorchForm | None:
     if h.threshold != 5:
         return None
@@ -136,17 +128,9 @@ def _radamw(h: RAdamW) -> TorchForm | None:
     return plain and TorchForm("RAdam", {**plain.arguments, "decoupled_weight_decay": True})
 
 
-def _adadelta(h: Adadelta) -> TorchForm:
-    return TorchForm("Adadelta", {"rho": h.rho, "eps": h.eps, "weight_decay": h.weight_decay})
-
-
 def _asgd(h: ASGD) -> TorchForm:
     arguments = {"lambd": h.slope, "alpha": h.alpha, "t0": h.start, "weight_decay": h.weight_decay}
     return TorchForm("ASGD", arguments, is_exact=False)
-
-
-def _rprop(h: Rprop) -> TorchForm:
-    return TorchForm("Rprop", {"etas": (h.down, h.up), "step_sizes": (h.least, h.most)})
 
 
 def _adafactor(h: Adafactor) -> TorchForm:
@@ -155,7 +139,7 @@ def _adafactor(h: Adafactor) -> TorchForm:
 
 
 FORMS: Table[TorchForm] = Table(
-    row(SGD, _sgd),
+    row(SGD, lambda h: TorchForm("SGD", {"weight_decay": h.weight_decay})),
     row(Momentum, _momentum),
     row(Nesterov, _nesterov),
     row(AdaGrad, _adagrad),
@@ -166,11 +150,11 @@ FORMS: Table[TorchForm] = Table(
     row(AMSGrad, _amsgrad),
     row(Adamax, _adamax),
     row(NAdam, _nadam),
-    row(NAdamW, _nadamw),
+    row(NAdamW, lambda h: TorchForm("NAdam", {**_nadam(h).arguments, "decoupled_weight_decay": True}, is_exact=False)),
     row(RAdam, _radam),
     row(RAdamW, _radamw),
-    row(Adadelta, _adadelta),
+    row(Adadelta, lambda h: TorchForm("Adadelta", {"rho": h.rho, "eps": h.eps, "weight_decay": h.weight_decay})),
     row(ASGD, _asgd),
-    row(Rprop, _rprop),
+    row(Rprop, lambda h: TorchForm("Rprop", {"etas": (h.down, h.up), "step_sizes": (h.least, h.most)})),
     row(Adafactor, _adafactor),
 )

@@ -11,6 +11,7 @@ from io import StringIO
 import numpy as np
 import pytest
 from report.studies import default_view, three_tasks, three_tasks_study
+from rich.cells import cell_len
 from rich.console import Console
 from torch import nn
 from verdict.factory import SEVEN, synthetic_study
@@ -29,6 +30,7 @@ from steepest.report import captions, terminal
 from steepest.report.export import latex
 from steepest.report.notebook import notebook
 from steepest.report.view import view
+from steepest.report.wrapping import wrapped
 from steepest.study.executors import Event
 from steepest.study.progress import ProgressTracker
 from steepest.tasks.task import Task
@@ -124,7 +126,7 @@ def test_every_figure_says_in_both_languages_what_its_band_is():
         for words in (text.render("zh") for text in found):
             assert not english_in(words)
             assert re.search(IDEOGRAPH, words)
-            assert all(listings.width_of(line) <= 100 for line in captions.wrapped(words, 100).split("\n"))
+            assert all(cell_len(line) <= 100 for line in wrapped(words, 100).split("\n"))
 
 
 def test_the_view_has_a_chinese_for_every_sentence():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len
 
 from steepest.messages import (
     ENGLISH,
@@ -26,6 +26,7 @@ from steepest.messages import (
 )
 from steepest.records.task_warnings import TaskWarning
 from steepest.report.rounding import one_line
+from steepest.report.wrapping import wrapped
 
 if TYPE_CHECKING:  # pydantic and numpy, which no --help needs
     from steepest.study.spec import Plan
@@ -93,7 +94,7 @@ def _departures(departures: Iterable[Page]) -> str:
         here = say(" Settings here: {remedy}", remedy=remedy) if remedy else NOTHING
         framework = term(item["framework"])
         lines.append("  " + tr("{framework}: {how}.{here}", framework=framework, how=item["how"], here=here))
-    return "\n".join(wrapped(line, WIDTH, "    ") for line in lines)
+    return "\n".join(wrapped(line, WIDTH, rest="    ") for line in lines)
 
 
 FRAMEWORKS = (mark("PyTorch"), mark("Keras"), mark("Optax"), mark("the article"))
@@ -161,7 +162,7 @@ def datasets(rows: Sequence[Page]) -> str:
     cells = [(row["name"], _number(row["here"]), _number(row["megabytes"]), shown(row["title"])) for row in rows]
     titles = (tr("name"), tr("available"), "MB", tr("description"))
     head, *lines = _table(titles, cells).splitlines()
-    indent = width_of(head[: head.index(titles[-1])])
+    indent = cell_len(head[: head.index(titles[-1])])
     both = zip(lines, (textwrap.indent(row["licence"], " " * indent) for row in rows), strict=True)
     return "\n".join([head, *(line for pair in both for line in pair)])
 
@@ -331,40 +332,17 @@ OF_MACHINE = (
 def _table(head_row: Sequence[str], rows: Sequence[Sequence[str]], head: bool = True, wrap_last: bool = False) -> str:
     """Aligned columns, two spaces apart. wrap_last: wrap the last column at the width of the output."""
     cells = [list(map(str, row)) for row in rows]
-    widths = [max(width_of(row[i]) for row in [list(head_row), *cells]) for i in range(len(head_row))]
+    widths = [max(cell_len(row[i]) for row in [list(head_row), *cells]) for i in range(len(head_row))]
     offset = sum(widths[:-1]) + 2 * (len(widths) - 1) + 2
     lines = []
     for row in [list(head_row), *cells] if head else cells:
         line = "  " + "  ".join(
-            cell + " " * (width - width_of(cell)) for cell, width in zip(row[:-1], widths[:-1], strict=True)
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(row[:-1], widths[:-1], strict=True)
         )
         last = wrapped(row[-1], max(20, WIDTH - offset)).split("\n") if wrap_last else [row[-1]]
         lines.append(f"{line}  {last[0] if last else ''}".rstrip())
         lines += [" " * offset + rest for rest in last[1:]]
     return "\n".join(lines)
-
-
-def width_of(text: str) -> int:
-    """Width of a text in a terminal. An ideograph takes two cells."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-
-
-def wrapped(words: str, wide: int, indent: str = "") -> str:
-    """Wrap at a width in cells. Chinese breaks after any character, but not before a closing mark."""
-    if width_of(words) == len(words):
-        return textwrap.fill(words, wide, subsequent_indent=indent)
-    pieces: list[str] = re.findall(
-        r"[^\S\n]*(?:[\u3000-\uffef]|[^\s\u3000-\uffef]+)[\uff0c\u3002\uff1b\uff1a\u3001\uff01\uff1f\uff09\u201d]*",
-        words,
-    )
-    lines, line = [], ""
-    for piece in pieces:
-        if line and width_of(line + piece) > wide:
-            lines.append(line)
-            line = indent + piece.lstrip()
-        else:
-            line += piece
-    return "\n".join([*lines, line])
 
 
 def _wrap(words: str) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len
-
 from steepest.messages import NOTHING, Message, counted, enumerated, say
 from steepest.report.schema import ProbeFigure, TaskView, View
 
@@ -80,36 +78,6 @@ def probes(figures: Sequence[ProbeFigure]) -> Message:
         n=counted(trials, "{n:,} trial", "{n:,} trials"),
         details=details,
     )
-
-
-def wrapped(words: str, wide: int) -> str:
-    """Lines of at most `wide` half-width cells, broken at spaces and after ideographs."""
-    lines: list[str] = []
-    line = ""
-    for piece in _pieces(words.replace(" %", "\u00a0%")):
-        if line and cell_len(line + piece.rstrip()) > wide:
-            lines.append(line.rstrip())
-            line = piece.lstrip()
-        else:
-            line += piece
-    return "\n".join([*lines, line.rstrip()])
-
-
-def _pieces(words: str) -> list[str]:
-    """Words with the space after them, and single ideographs with the marks that must not begin a line."""
-    pieces: list[str] = []
-    for character in words:
-        joins = bool(pieces) and not pieces[-1].endswith(" ") and (
-            character in _CLOSING or (cell_len(character) < 2 and cell_len(pieces[-1][-1]) < 2)
-        )  # fmt: skip
-        if joins:
-            pieces[-1] += character
-        else:
-            pieces.append(character)
-    return pieces
-
-
-_CLOSING = " \uff0c\u3002\uff1b\uff1a\u3001\uff09"
 
 
 def _shared(view: View, task: TaskView) -> dict[str, Message]:

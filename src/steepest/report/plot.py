@@ -18,6 +18,7 @@ from steepest.report import captions
 from steepest.report.optional import extra
 from steepest.report.rounding import one_line
 from steepest.report.schema import CurveDomain, EstimateView, StandingView, TaskView, View
+from steepest.report.wrapping import wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -300,7 +301,7 @@ class Plots:
         if axes is not None and axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=SMALL - 1, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
         if isinstance(caption, Message):
-            words = captions.wrapped(_plain(shown(caption)), round(1.78 * WIDE * 72 / TINY))
+            words = wrapped(_plain(shown(caption)).replace(" %", "\u00a0%"), round(1.78 * WIDE * 72 / TINY))
             figure.supxlabel(words, fontsize=TINY, x=0.01, ha="left", color="#444444")
         if language() != ENGLISH and catalogue(language()).is_wide:
             self._in_ideographs(figure)

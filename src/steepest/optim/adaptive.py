@@ -68,7 +68,6 @@ adagrad = Entry(
     name="adagrad",
     title="AdaGrad",
     rule=AdaGrad,
-    centre=1e-2,
     summary=(
         "Divides each gradient by the root of the sum of its squares so far: weights with frequent gradients move less."
     ),
@@ -92,7 +91,6 @@ adagrad_printed = Entry(
     title="AdaGrad (as printed)",
     rule=AdaGrad,
     settings={"eps": 0.0, "eps_root": 1e-8},
-    centre=1e-2,
     summary="AdaGrad with ε inside the root, as the article prints it; the article gives no value, so ε is 10⁻⁸ here.",
     formula="G ← G + g² ;  w ← w − η · g / √(G + ε_r)",
     paper=DUCHI,
@@ -129,7 +127,6 @@ adadelta = Entry(
     name="adadelta",
     title="Adadelta",
     rule=Adadelta,
-    centre=1.0,
     summary="RMSProp whose rate is the size of its own recent steps: both sides of the update have the same unit.",
     formula="v ← ρv + (1−ρ)g² ;  Δ = √(u + ε)/√(v + ε) · g ;  u ← ρu + (1−ρ)Δ² ;  w ← w − ηΔ",
     paper=ZEILER,

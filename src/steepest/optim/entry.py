@@ -4,6 +4,7 @@ read as a table.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
@@ -53,13 +54,13 @@ class Entry:
     title: str
     """What people read: "Adam"."""
     rule: type[Rule]
-    centre: float
-    """Centre of the rate grid: the prior of a search over four decades."""
     summary: str
     """What it does, in one sentence of words."""
     formula: str
     """The update with this entry's settings, in the letters of the rule's code."""
     paper: Paper
+    centre: float = math.nan
+    """Centre of the rate grid: the prior of a search over four decades. The rule's own rate if not given."""
     torch: Departure | None = NONE
     keras: Departure | None = NONE
     keras_decouples: bool = False
@@ -70,6 +71,10 @@ class Entry:
     """Hyperparameters, other than the rate, in which this form differs from the rule's defaults."""
     batch_size: BatchSize | None = None
     """Examples a step, where that is what the method is about; None takes the task's own."""
+
+    def __post_init__(self) -> None:
+        if math.isnan(self.centre):
+            object.__setattr__(self, "centre", self.rate)
 
     @property
     def rate(self) -> float:

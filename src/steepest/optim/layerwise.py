@@ -139,11 +139,7 @@ class MARSApprox(AdamW):
     state = ("p", "m", "v")
 
     def coefficients(self, t: int) -> dict[str, float]:
-        return {
-            **super().coefficients(t),
-            "keep": 1 - self.lr * self.weight_decay,
-            "correct": self.gamma * self.b1 / (1 - self.b1),
-        }
+        return {**super().coefficients(t), "correct": self.gamma * self.b1 / (1 - self.b1)}
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
@@ -158,7 +154,6 @@ mars_approx = Entry(
     name="mars-approx",
     title="MARS (approximate)",
     rule=MARSApprox,
-    centre=3e-3,
     summary="AdamW on gradients that are corrected by how they changed since the last batch.",
     formula=(
         "c = g + γβ₁/(1−β₁) · (g − p) ;  p ← g ;  c ← c/max(1, ‖c‖) ;  m ← β₁m + (1−β₁)c ;  "

@@ -275,7 +275,6 @@ shampoo = Entry(
     title="Shampoo",
     rule=Shampoo,
     settings={"every": 10.0},
-    centre=1e-2,
     summary="AdaGrad for matrices: divides by fourth roots of the sums of ggᵀ on the left and gᵀg on the right.",
     formula=(
         "L ← L + ggᵀ, R ← R + gᵀg, from εI ;  every k steps A ← L^(−1/4), B ← R^(−1/4) ;  m ← AgB ;  w ← w − ηm ;  "
@@ -351,7 +350,6 @@ soap = Entry(
     name="soap",
     title="SOAP",
     rule=SOAP,
-    centre=3e-3,
     summary="Adam in the slowly turning basis in which Shampoo's two matrices are diagonal.",
     formula=(
         "ĝ = QLᵀ g QR ;  m ← β₁m + (1−β₁)ĝ ;  v ← β₂v + (1−β₂)ĝ² ;  "

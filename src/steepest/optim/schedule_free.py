@@ -70,7 +70,6 @@ schedule_free_sgd = Entry(
     name="schedule-free-sgd",
     title="Schedule-Free SGD",
     rule=ScheduleFreeSGD,
-    centre=1e0,
     summary="SGD that averages its weights instead of following a schedule, and is evaluated at the average.",
     formula="z ← z − ηg ;  x ← (1−c)x + cz, c = η^φ/Ση^φ ;  w ← (1−β)z + βx, evaluated at x",
     paper=DEFAZIO,

@@ -145,7 +145,6 @@ mars = Entry(
     name="mars",
     title="MARS",
     rule=MARS,
-    centre=3e-3,
     summary="AdamW on gradients that are corrected by how the last step changed them, on the same batch.",
     formula=(
         "c = g + γβ₁/(1−β₁) · (g − ∇L(o)) ;  o ← w ;  c ← c/max(1, ‖c‖) ;  m ← β₁m + (1−β₁)c ;  "

@@ -6,7 +6,6 @@ A chain says most rules exactly: where η enters a velocity, a coupled decay, th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam, RAdamW
 from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
@@ -28,6 +27,7 @@ from steepest.optim.layerwise import LAMB, LARS, Adafactor
 from steepest.optim.matrix import Muon
 from steepest.optim.modelwide import DAdaptAdam, DoG, DoWG, Prodigy
 from steepest.optim.moments import AdaBelief, Adan, AdEMAMix, Yogi
+from steepest.optim.rule import Rule
 from steepest.optim.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from steepest.optim.schedules import WARMUP_SHARE
 from steepest.optim.signs import Lion, Rprop, SignSGD, Signum
@@ -38,30 +38,14 @@ STEADY_PSI = 1000
 """From here on NAdam's μ, 1 − ½·0.96^ψ of β₁ at first, is β₁ to the last bit of float64."""
 
 
-class _Decays(Protocol):
-    """A rule with a weight decay."""
-
-    @property
-    def weight_decay(self) -> float: ...
+_HasMoments = Adam | Adamax | NAdam | RAdam | AdaBelief | Yogi | AdEMAMix | LAMB
+"""Rules that keep averages of g and g² as Adam does."""
 
 
-class _HasMoments(Protocol):
-    """A rule that keeps averages of g and g² as Adam does."""
-
-    @property
-    def b1(self) -> float: ...
-    @property
-    def b2(self) -> float: ...
-    @property
-    def eps(self) -> float: ...
-
-
-def _form(h: _Decays, *parts: Part, differs: Sequence[tuple[bool, str]] = ()) -> Form:
+def _form(h: Rule, *parts: Part, differs: Sequence[tuple[bool, str]] = ()) -> Form:
     """A chain behind the rule's coupled weight decay, with those differences whose condition holds."""
-    return Form(
-        (*_decay(h.weight_decay), *parts),
-        tuple(clause for holds, clause in differs if holds),
-    )
+    decay = _decay(getattr(h, "weight_decay", 0.0))
+    return Form((*decay, *parts), tuple(clause for holds, clause in differs if holds))
 
 
 def _decay(value: float) -> tuple[Part, ...]:

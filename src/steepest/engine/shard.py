@@ -23,8 +23,6 @@ from steepest.errors import BadSetting
 from steepest.ingest.load import resolve
 from steepest.records.files import compiled_note, write_json, write_probes, write_trace
 from steepest.records.job_records import CompileJob, CompileResult, DescribeJob, Job, ProbeJob, TimeJob, TrainJob
-from steepest.records.outcomes import Trace
-from steepest.records.probe_trace import ProbeTrace
 from steepest.records.step_times import StepTime
 from steepest.records.task_facts import TaskFacts
 from steepest.records.trials import Lane, Shard
@@ -61,9 +59,11 @@ def run_job(
             case CompileJob():
                 write_json(facts, asdict(_compile(job, registry)))
             case TrainJob():
-                write_trace(folder / "curves" / f"{job.id}.npz", _train(job, registry, progress))
+                found = ENGINES[job.shard.engine](_task(job.shard, registry), job.shard, registry, progress)
+                write_trace(folder / "curves" / f"{job.id}.npz", found)
             case ProbeJob():
-                write_probes(folder / "probes" / f"{job.id}.npz", _probe(job, registry, progress))
+                seen = probe(_task(job.shard, registry), job.shard, registry, progress)
+                write_probes(folder / "probes" / f"{job.id}.npz", seen)
 
 
 def _describe(job: DescribeJob, registry: ObjectRegistry) -> TaskFacts:
@@ -80,7 +80,6 @@ def _describe(job: DescribeJob, registry: ObjectRegistry) -> TaskFacts:
 
 def _time(job: TimeJob, registry: ObjectRegistry) -> StepTime:
     shard = _timing_shard(job)
-    _check_device(shard.device)
     return step_time(_task(shard, registry), shard, job.candidates, registry)
 
 
@@ -110,21 +109,10 @@ def _timing_shard(job: TimeJob | CompileJob) -> Shard:
     )
 
 
-def _train(job: TrainJob, registry: ObjectRegistry, progress: Callable[[float], None]) -> Trace:
-    shard = job.shard
-    _check_device(shard.device)
-    return ENGINES[shard.engine](_task(shard, registry), shard, registry, progress)
-
-
 def _task(shard: Shard, registry: ObjectRegistry) -> Task:
-    """The task as the shard's contender trains it."""
-    return with_factors(resolve(shard.task, registry.tasks), shard.contender.axes)
-
-
-def _probe(job: ProbeJob, registry: ObjectRegistry, progress: Callable[[float], None]) -> ProbeTrace:
-    shard = job.shard
+    """The task as the shard's contender trains it, on a device that is there."""
     _check_device(shard.device)
-    return probe(_task(shard, registry), shard, registry, progress)
+    return with_factors(resolve(shard.task, registry.tasks), shard.contender.axes)
 
 
 def _check_device(device: str) -> None:

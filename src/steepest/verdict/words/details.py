@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from steepest.messages import NOTHING, Message, counted, enumerated, say
 from steepest.records.outcomes import Outcome
@@ -176,30 +176,27 @@ def too_large(context: Context) -> Iterator[Claim]:
         how = [say("diverged")] * blew_up
         how += [say("hardly learned")] * stuck
         where = [say("{who} from {rate} up", who=each.contender, rate=numbers.rate(each.rate)) for each in found]
-        yield Claim(
-            say(
-                "Too large a learning rate (most runs {how}): {where}.",
-                how=enumerated(how, "{clause} or {clauses}"),
-                where=enumerated(where, "{clause}; {clauses}"),
-            ),
-            {each.contender: each.rate for each in found},
-            tuple(context.key(each.contender) for each in found),
-            "rate",
+        says = say(
+            "Too large a learning rate (most runs {how}): {where}.",
+            how=enumerated(how, "{clause} or {clauses}"),
+            where=enumerated(where, "{clause}; {clauses}"),
         )
+        yield unfit_rates(context, found, says)
 
 
 def too_small(context: Context) -> Iterator[Claim]:
     if found := context.found(TooSmall):
         where = [say("{who} up to {rate}", who=each.contender, rate=numbers.rate(each.rate)) for each in found]
-        yield Claim(
-            say(
-                "Too small a learning rate (most runs made less than a tenth of the best progress): {where}.",
-                where=enumerated(where, "{clause}; {clauses}"),
-            ),
-            {each.contender: each.rate for each in found},
-            tuple(context.key(each.contender) for each in found),
-            "rate",
+        says = say(
+            "Too small a learning rate (most runs made less than a tenth of the best progress): {where}.",
+            where=enumerated(where, "{clause}; {clauses}"),
         )
+        yield unfit_rates(context, found, says)
+
+
+def unfit_rates(context: Context, found: Sequence[TooLarge] | Sequence[TooSmall], says: Message) -> Claim:
+    rates = {each.contender: each.rate for each in found}
+    return Claim(says, rates, tuple(context.key(each.contender) for each in found), "rate")
 
 
 def widest_range(context: Context) -> Iterator[Claim]:

@@ -113,7 +113,7 @@ def shampoo(
         def step(t: int, eta: float, w: np.ndarray, g: np.ndarray) -> np.ndarray:
             nonlocal L, R, v, left, right
             L, R = L + g @ g.T, R + g.T @ g
-            if (t - 1) % every == 0:
+            if (t - 1) % min(every, max(1, (t - 1) // every)) == 0:
                 left, right = fractional_matrix_power(L, -0.25), fractional_matrix_power(R, -0.25)
             v = momentum * v + left @ g @ right
             return w - eta * v

@@ -84,8 +84,13 @@ class MatrixRule(Rule):
         return {**self.of_matrices(t), **{PREFIX + name: value for name, value in others.items()}}
 
     @classmethod
+    def treats(cls, shape: Sequence[int]) -> bool:
+        """Whether a parameter of this shape is one for the rule itself; the others go to the fallback."""
+        return len(shape) >= 2
+
+    @classmethod
     def shapes(cls, shape: torch.Size) -> dict[str, Sequence[int]]:  # type: ignore[override]
-        if len(shape) < 2:
+        if not cls.treats(shape):
             own: Mapping[str, Sequence[int]] = dict.fromkeys(cls.fallback.state, shape)
         else:
             own = cls.matrix_shapes(shape[0], shape[1:].numel())
@@ -93,7 +98,7 @@ class MatrixRule(Rule):
 
     @classmethod
     def update(cls, w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:  # type: ignore[override]
-        if w.ndim >= 2:
+        if cls.treats(w.shape):
             new, changed = cls.update_matrix(w.flatten(1), g.flatten(1), s, c)
             return new.view_as(w), tuple(s._replace(**changed))
         names = [name for name in c._fields if name.startswith(PREFIX)]
@@ -227,13 +232,16 @@ def _adamw(h: Muon | SOAP, **settings: Setting) -> AdamW:
 class Shampoo(MatrixRule):
     """L ← L + ggᵀ ;  R ← R + gᵀg ;  m ← βm + L^(−1/4) g R^(−1/4) ;  w ← w − ηm ;  L and R start at εI
 
-    The roots are computed in the first step and then every k steps. AdaGrad updates the other parameters at ρη.
+    The roots are computed in each of the first 2k steps, in every second of the next k, in every third of the next, and
+    so on until every k-th: those of step 1 know one gradient, and lengthen the steps that follow in every other
+    direction. A side longer than 1024 is left out, and the other one then takes the power −1/2, so that a step still
+    does not depend on the scale of the gradients. AdaGrad updates the parameters without a side to treat, at ρη.
     """
 
     lr: float = rate(1e-2)
     momentum: float = number(0.0, "β", "share of the velocity m kept each step", low=0, below=1)
     eps: float = number(1e-4, "ε", "where the diagonals of L and R start, and AdaGrad's sum", above=0)
-    every: float = number(1.0, "k", "steps between two computations of the roots", low=1)
+    every: float = number(1.0, "k", "steps between two computations of the roots, fewer before step k²", low=1)
     share: float = number(1.0, "ρ", LR_SHARE, low=0)
     fallback = AdaGrad
     state = ("m", "L", "R", "A", "B", "G")
@@ -244,8 +252,12 @@ class Shampoo(MatrixRule):
             "eps": self.eps,
             "momentum": self.momentum,
             "step": -self.lr,
-            "renew": float((t - 1) % self.every == 0),
+            "renew": float((t - 1) % min(self.every, max(1, (t - 1) // self.every)) == 0),
         }
+
+    @classmethod
+    def treats(cls, shape: Sequence[int]) -> bool:
+        return len(shape) >= 2 and min(shape[0], math.prod(shape[1:])) <= LARGEST
 
     def of_fallback(self) -> AdaGrad:
         own = {"eps": 0.0, "eps_root": self.eps}
@@ -258,10 +270,11 @@ class Shampoo(MatrixRule):
 
     @staticmethod
     def renew(w: Tensor, g: Tensor, s: State, c: Scalars) -> dict[str, Tensor]:
-        if w.ndim < 2:
+        if not Shampoo.treats(w.shape):
             return {}
         L, R = _sums(g.flatten(1), s, c)
-        return {"A": _fourth_root(L, c.eps), "B": _fourth_root(R, c.eps)}
+        power = -0.25 if len(L) and len(R) else -0.5
+        return {"A": _power(L, power, c.eps), "B": _power(R, power, c.eps)}
 
     @staticmethod
     def update_matrix(w: Tensor, g: Tensor, s: State, c: Scalars) -> tuple[Tensor, dict[str, Tensor]]:
@@ -277,7 +290,8 @@ shampoo = Entry(
     settings={"every": 10.0},
     summary="AdaGrad for matrices: divides by fourth roots of the sums of ggᵀ on the left and gᵀg on the right.",
     formula=(
-        "L ← L + ggᵀ, R ← R + gᵀg, from εI ;  every k steps A ← L^(−1/4), B ← R^(−1/4) ;  m ← AgB ;  w ← w − ηm ;  "
+        "L ← L + ggᵀ, R ← R + gᵀg, from εI ;  every k steps, earlier more often, A ← L^(−1/4), B ← R^(−1/4) ;  "
+        "m ← AgB ;  w ← w − ηm ;  "
         "not a matrix: G ← G + g² ;  w ← w − ρη · g/√(G + ε)"
     ),
     paper=GUPTA,
@@ -398,11 +412,11 @@ def _sums(g: Tensor, s: State, c: Scalars) -> tuple[Tensor, Tensor]:
     return L, R
 
 
-def _fourth_root(side: Tensor, least: Scalar) -> Tensor:
-    """side^(−1/4), with eigenvalues no smaller than `least`; a replica that has diverged must not stop the others."""
+def _power(side: Tensor, power: float, least: Scalar) -> Tensor:
+    """side^power, with eigenvalues no smaller than `least`; a replica that has diverged must not stop the others."""
     values, vectors = torch.linalg.eigh(torch.nan_to_num(side, nan=0.0, posinf=0.0, neginf=0.0))
     values = torch.maximum(values, torch.zeros_like(values) + least)
-    return (vectors * values.pow(-0.25)) @ vectors.mT
+    return (vectors * values.pow(power)) @ vectors.mT
 
 
 def _turned(side: Tensor, basis: Tensor) -> Tensor:

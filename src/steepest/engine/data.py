@@ -113,7 +113,7 @@ class Feed:
         self._whole: list[Tensor] | None = None
         self._parts: dict[int, list[Tensor]] = {}
         self._always: Batch | None = None
-        if batch_size == len(splits[0].train) and not task.changes_examples:
+        if all(batch_size == len(each.train) for each in splits) and not task.changes_examples:
             self._always = self._of_lanes(*(column[0] for column in self._fetch(0, 1)))
         columns = (*splits[0].inputs, splits[0].targets)
         numbers = len(seeds) * batch_size * sum(column[0].numel() for column in columns)

@@ -27,7 +27,8 @@ from steepest.tasks.arrays import PARTS, Pool, pool_of
 from steepest.tasks.keras_models import KerasModule, as_torch_module, draws_numbers, keras_layers, loss_of, seeded
 from steepest.tasks.metrics import MARGIN, Loss, Metric, metric_of, natural_margin
 from steepest.tasks.model_wrappers import WrappedModel, own_loss
-from steepest.tasks.splits import Scaling, Splits, draw_parts, drawn_parts, moments, part_sizes
+from steepest.tasks.split_plan import SHARES, SplitPlan, draw_parts, plan_of, shares_and_kind
+from steepest.tasks.splits import Scaling, Splits, moments
 
 __all__ = ["Metric", "Scaling", "Splits", "Task"]
 
@@ -63,8 +64,17 @@ class Task:
     valid: Any = field(default=None, repr=False)
     test: Any = field(default=None, repr=False)
     data: Any = field(default=None, repr=False)
-    split: Sequence[float] = (0.6, 0.2, 0.2)
-    """Shares of train, validation and test."""
+    split: str | Sequence[Any] = SHARES
+    """Shares of train, validation and test, stratified by class. Or "random" or "stratified", alone or before the
+    shares: ("random", 0.7, 0.15, 0.15)."""
+    groups: Any = field(default=None, repr=False)
+    """The group of each example from which parts are drawn, such as its patient: whole groups go to one part."""
+    time: Any = field(default=None, repr=False)
+    """The time of each example, as numbers or dates: validation and test are the last blocks of a window of time. A
+    seed draws where the window, 80 % of the examples, starts."""
+    folds: Any = field(default=None, repr=False)
+    """The fold of each example: with each seed, the next fold is test and another one validation. Or the names
+    "train", "valid" and "test": the same parts for all seeds."""
     metric: str | Metric | Callable[[Any, Tensor], Tensor] = "loss"
     """"accuracy", "r2", "mse", "mae" or "loss"; a `Metric`; or a function whose higher values are better."""
     batch_size: int = 64
@@ -110,7 +120,7 @@ class Task:
 
     def splits(self, seed: int) -> Splits:
         """The data of this seed."""
-        parts = draw_parts(self._pool, self.sizes, seed)
+        parts = draw_parts(self._pool, self.plan, seed)
         return Splits(self._pool.inputs, self._pool.targets, **parts, scaling=self._scaling(parts["train"]))
 
     def batch(self, splits: Splits, positions: np.ndarray) -> tuple[tuple[Tensor, ...], Tensor]:
@@ -165,9 +175,14 @@ class Task:
         return metric_of(self.metric, self.loss)
 
     @cached_property
+    def plan(self) -> SplitPlan:
+        """How a seed draws its parts."""
+        return plan_of(self._pool, self.split, self.groups, self.time, self.folds)
+
+    @cached_property
     def sizes(self) -> dict[str, int]:
-        """Examples in "train", "valid" and "test"; the same for every seed."""
-        return part_sizes(self._pool, self.split)
+        """Examples in "train", "valid" and "test"; by group, time or fold those of seed 0, and others are close."""
+        return {name: len(places) for name, places in self._pool.ranges.items()} | self.plan.sizes()
 
     @property
     def steps(self) -> int:
@@ -243,11 +258,7 @@ class Task:
             size = 0
         if isinstance(self.batch_size, bool) or size < 1:
             raise BadTask(f"batch_size is {self.batch_size!r}; it must be a whole number, at least 1.")
-        shares = list(self.split) if isinstance(self.split, Sequence | np.ndarray) else []
-        if len(shares) != 3 or not all(share > 0 for share in shares) or not math.isclose(sum(shares), 1, abs_tol=1e-6):
-            raise BadTask(
-                f"split is {self.split!r}; it must be three shares above 0 that sum to 1: train, valid, test."
-            )
+        shares_and_kind(self.split)
         if self.standardize not in (False, True, "inputs", "targets", "both"):
             raise BadTask(f'standardize is {self.standardize!r}; it must be a bool, "inputs", "targets" or "both".')
 
@@ -256,7 +267,7 @@ class Task:
             if size == 0:
                 raise BadTask(
                     f"The {part} part is empty: {len(self._pool.ranges['train'])} examples are too few for the split "
-                    f"{tuple(self.split)}. Pass more examples or another split."
+                    f"{shares_and_kind(self.split)[0]}. Pass more examples or another split."
                 )
         if self.batch_size > self.sizes["train"]:
             raise BadTask(
@@ -325,9 +336,8 @@ class Task:
             sources.append(SeedDraw.MODEL)
         if self.changes_examples:
             sources.append(SeedDraw.AUGMENTATION)
-        drawn = drawn_parts(self._pool)
-        if len(drawn) > 1:
-            sources.append(SPLITS[tuple(name for name in PARTS if name in drawn)])
+        if self.plan.varies:
+            sources.append(self.plan.varies)
         return tuple(map(str, sources))
 
 
@@ -336,13 +346,6 @@ LOSSES = (
     *(mark("cross-entropy"), mark("error"), mark("value")),
 )
 """Names of losses and metrics that other languages translate."""
-SPLITS = {
-    ("train", "valid", "test"): mark("train/validation/test split"),
-    ("train", "valid"): mark("train/validation split"),
-    ("train", "test"): mark("train/test split"),
-    ("valid", "test"): mark("validation/test split"),
-}
-"""Names of the splits that each seed draws."""
 
 
 def _drops(module: nn.Module) -> bool:

@@ -62,7 +62,7 @@ class TaskWithFactors(Task):
     followed: Loss
 
     def __init__(self, task: Task, axes: Mapping[str, Setting]) -> None:
-        own = {name: getattr(task, name) for name in ("_pool", "quality", "sizes")}  # made once, and shared
+        own = {name: getattr(task, name) for name in ("_pool", "quality", "plan", "sizes")}  # made once, and shared
         model: Any = task.model
         if "dropout" in axes and "dropout" in _arguments(model):
             model = partial(model, dropout=axes["dropout"])

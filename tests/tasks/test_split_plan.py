@@ -269,7 +269,7 @@ WRONG = {
     "no test": ({"folds": ["train", "valid"] * (N // 2)}, "folds names the parts train, valid, but train, valid, test"),
     "kind": ({"split": "grouped"}, "split is 'grouped'. Possible"),
     "kind and shares": ({"split": ("random", 0.6, 0.2)}, "sum to 1"),
-    "no classes": ({"split": "stratified", "data": (X, X), "loss": F.mse_loss, "metric": "mse"}, "no class numbers"),
+    "no classes": ({"split": "stratified", "data": (X, X), "loss": F.mse_loss, "metric": "mse"}, "not class numbers"),
     "time and classes": ({"split": "stratified", "time": np.arange(N)}, "cannot be stratified"),
     "nothing drawn": (
         {"data": None, "train": (X, Y), "valid": (X, Y), "test": (X, Y), "groups": Y},

@@ -272,7 +272,7 @@ def plan_of(pool: Pool, split: Any, groups: Any = None, time: Any = None, folds:
     own = tuple(shares[PARTS.index(name)] for name in names)
     strata = _classes(pool.targets[pool.ranges["train"].start : pool.ranges["train"].stop])
     if kind == "stratified" and strata is None:
-        raise BadTask('split is "stratified", but the targets are no class numbers. Use "random".')
+        raise BadTask('split is "stratified", but the targets are not class numbers. Use "random".')
     strata = None if kind == "random" else strata
     if groups is not None:
         return SplitPlan("groups", names, own, n, strata, _group_numbers(groups, n, len(names)))

@@ -354,6 +354,9 @@ def _fold_plan(
             )
         places = np.array([names.index(part) for part in parts])
         return SplitPlan("folds", names, shares, n, strata, places[numbers], fixed=True)
+    if any(parts):
+        others = ", ".join(repr(str(name)) for name, part in zip(found, parts, strict=True) if not part)
+        raise BadTask(f"folds has names of parts, but also {others}. Use only train, valid and test, or only folds.")
     if len(found) < 2:
         raise BadTask(f"folds has only the value {found[0]!r}. At least 2 folds are needed.")
     return SplitPlan("folds", names, shares, n, strata, numbers.astype(np.int64))

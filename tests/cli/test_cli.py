@@ -248,3 +248,12 @@ def test_a_damaged_or_newer_study_gets_one_sentence(study, damage, sentence, typ
 def test_an_unwritable_folder_gets_one_sentence(sentence, tmp_path):
     said = sentence("run", task_file(tmp_path), *SMALL, "--out", "/proc/study")
     assert "/proc/study" in said
+
+
+def test_an_option_that_takes_a_list_may_be_repeated() -> None:
+    from steepest.cli.main import app
+
+    words = ["plan", "digits", "-o", "adam", "-o", "sgd,lion", "--rates", "0.1", "--rates", "0.2"]
+    _, bound, _ = app.parse_args(words, print_error=False, exit_on_error=False)
+    (options,) = [value for value in bound.kwargs.values() if hasattr(value, "optimizers")]
+    assert (options.optimizers, options.rates) == ("adam,sgd,lion", "0.1,0.2")

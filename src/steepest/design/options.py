@@ -36,7 +36,7 @@ class _Token(Protocol):
 
 
 def _as_typed(_: object, tokens: Sequence[_Token]) -> str:
-    return tokens[0].value
+    return ",".join(token.value for token in tokens)  # -o adam -o sgd is -o adam,sgd
 
 
 def _all_as_typed(_: object, tokens: Sequence[_Token]) -> list[str]:

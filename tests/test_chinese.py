@@ -57,7 +57,7 @@ def in_chinese(shown, *arguments):
 # ---- the catalogues ----
 
 
-def test_the_two_languages_tell_the_same_figures():
+def test_the_two_languages_have_the_same_figures():
     figure = re.compile(r"(?<![\w⁻{])[\d.,]*\d(?:e-\d+)?(?![\w}])")
     for entry in translations("zh").entries.values():
         of_table = entry.sources[0].startswith(("optim/", "builtin/"))
@@ -74,7 +74,7 @@ def test_the_page_of_every_optimizer_is_in_chinese():
         assert not english_in(page_of(entry).split("出处：")[0]), entry.name
 
 
-def test_wrapped_optimizers_are_told_of_in_chinese():
+def test_wrapped_optimizers_are_described_in_chinese():
     page = page_of(catalogue.entry("adam+cautious+lookahead"))
     assert "Adam + 谨慎 + 前瞻" in page
     assert not english_in(page.split("出处：")[0])
@@ -164,7 +164,7 @@ def test_a_command_answers_in_chinese(command, capsys):
     assert not english_in(told)
 
 
-def test_progress_is_told_in_chinese(typed, tmp_path):
+def test_progress_is_shown_in_chinese(typed, tmp_path):
     told = typed("run", "line", "-o", "sgd,adam", "--seeds", "3", "--grid", "3", "--lang", "zh", cwd=tmp_path).err
     lines = told.splitlines()
     assert lines[0] == "正在检查各任务…"
@@ -173,7 +173,7 @@ def test_progress_is_told_in_chinese(typed, tmp_path):
     assert not english_in(told)
 
 
-def test_what_happens_on_the_way_is_told_in_chinese():
+def test_events_of_a_study_are_shown_in_chinese():
     ended = Message("A worker ended.", given={"zh": "一个工作进程终止。"})
     event = Event("retried", "digits-adam", message=ended)
     told = []
@@ -213,7 +213,7 @@ def test_commands_beside_studies_answer_in_chinese(command, words, typed, tmp_pa
     assert not english_in(re.sub(r"pip install.*|steepest data fetch \S+", "", told))
 
 
-def test_what_keeps_a_task_from_the_fleet_and_what_is_odd_about_it_is_told_in_chinese():
+def test_why_a_task_is_not_a_fleet_and_its_warnings_are_shown_in_chinese():
     x = np.random.default_rng(0).normal(size=(200, 4)).astype(np.float32) * 1000
     task = Task(
         model=lambda: Counting(4, 2), data=(x, (x[:, 0] > 0).astype(int)), loss=nn.functional.cross_entropy, epochs=1

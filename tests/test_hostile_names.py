@@ -71,7 +71,7 @@ def test_right_to_left_names_leave_the_figures_beside_them_in_order(study):
     assert re.search(f"{ISOLATES[0]}[^{ISOLATES}]*مرحبا{ISOLATES[1]}", line)
 
 
-def test_what_is_wrong_with_a_hostile_name_is_said_harmlessly(capsys):
+def test_an_error_about_a_hostile_name_is_harmless(capsys):
     for name in NAMES:
         with pytest.raises(SystemExit) as left:
             main(["show", name + "?"])

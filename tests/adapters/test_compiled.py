@@ -137,7 +137,7 @@ def test_threads_change_no_bit(two_threads: None, no_eager_rule: None) -> None:
     assert torch.equal(together, end())
 
 
-def test_numbers_that_are_no_numbers_and_the_smallest_ones_go_the_same_way() -> None:
+def test_nan_and_the_smallest_numbers_are_treated_alike() -> None:
     def end(is_compiled: bool, name: str) -> Tensor:
         p = torch.tensor([1.0, -1.0, 1e-41, 2.0, 3.0, 0.0]).requires_grad_()
         optimizer = build(name, [p], lr=0.5, compile=is_compiled)

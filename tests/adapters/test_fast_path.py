@@ -456,7 +456,7 @@ def test_without_the_library_steps_are_the_same(monkeypatch: pytest.MonkeyPatch)
     assert all(map(torch.equal, ps, qs))
 
 
-def test_no_library_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise NoCompiler("torch has no headers here")
 

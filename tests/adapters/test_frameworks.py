@@ -272,15 +272,15 @@ def test_what_the_catalogue_says_of_a_framework_is_what_its_code_says(item: Entr
 def test_code_in_full() -> None:
     assert code("keras", contender("momentum"), 0.01) == (
         "import keras\n\n"
-        "# Keras's own: it trains as the optimizer that was measured, up to rounding.\n"
+        "# Keras's own class: it trains like the optimizer that was measured, up to rounding.\n"
         "optimizer = keras.optimizers.SGD(learning_rate=0.01, momentum=0.9)\n"
     )
     assert code("keras", contender("adam"), 0.01) == (
         "import keras\n\n"
         "# Keras cannot train Adam as it was measured: it adds ε to √v before v is corrected, so that the ε\n"
         "# of the first steps is much larger.\n"
-        "# What comes nearest is below; another rate may be its best.\n"
-        "# To measure that: steepest run … --optimizers adam:eps=1e-07:eps_at=raw\n"
+        "# The nearest equivalent is below; its best rate may differ.\n"
+        "# To measure it: steepest run … --optimizers adam:eps=1e-07:eps_at=raw\n"
         "optimizer = keras.optimizers.Adam(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-08)\n"
     )
     assert code("optax", contender("rmsprop-momentum", schedule="cosine", batch_size=16), 0.01) == (
@@ -288,7 +288,7 @@ def test_code_in_full() -> None:
         "horizon = steps_per_epoch * epochs  # steps of the whole training\n"
         "rate = optax.cosine_decay_schedule(0.01, horizon)\n\n"
         "# Give every step the gradient over 16 examples.\n"
-        "# Optax's own: it trains as the optimizer that was measured, up to rounding.\n"
+        "# Optax's own class: it trains like the optimizer that was measured, up to rounding.\n"
         "optimizer = optax.chain(\n"
         "    optax.scale_by_rms(decay=0.99, eps=1e-08, eps_in_sqrt=False),\n"
         "    optax.trace(decay=0.9),\n"
@@ -315,6 +315,6 @@ def test_code_is_not_written_for_what_cannot_be_built(framework: str) -> None:
         code(framework, contender("adam"), -1.0)
 
 
-def test_a_framework_that_nobody_knows_is_told() -> None:
+def test_an_unknown_framework_is_an_error() -> None:
     with pytest.raises(UnknownName, match=r"Unknown framework 'kerras'\. Did you mean keras\?"):
         code("kerras", contender("adam"), 0.1)

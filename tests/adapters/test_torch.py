@@ -351,12 +351,12 @@ def test_pasted_code_follows_the_same_path_bit_for_bit_unless_it_says_otherwise(
 def test_code_is_torch_s_own_where_that_is_the_same() -> None:
     assert code("momentum", 0.01) == (
         "import torch\n\n"
-        "# PyTorch's own: on CPU it is the optimizer that was measured, bit for bit.\n"
+        "# PyTorch's own class: on CPU it equals the optimizer that was measured, bit for bit.\n"
         "optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)\n"
     )
     assert code("adam-printed", 0.01, {"b1": 0.8}) == (
         "from steepest.adapters.torch import build\n\n"
-        "# PyTorch has no such form: this is steepest's, and a torch.optim.Optimizer all the same.\n"
+        "# PyTorch has no equivalent: this class of steepest is a torch.optim.Optimizer.\n"
         'optimizer = build("adam-printed", model.parameters(), lr=0.01, b1=0.8)\n'
     )
 

@@ -1,4 +1,4 @@
-"""Claims are judged by what was stated beforehand, and the chapter of the docs says what its figures say."""
+"""Claims are judged by the hypotheses stated beforehand, and the chapter of the docs agrees with the stored figures."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steepest.articles import chapter, second_fit
-from steepest.articles.hypotheses import HYPOTHESES, Bound, Hypothesis, NoMoreThan, NotShownBehind, Trial, judge
+from steepest.articles.hypotheses import HYPOTHESES, Bound, Hypothesis, JudgedClaim, NoMoreThan, NotShownBehind, judge
 from steepest.articles.measures import Figure, figure, ratio
 from steepest.articles.studies import AVERAGED, HEAVY_BALL, STUDIES
 from steepest.errors import StudyFolderError
@@ -44,7 +44,7 @@ def measured(low, high):
         (NotShownBehind(), (2.0, 3.0), "no"),
     ],
 )
-def test_a_figure_bears_a_claim_out_by_its_whole_interval_or_not_at_all(rule, interval, answer):
+def test_a_figure_supports_a_claim_only_with_its_whole_interval(rule, interval, answer):
     assert rule.answer(measured(*interval)) == answer
 
 
@@ -64,13 +64,13 @@ def test_a_wider_interval_never_turns_a_yes_into_a_no_or_a_no_into_a_yes(middle,
     ],
 )
 def test_a_claim_is_supported_only_by_all_of_its_figures(answers, word):
-    assert Trial(HYPOTHESES[0], (), answers).word == word
+    assert JudgedClaim(HYPOTHESES[0], (), answers).word == word
 
 
-def test_a_missing_study_leaves_a_claim_unmeasured_and_an_empty_folder_is_told(tmp_path):
+def test_a_missing_study_leaves_a_claim_unmeasured_and_an_empty_folder_is_an_error(tmp_path):
     assert all(judge(hypothesis, {}).word == "not measured" for hypothesis in HYPOTHESES)
     with pytest.raises(StudyFolderError, match="steepest claims"):
-        chapter.trials(tmp_path)
+        chapter.judged_claims(tmp_path)
 
 
 def test_the_table_of_claims_is_sound():
@@ -80,16 +80,16 @@ def test_the_table_of_claims_is_sound():
     assert np.allclose(np.array(AVERAGED) / np.array(HEAVY_BALL), 10, rtol=0.05)
 
 
-def test_the_chapter_says_what_the_stored_figures_say():
+def test_the_chapter_agrees_with_the_stored_figures():
     page = (ROOT / "docs" / "articles.md").read_text(encoding="utf-8")
     assert [row["key"] for row in STORED["claims"]] == [hypothesis.key for hypothesis in HYPOTHESES]
     for row, hypothesis in zip(STORED["claims"], HYPOTHESES, strict=True):
         found = [Figure(*(each[name] for name in ("of", "value", "low", "high", "n"))) for each in row["figures"]]
-        trial = Trial(hypothesis, tuple(found), tuple(hypothesis.rule.answer(each) for each in found))
-        assert [each["answer"] for each in row["figures"]] == list(trial.answers)
-        assert row["outcome"] == trial.word
-        assert f"| [{hypothesis.claim}](#{hypothesis.key}) | {hypothesis.source} | {trial.word} |" in page
-        section = "\n".join(chapter._section(trial, "articles"))
+        judged = JudgedClaim(hypothesis, tuple(found), tuple(hypothesis.rule.answer(each) for each in found))
+        assert [each["answer"] for each in row["figures"]] == list(judged.answers)
+        assert row["outcome"] == judged.word
+        assert f"| [{hypothesis.claim}](#{hypothesis.key}) | {hypothesis.source} | {judged.word} |" in page
+        section = "\n".join(chapter._section(judged, "articles"))
         assert " ".join(section.split()) in " ".join(page.split())
 
 
@@ -115,7 +115,7 @@ def test_the_second_fit_starts_where_the_first_one_ended():
 
 
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=1, max_size=6), st.booleans())
-def test_a_chart_is_well_formed_whatever_the_figures(values, log):
+def test_a_chart_is_well_formed_for_any_figures(values, log):
     steps = [float(i) for i in range(len(values))]
     lines = [Line("a & <b>", steps, values), Line("flat", steps, [1.0] * len(values))]
     ET.fromstring(curves(lines, "step", "loss", log_y=log))

@@ -46,7 +46,7 @@ def test_a_clone_brings_other_trials_under_the_same_seeds(studies):
     assert {each.name for each in with_clone(a, b, "good", only=False).contenders} == {"good", "poor", "good again"}
 
 
-def test_a_false_win_is_a_clone_told_apart(studies):
+def test_a_clone_that_differs_from_its_twin_is_a_false_win(studies):
     a, b = studies[:2]
     assert false_win(with_clone(a, b, "good", only=True), "good") is False
     worse = replace(
@@ -106,7 +106,7 @@ def test_figures_come_with_their_n_and_their_interval(studies):
     assert found["cells"][0]["usual"]["tuned on 1 seed"]["n"] == 6
 
 
-def test_what_shares_its_luck_counts_for_less():
+def test_correlated_results_count_for_less():
     alone = Count(tuple((int(i < 5), 1) for i in range(100)))
     together = Count(tuple((5 * int(i < 1), 5) for i in range(20)))
     assert alone.to_json()["rate"] == together.to_json()["rate"] == 0.05
@@ -131,7 +131,7 @@ def test_nothing_run_is_nothing_claimed():
     assert calibration({("digits", 5): []})["agreement"]["rate"] is None
 
 
-def test_the_documentation_tells_what_was_found_and_nothing_else():
+def test_the_documentation_reports_the_stored_results_and_nothing_else():
     text = calibration_page.PAGE.read_text(encoding="utf-8")
     found = json.loads(calibration_page.RESULTS.read_text(encoding="utf-8"))
     section = text.partition(calibration_page.BEGIN)[2].partition(calibration_page.END)[0]
@@ -141,7 +141,7 @@ def test_the_documentation_tells_what_was_found_and_nothing_else():
     assert f"From {sum(cell['studies'] for cell in found['cells'])} studies" in section
 
 
-def test_a_promise_that_is_not_kept_is_told():
+def test_a_broken_promise_is_reported():
     rate = {"rate": 0.2, "low": 0.15, "high": 0.25, "n": 300, "effective": 100.0}
     good = {"rate": 0.95, "low": 0.94, "high": 0.96, "n": 300, "effective": 100.0}
     found = {

@@ -97,7 +97,7 @@ def test_resume_of_a_finished_study_changes_nothing(study, typed):
 
 
 @pytest.mark.parametrize("command", ["optimizers", "tasks", "data list", "doctor", "show adam", "show digits"])
-def test_what_tells_something_tells_it_as_json_too(command, typed, tmp_path):
+def test_every_command_that_prints_results_prints_them_as_json_too(command, typed, tmp_path):
     words = command.split()
     assert typed(*words, cwd=tmp_path).out.strip()
     assert json.loads(typed(*words, "--json", cwd=tmp_path).out)
@@ -215,7 +215,7 @@ def test_a_study_folder_that_exists_is_left_alone(study, sentence):
     assert {path: path.stat().st_mtime_ns for path in study.rglob("*")} == before
 
 
-def test_a_folder_that_is_no_study_is_never_overwritten(sentence, tmp_path):
+def test_a_folder_that_is_not_a_study_is_never_overwritten(sentence, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter1.txt").write_text("years of work")
     file = task_file(tmp_path)

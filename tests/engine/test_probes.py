@@ -70,7 +70,7 @@ def test_the_effective_step_of_plain_descent_is_its_rate_and_momentums_grows_to_
     assert (heavy.step[:, 1, 2] > 0.004).all()
 
 
-def test_the_rate_that_is_told_is_the_schedules():
+def test_the_reported_rate_is_the_schedules():
     seen = looked_at("sgd", 0.1, schedule="linear")
     assert seen.rate[:, 0] == pytest.approx(np.full(3, 0.1))
     assert (np.diff(seen.rate[0]) < 0).all()
@@ -98,7 +98,7 @@ def test_flips_are_counted_among_what_both_steps_move():
     assert math.isnan(flips(torch.zeros(2), torch.ones(2)))
 
 
-def test_parameters_with_a_gradient_in_few_batches_are_told_apart():
+def test_parameters_with_a_gradient_in_few_batches_are_reported_separately():
     class Sparse(nn.Module):
         def __init__(self):
             super().__init__()
@@ -131,7 +131,7 @@ def test_looks_lie_within_the_horizon(steps):
     assert at[0] == 0 and at[-1] == max(0, steps - 2) and list(at) == sorted(set(at))
 
 
-def test_what_was_seen_survives_its_file_and_a_torn_file_is_told(tmp_path):
+def test_findings_survive_their_file_and_a_damaged_file_is_an_error(tmp_path):
     asked = shard("adam", (0.01,), (0, 1, 2), steps=6, evaluate_at=(0, 3))
     run_job(ProbeJob(replace(asked, id="x")), tmp_path, ObjectRegistry(tasks={"test": digits()}))
     path = tmp_path / "probes" / "x.npz"

@@ -61,7 +61,7 @@ def drawn(function, *example: Tensor, dtype: torch.dtype = torch.float32) -> Ran
 
 @pytest.mark.compile
 @pytest.mark.parametrize("model", [dropping, Drawing])
-def test_a_lane_has_the_luck_that_its_trial_has_alone(model):
+def test_a_lane_draws_the_random_numbers_that_its_trial_draws_alone(model):
     task = digits(model)
     plan = shard("adam", seeds=(0, 1), steps=100, dtype="float64", compiled=COMPILED)
     assert Fleet(task, plan, plan.lanes).refused == []

@@ -24,7 +24,7 @@ def test_a_loss_that_is_not_finite_or_blows_up_ends_a_trial_at_that_step():
     np.testing.assert_array_equal(trace.test_loss, [4, NAN, NAN, NAN])
 
 
-def test_a_first_loss_that_is_not_finite_is_told_apart():
+def test_a_first_loss_that_is_not_finite_has_its_own_outcome():
     curves = Curves(2, evaluate_at=(1, 2))
     curves.trained(np.array([[NAN, 1.0]]))
     curves.evaluated(np.ones(2), np.ones(2))

@@ -126,7 +126,7 @@ def test_moments_that_fade_away_become_zero():
         (train(shard(), contender=Contender("x", "torch:SGD", 1e-3)), BadInput, "one model at a time"),
     ],
 )
-def test_bad_input_is_told_in_a_sentence(job, error, message, tmp_path):
+def test_bad_input_is_reported_in_one_sentence(job, error, message, tmp_path):
     with pytest.raises(error, match=message):
         run_job(job, tmp_path, REGISTRY)
     assert not list(tmp_path.rglob("*.npz"))

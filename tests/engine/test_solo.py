@@ -122,7 +122,7 @@ def test_a_part_that_is_evaluated_in_pieces_counts_as_one(monkeypatch):
     np.testing.assert_allclose(trial.evaluate("valid"), whole, rtol=1e-6)
 
 
-def test_luck_in_training_is_the_seeds_and_comes_again():
+def test_randomness_in_training_comes_from_the_seed_and_is_reproducible():
     def model() -> nn.Module:
         return nn.Sequential(nn.Linear(64, 16), nn.Dropout(0.5), nn.Linear(16, 10))
 

@@ -71,7 +71,7 @@ def hear_the_end(line: Connection) -> tuple[list[dict], dict]:
     return heard[:-1], heard[-1]
 
 
-def test_a_worker_does_jobs_survives_failures_and_ends_when_told(worker, tmp_path):
+def test_a_worker_does_jobs_survives_failures_and_ends_on_request(worker, tmp_path):
     process, line = worker
     path = tmp_path / "brittle.py"
     path.write_text(TASK_FILE)
@@ -116,7 +116,7 @@ def test_a_worker_ends_in_mid_training_when_its_coordinator_is_gone(worker, tmp_
     assert not (tmp_path / "curves").exists()
 
 
-def test_progress_is_told_a_few_times_a_second(tmp_path):
+def test_progress_is_reported_a_few_times_a_second(tmp_path):
     """Served from a thread of this process, with a task that lives in its memory."""
     ours, theirs = (Connection(end.detach()) for end in socket.socketpair())
     registry = ObjectRegistry(tasks={"test": digits()})

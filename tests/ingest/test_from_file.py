@@ -76,16 +76,16 @@ def test_a_target_of_many_numbers_is_a_regression_and_kind_overrules(tmp_path):
     assert made(few, "b", kind="regression").task.quality.name == "R²"
 
 
-def test_1_an_empty_file_is_told(tmp_path):
+def test_1_an_empty_file_is_an_error(tmp_path):
     (tmp_path / "e.csv").write_bytes(b" \n\n")
     assert "is empty" in told(tmp_path / "e.csv")
 
 
-def test_2_a_header_without_rows_is_told(tmp_path):
+def test_2_a_header_without_rows_is_an_error(tmp_path):
     assert "no rows below" in told(written(tmp_path / "h.csv", ["a", "bought"], []))
 
 
-def test_3_a_wrong_target_is_told_with_the_columns_there_are(tmp_path):
+def test_3_the_error_of_a_wrong_target_lists_the_columns(tmp_path):
     assert "no column 'price'. Columns: size, colour, bought." in told(sound(tmp_path), "price")
     assert "Did you mean 'bought'?" in told(sound(tmp_path), "Bought")
     assert "--target COLUMN" in told(sound(tmp_path), None)
@@ -107,12 +107,12 @@ def test_5_a_column_of_numbers_with_some_words_in_it_is_numbers_with_gaps(tmp_pa
     check(found.task)
 
 
-def test_6_a_single_class_is_told(tmp_path):
+def test_6_a_single_class_is_an_error(tmp_path):
     table = [[x, colour, "yes"] for x, colour, _ in rows()]
     assert "'yes' in every row" in told(written(tmp_path / "one.csv", ["a", "b", "bought"], table))
 
 
-def test_7_a_single_row_is_told(tmp_path):
+def test_7_a_single_row_is_an_error(tmp_path):
     table = [["1.5", "red", "yes"], ["2.5", "red", "no"]]
     assert "2 usable examples; training, validation and test need at least 20" in told(
         written(tmp_path / "r.csv", ["a", "b", "bought"], table)
@@ -131,7 +131,7 @@ def test_8_a_huge_number_of_categories_is_bounded_or_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
-def test_9_a_mark_of_the_encoding_is_no_part_of_the_first_name(encoding, tmp_path):
+def test_9_a_byte_order_mark_is_not_part_of_the_first_name(encoding, tmp_path):
     table = [[c, x, y] for x, c, y in rows()]
     path = written(tmp_path / "b.csv", ["bought", "size", "y"], table, encoding=encoding)
     assert made(path).task.sizes["train"] == 42
@@ -141,7 +141,7 @@ def test_9_a_mark_of_the_encoding_is_no_part_of_the_first_name(encoding, tmp_pat
     ("encoding", "words", "said"),
     [("gbk", ("很好", "不好"), "GB 18030"), ("latin-1", ("très élevé", "bas"), "Windows-1252")],
 )
-def test_10_other_encodings_are_told_apart(encoding, words, said, tmp_path):
+def test_10_other_encodings_are_recognized(encoding, words, said, tmp_path):
     table = [[x, words[y == "no"]] for x, _, y in rows()]
     found = made(written(tmp_path / "enc.csv", ["size", "bought"], table, encoding=encoding))
     assert said in found.notes[0]
@@ -162,7 +162,7 @@ def test_12_formulas_are_text_and_never_run(tmp_path):
     assert found.task.splits(0).inputs[1].unique().tolist() == [0, 1]
 
 
-def test_a_file_that_is_no_table_is_told(tmp_path):
+def test_a_file_that_is_not_a_table_is_an_error(tmp_path):
     book = tmp_path / "book.csv"
     book.write_bytes(b"PK\x03\x04" + bytes(100))
     assert "is a workbook" in told(book)
@@ -174,7 +174,7 @@ def test_a_file_that_is_no_table_is_told(tmp_path):
     assert "Add a line of column names above it" in told(numbers, "2")
 
 
-def test_ragged_rows_are_left_out_and_too_many_of_them_are_told(tmp_path):
+def test_ragged_rows_are_left_out_and_too_many_of_them_are_an_error(tmp_path):
     table = [*rows(), ["1.0", "red"]]
     assert any(
         "row 62; left out" in note for note in made(written(tmp_path / "a.csv", ["a", "b", "bought"], table)).notes
@@ -239,7 +239,7 @@ def test_classes_that_differ_in_capitals_alone_are_one(tmp_path):
     assert any("2 classes" in note for note in found.notes)
 
 
-def test_a_column_that_settles_the_target_by_itself_is_told(tmp_path):
+def test_a_column_that_determines_the_target_is_reported(tmp_path):
     table = [[x, c, f"{y} as told later", y] for x, c, y in rows()]
     found = made(written(tmp_path / "l.csv", ["size", "colour", "after", "bought"], table))
     assert any("determines the target alone: 'after'" in note for note in found.notes)
@@ -297,7 +297,7 @@ def test_texts_that_are_there_twice_count_once_however_many(tmp_path):
     assert sum(found.task.sizes.values()) == 40
 
 
-def test_wrong_words_about_texts_are_told(tmp_path):
+def test_wrong_arguments_for_texts_are_an_error(tmp_path):
     path = sound(tmp_path)
     assert "no column 'review'" in told(path, text="review")
     assert "Both --text and --target" in told(path, text="bought")
@@ -347,7 +347,7 @@ def test_folders_called_train_and_test_are_the_parts(tmp_path):
     assert any("test/ is the test part" in note for note in found.notes)
 
 
-def test_a_folder_without_two_classes_is_told(tmp_path):
+def test_a_folder_without_two_classes_is_an_error(tmp_path):
     (tmp_path / "none").mkdir()
     assert "at least two, one for each class" in told(tmp_path / "none", None)
 
@@ -365,7 +365,7 @@ def test_arrays_become_a_task_that_trains(shape, tmp_path):
         check(made(tmp_path / "b.npz", None).task)
 
 
-def test_arrays_that_cannot_be_used_are_told(tmp_path):
+def test_unusable_arrays_are_an_error(tmp_path):
     path = tmp_path / "a.npz"
     np.savez(path, z=np.zeros(3))
     assert "needs arrays x and y" in told(path, None)

@@ -41,7 +41,7 @@ def test_the_starter_file_names_only_arguments_that_there_are():
     assert {"model", "loss", "metric", "data", "split", "standardize", "batch_size", "epochs"} == named
 
 
-def test_a_name_that_no_file_can_have_is_told(tmp_path):
+def test_an_impossible_file_name_is_an_error(tmp_path):
     with pytest.raises(BadInput, match=r"ends in \.py"):
         load.write_starter(tmp_path / "mine.txt")
     with pytest.raises(BadInput, match="cannot be written"):
@@ -77,7 +77,7 @@ def task(model, **changes) -> Task:
     return Task(model=model, **{**what, **changes})
 
 
-def test_a_model_that_cannot_be_a_fleet_is_trained_alone_and_the_reason_is_said():
+def test_a_model_that_cannot_be_a_fleet_is_trained_alone_and_the_reason_is_shown():
     page = api.check(task(Fickle))
     assert page["engine"] == "solo"
     assert "reads values out of tensors" in str(page["obstacle"])
@@ -95,7 +95,7 @@ class Softly(nn.Module):
         return self.body(x)
 
 
-def test_what_is_hardly_meant_is_said():
+def test_probable_mistakes_are_reported():
     x, y = torch.randn(60, 4) * 1000, torch.arange(60) % 2
     page = api.check(Task(model=Softly, data=(x, y), loss=F.cross_entropy, batch_size=8, epochs=2))
     said = " ".join(str(found.message) for found in page["warnings"])
@@ -104,7 +104,7 @@ def test_what_is_hardly_meant_is_said():
     assert "warnings" in listings.check(page)
 
 
-def test_a_loss_that_does_not_fall_is_said():
+def test_a_loss_that_does_not_fall_is_reported():
     def nearly_blind(outputs, targets):
         return (outputs.logsumexp(1) - outputs.logsumexp(1).detach()).mean() * 1e-12 + targets.float().mean() * 0 + 1
 
@@ -112,12 +112,12 @@ def test_a_loss_that_does_not_fall_is_said():
     assert "the loss did not fall" in listings.check(page)
 
 
-def test_what_cannot_be_trained_is_told_as_it_is_by_run():
+def test_a_task_that_cannot_be_trained_gives_the_same_error_as_run():
     with pytest.raises(BadTask, match="cannot take"):
         api.check(task(lambda: nn.Linear(63, 10)))
 
 
-def test_checking_leaves_the_callers_luck_alone():
+def test_checking_leaves_the_callers_random_state_alone():
     torch.manual_seed(1)
     np.random.seed(1)
     expected = torch.rand(2), np.random.rand()

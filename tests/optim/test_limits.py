@@ -168,9 +168,7 @@ NUMBERS = {"lr": st.floats(1e-6, 10), "eps": st.floats(1e-12, 1), "momentum": st
 @pytest.mark.parametrize("rule", [rule for rule in IN_FLEETS if rule.scope != "matrix"], ids=lambda rule: rule.__name__)
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-def test_a_replica_is_the_drop_in_optimizer_bit_for_bit_whatever_the_settings(
-    rule: type[Rule], data: st.DataObject
-) -> None:
+def test_a_replica_is_the_drop_in_optimizer_bit_for_bit_for_any_settings(rule: type[Rule], data: st.DataObject) -> None:
     def drawn(item: Any) -> Any:
         if not isinstance(item.default, float):
             return item.default

@@ -84,14 +84,14 @@ def test_the_unit_of_the_loss_does_not_matter_to_muon_s_matrices() -> None:
 
 
 @pytest.mark.parametrize("rule", [Muon, SOAP])
-def test_what_is_no_matrix_moves_by_the_fallback(rule: type[Rule]) -> None:
+def test_other_parameters_are_updated_by_the_fallback(rule: type[Rule]) -> None:
     own = hyperparameters(rule)
     settings = {name: own[name] for name in ("b1", "b2", "eps", "weight_decay")}
     raw = {"eps_at": "raw"} if rule is SOAP else {}
     assert torch.equal(path(rule, share=0.5)[:, FLAT], path(AdamW, lr=0.015625, **settings, **raw)[:, FLAT])
 
 
-def test_shampoo_moves_what_is_no_matrix_by_adagrad() -> None:
+def test_shampoo_updates_other_parameters_by_adagrad() -> None:
     expected = path(AdaGrad, eps=0.0, eps_root=1e-4)
     assert torch.equal(path(Shampoo)[:, FLAT], expected[:, FLAT])
 
@@ -164,7 +164,7 @@ def test_replicas_may_renew_at_different_steps(rule: type[Rule]) -> None:
 def test_a_model_without_matrices_is_refused_in_one_sentence(name: str) -> None:
     w = torch.ones(3, requires_grad=True)
     w.grad = torch.ones(3)
-    with pytest.raises(BadInput, match=r"works on matrices, and no parameter here has two axes or more\. Use its fall"):
+    with pytest.raises(BadInput, match=r"works on matrices, but no parameter has two or more axes\. Use its fall"):
         build(name, [w]).step()
 
 

@@ -61,7 +61,7 @@ def picture(shown, name):
         ("sparse-features", 400, "dark", "en"),
     ],
 )
-def test_a_story_is_told_and_drawn(opened, name, width, theme, language):
+def test_a_story_is_shown_and_drawn(opened, name, width, theme, language):
     shown = opened(f"#story={name}", width, theme)
     shown.click(f"#languages button[value={language}]")
     story = next(each for each in STORIES if each.name == name)

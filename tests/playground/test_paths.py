@@ -132,7 +132,7 @@ def test_adagrad_gives_the_rare_coordinate_the_larger_steps():
     assert abs(sgd[-1, 0]) < 0.05 < sgd[-1, 1]
 
 
-def test_every_story_is_told_in_both_languages_in_two_to_four_sentences():
+def test_every_story_has_two_to_four_sentences_in_both_languages():
     for each in STORIES:
         assert 2 <= len(re.findall(r"[.!?](?=\s|$)", str(each.text))) <= 4
         assert 2 <= each.text.render("zh").count("。") <= 4

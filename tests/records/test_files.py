@@ -79,7 +79,7 @@ def test_a_trace_with_a_spoilt_byte_is_refused_or_the_same(tmp_path, trace):
 
 
 @pytest.mark.parametrize("read", [read_trace, read_json])
-def test_a_missing_file_is_said_to_be_missing(tmp_path, read):
+def test_the_error_of_a_missing_file_says_that_it_is_missing(tmp_path, read):
     with pytest.raises(StudyFolderError, match="is missing"):
         read(tmp_path / "nothing")
 
@@ -114,7 +114,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path, monkeypa
     assert [entry.name for entry in tmp_path.iterdir()] == ["x"]
 
 
-def test_whoever_is_killed_while_writing_leaves_the_old_file_or_the_new_one(tmp_path):
+def test_a_process_killed_while_writing_leaves_the_old_file_or_the_new_one(tmp_path):
     """A process rewrites one file as fast as it can and is killed; whatever it was at, the file is whole."""
     path = tmp_path / "x.json"
     code = f"""

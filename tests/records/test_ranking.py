@@ -28,12 +28,12 @@ def test_ties_go_to_the_lower_loss_then_to_the_smaller_rate():
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.OK])
-def test_a_trial_that_failed_is_never_picked_whatever_it_says(outcome):
+def test_a_failed_trial_is_never_picked_regardless_of_its_values(outcome):
     assert pick([score(0.1, 1.0, 0.0, outcome=outcome), score(0.2, 0.1)], True).rate == 0.2
 
 
 @pytest.mark.parametrize("metric", [None, math.nan, math.inf, -math.inf])
-def test_a_metric_that_is_no_number_is_never_picked(metric):
+def test_a_metric_that_is_not_a_number_is_never_picked(metric):
     assert pick([score(0.1, metric), score(0.2, 0.1)], True).rate == 0.2
 
 

@@ -320,7 +320,7 @@ def test_a_single_trial_is_drawn_from_its_beginning_and_counted_as_one():
     assert "[" not in notebook(shown).split("<table>")[1]
 
 
-def test_a_task_or_a_curve_that_is_not_there_is_said():
+def test_a_missing_task_or_curve_is_reported():
     pytest.importorskip("matplotlib")
     with pytest.raises(UnknownName, match="Unknown task 'housin'"):
         Plots(three_tasks()).rates("housin")
@@ -344,7 +344,7 @@ def printed(shown, language="en"):
     return console.file.getvalue()
 
 
-def test_the_watcher_tells_how_far_it_is_and_draws_a_curve_for_each():
+def test_the_watcher_shows_progress_and_a_curve_for_each():
     page = printed(three_tasks())
     study = three_tasks()["study"]
     assert f"{study['trials']:,} of {study['planned']:,} trials" in page
@@ -391,7 +391,7 @@ def study(tmp_path_factory):
     return steepest.compare("line", "sgd,adam", seeds=2, rates="0.01,0.1", out=folder, quiet=True, workers=1)
 
 
-def test_what_a_look_into_trials_saw_is_drawn_and_told_in_both_languages(study, tmp_path, capsys):
+def test_findings_about_training_are_drawn_and_shown_in_both_languages(study, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     with pytest.raises(BadSetting, match="Nobody has looked into the trials"):
         study.plot.probes()
@@ -428,7 +428,7 @@ def test_a_study_shows_itself_in_all_these_ways(study, tmp_path, capsys):
     assert "复现：" in capsys.readouterr().out
 
 
-def test_what_is_no_text_wants_a_place(study, capsys):
+def test_binary_output_needs_a_file(study, capsys):
     with pytest.raises(SystemExit) as left:
         main(["export", str(study.folder), "--format", "parquet"])
     assert left.value.code == 2

@@ -74,7 +74,7 @@ def test_no_cell_of_text_is_a_formula_and_negative_numbers_stay_numbers():
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_whatever_could_start_a_formula_gets_an_apostrophe(start):
+def test_any_text_that_could_start_a_formula_gets_an_apostrophe(start):
     study, _, _ = default_study()
     evil = replace(study, results=(replace(study.results[0], contender=f"{start}1+1"),))
     assert rows(trials_csv(evil))[1][1] == f"'{start}1+1"

@@ -114,7 +114,7 @@ def test_the_data_in_the_page_are_the_view(page, shown):
     assert not set("<>&") & set(data)
 
 
-def test_ids_are_unique_and_whatever_is_referred_to_exists(page):
+def test_ids_are_unique_and_every_reference_has_its_target(page):
     ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(ids) == len(set(ids))
     for _, attrs in page.elements:

@@ -23,7 +23,7 @@ def with_notes(study):
     return view(record, replace(verdict, tasks=tuple(tasks)), traces)
 
 
-def test_what_was_made_of_the_data_is_told_in_both_languages():
+def test_the_preparation_of_the_data_is_shown_in_both_languages():
     shown = with_notes(default_study())
     found = study_setup.setting(shown)
     assert str(NOTE) in study_setup.text(found)
@@ -58,7 +58,7 @@ def test_axes_add_to_what_a_seed_draws_and_take_from_it():
     )
 
 
-def test_the_protocol_tells_the_rates_that_were_tried_and_how_seeds_were_added():
+def test_the_protocol_lists_the_rates_tried_and_how_seeds_were_added():
     study = default_study()[0]
     assert "9 rates over 4 decades, then 4 more" in str(study_setup.protocol(study))
     first, *others = study.contenders

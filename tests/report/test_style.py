@@ -44,7 +44,7 @@ def contrast(a, b):
 
 @pytest.mark.parametrize("eyes", EYES)
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-def test_all_eyes_tell_any_two_colours_apart(eyes, theme):
+def test_any_two_colours_differ_for_all_eyes(eyes, theme):
     seen = [oklab(np.clip(EYES[eyes] @ linear(pair[theme]), 0, 1)) for pair in COLOURS]
     assert min(float(np.linalg.norm(a - b)) for a, b in combinations(seen, 2)) > 0.07
 

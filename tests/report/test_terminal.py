@@ -101,7 +101,7 @@ def test_a_message_gets_its_line_at_once_and_cannot_steer_the_terminal():
     assert stream.getvalue().splitlines()[1:] == ["A worker was replaced.\\u001b[2J"]
 
 
-def test_the_summary_tells_how_far_how_long_and_how_many_failed():
+def test_the_summary_shows_progress_time_and_failures():
     assert summary(progress()) == "Training: 109 of 390 trials (28 %), 8 failed, 24 s, about 97 s left"
     assert summary(progress(left=None)).endswith("24 s")
 

@@ -50,7 +50,7 @@ def test_no_line_is_wider_than_a_hundred_columns(shown):
     assert max(cell_len(line) for line in text(shown()).split("\n")) <= 100
 
 
-def test_every_claim_is_told_but_those_that_repeat_the_ranking():
+def test_every_claim_is_printed_except_those_that_repeat_the_ranking():
     shown = default_view()
     flat = re.sub(r"\s+", " ", text(shown))
     for claim in [*shown["tasks"][0]["claims"], *shown["claims"]]:

@@ -123,7 +123,7 @@ def test_the_forest_covers_close_contenders_and_leaves_a_hopeless_one_to_an_arro
     assert inside == [True] * 5 + [False]
 
 
-def test_samples_per_step_tell_contenders_of_other_batch_sizes_apart():
+def test_samples_per_step_distinguish_contenders_of_other_batch_sizes():
     assert default_view()["tasks"][0]["mixed"]
     assert not three_tasks()["tasks"][0]["mixed"]
 

@@ -111,7 +111,7 @@ def test_twenty_viewers_share_one_reader(folder, quick, monkeypatch):
     asyncio.run(crowd())
 
 
-def test_who_was_away_too_long_is_told_to_load_the_page_again(folder, quick):
+def test_a_viewer_who_was_away_too_long_must_reload_the_page(folder, quick):
     async def late():
         folder.grow(2)
         feed = Feed(folder.path)

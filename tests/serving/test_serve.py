@@ -51,7 +51,7 @@ def test_a_port_that_is_taken_is_one_sentence(place, capsys):
     assert "does not exist" in refused(["serve", str(place), "--port", "70000"], capsys)
 
 
-def test_the_list_tells_what_every_study_is_doing(place):
+def test_the_list_shows_the_state_of_every_study(place):
     entries = {entry.folder: entry for entry in Library(place).entries()}
     assert {name: entry.state for name, entry in entries.items()} == {
         "done": "finished",

@@ -76,7 +76,7 @@ def test_a_large_one_has_the_gradient_made_once_for_all_and_each_update():
         assert choose_mode("auto", times["toy", name]).compiled == ("gradient", "update")
 
 
-def test_what_cannot_be_compiled_is_told_once_and_done_without():
+def test_a_failed_compilation_is_reported_once_and_not_used():
     workers = Workers(refused=("gradient", "update"))
     times, said = compiled(workers, steps=10_000)
     assert sorted(map(str, said)) == ["Not compiled: the gradient: no.", "Not compiled: the update: no."]
@@ -95,7 +95,7 @@ def test_who_asks_for_compiled_fleets_gets_them_however_small_the_study():
     assert workers.parts() == ["gradient", "update", "update"]
 
 
-def test_a_gradient_is_the_same_library_whoever_asks_and_an_update_is_not():
+def test_a_gradient_is_the_same_library_for_every_rule_and_an_update_is_not():
     task, asked = spec().tasks[0].ref, spec()
     first, second = (contender(name) for name in ("inside", "edge"))
 

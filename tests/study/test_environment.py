@@ -12,7 +12,7 @@ def test_versions_name_all_that_can_change_a_result():
     assert "not installed" not in found.values()
 
 
-def test_hardware_is_told_in_words():
+def test_hardware_is_described_in_words():
     found = hardware()
     assert found["cores"] == str(cores())
     assert found["memory"].endswith("GiB")

@@ -65,7 +65,7 @@ def test_another_contenders_gradient_is_joined_to_ones_own_update():
     assert fleet.milliseconds == pytest.approx(0.3 + 5.4 * 9 / 45)
 
 
-def test_an_update_within_the_gradient_s_loop_is_no_call_of_its_own():
+def test_an_update_within_the_gradient_s_loop_is_not_a_separate_call():
     parts = ("gradient", "update")
     carrier = replace(PLAIN, fleets=(FleetTime(9, parts, 0.5, 0.45),))  # nearly all of it, were it called by itself
     first = with_compiled(PLAIN, in_one_loop(carrier, PLAIN), update=True).fleets[-1]

@@ -129,7 +129,7 @@ def test_a_job_is_retried_three_times_and_no_more(crew, tmp_path, deaths, end):
     assert events_until(executor, "done")[-1].id == "s", "other jobs go on"
 
 
-def test_a_job_that_raises_is_told_and_the_worker_lives_on(crew):
+def test_a_job_that_raises_is_reported_and_the_worker_continues(crew):
     executor = crew(workers=1)
     executor.submit(DescribeJob("b", TaskRef("broken", "catalogue", "broken")))
     (failed,) = events_until(executor, "failed")
@@ -218,14 +218,14 @@ def test_no_worker_outlives_a_coordinator_that_was_killed(tmp_path):
     assert all(map(is_gone, workers))
 
 
-def test_a_study_is_the_same_whoever_does_its_jobs(crew, tmp_path):
+def test_a_study_is_the_same_for_every_executor(crew, tmp_path):
     asked = toy.spec("inside", "edge")
     by_processes = run(asked, tmp_path, crew())
     by_function = run(asked, tmp_path / "other", toy.executor(tmp_path / "other"))
     assert by_processes.results == by_function.results
 
 
-def test_a_function_tells_its_failures_as_a_worker_does():
+def test_a_function_reports_failures_as_a_worker_does():
     def fails(job):
         raise BadTask("there is no data.")
 

@@ -122,7 +122,7 @@ def test_shards_hold_every_lane_once_and_are_the_same_whenever_they_are_planned(
     assert all(Shard.from_json(shard.to_json()) == shard for shard in first)
 
 
-def test_a_shards_id_is_safe_as_a_file_name_and_tells_its_content():
+def test_a_shards_id_is_safe_as_a_file_name_and_depends_on_its_content():
     ids = {shard.id for shard in request(spec()) + request(spec(), 1) + request(spec(dtype="float64"))}
     ids |= {shard.id for shard in request(spec(tasks=("../ö (equal seconds)",)))}
     assert len(ids) == 4 * len(request(spec()))

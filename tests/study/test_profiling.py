@@ -57,7 +57,7 @@ def test_a_second_study_times_one_contender_and_believes_what_was_measured_of_th
     assert again.seconds == plan.seconds
 
 
-def test_on_a_machine_that_has_become_slower_all_is_timed_anew(surveyed):
+def test_on_a_machine_that_has_become_slower_everything_is_timed_again(surveyed):
     _, plan = surveyed()
     timed, slower = surveyed(speed=0.5)
     assert timed == ["inside", "edge"]

@@ -94,7 +94,7 @@ def test_a_best_still_at_the_edge_extends_again_and_is_called_untuned(best, side
     assert edge == side
 
 
-def test_divergence_ranks_last_and_is_no_gap():
+def test_divergence_ranks_last_and_is_not_a_gap():
     requests, edge = follow(parabola(1e6, diverges_above=5e-3))
     best_that_lives = 10**-2.5
     assert stages(requests) == ["grid", "refine"]
@@ -109,7 +109,7 @@ def test_where_everything_diverges_the_search_goes_down_and_costs_the_same():
     assert edge == "low"
 
 
-def test_without_extra_rates_there_is_the_grid_alone_and_the_edge_is_still_told():
+def test_without_extra_rates_there_is_the_grid_alone_and_the_edge_is_still_reported():
     requests, edge = follow(parabola(1e6), StudyDesign(extra_rates=0))
     assert stages(requests) == ["grid"]
     assert edge == "high"
@@ -143,7 +143,7 @@ metrics = st.one_of(st.none(), st.sampled_from([0.0, 0.5, 1.0]), st.floats(-1e6,
     centre=st.sampled_from([1e-5, 3e-4, 1e-3, 0.1, 2.0]),
     higher=st.booleans(),
 )
-def test_every_contender_gets_the_same_number_of_trials_whatever_happens(seed_metrics, protocol, centre, higher):
+def test_every_contender_always_gets_the_same_number_of_trials(seed_metrics, protocol, centre, higher):
     def chaos(lane):
         return seed_metrics[hash((lane.rate, lane.seed)) % len(seed_metrics)]
 

@@ -87,7 +87,7 @@ def test_a_forecast_knows_of_the_race():
     assert shard_seconds(planned, toy.FACTS, time, 36) > shard_seconds(planned, toy.FACTS, time, 36, ((10, 2),), 9)
 
 
-def test_a_raced_study_tells_its_saving_counts_no_failure_and_picks_what_the_full_one_picks(tmp_path):
+def test_a_raced_study_reports_its_saving_counts_no_failure_and_picks_what_the_full_one_picks(tmp_path):
     spec = toy.spec("inside", protocol=PROTOCOL, race=True)
     record = run(spec, tmp_path / "race", racing_executor(tmp_path / "race"))
     full = run(spec.model_copy(update={"race": False}), tmp_path / "full", toy.executor(tmp_path / "full"))

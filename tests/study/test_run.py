@@ -263,7 +263,7 @@ def test_a_shard_that_is_underway_counts_towards_the_time_left_but_not_as_trials
     assert during.seconds_left != before.seconds_left
 
 
-def test_versions_that_have_changed_are_told_on_resume(folder):
+def test_changed_versions_are_reported_on_resume(folder):
     asked = toy.spec()
     run(asked.model_copy(update={"versions": asked.versions | {"torch": "1.0"}}), folder, toy.executor(folder))
     seen = []
@@ -281,7 +281,7 @@ def test_every_replicate_can_pick_from_the_record(folder):
 # ---- what goes wrong -------------------------------------------------------------------------------------------------
 
 
-def test_a_task_that_cannot_be_trained_is_said_and_leaves_no_folder(folder):
+def test_a_task_that_cannot_be_trained_is_an_error_and_leaves_no_folder(folder):
     with pytest.raises(BadTask, match="broken has no training examples"):
         study(folder, tasks=("toy", "broken"))
     assert not folder.exists()
@@ -368,6 +368,6 @@ def test_a_forecast_trains_nothing(folder):
     assert plan.seconds > 0
 
 
-def test_resuming_what_is_no_study_is_refused(folder):
+def test_resuming_a_folder_that_is_not_a_study_is_refused(folder):
     with pytest.raises(StudyFolderError, match="not a study folder"):
         resume(folder, toy.executor(folder))

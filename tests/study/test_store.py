@@ -255,7 +255,7 @@ def test_a_place_that_cannot_be_written_is_refused_in_a_sentence(tmp_path, place
 
 
 @pytest.mark.parametrize("name", ["nothing", "empty", "file"])
-def test_what_is_no_study_folder_is_said_to_be_none(tmp_path, name):
+def test_a_folder_that_is_not_a_study_is_an_error(tmp_path, name):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
     for look in (read, Store.open, traces):
@@ -263,7 +263,7 @@ def test_what_is_no_study_folder_is_said_to_be_none(tmp_path, name):
             look(tmp_path / name)
 
 
-def test_a_full_disk_is_said_in_a_sentence_and_loses_nothing(tmp_path):
+def test_a_full_disk_is_reported_in_one_sentence_and_loses_nothing(tmp_path):
     """A limit on the size of files stands in for the disk: writes fail at some point in the middle of the study."""
     folder = tmp_path / "study"
     whole = run(toy.spec("inside", "edge"), tmp_path / "whole", toy.executor(tmp_path / "whole"))

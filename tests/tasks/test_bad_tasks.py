@@ -296,7 +296,7 @@ def test_accuracy_does_not_read_probabilities_as_logits(loss):
         regression(metric="mse", loss=squared, standardize="both"),
     ],
 )
-def test_a_sound_task_passes_and_leaves_the_callers_luck_alone(task):
+def test_a_sound_task_passes_and_leaves_the_callers_random_state_alone(task):
     torch.manual_seed(3)
     expected = torch.rand(2)
     torch.manual_seed(3)

@@ -120,7 +120,7 @@ def test_weights_are_drawn_by_the_seed_and_nothing_else_is_drawn():
     assert (keras.config.floatx(), keras.config.dtype_policy().name) == ("float32", "float32")
 
 
-def test_dropout_is_luck_of_the_seed_and_no_obstacle():
+def test_dropout_is_drawn_by_the_seed_and_trains_in_a_fleet():
     task = digits(lambda: Subclass(0.5))
     assert "dropout" in task.facts().luck
     assert "dropout" not in digits(Subclass).facts().luck
@@ -171,7 +171,7 @@ def test_losses_of_keras_take_targets_first():
         assert "logarithmic" in task.facts().loss_name
 
 
-def test_what_cannot_be_trained_is_told_in_a_sentence():
+def test_a_model_that_cannot_be_trained_is_an_error_in_one_sentence():
     with pytest.raises(BadTask, match="adds its own losses"):
         check(digits(lambda: keras.Sequential([L.Dense(10, kernel_regularizer="l2")])))
     with pytest.raises(BadTask, match="has 2 outputs"):

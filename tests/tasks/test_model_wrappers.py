@@ -97,7 +97,7 @@ def test_parts_must_have_the_same_names():
         by_name(data=None, train=(a, Y), test=(b, Y))
 
 
-def test_what_is_wrong_in_a_named_input_is_told_by_its_name():
+def test_an_error_in_a_named_input_names_the_input():
     with pytest.raises(BadTask, match=r"data inputs\['upper'\] and targets have different lengths"):
         by_name(data=({"upper": X[:9, :32], "lower": X[:, 32:]}, Y))
     with pytest.raises(BadTask, match="its dict of inputs is empty"):
@@ -140,7 +140,7 @@ def test_its_loss_on_a_part_is_the_mean_over_all_examples():
     assert loss == pytest.approx(float(wanted), abs=1e-12)
 
 
-def test_a_loss_that_was_forgotten_is_told():
+def test_a_missing_loss_is_an_error():
     with pytest.raises(BadTask, match="Without a loss argument"):
         check(Task(model=lambda: nn.Linear(64, 10), data=(X, Y), batch_size=16))
     with pytest.raises(BadTask, match="must return its own"):
@@ -267,7 +267,7 @@ def test_a_data_set_that_cannot_be_used_says_why(data, words, monkeypatch):
         Task(model=lambda: nn.Linear(64, 10), loss=F.cross_entropy, data=data)
 
 
-def test_more_than_fits_into_memory_is_told_before_it_is_read():
+def test_data_that_exceed_memory_are_an_error_before_they_are_read():
     class Huge(Dataset):
         reads = 0
 

@@ -206,7 +206,7 @@ def test_a_constant_feature_is_shifted_and_not_divided_by_zero():
 # ---- weights and facts -----------------------------------------------------------------------------------------------
 
 
-def test_weights_are_a_function_of_the_seed_and_leave_the_callers_luck_alone():
+def test_weights_are_a_function_of_the_seed_and_leave_the_callers_random_state_alone():
     task = wine()
     torch.manual_seed(5)
     expected = torch.rand(3)
@@ -242,7 +242,7 @@ def test_facts_say_what_there_is():
     assert not facts.fleet_obstacle
 
 
-def test_weights_that_do_not_depend_on_the_seed_are_no_luck():
+def test_weights_that_do_not_depend_on_the_seed_are_not_listed_as_random():
     def zeros():
         model = nn.Linear(13, 3)
         nn.init.zeros_(model.weight)

@@ -52,7 +52,7 @@ def test_what_was_not_timed_is_advised_by_its_mean(standings):
 
 
 @given(st.lists(st.floats(0.01, 100), min_size=4, max_size=4))
-def test_whatever_runs_cost_the_advised_one_is_in_front_and_no_slower_than_the_best(standings, seconds):
+def test_for_any_costs_the_advised_one_is_in_front_and_not_slower_than_the_best(standings, seconds):
     items = costing(standings, seconds)
     chosen = advised(items)
     assert chosen.status in ("best", "tie")

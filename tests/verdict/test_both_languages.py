@@ -110,7 +110,7 @@ def without(sentence, names):
 
 
 @pytest.mark.parametrize("kind", VERDICTS)
-def test_every_sentence_tells_the_same_numbers_in_chinese(kind):
+def test_every_sentence_has_the_same_numbers_in_chinese(kind):
     _, said = sentences(VERDICTS[kind]())
     assert said
     for each in said:
@@ -151,7 +151,7 @@ def test_text_and_json_are_in_the_language_in_force():
     assert verdict.headline == str(verdict.summary)
 
 
-def test_the_planner_tells_what_it_gives_up_in_both_languages():
+def test_the_planner_reports_what_it_gives_up_in_both_languages():
     spec = StudySpec(
         name="x",
         command="",

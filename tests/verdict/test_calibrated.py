@@ -25,11 +25,11 @@ def test_welchs_interval_covers(luck, n, spread):
 
 
 @pytest.mark.parametrize("n", [5, 10])
-def test_welchs_interval_covers_skewed_luck_where_both_are_skewed_alike(n):
+def test_welchs_interval_covers_skewed_scatter_where_both_are_skewed_alike(n):
     assert 1 - coverage("skewed", n, 1.0, STUDIES) <= at_most(0.05, STUDIES)
 
 
-def test_skewed_luck_of_unequal_spread_is_the_known_weak_spot():
+def test_skewed_scatter_of_unequal_spread_is_the_known_weak_spot():
     """Documented, not wished away: there Welch's interval misses about one time in ten, bootstrap-t less often."""
     assert 0.06 < 1 - coverage("skewed", 10, 3.0, STUDIES) < 0.11
     assert 1 - coverage("skewed", 10, 3.0, 400, "bootstrap-t") <= at_most(0.08, 400)

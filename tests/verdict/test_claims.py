@@ -90,7 +90,7 @@ def test_many_ties_are_counted_rather_than_listed():
     assert "Not significantly different from a: b, c, d and 3 others." in text
 
 
-def test_too_few_seeds_are_said_first():
+def test_too_few_seeds_are_reported_first():
     text = headline({"sgd": BAD[:3], "adam": GOOD[:3]})
     assert "too few seeds for a verdict. adam has 3; at least 5 are needed." in text
     assert "Keep the optimizer that you use" in text
@@ -164,7 +164,7 @@ def test_several_tasks_below_six_name_no_winner():
     assert verdict.tasks[1].headline in str(verdict)
 
 
-def test_what_the_planner_gave_up_is_told():
+def test_what_the_planner_gave_up_is_reported():
     fewer = term("Fewer rates were tried: 5 instead of 9.")
     verdict = decide(study_of({"adam": {0.1: GOOD}}, given_up=(fewer,)))
     assert "Fewer rates were tried: 5 instead of 9." in sentences(verdict)
@@ -215,7 +215,7 @@ def test_a_headline_is_short_enough_to_be_read(options):
         assert 0 < len(text.split()) <= MAX_HEADLINE_WORDS
 
 
-def test_no_sentence_is_said_twice():
+def test_no_sentence_appears_twice():
     for options in STUDIES:
         study, traces = synthetic_study(**options)
         for task in decide(study, traces=traces).tasks:

@@ -69,7 +69,7 @@ def test_equals_share_the_first_place():
 # ---- the hierarchical bootstrap ----
 
 
-def test_without_luck_of_seeds_only_the_tasks_vary():
+def test_if_seeds_do_not_vary_only_the_tasks_do():
     samples = [[np.full(5, float(t))] for t in range(4)]
     figures, tasks = hierarchical(samples, mean_of, rng(), 500)
     assert np.array_equal(figures[:, :, 0], tasks)
@@ -146,7 +146,7 @@ def several():
     return study, traces
 
 
-def test_a_verdict_on_several_tasks_tells_what_one_optimizer_for_all_costs(several):
+def test_a_verdict_on_several_tasks_states_the_cost_of_one_optimizer_for_all(several):
     study, traces = several
     verdict = decide(study, traces=traces)
     rows = verdict.everywhere

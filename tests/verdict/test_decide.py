@@ -74,7 +74,7 @@ def test_below_5_replicates_nothing_is_judged(count):
     assert verdict.standings[1].p_best is None
 
 
-def test_whoever_has_too_few_sound_replicates_is_placed_after_those_who_can_be_judged():
+def test_a_contender_with_too_few_sound_replicates_comes_after_those_who_can_be_judged():
     verdict = judge({"lucky": [0.99, 0.99, None, None, None], "adam": GOOD, "sgd": BAD})
     assert statuses(verdict) == {"adam": "best", "sgd": "behind", "lucky": "unsure"}
 
@@ -191,7 +191,7 @@ def test_seconds_are_those_of_one_run_alone():
 # ---- rates ----
 
 
-def test_points_tell_what_happened_at_each_rate():
+def test_points_show_what_happened_at_each_rate():
     values = {0.0001: [0.1] * 5, 0.01: GOOD, 1.0: [0.5, None, None, None, None]}
     low, middle, high = judge({"adam": values}).standings[0].points
     assert (low.n, low.stalled, low.failed, low.picked) == (5, 5, 0, 0)

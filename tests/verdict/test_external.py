@@ -74,7 +74,7 @@ def test_forecasts_of_training_time_come_in_the_papers_order_with_most_leads_unp
 # ---- what a table may look like ----
 
 
-def test_runs_and_their_summary_give_the_same_verdict_where_no_luck_is_shared():
+def test_runs_and_their_summary_give_the_same_verdict_if_seeds_are_independent():
     a, b = 0.9 + 0.01 * normal_scores(8), 0.88 + 0.02 * normal_scores(8)
     runs = judge("optimizer,value\n" + "\n".join([*(f"a,{x}" for x in a), *(f"b,{x}" for x in b)]))
     cells = judge("optimizer,mean,sd,n\na,0.9,0.01,8\nb,0.88,0.02,8")
@@ -110,7 +110,7 @@ def test_a_rate_is_picked_on_validation_and_the_verdict_says_where_there_is_none
     assert "learning rate" not in str(judge(table(a=GOOD, b=POOR))).split("What could change")[0]
 
 
-def test_the_metrics_name_tells_the_direction_or_the_user_has_to():
+def test_the_metrics_name_gives_the_direction_or_the_user_must():
     assert judge(table(a=GOOD, b=POOR)).tasks[0].best == "a"
     assert judge(table(a=GOOD, b=POOR), metric="loss").tasks[0].best == "b"
     assert judge(table(a=GOOD, b=POOR), metric="zeal", higher_is_better=False).tasks[0].best == "b"
@@ -118,7 +118,7 @@ def test_the_metrics_name_tells_the_direction_or_the_user_has_to():
         judge(table(a=GOOD, b=POOR), metric="zeal")
 
 
-def test_shares_are_told_in_percent_and_percents_are_read():
+def test_shares_are_shown_in_percent_and_percents_are_read():
     verdict = judge(table(a=["95%", "96 %", "97%", "96%", "95%"], b=POOR))
     assert "95.8 %" in str(verdict)
 
@@ -139,7 +139,7 @@ def test_a_failed_run_is_counted_and_not_averaged():
     assert "Failed on 3 of 8 seeds: a," in str(verdict)
 
 
-def test_seeds_that_share_luck_are_compared_seed_by_seed_and_made_up_ones_never():
+def test_correlated_seeds_are_compared_seed_by_seed_and_made_up_ones_never():
     rng = np.random.default_rng(0)
     luck = rng.normal(0, 0.01, 10)
     a, b = (0.9 + shift + luck + rng.normal(0, 0.0005, 10) for shift in (0.002, 0.0))
@@ -200,7 +200,7 @@ def test_a_sentence_says_what_weakens_the_verdict(text, words):
         ("optimizer,value\na,nan\nb,", "No run of the table has a result"),
     ],
 )
-def test_damage_is_told_in_one_sentence(text, words):
+def test_damage_is_reported_in_one_sentence(text, words):
     with pytest.raises(BadTable) as found:
         judge(text)
     assert words in str(found.value)
@@ -219,7 +219,7 @@ cell = st.one_of(
     st.lists(st.lists(cell, max_size=6), max_size=6),
 )
 @settings(max_examples=150, deadline=None)
-def test_whatever_the_table_holds_it_ends_in_a_verdict_or_in_a_sentence(head, rows):
+def test_any_table_ends_in_a_verdict_or_in_a_sentence(head, rows):
     text = "\n".join(",".join(each) for each in [head, *rows])
     try:
         verdict = judge(text)

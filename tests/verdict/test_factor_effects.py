@@ -43,7 +43,7 @@ def test_a_difference_within_the_variation_of_seeds_is_not_significant():
     assert "no significant difference between flip and none (95 % interval: " in sentence
 
 
-def test_two_axes_are_told_apart():
+def test_two_axes_are_reported_separately():
     axes = {
         "a": {"dropout": 0.0, "l2": 0.0},
         "a l2=0.1": {"dropout": 0.0, "l2": 0.1},

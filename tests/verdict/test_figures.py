@@ -73,5 +73,5 @@ def test_names_are_listed_as_one_speaks():
     assert [str(numbers.names(x)) for x in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
 
 
-def test_a_metric_of_ones_own_is_told_by_significant_digits():
+def test_a_users_metric_is_shown_with_significant_digits():
     assert str(numbers.quality(12.345, replace(LINE, metric="perplexity"))) == "12.3"

@@ -73,7 +73,7 @@ def test_no_rate_is_too_large_where_none_is(values):
     assert too_large_of(values) is None
 
 
-def test_running_out_of_memory_is_an_accident_whatever_the_rate():
+def test_running_out_of_memory_is_an_accident_at_any_rate():
     values = {0.01: FIVE, 0.1: [None] * 5}
     found = accident(entrant_of(values, outcome=Outcome.OOM))
     assert too_large_of(values, outcome=Outcome.OOM) is None
@@ -82,7 +82,7 @@ def test_running_out_of_memory_is_an_accident_whatever_the_rate():
     assert accident(entrant_of({0.01: FIVE, 0.1: [None] * 5})) is None
 
 
-def test_a_rate_is_too_small_up_to_where_most_trials_hardly_learned():
+def test_a_rate_is_too_small_up_to_where_most_trials_learned_almost_nothing():
     found = too_small(standing_of({0.001: [0.1] * 5, 0.01: [0.15] * 5, 0.1: FIVE}))
     assert found is not None
     assert (found.rate, found.stalled, found.trials) == (0.01, 10, 10)
@@ -109,7 +109,7 @@ def doubt_of(leader, other):
     return doubt(verdict.standings[1], evidence_of(verdict.task, best, item), np.random.default_rng(0))
 
 
-def test_a_verdict_that_rests_on_bell_shaped_luck_is_doubted():
+def test_a_verdict_that_depends_on_normal_scatter_gets_a_warning():
     """Each sample has one value far out: Student's interval just clears 0, the bootstrap-t interval does not."""
     found = doubt_of([0.95, 0.951, 0.9505, 0.9508, 0.9493], [0.9485, 0.949, 0.9492, 0.9488, 0.9505])
     assert isinstance(found, Doubt)

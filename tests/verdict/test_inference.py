@@ -93,7 +93,7 @@ def test_a_single_value_bounds_nothing():
     assert alone.interval(0.95).low == -math.inf
 
 
-def test_bootstrap_t_lies_near_students_interval_where_luck_is_normal():
+def test_bootstrap_t_lies_near_students_interval_for_normal_scatter():
     a, b = rng(1).normal(1, 1, 40), rng(2).normal(0, 2, 60)
     t, bootstrap = welch(a, b).interval(0.95), bootstrap_t(a, b, 0.95, rng())
     assert (bootstrap.low, bootstrap.high) == pytest.approx((t.low, t.high), abs=0.1)
@@ -175,7 +175,7 @@ def test_the_p_of_correlation_over_seeds_agrees_with_every_permutation_there_is(
     assert p == pytest.approx(np.mean(np.array(every) >= observed - 1e-12), abs=0.01)
 
 
-def test_rows_without_spread_share_no_luck():
+def test_rows_without_spread_are_not_correlated():
     assert correlation_over_seeds(np.array([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]]), rng()) == (0, 1)
 
 
@@ -201,7 +201,7 @@ def test_the_probability_of_being_best_agrees_with_every_resample_there_is(toget
     assert ours == pytest.approx(enumerate_probability_best(table, together), abs=0.01)
 
 
-def test_who_is_ahead_on_every_seed_is_the_best_whatever_the_luck():
+def test_a_contender_ahead_on_every_seed_is_the_best():
     luck = np.linspace(0, 1, 6)
     assert probability_best(np.array([luck + 0.01, luck]), rng(), together=True).tolist() == [1, 0]
     assert probability_best(np.array([luck + 0.01, luck]), rng(), together=False)[1] > 0.3

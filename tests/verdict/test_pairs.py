@@ -25,7 +25,7 @@ ALIKE = by_seed(LUCK + 0.2 * OWN)
 APART = by_seed(OWN)
 
 
-def test_where_luck_moves_all_alike_the_differences_by_seed_are_tested():
+def test_where_seeds_move_all_alike_the_differences_by_seed_are_tested():
     family = compare_all(ALIKE, 0.05, rng())
     assert family.paired
     assert family.correlation == pytest.approx(0.95, abs=0.05)
@@ -76,7 +76,7 @@ def test_with_fewer_than_5_seeds_in_common_nothing_is_paired():
 
 
 @pytest.mark.parametrize("samples", [{}, {"a": ALIKE["a"]}])
-def test_there_is_no_family_of_fewer_than_two(samples):
+def test_a_family_has_at_least_two_members(samples):
     assert compare_all(samples, 0.05, rng()).pairs == {}
 
 

@@ -69,7 +69,7 @@ def test_a_hopeless_neighbour_weighs_no_more_than_the_median_rate():
     assert np.all(wild[1:] == mild[1:])
 
 
-def test_a_lucky_rate_among_poor_neighbours_loses_to_one_among_good_ones():
+def test_a_good_rate_among_poor_neighbours_loses_to_one_among_good_ones():
     means = (0.90, 0.905, 0.953, 0.91, 0.94, 0.945, 0.95, 0.945, 0.94)
     advice = advise(curve_of({10 ** (-2 + i / 6): [mean] * 5 for i, mean in enumerate(means)}))
     assert advice is not None

@@ -32,7 +32,7 @@ def test_a_diverged_trial_is_never_picked_and_a_seed_without_any_other_has_faile
     assert found.values.tolist() == [0.7]
 
 
-def test_a_pick_without_a_finite_test_value_fails_its_replicate_rather_than_choosing_anew():
+def test_a_pick_without_a_finite_test_value_fails_its_replicate_rather_than_choosing_again():
     rows = rows_of({0.1: [0.9], 0.01: [0.7]})
     rows = [replace(row, test_metric=float("nan")) if row.rate == 0.1 else row for row in rows]
     assert entrant("adam", rows, higher_is_better=True).replicates[0].pick is None

@@ -108,7 +108,7 @@ def test_an_optimizer_against_itself_rarely_wins_at_any_look(lags, luck, correla
     assert wrong <= most(0.05, 400)
 
 
-def test_five_equals_are_rarely_told_apart_at_any_look():
+def test_five_equals_rarely_differ_significantly_at_any_look():
     assert looked_at([0] * 5, LOOKS, 250)[0] <= most(0.05, 250)
 
 

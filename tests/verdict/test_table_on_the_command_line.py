@@ -51,7 +51,7 @@ def test_bad_input_is_one_sentence(arguments, words, table, tmp_path, capsys):
     assert len(said.strip().splitlines()) == 1
 
 
-def test_a_table_that_is_no_text_is_told_so(tmp_path, capsys):
+def test_a_table_that_is_not_text_is_an_error(tmp_path, capsys):
     path = tmp_path / "table.csv"
     path.write_bytes(b"\xff\xfe\x00a")
     with pytest.raises(SystemExit):

@@ -75,7 +75,7 @@ def test_from_the_divergence_edge_on_every_rate_is_bad_and_the_one_below_is_not(
     assert not below or below[-1] < 2
 
 
-def test_a_sensitive_rate_is_told_with_its_edge():
+def test_a_sensitive_rate_is_reported_with_its_edge():
     found = standing_of({0.001: [0.5] * 5, 0.01: FIVE, 0.1: FIVE, 1.0: [None] * 5}).sensitivity
     assert found.best == 0.01
     assert found.diverges == 1.0

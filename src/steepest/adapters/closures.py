@@ -1,4 +1,4 @@
-"""Second gradients in the drop-in optimizer: it calls the closure once more. Apart, since few rules need it."""
+"""Second gradients in the drop-in optimizer: it calls the closure again. Separate, since few rules need it."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ SECOND_GRADIENT_LINES: dict[Second, list[str]] = {
         "# calls backward, and returns the loss.",
     ],
 }
-"""Comments in the code to paste, by kind of second gradient."""
+"""Comments in the generated code, by kind of second gradient."""
 
 
 class SecondGradients:
-    """The part of a `RuleOptimizer` that calls a closure once more, for rules with a `second`."""
+    """The part of a `RuleOptimizer` that calls a closure again, for rules with a `second`."""
 
     rule: ClassVar[type[Rule]]
     _drawn: int | None = None
-    """Targets drawn so far, while they are to be drawn; else None."""
+    """Number of targets sampled so far, or None while targets are used as given."""
 
     def targets(self, logits: Tensor, targets: Tensor) -> Tensor:
         """The targets for the closure's loss: `targets`, class numbers [B, …], as given; or, while the optimizer

@@ -1,4 +1,4 @@
-"""The frameworks for which code to paste can be generated, by the name that people type."""
+"""The frameworks for which code can be generated, by name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def title(framework: str) -> str:
 
 
 def code(framework: str, what: Contender, rate: float, *, horizon: int | None = None) -> str:
-    """Python to paste that builds a contender's optimizer in "torch", "keras" or "optax", and what differs there.
+    """Python code that builds a contender's optimizer in "torch", "keras" or "optax", with comments on differences.
 
     Raises UnknownName or BadSetting; see the `code` of each framework.
     """
@@ -35,10 +35,8 @@ def code(framework: str, what: Contender, rate: float, *, horizon: int | None = 
 
 
 def own_code(framework: str, name: str, rate: float, settings: Mapping[str, Setting]) -> str:
-    """The same for an optimizer outside the catalogue: the caller's own PyTorch object `name`."""
+    """The same for an optimizer outside the catalogue: the user's own PyTorch optimizer `name`."""
     if framework != "torch":
-        return (
-            f"# {title(framework)} cannot train {name} as it was measured: it is an object of your own, in PyTorch.\n"
-        )
+        return f"# {title(framework)} cannot train {name} as it was measured: it is your own PyTorch optimizer.\n"
     arguments = "".join(f", {key}={value!r}" for key, value in settings.items())
     return f"optimizer = {name}(model.parameters(), lr={rate!r}{arguments})"

@@ -56,10 +56,10 @@ Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tenso
 
 
 class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
-    """Base of the classes that `as_torch` makes. It behaves as torch's own optimizers do: parameter groups with own
-    settings, closures, schedulers, `state_dict`, copies and pickles. A parameter without gradient is not changed,
-    and gradients are only read. Element-wise rules take complex parameters; rules that do nothing where a gradient is
-    zero take sparse gradients; other rules raise BadInput.
+    """Base of the classes that `as_torch` makes. It behaves like torch's own optimizers: parameter groups with own
+    settings, closures, schedulers, `state_dict`, copies and pickles. A step changes neither gradients nor parameters
+    without a gradient. Element-wise rules take complex parameters; rules that do nothing where a gradient is zero take
+    sparse gradients; other rules raise BadInput.
 
     Element-wise rules run as compiled kernels (docs/drop-in.md) unless `compile` is False, or STEEPEST_COMPILE is 0.
     Raises UnknownName for a hyperparameter that the rule does not have, and BadSetting for one out of its range.
@@ -67,7 +67,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
 
     rule: ClassVar[type[Rule]]
     is_compiled: bool = True
-    """Whether kernels are compiled where the rule allows it; may be changed between steps. No part of `state_dict`."""
+    """Whether kernels are compiled where the rule allows it; may be changed between steps. Not in `state_dict`."""
     _kernels: FastPaths | None = None
 
     def __init__(
@@ -133,7 +133,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
     def _batches(self, group: dict[str, Any]) -> Iterator[Batch]:
         """The parameters of a group that have a gradient, batched by step number; advances the step numbers."""
         rule, h = self.rule, _at(self.rule, group)
-        ps, gs = group["params"], [p.grad for p in group["params"]]  # looked at once: another thread may change them
+        ps, gs = group["params"], [p.grad for p in group["params"]]  # read once: another thread may change them
         if any(g is None for g in gs):
             at = [i for i, g in enumerate(gs) if g is not None]
             ps, gs = [ps[i] for i in at], [gs[i] for i in at]
@@ -141,7 +141,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         for p, state in zip(ps, states, strict=True) if not all(states) else ():
             if not state:
                 state.update({"step": 0, **rule.carry, **dict(zip(rule.state, begin(rule, h, p), strict=True))})
-        times = [*map(itemgetter("step", *rule.carry), states)]  # of each: one that had no gradient is behind
+        times = [*map(itemgetter("step", *rule.carry), states)]  # of each: a parameter without gradient lags behind
         for time in dict.fromkeys(times):
             now = (ps, gs, states)
             if times.count(time) < len(times):
@@ -160,8 +160,9 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
     def _move_together(
         self, moves: list[tuple[Tensor, Tensor, Tensors, Any]], closure: Callable[[], Any] | None
     ) -> None:
-        """Update all parameters that have a gradient, for a rule of the whole model, whose scalars are kept in every
-        state, or for one that takes a second gradient.
+        """Update all parameters that have a gradient, for a rule of the whole model or one with a second gradient.
+
+        Scalars of the whole model are stored in the state of every parameter.
         """
         if not moves:
             return
@@ -246,20 +247,20 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         return {**super().__getstate__(), "is_compiled": self.is_compiled}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _blank, unwrap(self.rule), self.__getstate__()  # a generated class is found again through its rule
+        return _blank, unwrap(self.rule), self.__getstate__()  # a generated class is found by its rule
 
 
 _TORCH_ONLY = {
-    "amsgrad": "AMSGrad is an optimizer of its own here",
-    "betas": "the two are b1 and b2 here",
-    "capturable": "there are no steps on a GPU's graph here; leave it out",
-    "differentiable": "no gradient is taken through a step here; leave it out",
-    "foreach": "one compiled loop moves all parameters here, unless compile=False; leave it out",
-    "fused": "one compiled loop moves all parameters here, unless compile=False; leave it out",
-    "maximize": "every rule goes downhill here; negate the loss",
-    "nesterov": "Nesterov is an optimizer of its own here",
+    "amsgrad": "use the optimizer AMSGrad instead",
+    "betas": "use b1 and b2 instead",
+    "capturable": "steps in a CUDA graph are not supported; leave it out",
+    "differentiable": "differentiating through a step is not supported; leave it out",
+    "foreach": "one compiled loop updates all parameters, unless compile=False; leave it out",
+    "fused": "one compiled loop updates all parameters, unless compile=False; leave it out",
+    "maximize": "every rule minimizes; negate the loss",
+    "nesterov": "use the optimizer Nesterov instead",
 }
-"""Arguments of torch's own optimizers that no rule has, and what takes their place."""
+"""Arguments of torch's own optimizers that no rule has, and their replacement."""
 
 
 def _check_names(rule: type[Rule], names: Iterable[str]) -> None:
@@ -270,7 +271,7 @@ def _check_names(rule: type[Rule], names: Iterable[str]) -> None:
 
 
 def _check(rule: type[Rule], settings: dict[str, Any]) -> None:
-    """As `check_settings`; a rate may be a tensor of one number, too."""
+    """As `check_settings`; a rate may also be a tensor of one number."""
     _check_names(rule, settings)
     for name, x in settings.items():
         if isinstance(x, Tensor) and x.numel() != 1:
@@ -284,12 +285,12 @@ def _names(rule: type[Rule]) -> tuple[str, ...]:
 
 
 def _at(rule: type[Rule], group: dict[str, Any]) -> Any:
-    """The hyperparameters of a group, with its rate of now."""
+    """The hyperparameters of a group, with its current rate."""
     return at_rate(rule, {name: group[name] for name in _names(rule)}, float(group["lr"]))
 
 
 def _coefficients(rule: type[Rule], h: Any, t: int, *carried: float) -> tuple[Any, dict[str, float]]:
-    """The coefficients of step t, and the carry after it, from the carry before it."""
+    """The coefficients of step t and the carry after it. `carried`: the carry before it."""
     carry = dict(zip(rule.carry, carried, strict=True))
     return coefficient_record(rule.advance(h, t, carry)), carry
 
@@ -300,7 +301,7 @@ def _blank(rule: type[Rule], wrappers: Sequence[str]) -> RuleOptimizer:
 
 
 _ARGUMENTS = (
-    "    params: parameters, pairs of name and parameter, or groups: dicts with params and settings of their own",
+    "    params: parameters, pairs of name and parameter, or groups: dicts of params and their settings",
     "    compile: whether to step by a compiled kernel (default None: unless STEEPEST_COMPILE is 0)",
 )
 
@@ -356,7 +357,7 @@ def build(
     compile: bool | None = None,
     **settings: Setting,
 ) -> RuleOptimizer:
-    """An optimizer from its name in the catalogue, its entry or its rule; without `lr`, at its default rate.
+    """Build an optimizer from its name in the catalogue, its entry or its rule; without `lr`, at its default rate.
 
     `compile` as in `RuleOptimizer`. Raises UnknownName, BadSetting or BadInput.
     """
@@ -382,10 +383,11 @@ def code(
     *,
     horizon: int | None = None,
 ) -> str:
-    """Python that builds an optimizer for a `model`: torch's own class where it does the same, else ours.
+    """Python code that builds an optimizer for a `model`: torch's own class if it is equivalent, else ours.
 
-    `what` is a contender, or an entry or its name with `settings` that differ from it. A schedule runs over `horizon`
-    steps, or else over the steps of a `loader` and a number of `epochs`. Raises UnknownName or BadSetting.
+    `what` is a contender, or an entry or its name with `settings` that replace its own. A schedule runs over `horizon`
+    steps; without it, the code computes the steps from a `loader` and a number of `epochs`. Raises UnknownName or
+    BadSetting.
     """
     if not isinstance(what, Contender):
         what = contender(what, **(settings or {}))  # type: ignore[arg-type]
@@ -395,17 +397,17 @@ def code(
     if plain:
         imports = ["import torch"]
         degree = "bit for bit" if plain.is_exact else "up to rounding"
-        lines = [f"# PyTorch's own: on CPU it is the optimizer that was measured, {degree}."]
+        lines = [f"# PyTorch's own class: on CPU it equals the optimizer that was measured, {degree}."]
         defaults = inspect.signature(getattr(torch.optim, plain.name)).parameters
         kept = {name: value for name, value in plain.arguments.items() if value != defaults[name].default}
         lines.append(f"optimizer = torch.optim.{plain.name}(model.parameters(), {_arguments(rate, kept)})")
     else:
         imports = ["from steepest.adapters.torch import build"]
-        lines = ["# PyTorch has no such form: this is steepest's, and a torch.optim.Optimizer all the same."]
+        lines = ["# PyTorch has no equivalent: this class of steepest is a torch.optim.Optimizer."]
         lines.append(f'optimizer = build("{item.name}", model.parameters(), {_arguments(rate, what.settings)})')
         if averages(item.rule):
             lines += [
-                "# Evaluated at an average of the weights: model.eval() puts it in place, model.train() takes it out.",
+                "# Evaluated at an average of the weights: model.eval() switches to it, model.train() switches back.",
                 "optimizer.follow(model)",
             ]
         lines += SECOND_GRADIENT_LINES[item.rule.second]

@@ -1,5 +1,5 @@
-"""The chapter of the docs on the articles' claims, made from the folder that `steepest claims` left: what was claimed,
-what was stated beforehand, what came out, with a picture, and what is known of the reason.
+"""The chapter of the docs on the articles' claims, made from the folder of `steepest claims`. For each claim: the
+hypothesis stated beforehand, the outcome with a picture, and the reason as far as it is known.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from textwrap import fill
 from typing import Any
 
 from steepest.articles import second_fit
-from steepest.articles.hypotheses import HYPOTHESES, Bound, NoMoreThan, Trial, judge
+from steepest.articles.hypotheses import HYPOTHESES, Bound, JudgedClaim, NoMoreThan, judge
 from steepest.articles.measures import Figure
 from steepest.articles.studies import STUDIES
 from steepest.errors import StudyFolderError
@@ -38,8 +38,8 @@ results hold for tasks of this kind.
 """
 
 
-def trials(folder: Path) -> list[Trial]:
-    """Every claim on the data in a folder; "not measured" where a study is missing. StudyFolderError if all are."""
+def judged_claims(folder: Path) -> list[JudgedClaim]:
+    """Every claim, judged on the studies in a folder; "not measured" if one is missing. StudyFolderError if all are."""
     studies: dict[str, StudyReader] = {}
     for planned in STUDIES:
         reader = StudyReader(folder / planned.key)
@@ -49,17 +49,17 @@ def trials(folder: Path) -> list[Trial]:
         except StudyFolderError:
             continue
     if not studies:
-        raise StudyFolderError(f"{folder} has no finished study of the claims: make them with steepest claims.")
+        raise StudyFolderError(f"{folder} has no finished study of the claims. Run them with `steepest claims`.")
     return [judge(hypothesis, studies) for hypothesis in HYPOTHESES]
 
 
 def write(folder: Path, page: Path, pictures: Path) -> None:
-    """The chapter, with its pictures in a folder beside it."""
+    """Write the chapter to `page` and its pictures to the folder `pictures`."""
     pictures.mkdir(parents=True, exist_ok=True)
-    found = trials(folder)
-    for trial in found:
-        if trial.figures:
-            (pictures / f"{trial.hypothesis.key}.svg").write_text(picture(trial), encoding="utf-8")
+    found = judged_claims(folder)
+    for judged in found:
+        if judged.figures:
+            (pictures / f"{judged.hypothesis.key}.svg").write_text(picture(judged), encoding="utf-8")
     fits = second_fit.stored(folder)
     (pictures / "second-fit.svg").write_text(_fits_picture(fits), encoding="utf-8")
     parts = chapter(found, fits, folder, pictures.name)
@@ -67,35 +67,35 @@ def write(folder: Path, page: Path, pictures: Path) -> None:
 
 
 def _wrapped(part: str) -> str:
-    """Paragraphs in lines of a readable length; tables, headings and pictures as they are."""
+    """Wrap paragraphs; leave tables, headings and pictures as they are."""
     lines = (line if line[:1] in "|#!<" else fill(line, 120, break_on_hyphens=False) for line in part.split("\n"))
     return "\n".join(lines)
 
 
-def chapter(found: Sequence[Trial], fits: list[second_fit.Fits], folder: Path, pictures: str) -> Iterator[str]:
+def chapter(found: Sequence[JudgedClaim], fits: list[second_fit.Fits], folder: Path, pictures: str) -> Iterator[str]:
     yield HEAD
-    words = Counter(trial.word for trial in found)
+    words = Counter(judged.word for judged in found)
     counts = ", ".join(f"{count} {word}" for word, count in words.items())
     yield f"Of {len(found)} claims: {counts}.\n"
     yield "| claim | from | outcome |\n|---|---|---|"
-    for trial in found:
-        yield f"| [{trial.hypothesis.claim}](#{trial.hypothesis.key}) | {trial.hypothesis.source} | {trial.word} |"
+    for judged in found:
+        yield f"| [{judged.hypothesis.claim}](#{judged.hypothesis.key}) | {judged.hypothesis.source} | {judged.word} |"
     yield "| [The example's second fit shows that Adam is better.](#second-fit) | B | see there |\n"
-    for trial in found:
-        yield from _section(trial, pictures)
+    for judged in found:
+        yield from _section(judged, pictures)
     yield from _second(fits, pictures)
     yield from _studies(folder)
 
 
-def _section(trial: Trial, pictures: str) -> Iterator[str]:
-    row = trial.hypothesis
+def _section(judged: JudgedClaim, pictures: str) -> Iterator[str]:
+    row = judged.hypothesis
     yield f'<a id="{row.key}"></a>\n\n## {row.claim}\n'
-    yield f"**{trial.word.capitalize()}.** Hypothesis: {row.stated}\n"
-    if not trial.figures:
-        yield "No finished study measured it.\n"
+    yield f"**{judged.word.capitalize()}.** Hypothesis: {row.stated}\n"
+    if not judged.figures:
+        yield "No finished study measures it.\n"
         return
     yield f"| {row.unit} | mean | 95 % interval | repeats | supports it |\n|---|---|---|---|---|"
-    for each, answer in zip(trial.figures, trial.answers, strict=True):
+    for each, answer in zip(judged.figures, judged.answers, strict=True):
         yield f"| {each.of} | {_number(each.value)} | {_interval(each)} | {each.n} | {answer} |"
     yield f"\n![{row.unit}]({pictures}/{row.key}.svg)\n\n{row.reason}\n"
 
@@ -108,15 +108,17 @@ def _second(fits: list[second_fit.Fits], pictures: str) -> Iterator[str]:
         "The tutorial fits a line with SGD(0.01) for 100 epochs, compiles the same model again with Adam(0.001), and "
         "fits again to show the difference. The second fit starts where the first one ended.\n"
     )
-    yield f"**{'Not supported' if fair.low < 0 else 'Supported'}**, once both start alike. In mean squared error:\n"
-    yield "| Adam's end before SGD's (above 0: Adam is better) | mean | 95 % interval | repeats |\n|---|---|---|---|"
+    outcome = "Not supported" if fair.low < 0 else "Supported"
+    yield f"**{outcome}** when both start from the same weights. In mean squared error:\n"
+    yield "| SGD's final error minus Adam's (above 0: Adam is better) | mean | 95 % interval | repeats |"
+    yield "|---|---|---|---|"
     for each in (printed, fair):
         yield f"| {each.of} | {_number(each.value)} | {_interval(each)} | {each.n} |"
     yield (
         f"\n![training loss over epochs]({pictures}/second-fit.svg)\n\n"
-        f"Median errors on fresh points: SGD {significant(ends['sgd'])}, Adam after SGD {significant(ends['after'])}, "
-        f"Adam from the same start {significant(ends['adam'])}. The noise of the data alone gives 0.01. At its default "
-        "rate, Adam moves each weight by about 0.001 per step, and 100 epochs of three or four steps are too few to "
+        f"Median errors on new points: SGD {significant(ends['sgd'])}, Adam after SGD {significant(ends['after'])}, "
+        f"Adam from the same start {significant(ends['adam'])}. The noise in the data alone causes 0.01. At its "
+        "default rate, Adam moves each weight by about 0.001 per step, and 100 epochs of three or four steps are too few to "
         "reach the line from the initial weights. Neither rate was tuned; with tuned rates both fit the line "
         "(`steepest run line`).\n"
     )
@@ -124,7 +126,7 @@ def _second(fits: list[second_fit.Fits], pictures: str) -> Iterator[str]:
 
 def _studies(folder: Path) -> Iterator[str]:
     yield "## The studies\n\n`steepest claims` runs them again; `steepest claims --list` prints the hypotheses.\n"
-    yield "| study | tasks | optimizers | repeats, seeds from | trials | for |\n|---|---|---|---|---|---|"
+    yield "| study | tasks | optimizers | repeats, seeds from | trials | purpose |\n|---|---|---|---|---|---|"
     for planned in STUDIES:
         try:
             record = StudyReader(folder / planned.key).record
@@ -139,12 +141,12 @@ def _studies(folder: Path) -> Iterator[str]:
 # ---- pictures and figures --------------------------------------------------------------------------------------------
 
 
-def picture(trial: Trial) -> str:
-    """The figures with their intervals, and the bound dashed."""
-    rule = trial.hypothesis.rule
+def picture(judged: JudgedClaim) -> str:
+    """The figures with their intervals; the bound is a dashed line."""
+    rule = judged.hypothesis.rule
     limits = (-rule.at, rule.at) if isinstance(rule, NoMoreThan) else (rule.at,) if isinstance(rule, Bound) else ()
-    bars = [Bar(each.of, each.value, each.low, each.high) for each in trial.figures]
-    return intervals(bars, trial.hypothesis.unit, limits)
+    bars = [Bar(each.of, each.value, each.low, each.high) for each in judged.figures]
+    return intervals(bars, judged.hypothesis.unit, limits)
 
 
 def _fits_picture(fits: list[second_fit.Fits]) -> str:
@@ -166,19 +168,19 @@ def _interval(each: Figure) -> str:
     return f"{_number(each.low)} to {_number(each.high)}"
 
 
-def to_json(found: Sequence[Trial], fits: list[second_fit.Fits]) -> dict[str, Any]:
-    """Outcomes and figures, for a file that stays small."""
+def to_json(found: Sequence[JudgedClaim], fits: list[second_fit.Fits]) -> dict[str, Any]:
+    """Outcomes and figures, without the data of the studies."""
 
     def plain(each: Figure) -> Mapping[str, Any]:
         return {"of": each.of, "value": each.value, "low": each.low, "high": each.high, "n": each.n}
 
     rows = [
         {
-            "key": trial.hypothesis.key,
-            "claim": trial.hypothesis.claim,
-            "outcome": trial.word,
-            "figures": [{**plain(f), "answer": a} for f, a in zip(trial.figures, trial.answers, strict=True)],
+            "key": judged.hypothesis.key,
+            "claim": judged.hypothesis.claim,
+            "outcome": judged.word,
+            "figures": [{**plain(f), "answer": a} for f, a in zip(judged.figures, judged.answers, strict=True)],
         }
-        for trial in found
+        for judged in found
     ]
     return {"claims": rows, "second fit": [plain(each) for each in second_fit.figures(fits)]}

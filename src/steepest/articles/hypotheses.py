@@ -1,5 +1,5 @@
 """The articles' claims as hypotheses, stated before anything is run: what is measured, on which tasks, and which bound
-supports a claim. Rows of a table; `measures` has the arithmetic.
+supports a claim. `measures` has the arithmetic.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ DENSE, SPARSE = ("digits", "digits-linear", "housing"), ("movielens", "news-bow"
 
 @dataclass(frozen=True)
 class Bound:
-    """Which figures bear a claim out: those whose whole interval lies at `at` or beyond it, on the side `side`. One
-    whose whole interval lies on the other side speaks against it; any other leaves it open."""
+    """A figure supports the claim if its whole interval lies at `at` or beyond it, on the side `side`. It contradicts
+    the claim if its whole interval lies on the other side, and leaves it open otherwise."""
 
     side: Literal["above", "below"]
     at: float
@@ -40,7 +40,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class NoMoreThan:
-    """A difference shown to be small: the whole interval lies within ± `at`; against it, the whole lies outside."""
+    """Supported if the whole interval lies within ± `at`; contradicted if all of it lies outside."""
 
     at: float
 
@@ -66,19 +66,19 @@ class Hypothesis:
     claim: str
     """What the articles say, in our words."""
     stated: str
-    """What is expected if they are right, and what would speak against it."""
+    """What is expected if they are right."""
     unit: str
     """Of the figures."""
     measure: Callable[[Studies], Sequence[Figure]]
     rule: Bound | NoMoreThan | NotShownBehind
     reason: str
-    """Why it comes out as it does, as far as is known."""
+    """Why the outcome is what it is, as far as is known."""
     source: Literal["A", "B"]
     """A: the study of adaptive rates. B: the tutorial."""
 
 
 @dataclass(frozen=True)
-class Trial:
+class JudgedClaim:
     """A claim, its figures and its outcome."""
 
     hypothesis: Hypothesis
@@ -87,20 +87,20 @@ class Trial:
 
     @property
     def word(self) -> Word:
-        """Supported if every figure bears it out, not supported if none does, mixed otherwise."""
+        """Supported if every figure supports it, not supported if none does, mixed otherwise."""
         if not self.answers:
             return "not measured"
         yes = self.answers.count("yes")
         return "supported" if yes == len(self.answers) else "mixed" if yes else "not supported"
 
 
-def judge(hypothesis: Hypothesis, studies: Studies) -> Trial:
-    """A claim on the data; "not measured" where a study of its is missing."""
+def judge(hypothesis: Hypothesis, studies: Studies) -> JudgedClaim:
+    """Judge a claim on the data; "not measured" if one of its studies is missing."""
     try:
         figures = tuple(hypothesis.measure(studies))
     except KeyError:
         figures = ()
-    return Trial(hypothesis, figures, tuple(hypothesis.rule.answer(each) for each in figures))
+    return JudgedClaim(hypothesis, figures, tuple(hypothesis.rule.answer(each) for each in figures))
 
 
 def _over(
@@ -130,69 +130,68 @@ HYPOTHESES = (
     Hypothesis(
         "adam-accurate",
         "Adam reaches high accuracy in most cases.",
-        "On every task, dense or sparse, the verdict has Adam as the best or cannot tell it from the best.",
-        "behind the best, in practical margins",
+        "On every task, dense or sparse, the verdict ranks Adam as the best or as tied with the best.",
+        "gap to the best, in practical margins",
         _everywhere(lambda s, t: measures.behind_best(s, t, "adam")),
         NotShownBehind(),
-        "Its steps are scaled to each parameter, so that one rate suits most of them. That need not buy a lead: tuned "
-        "with the same care, other methods may do as well.",
+        "Its steps are scaled to each parameter, so one rate suits most of them. That need not give a lead: other "
+        "methods may do as well when they are tuned with the same effort.",
         "A",
     ),
     Hypothesis(
         "adam-fast",
         "Adam converges fast.",
-        "Each method at its own best rate: Adam needs fewer steps to 95 % of the way than the median of the other four "
-        "needs on the same seed.",
-        "steps to the target, as a multiple of the others' median (below 1 is quicker)",
+        "With each method at its own best rate, Adam needs fewer steps to 95 % of the way than the median of the "
+        "other four on the same seed.",
+        "steps to the target, relative to the others' median (below 1 is faster)",
         _everywhere(lambda s, t: measures.speed(s, t, "adam", _others("adam"))),
         Bound("below", 1.0),
-        "A rate is picked for where training ends, not for how soon it is near: a method may be slow to the target at "
-        "the very rate that serves it best in the end.",
+        "A rate is selected for the final result, not for speed. At the rate with the best final result, a method "
+        "may reach the target late.",
         "A",
     ),
     Hypothesis(
         "adam-untuned",
         "Adam needs little tuning.",
-        "At the rate that its library has as default, Adam is worse than tuned by no more than one point (four "
-        "practical margins).",
-        "worse than tuned, in practical margins",
+        "At its library's default rate, Adam is at most one point (four practical margins) worse than tuned.",
+        "gap to tuned Adam, in practical margins",
         _everywhere(lambda s, t: measures.worth_of_tuning(s, t, "adam")),
         NoMoreThan(A_POINT),
-        "The default rate of 0.001 was chosen for long training of large networks. Where training is short, as here, "
-        "it may leave the model on its way.",
+        "The default rate of 0.001 was chosen for long training of large networks. When training is short, as here, "
+        "it may end before the model has converged.",
         "A",
     ),
     Hypothesis(
         "rmsprop-sparse",
         "RMSProp does well on sparse data.",
-        "On both sparse tasks RMSProp is ahead of SGD with the same budget of tuning by more than one point (four "
+        "On both sparse tasks RMSProp is ahead of SGD, tuned with the same budget, by more than one point (four "
         "practical margins).",
-        "ahead of SGD, in practical margins",
+        "lead over SGD, in practical margins",
         _over("sparse", SPARSE, lambda s, t: measures.lead(s, t, "rmsprop", "sgd")),
         Bound("above", A_POINT),
-        "A parameter that seldom has a gradient gets a long step when it has one, because its average has decayed "
-        "meanwhile. SGD has one rate for all, and the frequent parameters set its limit.",
+        "A parameter that seldom has a gradient takes a long step when it gets one, because its average of g² has "
+        "decayed in the meantime. SGD has one rate for all parameters, and the frequent ones limit it.",
         "A",
     ),
     Hypothesis(
         "rmsprop-above-all",
-        "Sparse data are where RMSProp does best of all.",
-        "On both sparse tasks it is ahead of Adam and of AdaGrad.",
-        "ahead of the other, in practical margins",
+        "RMSProp is the best method on sparse data.",
+        "On both sparse tasks RMSProp is ahead of Adam and of AdaGrad.",
+        "lead over the other method, in practical margins",
         _all(
             _over("sparse", SPARSE, lambda s, t: measures.lead(s, t, "rmsprop", "adam")),
             _over("sparse", SPARSE, lambda s, t: measures.lead(s, t, "rmsprop", "adagrad")),
         ),
         Bound("above", 0.0),
-        "Adam and AdaGrad scale each parameter's step as well: what helps on sparse data is common to the family.",
+        "Adam and AdaGrad scale each parameter's step as well: the benefit on sparse data is common to all three.",
         "A",
     ),
     Hypothesis(
         "adagrad-early",
-        "AdaGrad falls fast early.",
-        "Each method at its own best rate: AdaGrad needs fewer steps to 95 % of the way than the median of the others "
-        "needs on the same seed.",
-        "steps to the target, as a multiple of the others' median (below 1 is quicker)",
+        "AdaGrad reduces the loss fast at first.",
+        "With each method at its own best rate, AdaGrad needs fewer steps to 95 % of the way than the median of the "
+        "others on the same seed.",
+        "steps to the target, relative to the others' median (below 1 is faster)",
         _all(
             _over("dense", DENSE, lambda s, t: measures.speed(s, t, "adagrad", _others("adagrad"))),
             _over(
@@ -202,99 +201,104 @@ HYPOTHESES = (
             ),
         ),
         Bound("below", 1.0),
-        "Its sum of squares is small at first, so that its first steps are its longest; that they fall later lets it "
-        "afford them, as a schedule would.",
+        "Its sum of squares is small at first, so its first steps are its longest. It can afford them because they "
+        "decrease later, as under a schedule.",
         "A",
     ),
     Hypothesis(
         "adagrad-starves",
         "AdaGrad's rate shrinks towards zero in long training.",
-        "Over training nearly seven times as long as usual, its median effective step falls to a fifth or less.",
-        "fall of the median effective step, as a factor",
+        "In training nearly seven times as long as usual, its median effective step falls to a fifth or less.",
+        "decrease of the median effective step, as a factor",
         _over("long", ("digits-linear", "digits"), lambda s, t: measures.shrinking(s, t, "adagrad")),
         Bound("above", 5.0),
-        "The sum grows as fast as gradients are large. Once the loss is low they are small, and the sum hardly grows "
-        "any more: the step may settle instead of vanishing.",
+        "The sum grows with the size of the gradients. Once the loss is low, the gradients are small and the sum "
+        "hardly grows: the step may level off instead of vanishing.",
         "A",
     ),
     Hypothesis(
         "adagrad-stalls",
         "AdaGrad stalls late in long training.",
-        "At the end of long training it is behind the best, by the verdict.",
-        "behind the best, in practical margins",
+        "At the end of long training, the verdict ranks AdaGrad behind the best.",
+        "gap to the best, in practical margins",
         _over("long", ("digits-linear", "digits"), lambda s, t: measures.behind_best(s, t, "adagrad")),
         Bound("above", 1.0),
-        "It depends on the claim before: whether its step shrinks so far that it starves. A falling rate also does "
-        "good late in training, where a fixed one is kept off the minimum by noise.",
+        "This depends on the previous claim: whether the step shrinks so far that training stops. A decreasing rate "
+        "also helps late in training, when the noise of a fixed rate keeps the model away from the minimum.",
         "A",
     ),
     Hypothesis(
         "rate-too-large",
         "A fixed rate that is too large oscillates or diverges.",
-        "At ten times its best rate SGD loses more than a twentieth of the way from an untrained model to its best.",
+        "At ten times its best rate, SGD loses more than a twentieth of the way from an untrained model to its best.",
         "share of the way that is lost",
         _over("dense", DENSE, lambda s, t: measures.lost_at(s, t, "sgd", 10.0)),
         Bound("above", 0.05),
-        "Beyond 2/sharpness a step overshoots the minimum by more than it was away from it. Networks flee to flatter "
-        "ground for a while; ten times the best rate is more than they can flee from.",
+        "Beyond 2/sharpness, a step overshoots the minimum by more than its distance to it. Networks can move to "
+        "flatter regions for a while; at ten times the best rate, that is not enough.",
         "A",
     ),
     Hypothesis(
         "rate-too-small",
         "A fixed rate that is too small gets stuck.",
-        "At a tenth of its best rate SGD loses more than a twentieth of the way from an untrained model to its best.",
+        "At a tenth of its best rate, SGD loses more than a twentieth of the way from an untrained model to its best.",
         "share of the way that is lost",
         _over("dense", DENSE, lambda s, t: measures.lost_at(s, t, "sgd", 0.1)),
         Bound("above", 0.05),
-        "It is not stuck, it is late: how much is lost depends on how generous the horizon is.",
+        "Training is slow rather than stuck: how much is lost depends on how long it lasts.",
         "A",
     ),
     Hypothesis(
         "momentum-damps",
         "Momentum damps oscillation.",
-        "Each at its own best rate, fewer of momentum's updates turn around from one step to the next than of SGD's.",
-        "share of updates that turn around: SGD's less momentum's",
+        "With each at its own best rate, fewer updates reverse direction from one step to the next with momentum "
+        "than with SGD.",
+        "share of updates that reverse direction: SGD minus momentum",
         _all(
             _over("bouncing", ("quadratic",), lambda s, t: measures.turning(s, t, "momentum", "sgd")),
             _over("dense", DENSE, lambda s, t: measures.turning(s, t, "momentum", "sgd")),
         ),
         Bound("above", 0.0),
-        "A velocity is an average of some ten gradients: what points to and fro cancels within it, be it from the "
-        "steep walls of a valley or from the noise of batches. Of updates that only chance turns, half turn around.",
+        "The velocity averages some ten gradients. Components that alternate in sign cancel, whether they come from "
+        "the steep walls of a valley or from the noise of batches. Of updates in random directions, half would "
+        "reverse.",
         "B",
     ),
     Hypothesis(
         "sgd-equal-samples",
-        "SGD with one example a step, since it updates more often, converges faster.",
-        "After equally many examples, each at its own best rate, one example a step is ahead of 32, and of all.",
-        "ahead of the larger batch, in practical margins",
+        "SGD with one example per step converges faster, because it updates more often.",
+        "After the same number of examples, with each at its own best rate, one example per step is ahead of 32 and "
+        "of the full batch.",
+        "lead over the larger batch, in practical margins",
         lambda studies: [
             measures.lead(studies["batches"], "digits", "sgd@1", other) for other in ("sgd@32", "sgd@full")
         ],
         Bound("above", 1.0),
-        "For the same examples it takes 32 steps where the batch takes one. Against a full batch, with a handful of "
-        "steps, that is much; against 32 it is less, for one large step can do the work of many small ones.",
+        "For the same number of examples it takes 32 steps where a batch of 32 takes one. A full batch takes only a "
+        "handful of steps, so the difference is large. It is smaller for 32, because one large step can replace many "
+        "small ones.",
         "B",
     ),
     Hypothesis(
         "sgd-equal-seconds",
-        "The same, by the clock.",
-        "After equal training time, each at its own best rate, one example a step is ahead of 32, and of all.",
-        "ahead of the larger batch, in practical margins",
+        "SGD with one example per step converges faster in equal training time.",
+        "After the same training time, with each at its own best rate, one example per step is ahead of 32 and of "
+        "the full batch.",
+        "lead over the larger batch, in practical margins",
         lambda studies: [
             measures.lead(studies["batches"], "digits (equal seconds)", "sgd@1", other)
             for other in ("sgd@32", "sgd@full")
         ],
         Bound("above", 1.0),
-        "A step costs nearly the same for 1 example and for 32: the work is in calling the kernels. The clock was read "
-        "on a shared machine, so that the horizons of this comparison are rough.",
+        "A step costs nearly the same for 1 example and for 32, because most of its time goes into calling kernels. "
+        "Times were measured on a shared machine, so the horizons of this comparison are approximate.",
         "B",
     ),
     Hypothesis(
         "epsilon-place",
-        "Whether ε stands inside the root, as printed, or outside, as in libraries, is of no account.",
-        "For AdaGrad and RMSProp, both tuned, the forms differ by no more than one point (four practical margins).",
-        "standard before printed, in practical margins",
+        "It makes no difference whether ε is inside the root, as printed, or outside, as in libraries.",
+        "For AdaGrad and RMSProp, the two forms, both tuned, differ by at most one point (four practical margins).",
+        "lead of the standard form over the printed one, in practical margins",
         lambda studies: [
             measures.lead(studies["printed"], task, rule, f"{rule}-printed")
             for task in ("digits", "housing")
@@ -302,35 +306,35 @@ HYPOTHESES = (
             for rule in ("adagrad", "rmsprop")
         ],
         NoMoreThan(A_POINT),
-        "Inside the root ε = 10⁻⁸ begins to act at gradients of 10⁻⁴, outside at 10⁻⁸: it holds back parameters whose "
-        "gradients are tiny, of which there may be few or many.",
+        "Inside the root, ε = 10⁻⁸ takes effect at gradients of 10⁻⁴; outside, at 10⁻⁸. It holds back parameters "
+        "with tiny gradients, of which there may be few or many.",
         "B",
     ),
     Hypothesis(
         "adam-printed-tuned",
         "Adam as printed is as good as Kingma and Ba's.",
-        "Both tuned, they differ by no more than one point (four practical margins).",
-        "standard before printed, in practical margins",
+        "Both tuned, they differ by at most one point (four practical margins).",
+        "lead of the standard form over the printed one, in practical margins",
         _over("printed", ("digits", "housing"), lambda s, t: measures.lead(s, t, "adam", "adam-printed")),
         NoMoreThan(A_POINT),
-        "The printed form's steps are ten times as long at first and fall to Adam's within thousands: a schedule, in "
-        "effect, which a rate some times smaller makes up for.",
+        "The steps of the printed form are ten times as long at first and decrease to Adam's over thousands of "
+        "steps. This acts like a schedule, and a rate a few times smaller compensates for it.",
         "B",
     ),
     Hypothesis(
         "adam-printed-untuned",
-        "And at one and the same rate.",
-        "Both at 0.001, they differ by no more than one point (four practical margins).",
-        "standard before printed, in practical margins",
+        "Adam as printed is as good as Kingma and Ba's at the same rate.",
+        "Both at the rate 0.001, they differ by at most one point (four practical margins).",
+        "lead of the standard form over the printed one, in practical margins",
         _over("untuned", ("digits", "housing"), lambda s, t: measures.lead(s, t, "adam", "adam-printed")),
         NoMoreThan(A_POINT),
-        "At one rate, longer first steps are a larger rate; where 0.001 is too small, that is a lead.",
+        "At the same rate, longer first steps act like a larger rate. Where 0.001 is too small, that is an advantage.",
         "B",
     ),
     Hypothesis(
         "two-momenta",
         "Averaged momentum is heavy-ball momentum at another rate.",
-        "At η and η/(1 − β) the same seeds give the same test values, to within half a practical margin.",
+        "At η and η/(1 − β), the same seeds give the same test values to within half a practical margin.",
         "largest difference, in practical margins",
         lambda studies: [
             measures.largest_difference(
@@ -342,8 +346,8 @@ HYPOTHESES = (
             )
         ],
         NoMoreThan(0.5),
-        "One velocity is 1 − β times the other at every step, so the two are the same but for rounding.",
+        "One velocity is 1 − β times the other at every step, so the two differ only by rounding.",
         "B",
     ),
 )
-"""In the order of the chapter. The tutorial's second fit is a further claim: see `second_fit`."""
+"""In the order of the chapter. One more claim, the tutorial's second fit, is in `second_fit`."""

@@ -1,5 +1,5 @@
-"""What is measured for the claims: figures of finished studies, seed by seed, each with its interval. Nothing is
-trained or judged here: `hypotheses` states beforehand which figure supports a claim.
+"""The measurements for the claims: figures of finished studies, seed by seed, each with its interval. Nothing is
+trained or judged here: `hypotheses` states beforehand which figures support a claim.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ TARGET = "95 %"
 
 @dataclass(frozen=True)
 class Figure:
-    """One measurement: a mean over repeats with Student's t interval, and what it is of."""
+    """One measurement: a mean over repeats with Student's t interval."""
 
     of: str
-    """The task, and where it matters who is compared."""
+    """The task, and the contenders that are compared."""
     value: float
     low: float
     high: float
@@ -38,11 +38,11 @@ def lead(study: StudyReader, task: str, one: str, other: str) -> Figure:
     a, b = (sound(standing(verdict, name)) for name in (one, other))
     sign = 1 if verdict.task.higher_is_better else -1
     scale = sign / verdict.margin
-    return figure(f"{title(verdict)}: {one} before {other}", [scale * (a[s] - b[s]) for s in a.keys() & b.keys()])
+    return figure(f"{title(verdict)}: {one} over {other}", [scale * (a[s] - b[s]) for s in a.keys() & b.keys()])
 
 
 def behind_best(study: StudyReader, task: str, name: str) -> Figure:
-    """How far a contender is behind the best mean, in practical margins, as the verdict judged it; 0 for the best."""
+    """How far a contender is behind the best mean, in practical margins, as judged by the verdict; 0 for the best."""
     verdict = verdict_on(study, task)
     item = standing(verdict, name)
     who = f"{title(verdict)}: {name} behind {verdict.best}"
@@ -53,9 +53,10 @@ def behind_best(study: StudyReader, task: str, name: str) -> Figure:
 
 
 def speed(study: StudyReader, task: str, name: str, others: Iterable[str]) -> Figure:
-    """Steps to the 95 % target, as a multiple of the median of the others' of the same seed, each at its own best rate.
+    """Steps to the 95 % target, divided by the others' median on the same seed, each at its own best rate.
 
-    A mean of logarithms, given as a ratio: below 1 is quicker. A run that never arrives counts as the whole horizon.
+    A mean of logarithms, given as a ratio: below 1 is faster. A run that never reaches the target counts as the whole
+    horizon.
     """
     verdict = verdict_on(study, task)
     times = {who: arrivals(standing(verdict, who)) for who in (name, *others)}
@@ -71,7 +72,7 @@ def arrivals(item: Standing) -> dict[int, float]:
 
 
 def worth_of_tuning(study: StudyReader, task: str, name: str) -> Figure:
-    """How much worse a contender is at the rate that its library has as default, in practical margins."""
+    """How much worse a contender is at its library's default rate, in practical margins."""
     verdict = verdict_on(study, task)
     found = standing(verdict, name).untuned_gap
     what = f"{title(verdict)}: {name} untuned"
@@ -82,7 +83,7 @@ def worth_of_tuning(study: StudyReader, task: str, name: str) -> Figure:
 
 def lost_at(study: StudyReader, task: str, name: str, fold: float) -> Figure:
     """The share of the way from an untrained model to its best that a contender loses at `fold` times its recommended
-    rate, at the nearest one that was tried, seed by seed on validation data. A run that failed, or that ended worse
+    rate, seed by seed on validation data. Uses the nearest rate that was tried. A run that failed, or that ended worse
     than it began, has lost all of it."""
     verdict = verdict_on(study, task)
     item = standing(verdict, name)
@@ -107,10 +108,10 @@ def goodness(row: Result, sign: int, start: float) -> float:
 
 
 def turning(study: StudyReader, task: str, one: str, other: str) -> Figure:
-    """The share of updates that turn around from one step to the next under `other`, less that under `one`."""
+    """The share of updates that reverse direction from one step to the next: that of `other` minus that of `one`."""
     seen = {each.contender: each for each in study.probes if each.task == task}
     shares = [_turned(seen[name]) for name in (one, other)]
-    return figure(f"{task}: {other} less {one}", list(shares[1] - shares[0]))
+    return figure(f"{task}: {other} minus {one}", list(shares[1] - shares[0]))
 
 
 def _turned(probes: ProbeTrace) -> np.ndarray:  # [R]
@@ -118,7 +119,7 @@ def _turned(probes: ProbeTrace) -> np.ndarray:  # [R]
 
 
 def shrinking(study: StudyReader, task: str, name: str) -> Figure:
-    """By what factor the median effective step fell from the first hundredth of training to its end."""
+    """The factor by which the median effective step fell from the first hundredth of training to its end."""
     seen = next(each for each in study.probes if (each.task, each.contender) == (task, name))
     k = min(int(np.searchsorted(seen.at, seen.steps / 100)), len(seen.at) - 1)
     return ratio(f"{task}: {name}", list(np.log(seen.step[:, k, 2] / seen.step[:, -1, 2])))

@@ -1,4 +1,4 @@
-"""Runs the studies of the articles' claims, one after another, each in a folder of its own; goes on where it was."""
+"""Runs the studies of the articles' claims, one after another, each in its own folder; continues unfinished ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from steepest import api, why
 from steepest.articles import chapter, second_fit
-from steepest.articles.hypotheses import Trial
+from steepest.articles.hypotheses import JudgedClaim
 from steepest.articles.studies import FIRST_SEED, STUDIES, Planned
 from steepest.builtin import task_table
 from steepest.errors import DataUnavailable, StudyFolderError
@@ -19,30 +19,30 @@ from steepest.study.planner import parse_budget
 from steepest.tasks.task import Task
 
 
-def put_on_trial(
+def run_and_judge(
     folder: Path,
     page: Path,
     budget: str | float | None,
     workers: int | None,
     quiet: bool,
-    tell: Callable[[str], None],
-) -> tuple[list[Trial], dict[str, Any]]:
+    warn: Callable[[str], None],
+) -> tuple[list[JudgedClaim], dict[str, Any]]:
     """Run the studies, write the chapter to `page`, and return the outcome of every claim, also as plain values.
 
-    tell: is called with a sentence for each study that could not be run.
+    warn: called with a sentence for each task that was left out.
     """
     for sentence in run(folder, budget, workers, quiet):
-        tell(sentence)
+        warn(sentence)
     chapter.write(folder, page, page.with_suffix(""))
-    trials = chapter.trials(folder)
-    return trials, chapter.to_json(trials, second_fit.stored(folder))
+    judged = chapter.judged_claims(folder)
+    return judged, chapter.to_json(judged, second_fit.stored(folder))
 
 
 def run(folder: Path, budget: str | float | None = None, workers: int | None = None, quiet: bool = False) -> list[str]:
-    """Train all studies into FOLDER/<key>. What is finished is not run again. A budget is shared out among them.
+    """Train all studies into FOLDER/<key>, except finished ones. A budget is divided among them.
 
-    Some studies are then looked into, and the tutorial's second fit is made. Returns a sentence for each task that was
-    left out because its data are unavailable. Raises what `compare` raises.
+    Then examine the training of some studies, and make the tutorial's second fit. Returns a sentence for each task that
+    was left out because its data are unavailable. Raises what `compare` raises.
     """
     seconds = None if budget is None else parse_budget(budget)
     left_out = []
@@ -82,7 +82,7 @@ def _train(
 
 
 def finished(place: Path) -> bool:
-    """Whether there is a study that came to its end."""
+    """Whether the folder holds a finished study."""
     try:
         return StudyReader(place).record.finished
     except StudyFolderError:

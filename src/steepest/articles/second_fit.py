@@ -1,5 +1,5 @@
-"""The tutorial's own comparison: SGD fits a line, and then Adam is fitted from the weights that SGD left. What that
-start is worth, against Adam from the same start as SGD.
+"""The tutorial's own comparison: SGD fits a line, and then Adam continues from the final weights of SGD. How much that
+start helps is measured against Adam from the initial weights of SGD.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from steepest.records.task_facts import TaskRef
 from steepest.records.trials import Lane, Shard
 
 RATES = {"sgd": 0.01, "adam": 0.001}
-"""Those of the tutorial: Keras' defaults."""
+"""Those of the tutorial, which are Keras' defaults."""
 SEEDS = 10
 FILE = "second-fit.json"
 
 
 @dataclass(frozen=True)
 class Fits:
-    """Of one seed: mean squared errors on fresh points after 100 epochs, and the training losses, epoch by epoch."""
+    """One seed: mean squared errors on new points after 100 epochs, and the training loss of each epoch."""
 
     seed: int
     sgd: float
     adam: float
-    """From the start that SGD had."""
+    """From the initial weights of SGD."""
     after: float
-    """From where SGD had arrived, as printed."""
+    """From the final weights of SGD, as printed."""
     losses: dict[str, list[float]]
 
 
 def train(folder: Path) -> None:
-    """Fit all three for every seed, and keep what came of it in FOLDER; nothing where it is there already."""
+    """Fit all three for every seed and store the results in FOLDER; does nothing if they are there already."""
     if not (folder / FILE).exists():
         write_json(folder / FILE, [asdict(fits(seed)) for seed in range(SEEDS)])
 
@@ -72,13 +72,13 @@ def _trial(optimizer: str, seed: int) -> Trial:
 
 
 def stored(folder: Path) -> list[Fits]:
-    """Raises StudyFolderError where nothing is kept."""
+    """The stored results. Raises StudyFolderError if there are none."""
     return [Fits(**each) for each in read_json(folder / FILE)]
 
 
 def figures(found: list[Fits]) -> list[Figure]:
-    """By how much Adam's final error is below SGD's: after SGD, as printed, and from the same start."""
+    """SGD's final error minus Adam's: Adam after SGD, as printed, and from the same start."""
     return [
-        figure("line: Adam before SGD, as printed", [each.sgd - each.after for each in found]),
-        figure("line: Adam before SGD, from the same start", [each.sgd - each.adam for each in found]),
+        figure("line: Adam after SGD, as printed", [each.sgd - each.after for each in found]),
+        figure("line: Adam and SGD from the same start", [each.sgd - each.adam for each in found]),
     ]

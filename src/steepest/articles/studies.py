@@ -1,5 +1,5 @@
-"""The studies in which the articles' claims are put on trial: rows of a table, so that what is run can be read beside
-what is claimed. They are ordinary studies; `hypotheses` says what each of them is asked.
+"""The studies that test the articles' claims, as rows of a table. They are ordinary studies; `hypotheses` states what
+is measured in each.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ class Planned:
     key: str
     """Name of its folder."""
     tasks: tuple[tuple[str, float | None], ...]
-    """Built-in tasks, each with a horizon in epochs where it is not the task's own."""
+    """Built-in tasks, each with a horizon in epochs; None for the task's own."""
     optimizers: tuple[str | Contender, ...]
     seeds: int
     why: str
-    """What it is for, in a sentence."""
+    """Its purpose, in one sentence."""
     share: float
-    """Of the whole time, about: how a budget is shared out."""
+    """Approximate share of the total time, used to divide a budget."""
     probes: bool = False
-    """Whether its contenders are looked into, once it is done."""
+    """Whether the training of its contenders is examined afterwards."""
     grid: int | None = None
     rates: tuple[float, ...] = ()
     batch_sizes: tuple[int | str, ...] = ()
 
 
 FIRST_SEED = 100
-"""Where seeds count from: those below were seen while the hypotheses were being written."""
+"""The first seed. Results of smaller seeds were seen while the hypotheses were written."""
 HEAVY_BALL, AVERAGED = (0.003, 0.01, 0.03, 0.1), (0.03, 0.1, 0.3, 1.0)
-"""Rates at which the two momenta ought to be one and the same: η and η/(1 − β), at β = 0.9."""
+"""Rates at which the two forms of momentum should agree: η and η/(1 − β), with β = 0.9."""
 
 
 def matched() -> tuple[Contender, Contender]:
@@ -70,7 +70,7 @@ STUDIES = (
         (("digits-linear", 100), ("digits", 100)),
         ("sgd", "adagrad", "rmsprop", "adam"),
         5,
-        "Training nearly seven times as long as usual, where an ever falling step would show.",
+        "Training nearly seven times as long as usual, so that a step that keeps decreasing matters.",
         0.2,
         probes=True,
     ),
@@ -79,7 +79,7 @@ STUDIES = (
         (("digits", None),),
         matched(),
         10,
-        "Heavy-ball momentum at η beside averaged momentum at η/(1 − β).",
+        "Heavy-ball momentum at η compared with averaged momentum at η/(1 − β).",
         0.02,
     ),
     Planned(
@@ -87,7 +87,7 @@ STUDIES = (
         (("quadratic", None),),
         ("sgd", "momentum"),
         10,
-        "A valley a thousand times as steep across as along, where steps are prone to bounce.",
+        "A valley a thousand times as steep across as along, where steps tend to oscillate.",
         0.02,
         probes=True,
     ),
@@ -96,7 +96,7 @@ STUDIES = (
         (("digits", 5),),
         ("sgd",),
         5,
-        "SGD with one example, 32 and all examples a step, at equal samples and at equal seconds.",
+        "SGD with 1, 32 and all examples per step, for equal samples and for equal seconds.",
         0.12,
         batch_sizes=(1, 32, "full"),
     ),
@@ -105,7 +105,7 @@ STUDIES = (
         (("digits", None), ("housing", 2)),
         PRINTED,
         10,
-        "The formulas as the tutorial prints them beside those that libraries compute, each tuned.",
+        "The formulas as the tutorial prints them, compared with those of libraries, each tuned.",
         0.18,
     ),
     Planned(
@@ -113,7 +113,7 @@ STUDIES = (
         (("digits", None), ("housing", 2)),
         ("adam", "adam-printed"),
         10,
-        "Both forms of Adam at one and the same rate, the usual one.",
+        "Both forms of Adam at the same rate, its default.",
         0.01,
         rates=(0.001,),
     ),
@@ -122,7 +122,7 @@ STUDIES = (
         (("movielens", 3), ("news-bow", 2)),
         BASIC,
         5,
-        "Sparse data: a person's or a film's numbers, and a word's, have a gradient only when they come up in a batch.",
+        "Sparse data: the parameters of a person, a film or a word have a gradient only when they occur in a batch.",
         0.17,
         grid=5,
     ),

@@ -74,8 +74,8 @@ def claims(
     from steepest.articles import run_claims  # loads torch
 
     page = out / "claims.md" if report is None else report
-    found, figures = run_claims.put_on_trial(
-        out, page, budget, workers, quiet, tell=lambda words: print(words, file=sys.stderr)
+    found, figures = run_claims.run_and_judge(
+        out, page, budget, workers, quiet, warn=lambda words: print(words, file=sys.stderr)
     )
     if json:
         print_json(figures)

@@ -1,8 +1,8 @@
-"""How an update meets the parameters of one model or of a fleet: the one place that knows what a scope may look at.
+"""Applies update rules to the parameters of one model or of a fleet. Only this module knows what each scope may see.
 
-A rule is written for one parameter tensor, or, where it treats all elements alike, for any tensor at all. One model
-keeps a tuple of state tensors for each parameter; a fleet keeps one buffer [R, Q] for each name of the state, with the
-parameters' shares side by side as in the buffer [R, P] of the parameters themselves.
+A rule is written for one parameter tensor; an element-wise rule works on any tensor. One model has a tuple of state
+tensors for each parameter. A fleet has one buffer [R, Q] for each name of the state, in which the parameters follow
+each other as in the buffer [R, P] of the parameters themselves.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 Shapes = Sequence[Sequence[int]]
 
 BLOCK = 2**17
-"""Numbers in a buffer that an update takes at a time: with its temporaries they just stay in cache."""
+"""Numbers that an update processes at a time: together with the temporaries they fit into the cache."""
 
 
 def check_matrices(rule: type[Rule], shapes: Shapes) -> None:
     """Raise BadInput for a rule of matrices if none of the parameters is one."""
     if rule.fallback is not None and all(len(shape) < 2 for shape in shapes):
         raise BadInput(
-            f"{rule.__name__} works on matrices, and no parameter here has two axes or more. "
+            f"{rule.__name__} works on matrices, but no parameter has two or more axes. "
             f"Use its fallback, {rule.fallback.__name__}, instead."
         )
 
@@ -47,7 +47,7 @@ def state_shapes(rule: type[Rule], shape: Sequence[int]) -> list[torch.Size]:
 
 
 def fresh(rule: type[Rule], h: Rule, w: Tensor) -> Tensors:
-    """The state of one parameter [*shape] before the first step, whose hyperparameters are `h`."""
+    """The state of one parameter [*shape] before the first step. `h`: its hyperparameters."""
     initial = rule.initial(h)
     return tuple(
         (torch.empty_like(w) if shape == w.shape else w.new_empty(shape)).fill_(initial.get(name, 0.0))
@@ -64,7 +64,7 @@ def moved(rule: type[Rule], w: Tensor, g: Tensor, state: Tensors, c: Scalars) ->
 
 
 def is_wide(rule: type[Rule]) -> bool:
-    """Whether a rule looks at all parameters of a model at once."""
+    """Whether a rule updates all parameters of a model together."""
     return rule.scope == "model"
 
 
@@ -73,8 +73,8 @@ def moved_together(
 ) -> list[Updated]:
     """All parameters of a model and their states after a step; each has its own coefficients.
 
-    A number of the model is the same in every state. Raises BadInput if parameters that a rule looks at together have
-    different types, or settings that would need such a number to differ.
+    A number that belongs to the model is the same in every state. Raises BadInput if parameters that a rule updates
+    together differ in type, or in settings on which such a number depends.
     """
     if not is_wide(rule):
         return [moved(rule, *each) for each in zip(ws, gs, states, cs, strict=True)]
@@ -101,10 +101,10 @@ def with_second(
     cs: Sequence[Scalars],
     again: Callable[[], Sequence[Tensor]],
 ) -> tuple[list[Tensor], list[Tensors]]:
-    """The gradients and states with which a rule that needs a second gradient makes its update.
+    """The gradients and states for the update of a rule that needs a second gradient.
 
-    `again` computes that gradient, one tensor a parameter, at the weights that the parameters have when it is called;
-    they are moved in place for it, and back.
+    `again` computes the second gradient, one tensor per parameter, at the current values of the parameters. They are
+    changed in place before the call and restored after it.
     """
     due = [getattr(c, "second", 1.0) != 0 for c in cs]
     if not any(due):
@@ -162,7 +162,7 @@ def _side_by_side(tensors: Sequence[Tensor]) -> Tensor:
     """One row [P]."""
     if len({(x.dtype, x.device) for x in tensors}) > 1:
         raise BadInput(
-            "This rule looks at all parameters at once: they must be of one dtype and on one device. "
+            "This rule updates all parameters together: they must have one dtype and be on one device. "
             "Use one optimizer for each kind of parameter."
         )
     return torch.cat([x.reshape(-1) for x in tensors])
@@ -174,7 +174,7 @@ def _cut(row: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _joined(cs: Sequence[Scalars], like: Sequence[Tensor]) -> Any:
-    """The coefficients of all parameters as one record: floats where they agree, else one number an element, [P]."""
+    """The coefficients of all parameters as one record: floats where they agree, else one number per element, [P]."""
     if all(c == cs[0] for c in cs):
         return cs[0]
     columns = (
@@ -187,7 +187,7 @@ def _joined(cs: Sequence[Scalars], like: Sequence[Tensor]) -> Any:
 
 
 def _renewed(rule: type[Rule], w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> Tensors:
-    """The state of one parameter after the work that is due only now and then, if it is due."""
+    """The state of one parameter after the periodic work, if it is due in this step."""
     due = getattr(c, "renew", 0.0)
     if not isinstance(due, Tensor) and not due:
         return state
@@ -202,7 +202,7 @@ def _renewed(rule: type[Rule], w: Tensor, g: Tensor, state: Tensors, c: Scalars)
 
 
 def fresh_fleet(rule: type[Rule], starts: Sequence[Rule], shapes: Shapes, w: Tensor) -> Tensors:
-    """The state of R replicas as buffers like `w` [R, P]; each has its own hyperparameters at the `starts` [R]."""
+    """The state of R replicas as buffers like `w` [R, P]. `starts` [R]: the hyperparameters of each."""
     check_matrices(rule, shapes)
     values = [rule.initial(h) for h in starts]
     sizes = [[math.prod(shape) for shape in state_shapes(rule, shape)] for shape in shapes]  # parameter, state
@@ -217,7 +217,7 @@ def fresh_fleet(rule: type[Rule], starts: Sequence[Rule], shapes: Shapes, w: Ten
 def advance(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> Updated:
     """One update of all replicas: `w` and `g` are [R, P], each state [R, Q], coefficients floats or [R, 1].
 
-    The old buffers may be written over.
+    The old buffers may be overwritten.
     """
     if rule.layers is not None:
         return _in_layers(*rule.layers, shapes, w, g, state, c)
@@ -226,7 +226,7 @@ def advance(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tenso
 
 
 def _by_row(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> Updated:
-    """The buffers as they are: in one go, or, where they outgrow the cache, some rows at a time, back in place."""
+    """Update whole buffers: in one call, or, if they are larger than the cache, some rows at a time and in place."""
     if w.numel() <= BLOCK:
         return rule.update(w, g, state_record(rule, state), c)
     rows = max(1, BLOCK // w.shape[1])
@@ -254,8 +254,8 @@ def _by_tensor(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Te
 
 
 def _lane_by_lane(function: Any, kinds: Sequence[Sequence[Any]], c: Scalars, *buffers: Tensor) -> list[Tensor]:
-    """`function(c, *tensors)` of one parameter after the other, each for all lanes at once: to the function every lane
-    looks like a model alone. `kinds` [parameter][buffer] are the shapes; what comes back is buffers again.
+    """Call `function(c, *tensors)` for one parameter after the other, each for all lanes at once. The function sees the
+    tensors of a single model. `kinds` [parameter][buffer]: their shapes. Returns buffers.
     """
     columns = [
         buffer.split([math.prod(each[i]) for each in kinds], dim=1) for i, buffer in enumerate(buffers)
@@ -276,7 +276,7 @@ def _lane_by_lane(function: Any, kinds: Sequence[Sequence[Any]], c: Scalars, *bu
 def _in_layers(
     wrapper: type[Wrapper], inner: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: Scalars
 ) -> Updated:
-    """A wrapper and a rule of which one looks at the model and the other at tensors: one after the other."""
+    """Apply a wrapper and a rule one after the other, where one works on the whole model and the other on tensors."""
     own = len(inner.state)
 
     def wrapped(function: Any, *buffers: Tensor) -> list[Tensor]:
@@ -290,7 +290,7 @@ def _in_layers(
         return (new, *kept)
 
     given = wrapped(lambda c, w, g: (wrapper.before(w, g, c),), w, g)[0]
-    start = w.clone()  # the rule within may write over it
+    start = w.clone()  # the inner rule may overwrite it
     new, moved_state = advance(inner, shapes, w, given, state[:own], c)
     new, *kept = wrapped(after, start, new, g, *state[own:])
     return new, (*moved_state, *kept)

@@ -1,8 +1,8 @@
-"""Rules that look at a whole matrix. A parameter of two axes or more is one, its first axis against all others; the
-rest, biases and the like, goes to the fallback rule that each of them names, whose rate is ρη.
+"""Rules for matrices. A parameter with two or more axes is reshaped to a matrix, its first axis by all others. Other
+parameters, such as biases, are updated by a fallback rule at the rate ρη.
 
-Work that is due only now and then stands in a second function, `renew`: the coefficient of that name says on the host
-in which steps it is called.
+Periodic work is in a second function, `renew`. The coefficient of that name, computed on the host, decides in which
+steps it is called.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ MUON = (
 )
 
 PREFIX = "fallback_"
-"""Of the fallback's coefficients among those of the rule."""
+"""Prefix of the fallback's coefficients among those of the rule."""
 
 LR_SHARE = "rate of parameters that are not matrices, as a share of η"
 
 
 class MatrixRule(Rule):
-    """Base of the rules of matrices: sends every parameter to the rule itself or to its fallback."""
+    """Base of the rules for matrices: every parameter is updated by the rule itself or by its fallback."""
 
     scope = "matrix"
     fallback: ClassVar[type[Rule]]  # type: ignore[assignment]
-    """The rule for parameters that are not matrices. A state of the same name serves both."""
+    """The rule for parameters that are not matrices. The two share state tensors of the same name."""
 
     def of_matrices(self, t: int) -> Mapping[str, float]:
         """The coefficients for matrices, at step t."""
@@ -173,7 +173,7 @@ muon = Entry(
 class MuonBfloat16(Muon):
     """Muon, with the Newton–Schulz steps rounded to bfloat16 as in PyTorch
 
-    The rounding is worth 1 % of a step: a fleet and a single run agree only so far.
+    The rounding changes a step by about 1 %, so a fleet and a single run agree only to that precision.
     """
 
     @staticmethod
@@ -220,7 +220,7 @@ def orthogonal(x: Tensor) -> Tensor:
 
 
 def _adamw(h: Muon | SOAP, **settings: Setting) -> AdamW:
-    """AdamW with the hyperparameters of a rule that falls back on it."""
+    """The fallback AdamW with the hyperparameters of its rule."""
     own = {"b1": h.b1, "b2": h.b2, "eps": h.eps, "weight_decay": h.weight_decay}
     return at_rate(AdamW, {**hyperparameters(AdamW), **own, **settings}, h.share * h.lr)
 
@@ -378,9 +378,9 @@ soap = Entry(
 # ---- the two sides of a matrix ---------------------------------------------------------------------------------------
 
 LARGEST = 1024
-"""A side longer than this is left as it is: its square matrix would outgrow the memory. Such a matrix is empty."""
+"""A longer side is not preconditioned, since its square matrix would need too much memory. That matrix is empty."""
 RIDGE = 1e-4
-"""Of the mean eigenvalue, added to all: keeps a basis from turning on rounding errors where no gradient has been."""
+"""Share of the mean eigenvalue, added to all: rounding errors must not rotate a basis where no gradient occurred."""
 
 
 def _square(side: int) -> tuple[int, int]:
@@ -406,14 +406,14 @@ def _identity(side: Tensor) -> Tensor:
 
 
 def _sums(g: Tensor, s: State, c: Scalars) -> tuple[Tensor, Tensor]:
-    """Shampoo's L and R with this gradient in them."""
+    """Shampoo's L and R, updated with this gradient."""
     L = _from_identity(s.L, c.start) + g @ g.mT if len(s.L) else s.L
     R = _from_identity(s.R, c.start) + g.mT @ g if len(s.R) else s.R
     return L, R
 
 
 def _power(side: Tensor, power: float, least: Scalar) -> Tensor:
-    """side^power, with eigenvalues no smaller than `least`; a replica that has diverged must not stop the others."""
+    """side^power, with eigenvalues of at least `least`. A diverged replica must not stop the others."""
     values, vectors = torch.linalg.eigh(torch.nan_to_num(side, nan=0.0, posinf=0.0, neginf=0.0))
     values = torch.maximum(values, torch.zeros_like(values) + least)
     return (vectors * values.pow(power)) @ vectors.mT

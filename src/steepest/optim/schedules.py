@@ -1,8 +1,8 @@
 """Learning-rate schedules: pure functions from (step, horizon) to the factor that multiplies the rate.
 
-Steps count t = 1 … horizon; x = (t−1)/horizon is the share that is done. Unless its text says otherwise the first step
-has the full rate, and a decay would reach its end one step after the horizon, so that no step is wasted; after that the
-last factor is held. A schedule is called by its name, and with numbers of its own as "step:factor=0.5:every=0.25".
+Steps are t = 1 … horizon; x = (t−1)/horizon is the completed fraction. Unless a docstring states otherwise, the first
+step has the full rate, and a decay reaches its end one step after the horizon, so that no step has a rate of zero.
+After that, the factor is constant. A schedule is given by name, with optional numbers: "step:factor=0.5:every=0.25".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from steepest.optim.plateau import Plateau
 Schedule = Callable[[int, int], float]
 
 WARMUP_SHARE = 0.05
-"""Share of the horizon that a warm-up takes, one step at least."""
+"""Share of the horizon for a warm-up, which has at least one step."""
 
 
 def constant(t: int, horizon: int) -> float:
@@ -59,7 +59,7 @@ def inverse_sqrt(t: int, horizon: int, share: float = WARMUP_SHARE) -> float:
 
 
 def warm_restarts(t: int, horizon: int, cycles: float = 3.0, growth: float = 1.0, end: float = 0.0) -> float:
-    """the cosine, begun again `cycles` times, each cycle `growth` times as long as the one before (SGDR, 2017)"""
+    """`cycles` cosines in a row, each `growth` times as long as the one before (SGDR, 2017)"""
     lengths = [growth**i for i in range(math.ceil(cycles))]
     x, total = _passed(t, horizon) * sum(lengths), 0.0
     for length in lengths[:-1]:
@@ -98,7 +98,7 @@ def _between(a: float, b: float, x: float) -> float:
 
 
 def _warm(decay: Schedule, t: int, horizon: int, share: float = WARMUP_SHARE, **numbers: float) -> float:
-    """t/k over the first k steps, then `decay` over the steps that are left."""
+    """t/k over the first k steps, then `decay` over the remaining steps."""
     k = max(1, round(share * horizon))
     return t / k if t <= k else decay(t - k, horizon - k, **numbers)
 
@@ -121,7 +121,7 @@ SCHEDULES: dict[str, Schedule] = {**_FALLING, **_RISING}
 SCHEDULES |= {f"warmup-{name}": partial(_warm, decay) for name, decay in _FALLING.items()}
 
 LISTENING = "plateau"
-"""The name of the schedule that follows the loss."""
+"""The name of the schedule that depends on the validation loss."""
 
 _LIMITS = {
     "end": (0.0, 1.0),
@@ -137,7 +137,7 @@ _LIMITS = {
     "cycles": (1.0, 1000.0),
     "growth": (1.0, 100.0),
 }
-"""Least and largest value of each number that a schedule can have."""
+"""Smallest and largest value of each number that a schedule can have."""
 
 
 def numbers_of(name: str) -> dict[str, float]:
@@ -149,9 +149,9 @@ def numbers_of(name: str) -> dict[str, float]:
 
 
 def schedule(words: str) -> Schedule:
-    """The schedule of this name, with numbers if there are any: "cosine", "step:factor=0.5:every=0.25".
+    """The schedule of this name, with optional numbers: "cosine", "step:factor=0.5:every=0.25".
 
-    "plateau" is a `Plateau`, a new one at every call; report each loss to it with `hear`.
+    "plateau" returns a new `Plateau` at every call; pass each loss to its `hear`.
     Raises UnknownName with the nearest names, or BadSetting for a number out of its range.
     """
     name, *pairs = words.split(":")
@@ -183,7 +183,8 @@ def listens(words: str) -> bool:
 def as_torch(words: str, optimizer: Any, horizon: int) -> Any:
     """The schedule as a scheduler of torch: call its `step()` after every step of `optimizer`.
 
-    "plateau" becomes torch's own, whose `step(loss)` is called after every evaluation: the horizon counts these then.
+    "plateau" becomes torch's ReduceLROnPlateau: call its `step(loss)` after every evaluation; `horizon` is then the
+    number of evaluations.
     """
     from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 

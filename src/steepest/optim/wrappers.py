@@ -1,10 +1,10 @@
-"""What can be put around any rule: a change of the gradient before it, or of the weights after it. Rule in, rule out.
+"""Wrappers for any rule: they change the gradient before it, or the weights after it. The result is a rule again.
 
-    CautiousAdam = wrap(Adam, "cautious")        # a Rule like any other: in fleets, as a torch optimizer, on the line
+    CautiousAdam = wrap(Adam, "cautious")        # a Rule like any other: in fleets, as a torch optimizer, in commands
     steepest run --optimizers adam+cautious,sgd+clip-norm:max_norm=0.5
 
-The rule that comes out has the hyperparameters of both. The last wrapper named is the outermost: in "sgd+l2+clip-norm"
-the gradient is clipped first, and the penalty is added to what is left.
+The result has the hyperparameters of both. The last wrapper named is the outermost: in "sgd+l2+clip-norm" the gradient
+is clipped first, and then the penalty is added.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from steepest.optim.rule import Rule, Scalars, Scope, Second, State, Updated, ad
 
 
 class Wrapper:
-    """Base of all wrappers: a frozen dataclass of hyperparameters, with either or both of two pure functions.
+    """Base of all wrappers: a frozen dataclass of hyperparameters and one or both of two pure functions.
 
-    Its coefficients bear its own names, so that those of the rule within are not covered.
+    Its coefficients must not have the names of the inner rule's coefficients.
     """
 
     lr: float
-    """The rate of the rule within: what calls `coefficients` has the hyperparameters of both."""
+    """The rate of the inner rule: `coefficients` is called with the hyperparameters of both."""
     scope: ClassVar[Scope] = "element"
-    """What the two functions may look at, as in a rule; independent of the scope of the inner rule. A wrapper that
-    looks at the whole model changes the gradient only."""
+    """What the two functions may see, as in a rule; independent of the scope of the inner rule. A wrapper of the scope
+    "model" changes the gradient only."""
     state: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str] = ""
-    """What people read."""
+    """Its name in texts."""
     sentence: ClassVar[str] = ""
-    """What it does, to follow the rule's own summary."""
+    """What it does; printed after the summary of the rule."""
     formula: ClassVar[str] = ""
-    """To stand after the rule's own formula."""
+    """Printed after the formula of the rule."""
     source: ClassVar[str] = ""
     """Where it was first described."""
     second: ClassVar[Second] = ""
-    """The second gradient that it needs, as in a rule; `elsewhere` and `combine` are the rule's, too."""
+    """The second gradient that it needs, with `elsewhere` and `combine` as in a rule."""
     elsewhere = staticmethod(Rule.elsewhere)
     combine = staticmethod(Rule.combine)
 
@@ -52,7 +52,7 @@ class Wrapper:
 
     @staticmethod
     def before(w: Tensor, g: Tensor, c: Scalars) -> Tensor:
-        """The gradient that the rule is given."""
+        """The gradient that the inner rule receives."""
         return g
 
     @staticmethod
@@ -62,7 +62,7 @@ class Wrapper:
 
     @staticmethod
     def evaluation(w: Tensor, s: State, c: Scalars) -> Tensor:
-        """The weights with which the model is to be evaluated."""
+        """The weights at which the model is evaluated."""
         return w
 
 
@@ -107,7 +107,7 @@ class L1(Wrapper):
 
 @dataclass(frozen=True)
 class DecoupledDecay(Wrapper):
-    """w ← w − ηλ_d·w beside the step, both from the same w"""
+    """w ← w − ηλ_d·w in addition to the step, both from the same w"""
 
     decay: float = number(1e-2, "λ_d", "decoupled weight decay: w shrinks by the factor 1 − ηλ_d", low=0)
     title = "decoupled decay"
@@ -192,7 +192,7 @@ def _norm(x: Tensor, axes: tuple[int, ...] | None) -> Tensor:
 
 @dataclass(frozen=True)
 class Centralise(Wrapper):
-    """gᵢ ← gᵢ − mean(gᵢ) for every unit i: a row of a matrix or filter; vectors are left alone"""
+    """gᵢ ← gᵢ − mean(gᵢ) for every unit i: a row of a matrix or filter; vectors are not changed"""
 
     scope = "tensor"
     title = "centralised gradient"
@@ -239,7 +239,7 @@ class SharpnessAware(Wrapper):
 class Cautious(Wrapper):
     """w ← w − φΔ/max(mean φ, 10⁻³), where Δ is the rule's step and φ = 1 where Δg > 0, else 0
 
-    The mean is over one parameter tensor. Δ is all that the rule within does, a decay of its own included.
+    The mean is over one parameter tensor. Δ is the whole change that the inner rule makes, including its weight decay.
     """
 
     scope = "tensor"
@@ -344,13 +344,13 @@ WRAPPERS: dict[str, type[Wrapper]] = {
 """By the name that people type after a "+"."""
 
 
-# ---- putting one around a rule ---------------------------------------------------------------------------------------
+# ---- wrapping a rule -------------------------------------------------------------------------------------------------
 
 
 def wrap(rule: type[Rule], *names: str) -> type[Rule]:
-    """`rule` within the wrappers of these names, the first of them innermost: always the same class for the same names.
+    """`rule` in the wrappers of these names, the first of them innermost. The same names always give the same class.
 
-    Raises UnknownName, and BadSetting for a wrapper that is there already or shares a hyperparameter's name.
+    Raises UnknownName, and BadSetting for a wrapper that is used twice or shares a hyperparameter's name.
     """
     for name in names:
         if name not in WRAPPERS:
@@ -360,7 +360,7 @@ def wrap(rule: type[Rule], *names: str) -> type[Rule]:
 
 
 def unwrap(rule: type[Rule]) -> tuple[type[Rule], list[str]]:
-    """The rule within all wrappers, and their names: what `wrap` takes."""
+    """The innermost rule and the names of its wrappers: the arguments of `wrap`."""
     names: list[str] = []
     while (parts := _PARTS.get(rule)) is not None:
         wrapper, rule = parts

@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 
 from steepest.errors import BadSetting
+from steepest.messages import language, say, tr
 from steepest.report import html
 from steepest.serving.app import application
 from steepest.serving.guard import TICKET, Guard
@@ -28,12 +29,12 @@ READ_AHEAD_STUDIES = 5
 """Studies of a list that are read in advance, so that a click on one is answered at once."""
 
 
-def serve(place: Path, port: int = 0, open_browser: bool = True, say: Callable[[str], None] | None = None) -> None:
+def serve(place: Path, port: int = 0, open_browser: bool = True, show: Callable[[str], None] | None = None) -> None:
     """Show the study in `place`, or the studies in it, until interrupted. port: 0 for any free one.
 
     Raises StudyFolderError where there is no study, BadSetting for a port that cannot be used.
     """
-    say = say or partial(print, flush=True)
+    show = show or partial(print, flush=True)
     library = Library(place)
     listening = bind(port)
     tickets = Tickets()
@@ -42,9 +43,14 @@ def serve(place: Path, port: int = 0, open_browser: bool = True, say: Callable[[
     def link() -> str:
         return f"{address}?{TICKET}={tickets.issue()}"
 
-    guard = Guard(application(library), tickets, used=lambda: say(f"Opened. Link for another browser: {link()}"))
+    spoken = language()  # of the terminal; requests are answered in the language of the browser
+
+    def show_next_link() -> None:
+        show(say("Opened. Link for another browser: {link}", link=link()).render(spoken))
+
+    guard = Guard(application(library), tickets, used=show_next_link)
     first = link()
-    say(f"{first}\nThe link works once. Press Ctrl-C to stop the server.")
+    show(f"{first}\n{tr('The link works once. Press Ctrl-C to stop the server.')}")
     if open_browser and has_screen():
         threading.Thread(target=webbrowser.open, args=(first,), daemon=True).start()
     with listening, suppress(KeyboardInterrupt):

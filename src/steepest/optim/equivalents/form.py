@@ -97,31 +97,31 @@ class Form:
 
 @dataclass(frozen=True)
 class Framework:
-    """A framework that optimizers can be taken to."""
+    """Another framework for which equivalent optimizers are known."""
 
     title: str
-    """What people read, and the `framework` of a Departure: "Keras"."""
+    """Its name in texts, and the `framework` of a Departure: "Keras"."""
     imports: str
     forms: Table[Form]
     write: Callable[[tuple[Part, ...], str], str]
     """The expression that builds an optimizer, from its parts and the text of its rate."""
     steps: str
-    """What a training loop calls the number of all its steps."""
+    """The expression for the number of all steps in a training loop."""
     write_schedule: Callable[[str, float], Sequence[str]]
     """Lines that define `rate`, from a schedule's name and the highest rate; they may use `horizon`."""
     plateau: str
-    """What lowers the rate there where the loss stands still."""
+    """Its class that lowers the rate when the loss stops falling."""
 
     def form(self, rule: type[Rule], settings: Mapping[str, Setting], schedule: str = "constant") -> Form | None:
-        """What is nearest to `rule` with these (complete) settings; None if nothing comes near."""
+        """The nearest form of `rule` with these (complete) settings; None if there is none."""
         rates = Rates(is_steady=schedule == "constant", rises=schedule_of(schedule)(1, 1000) < 1)
         return self.forms.form(rule, settings, rates)
 
     def code(self, what: Contender, rate: float, *, horizon: int | None = None) -> str:
-        """Python that builds the optimizer of a contender at a rate, or says in a comment why that cannot be.
+        """Python code that builds the optimizer of a contender at a rate, or a comment that explains why there is none.
 
-        A schedule runs over `horizon` steps; without it, over what the reader's loop comes to. Raises UnknownName or
-        BadSetting.
+        A schedule runs over `horizon` steps; without it, over the steps of the user's training loop. Raises UnknownName
+        or BadSetting.
         """
         item = entry(what.rule)
         form = self.form(item.rule, settings_of(item, {**what.settings, "lr": rate}), what.schedule)
@@ -129,11 +129,11 @@ class Framework:
         if form is None:
             return _comment(
                 f"{self.title} cannot train {item.title} as it was measured: none of its optimizers is known to follow "
-                "this rule. The code for PyTorch: steepest use --framework torch."
+                "this rule. For PyTorch code: steepest use --framework torch."
             )
         lines = [self.imports]
         if listens(what.schedule):
-            clause = f"its rate follows the loss there by {self.plateau}, and is constant below"
+            clause = f"there, {self.plateau} adapts the rate to the loss; below it is constant"
             form = replace(form, differs=(*form.differs, clause))
         if what.schedule == "constant" or listens(what.schedule):
             text = repr(form.share * rate)
@@ -146,16 +146,19 @@ class Framework:
         return "\n".join([*lines, ""])
 
     def _sentences(self, what: Contender, item: Entry, form: Form) -> list[str]:
-        told = [*step_sees(what), *([form.note] if form.note else [])]
+        sentences = [*step_sees(what), *([form.note] if form.note else [])]
         if not form.differs:
-            return [*told, f"{self.title}'s own: it trains as the optimizer that was measured, up to rounding."]
-        told.append(f"{self.title} cannot train {item.title} as it was measured: {'; '.join(form.differs)}.")
-        told.append("What comes nearest is below; another rate may be its best.")
+            return [
+                *sentences,
+                f"{self.title}'s own class: it trains like the optimizer that was measured, up to rounding.",
+            ]
+        sentences.append(f"{self.title} cannot train {item.title} as it was measured: {'; '.join(form.differs)}.")
+        sentences.append("The nearest equivalent is below; its best rate may differ.")
         asked = self.followed(what)
-        return [*told, f"To measure that: steepest run … --optimizers {asked}"] if asked else told
+        return [*sentences, f"To measure it: steepest run … --optimizers {asked}"] if asked else sentences
 
     def followed(self, what: Contender) -> str:
-        """What to write behind --optimizers for the form that this framework does follow; "" if there is none."""
+        """The argument of --optimizers for the variant that this framework has; "" if there is none."""
         item = entry(what.rule)
         for departure in item.departures:
             if departure.framework == self.title and departure.settings:
@@ -166,11 +169,11 @@ class Framework:
         return ""
 
 
-# ---- what all generators share ---------------------------------------------------------------------------------------
+# ---- shared by all generators ----------------------------------------------------------------------------------------
 
 
 def step_sees(what: Contender) -> list[str]:
-    """What a step's gradient is taken over, where that is part of the method: no sentence or one."""
+    """The batch size in a sentence, if it is part of the method; else no sentence."""
     if what.batch_size is None:
         return []
     named = {"full": "over all examples of the training part", 1: "of a single example"}
@@ -178,7 +181,7 @@ def step_sees(what: Contender) -> list[str]:
 
 
 def check_horizon(name: str, horizon: int | None) -> None:
-    """Raise UnknownName or BadSetting for a schedule that does not exist or has no steps to run over."""
+    """Raise UnknownName or BadSetting for a schedule that does not exist or has a horizon of no steps."""
     schedule_of(name)
     if name != "constant" and horizon is not None and horizon < 1:
         raise BadSetting(f"The schedule {name} needs a horizon of at least one step; it is {horizon}.")
@@ -192,7 +195,7 @@ def schedule_lines(horizon: int | None, steps: str, lines: Sequence[str]) -> lis
 
 
 def plateau_lines(words: str, rate: float) -> list[str]:
-    """torch's own scheduler for the schedule that follows the loss."""
+    """torch's scheduler for the schedule that depends on the loss."""
     factor = schedule_of(words)
     assert isinstance(factor, Plateau)
     least = f", min_lr={factor.end * rate!r}" if factor.end else ""
@@ -206,7 +209,7 @@ def plateau_lines(words: str, rate: float) -> list[str]:
 
 
 def looked_up(name: str, rate: float) -> str:
-    """The rates of all steps and of the time after them, for a schedule that a framework has no name for."""
+    """The rates of all steps and the rate after them, for a schedule that the framework does not have."""
     return f'[{rate!r} * schedule("{name}")(t, horizon) for t in range(1, horizon + 2)]'
 
 
@@ -216,7 +219,7 @@ def call(function: str, *arguments: str, **named: Argument) -> str:
 
 
 def inside_root(h: AdaGrad | RMSProp) -> float:
-    """The ε inside a root that comes nearest to ε inside and outside: where g vanishes, √ε² is ε."""
+    """The ε inside a root that is nearest to ε inside and outside: where g vanishes, √ε² is ε."""
     return float(f"{h.eps_root + h.eps**2:.12g}")
 
 
@@ -230,7 +233,7 @@ def _comment(sentence: str) -> str:
 
 
 def _word(value: Setting) -> str:
-    """A setting as it is written on a command line."""
+    """A setting in the notation of the command line."""
     if isinstance(value, bool):
         return str(value).lower()
     return value if isinstance(value, str) else f"{value:.12g}"

@@ -118,8 +118,8 @@ def _second(fits: list[second_fit.Fits], pictures: str) -> Iterator[str]:
         f"\n![training loss over epochs]({pictures}/second-fit.svg)\n\n"
         f"Median errors on new points: SGD {significant(ends['sgd'])}, Adam after SGD {significant(ends['after'])}, "
         f"Adam from the same start {significant(ends['adam'])}. The noise in the data alone causes 0.01. At its "
-        "default rate, Adam moves each weight by about 0.001 per step, and 100 epochs of three or four steps are too few to "
-        "reach the line from the initial weights. Neither rate was tuned; with tuned rates both fit the line "
+        "default rate, Adam moves each weight by about 0.001 per step, and 100 epochs of three or four steps are too "
+        "few to reach the line from the initial weights. Neither rate was tuned; with tuned rates both fit the line "
         "(`steepest run line`).\n"
     )
 

@@ -24,6 +24,7 @@ from steepest.optim.equivalents.torch_forms import torch_form
 from steepest.optim.plateau import Plateau
 from steepest.optim.schedules import LISTENING, SCHEDULES, WARMUP_SHARE, numbers_of
 from steepest.optim.wrappers import WRAPPERS
+from steepest.records.task_warnings import KINDS, SEVERITIES
 
 FOLDER = Path(__file__).parent
 
@@ -249,10 +250,47 @@ def commands() -> str:
     return "\n".join([COMMANDS_HEAD, "".join(outside).strip(), ""])
 
 
+WARNINGS_HEAD = """# Warnings
+
+Made by `make docs` from the table in `src/steepest/records/task_warnings.py`.
+
+A warning is about a task that can be trained, but whose results would mislead or fall short. `steepest check` shows the
+warnings of a task. `run` and `plan` show them before they train, and the verdict and the report repeat them. Each has
+an id and one of three severities:
+
+| severity | meaning |
+|---|---|
+| severe | The verdict would be about something else. `steepest run` trains nothing and ends with exit code 2. |
+| warning | Probably a mistake. The study runs, and the verdict repeats the warning. |
+| note | Good to know. |
+
+Correct the task, or accept the warning by its id: `steepest run my_task.py --accept ID,ID`, in Python
+`compare(task, accept=["ID"])` or `Task(…, accept=["ID"])`. The verdict does not repeat an accepted warning unless it is
+severe. `steepest check --json` lists the warnings under `warnings`, each with `id`, `severity`, `message` and
+`accepted`; `steepest verdict --json` has them under `tasks[].task.warnings`.
+"""
+
+
+def warnings() -> str:
+    """docs/warnings.md"""
+    parts = [WARNINGS_HEAD]
+    for severity in SEVERITIES:
+        for kind in sorted(KINDS.values(), key=lambda kind: kind.id):
+            if kind.severity == severity:
+                parts += [
+                    f"## {kind.id}\n",
+                    f"Severity: {severity}. {kind.title}\n",
+                    f"- Example: {kind.example}",
+                    f"- What to do: {kind.remedy}\n",
+                ]
+    return "\n".join(parts)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "optimizers.md": optimizers,
     "frameworks.md": frameworks,
     "commands.md": commands,
+    "warnings.md": warnings,
 }
 
 if __name__ == "__main__":

@@ -59,6 +59,10 @@ class BadTask(BadInput):
     """A task that cannot be trained."""
 
 
+class SevereWarning(BadTask):
+    """A task with a severe warning that was not accepted: its results would be about something else."""
+
+
 class BudgetTooSmall(BadInput):
     """A time budget that is too short for the smallest possible study."""
 

@@ -24,7 +24,7 @@ from steepest.messages import (
     term,
     tr,
 )
-from steepest.records.task_warnings import TaskWarning
+from steepest.records.task_warnings import TaskWarning, in_words
 from steepest.report.rounding import one_line
 from steepest.report.wrapping import wrapped
 
@@ -209,20 +209,34 @@ def check(page: Page) -> str:
         (tr("tie"), tie),
         (tr("test run"), _tried(page, metric)),
         (tr("engine"), _engine(page)),
-        *((tr("warnings") if i == 0 else "", _warned(each)) for i, each in enumerate(page["warnings"])),
+        *((tr("warnings") if i == 0 else "", shown(in_words(each))) for i, each in enumerate(page["warnings"])),
     ]
     end = (
         tr("The task can be trained.")
         if sound
         else tr("The task runs, but the loss did not fall. Check the data, the loss and the scale of the inputs.")
     )
+    if found := page["warnings"]:
+        end = f"{end}\n{_wrap(_about_warnings(found))}"
     title = one_line(shown(term(page["title"])), WIDTH)
     return f"{title}\n\n{_table(('', ''), rows, head=False, wrap_last=True)}\n\n{end}"
 
 
-def _warned(found: TaskWarning) -> str:
-    """A warning with its severity and id."""
-    return f"{shown(found.message)} ({shown(term(found.severity))}: {found.id})"
+def _about_warnings(found: Sequence[TaskWarning]) -> str:
+    """What warnings stop, and how to silence them."""
+    ids = [*dict.fromkeys(each.id for each in found if not each.accepted and each.severity != "note")]
+    stops = any(each.stops for each in found)
+    words = [
+        say("A severe warning stops a study until it is corrected or accepted.") if stops else NOTHING,
+        say(
+            "To accept warnings: steepest run --accept {ids}, or Task(…, accept=[{python}]).",
+            ids=",".join(ids),
+            python=", ".join(f'"{id}"' for id in ids),
+        )
+        if ids
+        else NOTHING,
+    ]
+    return shown(paragraph(words))
 
 
 def _tried(page: Page, metric: Message) -> str:
@@ -294,13 +308,21 @@ def plan(forecast: Plan) -> str:
                 difference=forecast.resolution,
             )
         )
+    words += [
+        say("{name}: {warning}", name=one_line(fact.name, LONG), warning=in_words(each))
+        for fact in forecast.facts
+        for each in fact.warnings
+    ]
     head = (tr("task"), tr("contender"), tr("engine"), tr("batch size"), tr("steps"))
     return _table(head, rows) + "\n\n" + _wrap(shown(paragraph(words)))
 
 
 def plan_json(forecast: Plan) -> dict[str, Any]:
     """The plan as JSON values, with its messages."""
-    facts = [{**asdict(fact), "notes": fact.notes, "fleet_obstacle": fact.fleet_obstacle} for fact in forecast.facts]
+    facts = [
+        {**asdict(fact), "notes": fact.notes, "warnings": fact.warnings, "fleet_obstacle": fact.fleet_obstacle}
+        for fact in forecast.facts
+    ]
     return forecast.model_dump(mode="json") | {"given_up": forecast.given_up, "facts": facts}
 
 

@@ -108,6 +108,15 @@ class StudyOptions:
     reference: Annotated[
         str | None, Parameter(group=STUDY, help="Optimizer to compare all others with, in addition to the best one.")
     ] = None
+    accept: Annotated[
+        str | Sequence[str] | None,
+        WORD,
+        Parameter(
+            group=STUDY,
+            help="Ids of severe warnings to accept, separated by commas. Without it, they stop a study. "
+            "`steepest check` shows the warnings of a task.",
+        ),
+    ] = None
     budget: Annotated[
         str | float | None,
         WORD,

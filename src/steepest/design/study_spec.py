@@ -19,6 +19,7 @@ from steepest.ingest import load
 from steepest.records.contender import Contender
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskRef
+from steepest.records.task_warnings import check_ids
 from steepest.study import planner
 from steepest.study.environment import cores
 from steepest.study.spec import StudySpec, TaskSpec
@@ -52,6 +53,7 @@ def study_spec(
         tasks=tuple(_task_specs(refs, options.batch_sizes is not None)),
         contenders=tuple(contenders),
         reference=reference or _usual_reference(contenders),
+        accept=check_ids(_accepted(options.accept)),
         protocol=_study_design(options),
         race=options.race,
         memory_bytes=planner.parse_memory(options.memory),
@@ -108,6 +110,12 @@ def _task_specs(refs: Sequence[TaskRef], compares_batch_sizes: bool) -> list[Tas
     if compares_batch_sizes:
         specs += [TaskSpec(ref=replace(ref, name=f"{ref.name} (equal seconds)"), equal="seconds") for ref in refs]
     return specs
+
+
+def _accepted(ids: str | Sequence[str] | None) -> list[str]:
+    """The ids of "a, b" or of a list."""
+    words = ids.split(",") if isinstance(ids, str) else ids or ()
+    return [word.strip() for word in words if word.strip()]
 
 
 def _study_design(options: StudyOptions) -> StudyDesign:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from steepest.errors import UnknownName
-from steepest.messages import Message, mark
+from steepest.messages import Message, mark, say, term
 from steepest.records.record import JsonObject
 
 Severity = Literal["severe", "warning", "note"]
@@ -32,6 +32,9 @@ class WarningKind:
     """A task that gives it."""
     remedy: str
     """What to do."""
+    in_verdict: bool = False
+    """Whether the verdict's first paragraph repeats it, since it says what the results are about. Severe ones, once
+    accepted, are always repeated there, and all others below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,23 @@ def accepting(found: Iterable[TaskWarning], ids: Sequence[str]) -> tuple[TaskWar
     """The warnings, each once and the severe ones first, with those of these ids accepted."""
     once = dict.fromkeys(replace(each, accepted=each.accepted or each.id in ids) for each in found)
     return tuple(sorted(once, key=lambda each: SEVERITIES.index(each.severity)))
+
+
+def stopping(found: Iterable[tuple[str, TaskWarning]]) -> str:
+    """The message of an error about severe warnings, each with the name of its task; empty if none stops a study."""
+    stops = [(name, each) for name, each in found if each.stops]
+    if not stops:
+        return ""
+    says = " ".join(dict.fromkeys(f"{name}: {each.message} [{each.id}]" for name, each in stops))
+    ids = [*dict.fromkeys(each.id for _, each in stops)]
+    python = ", ".join(map(repr, ids))
+    return f"{says} Nothing was trained. To train anyway: --accept {','.join(ids)} (in Python: accept=[{python}])."
+
+
+def in_words(found: TaskWarning) -> Message:
+    """A warning with its severity and its id, by which it can be accepted or looked up."""
+    kind = say("accepted") if found.accepted else term(found.severity)
+    return say("{message} [{severity}: {id}]", message=found.message, severity=kind, id=found.id)
 
 
 def check_ids(ids: Iterable[str]) -> tuple[str, ...]:

@@ -144,6 +144,7 @@ class TaskSetting(TypedDict):
     """What a seed draws."""
     source: Message
     notes: list[Message]
+    warnings: list[Message]
     alone: Message
     """Why its trials are trained one at a time; empty where they are not."""
 

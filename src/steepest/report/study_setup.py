@@ -61,6 +61,7 @@ def _task_setting(task: TaskView) -> TaskSetting:
         "luck": task["luck"],
         "source": task["source"],
         "notes": task["notes"],
+        "warnings": task["warnings"],
         "alone": task["alone"],
     }
 
@@ -114,6 +115,7 @@ def _task(task: TaskSetting) -> list[Row]:
         (say("task"), [task["title"]]),
         (say("data"), [task["source"], parts]),
         (say("preparation"), task["notes"]),
+        (say("warnings"), task["warnings"]),
         (say("model"), [model]),
         (say("set by the seed"), [seed_draws(task)]),
         (say("engine"), [_engine(task["alone"])]),

@@ -13,6 +13,7 @@ from steepest.records.contender import Contender
 from steepest.records.outcomes import Outcome, Trace
 from steepest.records.probe_trace import ProbeTrace
 from steepest.records.study_record import StudyRecord
+from steepest.records.task_warnings import in_words
 from steepest.report import curve_bands
 from steepest.report.axis_domains import forest_domain, loss_domain, metric_domains, rate_domain
 from steepest.report.probe_figures import probe_figures
@@ -147,6 +148,7 @@ def _task(
         "luck": [term(item).mapped(one_line) for item in task.luck],
         "source": term(task.source).mapped(one_line),
         "notes": [note.mapped(one_line) for note in task.notes],
+        "warnings": [in_words(found).mapped(one_line) for found in task.warnings],
         "alone": task.fleet_obstacle.mapped(one_line),
         "target": significant(None if task.target is None else task.target * scale),
         "best": _index(study.contenders, verdict.best),

@@ -8,13 +8,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 
-from steepest.errors import StudyFolderError
+from steepest.errors import SevereWarning, StudyFolderError
+from steepest.messages import say
 from steepest.records.contender import Contender
 from steepest.records.files import write_json
 from steepest.records.job_records import CompileJob, DescribeJob, FleetCandidate, TimeJob
 from steepest.records.progress_record import Phase
 from steepest.records.step_times import StepTime
 from steepest.records.task_facts import SeedDraw, TaskFacts, TaskRef
+from steepest.records.task_warnings import accepting, in_words, stopping
 from steepest.study import jobs
 from steepest.study.budget import plan_within
 from steepest.study.compilation import Compilation
@@ -39,6 +41,7 @@ def profile(spec: StudySpec, folder: Path, executor: Executor, tracker: Progress
     """The plan of a study; raises BadInput or DataUnavailable for a task that cannot be trained, BudgetTooSmall."""
     profiler = _Profiler(spec, folder, executor, tracker)
     facts = profiler.describe()
+    _heed(facts, tracker)
     times, own_batch = profiler.time(facts)
     if spec.engine in ("auto", "compiled"):
         times = Compilation(spec, profiler.collect, profiler.measure, tracker).times(facts, times)
@@ -52,6 +55,17 @@ def profile(spec: StudySpec, folder: Path, executor: Executor, tracker: Progress
         if engine_of(spec, contender, known) == "fleet"
     }
     return plan_within(spec, facts, times, own_batch, spent=tracker.sitting, modes=modes)
+
+
+def _heed(facts: Sequence[TaskFacts], tracker: ProgressTracker) -> None:
+    """Report the warnings of all tasks; raises SevereWarning for severe ones that were not accepted."""
+    found = [(known.name, each) for known in facts for each in known.warnings]
+    if says := stopping(found):
+        raise SevereWarning(says)
+    for name, each in found:
+        tracker.say(say("{name}: {warning}", name=name, warning=in_words(each)))
+    if found:
+        tracker.tell("describing")
 
 
 def with_axes(facts: TaskFacts, contenders: Sequence[Contender]) -> TaskFacts:
@@ -80,10 +94,11 @@ class _Profiler:
         """The facts of every task of the study, all asked for at once."""
         wanted = [jobs.describe(task.ref) for task in self.spec.tasks]
         found = self.collect({job.id: job for job in wanted}.values(), "describing", jobs.read_facts)
-        return [
+        facts = [
             with_axes(facts_for(task, found[job.id]), self.spec.contenders)
             for task, job in zip(self.spec.tasks, wanted, strict=True)
         ]
+        return [replace(known, warnings=accepting(known.warnings, self.spec.accept)) for known in facts]
 
     def time(
         self, facts: Iterable[TaskFacts]

@@ -92,6 +92,8 @@ class StudySpec(FrozenModel):
     contenders: tuple[Contender, ...]
     reference: str
     """Name of the contender that all others are also compared with."""
+    accept: tuple[str, ...] = ()
+    """Ids of the warnings that the user accepts."""
     protocol: StudyDesign = StudyDesign()
     search: str = "grid"
     race: bool = False

@@ -19,6 +19,7 @@ from steepest.verdict.words.context import Context
 from steepest.verdict.words.details import details
 from steepest.verdict.words.headline import headline
 from steepest.verdict.words.reasons import why
+from steepest.verdict.words.warning_claims import of_the_results, of_the_task
 
 MAX_HEADLINE_WORDS = 120
 """The length of a headline: claims that would exceed it go below it."""
@@ -34,7 +35,8 @@ def about_task(
     above: list[Claim] = []
     below: list[Claim] = []
     words = 0
-    for claim in headline(context):
+    first, *others = headline(context)
+    for claim in (first, *of_the_results(verdict.task), *others):
         length = len(claim.sentence.split())
         if not above or words + length <= MAX_HEADLINE_WORDS:
             above.append(replace(claim, part="headline"))
@@ -43,7 +45,7 @@ def about_task(
             below.append(claim)
     said = [replace(claim, part="detail") for claim in (*above, *below)]
     rest = (claim for claim in details(context) if replace(claim, part="detail") not in said)
-    return (*above, *below, *why(verdict.task.name, reasons), *rest)
+    return (*above, *below, *why(verdict.task.name, reasons), *rest, *of_the_task(verdict.task))
 
 
 # ---- the study as a whole --------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ TYPED = {
     "out": ("--out", "here", "here"),
     "overwrite": ("--overwrite", None, True),
     "margin": ("--margin", "0.1", 0.1),
+    "accept": ("--accept", "idle-parameters", "idle-parameters"),
 }
 
 

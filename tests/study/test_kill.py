@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import steepest
 from steepest.engine.shard import run_job
 from steepest.engine.worker import serve
 from steepest.optim.catalogue import contender
@@ -32,7 +33,10 @@ WORKERS = 2
 
 
 def asked() -> StudySpec:
-    """Two optimizers on the digits, few seeds, rates and epochs: about two seconds of training in some eight shards."""
+    """Two optimizers on the digits, few seeds, rates and epochs: about two seconds of training.
+
+    The engine is set: measured times would choose it, on a busy machine not the same one for every study.
+    """
     return StudySpec(
         name="killed",
         command="",
@@ -40,6 +44,7 @@ def asked() -> StudySpec:
         contenders=tuple(contender(name) for name in ("sgd", "adam")),
         reference="adam",
         protocol=StudyDesign(seeds=4, rates=5, extra_rates=2),
+        engine="fleet",
         workers=WORKERS,
     )
 
@@ -68,7 +73,8 @@ def begin(folder: Path, forked: bool) -> int:
     if not forked:
         tests = Path(__file__).parents[1]
         code = f"from pathlib import Path; from study.test_kill import sit; sit(Path({str(folder)!r}), False)"
-        return os.posix_spawn(sys.executable, [sys.executable, "-c", code], {**os.environ, "PYTHONPATH": str(tests)})
+        places = os.pathsep.join(map(str, (tests, Path(steepest.__file__).parents[1])))  # the package that is tested
+        return os.posix_spawn(sys.executable, [sys.executable, "-c", code], {**os.environ, "PYTHONPATH": places})
     if child := os.fork():
         return child
     code = 1

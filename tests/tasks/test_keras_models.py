@@ -174,14 +174,33 @@ def test_losses_of_keras_take_targets_first():
 def test_a_model_that_cannot_be_trained_is_an_error_in_one_sentence():
     with pytest.raises(BadTask, match="adds its own losses"):
         check(digits(lambda: keras.Sequential([L.Dense(10, kernel_regularizer="l2")])))
-    with pytest.raises(BadTask, match="has 2 outputs"):
+    with pytest.raises(BadTask, match="returned a list"):
         x = keras.Input((64,))
         check(digits(lambda: keras.Model(x, [L.Dense(10)(x), L.Dense(10)(x)])))
     with pytest.raises(BadTask, match="incompatible"):
         check(digits(lambda: keras.Sequential([keras.Input((63,)), L.Dense(10)])))
-    with pytest.raises(BadTask, match="takes probabilities"):
-        odd = (X, Y[:, None] % 2 * 1.0)
-        check(digits(lambda: keras.Sequential([L.Dense(1, "sigmoid")]), keras.losses.BinaryCrossentropy(), odd))
+
+
+def test_accuracy_reads_the_probabilities_and_one_hot_rows_of_keras():
+    odd = (X, Y[:, None] % 2 * 1.0)
+    task = digits(lambda: keras.Sequential([L.Dense(1, "sigmoid")]), keras.losses.BinaryCrossentropy(), odd)
+    check(task)
+    outputs, targets = torch.tensor([[0.2], [0.4], [0.6], [0.9]]), torch.tensor([[0.0], [1.0], [1.0], [1.0]])
+    assert float(task.quality.fn(outputs, targets)) == 0.75
+
+    rows = (X, keras.utils.to_categorical(Y, 10))
+    task = digits(lambda: keras.Sequential([L.Dense(10, "softmax")]), "categorical_crossentropy", rows)
+    check(task)
+    assert task.facts().loss_name == "categorical_crossentropy"
+    inputs, targets = task.batch(task.splits(0), task.splits(0).valid)
+    outputs = task.build_model(0)(*inputs)
+    expected = (outputs.argmax(1) == targets.argmax(1)).float().mean()
+    assert float(task.quality.fn(outputs, targets)) == pytest.approx(float(expected))
+
+
+def test_a_name_that_keras_does_not_know_is_refused():
+    with pytest.raises(BadTask, match="loss is 'categorical_crosentropy'"):
+        digits(lambda: keras.Sequential([L.Dense(10)]), "categorical_crosentropy")
 
 
 @pytest.mark.oracles  # which install JAX: Keras asks for it in every backend but torch's and TensorFlow's

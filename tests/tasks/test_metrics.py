@@ -1,15 +1,24 @@
 """Metrics against scikit-learn, and under vmap, as a fleet measures them."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from engine.small import shard
 from sklearn import metrics as reference
+from torch import nn
 from torch.nn import functional as F
 
+from steepest.engine import fleet, solo
 from steepest.errors import BadTask, UnknownName
-from steepest.tasks.metrics import NAMED, Metric, metric_of
+from steepest.records.trials import Lane
+from steepest.tasks.check import check
+from steepest.tasks.loss_calls import calls_of_library
+from steepest.tasks.metrics import NAMED, SAME_SHAPE, Metric, metric_of, named, read_as
+from steepest.tasks.readings import PLAIN, reading_of
+from steepest.tasks.task import Task
 
 draw = torch.Generator().manual_seed(0)
 SCORES = torch.randn(50, 4, generator=draw)
@@ -45,14 +54,236 @@ def test_errors_are_scikit_learns():
     assert float(NAMED["mae"].fn(GUESSES, TARGETS)) == pytest.approx(reference.mean_absolute_error(y, guess), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", [*NAMED, "top2"])
 def test_a_fleet_measures_all_its_replicas_at_once(name):
-    outputs, targets = (SCORES, LABELS) if name == "accuracy" else (GUESSES, TARGETS)
+    metric = named(name)
+    is_regression = metric.fn in SAME_SHAPE
+    outputs, targets = (GUESSES, TARGETS) if is_regression else (SCORES, LABELS)
     many = torch.stack([outputs + 0.1 * r for r in range(3)]) * torch.tensor([1.0, -1.0, 0.5])[:, None, None]
-    together = torch.func.vmap(NAMED[name].fn, in_dims=(0, None))(many, targets)
-    one_by_one = torch.stack([NAMED[name].fn(one, targets) for one in many])
+    together = torch.func.vmap(metric.fn, in_dims=(0, None))(many, targets)
+    one_by_one = torch.stack([metric.fn(one, targets) for one in many])
     assert torch.allclose(together, one_by_one, rtol=1e-5)
     assert len(set(together.tolist())) > 1
+
+
+# ---- metrics of classification ---------------------------------------------------------------------------------------
+
+BITS = (torch.rand(50, generator=draw) > 0.7).long()
+LOGITS = torch.randn(50, generator=draw).round(decimals=1) + BITS  # with ties
+MANY = (torch.rand(50, 3, generator=draw) > 0.6).float()
+MANY_LOGITS = torch.randn(50, 3, generator=draw) + MANY
+PROBABILITIES = SCORES.double().softmax(1).numpy()
+
+
+def value(name: str, outputs, targets, reading=PLAIN) -> float:
+    return float(read_as(named(name), reading).fn(outputs, targets))
+
+
+def test_metrics_of_classes_are_scikit_learns():
+    truth, guess = LABELS.numpy(), SCORES.argmax(1).numpy()
+    assert value("macro-f1", SCORES, LABELS) == pytest.approx(reference.f1_score(truth, guess, average="macro"))
+    assert value("balanced-accuracy", SCORES, LABELS) == pytest.approx(reference.balanced_accuracy_score(truth, guess))
+    assert value("auroc", SCORES, LABELS) == pytest.approx(
+        reference.roc_auc_score(truth, PROBABILITIES, multi_class="ovr"), rel=1e-6
+    )
+    for k in (1, 2, 3):
+        expected = reference.top_k_accuracy_score(truth, SCORES.numpy(), k=k)
+        assert value(f"top-{k}", SCORES, LABELS) == pytest.approx(expected)
+    assert value("perplexity", SCORES, LABELS) == pytest.approx(
+        np.exp(reference.log_loss(truth, PROBABILITIES)), rel=1e-5
+    )
+
+
+def test_a_class_that_never_occurs_is_left_out_of_the_mean_as_scikit_learn_does():
+    scores = SCORES.clone()
+    scores[:, 3] = -9.0
+    truth = LABELS.where(LABELS < 3, 0)
+    expected = reference.f1_score(truth.numpy(), scores.argmax(1).numpy(), average="macro")
+    assert value("macro-f1", scores, truth) == pytest.approx(expected)
+    assert value("balanced-accuracy", scores, truth) == pytest.approx(
+        reference.balanced_accuracy_score(truth.numpy(), scores.argmax(1).numpy())
+    )
+
+
+@pytest.mark.parametrize("shape", ["row", "column", "column against row"])
+@pytest.mark.parametrize("kind", [torch.int64, torch.float32])
+def test_metrics_of_two_classes_are_scikit_learns(shape, kind):
+    truth, scores = BITS.numpy(), LOGITS.numpy()
+    outputs = LOGITS if shape == "row" else LOGITS[:, None]
+    targets = (BITS[:, None] if shape == "column" else BITS).to(kind)
+    assert value("accuracy", outputs, targets) == pytest.approx(reference.accuracy_score(truth, scores > 0))
+    assert value("auroc", outputs, targets) == pytest.approx(reference.roc_auc_score(truth, scores))
+    assert value("macro-f1", outputs, targets) == pytest.approx(reference.f1_score(truth, scores > 0, average="macro"))
+    expected = reference.balanced_accuracy_score(truth, scores > 0)
+    assert value("balanced-accuracy", outputs, targets) == pytest.approx(expected)
+
+
+def test_two_logits_have_the_area_of_their_difference():
+    pair = torch.stack([torch.zeros(50), LOGITS], 1)
+    assert value("auroc", pair, BITS) == pytest.approx(reference.roc_auc_score(BITS.numpy(), LOGITS.numpy()))
+
+
+def test_metrics_of_several_questions_are_scikit_learns():
+    truth, scores = MANY.numpy(), MANY_LOGITS.numpy()
+    assert value("accuracy", MANY_LOGITS, MANY) == pytest.approx(np.mean((scores > 0) == truth))
+    assert value("auroc", MANY_LOGITS, MANY) == pytest.approx(reference.roc_auc_score(truth, scores))
+    assert value("macro-f1", MANY_LOGITS, MANY) == pytest.approx(reference.f1_score(truth, scores > 0, average="macro"))
+    expected = np.mean([reference.balanced_accuracy_score(truth[:, k], scores[:, k] > 0) for k in range(3)])
+    assert value("balanced-accuracy", MANY_LOGITS, MANY.long()) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "macro-f1", "balanced-accuracy", "auroc", "top2", "perplexity"])
+@pytest.mark.parametrize("ignored", [-100, 255, 0])
+def test_ignored_labels_do_not_count(name, ignored):
+    reading = reading_of(calls_of_library(torch.nn.CrossEntropyLoss(ignore_index=ignored), has_classes=True))
+    kept = torch.arange(50) % 3 > 0
+    kept &= ignored != LABELS
+    labels = LABELS.where(kept, ignored)
+    with_padding = value(name, SCORES, labels, reading)
+    assert with_padding == pytest.approx(value(name, SCORES[kept], LABELS[kept]), rel=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(50, 4, 6), (50, 6, 4), (50, 4, 3, 3), (50, 3, 3, 4), (300, 4)])
+def test_classes_may_come_second_or_last_or_with_the_examples_joined(shape):
+    axis = 1 if shape[1] == 4 else -1
+    outputs = torch.randn(shape, generator=draw)
+    labels = outputs.argmax(axis)
+    labels = labels.reshape(50, 6) if shape == (300, 4) else labels
+    assert value("accuracy", outputs, labels) == 1.0
+    wrong = (labels + 1) % 4
+    half = torch.cat([labels[:25], wrong[25:]])
+    assert value("accuracy", outputs, half) == 0.5
+
+
+def test_probabilities_and_one_hot_rows_are_read_by_the_loss():
+    one_hot = F.one_hot(LABELS, 4).float()
+    reading = reading_of(calls_of_library(F.cross_entropy, has_classes=False))
+    assert value("accuracy", SCORES, one_hot, reading) == pytest.approx(value("accuracy", SCORES, LABELS))
+    probable = reading_of(calls_of_library(F.binary_cross_entropy, has_classes=False))
+    assert value("accuracy", LOGITS.sigmoid(), BITS.float(), probable) == value("accuracy", LOGITS, BITS.float())
+
+
+# ---- in a task -------------------------------------------------------------------------------------------------------
+
+PIXELS = torch.randint(0, 3, (120, 8, 8), generator=draw)
+COLOURS = F.one_hot(PIXELS, 3).permute(0, 3, 1, 2).float()
+VOID = PIXELS.where(torch.rand(120, 8, 8, generator=draw) > 0.3, 255)
+
+
+class Exact(torch.nn.Module):
+    """Gives the colour itself, which tells the class, with its classes where they are asked for."""
+
+    def __init__(self, last: bool = False) -> None:
+        super().__init__()
+        self.scale, self.last = torch.nn.Parameter(torch.ones(())), last
+
+    def forward(self, x):
+        return (self.scale * x).movedim(1, -1) if self.last else self.scale * x
+
+
+def measured(task: Task) -> float:
+    check(task)
+    splits = task.splits(0)
+    inputs, targets = task.batch(splits, splits.test)
+    return float(task.quality.fn(task.build_model(0)(*inputs), targets))
+
+
+def flat(outputs, targets):
+    return F.cross_entropy(outputs.flatten(0, -2), targets.flatten(), ignore_index=255)
+
+
+@pytest.mark.parametrize(
+    ("model", "loss"),
+    [
+        (Exact, torch.nn.CrossEntropyLoss(ignore_index=255)),
+        (Exact, partial(F.cross_entropy, ignore_index=255)),
+        (lambda: Exact(last=True), flat),
+        (Exact, lambda o, t: F.nll_loss(F.log_softmax(o, 1), t, ignore_index=255)),
+    ],
+)
+def test_void_pixels_do_not_count_whoever_ignores_them(model, loss):
+    assert measured(Task(model=model, data=(COLOURS, VOID), loss=loss, metric="accuracy", batch_size=8)) == 1.0
+
+
+class Graph(torch.nn.Module):
+    """All nodes of one graph, classes last, as graph libraries have them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(30, 2)
+
+    def forward(self, x, links):
+        return links @ self.layer(x)
+
+
+def test_one_graph_is_judged_on_the_nodes_of_each_part():
+    sides, order = torch.arange(30) % 2, torch.randperm(30, generator=draw)
+    links = ((sides[:, None] == sides) | torch.eye(30).bool()).float() / 15
+
+    def part(nodes):
+        return (torch.eye(30)[None], links[None]), torch.full((30,), -100).index_put((nodes,), sides[nodes])[None]
+
+    def loss(outputs, targets):
+        return F.cross_entropy(outputs.reshape(-1, 2), targets.reshape(-1), ignore_index=-100)
+
+    parts = {"train": part(order[:12]), "valid": part(order[12:20]), "test": part(order[20:])}
+    task = Task(model=Graph, **parts, loss=loss, metric="accuracy", batch_size=1, epochs=1)
+    value, nodes = measured(task), order[20:]
+    outputs = task.build_model(0)(torch.eye(30), links)
+    assert value == pytest.approx(float((outputs.argmax(1)[nodes] == sides[nodes]).float().mean()))
+
+
+X, NOISE = torch.randn(90, 4, generator=draw), torch.randint(0, 2, (90,), generator=draw)
+
+
+def small(**changes) -> Task:
+    what = {"model": lambda: torch.nn.Linear(4, 2), "data": (X, NOISE), "loss": F.cross_entropy, "batch_size": 8}
+    return Task(**{**what, **changes})
+
+
+UNMEASURED = [
+    ({"metric": lambda outputs, targets: torch.tensor(0.5)}, "for all outputs"),
+    ({"metric": lambda outputs, targets: (outputs.softmax(1).sum(1) > 0.5).float().mean()}, "for all outputs"),
+    ({"metric": lambda outputs, targets: (outputs.argmax(0)[:0] == 1).float().sum()}, "for all outputs"),
+    ({"metric": "top2"}, "100 % for every model, since there are 2 classes"),
+    ({"metric": "auroc", "data": None, "train": (X, NOISE), "valid": (X[:20], NOISE[:20] * 0)}, "AUROC is undefined"),
+    (
+        {"metric": "accuracy", "data": None, "train": (X, NOISE), "valid": (X[:20], NOISE[:20] * 0 - 100)},
+        "measured on nothing: all labels of the validation part",
+    ),
+    (
+        {"metric": "macro-f1", "data": None, "train": (X, NOISE), "test": (X[:20], NOISE[:20] * 0 - 100)},
+        "measured on nothing: all labels of the test part",
+    ),
+    (
+        {"metric": "perplexity", "data": (X, X), "model": lambda: nn.Linear(4, 4), "loss": F.mse_loss},
+        "each class",
+    ),
+    ({"metric": "rmse"}, "RMSE needs outputs and targets of the same shape"),
+]
+
+
+@pytest.mark.parametrize(("changes", "words"), UNMEASURED, ids=[words for _, words in UNMEASURED])
+def test_a_metric_that_measures_nothing_is_refused_before_training(changes, words):
+    with pytest.raises(BadTask, match=words):
+        check(small(**changes))
+
+
+@pytest.mark.parametrize("name", ["macro-F1", "balanced accuracy", "AUROC", "top-1", "perplexity", "f1", "auc"])
+def test_metrics_by_name_in_people_s_spelling(name):
+    check(small(metric=name))
+
+
+def test_a_fleet_scores_as_solo_does_over_the_whole_part():
+    """AUROC is not a mean over examples, so it must not be a mean over pieces of a part."""
+    task = small(metric="auroc", batch_size=8)
+    plan = replace(shard("sgd", steps=3), lanes=(Lane(0.1, seed=0), Lane(0.3, seed=0)))
+    together, alone = fleet.train(task, plan), solo.train(task, plan)
+    assert np.allclose(together.test_metric, alone.test_metric, atol=1e-6)
+    assert len(set(together.test_metric)) == 2 or 0 < together.test_metric[0] < 1
+
+
+# ---- how a metric is meant -------------------------------------------------------------------------------------------
 
 
 def test_a_metric_is_meant_by_name_by_function_or_by_itself():

@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from steepest.checks import model_checks
+from steepest.checks import evaluation, loss_domains, model_checks
 from steepest.checks.specimen import Specimen
 from steepest.errors import BadTask
 from steepest.messages import say
@@ -42,7 +42,11 @@ CHECKS: tuple[TaskCheck, ...] = (
     TaskCheck(model_checks.unscaled_inputs, "free"),
     # data: seconds for a million rows
     # forward: some passes over the sample
-    TaskCheck(model_checks.probabilities_into_logits, "forward"),
+    TaskCheck(loss_domains.outputs_fit_the_loss, "forward"),
+    TaskCheck(loss_domains.targets_fit_the_loss, "forward"),
+    TaskCheck(loss_domains.loss_is_a_mean, "forward"),
+    TaskCheck(loss_domains.loss_has_a_bound, "forward"),
+    TaskCheck(evaluation.evaluation_is_a_function, "forward"),
     TaskCheck(model_checks.idle_parameters, "forward"),
     # training: some steps
 )

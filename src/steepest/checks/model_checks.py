@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
 
 from steepest.checks.specimen import Specimen
 from steepest.messages import say
 from steepest.records.task_warnings import TaskWarning, warning
-from steepest.tasks.metrics import is_cross_entropy
 
 MAX_INPUT_RMS = 30.0
 """Root mean square of inputs above which most models train better on scaled inputs."""
@@ -44,23 +42,10 @@ def unscaled_inputs(specimen: Specimen) -> Iterator[TaskWarning]:
             return
 
 
-def probabilities_into_logits(specimen: Specimen) -> Iterator[TaskWarning]:
-    """Outputs that are probabilities before a loss that takes logits."""
-    loss = specimen.task.loss
-    if is_cross_entropy(loss) and getattr(loss, "__name__", "") != "nll_loss" and _are_probabilities(specimen.outputs):
-        yield warning(
-            "probabilities-into-logits",
-            say(
-                "The model's outputs are probabilities, but cross-entropy expects logits and applies the softmax "
-                "itself. Remove the softmax from the model.",
-            ),
-        )
-
-
 def idle_parameters(specimen: Specimen) -> Iterator[TaskWarning]:
     """Parameters without a gradient."""
     model = specimen.task.build_model(0).train()
-    loss = specimen.task.loss(model(*specimen.inputs), specimen.targets)
+    loss = specimen.task.measured_loss(model(*specimen.inputs), specimen.targets)
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     gradients = torch.autograd.grad(loss, [p for _, p in named], allow_unused=True)
     if idle := [name for (name, _), g in zip(named, gradients, strict=True) if g is None]:
@@ -72,9 +57,3 @@ def idle_parameters(specimen: Specimen) -> Iterator[TaskWarning]:
                 first=idle[0],
             ),
         )
-
-
-def _are_probabilities(outputs: Tensor) -> bool:
-    """Whether all rows [n, C] are nonnegative and sum to 1."""
-    sums = outputs.sum(1)
-    return bool((outputs >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4))

@@ -225,7 +225,7 @@ def _gradient(trial: Trial, batch: Any) -> tuple[Tensor, Tensor]:
     """Gradient [P] and loss of a batch."""
     inputs, targets = batch
     trial.model.train()
-    loss = trial.task.loss(trial.model(*inputs), targets)
+    loss = trial.task.measured_loss(trial.model(*inputs), targets)
     parts = torch.autograd.grad(loss, _weights(trial), materialize_grads=True)
     return torch.cat([part.detach().flatten() for part in parts]), loss.detach()
 

@@ -152,7 +152,7 @@ class Programs:
         """(outputs [R, n, …], targets [n, …]) → loss [R], metric [R]."""
 
         def scores_of_one(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-            return self.task.loss(outputs, targets), self.task.quality.fn(outputs, targets)
+            return self.task.measured_loss(outputs, targets), self.task.quality.fn(outputs, targets)
 
         return self._program(("scores",), vmap(scores_of_one, (0, None)), example)
 

@@ -134,7 +134,7 @@ class Trial:
                 outputs.append(self.model(*x))
                 targets.append(y)
         all_outputs, all_targets = torch.cat(outputs), torch.cat(targets)
-        loss = self.task.loss(all_outputs, all_targets)
+        loss = self.task.measured_loss(all_outputs, all_targets)
         metric = self.task.quality.fn(all_outputs, all_targets)
         return np.array([float(loss)]), np.array([float(metric)])
 

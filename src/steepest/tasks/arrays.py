@@ -17,6 +17,7 @@ from torch import Tensor
 from steepest.errors import BadTask
 from steepest.records.task_warnings import TaskWarning
 from steepest.tasks.batches import in_memory
+from steepest.tasks.tensor_trees import EXACT_WHOLE, Tree, tree_of_targets, whole_numbers_fit
 
 PARTS = ("train", "valid", "test")
 
@@ -30,18 +31,24 @@ class Pool:
     ranges: Mapping[str, range]  # of each part as given, before seeds draw parts from it
     names: tuple[str, ...] = ()  # keywords of the model's inputs; () if they are positional
     found: tuple[TaskWarning, ...] = ()  # while the data were read
+    tree: Tree | None = None  # of the targets, if there are several for each example
 
 
-def pool_of(given: Mapping[str, Any], own_loss: bool = False) -> Pool:
+def pool_of(given: Mapping[str, Any], own_loss: bool = False, weighted: bool = False) -> Pool:
     """One pool from the given parts, name → (inputs, targets); `inputs` may be a tuple or a dict of several arrays.
 
     If the model has its `own_loss`, all arrays are inputs, and the targets are zeros. Arrays are copied, so that later
-    changes do not affect the task. Floats become float32, integer targets int64. Raises BadTask for unusable data.
+    changes do not affect the task. Floats become float32, integer targets int64. Several targets, in a dict or a tuple,
+    lie side by side as one matrix. If the loss can be `weighted`, a third array holds the weights of the examples.
+    Raises BadTask for unusable data.
     """
     taken = {name: in_memory(name, part, own_loss) for name, part in given.items()}
     if own_loss:
         taken = {name: (inputs, _zeros(inputs)) for name, inputs in taken.items()}
-    parts = {name: _part(name, pair) for name, pair in taken.items()}
+    if weighted:
+        taken = {name: _with_weights(part) for name, part in taken.items()}
+    trees: dict[str, Tree] = {}
+    parts = {name: _part(name, pair, trees) for name, pair in taken.items()}
     first = next(iter(parts))
     names = {name: tuple(pair[0]) if isinstance(pair[0], Mapping) else () for name, pair in taken.items()}
     for name, part in parts.items():
@@ -56,7 +63,17 @@ def pool_of(given: Mapping[str, Any], own_loss: bool = False) -> Pool:
     for name, part in parts.items():
         ranges[name] = range(start, start + len(part[-1]))
         start += len(part[-1])
-    return Pool(tuple(columns[:-1]), columns[-1], ranges, names[first])
+    if any(name not in trees or trees[name].names != trees[first].names for name in parts if trees):
+        raise BadTask("Some parts have other targets than the rest. All parts need the same targets in the same order.")
+    return Pool(tuple(columns[:-1]), columns[-1], ranges, names[first], tree=trees.get(first))
+
+
+def _with_weights(part: Any) -> Any:
+    """(inputs, targets, weights) as (inputs, (targets, weights))."""
+    if isinstance(part, tuple | list) and len(part) == 3:
+        inputs, targets, weights = part
+        return inputs, (targets, np.asarray(weights, dtype=np.float32))
+    return part
 
 
 def _zeros(inputs: Any) -> np.ndarray:
@@ -72,8 +89,8 @@ def _called(names: tuple[str, ...]) -> str:
     return f"named {', '.join(names)}" if names else "positional"
 
 
-def _part(name: str, pair: Any) -> list[Tensor]:
-    """The columns of one part: its inputs, and its targets last."""
+def _part(name: str, pair: Any, trees: dict[str, Tree]) -> list[Tensor]:
+    """The columns of one part: its inputs, and its targets last. The structure of several targets goes to `trees`."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         kind = type(pair).__name__
         what = f"a {kind} of {len(pair)}" if isinstance(pair, tuple | list) else f"of type {kind}"
@@ -86,7 +103,12 @@ def _part(name: str, pair: Any) -> list[Tensor]:
     keys = [repr(key) for key in inputs] if by_name else [str(i) for i in range(len(several))]
     labels = [f"{name} inputs[{key}]" for key in keys] if by_name or len(several) > 1 else [f"{name} inputs"]
     columns = [_tensor(label, value) for label, value in zip(labels, several, strict=True)]
-    target = _tensor(f"{name} targets", targets)
+    if _has_several(targets, len(columns[0])):
+        truth = _target_tree(f"{name} targets", targets, len(columns[0]))
+        trees[name] = tree_of_targets(truth)
+        target = trees[name].pack(truth)
+    else:
+        target = _tensor(f"{name} targets", targets)
     columns.append(target if target.is_floating_point() else target.long())
     for label, column in zip(labels, columns[:-1], strict=True):
         if len(column) != len(target):
@@ -99,6 +121,34 @@ def _part(name: str, pair: Any) -> list[Tensor]:
     for label, column in zip([*labels, f"{name} targets"], columns, strict=True):
         _check_finite(label, column)
     return columns
+
+
+def _has_several(targets: Any, examples: int) -> bool:
+    """Whether targets are several arrays, each with one row per example, and not the rows of one array."""
+    if isinstance(targets, Mapping):
+        return True
+    if not isinstance(targets, tuple | list) or len(targets) == examples or not targets:
+        return False
+    arrays = [isinstance(each, Tensor | np.ndarray | Mapping | tuple | list) for each in targets]
+    return all(arrays) and (isinstance(targets, tuple) or all(isinstance(each, Tensor) for each in targets))
+
+
+def _target_tree(label: str, targets: Any, examples: int) -> Any:
+    """Dicts and tuples of targets as tensors; true and false stay so, since they may be masks."""
+    if isinstance(targets, Mapping) and not targets:
+        raise BadTask(f"{label} are an empty dict; there must be at least one target.")
+    if isinstance(targets, Mapping):
+        return {key: _target_tree(f"{label}[{key!r}]", value, examples) for key, value in targets.items()}
+    if _has_several(targets, examples):
+        return tuple(_target_tree(f"{label}[{i}]", value, examples) for i, value in enumerate(targets))
+    tensor = _tensor(label, targets)
+    if len(tensor) != examples:
+        raise BadTask(f"{label} and inputs have different lengths, {len(tensor)} and {examples}.")
+    if not whole_numbers_fit(tensor):
+        raise BadTask(
+            f"{label} contain whole numbers above {EXACT_WHOLE:,}; smaller ones are needed beside other targets."
+        )
+    return tensor if tensor.is_floating_point() or tensor.dtype is torch.bool else tensor.long()
 
 
 def _tensor(label: str, value: Any) -> Tensor:

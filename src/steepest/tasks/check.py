@@ -6,25 +6,26 @@ Separate from `task`, whose constructor checks only the data; here the user's mo
 from __future__ import annotations
 
 import inspect
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from steepest.errors import BadTask
 from steepest.tasks.arrays import shape_of
-from steepest.tasks.keras_models import takes_probabilities
-from steepest.tasks.metrics import SAME_SHAPE, accuracy, ignored_class, is_binary, is_cross_entropy, r2
+from steepest.tasks.class_metrics import accuracy
+from steepest.tasks.loss_calls import is_library_loss
+from steepest.tasks.loss_shapes import check_shapes
+from steepest.tasks.metric_check import check_metric
+from steepest.tasks.metrics import base_of, ignored_class, is_binary, is_cross_entropy
 from steepest.tasks.model_wrappers import WrappedModel
 from steepest.tasks.task import Splits, Task
+from steepest.tasks.tensor_trees import branch
+from steepest.tasks.user_errors import as_bad_task
 
 PROBE_EXAMPLES = 8
 """Examples in the trial batch."""
-METRIC_EXAMPLES = 256
-"""Examples on which the metric is computed; some metrics need several classes among them."""
 
 
 def check(task: Task) -> None:
@@ -37,12 +38,13 @@ def check(task: Task) -> None:
         model = _model(task)
         splits = task.splits(0)
         inputs, targets = task.batch(splits, splits.train[: min(PROBE_EXAMPLES, task.batch_size)])
-        outputs = _outputs(model, inputs)
+        outputs = _outputs(task, model, inputs)
         if is_cross_entropy(task.loss):
             _check_classes(task, splits.targets, outputs)
         _check_loss(task, model, outputs, targets)
+        _check_shapes(task, model, splits)
         _check_second_batch(task, model, splits)
-        _check_metric(task, model, splits)
+        check_metric(task, model, splits)
 
 
 def _model(task: Task) -> nn.Module:
@@ -89,7 +91,8 @@ def _needed(model: Any) -> list[str]:
     return [p.name for p in parameters if p.default is inspect.Parameter.empty and p.kind not in optional]
 
 
-def _outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+def _outputs(task: Task, model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+    """The outputs of a batch as one tensor. Raises BadTask."""
     shapes = " and ".join(shape_of(x) for x in inputs)
     hint = (
         ""
@@ -100,12 +103,35 @@ def _outputs(model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
         hint = " Without a loss argument, the model is called with all data and must return its loss. Or pass loss=…."
     with as_bad_task(f"The model cannot take a batch of inputs {shapes}", hint):
         outputs = model(*inputs)
-    if not isinstance(outputs, Tensor):
+    if not isinstance(outputs, Tensor) or not _is_taken_apart(task):
+        what = outputs if task.heads is None else task.heads.example
         raise BadTask(
-            f"The model returned a {type(outputs).__name__}; it must return one tensor of outputs. Wrap it in a module "
+            f"The model returned a {type(what).__name__}; it must return one tensor of outputs. Wrap it in a module "
             "that selects the tensor to compare with the targets; or leave out loss, if it returns its own."
         )
     return outputs
+
+
+def _check_shapes(task: Task, model: nn.Module, splits: Splits) -> None:
+    """Compare the shapes of outputs and targets for a batch of several examples, even if the batch size is 1."""
+    inputs, targets = task.batch(splits, np.resize(splits.train, PROBE_EXAMPLES))
+    with torch.no_grad():
+        outputs = _outputs(task, model.eval(), inputs)
+        if outputs.ndim == 0 or len(outputs) % PROBE_EXAMPLES:
+            raise BadTask(
+                f"The model returned outputs {shape_of(outputs)} for {PROBE_EXAMPLES} examples. Its first axis must be "
+                "the examples."
+            )
+        shapes = f"outputs {shape_of(outputs)} and targets {shape_of(targets)}"
+        with as_bad_task(f"The loss cannot be computed from the model's {shapes}"):
+            check_shapes(task.measured_loss, outputs, targets)
+
+
+def _is_taken_apart(task: Task) -> bool:
+    """Whether the loss can take several outputs: any but one of torch or Keras, which takes one tensor, or logits."""
+    if task.heads is None or task.has_own_loss or not is_library_loss(task.loss):
+        return True
+    return branch(task.heads.example, "logits") is not None
 
 
 def _check_second_batch(task: Task, model: nn.Module, splits: Splits) -> None:
@@ -114,7 +140,7 @@ def _check_second_batch(task: Task, model: nn.Module, splits: Splits) -> None:
     inputs, targets = task.batch(splits, splits.train[: count - 3 if count > 4 else count])
     hint = " Perhaps it keeps state, such as a hidden state, between calls."
     with as_bad_task("The model accepts a first batch, but not a second one of another size", hint):
-        loss = task.loss(model.train()(*inputs), targets)
+        loss = task.measured_loss(model.train()(*inputs), targets)
         torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad], allow_unused=True)
 
 
@@ -123,7 +149,7 @@ def _check_classes(task: Task, targets: Tensor, outputs: Tensor) -> None:
     ndim = outputs.ndim
     if targets.is_floating_point():
         if targets.ndim == ndim:
-            if task.quality.fn is accuracy and bool(((targets == 0) | (targets == 1)).all()):
+            if base_of(task.quality.fn) is accuracy and bool(((targets == 0) | (targets == 1)).all()):
                 raise BadTask(ONE_HOT)
             return
         raise BadTask(
@@ -156,7 +182,7 @@ def _check_loss(task: Task, model: nn.Module, outputs: Tensor, targets: Tensor) 
         column = "[:, None]" if outputs.ndim == targets.ndim + 1 and outputs.shape[-1] == 1 else ""
         hint = f" Binary cross-entropy takes floats of the outputs' shape: pass y.astype('float32'){column}."
     with as_bad_task(f"The loss cannot be computed from the model's {shapes}", hint):
-        loss = task.loss(outputs, targets)
+        loss = task.measured_loss(outputs, targets)
     if not isinstance(loss, Tensor) or loss.numel() != 1 or loss.ndim > 0:
         what = shape_of(loss) if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
         raise BadTask(f"The loss of a batch is {what}, not a scalar tensor. Reduce it, for instance with .mean().")
@@ -169,91 +195,3 @@ def _check_loss(task: Task, model: nn.Module, outputs: Tensor, targets: Tensor) 
         gradients = torch.autograd.grad(loss, [p for p in model.parameters() if p.requires_grad], allow_unused=True)
     if all(g is None for g in gradients):
         raise BadTask("The loss does not depend on any parameter of the model. Compute it from the model's outputs.")
-
-
-def _broadcasts(task: Task, outputs: Tensor, targets: Tensor) -> bool:
-    """Whether the loss broadcasts [B, 1] against [B]: the extra axis then changes the loss of perfect outputs."""
-    if abs(outputs.ndim - targets.ndim) != 1 or outputs.numel() != targets.numel():
-        return False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's own losses warn of it
-            straight, crossed = task.loss(targets, targets), task.loss(targets.reshape(outputs.shape), targets)
-    except Exception:  # the loss removes the axis itself, or does not accept targets as outputs
-        return False
-    return not torch.allclose(straight, crossed, rtol=1e-4, equal_nan=True)
-
-
-def _check_metric(task: Task, model: nn.Module, splits: Splits) -> None:
-    """Check the metric on validation examples, of which there are several even if the batch size is 1."""
-    metric = task.quality
-    with torch.no_grad():
-        inputs, targets = task.batch(splits, splits.valid[:PROBE_EXAMPLES])
-        outputs = _outputs(model.eval(), inputs)
-        shapes = f"outputs {shape_of(outputs)} and targets {shape_of(targets)}"
-        if _broadcasts(task, outputs, targets):
-            raise BadTask(
-                f"The loss broadcasts {shapes} and compares every output with every target. Give both the same shape, "
-                "for instance with y[:, None], or squeeze(-1) in the model."
-            )
-        if metric.fn in SAME_SHAPE and outputs.shape != targets.shape:
-            raise BadTask(f"{metric.name} needs outputs and targets of the same shape, but there are {shapes}.")
-        if metric.fn is accuracy:
-            _check_accuracy(task, outputs, targets, shapes)
-        if metric.fn is r2 and bool(
-            (splits.targets[splits.valid].amax(0) == splits.targets[splits.valid].amin(0)).any()
-        ):
-            raise BadTask("R² is undefined, since all targets of the validation part are equal. Use another metric.")
-        inputs, targets = task.batch(splits, splits.valid[:METRIC_EXAMPLES])
-        outputs = _outputs(model, inputs)
-        shapes = f"outputs {shape_of(outputs)} and targets {shape_of(targets)}"
-        with as_bad_task(f"The metric {metric.name!r} cannot be computed from {shapes}"):
-            value: Any = metric.fn(outputs, targets)
-    if not isinstance(value, Tensor) or value.numel() != 1:
-        what = shape_of(value) if isinstance(value, Tensor) else f"a {type(value).__name__}"
-        raise BadTask(f"The metric {metric.name!r} is {what}; it must be a number, or a scalar tensor.")
-    if not torch.isfinite(value).all() and torch.isfinite(outputs).all() and metric.fn is not task.loss:
-        raise BadTask(
-            f"The metric {metric.name!r} is {float(value)} on {len(targets)} validation examples, although all outputs "
-            "are finite. It must be finite to select a learning rate."
-        )
-
-
-def _check_accuracy(task: Task, outputs: Tensor, targets: Tensor, shapes: str) -> None:
-    probabilities = isinstance(task.loss, nn.BCELoss) or task.loss is nn.functional.binary_cross_entropy
-    probabilities = probabilities or takes_probabilities(task.loss)
-    if probabilities or (targets.is_floating_point() and is_cross_entropy(task.loss)):
-        raise BadTask(
-            "accuracy needs class numbers or logits, but this loss takes probabilities. Use "
-            "binary_cross_entropy_with_logits, or pass your own steepest.Metric."
-        )
-    fits = outputs.shape == targets.shape if targets.is_floating_point() else outputs.ndim == targets.ndim + 1
-    if not fits:
-        raise BadTask(
-            "accuracy needs a score for each class and integer labels, or logits and 0/1 targets of the same shape; "
-            f"there are {shapes}."
-        )
-
-
-@contextmanager
-def as_bad_task(what: str, hint: str = "") -> Iterator[None]:
-    """Convert exceptions of the user's code to BadTask: `what`, the type of exception, its first line, a hint."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's warnings are replaced by the checks here
-            yield
-    except BadTask:
-        raise
-    except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
-        verb = " raised" if what.endswith("()") else ":"
-        raise BadTask(f"{what}{verb} {type(error).__name__}: {first}.{hint or _remedy(str(error))}") from error
-
-
-def _remedy(said: str) -> str:
-    """The remedy for errors of torch whose message does not apply here."""
-    if "CUDA" in said or "device" in said:
-        return " Leave the model on the CPU, and set the device with --device."
-    if "same dtype" in said or "expected scalar type" in said or "expected m1 and m2" in said:
-        return " Training uses float32 (or --dtype float64): remove calls such as .half() and .double()."
-    return ""

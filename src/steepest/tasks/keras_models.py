@@ -95,14 +95,12 @@ class KerasModule(nn.Module):
         object.__setattr__(self, "keras_model", model)  # not a submodule, which would register its variables twice
         self._pass = _input_passing(model, names, len(example))
         with torch.no_grad():  # the first call creates the variables
-            result = self._called(example, training=False)
+            self._called(example, training=False)
         if model.losses:
             raise BadTask(
                 "The Keras model adds its own losses (a regularizer or add_loss), which are not supported. Remove "
                 "them, and use the optimizer's weight decay or the task's loss instead."
             )
-        if isinstance(result, list | tuple | dict):
-            raise BadTask(f"The Keras model has {len(result)} outputs; it must return one tensor of outputs.")
         has_kernels = any(len(variable.shape) > 3 for variable in model.variables)
         self._layout = _IgnoreMemoryFormat if has_kernels else nullcontext
         self._places: list[tuple[str, Any, bool]] = []  # name of the parameter or buffer, Keras variable, is trainable
@@ -120,7 +118,7 @@ class KerasModule(nn.Module):
         """Whether it draws random numbers in training, such as for dropout."""
         return any(map(_draws, self.keras_model.modules()))
 
-    def forward(self, *inputs: Tensor) -> Tensor:
+    def forward(self, *inputs: Tensor) -> Any:
         """One call with these parameters and buffers; updated variables are written to the buffers."""
         mapping = [(variable, getattr(self, name)) for name, variable, _ in self._places]
         with _keras().StatelessScope(state_mapping=mapping) as scope, self._layout():
@@ -217,21 +215,22 @@ class KerasLoss:
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return self.loss(targets, outputs).mean()
 
+    def each(self, targets: Tensor, outputs: Tensor) -> Tensor:
+        """The loss of each example, before any mean."""
+        if hasattr(self.loss, "call"):
+            return self.loss.call(targets, outputs)
+        return self.loss(targets, outputs)
+
 
 def loss_of(loss: Any) -> Any:
-    """A Keras loss, object or function, with a task's order of arguments; other losses unchanged."""
+    """A Keras loss, object, function or name, with a task's order of arguments; other losses unchanged."""
     keras = _keras()
     if not hasattr(keras, "losses") or isinstance(loss, type):
         return loss
+    if isinstance(loss, str):
+        try:
+            loss = keras.losses.get(loss)
+        except ValueError:
+            return loss  # unknown to Keras, too
     is_one = isinstance(loss, keras.losses.Loss) or loss in vars(keras.losses).values()
     return KerasLoss(loss) if is_one else loss
-
-
-def takes_probabilities(loss: Any) -> bool:
-    """Whether a loss is Keras' binary cross-entropy of probabilities and not of logits."""
-    if not isinstance(loss, KerasLoss):
-        return False
-    keras = _keras()
-    if isinstance(loss.loss, keras.losses.BinaryCrossentropy):
-        return not loss.loss.from_logits
-    return loss.loss is keras.losses.binary_crossentropy

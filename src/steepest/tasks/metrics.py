@@ -6,6 +6,7 @@ values, so that a fleet can evaluate all replicas at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial, wraps
@@ -18,6 +19,17 @@ from torch.nn import functional as F
 
 from steepest.errors import BadTask, UnknownName
 from steepest.messages import mark
+from steepest.tasks.class_metrics import (
+    CLASSIFICATION,
+    accuracy,
+    auroc,
+    balanced_accuracy,
+    macro_f1,
+    perplexity,
+    top_k,
+)
+from steepest.tasks.readings import PLAIN, Reading
+from steepest.tasks.several import HeadMetric
 
 Loss = Callable[[Any, Tensor], Tensor]
 
@@ -41,60 +53,101 @@ class Metric:
     """Practical margin, raw: smaller differences are ties."""
 
 
-def accuracy(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Share of correctly classified examples, 0 … 1.
-
-    Integer targets are classes, and outputs [n, C, …] have a score for each; targets below 0 are padding and are
-    ignored. Float targets 0 or 1 are compared with logits of the same shape: above 0 means 1.
-    """
-    if targets.is_floating_point():
-        return ((outputs > 0) == (targets > 0.5)).sum() / targets.numel()
-    counts = targets >= 0
-    return ((outputs.argmax(1) == targets) & counts).sum() / counts.sum()
+def mean_of(values: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The mean of the values that a mask of the same shape keeps."""
+    return values.mean() if mask is None else (values * mask).sum() / mask.sum()
 
 
-def r2(outputs: Tensor, targets: Tensor) -> Tensor:
+def r2(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tensor | None = None) -> Tensor:
     """R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)²: 1 is perfect, 0 equals predicting the mean; averaged over several targets."""
-    residual = ((targets - outputs) ** 2).sum(0)
-    total = ((targets - targets.mean(0)) ** 2).sum(0)
+    weights = torch.ones_like(targets) if mask is None else mask.to(targets.dtype)
+    mean = (targets * weights).sum(0) / weights.sum(0)
+    residual = (weights * (targets - outputs) ** 2).sum(0)
+    total = (weights * (targets - mean) ** 2).sum(0)
     return (1 - residual / total).mean()
 
 
-def mse(outputs: Tensor, targets: Tensor) -> Tensor:
+def mse(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tensor | None = None) -> Tensor:
     """Mean squared error, in squared units of the targets."""
-    return ((outputs - targets) ** 2).mean()
+    return mean_of((outputs - targets) ** 2, mask)
 
 
-def mae(outputs: Tensor, targets: Tensor) -> Tensor:
+def rmse(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tensor | None = None) -> Tensor:
+    """Root of the mean squared error over all examples, in units of the targets."""
+    return mse(outputs, targets, mask=mask).sqrt()
+
+
+def mae(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tensor | None = None) -> Tensor:
     """Mean absolute error, in units of the targets."""
-    return (outputs - targets).abs().mean()
+    return mean_of((outputs - targets).abs(), mask)
 
 
 NAMED = {
     "accuracy": Metric(mark("accuracy"), accuracy, unit="%", margin=MARGIN),
+    "balanced-accuracy": Metric(mark("balanced accuracy"), balanced_accuracy, unit="%", margin=MARGIN),
+    "macro-f1": Metric(mark("macro F1"), macro_f1, unit="%", margin=MARGIN),
+    "auroc": Metric(mark("AUROC"), auroc, unit="%", margin=MARGIN),
+    "perplexity": Metric(mark("perplexity"), perplexity, higher_is_better=False),
     "r2": Metric(mark("R²"), r2, margin=MARGIN),
     "mse": Metric(mark("MSE"), mse, higher_is_better=False),
+    "rmse": Metric(mark("RMSE"), rmse, higher_is_better=False),
     "mae": Metric(mark("MAE"), mae, higher_is_better=False),
 }
-SAME_SHAPE = (r2, mse, mae)
+SAME_SHAPE = (r2, mse, rmse, mae)
 """Metrics that compare outputs and targets elementwise, so that their shapes must be equal and not only broadcast."""
+
+
+def named(name: str) -> Metric:
+    """The metric of this name, such as "auroc" or "top5"; raises UnknownName."""
+    plain = re.sub(r"[\s_]+", "-", name.strip().lower())
+    if found := re.fullmatch(r"top-?([1-9]\d*)(-accuracy)?", plain):
+        k = int(found[1])
+        return Metric(TOP.get(k, f"top-{k} accuracy"), partial(top_k, k=k), unit="%", margin=MARGIN)
+    known = NAMED.get(ALIASES.get(plain, plain))
+    if known is None:
+        hint = "top3, top5 and so on, a function or a steepest.Metric are also accepted."
+        raise UnknownName.among("metric", name, [*NAMED, "loss"], hint)
+    return known
+
+
+TOP = {3: mark("top-3 accuracy"), 5: mark("top-5 accuracy"), 10: mark("top-10 accuracy")}
+"""The names that are translated."""
+ALIASES = {
+    "r²": "r2",
+    "f1": "macro-f1",
+    "f1-macro": "macro-f1",
+    "roc-auc": "auroc",
+    "auc": "auroc",
+    "acc": "accuracy",
+}
+
+
+def base_of(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of a named metric without the arguments that a task has set."""
+    if isinstance(fn, HeadMetric):
+        return base_of(fn.fn)
+    return base_of(fn.func) if isinstance(fn, partial) else fn
+
+
+def read_as(metric: Metric, reading: Reading) -> Metric:
+    """A named metric of classification with this reading; other metrics unchanged."""
+    is_named = base_of(metric.fn) in CLASSIFICATION and "reading" not in getattr(metric.fn, "keywords", {})
+    if not is_named or reading == PLAIN:
+        return metric
+    fn: Callable[..., Tensor] = metric.fn
+    return replace(metric, fn=partial(fn, reading=reading))
 
 
 def metric_of(metric: str | Metric | Callable[[Any, Tensor], Tensor], loss: Loss) -> Metric:
     """The metric for a name of `NAMED`, "loss", a `Metric`, or a function whose higher values are better."""
     match metric:
         case Metric():
-            is_own = metric.fn not in [known.fn for known in NAMED.values()] and metric.fn is not loss
+            is_own = base_of(metric.fn) not in (*SAME_SHAPE, *CLASSIFICATION) and metric.fn is not loss
             return replace(metric, fn=_scalar(metric.fn)) if is_own else metric
         case "loss":
             return Metric(mark("loss"), loss, higher_is_better=False)
         case str():
-            name = {"r²": "r2"}.get(metric.lower(), metric.lower())
-            if name not in NAMED:
-                raise UnknownName.among(
-                    "metric", metric, [*NAMED, "loss"], "A function or a steepest.Metric is also accepted."
-                )
-            return NAMED[name]
+            return named(metric)
         case type() | torch.nn.Module():
             raise BadTask(f"metric is {metric!r}; pass a name, a steepest.Metric or a function of outputs and targets.")
         case _ if callable(metric):
@@ -104,14 +157,16 @@ def metric_of(metric: str | Metric | Callable[[Any, Tensor], Tensor], loss: Loss
 
 
 def natural_margin(metric: Metric, targets: Tensor) -> float:
-    """The metric's own margin; for MSE and MAE, 0.25 % of the error of the best constant prediction.
+    """The metric's own margin; for MSE, RMSE and MAE, 0.25 % of the error of the best constant prediction.
 
     The margin of MSE thus equals that of R² in other units.
     """
     y = targets.double()
-    if metric.fn is mse:
+    if base_of(metric.fn) is mse:
         return MARGIN * float(y.var(0, correction=0).mean())
-    if metric.fn is mae:
+    if base_of(metric.fn) is rmse:
+        return MARGIN * float(y.var(0, correction=0).mean().sqrt())
+    if base_of(metric.fn) is mae:
         return MARGIN * float((y - y.median(0).values).abs().mean())
     return metric.margin
 

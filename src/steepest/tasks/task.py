@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Real
@@ -24,11 +25,33 @@ from steepest.records import rng
 from steepest.records.task_facts import SeedDraw, TaskFacts
 from steepest.records.task_warnings import TaskWarning, check_ids
 from steepest.tasks.arrays import PARTS, Pool, pool_of
+from steepest.tasks.class_metrics import CLASSIFICATION
 from steepest.tasks.keras_models import KerasModule, as_torch_module, draws_numbers, keras_layers, loss_of, seeded
-from steepest.tasks.metrics import MARGIN, Loss, Metric, metric_of, natural_margin
+from steepest.tasks.measuring import (
+    SIZES,
+    first_metric,
+    is_named,
+    labels_place,
+    on_head,
+    outputs_tree,
+    own_metric,
+    reading,
+)
+from steepest.tasks.metrics import MARGIN, Loss, Metric, base_of, metric_of, natural_margin
 from steepest.tasks.model_wrappers import WrappedModel, own_loss
+from steepest.tasks.readings import PLAIN
+from steepest.tasks.several import (
+    HeadMetric,
+    JointLoss,
+    TreeLoss,
+    WeightedLoss,
+    is_unreduced,
+    is_weighting,
+    unpacked,
+)
 from steepest.tasks.split_plan import SHARES, SplitPlan, draw_parts, plan_of, shares_and_kind
 from steepest.tasks.splits import Scaling, Splits, moments
+from steepest.tasks.tensor_trees import Tree
 
 __all__ = ["Metric", "Scaling", "Splits", "Task"]
 
@@ -49,6 +72,9 @@ class Task:
     * `train` and `test` (an official test set): every seed draws its validation part from `train`;
     * `train` and `valid`: every seed draws its test part from `train`, since test must not select the learning rate.
 
+    Several targets are a dict or a tuple, ({"class": y1, "box": y2}). If the loss has reduction="none", data may be
+    triples (inputs, targets, weights), and the loss of each example is multiplied by its weight.
+
     Parts drawn from `train` have the relative shares of `split` and are stratified by class. Raises BadTask for data
     and arguments that cannot be used.
     """
@@ -56,10 +82,13 @@ class Task:
     model: Callable[[], nn.Module]
     """A function (or class) without arguments that builds a new model with weights from torch's generator: a torch
     module, or a Keras model on Keras' torch backend."""
-    loss: Callable[..., Any] = own_loss
-    """loss(outputs, targets) → scalar, the mean over a batch. Without it, the model returns its own loss (a scalar; or
-    `loss` in a dict, an object or a tuple), and data are all arguments of the model, including targets. A Keras loss,
-    which takes targets first, can be passed directly."""
+    loss: Any = own_loss
+    """loss(outputs, targets) → scalar, the mean over a batch; or a dict or a tuple of losses, one per target, to add.
+    Several targets or outputs reach it as the dict, tuple or object that was given or returned. A Keras loss can be
+    passed directly or, if Keras is loaded, by name.
+
+    Without it, the model returns its own loss (a scalar; or `loss` in a dict, an object or a tuple), and data are all
+    arguments of the model, including targets."""
     train: Any = field(default=None, repr=False)
     valid: Any = field(default=None, repr=False)
     test: Any = field(default=None, repr=False)
@@ -75,8 +104,10 @@ class Task:
     folds: Any = field(default=None, repr=False)
     """The fold of each example: with each seed, the next fold is test and another one validation. Or the names
     "train", "valid" and "test": the same parts for all seeds."""
-    metric: str | Metric | Callable[[Any, Tensor], Tensor] = "loss"
-    """"accuracy", "r2", "mse", "mae" or "loss"; a `Metric`; or a function whose higher values are better."""
+    metric: Any = "loss"
+    """"accuracy", "balanced-accuracy", "macro-f1", "auroc", "top5", "perplexity", "r2", "mse", "rmse", "mae" or "loss";
+    a `Metric`; or a function whose higher values are better. With several targets, a dict or a tuple of one for each:
+    the first decides, and `check` shows the others."""
     batch_size: int = 64
     epochs: float = 20
     """The horizon, in passes over the training part."""
@@ -107,12 +138,14 @@ class Task:
                 f"model is a {type(self.model).__name__}. Pass a function that builds it, such as model=make_model or "
                 "model=lambda: …, since every replica needs new weights."
             )
+        if isinstance(self.loss, Mapping | list | tuple):
+            object.__setattr__(self, "loss", JointLoss(self.loss))
+        object.__setattr__(self, "loss", loss_of(self.loss))
         if not callable(self.loss) or isinstance(self.loss, type):
             hint = f"{self.loss.__name__}()" if isinstance(self.loss, type) else "torch.nn.functional.cross_entropy"
             raise BadTask(f"loss is {self.loss!r}. Pass a function of outputs and targets, such as {hint}.")
-        object.__setattr__(self, "loss", loss_of(self.loss))
-        self.quality  # noqa: B018  raises for an unknown metric here and not in a worker
         object.__setattr__(self, "accept", check_ids([self.accept] if isinstance(self.accept, str) else self.accept))
+        metric_of(first_metric(self.metric)[0], own_loss)  # raises for an unknown metric here and not in a worker
         self._check_numbers()
         self._check_parts()
 
@@ -144,8 +177,28 @@ class Task:
 
     @property
     def training_loss(self) -> Loss:
-        """The loss that training minimizes; validation and test measure `loss`."""
-        return self.loss
+        """The loss that training minimizes; validation and test measure `measured_loss`."""
+        return self.measured_loss
+
+    @cached_property
+    def measured_loss(self) -> Loss:
+        """`loss` as a function of one tensor of outputs and one of targets."""
+        tree = self._pool.tree
+        if is_weighting(tree, self.loss):
+            return TreeLoss(WeightedLoss(self.loss), self.heads, tree)
+        return self.loss if self.heads is None and tree is None else TreeLoss(self.loss, self.heads, tree)
+
+    @property
+    def target_tree(self) -> Tree | None:
+        """The structure of the targets if there are several for each example."""
+        return self._pool.tree
+
+    @cached_property
+    def heads(self) -> Tree | None:
+        """The structure of the model's outputs if they are several tensors; they lie side by side as one matrix."""
+        if self.has_own_loss and self.metric == "loss":
+            return None
+        return outputs_tree(self._raw_outputs)
 
     changes_examples = False
     """Whether examples change from step to step."""
@@ -155,7 +208,9 @@ class Task:
         with seeded(rng.integer(seed, "weights"), dtype):
             model = self.made().to(dtype)
             names = () if isinstance(model, KerasModule) else self._pool.names
-            called = WrappedModel(model, names, self.has_own_loss) if names or self.has_own_loss else model
+            called: nn.Module = model
+            if names or self.has_own_loss or self.heads is not None:
+                called = WrappedModel(model, names, self.has_own_loss, self.heads)
             if any(isinstance(p, nn.UninitializedParameter) for p in model.parameters()):
                 _initialize_lazy_layers(called, tuple(column[:2] for column in self._pool.inputs), dtype)
         return called
@@ -171,8 +226,47 @@ class Task:
 
     @cached_property
     def quality(self) -> Metric:
-        """The metric that selects learning rates."""
-        return metric_of(self.metric, self.loss)
+        """The metric that selects learning rates. One of classification reads outputs and targets as the loss does."""
+        given, head = first_metric(self.metric)
+        return self._measured(given, head)
+
+    @property
+    def other_metrics(self) -> dict[str, Metric]:
+        """The metrics of the other targets, which `check` shows; they decide nothing."""
+        if not isinstance(self.metric, Mapping | list | tuple):
+            return {}
+        named = self.metric.items() if isinstance(self.metric, Mapping) else enumerate(self.metric)
+        return {str(name): self._measured(given, name) for name, given in [*named][1:]}
+
+    def _measured(self, given: Any, head: object) -> Metric:
+        metric = metric_of(given, self.measured_loss)
+        if given == "loss":
+            return metric
+        if self.has_own_loss:
+            return own_metric(metric, self.heads, *self._own_example(metric))
+        if not is_named(metric):
+            return on_head(metric, PLAIN, self.heads, self._pool.tree, head)
+        targets = unpacked(self._pool.tree, self._pool.targets[: SIZES[0]])
+        read = PLAIN
+        if base_of(metric.fn) in CLASSIFICATION:
+            read = reading(self.loss, head, lambda: self._raw_outputs(SIZES[0]), targets)
+        return on_head(metric, read, self.heads, self._pool.tree, head)
+
+    def _own_example(self, metric: Metric) -> tuple[Any, Tensor | None]:
+        """Outputs and labels of a model with its own loss, for a metric that needs them."""
+        if self.heads is None or not is_named(metric):
+            return None, None
+        _, labels = self.batch(self.splits(0), np.arange(SIZES[0]) % len(self._pool.targets))
+        return self._raw_outputs(SIZES[0]), labels if self._has_labels else None
+
+    def _raw_outputs(self, examples: int) -> Any:
+        """What a new model returns for the first examples, in evaluation."""
+        positions = np.arange(examples) % len(self._pool.targets)
+        inputs, _ = self.batch(self.splits(0), positions)
+        with seeded(0, torch.float32), torch.no_grad():
+            model = self.made()
+            names = () if isinstance(model, KerasModule) else self._pool.names
+            return WrappedModel(model, names).eval()(*inputs)
 
     @cached_property
     def plan(self) -> SplitPlan:
@@ -240,14 +334,30 @@ class Task:
         if self.data is not None:
             if given:
                 raise BadTask(f"Both data and {' and '.join(given)} are given. Pass only data, or only the parts.")
-            pool = pool_of({"data": self.data}, self.has_own_loss)
-            return replace(pool, ranges={"train": pool.ranges["data"]})
+            pool = pool_of({"data": self.data}, self.has_own_loss, is_unreduced(self.loss))
+            return self._with_labels(replace(pool, ranges={"train": pool.ranges["data"]}))
         if "train" not in given or len(given) == 1:
             raise BadTask(
                 f"{'Only ' + ' and '.join(given) if given else 'No data'} {'are' if len(given) > 1 else 'is'} given. "
                 "Pass data=(x, y), from which all three parts are drawn, or train with test or valid or both."
             )
-        return pool_of(given, self.has_own_loss)
+        return self._with_labels(pool_of(given, self.has_own_loss, is_unreduced(self.loss)))
+
+    def _with_labels(self, pool: Pool) -> Pool:
+        """For a model with its own loss and a metric: the labels among its inputs are also the targets."""
+        if not self.has_own_loss or self.metric == "loss":
+            return pool
+        place = None
+        with suppress(Exception), seeded(0, torch.float32):  # `check` reports a model that cannot be built
+            place = labels_place(pool.names, self.model(), len(pool.inputs))
+        if place is None:
+            return pool
+        labels = pool.inputs[place]
+        object.__setattr__(self, "_has_labels", True)
+        return replace(pool, targets=labels if labels.is_floating_point() else labels.long())
+
+    _has_labels = False
+    """Whether the targets are the labels among the inputs of a model with its own loss."""
 
     def _check_numbers(self) -> None:
         if isinstance(self.epochs, bool) or not isinstance(self.epochs, Real) or not 0 < self.epochs < math.inf:
@@ -276,6 +386,8 @@ class Task:
             )
         if self._scales_inputs and not self._pool.inputs[0].is_floating_point():
             raise BadTask("standardize scales the inputs, but they are integers. Pass floats or turn it off.")
+        if self._scales_targets and self._pool.tree is not None:
+            raise BadTask("standardize scales the targets, but there are several. Scale them yourself, or turn it off.")
         if self._scales_targets and not self._pool.targets.is_floating_point():
             raise BadTask("standardize scales the targets, but they are integers. Pass floats or turn it off.")
 
@@ -302,6 +414,8 @@ class Task:
         if self.metric == "loss":
             return MARGIN * self._untrained_loss(model)
         targets = self._pool.targets
+        if isinstance(self.quality.fn, HeadMetric) and self.quality.fn.is_named:
+            targets = self.quality.fn.targets_of(targets)
         if self._scales_targets:
             shift, scale = moments(targets)
             targets = (targets - shift) / scale
@@ -312,7 +426,7 @@ class Task:
         splits = self.splits(0)
         inputs, targets = self.batch(splits, splits.valid[:256])
         with torch.no_grad():
-            loss = float(self.loss(model.eval()(*inputs), targets))
+            loss = float(self.measured_loss(model.eval()(*inputs), targets))
         return abs(loss) if math.isfinite(loss) else 0.0
 
     def _draws(self, model: nn.Module) -> bool:

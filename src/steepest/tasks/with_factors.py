@@ -88,6 +88,8 @@ class TaskWithFactors(Task):
         loss = self.original.training_loss
         if share := float(self.axes.get("label-smoothing", 0)):
             loss = smoothed(loss, share, self.name)
+        if mixed in self.changes and self._pool.tree is not None:
+            raise BadTask(f"mixup needs one target per example, but {self.name} has several.")
         if mixed in self.changes and not self._pool.targets.is_floating_point():
             if self._pool.targets.ndim != 1 or self.has_own_loss:
                 raise BadTask(f"mixup needs one class per example, but {self.name} has other targets.")

@@ -1,0 +1,33 @@
+"""Turns exceptions of the user's model, loss and metric into one sentence."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from steepest.errors import BadTask
+
+
+@contextmanager
+def as_bad_task(what: str, hint: str = "") -> Iterator[None]:
+    """Convert exceptions of the user's code to BadTask: `what`, the type of exception, its first line, a hint."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's warnings are replaced by the checks here
+            yield
+    except BadTask:
+        raise
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
+        verb = " raised" if what.endswith("()") else ":"
+        raise BadTask(f"{what}{verb} {type(error).__name__}: {first}.{hint or _remedy(str(error))}") from error
+
+
+def _remedy(said: str) -> str:
+    """The remedy for errors of torch whose message does not apply here."""
+    if "CUDA" in said or "device" in said:
+        return " Leave the model on the CPU, and set the device with --device."
+    if "same dtype" in said or "expected scalar type" in said or "expected m1 and m2" in said:
+        return " Training uses float32 (or --dtype float64): remove calls such as .half() and .double()."
+    return ""

@@ -107,7 +107,7 @@ class Task:
     metric: Any = "loss"
     """"accuracy", "balanced-accuracy", "macro-f1", "auroc", "top5", "perplexity", "r2", "mse", "rmse", "mae" or "loss";
     a `Metric`; or a function whose higher values are better. With several targets, a dict or a tuple of one for each:
-    the first decides, and `check` shows the others."""
+    the first decides. The others are checked, and not measured in trials."""
     batch_size: int = 64
     epochs: float = 20
     """The horizon, in passes over the training part."""
@@ -232,7 +232,7 @@ class Task:
 
     @property
     def other_metrics(self) -> dict[str, Metric]:
-        """The metrics of the other targets, which `check` shows; they decide nothing."""
+        """The metrics of the other targets, which `check` tries; they decide nothing."""
         if not isinstance(self.metric, Mapping | list | tuple):
             return {}
         named = self.metric.items() if isinstance(self.metric, Mapping) else enumerate(self.metric)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from steepest.engine.try_task import try_task
 from steepest.engine.worker import import_all, serve
 from steepest.errors import BadSetting, BadTask, UnknownName
 from steepest.ingest import load
-from steepest.messages import Language, speaking
+from steepest.messages import Language, Message, speaking
 from steepest.optim import catalogue as optimizer_catalogue
 from steepest.reader import StudyReader
 from steepest.records.contender import Contender
@@ -242,10 +242,11 @@ def suite(name: str | None) -> tuple[str, ...]:
     return () if name is None else task_catalogue.suite(name)
 
 
-def check(task: OneTask) -> dict[str, Any]:
-    """Check in seconds whether a task can be trained: its splits, some steps of Adam, and the engine it would use.
+def check(task: OneTask, listener: Callable[[Message], None] = lambda doing: None) -> dict[str, Any]:
+    """Check in seconds whether a task can be trained: its splits, some steps of Adam, its warnings, and the engine it
+    would use. `listener` hears what is being done.
 
     Raises BadTask if the task cannot be trained.
     """
     (ref,), memory = task_references(task)
-    return try_task(load.resolve(ref, memory), ref)
+    return try_task(load.resolve(ref, memory), ref, listener)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 from typing import Literal
 
 import torch
@@ -55,9 +55,9 @@ CHECKS: tuple[TaskCheck, ...] = (
 def warnings_about(
     task: Task, seconds: float = math.inf, begins: Callable[[TaskCheck], None] = lambda check: None
 ) -> tuple[TaskWarning, ...]:
-    """The warnings of a task, those found while its data were read among them; the severe ones first, with those that
-    the task itself accepts marked. No check begins when `seconds` are over. `begins` hears of each check."""
-    return accepting(_found(task, perf_counter() + seconds, begins), task.accept)
+    """The warnings of a task, with those found while its data were read; the severe ones first, and those that
+    the task accepts marked. No check begins when `seconds` of processor time are over. `begins` hears of each."""
+    return accepting(_found(task, process_time() + seconds, begins), task.accept)
 
 
 def _found(task: Task, until: float, begins: Callable[[TaskCheck], None]) -> Iterator[TaskWarning]:
@@ -65,7 +65,7 @@ def _found(task: Task, until: float, begins: Callable[[TaskCheck], None]) -> Ite
     specimen = Specimen(task)
     skipped: list[str] = []
     for check in CHECKS:
-        if perf_counter() > until:
+        if process_time() > until:
             skipped.append(check.name)
             continue
         begins(check)

@@ -256,6 +256,8 @@ def _tried(page: Page, metric: Message) -> str:
 
 def _engine(page: Page) -> str:
     """The engine that trains the trials, and the reason."""
+    if page["engine"] is None:
+        return tr("Not tried, to save time. `steepest plan` shows it.")
     if page["obstacle"]:
         return tr("One trial at a time (engine solo), because {reason}.", reason=page["obstacle"])
     return tr(

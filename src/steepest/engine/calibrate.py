@@ -40,12 +40,7 @@ def step_time(
     """
     trial = Trial(task, shard, Lane(shard.contender.centre, seed=0), registry)
     began, of_core = perf_counter(), thread_time()
-
-    def train(start: int, stop: int) -> None:
-        for t in range(start + 1, stop + 1):
-            trial.step(t)
-
-    alone = _milliseconds(train, most=200, seconds=0.5)
+    alone = milliseconds_alone(trial)
     evaluation = _evaluation(lambda: trial.evaluate("valid"))  # before fleets fragment the memory
     parameters = sum(p.numel() for p in trial.model.parameters() if p.requires_grad)
     times = [_within_memory(task, shard, candidate, registry) for candidate in candidates]
@@ -59,6 +54,16 @@ def step_time(
         evaluation_milliseconds=evaluation,
         share=share,
     )
+
+
+def milliseconds_alone(trial: Trial) -> float:
+    """The time of one step of a trial by itself: of at most 200 steps or 0.5 s."""
+
+    def train(start: int, stop: int) -> None:
+        for t in range(start + 1, stop + 1):
+            trial.step(t)
+
+    return _milliseconds(train, most=200, seconds=0.5)
 
 
 def _within_memory(task: Task, shard: Shard, candidate: FleetCandidate, registry: ObjectRegistry) -> FleetTime | None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch._guards import TracingContext, tracing
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.proxy_tensor import make_fx
 
 aten = torch.ops.aten
@@ -57,7 +59,8 @@ def traced(
     function: Callable[..., Any], *example: Tensor, copies_matter: bool = False, directly: bool = True
 ) -> tuple[fx.GraphModule, bool]:
     """The graph of `function`, and whether it draws random numbers; `directly`: through torch's fastest bindings."""
-    module = make_fx(function)(*example)
+    with tracing(TracingContext(FakeTensorMode(allow_fallback_kernels=True))):
+        module = make_fx(function)(*example)  # without this context it makes a mode for each tensor, in twice the time
     graph = module.graph
     for node in list(graph.nodes):
         if node.op != "call_function":

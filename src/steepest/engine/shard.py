@@ -30,7 +30,7 @@ from steepest.tasks.check import check
 from steepest.tasks.task import Task
 from steepest.tasks.with_factors import with_factors
 
-__all__ = ["ObjectRegistry", "run_job"]
+__all__ = ["ObjectRegistry", "job_conditions", "run_job"]
 
 ENGINES = {"fleet": fleet.train, "solo": solo.train}
 
@@ -50,7 +50,7 @@ def run_job(
     """
     registry = registry or EMPTY_REGISTRY
     facts = folder / "facts" / f"{job.id}.json"
-    with _job_conditions():
+    with job_conditions():
         match job:
             case DescribeJob():
                 write_json(facts, asdict(_describe(job, registry)))
@@ -124,7 +124,7 @@ def _check_device(device: str) -> None:
 
 
 @contextmanager
-def _job_conditions() -> Iterator[None]:
+def job_conditions() -> Iterator[None]:
     """The same conditions for every job; the caller's are restored afterwards.
 
     One thread, since there is one process per core. Denormal numbers are flushed to zero: moments that decay would

@@ -123,10 +123,10 @@ class Trial:
         return loss.item()
 
     @torch.no_grad()
-    def evaluate(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
-        """Loss and metric on a whole part of the data: [1] each."""
+    def evaluate(self, part: Part, at_most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Loss and metric on a part of the data, or on its first examples: [1] each."""
         self.model.eval()
-        positions = getattr(self.splits, part)
+        positions = getattr(self.splits, part)[:at_most]
         outputs, targets = [], []
         with self.optimizer.evaluating():
             for start in range(0, len(positions), EVALUATION_EXAMPLES):

@@ -14,8 +14,8 @@ from cyclopts import Parameter
 
 import steepest
 from steepest.cli import listings
-from steepest.cli.shared import Json, Own, OwnData, StudyFolder, own_tasks, print_json, study_folder
-from steepest.design.options import OUTPUT, STUDY, PlanOptions, Quiet, RunOptions, Workers
+from steepest.cli.shared import Json, Own, StudyFolder, own_tasks, print_json, study_folder
+from steepest.design.options import DataOptions, OUTPUT, PlanOptions, Quiet, RunOptions, STUDY, Workers
 from steepest.messages import tr
 from steepest.records.task_facts import TaskRef
 from steepest.study.environment import cores
@@ -67,7 +67,7 @@ def resume(folder: StudyFolder = None, *, workers: Workers = None, quiet: Quiet 
         _conclude(steepest.resume(study_folder(folder), workers=workers, quiet=quiet), json)
 
 
-def _tasks(names: tuple[str, ...], suite: str | None, own: OwnData | None, json: bool) -> tuple[str | TaskRef, ...]:
+def _tasks(names: tuple[str, ...], suite: str | None, own: DataOptions | None, json: bool) -> tuple[str | TaskRef, ...]:
     """All tasks that were named, as names, a suite or a file; by default, digits."""
     return (*names, *steepest.api.suite(suite), *own_tasks(own, json)) or ("digits",)
 

@@ -4,61 +4,44 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from steepest.design.options import OUTPUT
+from steepest.design.options import OUTPUT, DataOptions
 from steepest.errors import BadSetting, StudyFolderError
 from steepest.messages import Message, shown
+from steepest.records.files import write_bytes
 from steepest.records.task_facts import TaskRef
 from steepest.report.rounding import one_line
 
-OWN = Group("Your own data file, without code", sort_key=0)
-
 Json = Annotated[bool, Parameter(name="--json", negative="", group=OUTPUT, help="Print JSON instead of text.")]
 StudyFolder = Annotated[Path | None, Parameter(help="Study folder. Default: the newest one in runs/.")]
-
-
-@dataclass(frozen=True, kw_only=True)
-class OwnData:
-    """A file that becomes a task without code, and the options that cannot be guessed from it."""
-
-    data: Annotated[
-        Path | None,
-        Parameter(
-            group=OWN,
-            help="Data file: a table (.csv, .tsv, .parquet), arrays (.npz with x and y), or a folder with one folder "
-            "of pictures per class.",
-        ),
-    ] = None
-    target: Annotated[str | None, Parameter(group=OWN, help="Column to predict.")] = None
-    text: Annotated[str | None, Parameter(group=OWN, help="Text column to predict from.")] = None
-    kind: Annotated[
-        str | None, Parameter(group=OWN, help="classification or regression. Default: guessed from the target.")
-    ] = None
-    size: Annotated[
-        int | None, Parameter(group=OWN, help="Side length in pixels to which pictures are resized. Default: 32.")
-    ] = None
-
-
-Own = Annotated[OwnData | None, Parameter(name="*")]
+Own = Annotated[DataOptions | None, Parameter(name="*")]
 """The flags above; None if none is given."""
 
 
-def own_tasks(own: OwnData | None, json: bool) -> tuple[TaskRef, ...]:
+def own_tasks(own: DataOptions | None, json: bool) -> tuple[TaskRef, ...]:
     """The task made from a file. Prints what was assumed: on standard error if JSON is wanted."""
     if own is None:
         return ()
-    _, *details = asdict(own).items()
+    details = {item.name: getattr(own, item.name) for item in fields(own)}
     if own.data is None:
-        given = next(name for name, value in details if value)
-        raise BadSetting(f"--{given} needs a data file: give one with --data.")
-    from steepest.ingest import from_file  # loads torch
+        given = next(name for name, value in details.items() if value)
+        raise BadSetting(f"--{given.replace('_', '-')} needs a data file: give one with --data.")
+    from steepest.ingest import choices, from_file  # loads torch
 
-    ref = from_file.reference(own.data, **dict(details))
+    for used in ("data", "column", "columns", "columns_out"):
+        del details[used]
+    chosen = choices.read_file(own.columns) if own.columns else {}
+    for name, choice in choices.from_options(own.column or ()).items():
+        chosen[name] = chosen.get(name, choices.Choice()).with_more(choice)
+    columns = {name: choice.words() for name, choice in chosen.items()} if chosen else None
+    ref = from_file.reference(own.data, columns=columns, **details)
+    if own.columns_out is not None:
+        write_columns(own.columns_out.expanduser(), from_file.columns_file(ref))
     lines = (
         f"{one_line(str(own.data))}:",
         *(f"  {one_line(shown(note))}" for note in from_file.reading_notes(ref)),
@@ -66,6 +49,14 @@ def own_tasks(own: OwnData | None, json: bool) -> tuple[TaskRef, ...]:
     )
     print("\n".join(lines), file=sys.stderr if json else sys.stdout, flush=True)
     return (ref,)
+
+
+def write_columns(path: Path, text: str) -> None:
+    """Raises BadSetting for a path that cannot be written."""
+    try:
+        write_bytes(path, text.encode())
+    except OSError as error:
+        raise BadSetting(f"--columns-out: {path} cannot be written: {error.strerror or error}.") from None
 
 
 def study_folder(folder: Path | None) -> Path:

@@ -23,6 +23,7 @@ from steepest.records.trials import DtypeName, EngineName
 Axes = Mapping[str, Any] | Sequence[str] | str
 """{"dropout": [0, 0.2]}, or "dropout=0,0.2", or several of these."""
 
+OWN = Group("Your own data file, without code", sort_key=0)
 STUDY = Group("What to compare", sort_key=0)
 EFFORT = Group("How much to run", sort_key=1)
 MACHINE = Group("How to run it", sort_key=2)
@@ -189,6 +190,59 @@ class RunOptions(PlanOptions):
     margin: Margin = None
     began: Annotated[
         float | None, PYTHON_ONLY, Parameter(help="`time.monotonic()` at which the budget starts. Default: the call.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """A file that becomes a task without code, and the options that cannot be guessed from it."""
+
+    data: Annotated[
+        Path | None,
+        Parameter(
+            group=OWN,
+            help="Data file: a table (.csv, .tsv, .parquet), arrays (.npz with x and y), or a folder with one folder "
+            "of pictures per class.",
+        ),
+    ] = None
+    target: Annotated[str | None, Parameter(group=OWN, help="Column to predict.")] = None
+    text: Annotated[str | None, Parameter(group=OWN, help="Text column to predict from.")] = None
+    kind: Annotated[
+        str | None, Parameter(group=OWN, help="classification or regression. Default: guessed from the target.")
+    ] = None
+    size: Annotated[
+        int | None, Parameter(group=OWN, help="Side length in pixels to which pictures are resized. Default: 32.")
+    ] = None
+    column: Annotated[
+        list[str] | None,
+        WORDS,
+        Parameter(
+            group=OWN,
+            help="How to read a column, such as age=category, price=number:de, when=date:%d.%m.%y, note=drop or "
+            "NOx=missing:-200. Repeatable; *=… is for all columns.",
+        ),
+    ] = None
+    columns: Annotated[
+        Path | None, Parameter(group=OWN, help="File that says how to read the columns, as --columns-out writes it.")
+    ] = None
+    columns_out: Annotated[
+        Path | None, Parameter(group=OWN, help="File to write how each column was read.")
+    ] = None
+    group: Annotated[
+        str | None,
+        Parameter(group=OWN, help="Column of groups, such as patients. All rows of a group go to the same part."),
+    ] = None
+    time: Annotated[
+        str | None,
+        Parameter(group=OWN, help="Column of times. Validation and test are the last rows of a window of time."),
+    ] = None
+    folds: Annotated[
+        str | None,
+        Parameter(group=OWN, help="Column of folds, or of the names train, valid and test."),
+    ] = None
+    split: Annotated[
+        str | None,
+        Parameter(group=OWN, help="random or stratified. Default: stratified for classes, else random."),
     ] = None
 
 

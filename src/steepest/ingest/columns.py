@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from steepest.ingest.notes import cells_are, names, quoted
-from steepest.messages import Message, enumerated, say
+from steepest.errors import BadInput, BadTask
+from steepest.ingest import date_columns
+from steepest.ingest.choices import ALL_COLUMNS, Choice
+from steepest.ingest.date_formats import duration, moment
+from steepest.ingest.far_values import FarValue, far_values, printed
+from steepest.ingest.notes import cells_are, names, quoted, some_of
+from steepest.ingest.number_columns import has_points, number_table, plain_numbers
+from steepest.ingest.number_formats import STYLES, Style, evidence, is_missing, taken_apart
+from steepest.ingest.packed_cells import PackedCells
+from steepest.ingest.ranges import midpoints
+from steepest.messages import NOTHING, Message, enumerated, say
+from steepest.records.task_warnings import TaskWarning, warning
 
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "--", "#n/a", "missing", "<na>"})
-"""Lower-case cells that count as missing."""
-MIN_SHARE = 0.9
-"""Minimum share of non-missing cells that must be numbers (or dates) for a column to have that type."""
 MAX_CATEGORIES = 1000
 """Maximum number of categories; the rarest beyond it are merged into one."""
 MAX_DISTINCT_SHARE = 0.5
 """Share of distinct texts in a column above which they are taken as row names and left out."""
 LONG_TEXT_CHARACTERS = 40
 """Mean length above which texts are taken as sentences."""
+STYLE_SAMPLE = 2000
+"""Different cells of a column that are looked at for the meaning of point and comma in the whole table."""
 
 
 @dataclass(frozen=True)
@@ -47,221 +52,273 @@ Feature = Numbers | Categories
 
 
 @dataclass
-class Reading:
-    """The features of a table's columns, and notes on how they were read."""
+class Column:
+    """One column as it was read: its features, or `why` it has none."""
 
+    choice: Choice
     features: list[Feature] = field(default_factory=list)
+    why: Message = NOTHING
     notes: list[Message] = field(default_factory=list)
+    findings: list[TaskWarning] = field(default_factory=list)
+    far: list[FarValue] = field(default_factory=list)
+    scale: np.ndarray | None = None  # [N], its numbers, or its days if it has dates
 
 
-def features(columns: Mapping[str, Sequence[str]], comma_separates: bool = True) -> Reading:
-    """Features of a table's columns of cells, in order."""
+@dataclass
+class Reading:
+    """The columns of a table, and notes on how they were read."""
+
+    columns: dict[str, Column] = field(default_factory=dict)
+    notes: list[Message] = field(default_factory=list)
+    findings: list[TaskWarning] = field(default_factory=list)
+
+    @property
+    def features(self) -> list[Feature]:
+        return [feature for column in self.columns.values() for feature in column.features]
+
+
+def features(
+    columns: Mapping[str, Sequence[str]],
+    of_table: Style | None = None,
+    choices: Mapping[str, Choice] | None = None,
+) -> Reading:
+    """The features of a table's columns of cells, in order."""
     reading = Reading()
     left: dict[Message, list[str]] = {}
     for name, cells in columns.items():
-        counts = Counter(cells)
-        found, why = _feature(name, cells, counts, comma_separates, reading.notes)
-        reading.features += found
-        if why:
-            left.setdefault(why, []).append(name)
-        if formulas := sum(n for cell, n in counts.items() if cell.startswith("=")):
-            reading.notes.append(
-                say(
-                    "{name}: {cells} a spreadsheet formula; read as text, never evaluated.",
-                    name=quoted(name),
-                    cells=cells_are(formulas),
-                )
-            )
+        column = read_column(name, cells, choice_of(name, choices or {}), of_table)
+        reading.columns[name] = column
+        reading.notes += column.notes
+        reading.findings += column.findings
+        if column.why:
+            left.setdefault(column.why, []).append(name)
     reading.notes += [say("Left out ({why}): {which}.", why=why, which=names(which)) for why, which in left.items()]
     return reading
 
 
-def _feature(
-    name: str, cells: Sequence[str], counts: Counter[str], comma_separates: bool, notes: list[Message]
-) -> tuple[list[Feature], Message | None]:
-    """The features of a column; or none and the reason."""
+def choice_of(name: str, choices: Mapping[str, Choice]) -> Choice:
+    """What was chosen for a column, by its name or for all columns."""
+    return choices.get(ALL_COLUMNS, Choice()).with_more(choices.get(name, Choice()))
+
+
+def table_style(columns: Mapping[str, Sequence[str]]) -> Style | None:
+    """What point and comma mean in the columns that leave no doubt; None if there are none, or they disagree."""
+    points = commas = 0
+    for cells in columns.values():
+        column = PackedCells.of(cells)
+        some = dict.fromkeys(column.first(STYLE_SAMPLE))
+        found = evidence(amount for cell in some if (amount := taken_apart(cell)) is not None)
+        points += found.points > 0 and not found.commas
+        commas += found.commas > 0 and not found.points
+        commas += not found.commas and found.dotted > 0 and found.looks_grouped
+    return None if bool(points) == bool(commas) else "en" if points else "de"
+
+
+def read_column(name: str, cells: Sequence[str], choice: Choice, of_table: Style | None = None) -> Column:
+    """One column. Raises BadTask, which names the column and a cell, whatever a reader of cells raises."""
+    try:
+        return _read(name, PackedCells.of(cells), choice, of_table)
+    except BadInput:
+        raise
+    except Exception as error:
+        first = (str(error).splitlines() or [""])[0].rstrip(".")
+        raise BadTask(
+            f"Column {name!r}: the cell {_offender(cells)!r} cannot be read ({type(error).__name__}: {first}). Read the "
+            f"column in another way, such as --column {name}=category, or leave it out, --column {name}=drop."
+        ) from error
+
+
+def _offender(cells: Sequence[str]) -> str:
+    """The first cell on which a reader of cells raises an error; else the first one with content."""
+    for cell in dict.fromkeys(cells):
+        try:
+            taken_apart(cell)
+            moment(cell)
+            duration(cell)
+        except Exception:
+            return cell[:40]
+    return next((cell[:40] for cell in cells if not is_missing(cell)), "")
+
+
+def _read(name: str, packed: PackedCells, choice: Choice, of_table: Style | None) -> Column:
+    if choice.kind == "drop":
+        return Column(Choice("drop"), why=say("as chosen"))
+    if choice.kind in ("", "number", "date") and choice.detail in ("", "en", "%Y%m%d"):
+        values = plain_numbers(packed)
+        if values is not None:
+            return _plain(name, packed, values, choice)
+    cells = with_missing(packed.texts(), choice)
+    counts = Counter(cells)
     values = {cell: n for cell, n in counts.items() if not is_missing(cell)}
-    present = sum(values.values())
     if not values:
-        return [], say("no values")
-    if len(values) == 1 and present == len(cells):
-        return [], say("constant")
-    if (numbers := as_numbers(name, counts, comma_separates, notes)) is not None:
-        column = np.array([numbers[cell] for cell in cells])
-        if len(cells) > 2 and present == len(cells) and np.all(np.diff(column) == 1):
-            return [], say("row numbers")
-        if missing := int(np.isnan(column).sum()):
-            notes.append(
-                say(
-                    "{name}: {missing:,} of {all:,} missing; filled with the median of each replicate's training "
-                    "part, plus an indicator column.",
-                    name=quoted(name),
-                    missing=missing,
-                    all=len(cells),
-                )
-            )
-        return [Numbers(name, column)], None
-    if (dates := _as_dates(values)) is not None:
-        written, parse = dates
-        notes.append(
+        return Column(Choice("drop"), why=say("no values"))
+    if len(values) == 1 and len(values) == len(counts) and not choice.kind:
+        return Column(Choice("drop"), why=say("constant"))
+    column = _by_kind(name, cells, counts, values, choice, of_table)
+    column.choice = replace(column.choice, missing=choice.missing)
+    if formulas := sum(n for cell, n in counts.items() if cell.startswith("=")):
+        column.notes.append(
             say(
-                "{name}: dates as {written}; read as days since the first date and position in the year and week.",
+                "{name}: {cells} a spreadsheet formula; read as text, never evaluated.",
                 name=quoted(name),
-                written=written,
+                cells=cells_are(formulas),
             )
         )
-        return _date_features(name, cells, parse), None
-    if len(values) > max(MAX_DISTINCT_SHARE * present, 20):
+    return column
+
+
+def with_missing(cells: list[str], choice: Choice) -> list[str]:
+    """The cells, empty where they are what counts as missing: as written, or the same number."""
+    if not choice.missing:
+        return cells
+    numbers = _numbers_of(choice.missing)
+    gone = {
+        cell
+        for cell in dict.fromkeys(cells)
+        if cell in choice.missing or (numbers and not numbers.isdisjoint(_numbers_of([cell])))
+    }
+    return ["" if cell in gone else cell for cell in cells]
+
+
+def _numbers_of(cells: Sequence[str]) -> set[float]:
+    amounts = [amount for cell in cells if (amount := taken_apart(cell)) is not None]
+    return {value for amount in amounts for value in (amount.english, amount.german) if value is not None}
+
+
+def _by_kind(
+    name: str,
+    cells: list[str],
+    counts: Mapping[str, int],
+    values: Mapping[str, int],
+    choice: Choice,
+    of_table: Style | None,
+) -> Column:
+    """A column that is not of plain numbers, by what was chosen, or by the first type that its cells have."""
+    kind, lost = choice.kind, list[TaskWarning]()
+    style = STYLES.get(choice.detail) if kind == "number" else None
+    for with_units in (False, True) if kind == "" else (True,):
+        if kind in ("", "number"):
+            table = number_table(
+                name,
+                counts,
+                of_table,
+                style,
+                with_units=with_units,
+                is_chosen=kind == "number",
+                unread=lost if with_units else None,
+            )
+            if table is not None:
+                column = _numbers(name, np.array([table.values[cell] for cell in cells]), Choice("number", table.style))
+                column.notes[:0] = table.notes
+                column.findings[:0] = table.findings
+                return column
+        if kind in ("", "date", "time", "duration") and not (kind == "" and with_units):
+            dates = date_columns.read(name, cells, values, choice, of_table)
+            if dates is not None:
+                return _dates(name, dates)
+    if kind == "range" or (kind == "" and len(values) > MAX_RANGE_CATEGORIES):
+        table = midpoints(values, is_chosen=kind == "range")
+        if table is not None:
+            column = _numbers(name, np.array([table.get(cell, np.nan) for cell in cells]), Choice("range"))
+            column.notes.insert(0, say("{name}: ranges; read as their middle.", name=quoted(name)))
+            return column
+    if kind not in ("", "category"):
+        some = some_of([*values])
+        raise BadTask(f"--column {name}={choice.words()[0]}: no cell of {name!r} can be read so ({some}).")
+    present = sum(values.values())
+    if kind == "" and len(values) > max(MAX_DISTINCT_SHARE * present, 20):
         length = sum(len(cell) * n for cell, n in values.items()) / present
         if length >= LONG_TEXT_CHARACTERS:
-            return [], say("texts; use --text to train on one of them")
-        return [], say("row names: too many different texts")
-    return [_categories(name, cells, values, notes)], None
+            return Column(Choice("drop"), why=say("texts; use --text to train on one of them"), findings=lost)
+        return Column(Choice("drop"), why=say("row names: too many different texts"), findings=lost)
+    notes: list[Message] = []
+    return Column(Choice("category"), [_categories(name, cells, values, notes)], notes=notes, findings=lost)
 
 
-def is_missing(cell: str) -> bool:
-    return cell.lower() in MISSING
-
+MAX_RANGE_CATEGORIES = 30
+"""Different ranges, such as 20-29, up to which they are categories."""
 
 # ---- numbers ---------------------------------------------------------------------------------------------------------
 
-PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?:,\d{3})+|(?:[ \u00a0\u202f'’]\d{3})+)(\.\d*)?")
-OF_THOUSANDS = re.compile(r"[, \u00a0\u202f'’]")
-DECIMAL_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+")
-ACCOUNTING_NEGATIVE = re.compile(r"\([^()]+\)")
-"""Accounting notation for negative numbers: (1,234)."""
-CURRENCY_AND_PERCENT = "$€£¥\uffe5% "
+
+def _plain(name: str, packed: PackedCells, values: np.ndarray, choice: Choice) -> Column:
+    """A column of plain numbers, which may be dates such as 20210104."""
+    if choice.missing:
+        values = np.where(np.isin(values, [*_numbers_of(choice.missing)]), np.nan, values)
+        if np.isnan(values).all():
+            return Column(Choice("drop"), why=say("no values"))
+    days = None if choice.kind == "number" else date_columns.compact_days(values)
+    if days is not None:
+        column = _dates(name, date_columns.compact(name, days))
+    elif choice.kind == "date":
+        raise BadTask(f"--column {name}={choice.words()[0]}: the numbers of {name!r} are no dates such as 20210104.")
+    else:
+        is_constant = not choice.kind and not np.isnan(values).any() and values.min() == values.max()
+        if is_constant:
+            return Column(Choice("drop"), why=say("constant"), scale=values)
+        column = _numbers(name, values, Choice("number", "en" if has_points(packed) else ""))
+    column.choice = replace(column.choice, missing=choice.missing)
+    return column
 
 
-def as_numbers(
-    name: str, counts: Mapping[str, int], comma_separates: bool, notes: list[Message]
-) -> dict[str, float] | None:
-    """Cell → number, NaN where missing; None if too few cells are numbers.
-
-    Numbers with leading zeros, such as 00501, are codes and not amounts.
-    """
-    cells = [cell for cell in counts if not is_missing(cell)]
-    with_comma = [cell.strip(CURRENCY_AND_PERCENT) for cell in cells if "," in cell]
-    decimal = (
-        not comma_separates
-        and bool(with_comma)
-        and all(DECIMAL_COMMA.fullmatch(cell) for cell in with_comma)
-        and any(len(cell.rpartition(",")[2]) != 3 or cell.lstrip("+-").startswith("0,") for cell in with_comma)
-    )
-    if any(len(cell) > 1 and cell[0] == "0" and cell.isdigit() for cell in cells):
-        return None
-    table = {cell: math.nan if is_missing(cell) else _number(cell, decimal) for cell in counts}
-    strange = [cell for cell in cells if math.isnan(table[cell])]
-    present, wrong = (sum(counts[cell] for cell in group) for group in (cells, strange))
-    if not cells or present - wrong < MIN_SHARE * present:
-        return None
-    if decimal:
-        notes.append(say("{name}: the comma is read as the decimal point.", name=quoted(name)))
-    if any(cell.strip(CURRENCY_AND_PERCENT) != cell and not math.isnan(table[cell]) for cell in cells):
-        notes.append(say("{name}: currency and percent signs are removed.", name=quoted(name)))
-    if strange:
-        notes.append(
+def _numbers(name: str, values: np.ndarray, choice: Choice) -> Column:
+    missing = int(np.isnan(values).sum())
+    if len(values) > 2 and not missing and np.all(np.diff(values) == 1):
+        return Column(Choice("drop"), why=say("row numbers"), scale=values)
+    column = Column(choice, [Numbers(name, values)], far=far_values(values), scale=values)
+    if missing:
+        column.notes.append(
             say(
-                "{name}: {cells} not a number ({some}); read as missing.",
+                "{name}: {missing:,} of {all:,} missing; filled with the median of each replicate's training "
+                "part, plus an indicator column.",
                 name=quoted(name),
-                cells=cells_are(wrong),
-                some=enumerated([quoted(cell[:20]) for cell in strange[:3]]),
+                missing=missing,
+                all=len(values),
             )
         )
-    return table
+    return column
 
 
-def _number(cell: str, decimal_comma: bool) -> float:
-    """The number in a cell, NaN if it has none; plainly written numbers, the most frequent case, match at once."""
-    if not PLAIN.fullmatch(cell):
-        cell = _plainly(cell.strip(CURRENCY_AND_PERCENT), decimal_comma)
-    value = float(cell) if PLAIN.fullmatch(cell) else math.nan
-    return value if abs(value) < 1e30 else math.nan  # float32 is what models train in
-
-
-def _plainly(cell: str, decimal_comma: bool) -> str:
-    """A number in plain notation."""
-    if decimal_comma and "," in cell:
-        cell = cell.replace(".", "").replace(",", ".")
-    elif THOUSANDS.fullmatch(cell):
-        cell = OF_THOUSANDS.sub("", cell)
-    elif ACCOUNTING_NEGATIVE.fullmatch(cell):
-        cell = "-" + cell[1:-1].strip(CURRENCY_AND_PERCENT).replace(",", "")
-    return cell
+def far_findings(far: Mapping[str, Sequence[FarValue]]) -> list[TaskWarning]:
+    """One finding for each far value, with all columns that have it."""
+    of_value: dict[float, dict[str, FarValue]] = {}
+    for name, found in far.items():
+        for each in found:
+            of_value.setdefault(each.value, {})[name] = each
+    findings = []
+    for value, columns in of_value.items():
+        details: list[Message | str] = [
+            say(
+                "{name}: {count:,} times, the others are {low:.6g} to {high:.6g}",
+                name=quoted(name),
+                count=each.count,
+                low=each.low,
+                high=each.high,
+            )
+            for name, each in [*columns.items()][:6]
+        ]
+        column = next(iter(columns)) if len(columns) == 1 else ALL_COLUMNS
+        message = say(
+            "{value} is repeated far outside the other values ({details}). If it stands for a missing value, add "
+            "--column {option}.",
+            value=printed(value),
+            details=enumerated([*details, "…"] if len(columns) > 6 else details, "{clause}; {clauses}"),
+            option=quoted(f"{column}=missing:{printed(value)}"),
+        )
+        findings.append(warning("far-value", message))
+    return findings
 
 
 # ---- dates -----------------------------------------------------------------------------------------------------------
 
-FORMATS = {
-    say("year-month-day"): ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y\u5e74%m\u6708%d\u65e5"),
-    say("month/day/year"): ("%m/%d/%Y", "%m-%d-%Y"),
-    say("day/month/year"): ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y"),
-    say("hour:minute"): ("%H:%M", "%H:%M:%S"),
-    say("day month year"): ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y"),
-}
-"""Date formats by their names. Where all dates of a column fit two formats, the first is used; a note names it."""
 
-Parse = Callable[[str], datetime | None]
-
-
-def _as_dates(values: Mapping[str, int]) -> tuple[Message, Parse] | None:
-    """The name of the date format and its parser; None if the cells are not dates."""
-    sample = [*values]
-    if not all(re.search(r"\d.*[-/.\u5e74 :].*\d", cell) for cell in sample[:20]):
-        return None
-    tries: list[tuple[Message, Parse]] = [(next(iter(FORMATS)), _iso)]
-    tries += [(words, _reader(form)) for words, forms in FORMATS.items() for form in forms]
-    for words, parse in tries:
-        if all(parse(cell) for cell in sample[:5]):
-            right = sum(n for cell, n in values.items() if parse(cell))
-            if right >= MIN_SHARE * sum(values.values()):
-                return words, parse
-    return None
-
-
-def _iso(cell: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(cell[:26]).replace(tzinfo=None)  # without nanoseconds, which it cannot parse
-    except ValueError:
-        return None
-
-
-def _reader(form: str) -> Parse:
-    def read(cell: str) -> datetime | None:
-        for tail in ("", " %H:%M", " %H:%M:%S"):
-            try:
-                return datetime.strptime(cell, form + tail)
-            except ValueError:
-                continue
-        return None
-
-    return read
-
-
-def _date_features(name: str, cells: Sequence[str], parse: Parse) -> list[Feature]:
-    """Days since the first date; sine and cosine of the position in the year, the week and, with times, the day."""
-    known = {cell: None if is_missing(cell) else parse(cell) for cell in set(cells)}
-    first = min(moment for moment in known.values() if moment is not None)
-    blank = (math.nan,) * 4
-    quantities = {
-        cell: blank
-        if moment is None
-        else (
-            (moment - first).total_seconds() / 86400,
-            (moment.timetuple().tm_yday - 1) / 365.25,
-            moment.weekday() / 7,
-            (moment.hour * 60 + moment.minute) / 1440,
-        )
-        for cell, moment in known.items()
-    }
-    table = np.array([quantities[cell] for cell in cells])  # [N, 4]
-    found: list[Feature] = [Numbers(f"{name}, days", table[:, 0])]
-    for column, cycle in ((1, "year"), (2, "week"), (3, "day")):
-        if np.nanmax(table[:, column]) > 0:
-            angle = 2 * np.pi * table[:, column]
-            found += [Numbers(f"{name}, {cycle} sin", np.sin(angle)), Numbers(f"{name}, {cycle} cos", np.cos(angle))]
-    return found
+def _dates(name: str, dates: date_columns.Dates) -> Column:
+    column = Column(dates.choice, notes=[*dates.notes], findings=[*dates.findings], scale=dates.days)
+    if dates.choice.kind == "duration":
+        column.features = [Numbers(name, dates.days)]
+    else:
+        column.features = [Numbers(f"{name}, {what}", values) for what, values in date_columns.quantities(dates)]
+    return column
 
 
 # ---- categories ------------------------------------------------------------------------------------------------------
@@ -283,7 +340,7 @@ def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], note
         )
         number |= dict.fromkeys(ranked[MAX_CATEGORIES:], len(labels))
         labels = [*labels, "others"]
-    if missing := sum(1 for cell in cells if is_missing(cell)):
+    if missing := len(cells) - sum(values.values()):
         notes.append(
             say(
                 "{name}: {missing:,} of {all:,} missing; a separate category.",

@@ -6,7 +6,8 @@ Workers rebuild the task from the path, the hash of its content and the options,
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
@@ -15,9 +16,10 @@ import numpy as np
 
 from steepest.builtin.models import mlp
 from steepest.errors import BadSetting, BadTask
-from steepest.ingest import picture_folders, spreadsheets, targets
+from steepest.ingest import choices, picture_folders, spreadsheets, targets
+from steepest.ingest.parts_by import PartsBy
 from steepest.ingest.picture_folders import DEFAULT_SIDE_PIXELS, network_task
-from steepest.ingest.table_task import table_task
+from steepest.ingest.table_task import TableTask, table_task
 from steepest.ingest.targets import Origin, check_kind
 from steepest.ingest.text_columns import text_task
 from steepest.messages import Message, say
@@ -25,7 +27,7 @@ from steepest.records.task_facts import TaskRef
 from steepest.tasks.task import Task
 
 TABLES = frozenset({".csv", ".tsv", ".txt", ".parquet", ".pq"})
-OPTIONS = ("target", "text", "kind", "size")
+OF_TABLES = ("target", "text", "kind", "columns", "group", "time", "folds", "split")
 
 
 def reference(
@@ -35,28 +37,52 @@ def reference(
     text: str | None = None,
     kind: str | None = None,
     size: int | None = None,
+    columns: Mapping[str, str | Sequence[str]] | Path | str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    folds: str | None = None,
+    split: str | None = None,
 ) -> TaskRef:
     """The reference by which workers find the task in a file or folder: its path, hash and options.
 
     `target` is the column to predict and `text` a text column to predict it from. `kind` is "classification" or
-    "regression"; inferred if None. `size` is the width and height of images in pixels. Raises BadTask or BadSetting.
+    "regression"; inferred if None. `columns` says how columns are read, such as {"age": "category", "price":
+    ["number:de", "missing:-1"]}, or names a file that --columns-out wrote. `group` is a column whose rows stay in one
+    part, `time` a column of times by which the last rows are validation and test, `folds` a column of folds; `split` is
+    "random" or "stratified". `size` is the width and height of images in pixels. Raises BadTask or BadSetting.
     """
     path = Path(path).expanduser().resolve()
-    given = {"target": target, "text": text, "kind": kind, "size": None if size is None else str(size)}
-    options = {name: value for name, value in given.items() if value is not None}
+    words = {"target": target, "text": text, "kind": kind, "size": None if size is None else str(size)}
+    words |= {"group": group, "time": time, "folds": folds, "split": split}
+    options = {name: value for name, value in words.items() if value is not None}
+    if columns is not None:
+        chosen = choices.read_file(Path(columns)) if isinstance(columns, Path | str) else choices.from_mapping(columns)
+        options["columns"] = json.dumps({name: choice.words() for name, choice in chosen.items()}, ensure_ascii=False)
     what = _what(path)
-    allowed = {"table": OPTIONS[:3], "arrays": ("kind",), "pictures": ("size",)}[what]
+    allowed = {"table": OF_TABLES, "arrays": ("kind",), "pictures": ("size",)}[what]
+    if what == "table" and text is not None:
+        allowed = OF_TABLES[:4]
     if refused := [name for name in options if name not in allowed]:
+        read_as = "texts" if "text" in options else "a table" if what == "table" else what
         raise BadSetting(
-            f"--{refused[0]} does not apply to {path}, which is read as "
-            f"{'a table' if what == 'table' else what}. Leave it out."
+            f"--{'column' if refused[0] == 'columns' else refused[0]} does not apply to {path}, which is read as "
+            f"{read_as}. Leave it out."
         )
     if what == "table" and target is None:
         raise BadSetting(f"{path} is a table and needs a column to predict. Name it: --target COLUMN.")
     check_kind(options.get("kind", ""))
+    PartsBy.of(options)
     if size is not None and not 8 <= size <= 512:
         raise BadSetting(f"--size is {size}; it must be 8 to 512 pixels.")
     return TaskRef(path.stem, "data", str(path), digest(path), options)
+
+
+def columns_file(ref: TaskRef) -> str:
+    """How the columns of a table are read, as a file for `columns`. Raises BadSetting for anything but a table."""
+    task = resolve(ref)
+    if not isinstance(task, TableTask):
+        raise BadSetting(f"--columns-out does not apply to {ref.locator}, which has no columns to choose. Leave it out.")
+    return choices.written(task.choices, Path(ref.locator).name)
 
 
 def digest(path: Path) -> str:
@@ -98,9 +124,11 @@ def _made(locator: str, expected: str, options: tuple[tuple[str, str], ...]) -> 
     if what == "arrays":
         return _of_arrays(path, content, given, origin)
     sheet = spreadsheets.read(path, content)
+    chosen = choices.from_mapping(json.loads(given.get("columns", "{}")))
     if text := given.get("text"):
-        return text_task(sheet, text, given["target"], kind, origin)
-    return table_task(sheet, given["target"], kind, origin)
+        return text_task(sheet, text, given["target"], kind, origin, chosen)
+    del content
+    return table_task(sheet, given["target"], kind, origin, chosen, PartsBy.of(given))
 
 
 def _what(path: Path) -> str:

@@ -24,3 +24,12 @@ def names(found: Sequence[object]) -> Message:
 
 def cells_are(count: int) -> Message:
     return counted(count, "{n:,} cell is", "{n:,} cells are")
+
+
+def cells_have(count: int) -> Message:
+    return counted(count, "{n:,} cell has", "{n:,} cells have")
+
+
+def some_of(found: Sequence[object], most: int = 3) -> Message:
+    """The first few of them in quotation marks."""
+    return enumerated([quoted(str(each)[:20]) for each in found[:most]])

@@ -12,15 +12,26 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from steepest.errors import BadTask
 from steepest.ingest.notes import names as listed_names
+from steepest.ingest.packed_cells import BETWEEN, PackedCells
 from steepest.messages import Message, counted, say, verbatim
 
 SEPARATORS = {",": say("commas"), ";": say("semicolons"), "\t": say("tabs"), "|": say("bars")}
+HEAD_CHARACTERS = 2**20
+"""Length of the beginning in which comments, column names and the separator are looked for."""
+CHUNK_ROWS = 20_000
+"""Rows that are read and packed at a time."""
+SPACES = (" ", "\t", "\r", "\n", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x1f")
+"""ASCII characters that `strip` removes."""
 SAMPLE_LINES = 200
 """Lines from which the separator is detected."""
 MAX_RAGGED_SHARE = 0.1
@@ -35,14 +46,15 @@ csv.field_size_limit(2**30)  # a review may be long
 class Sheet:
     """Stripped cells of text by column, all of the same length. `notes` state how the file was read."""
 
-    columns: dict[str, list[str]]
+    columns: dict[str, PackedCells]
     notes: list[Message] = field(default_factory=list)
+    row_hashes: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # [rows], equal for equal rows
     comma_separates: bool = True
     """Whether commas separate cells; if not, a comma may be a decimal point."""
 
     @property
     def rows(self) -> int:
-        return len(next(iter(self.columns.values())))
+        return len(self.row_hashes)
 
 
 def read(path: Path, content: bytes) -> Sheet:
@@ -54,90 +66,146 @@ def read(path: Path, content: bytes) -> Sheet:
 
 
 def _csv(path: Path, content: bytes) -> Sheet:
-    text, encoding = decode(path, content)
-    if not text.strip():
+    codec, encoding = encoding_of(path, content)
+    text = io.TextIOWrapper(io.BytesIO(content), codec, "replace", newline="")
+    head = text.read(HEAD_CHARACTERS)
+    if not head.strip():
         raise BadTask(f"{path} is empty. A table needs a line of column names and one line per example.")
     notes: list[Message] = []
-    text = _without_preamble(text, notes)
-    separator = _separator(text)
-    lines = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator)]
-    header, *rows = [row for row in lines if any(row)]
-    notes = [
-        *notes,
-        say("Read as {encoding}, separated by {separator}.", encoding=encoding, separator=SEPARATORS[separator]),
-    ]
-    if not rows:
+    start = _end_of_preamble(head, notes)
+    begun = head[start:]
+    separator = _separator((len(head) == HEAD_CHARACTERS and begun.rpartition("\n")[0]) or begun)
+    text.seek(0)
+    text.read(start)
+    reader = csv.reader(text, delimiter=separator)
+    notes.append(say("Read as {encoding}, separated by {separator}.", encoding=encoding, separator=SEPARATORS[separator]))
+    try:
+        header = [cell.strip() for cell in next((row for row in reader if not _is_blank(row)), [])]
+        body = _body(reader, len(header))
+    except csv.Error as error:
+        raise BadTask(f"{path}, line {reader.line_num}: {error}. Save the table again as CSV (UTF-8).") from None
+    if not body.seen:
         raise BadTask(f"{path} has column names but no rows below them. Add one row per example.")
     if all(_is_number(cell) for cell in header):
         raise BadTask(
             f"The first line of {path} contains only numbers ({', '.join(header[:4])} …). Add a line of column names "
             "above it, so that --target can name one."
         )
-    whole = [row for row in rows if len(row) == len(header)]
-    if ragged := len(rows) - len(whole):
-        place = next(i for i, row in enumerate(rows, start=2) if len(row) != len(header))
+    if body.ragged:
         found = say(
             "{ragged:,} of {all:,} rows have more or fewer cells than the {header} column names, the first in row "
             "{place}",
-            ragged=ragged,
-            all=len(rows),
+            ragged=body.ragged,
+            all=body.seen,
             header=len(header),
-            place=place,
+            place=body.first_ragged,
         )
-        if ragged > MAX_RAGGED_SHARE * len(rows):
+        if body.ragged > MAX_RAGGED_SHARE * body.seen:
             raise BadTask(
                 f"{found}: {path} is damaged. Quote cells that contain a separator or a line break, and save it again."
             )
         notes.append(say("{found}; left out.", found=found))
     names = _names(header, notes)
-    return Sheet(dict(zip(names, map(list, zip(*whole, strict=True)), strict=True)), notes, separator == ",")
+    hashes = np.concatenate(body.hashes)
+    columns = {name: PackedCells(chunks, len(hashes)) for name, chunks in zip(names, body.chunks, strict=True)}
+    return Sheet(columns, notes, hashes, separator == ",")
 
 
-def _without_preamble(text: str, notes: list[Message]) -> str:
-    """The text from its column names on, without a `sep=;` line and comments above them."""
-    found = re.match(r"(?:sep=.\r?\n|#[^\r\n]*\r?\n|\s*\r?\n)+", text)
-    if found is None or not text[found.end() :].strip():
-        return text
+@dataclass
+class _Body:
+    """The rows below the column names, packed by column as they are read."""
+
+    chunks: list[list[bytes]]
+    hashes: list[np.ndarray] = field(default_factory=list)
+    seen: int = 0
+    ragged: int = 0
+    first_ragged: int = 0
+
+
+def _body(reader: Iterator[list[str]], width: int) -> _Body:
+    body = _Body([[] for _ in range(width)])
+    while lines := [*islice(reader, CHUNK_ROWS)]:
+        rows = [row for row in lines if not _is_blank(row)]
+        if any(len(row) != width for row in rows):
+            rows = [row[:width] if len(row) > width and _is_blank(row[width:]) else row for row in rows]
+            places = [i for i, row in enumerate(rows, start=body.seen + 2) if len(row) != width]
+            body.first_ragged = body.first_ragged or (places[0] if places else 0)
+            body.ragged += len(places)
+            whole = [row for row in rows if len(row) == width]
+        else:
+            whole = rows
+        body.seen += len(rows)
+        _pack(body, whole)
+    return body
+
+
+def _pack(body: _Body, rows: Sequence[Sequence[str]]) -> None:
+    """Append rows to a body, their cells stripped."""
+    if not rows:
+        return
+    changed = False
+    columns = [*zip(*rows, strict=True)]
+    for i, (chunks, cells) in enumerate(zip(body.chunks, columns, strict=True)):
+        joined = BETWEEN.join(cells)
+        if joined.count(BETWEEN) != len(cells) - 1 or not joined.isascii() or any(map(joined.__contains__, SPACES)):
+            columns[i] = tuple(cell.replace(BETWEEN, "").strip() for cell in cells)
+            changed, joined = True, BETWEEN.join(columns[i])
+        chunks.append(joined.encode("utf-8", "replace"))
+    stripped = zip(*columns, strict=True) if changed else map(tuple, rows)
+    body.hashes.append(np.fromiter(map(hash, stripped), dtype=np.int64, count=len(rows)))
+
+
+def _is_blank(row: Sequence[str]) -> bool:
+    return not any(row) or not any(cell.strip() for cell in row)
+
+
+def _end_of_preamble(head: str, notes: list[Message]) -> int:
+    """Where the column names begin, below a `sep=;` line and comments."""
+    found = re.match(r"(?:sep=.\r?\n|#[^\r\n]*\r?\n|\s*\r?\n)+", head)
+    if found is None or not head[found.end() :].strip():
+        return 0
     if count := len(found[0].split("\n")) - 1:
         lines = counted(count, "{n} line", "{n} lines")
         notes.append(say("{lines} above the column names skipped.", lines=lines))
-    return text[found.end() :]
+    return found.end()
 
 
-def decode(path: Path, content: bytes) -> tuple[str, Message]:
-    """Text and the name of its encoding: by its byte order mark; else UTF-8 if valid; else Chinese GB 18030 if most
-    bytes above 127 occur in runs; else Western Windows-1252. Raises BadTask for a file that is not text."""
+def encoding_of(path: Path, content: bytes) -> tuple[str, Message]:
+    """The codec of a text and its name in words: by its byte order mark; else UTF-8 if valid; else Chinese GB 18030 if
+    most bytes above 127 occur in runs; else Western Windows-1252. Raises BadTask for a file that is not text."""
     if content[:4] == b"PK\x03\x04":
         raise BadTask(f"{path} is a workbook or another archive, not a text file. Save the sheet as CSV (UTF-8).")
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+    for mark, codec in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if content.startswith(mark):
-            called = encoding.upper().removesuffix("-SIG")
-            return _decoded(path, content, encoding), say("{called} with a byte order mark", called=called)
+            called = codec.upper().removesuffix("-SIG")
+            return _decodes(path, content, codec), say("{called} with a byte order mark", called=called)
     if b"\0" in content[:1000]:
         zeros = [content[:1000:2].count(0), content[1:1000:2].count(0)]
         if min(zeros) * 20 > max(zeros) or max(zeros) * 10 < len(content[:1000]):
             raise BadTask(f"{path} is not a text file: it contains zero bytes. Save it as CSV (UTF-8).")
-        encoding = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
-        return _decoded(path, content, encoding), verbatim(encoding.upper())
-    try:
-        return content.decode("utf-8"), say("UTF-8")
-    except UnicodeDecodeError:
-        pass
+        codec = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+        return _decodes(path, content, codec), verbatim(codec.upper())
+    if _is_valid(content, "utf-8"):
+        return "utf-8", say("UTF-8")
     high = re.findall(rb"[\x80-\xff]+", content)
-    if sum(len(run) for run in high if len(run) > 1) > MIN_PAIRED_SHARE * sum(map(len, high)):
-        try:
-            return content.decode("gb18030"), say("GB 18030 (Chinese)")
-        except UnicodeDecodeError:
-            pass
-    western = say("Windows-1252 (Western European), since it is not valid UTF-8")
-    return content.decode("cp1252", errors="replace"), western
+    paired = sum(len(run) for run in high if len(run) > 1) > MIN_PAIRED_SHARE * sum(map(len, high))
+    if paired and _is_valid(content, "gb18030"):
+        return "gb18030", say("GB 18030 (Chinese)")
+    return "cp1252", say("Windows-1252 (Western European), since it is not valid UTF-8")
 
 
-def _decoded(path: Path, content: bytes, encoding: str) -> str:
+def _is_valid(content: bytes, codec: str) -> bool:
     try:
-        return content.decode(encoding)
+        content.decode(codec)
     except UnicodeDecodeError:
-        raise BadTask(f"{path} is incomplete {encoding.upper()} text. Save it again as CSV (UTF-8).") from None
+        return False
+    return True
+
+
+def _decodes(path: Path, content: bytes, codec: str) -> str:
+    if not _is_valid(content, codec):
+        raise BadTask(f"{path} is incomplete {codec.upper()} text. Save it again as CSV (UTF-8).")
+    return codec
 
 
 def _separator(text: str) -> str:
@@ -206,9 +274,19 @@ def _parquet(path: Path, content: bytes) -> Sheet:
         except (pa.ArrowException, ValueError):
             left.append(f"{name} ({column.type})")
             continue
-        columns[name] = ["" if cell is None else cell.strip() for cell in cells]
+        columns[name] = [_printed(cell) for cell in cells]
     if left:
         notes.append(say("Left out (more than one value per cell): {which}.", which=listed_names(left)))
     if not columns or not table.num_rows:
         raise BadTask(f"{path} has no rows or no columns of plain values.")
-    return Sheet(columns, notes)
+    body = _Body([[] for _ in columns])
+    _pack(body, [*zip(*columns.values(), strict=True)])
+    return Sheet(
+        {name: PackedCells(chunks, table.num_rows) for name, chunks in zip(columns, body.chunks, strict=True)},
+        notes,
+        np.concatenate(body.hashes),
+    )
+
+
+def _printed(cell: str | None) -> str:
+    return "" if cell is None else cell

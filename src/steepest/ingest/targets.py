@@ -6,15 +6,23 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, Literal, cast
 
 import numpy as np
 from torch.nn import functional as F
 
 from steepest.errors import BadSetting, BadTask
-from steepest.ingest.columns import as_numbers, is_missing
+from steepest.ingest.choices import Choice
+from steepest.ingest.columns import with_missing
+from steepest.ingest.date_formats import duration
+from steepest.ingest.far_values import FarValue, far_values
 from steepest.ingest.notes import names, quoted
+from steepest.ingest.number_columns import NumberTable, number_table, plain_numbers
+from steepest.ingest.number_formats import STYLES, Style, is_missing
+from steepest.ingest.packed_cells import PackedCells
 from steepest.messages import NOTHING, Message, enumerated, say
+from steepest.records.task_warnings import TaskWarning
 from steepest.tasks.task import Task
 
 Kind = Literal["classification", "regression"]
@@ -37,6 +45,10 @@ class Target:
     labels: tuple[str, ...]
     """The classes; none for a regression."""
     notes: tuple[Message, ...]
+    choice: Choice = Choice()
+    """How its cells were read."""
+    findings: tuple[TaskWarning, ...] = ()
+    far: tuple[FarValue, ...] = ()
 
     @property
     def outputs(self) -> int:
@@ -72,53 +84,86 @@ def check_kind(kind: str) -> Kind | None:
     return cast(Kind, kind) if kind else None
 
 
-def target(name: str, cells: Sequence[str], kind: Kind | None = None, comma_separates: bool = True) -> Target:
-    """Classes or amounts from a column of cells. Raises BadTask if they cannot be a target."""
+def target(
+    name: str,
+    cells: Sequence[str],
+    kind: Kind | None = None,
+    of_table: Style | None = None,
+    choice: Choice | None = None,
+) -> Target:
+    """Classes or amounts from a column of cells. `of_table` is what point and comma mean in the other columns. Raises
+    BadTask if the cells cannot be a target."""
+    choice = choice or Choice()
+    if choice.kind not in ("", "number", "duration", "category"):
+        raise BadTask(
+            f"--column {name}={choice.words()[0]}: {name!r} is the target, which is read as number, duration or category."
+        )
     notes: list[Message] = []
-    has_target = np.array([not _is_absent(cell) for cell in cells], dtype=bool)
-    given = [cell for cell, is_given in zip(cells, has_target, strict=True) if is_given]
+    texts = with_missing(PackedCells.of(cells).texts(), choice)
+    has_target = np.array([not _is_absent(cell) for cell in texts], dtype=bool)
+    given = [*compress(texts, has_target.tolist())]
     if not given:
-        raise BadTask(f"The target {name!r} has no values: all {len(cells)} cells are empty. Choose another --target.")
-    if len(given) < len(cells):
+        raise BadTask(f"The target {name!r} has no values: all {len(texts)} cells are empty. Choose another --target.")
+    if len(given) < len(texts):
         notes.append(
             say(
-                "{without:,} of {all:,} rows have no target; left out.", without=len(cells) - len(given), all=len(cells)
+                "{without:,} of {all:,} rows have no target; left out.", without=len(texts) - len(given), all=len(texts)
             )
         )
     counts = Counter(given)
     if len(counts) == 1:
         raise BadTask(f"The target {name!r} is {given[0]!r} in every row. Choose another --target.")
-    of_numbers: list[Message] = []
-    numbers = as_numbers(name, counts, comma_separates, of_numbers)
-    if numbers is None and kind == "regression":
+    if choice.kind == "category" and kind is None:
+        kind = "classification"
+    table = None if kind == "classification" else _amounts(name, counts, of_table, choice)
+    if table is None and (kind == "regression" or choice.kind in ("number", "duration")):
         raise BadTask(
             f"The target {name!r} is not numeric ({given[0]!r} …), so it cannot be used for a regression. Leave out "
-            "--kind."
+            + ("--kind." if kind == "regression" else f"--column {name}={choice.words()[0]}.")
         )
-    if kind is None:
-        amounts = [] if numbers is None else [value for value in numbers.values() if not math.isnan(value)]
-        whole = all(value.is_integer() for value in amounts)
-        kind = "classification" if numbers is None or (whole and len(counts) <= MAX_CLASS_VALUES) else "regression"
-    if kind == "regression" and numbers is not None:
-        notes += of_numbers
-        column = np.array([numbers.get(cell, math.nan) for cell in cells])
-        has_target = np.isfinite(column)
-        values = column[has_target]
-        notes.append(
-            say(
-                "Target {name}: {count:,} different numbers from {low:g} to {high:g}, so a regression, metric R² "
-                "(--kind classification overrules this).",
-                name=quoted(name),
-                count=len(counts),
-                low=values.min(),
-                high=values.max(),
-            )
-        )
-        return Target(name, values[:, None], has_target, (), tuple(notes))
-    return _classes(name, given, has_target, notes)
+    if kind is None and table is not None:
+        amounts = [value for value in table.values.values() if not math.isnan(value)]
+        few = len(counts) <= MAX_CLASS_VALUES and all(value.is_integer() for value in amounts)
+        kind = "classification" if few and not choice.kind else "regression"
+    if kind == "regression" and table is not None:
+        return _regression(name, texts, table, notes, Choice(choice.kind or "number", table.style, choice.missing))
+    return _classes(name, given, has_target, notes, Choice("category", missing=choice.missing))
 
 
-def _classes(name: str, given: Sequence[str], has_target: np.ndarray, notes: list[Message]) -> Target:
+def _amounts(name: str, counts: Mapping[str, int], of_table: Style | None, choice: Choice) -> NumberTable | None:
+    """The amounts in the cells of a target; None if too few are numbers."""
+    if choice.kind == "duration":
+        seconds = {cell: duration(cell) for cell in counts}
+        known = {cell: math.nan if value is None else value for cell, value in seconds.items()}
+        return None if all(map(math.isnan, known.values())) else NumberTable(known, "")
+    style = STYLES.get(choice.detail)
+    if style != "de" and (plain := plain_numbers(PackedCells.of([*counts]))) is not None:
+        return NumberTable(dict(zip(counts, plain.tolist(), strict=True)), "")
+    return number_table(name, counts, of_table, style, is_chosen=choice.kind == "number")
+
+
+def _regression(name: str, texts: Sequence[str], table: NumberTable, notes: list[Message], choice: Choice) -> Target:
+    column = np.array([table.values.get(cell, math.nan) for cell in texts])
+    has_target = np.isfinite(column)
+    values = column[has_target]
+    notes += table.notes
+    notes.append(
+        say(
+            "Target {name}: {count:,} different numbers from {low:g} to {high:g}, so a regression, metric R² "
+            "(--kind classification overrules this).",
+            name=quoted(name),
+            count=len(np.unique(values)),
+            low=values.min(),
+            high=values.max(),
+        )
+    )
+    far = tuple(far_values(values))
+    return Target(name, values[:, None], has_target, (), tuple(notes), choice, table.findings, far)
+
+
+def _classes(
+    name: str, given: Sequence[str], has_target: np.ndarray, notes: list[Message], choice: Choice
+) -> Target:
     given = _alike(given, notes)
     counts = Counter(given)
     if len(counts) > max(MAX_CLASS_VALUES, len(given) // 5):
@@ -146,7 +191,8 @@ def _classes(name: str, given: Sequence[str], has_target: np.ndarray, notes: lis
         )
     if rare := [label for label in labels if counts[label] < 5]:
         notes.append(say("Classes with fewer than 5 rows, probably too few to learn: {which}.", which=names(rare)))
-    return Target(name, np.array([number[cell] for cell in given], dtype=np.int64), has_target, labels, tuple(notes))
+    codes = np.array([number[cell] for cell in given], dtype=np.int64)
+    return Target(name, codes, has_target, labels, tuple(notes), choice)
 
 
 def _alike(given: Sequence[str], notes: list[Message]) -> list[str]:
@@ -168,7 +214,7 @@ def _alike(given: Sequence[str], notes: list[Message]) -> list[str]:
 
 
 def _overrule(labels: Sequence[str]) -> Message:
-    if as_numbers("", Counter(labels), True, []) is None:
+    if number_table("", Counter(labels)) is None:
         return NOTHING
     return say(" (--kind regression overrules this)")
 

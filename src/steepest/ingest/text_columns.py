@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import compress
+from types import MappingProxyType
 
 import numpy as np
 from torch import nn
@@ -14,6 +15,8 @@ from steepest.builtin.models import BagOfWords, TextCNN
 from steepest.builtin.texts import numbered, vocabulary
 from steepest.errors import BadTask
 from steepest.ingest import targets
+from steepest.ingest.choices import Choice
+from steepest.ingest.columns import choice_of
 from steepest.ingest.notes import quoted
 from steepest.ingest.spreadsheets import Sheet
 from steepest.ingest.table_task import no_column
@@ -34,7 +37,14 @@ VECTOR_WIDTH, CONVOLUTION_MAPS = 64, 32
 SHARES = (0.7, 0.1, 0.2)
 
 
-def text_task(sheet: Sheet, text_name: str, target_name: str, kind: Kind | None, origin: Origin) -> Task:
+def text_task(
+    sheet: Sheet,
+    text_name: str,
+    target_name: str,
+    kind: Kind | None,
+    origin: Origin,
+    choices: Mapping[str, Choice] = MappingProxyType({}),
+) -> Task:
     """The task of predicting a column of a table from a text column. Raises BadTask."""
     for wanted in (text_name, target_name):
         if wanted not in sheet.columns:
@@ -43,7 +53,7 @@ def text_task(sheet: Sheet, text_name: str, target_name: str, kind: Kind | None,
         raise BadTask(f"Both --text and --target are {text_name!r}. Choose two different columns.")
     notes = [*sheet.notes]
     cells = _without_copies(sheet.columns[text_name], sheet.columns[target_name], notes)
-    found = targets.target(target_name, cells[1], kind, sheet.comma_separates)
+    found = targets.target(target_name, cells[1], kind, choice=choice_of(target_name, choices))
     texts = [*compress(cells[0], found.has_target)]
     by_character, pieces = cut(texts)
     many, most = (say("characters"), MAX_CHARACTERS) if by_character else (say("words"), MAX_WORDS)

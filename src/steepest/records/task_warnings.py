@@ -101,6 +101,55 @@ KINDS: dict[str, WarningKind] = {
     for kind in (
         # ---- data and their parts ------------------------------------------------------------------------------------
         # ---- tables --------------------------------------------------------------------------------------------------
+        WarningKind(
+            id="far-value",
+            severity="warning",
+            title="A number is repeated far outside the other values of its column. It may stand for a missing value.",
+            example="-200 in a column of temperatures from 2 to 35",
+            remedy="Declare it missing: --column NAME=missing:-200.",
+        ),
+        WarningKind(
+            id="dotted-thousands",
+            severity="warning",
+            title="Points are read as separators of thousands.",
+            example="1.244 and 750 in one column",
+            remedy="Nothing if that is right. If they are decimal points: --column NAME=number:en.",
+        ),
+        WarningKind(
+            id="point-or-comma",
+            severity="warning",
+            title="Every number of a column has three digits after its only point or comma, which may be decimals or thousands.",
+            example="1.244, 2.310 and 9.871, in a file without any other decimal number",
+            remedy="Say which: --column NAME=number:de for 1.234,5 or number:en for 1,234.5.",
+        ),
+        WarningKind(
+            id="mixed-number-formats",
+            severity="warning",
+            title="Some numbers of a column have a decimal point, others a decimal comma.",
+            example="12.5 and 7,25 in one column",
+            remedy="Write all numbers of the column in the same way.",
+        ),
+        WarningKind(
+            id="mixed-units",
+            severity="warning",
+            title="The numbers of a column have different units or currencies, or only some have one.",
+            example="70 kg and 154 lb in one column",
+            remedy="Use one unit in the file, or leave the column out: --column NAME=drop.",
+        ),
+        WarningKind(
+            id="two-digit-years",
+            severity="warning",
+            title="Years are written with two digits, so the century is a guess.",
+            example="04.01.68 is read as 2068-01-04",
+            remedy="Write years with four digits.",
+        ),
+        WarningKind(
+            id="day-or-month",
+            severity="warning",
+            title="All dates of a column may have the day or the month first.",
+            example="03/04/2021 and 05/06/2021",
+            remedy="Say which: --column NAME=date:dmy or date:mdy.",
+        ),
         # ---- loaders -------------------------------------------------------------------------------------------------
         # ---- model and loss ------------------------------------------------------------------------------------------
         WarningKind(

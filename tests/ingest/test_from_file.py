@@ -10,7 +10,7 @@ from PIL import Image
 from steepest.cli.main import main
 from steepest.errors import BadInput, BadSetting, BadTask
 from steepest.ingest import from_file
-from steepest.ingest.columns import as_numbers
+from steepest.ingest.number_columns import number_table
 from steepest.ingest.load import resolve
 from steepest.ingest.picture_folders import _opened
 from steepest.tasks.check import check
@@ -253,7 +253,7 @@ def test_a_column_that_determines_the_target_is_reported(tmp_path):
     [("1 234 567.5", 1234567.5), ("1'234", 1234), ("(12.50)", -12.5), ("($1,000)", -1000), ("¥88", 88), ("-3e2", -300)],
 )
 def test_numbers_are_read_as_people_write_them(cell, number):
-    assert as_numbers("", {cell: 1}, True, []) == {cell: number}
+    assert number_table("", {cell: 1}).values == {cell: number}
 
 
 def test_times_of_the_day_go_round(tmp_path):

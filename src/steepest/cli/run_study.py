@@ -15,7 +15,7 @@ from cyclopts import Parameter
 import steepest
 from steepest.cli import listings
 from steepest.cli.shared import Json, Own, StudyFolder, own_tasks, print_json, study_folder
-from steepest.design.options import DataOptions, OUTPUT, PlanOptions, Quiet, RunOptions, STUDY, Workers
+from steepest.design.options import OUTPUT, STUDY, DataOptions, PlanOptions, Quiet, RunOptions, Workers
 from steepest.messages import tr
 from steepest.records.task_facts import TaskRef
 from steepest.study.environment import cores

@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from steepest.design.options import OUTPUT, DataOptions
 from steepest.errors import BadSetting, StudyFolderError

@@ -225,9 +225,7 @@ class DataOptions:
     columns: Annotated[
         Path | None, Parameter(group=OWN, help="File that says how to read the columns, as --columns-out writes it.")
     ] = None
-    columns_out: Annotated[
-        Path | None, Parameter(group=OWN, help="File to write how each column was read.")
-    ] = None
+    columns_out: Annotated[Path | None, Parameter(group=OWN, help="File to write how each column was read.")] = None
     group: Annotated[
         str | None,
         Parameter(group=OWN, help="Column of groups, such as patients. All rows of a group go to the same part."),

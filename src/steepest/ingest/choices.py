@@ -21,7 +21,10 @@ from steepest.ingest.number_formats import STYLES
 ColumnKind = Literal["", "number", "date", "time", "duration", "range", "category", "drop"]
 KINDS: tuple[ColumnKind, ...] = get_args(ColumnKind)[1:]
 ALL_COLUMNS = "*"
-FORM = "number, number:de, number:en, date, date:dmy, date:%d.%m.%y, time, duration, range, category, drop or missing:VALUE"
+FORM = (
+    "number, number:de, number:en, date, date:dmy, date:%d.%m.%y, time, duration, range, category, drop or "
+    "missing:VALUE"
+)
 GIVEN = re.compile(rf"(?P<column>.+)=(?P<words>(?:{'|'.join(KINDS)}|missing)(?::.*)?)", re.DOTALL)
 
 
@@ -56,7 +59,9 @@ def chosen(column: str, words: str) -> Choice:
         raise BadSetting(f"--column {column}={words}: unknown way to read a column. Use {FORM}.")
     if detail and kind == "number":
         if (style := STYLES.get(detail.lower())) is None:
-            raise BadSetting(f"--column {column}={words}: unknown style. Use number:en for 1,234.5 or number:de for 1.234,5.")
+            raise BadSetting(
+                f"--column {column}={words}: unknown style. Use number:en for 1,234.5 or number:de for 1.234,5."
+            )
         detail = style
     elif detail and kind == "date" and detail not in ORDERS:
         try:
@@ -110,7 +115,9 @@ def read_file(path: Path) -> dict[str, Choice]:
     if not isinstance(columns, dict):
         raise BadInput(f'{path} has no table [columns]. Write lines such as "age" = "category" below [columns].')
     for column, words in columns.items():
-        if not isinstance(words, str) and not (isinstance(words, list) and all(isinstance(each, str) for each in words)):
+        if not isinstance(words, str) and not (
+            isinstance(words, list) and all(isinstance(each, str) for each in words)
+        ):
             raise BadInput(f'{path}: {column!r} is {words!r}. Write a text, such as "category", or a list of texts.')
     return from_mapping(columns)
 
@@ -118,7 +125,7 @@ def read_file(path: Path) -> dict[str, Choice]:
 def written(choices: Mapping[str, Choice], table: str) -> str:
     """A file of choices, in TOML."""
     lines = [
-        f"# How steepest reads the columns of {json.dumps(table, ensure_ascii=False)}. Edit it, and use it with --columns.",
+        f"# How steepest reads the columns of {json.dumps(table, ensure_ascii=False)}. Use it with --columns.",
         "[columns]",
     ]
     for column, choice in choices.items():

@@ -123,8 +123,8 @@ def read_column(name: str, cells: Sequence[str], choice: Choice, of_table: Style
     except Exception as error:
         first = (str(error).splitlines() or [""])[0].rstrip(".")
         raise BadTask(
-            f"Column {name!r}: the cell {_offender(cells)!r} cannot be read ({type(error).__name__}: {first}). Read the "
-            f"column in another way, such as --column {name}=category, or leave it out, --column {name}=drop."
+            f"Column {name!r}: the cell {_offender(cells)!r} cannot be read ({type(error).__name__}: {first}). Read "
+            f"the column in another way, such as --column {name}=category, or leave it out, --column {name}=drop."
         ) from error
 
 

@@ -17,7 +17,7 @@ from steepest.ingest.number_formats import Style
 from steepest.messages import Message, say
 from steepest.records.task_warnings import TaskWarning, warning
 
-WRITTEN = {
+WRITTEN: Mapping[str, Message] = {
     "ymd": say("year-month-day"),
     "mdy": say("month/day/year"),
     "dmy": say("day/month/year"),
@@ -54,7 +54,12 @@ def read(
     found = None if choice.kind == "duration" else _moments(name, cells, values, choice, of_table)
     if choice.kind in ("", "duration") and (found is None or found.choice.kind == "time"):
         as_durations = _finished(
-            name, cells, values, duration, Choice("duration"), [say("{name}: durations; read as seconds.", name=quoted(name))]
+            name,
+            cells,
+            values,
+            duration,
+            Choice("duration"),
+            [say("{name}: durations; read as seconds.", name=quoted(name))],
         )
         if found is None or (as_durations and np.isnan(as_durations.days).sum() < np.isnan(found.days).sum()):
             return as_durations
@@ -78,16 +83,16 @@ def _moments(
         return _finished(name, cells, values, by_order(order), choice, [_dates_note(name, WRITTEN[order])])
     present = sum(values.values())
     plain = sum(n for cell, n in values.items() if cell not in open_cells and iso(cell) is not None)
-    possible = orders((found, values[cell]) for cell, found in open_cells.items())
+    possible: tuple[Order, ...] = orders((found, values[cell]) for cell, found in open_cells.items())
     if choice.kind in ("date", "time"):
         possible = tuple(order for order in possible if (order == "clock") == (choice.kind == "time"))
     elif plain:
         possible = tuple(order for order in possible if order != "clock")
-    right = {order: plain + _fitting(open_cells, values, order) for order in possible}
+    right: dict[Order, int] = {order: plain + _fitting(open_cells, values, order) for order in possible}
     best = max(right.values())
     if best < (MIN_SHARE * present if not choice.kind else 1):
         return None
-    tied = [order for order in possible if right[order] == best]
+    tied: list[Order] = [order for order in possible if right[order] == best]
     order = _preferred(tied, cells, open_cells, of_table)
     if order == "clock":
         note = say("{name}: times as hour:minute; read as their position in the day.", name=quoted(name))
@@ -108,7 +113,7 @@ def _preferred(
 ) -> Order:
     """Of orders that fit as many cells: the one in which the rows are sorted; with points, or where the table has
     decimal commas, day before month; else month before day."""
-    dates = [order for order in tied if order != "clock"]
+    dates: list[Order] = [order for order in tied if order != "clock"]
     if len(dates) < 2:
         return dates[0] if dates else tied[0]
     for order in dates:
@@ -136,7 +141,7 @@ def _doubts(name: str, order: Order, tied: Sequence[Order], open_cells: Mapping[
             date=_printed(open_cells[example].days(order)),
         )
         findings.append(warning("two-digit-years", message))
-    other = next((each for each in tied if each not in (order, "clock")), None)
+    other: Order | None = next((each for each in tied if each not in (order, "clock")), None)
     differing = [
         cell
         for cell, found in open_cells.items()

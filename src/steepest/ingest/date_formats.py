@@ -78,7 +78,9 @@ FORMS = tuple(
 )
 CLOCK = re.compile(rf"{TIME}(?:{NAMED_ZONE})?", re.IGNORECASE)
 DURATIONS = (
-    re.compile(r"(?P<sign>-)?(?:(?P<days>\d+)\s*(?:days?|d|tage?),?\s*)?(?P<hours>\d+):(?P<minutes>\d{2})(?::(?P<seconds>\d{2}(?:[.,]\d+)?))?"),
+    re.compile(
+        r"(?P<sign>-)?(?:(?P<days>\d+)\s*(?:days?|d|tage?),?\s*)?(?P<hours>\d+):(?P<minutes>\d{2})(?::(?P<seconds>\d{2}(?:[.,]\d+)?))?"
+    ),
     re.compile(
         r"(?P<sign>-)?(?:(?P<weeks>\d+)\s*(?:w|weeks?))?\s*(?:(?P<days>\d+)\s*(?:d|days?|tage?))?,?\s*"
         r"(?:(?P<hours>\d+)\s*(?:h|hrs?|hours?|std\.?))?,?\s*"
@@ -128,7 +130,6 @@ class Moment:
             return date(year, month, day).toordinal() + self.seconds / SECONDS_A_DAY
         except ValueError:
             return None
-
 
     def _clock(self) -> float | None:
         if not self.has_date:

@@ -81,7 +81,9 @@ def columns_file(ref: TaskRef) -> str:
     """How the columns of a table are read, as a file for `columns`. Raises BadSetting for anything but a table."""
     task = resolve(ref)
     if not isinstance(task, TableTask):
-        raise BadSetting(f"--columns-out does not apply to {ref.locator}, which has no columns to choose. Leave it out.")
+        raise BadSetting(
+            f"--columns-out does not apply to {ref.locator}, which has no columns to choose. Leave it out."
+        )
     return choices.written(task.choices, Path(ref.locator).name)
 
 

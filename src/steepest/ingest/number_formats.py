@@ -7,15 +7,17 @@ other columns of the table as a hint (`Evidence`), since "1.244" alone is either
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 Style = Literal["en", "de"]
 """What point and comma mean: 1,234.5 or 1.234,5. Spaces and apostrophes separate thousands in both."""
-STYLES: Mapping[str, Style] = {"en": "en", "us": "en", "uk": "en", "ch": "en", "in": "en"} | dict.fromkeys(
-    ("de", "fr", "it", "es", "nl", "pt", "pl", "ru", "sv", "da", "at"), "de"
-)
+ENGLISH_LIKE = ("en", "us", "uk", "ch", "in")
+GERMAN_LIKE = ("de", "at", "fr", "it", "es", "nl", "pt", "pl", "ru", "sv", "da")
+STYLES: dict[str, Style] = {}
+STYLES |= dict.fromkeys(ENGLISH_LIKE, "en")
+STYLES |= dict.fromkeys(GERMAN_LIKE, "de")
 """The styles by the languages and countries that write numbers so."""
 MISSING = frozenset(
     {"", "na", "n/a", "n.a.", "nan", "null", "none", "nil", "?", "-", "--", "–", "—", ".", "..", "...", "…"}
@@ -32,7 +34,10 @@ ENGLISH = re.compile(
 GERMAN = re.compile(rf"(?:\d+|[1-9]\d{{0,2}}(?:\.\d{{3}})+|\d{{1,3}}(?:{GAP}\d{{3}})+)(?:,\d*)?|,\d+")
 FEET = re.compile(r"(\d)\s*['′’]\s*(\d{1,2}(?:\.\d+)?)\s*(?:[\"″”]|'')?")
 """5'11", in inches."""
-CURRENCY = r"(?:[A-Z]{1,3}\$|[$€£¥₹₽₩₺₪฿\uffe5\uffe1\uffe0]|EUR|USD|GBP|CHF|JPY|CNY|RMB|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL|zł|kr\.?|Fr\.?|Rs\.?|\u5143|\u5186)"
+CURRENCY = (
+    r"(?:[A-Z]{1,3}\$|[$€£¥₹₽₩₺₪฿\uffe5\uffe1\uffe0]"
+    r"|EUR|USD|GBP|CHF|JPY|CNY|RMB|INR|CAD|AUD|SEK|NOK|DKK|PLN|CZK|BRL|zł|kr\.?|Fr\.?|Rs\.?|\u5143|\u5186)"
+)
 WORD = r"[^\W\d_](?:[^\W\d_]|[°µ/^.\"']){0,11}[²³23]?"
 UNIT = rf"(?:°\s?[CFK]?|/?{WORD}(?: {WORD})?|[%‰′″\"'])"
 CELL = re.compile(
@@ -49,8 +54,28 @@ MAGNITUDES |= {"lakh": 1e5, "crore": 1e7, "cr": 1e7, "\u5343": 1e3, "\u4e07": 1e
 FAMILIES: tuple[dict[str, float], ...] = (
     {"mg": 1e-6, "g": 1e-3, "gr": 1e-3, "kg": 1.0, "kgs": 1.0, "t": 1e3, "lb": 0.45359237, "lbs": 0.45359237}
     | {"oz": 0.028349523125},
-    {"mm": 1e-3, "cm": 1e-2, "dm": 0.1, "m": 1.0, "km": 1e3, "in": 0.0254, "ft": 0.3048, "mi": 1609.344, "miles": 1609.344},
-    {"ms": 1e-3, "s": 1.0, "sec": 1.0, "secs": 1.0, "min": 60.0, "mins": 60.0, "minutes": 60.0, "h": 3600.0, "hr": 3600.0}
+    {
+        "mm": 1e-3,
+        "cm": 1e-2,
+        "dm": 0.1,
+        "m": 1.0,
+        "km": 1e3,
+        "in": 0.0254,
+        "ft": 0.3048,
+        "mi": 1609.344,
+        "miles": 1609.344,
+    },
+    {
+        "ms": 1e-3,
+        "s": 1.0,
+        "sec": 1.0,
+        "secs": 1.0,
+        "min": 60.0,
+        "mins": 60.0,
+        "minutes": 60.0,
+        "h": 3600.0,
+        "hr": 3600.0,
+    }
     | {"hrs": 3600.0, "hours": 3600.0, "hour": 3600.0, "d": 86400.0, "day": 86400.0, "days": 86400.0}
     | {"week": 604800.0, "weeks": 604800.0},
     {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1024.0, "mib": 1024.0**2, "gib": 1024.0**3},
@@ -159,12 +184,16 @@ class Evidence:
     """Whole numbers below 1000, without any mark."""
     large: int = 0
     """Whole numbers from 1000, without any mark."""
+    money: int = 0
+    """Cells with a currency: amounts of money do not have three decimals."""
 
     @property
     def looks_grouped(self) -> bool:
         """Whether the mark separates thousands: all numbers below 1000 are whole and have none. Decimals of three
         digits do not stand beside bare whole numbers, or else their last zeros are left out."""
         marked = self.dotted + self.with_comma
+        if marked and self.money >= marked and not self.points and not self.commas:
+            return True
         if not marked or self.large or self.points or self.commas or not self.small:
             return False
         return self.trailing_zeros > 0 or (self.small >= 3 and self.small >= 0.02 * (marked + self.small))
@@ -172,9 +201,10 @@ class Evidence:
 
 def evidence(amounts: Iterable[Amount]) -> Evidence:
     """Counted over the different cells of a column."""
-    points = commas = dotted = with_comma = zeros = small = large = 0
+    points = commas = dotted = with_comma = zeros = small = large = money = 0
     for amount in amounts:
         body = amount.body
+        money += bool(amount.currency)
         if body.isdigit():
             small, large = (small + 1, large) if len(body) < 4 else (small, large + 1)
         elif amount.german is None:
@@ -184,7 +214,7 @@ def evidence(amounts: Iterable[Amount]) -> Evidence:
         elif "." in body or "," in body:
             zeros += body[-1] == "0"
             dotted, with_comma = (dotted + 1, with_comma) if "." in body else (dotted, with_comma + 1)
-    return Evidence(points, commas, dotted, with_comma, zeros, small, large)
+    return Evidence(points, commas, dotted, with_comma, zeros, small, large, money)
 
 
 @dataclass(frozen=True)

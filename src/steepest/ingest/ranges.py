@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from steepest.ingest.number_columns import MIN_SHARE
 from steepest.ingest.number_formats import taken_apart
 
-BETWEEN = re.compile(r"(?P<low>.*?\d.*?)\s*(?:-|–|—|~|\bto\b|\bbis\b|\bà\b|\band\b|\.\.)\s*(?P<high>\D{0,4}\d.*)", re.IGNORECASE)
+BETWEEN = re.compile(
+    r"(?P<low>.*?\d.*?)\s*(?:-|–|—|~|\bto\b|\bbis\b|\bà\b|\band\b|\.\.)\s*(?P<high>\D{0,4}\d.*)", re.IGNORECASE
+)
 OPEN = re.compile(
-    r"(?:<|>|≤|≥|under|over|below|above|up to|more than|less than|unter|über|ab|bis|mehr als)?\s*(?P<number>.*?\d[^+]*?)"
-    r"\s*(?:\+|and over|and older|or more|und mehr|plus)?",
+    r"(?:<|>|≤|≥|under|over|below|above|up to|more than|less than|unter|über|ab|bis|mehr als)?\s*"
+    r"(?P<number>.*?\d[^+]*?)\s*(?:\+|and over|and older|or more|und mehr|plus)?",
     re.IGNORECASE,
 )
 

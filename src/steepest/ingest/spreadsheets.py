@@ -78,7 +78,9 @@ def _csv(path: Path, content: bytes) -> Sheet:
     text.seek(0)
     text.read(start)
     reader = csv.reader(text, delimiter=separator)
-    notes.append(say("Read as {encoding}, separated by {separator}.", encoding=encoding, separator=SEPARATORS[separator]))
+    notes.append(
+        say("Read as {encoding}, separated by {separator}.", encoding=encoding, separator=SEPARATORS[separator])
+    )
     try:
         header = [cell.strip() for cell in next((row for row in reader if not _is_blank(row)), [])]
         body = _body(reader, len(header))

@@ -22,6 +22,7 @@ from steepest.ingest.parts_by import PartsBy
 from steepest.ingest.spreadsheets import Sheet
 from steepest.ingest.targets import Kind, Origin, Target
 from steepest.messages import Message, counted, say
+from steepest.records.task_warnings import TaskWarning
 from steepest.tasks.splits import Scaling
 from steepest.tasks.task import Task
 
@@ -59,7 +60,7 @@ def table_task(
     notes = [*table.notes, *found.notes, *reading.notes, *_leak_warnings(features, found)]
     far = {name: column.far for name, column in reading.columns.items()} | {target_name: found.far}
     findings = [*found.findings, *reading.findings, *columns.far_findings(far)]
-    return _task(features, found, origin, [*notes, *(each.message for each in findings)], table.choices)
+    return _task(features, found, origin, notes, table.choices, findings)
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ def _task(
     origin: Origin,
     notes: list[Message],
     choices: Mapping[str, Choice],
+    findings: Sequence[TaskWarning],
 ) -> Task:
     numbers = [feature for feature in features if isinstance(feature, Numbers)]
     categories = [feature for feature in features if isinstance(feature, Categories)]
@@ -222,6 +224,7 @@ def _task(
         standardize="targets" if not found.labels else False,
         numbers=len(numbers),
         choices=choices,
+        found=tuple(findings),
     )
 
 

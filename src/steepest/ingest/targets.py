@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any, Literal, cast
 
@@ -45,7 +45,7 @@ class Target:
     labels: tuple[str, ...]
     """The classes; none for a regression."""
     notes: tuple[Message, ...]
-    choice: Choice = Choice()
+    choice: Choice = field(default_factory=Choice)
     """How its cells were read."""
     findings: tuple[TaskWarning, ...] = ()
     far: tuple[FarValue, ...] = ()
@@ -96,7 +96,7 @@ def target(
     choice = choice or Choice()
     if choice.kind not in ("", "number", "duration", "category"):
         raise BadTask(
-            f"--column {name}={choice.words()[0]}: {name!r} is the target, which is read as number, duration or category."
+            f"--column {name}={choice.words()[0]}: {name!r} is the target. Read it as number, duration or category."
         )
     notes: list[Message] = []
     texts = with_missing(PackedCells.of(cells).texts(), choice)
@@ -161,9 +161,7 @@ def _regression(name: str, texts: Sequence[str], table: NumberTable, notes: list
     return Target(name, values[:, None], has_target, (), tuple(notes), choice, table.findings, far)
 
 
-def _classes(
-    name: str, given: Sequence[str], has_target: np.ndarray, notes: list[Message], choice: Choice
-) -> Target:
+def _classes(name: str, given: Sequence[str], has_target: np.ndarray, notes: list[Message], choice: Choice) -> Target:
     given = _alike(given, notes)
     counts = Counter(given)
     if len(counts) > max(MAX_CLASS_VALUES, len(given) // 5):

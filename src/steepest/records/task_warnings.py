@@ -118,7 +118,7 @@ KINDS: dict[str, WarningKind] = {
         WarningKind(
             id="point-or-comma",
             severity="warning",
-            title="Every number of a column has three digits after its only point or comma, which may be decimals or thousands.",
+            title="All numbers of a column have three digits after their only point or comma: decimals or thousands.",
             example="1.244, 2.310 and 9.871, in a file without any other decimal number",
             remedy="Say which: --column NAME=number:de for 1.234,5 or number:en for 1,234.5.",
         ),

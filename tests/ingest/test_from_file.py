@@ -10,8 +10,8 @@ from PIL import Image
 from steepest.cli.main import main
 from steepest.errors import BadInput, BadSetting, BadTask
 from steepest.ingest import from_file
-from steepest.ingest.number_columns import number_table
 from steepest.ingest.load import resolve
+from steepest.ingest.number_columns import number_table
 from steepest.ingest.picture_folders import _opened
 from steepest.tasks.check import check
 

@@ -111,8 +111,8 @@ def _fitting(open_cells: Mapping[str, Moment], values: Mapping[str, int], order:
 def _preferred(
     tied: Sequence[Order], cells: Sequence[str], open_cells: Mapping[str, Moment], of_table: Style | None
 ) -> Order:
-    """Of orders that fit as many cells: the one in which the rows are sorted; with points, or where the table has
-    decimal commas, day before month; else month before day."""
+    """Of orders that fit as many cells: the one in which the rows are sorted; else the one whose years differ less than
+    its days; with points, or where the table has decimal commas, day before month; else month before day."""
     dates: list[Order] = [order for order in tied if order != "clock"]
     if len(dates) < 2:
         return dates[0] if dates else tied[0]
@@ -122,6 +122,10 @@ def _preferred(
         steps = np.diff(days)
         if len(set(days)) > 2 and ((steps >= 0).all() or (steps <= 0).all()) and np.abs(steps).max() <= 3:
             return order
+    if "ymd" in dates:  # years differ less than days
+        triples = [found.numbers for found in open_cells.values() if found.numbers is not None]
+        if len({first for first, _, _ in triples}) < len({last for _, _, last in triples}):
+            return "ymd"
     pointed = sum(found.is_pointed for found in open_cells.values()) > len(open_cells) / 2
     wanted: Order = "dmy" if pointed or of_table == "de" else "mdy"
     return wanted if wanted in dates else dates[0]

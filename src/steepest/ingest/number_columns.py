@@ -166,7 +166,7 @@ def _about_style(
             value=1234,
         )
         findings.append(warning("mixed-number-formats", message))
-    elif style == "de" and dotted:
+    elif style == "de" and dotted and not any("." in body and "," in body for body in marked):
         message = say(
             "{name}: points are read as separators of thousands: {cell} is {value:,.10g}. If they are decimal points, "
             "add --column {option}.",

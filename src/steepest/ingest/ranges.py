@@ -12,8 +12,8 @@ BETWEEN = re.compile(
     r"(?P<low>.*?\d.*?)\s*(?:-|–|—|~|\bto\b|\bbis\b|\bà\b|\band\b|\.\.)\s*(?P<high>\D{0,4}\d.*)", re.IGNORECASE
 )
 OPEN = re.compile(
-    r"(?:<|>|≤|≥|under|over|below|above|up to|more than|less than|unter|über|ab|bis|mehr als)?\s*"
-    r"(?P<number>.*?\d[^+]*?)\s*(?:\+|and over|and older|or more|und mehr|plus)?",
+    r"(?P<before><|>|≤|≥|under|over|below|above|up to|more than|less than|unter|über|ab|bis|mehr als)?\s*"
+    r"(?P<number>.*?\d[^+]*?)\s*(?P<after>\+|and over|and older|or more|und mehr|plus)?",
     re.IGNORECASE,
 )
 
@@ -24,9 +24,11 @@ def midpoint(cell: str) -> float | None:
         ends = taken_apart(found["low"].strip("[(")), taken_apart(found["high"].strip("])"))
         low, high = (None if end is None else end.value("en") for end in ends)
         return None if low is None or high is None or low > high else (low + high) / 2
-    if (found := OPEN.fullmatch(cell)) is not None and (end := taken_apart(found["number"])) is not None:
-        return end.value("en")
-    return None
+    found = OPEN.fullmatch(cell)
+    if found is None or not (found["before"] or found["after"]):
+        return None
+    end = taken_apart(found["number"])
+    return None if end is None else end.value("en")
 
 
 def midpoints(values: Mapping[str, int], is_chosen: bool = False) -> dict[str, float] | None:

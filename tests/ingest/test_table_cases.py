@@ -1,0 +1,286 @@
+"""Tables in situations that people have reported: what is read, and what is reported about it."""
+
+import math
+import random
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from steepest.cli.main import main
+from steepest.errors import BadInput, BadSetting, BadTask
+from steepest.ingest import choices, from_file, spreadsheets
+from steepest.ingest.load import resolve
+from steepest.ingest.parts_by import PartsBy
+from steepest.ingest.table_task import Table, TableTask, read_table
+
+Rows = Iterable[Iterable[object]]
+
+
+def written(path: Path, header: str, rows: Rows, separator: str = ",") -> Path:
+    lines = [header, *(separator.join(map(str, row)) for row in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def table(path: Path, target: str, **columns: str) -> Table:
+    sheet = spreadsheets.read(path, path.read_bytes())
+    return read_table(sheet, target, None, choices.from_mapping(columns), PartsBy())
+
+
+def task(path: Path, target: str, **options) -> TableTask:
+    made = resolve(from_file.reference(path, target=target, **options))
+    assert isinstance(made, TableTask)
+    return made
+
+
+def ids(made: TableTask) -> list[str]:
+    return [found.id for found in made.found]
+
+
+def german(number: int) -> str:
+    return f"{number:,}".replace(",", ".")
+
+
+def sales(path: Path) -> Path:
+    """A German export: 1.234 is a thousand, and below a thousand there is no point."""
+    draw = random.Random(1)
+    rows = []
+    for _ in range(300):
+        customers, area = draw.randrange(200, 4000), draw.randrange(80, 900)
+        rows.append([draw.choice("ABCD"), german(customers), area, german(int(customers * 31.7 + area * 12))])
+    return written(path / "sales.csv", "Filiale;Kunden;Flaeche;Umsatz", rows, ";")
+
+
+def air(path: Path) -> Path:
+    """Semicolons, decimal commas, times as 18.00.00, empty last columns and rows, and -200 for no value."""
+    draw, when = random.Random(5), datetime(2004, 3, 10, 18)
+    rows: list[list[str]] = []
+    for i in range(400):
+        base = 3 + 2 * math.sin(i / 24 * 6.28) + draw.gauss(0, 0.3)
+        amounts = [-200 if draw.random() < 0.15 else round(v, 1) for v in (base * 0.3, base * 40, base * 2.1)]
+        cells = [str(value).replace(".", ",") for value in amounts]
+        rows.append([when.strftime("%d/%m/%Y"), when.strftime("%H.%M.%S"), *cells, "", ""])
+        when += timedelta(hours=1)
+    return written(path / "air.csv", "Date;Time;CO;NOx;C6H6;;", [*rows, *[[""] * 7] * 30], ";")
+
+
+def columns_of_all_kinds(path: Path) -> Path:
+    draw = random.Random(6)
+    rows = [
+        [
+            draw.choice(["18-24", "25-34", "35-44"]),
+            f"{draw.randrange(24):02d}.{draw.randrange(60):02d}.00",
+            f"{draw.randrange(1, 29)} {draw.choice(['Jan', 'Feb', 'Mar'])} 2021",
+            f"{draw.randrange(1, 13)}:{draw.randrange(60):02d} PM",
+            f"{draw.randrange(24):02d}:{draw.randrange(60):02d}:{draw.randrange(60):02d}",
+            round(draw.gauss(0, 1), 3),
+            draw.choice(["yes", "no"]),
+        ]
+        for _ in range(200)
+    ]
+    return written(path / "columns.csv", "age_group,clock,day,evening,elapsed,x,y", rows)
+
+
+def kinds(found: Table) -> dict[str, str]:
+    return {name: choice.kind for name, choice in found.choices.items()}
+
+
+def test_thousands_of_a_german_export_are_thousands_in_the_target_too(tmp_path):
+    found = table(sales(tmp_path), "Umsatz")
+    customers, area = (feature.values for feature in found.reading.features if feature.name in ("Kunden", "Flaeche"))
+    assert customers.min() >= 200 and customers.max() > 1000
+    assert np.all(found.target.values[:, 0] == np.floor(customers * 31.7 + area * 12))
+    assert ids(task(sales(tmp_path), "Umsatz")) == ["dotted-thousands", "dotted-thousands"]
+
+
+def test_measurements_with_a_code_for_no_value_are_read_and_the_code_is_reported(tmp_path):
+    path = air(tmp_path)
+    found = table(path, "C6H6")
+    assert kinds(found) == dict.fromkeys(("CO", "NOx", "C6H6"), "number") | {"Date": "date", "Time": "time"} | {
+        "column 6": "drop",
+        "column 7": "drop",
+    }
+    made = task(path, "C6H6")
+    assert ids(made) == ["far-value"]
+    assert all(f"'{name}': " in str(made.found[0].message) for name in ("CO", "NOx", "C6H6"))
+    cured = task(path, "C6H6", columns={"*": "missing:-200"})
+    assert ids(cured) == []
+    assert sum(cured.sizes.values()) < sum(made.sizes.values())  # rows without a target
+
+
+def test_dates_times_and_ranges_are_read_as_what_they_are(tmp_path):
+    assert kinds(table(columns_of_all_kinds(tmp_path), "y")) == {
+        "age_group": "category",
+        "clock": "time",
+        "day": "date",
+        "evening": "time",
+        "elapsed": "time",
+        "x": "number",
+        "y": "category",
+    }
+
+
+# ---- further tables --------------------------------------------------------------------------------------------------
+
+
+def answers(count: int = 60) -> list[str]:
+    return ["yes" if i % 3 else "no" for i in range(count)]
+
+
+FURTHER: dict[str, tuple[Callable[[int], str], str, list[str]]] = {
+    # what a cell looks like, how it is read, and what is reported
+    "French amounts": (lambda i: f"{1 + i % 9} {i * 7 % 1000:03d},{i % 100:02d} €", "number", []),
+    "bank statement": (lambda i: f"{'-' if i % 2 else ''}{1 + i % 9}.{i * 7 % 1000:03d},{i % 100:02d}", "number", []),
+    "app sizes": (lambda i: f"{i % 40 + 1}.5{'M' if i % 4 else 'K'}", "number", []),
+    "weights in two units": (
+        lambda i: f"{60 + i} kg" if i % 2 else f"{(60 + i) * 2.2:.0f} lb",
+        "number",
+        ["mixed-units"],
+    ),
+    "shares": (lambda i: f"{i * 1.5:.1f}%", "number", []),
+    "detection limits": (lambda i: "<0.5" if i % 7 == 0 else f"{i / 9:.2f}", "number", []),
+    "birthdays": (lambda i: f"{i % 28 + 1:02d}.{i % 12 + 1:02d}.{(60 + i) % 100:02d}", "date", ["two-digit-years"]),
+    "US dates": (lambda i: f"{i % 12 + 1}/{i % 28 + 1}/2021", "date", []),
+    "web log": (lambda i: f"{i % 28 + 1:02d}/Jan/2021 10:{i:02d}:00", "date", []),
+    "ISO with zone": (lambda i: f"2021-03-{i % 28 + 1:02d}T10:{i:02d}:00+01:00", "date", []),
+    "month": (lambda i: f"{2015 + i // 12}-{i % 12 + 1:02d}", "date", []),
+    "race times": (lambda i: f"{i // 30 + 2}:{i:02d}:07.{i % 10}", "time", []),
+    "work hours": (lambda i: f"{20 + i}:30:00", "duration", []),
+    "salary bands": (lambda i: f"${10 * (i % 6)}k - ${10 * (i % 6) + 9}k", "category", []),
+    "postcodes": (lambda i: f"{i % 7 + 1000:05d}", "category", []),
+    "blood pressure": (lambda i: f"{120 + i % 5}/{80 + i % 3}", "category", []),
+    "truth": (lambda i: ["True", "False", ""][i % 3], "category", []),
+    "survey codes": (lambda i: str(99 if i % 9 == 0 else 1 + i % 5), "number", ["far-value"]),
+    "sensor": (lambda i: str(-999 if i % 8 == 0 else round(20 + math.sin(i), 2)), "number", ["far-value"]),
+    "seasons": (lambda i: f"{2010 + i % 9}-{11 + i % 9}", "category", []),
+    "football scores": (lambda i: f"{i % 4}-{i % 3}", "category", []),
+    "versions": (lambda i: f"1.{i % 4}.{i % 3}", "category", []),
+}
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_columns_from_other_corners_are_read_and_reported(name, tmp_path):
+    cell, kind, reported = FURTHER[name]
+    draw = np.random.default_rng(0)
+    rows = [[f'"{cell(i)}"', f"{draw.normal():.4f}", answer] for i, answer in enumerate(answers())]
+    path = written(tmp_path / "t.csv", "what,x,answer", rows)
+    assert kinds(table(path, "answer"))["what"] == kind
+    assert ids(task(path, "answer")) == reported
+
+
+def test_a_target_may_be_thousands_money_a_duration_or_have_gaps(tmp_path):
+    draw = np.random.default_rng(0)
+    rows = [[f"{draw.normal():.4f}", f"$1,{i:03d}", f"{i % 9}:{i:02d}:00", i if i % 5 else -9999] for i in range(60)]
+    path = written(tmp_path / "t.csv", "x;money;took;y", rows, ";")
+    assert table(path, "money").target.values[7, 0] == 1007
+    assert table(path, "took", took="duration").target.values[7, 0] == 7 * 3600 + 7 * 60
+    assert ids(task(path, "y")) == ["far-value"]
+    assert len(table(path, "y", y="missing:-9999").target.values) == 48
+
+
+# ---- choices on the command line and in files ------------------------------------------------------------------------
+
+
+def steepest(*words: str) -> int:
+    try:
+        main(words)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+@pytest.mark.parametrize("make", [sales, air, columns_of_all_kinds])
+def test_what_was_decided_is_written_and_read_back(make, tmp_path):
+    path = make(tmp_path)
+    target = path.read_text().splitlines()[0].rstrip(";").replace(";", ",").split(",")[-1]
+    text = from_file.columns_file(from_file.reference(path, target=target))
+    (tmp_path / "columns.toml").write_text(text, encoding="utf-8")
+    again = from_file.reference(path, target=target, columns=tmp_path / "columns.toml")
+    assert from_file.columns_file(again) == text
+    first, second = task(path, target).splits(0), resolve(again).splits(0)
+    assert all(a.equal(b) for a, b in zip(first.inputs, second.inputs, strict=True))
+    assert first.targets.equal(second.targets)
+
+
+def test_choices_survive_any_name(tmp_path):
+    names = ['a "b"', "a=b", "täglich\tx", "#", "\\n", "x.y", "[columns]", "'", "\x7f"]
+    given = {name: choices.chosen(name, "category") for name in names}
+    given["two"] = choices.chosen("two", "number:de").with_more(choices.chosen("two", "missing:-9,5"))
+    (tmp_path / "c.toml").write_text(choices.written(given, 't "1".csv'), encoding="utf-8")
+    assert choices.read_file(tmp_path / "c.toml") == given
+    assert choices.from_options(["a=b=category", "t=date:%H=%M"]) == {
+        "a=b": choices.Choice("category"),
+        "t": choices.Choice("date", "%H=%M"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("age", "--column age: cannot be read. Write COLUMN=number"),
+        ("age=numbers", "--column age=numbers: cannot be read"),
+        ("age=number:xx", "unknown style. Use number:en for 1,234.5 or number:de for 1.234,5"),
+        ("age=date:%Q", "directives of strptime"),
+        ("age=category:5", "category takes nothing after a colon"),
+        ("age=missing", "unknown way to read a column"),
+    ],
+)
+def test_a_choice_that_cannot_be_read_gets_one_sentence(option, said):
+    with pytest.raises(BadSetting) as caught:
+        choices.from_options([option])
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("columns", "is not valid TOML"),
+        ("[other]", "has no table [columns]"),
+        ("[columns]\nage = 5", "'age' is 5. Write a text"),
+        ('[columns]\nage = "numbers"', "unknown way to read a column"),
+    ],
+)
+def test_a_file_of_choices_that_cannot_be_read_gets_one_sentence(text, said, tmp_path):
+    (tmp_path / "c.toml").write_text(text)
+    with pytest.raises(BadInput) as caught:
+        choices.read_file(tmp_path / "c.toml")
+    assert said in str(caught.value)
+
+
+def test_the_command_line_takes_choices_and_writes_them(tmp_path, capsys):
+    path, out = air(tmp_path), tmp_path / "out.toml"
+    words = ("check", "--data", str(path), "--target", "C6H6", "--column", "*=missing:-200", "--column", "Time=drop")
+    assert steepest(*words, "--columns-out", str(out)) == 0
+    said = capsys.readouterr().out
+    assert "far-value" not in said
+    assert "Left out (as chosen): 'Time'." in said
+    assert '"C6H6" = ["number:de", "missing:-200"]' in out.read_text(encoding="utf-8")
+    assert '"Time" = "drop"' in out.read_text(encoding="utf-8")
+    assert steepest("check", "--data", str(path), "--target", "C6H6", "--columns", str(out), "--column", "x=drop") == 2
+    assert "There is no column 'x'." in capsys.readouterr().err
+
+
+def test_choices_of_columns_need_a_table(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.zeros((30, 2)), y=np.arange(30.0))
+    with pytest.raises(BadSetting, match="--column does not apply to"):
+        from_file.reference(tmp_path / "a.npz", columns={"x": "drop"})
+    with pytest.raises(BadSetting, match="--columns-out does not apply to"):
+        from_file.columns_file(from_file.reference(tmp_path / "a.npz"))
+    with pytest.raises(BadTask, match=r"is the target\. Read it as number, duration or category"):
+        table(sales(tmp_path), "Umsatz", Umsatz="drop")
+
+
+def test_rows_that_end_in_separators_are_whole(tmp_path):
+    path = written(tmp_path / "t.csv", "x;answer", [[i / 7, answer, "", ""] for i, answer in enumerate(answers())], ";")
+    assert len(table(path, "answer").target.values) == 60
+
+
+def test_dates_keep_their_days(tmp_path):
+    days = [date(2020, 2, 27) + timedelta(days=i) for i in range(60)]
+    rows = [[day.strftime("%d.%m.%Y"), day.isoformat(), answer] for day, answer in zip(days, answers(), strict=True)]
+    found = table(written(tmp_path / "t.csv", "a,b,answer", rows), "answer")
+    assert found.reading.columns["a"].scale.tolist() == [day.toordinal() for day in days]
+    assert found.reading.columns["b"].scale.tolist() == [day.toordinal() for day in days]

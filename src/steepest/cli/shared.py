@@ -31,14 +31,11 @@ def own_tasks(own: DataOptions | None, json: bool) -> tuple[TaskRef, ...]:
     if own.data is None:
         given = next(name for name, value in details.items() if value)
         raise BadSetting(f"--{given.replace('_', '-')} needs a data file: give one with --data.")
-    from steepest.ingest import choices, from_file  # loads torch
+    from steepest.ingest import from_file  # loads torch
 
     for used in ("data", "column", "columns", "columns_out"):
         del details[used]
-    chosen = choices.read_file(own.columns) if own.columns else {}
-    for name, choice in choices.from_options(own.column or ()).items():
-        chosen[name] = chosen.get(name, choices.Choice()).with_more(choice)
-    columns = {name: choice.words() for name, choice in chosen.items()} if chosen else None
+    columns = from_file.chosen_columns(own.columns, own.column)
     ref = from_file.reference(own.data, columns=columns, **details)
     if own.columns_out is not None:
         write_columns(own.columns_out.expanduser(), from_file.columns_file(ref))

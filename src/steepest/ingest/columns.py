@@ -115,7 +115,7 @@ def table_style(columns: Mapping[str, Sequence[str]]) -> Style | None:
 
 
 def read_column(name: str, cells: Sequence[str], choice: Choice, of_table: Style | None = None) -> Column:
-    """One column. Raises BadTask, which names the column and a cell, whatever a reader of cells raises."""
+    """One column. Raises BadTask, naming the column and a cell, for any error that a reader of cells raises."""
     try:
         return _read(name, PackedCells.of(cells), choice, of_table)
     except BadInput:
@@ -251,7 +251,7 @@ def _plain(name: str, packed: PackedCells, values: np.ndarray, choice: Choice) -
     if days is not None:
         column = _dates(name, date_columns.compact(name, days))
     elif choice.kind == "date":
-        raise BadTask(f"--column {name}={choice.words()[0]}: the numbers of {name!r} are no dates such as 20210104.")
+        raise BadTask(f"--column {name}={choice.words()[0]}: the numbers of {name!r} are not dates such as 20210104.")
     else:
         is_constant = not choice.kind and not np.isnan(values).any() and values.min() == values.max()
         if is_constant:

@@ -154,7 +154,7 @@ def _doubts(name: str, order: Order, tied: Sequence[Order], open_cells: Mapping[
     if differing and other is not None:
         cell = differing[0]
         message = say(
-            "{name}: day and month cannot be told apart: {cell} is read as {date}, but may be {other}. If so, add "
+            "{name}: day and month are ambiguous: {cell} is read as {date}, but may be {other}. If so, add "
             "--column {option}.",
             name=quoted(name),
             cell=quoted(cell),

@@ -260,7 +260,7 @@ def orders(moments: Iterable[tuple[Moment, int]]) -> tuple[Order, ...]:
 
 
 def duration(cell: str) -> float | None:
-    """Seconds; None if the cell is no duration."""
+    """Seconds; None if the cell is not a duration."""
     for form in DURATIONS:
         if (found := form.fullmatch(cell)) is not None:
             part = {name: text for name, text in found.groupdict().items() if text}

@@ -77,6 +77,14 @@ def reference(
     return TaskRef(path.stem, "data", str(path), digest(path), options)
 
 
+def chosen_columns(file: Path | None, options: Sequence[str] | None) -> dict[str, tuple[str, ...]] | None:
+    """The choices in a file and those of options such as age=category, which take precedence; None without any."""
+    chosen = choices.read_file(file) if file else {}
+    for name, choice in choices.from_options(options or ()).items():
+        chosen[name] = chosen.get(name, choices.Choice()).with_more(choice)
+    return {name: choice.words() for name, choice in chosen.items()} or None
+
+
 def columns_file(ref: TaskRef) -> str:
     """How the columns of a table are read, as a file for `columns`. Raises BadSetting for anything but a table."""
     task = resolve(ref)

@@ -190,7 +190,7 @@ class Evidence:
     @property
     def looks_grouped(self) -> bool:
         """Whether the mark separates thousands: all numbers below 1000 are whole and have none. Decimals of three
-        digits do not stand beside bare whole numbers, or else their last zeros are left out."""
+        digits do not occur together with bare whole numbers, unless their last zeros are left out."""
         marked = self.dotted + self.with_comma
         if marked and self.money >= marked and not self.points and not self.commas:
             return True

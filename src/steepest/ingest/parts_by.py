@@ -43,5 +43,5 @@ class PartsBy:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The columns that are no inputs: groups and folds say nothing about new ones."""
+        """The columns that are not inputs: groups and folds say nothing about new ones."""
         return tuple(name for name in (self.group, self.folds) if name)

@@ -19,7 +19,7 @@ OPEN = re.compile(
 
 
 def midpoint(cell: str) -> float | None:
-    """The middle of a range, or the end of an open one; None if the cell is no range."""
+    """The middle of a range, or the end of an open one; None if the cell is not a range."""
     if (found := BETWEEN.fullmatch(cell)) is not None:
         ends = taken_apart(found["low"].strip("[(")), taken_apart(found["high"].strip("])"))
         low, high = (None if end is None else end.value("en") for end in ends)

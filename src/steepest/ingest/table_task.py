@@ -70,7 +70,7 @@ class Table:
     target: Target
     reading: columns.Reading
     keys: frozenset[str]
-    """Columns by which the parts are made, which are no inputs."""
+    """Columns by which the parts are made, and which are not inputs."""
     rows: np.ndarray  # [rows of the sheet], bool
     notes: tuple[Message, ...]
 

@@ -284,3 +284,76 @@ def test_dates_keep_their_days(tmp_path):
     found = table(written(tmp_path / "t.csv", "a,b,answer", rows), "answer")
     assert found.reading.columns["a"].scale.tolist() == [day.toordinal() for day in days]
     assert found.reading.columns["b"].scale.tolist() == [day.toordinal() for day in days]
+
+
+# ---- groups, time, folds ---------------------------------------------------------------------------------------------
+
+
+def patients(path: Path) -> Path:
+    """The diagnosis belongs to the patient; the measurements are noise."""
+    draw, rows = random.Random(3), []
+    for patient in range(40):
+        sick = draw.choice(["ill", "healthy"])
+        rows += [[f"P{patient:03d}", round(draw.gauss(75, 9), 5), i % 5, sick] for i in range(20)]
+    return written(path / "patients.csv", "patient_id,pulse,fold,diagnosis", rows)
+
+
+def prices(path: Path) -> Path:
+    """A random walk by day."""
+    draw, price, rows = random.Random(2), 100.0, []
+    for i in range(400):
+        price += draw.gauss(0, 1)
+        rows.append([date(2018, 1, 1) + timedelta(days=i), draw.randrange(1000, 9000), f"{price:.2f}"])
+    return written(path / "price.csv", "date,volume,close", rows)
+
+
+def parts(made: TableTask, seed: int = 0) -> list[np.ndarray]:
+    splits = made.splits(seed)
+    return [splits.train, splits.valid, splits.test]
+
+
+def test_rows_of_a_group_stay_in_one_part_and_the_group_is_not_an_input(tmp_path):
+    made = task(patients(tmp_path), "diagnosis", group="patient_id")
+    assert [column.shape[1] for column in made.splits(0).inputs] == [2]
+    for seed in range(3):
+        patients_of = [set((part // 20).tolist()) for part in parts(made, seed)]
+        assert not patients_of[0] & patients_of[1] and not (patients_of[0] | patients_of[1]) & patients_of[2]
+
+
+def test_parts_by_time_are_the_last_rows(tmp_path):
+    made = task(prices(tmp_path), "close", time="date")
+    for seed in range(3):
+        train, valid, test = parts(made, seed)
+        assert train.max() < valid.min() and valid.max() < test.min()
+    hidden = task(prices(tmp_path), "close", time="date", columns={"date": "date:ymd", "volume": "number"})
+    assert hidden.sizes == made.sizes
+
+
+def test_parts_by_fold_are_whole_folds(tmp_path):
+    made = task(patients(tmp_path), "diagnosis", folds="fold")
+    train, valid, test = ({int(i) % 20 % 5 for i in part} for part in parts(made))
+    assert (len(train), len(valid), len(test)) == (3, 1, 1)
+    assert made.splits(0).inputs[0].shape[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"group": "patient"}, "There is no column 'patient'"),
+        ({"group": "patient_id", "time": "pulse"}, "--group and --time are both given"),
+        ({"time": "patient_id"}, "--time patient_id: 'P000' is neither a date nor a number"),
+        ({"split": "groups"}, "Unknown split 'groups'. Use --split random or --split stratified"),
+        ({"time": "pulse", "split": "stratified"}, "A split by time cannot be stratified"),
+        ({"group": "diagnosis"}, "'diagnosis' is the target; the parts cannot be made by it"),
+    ],
+)
+def test_parts_that_cannot_be_made_get_one_sentence(options, said, tmp_path):
+    with pytest.raises(BadInput) as caught:
+        task(patients(tmp_path), "diagnosis", **options)
+    assert said in str(caught.value)
+
+
+def test_rows_without_a_group_are_refused(tmp_path):
+    rows = [["" if i == 5 else i // 4, i / 7, answer] for i, answer in enumerate(answers())]
+    with pytest.raises(BadTask, match="--group g: 1 row has no value there"):
+        task(written(tmp_path / "t.csv", "g,x,answer", rows), "answer", group="g")

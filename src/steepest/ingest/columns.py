@@ -72,6 +72,10 @@ class Reading:
     notes: list[Message] = field(default_factory=list)
     findings: list[TaskWarning] = field(default_factory=list)
 
+    def scale_of(self, name: str) -> np.ndarray | None:
+        """The numbers or days of a column; None if it has neither."""
+        return self.columns[name].scale if name in self.columns else None
+
     @property
     def features(self) -> list[Feature]:
         return [feature for column in self.columns.values() for feature in column.features]

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
-from steepest.errors import BadSetting
+import numpy as np
+
+from steepest.errors import BadSetting, BadTask
+from steepest.ingest.packed_cells import PackedCells
 
 SPLITS = ("random", "stratified")
+
+
+class SplitBy(TypedDict, total=False):
+    """Arguments of a task that say how its parts are drawn."""
+
+    groups: np.ndarray
+    time: np.ndarray
+    folds: np.ndarray
+    split: Sequence[str | float]
 
 
 @dataclass(frozen=True)
@@ -45,3 +58,35 @@ class PartsBy:
     def keys(self) -> tuple[str, ...]:
         """The columns that are not inputs: groups and folds say nothing about new ones."""
         return tuple(name for name in (self.group, self.folds) if name)
+
+    def without_gaps(self, columns: Mapping[str, PackedCells]) -> None:
+        """Raises BadTask if a row has no group, time or fold."""
+        for option in ("group", "time", "folds"):
+            if (name := getattr(self, option)) and (empty := columns[name].texts().count("")):
+                raise BadTask(
+                    f"--{option} {name}: {empty:,} {'row has' if empty == 1 else 'rows have'} no value there. Fill them "
+                    "in, or remove these rows."
+                )
+
+    def arguments(
+        self, columns: Mapping[str, PackedCells], times: np.ndarray | None, shares: Sequence[float]
+    ) -> SplitBy:
+        """For a task of these rows; `times` are the numbers of the column of times. Raises BadTask."""
+        by: SplitBy = {}
+        if self.split:
+            by["split"] = (self.split, *shares)
+        if self.group:
+            by["groups"] = np.array(columns[self.group].texts())
+        if self.folds:
+            by["folds"] = np.array(columns[self.folds].texts())
+        if self.time:
+            if times is None:
+                first = next(iter(columns[self.time].texts()), "")
+                raise BadTask(
+                    f"--time {self.time}: {first!r} is neither a date nor a number. Name a column of times, or "
+                    f"say how to read it: --column {self.time}=date:%d.%m.%y."
+                )
+            if np.isnan(times).any():
+                raise BadTask(f"--time {self.time}: {int(np.isnan(times).sum())} values are not times. Correct them.")
+            by["time"] = times
+        return by

@@ -18,7 +18,8 @@ from steepest.ingest import columns, targets
 from steepest.ingest.choices import ALL_COLUMNS, Choice
 from steepest.ingest.columns import Categories, Numbers, choice_of
 from steepest.ingest.notes import names as listed_names
-from steepest.ingest.parts_by import PartsBy
+from steepest.ingest.packed_cells import PackedCells
+from steepest.ingest.parts_by import PartsBy, SplitBy
 from steepest.ingest.spreadsheets import Sheet
 from steepest.ingest.targets import Kind, Origin, Target
 from steepest.messages import Message, counted, say
@@ -51,7 +52,10 @@ def table_task(
     found, reading = table.target, table.reading
     targets.require_examples(origin.title, len(found.values))
     features = [
-        feature for name, column in reading.columns.items() if name not in table.keys for feature in column.features
+        feature
+        for name, column in reading.columns.items()
+        if name not in table.parts.keys
+        for feature in column.features
     ]
     if not features:
         raise BadTask(
@@ -60,7 +64,8 @@ def table_task(
     notes = [*table.notes, *found.notes, *reading.notes, *_leak_warnings(features, found)]
     far = {name: column.far for name, column in reading.columns.items()} | {target_name: found.far}
     findings = [*found.findings, *reading.findings, *columns.far_findings(far)]
-    return _task(features, found, origin, notes, table.choices, findings)
+    by = table.parts.arguments(table.cells, reading.scale_of(table.parts.time), targets.SHARES)
+    return _task(features, found, origin, notes, table.choices, findings, by)
 
 
 @dataclass(frozen=True)
@@ -69,9 +74,9 @@ class Table:
 
     target: Target
     reading: columns.Reading
-    keys: frozenset[str]
-    """Columns by which the parts are made, and which are not inputs."""
-    rows: np.ndarray  # [rows of the sheet], bool
+    parts: PartsBy
+    cells: Mapping[str, PackedCells]
+    """Of the columns other than the target, in the rows that are used."""
     notes: tuple[Message, ...]
 
     @property
@@ -86,6 +91,8 @@ def read_table(
     sheet: Sheet, target_name: str, kind: Kind | None, choices: Mapping[str, Choice], parts: PartsBy
 ) -> Table:
     """The columns of a sheet, without duplicate rows and without those that have no target. Raises BadTask."""
+    if target_name in parts.columns:
+        raise BadTask(f"{target_name!r} is the target; the parts cannot be made by it. Choose another column.")
     for wanted in (target_name, *parts.columns, *(name for name in choices if name != ALL_COLUMNS)):
         if wanted not in sheet.columns:
             raise no_column(wanted, sheet.columns)
@@ -99,9 +106,9 @@ def read_table(
     inputs = {name: column for name, column in cells.items() if name != target_name}
     if not found.has_target.all():
         inputs = {name: column.with_rows(found.has_target) for name, column in inputs.items()}
-        rows[rows] = found.has_target
+    parts.without_gaps(inputs)
     reading = columns.features(inputs, of_table, choices)
-    return Table(found, reading, frozenset(parts.keys), rows, tuple(notes))
+    return Table(found, reading, parts, inputs, tuple(notes))
 
 
 def _leak_warnings(features: Sequence[columns.Feature], found: Target) -> list[Message]:
@@ -174,6 +181,7 @@ def _task(
     notes: list[Message],
     choices: Mapping[str, Choice],
     findings: Sequence[TaskWarning],
+    by: SplitBy,
 ) -> Task:
     numbers = [feature for feature in features if isinstance(feature, Numbers)]
     categories = [feature for feature in features if isinstance(feature, Categories)]
@@ -217,7 +225,7 @@ def _task(
     return origin.task(
         TableTask,
         len(found.labels),
-        targets.training_length(len(found.values)),
+        targets.training_length(len(found.values)) | by,
         notes,
         model=network,
         data=(tuple(inputs), found.values),

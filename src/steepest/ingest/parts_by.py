@@ -64,8 +64,8 @@ class PartsBy:
         for option in ("group", "time", "folds"):
             if (name := getattr(self, option)) and (empty := columns[name].texts().count("")):
                 raise BadTask(
-                    f"--{option} {name}: {empty:,} {'row has' if empty == 1 else 'rows have'} no value there. Fill them "
-                    "in, or remove these rows."
+                    f"--{option} {name}: {empty:,} {'row has' if empty == 1 else 'rows have'} no value there. Fill "
+                    "them in, or remove these rows."
                 )
 
     def arguments(

@@ -131,7 +131,7 @@ def forget_training(study: Path) -> None:
 def test_a_study_trained_again_has_the_same_plan_and_the_same_curves(workplace, name):
     before = questions.HERE / "studies" / name
     forget_training(workplace / name)
-    steepest.resume(workplace / name, workers=1, quiet=True)
+    steepest.resume(workplace / name, workers=1, quiet=True, trust=True)
     assert read_spec(workplace / name) == read_spec(before)
     assert_same_curves(workplace / name, before)
 
@@ -147,7 +147,7 @@ def test_single_trainings_and_a_foreign_optimizer_have_the_same_curves(workplace
 
 
 def test_a_study_interrupted_then_is_finished_now(typed, workplace):
-    steepest.resume("studies/interrupted", workers=1, quiet=True)
+    steepest.resume("studies/interrupted", workers=1, quiet=True, trust=True)
     assert_same_curves(workplace / "interrupted", questions.RESUMED)
     if on_the_same_machine():
         assert_same(dict(questions.of_resumed(asker(typed), workplace.parent)), questions.RESUMED)
@@ -158,6 +158,6 @@ def test_a_study_interrupted_then_is_finished_now(typed, workplace):
 def test_a_finished_study_is_resumed_without_training(workplace, name):
     study = workplace / name
     before = questions.curves(study)
-    steepest.resume(study, workers=1, quiet=True)
+    steepest.resume(study, workers=1, quiet=True, trust=True)
     assert questions.curves(study) == before
     assert [*(study / "curves").glob("*.damaged")] == []

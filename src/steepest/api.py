@@ -38,6 +38,7 @@ from steepest.study.run import forecast as run_forecast
 from steepest.study.run import resume as run_resume
 from steepest.study.run import run as run_study
 from steepest.study.spec import Plan
+from steepest.study.trust import check_trust, remember, sentence, unknown_code
 from steepest.tasks.task import Task
 from steepest.verdict.decide import decide
 
@@ -122,6 +123,7 @@ def compare(tasks: Tasks, options: RunOptions) -> Study:
     """
     with speaking(options.language):
         spec, tasks_here, optimizers_here = study_spec(tasks, options, options.command)
+        remember(task.ref for task in spec.tasks)
         folder = new_folder(spec.name) if options.out is None else Path(options.out)
         executor = _executor(folder, spec.workers, spec.memory_bytes, tasks_here, optimizers_here)
         with _progress(options.listener, options.quiet) as listener:
@@ -136,6 +138,7 @@ def plan(tasks: Tasks, options: PlanOptions) -> Plan:
     """What `compare` would train with the same arguments, and how long it would take. Only times some steps."""
     with speaking(options.language), tempfile.TemporaryDirectory(prefix="steepest-plan-") as scratch:
         spec, tasks_here, optimizers_here = study_spec(tasks, options, options.command)
+        remember(task.ref for task in spec.tasks)
         folder = Path(scratch)
         executor = _executor(folder, spec.workers, spec.memory_bytes, tasks_here, optimizers_here)
         with _progress(options.listener, options.quiet) as listener:
@@ -156,11 +159,17 @@ def resume(
     quiet: bool = False,
     listener: Listener | None = None,
     language: Language | None = None,
+    trust: bool = False,
 ) -> Study:
-    """Continue a study that was interrupted or killed. Tasks that were objects in memory must be passed again."""
+    """Continue a study that was interrupted or killed. Tasks that were objects in memory must be passed again.
+
+    trust: run task files that the study names even if you have not run them before. Raises BadTask without it.
+    """
     folder = Path(folder)
     tasks_here = {task.name: task for task in tasks}
-    for task in store.read_spec(folder).tasks:
+    spec = store.read_spec(folder)
+    check_trust((task.ref for task in spec.tasks), trust)
+    for task in spec.tasks:
         if task.ref.source == "memory" and task.ref.locator not in tasks_here:
             raise BadTask(
                 f"The task {task.ref.locator!r} of {folder} was a Python object, which a study folder does not store. "
@@ -170,6 +179,15 @@ def resume(
         executor = _executor(folder, worker_count(workers), planner.parse_memory(memory), tasks_here, {})
         run_resume(folder, executor, listener, settled)
     return Study(folder)
+
+
+def code_to_trust(folder: Path | str) -> str:
+    """Which task files `resume` would run that the user has not run before, as a sentence; "" if there are none.
+
+    Raises BadTask for a file that is not the one that the study was made with.
+    """
+    unknown = unknown_code(task.ref for task in store.read_spec(Path(folder)).tasks)
+    return sentence(unknown) if unknown else ""
 
 
 def open_study(folder: Path | str, margin: float | None = None) -> Study:
@@ -249,4 +267,5 @@ def check(task: OneTask, listener: Callable[[Message], None] = lambda doing: Non
     Raises BadTask if the task cannot be trained.
     """
     (ref,), memory = task_references(task)
+    remember([ref])
     return try_task(load.resolve(ref, memory), ref, listener)

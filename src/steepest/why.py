@@ -26,6 +26,7 @@ from steepest.report.rounding import one_line
 from steepest.report.svg import Line, curves
 from steepest.study import store
 from steepest.study.planner import slug
+from steepest.study.trust import check_trust
 from steepest.tasks.task import Task
 from steepest.verdict.judge.diagnosis import MIN_TRIALS, epochs
 from steepest.verdict.results import Claim, TaskVerdict
@@ -49,14 +50,17 @@ def look_into(
     seeds: int = MIN_TRIALS,
     tasks: Mapping[str, Task] | None = None,
     tell: Callable[[Message], None] = lambda words: None,
+    trust: bool = False,
 ) -> StudyReader:
     """Measure the training of every contender that was not measured before, and return the study.
 
     seeds: trials of each contender. tasks: tasks that exist only in memory, by name. tell: called with a message
-    before each contender. Contenders without a recommended learning rate, or that exist only in another process, are
-    left out. Raises StudyFolderError, or BadInput if the study is not finished.
+    before each contender. trust: run task files that the study names even if you have not run them before. Contenders
+    without a recommended learning rate, or that exist only in another process, are left out. Raises StudyFolderError,
+    BadInput if the study is not finished, or BadTask for code that is not trusted.
     """
     spec, study = store.read_spec(folder), StudyReader(folder)
+    check_trust((task.ref for task in spec.tasks), trust)
     if spec.plan is None or not study.record.finished:
         raise BadInput(f"The study {folder} is not finished. Finish it first: steepest resume {folder}")
     refs = {task.ref.name: task.ref for task in spec.tasks}

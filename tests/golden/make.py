@@ -49,7 +49,7 @@ def finish(folder: Path) -> None:
     """The interrupted study, gone on with."""
     study = folder / "studies/interrupted"
     with chdir(folder):
-        steepest.resume(study, workers=1, quiet=True)
+        steepest.resume(study, workers=1, quiet=True, trust=True)
     shutil.rmtree(questions.RESUMED, ignore_errors=True)
     shutil.copytree(study / "curves", questions.RESUMED / "curves")
     for name, text in questions.of_resumed(ask, folder):

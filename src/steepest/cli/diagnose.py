@@ -11,8 +11,8 @@ from rich.cells import cell_len
 
 import steepest
 from steepest.articles.hypotheses import HYPOTHESES
-from steepest.cli.shared import Json, print_json
-from steepest.design.options import Quiet, Workers
+from steepest.cli.shared import Json, is_trusted, print_json
+from steepest.design.options import Quiet, Trust, Workers
 from steepest.errors import BadInput
 from steepest.messages import shown, term, tr
 from steepest.report.rounding import one_line
@@ -25,13 +25,17 @@ def why(
         int, Parameter(help="Trials of each optimizer to look into. Reasons are given from three on.")
     ] = 3,
     out: Annotated[Path | None, Parameter(help="Page with the curves. Default: why.html in the study folder.")] = None,
+    trust: Trust = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     if trials < 1:
         raise BadInput(f"--trials is {trials}; it must be at least 1, and at least 3 for reasons to be given.")
     study = steepest.why.look_into(
-        folder, seeds=trials, tell=lambda words: None if quiet else print(shown(words), file=sys.stderr)
+        folder,
+        seeds=trials,
+        tell=lambda words: None if quiet else print(shown(words), file=sys.stderr),
+        trust=is_trusted(folder, trust),
     )
     path = steepest.why.write(study, out)
     found = steepest.why.reasons(study)

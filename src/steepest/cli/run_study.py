@@ -14,8 +14,8 @@ from cyclopts import Parameter
 
 import steepest
 from steepest.cli import listings
-from steepest.cli.shared import Json, Own, StudyFolder, own_tasks, print_json, study_folder
-from steepest.design.options import OUTPUT, STUDY, DataOptions, PlanOptions, Quiet, RunOptions, Workers
+from steepest.cli.shared import Json, Own, StudyFolder, is_trusted, own_tasks, print_json, study_folder
+from steepest.design.options import OUTPUT, STUDY, DataOptions, PlanOptions, Quiet, RunOptions, Trust, Workers
 from steepest.messages import tr
 from steepest.records.task_facts import TaskRef
 from steepest.study.environment import cores
@@ -62,9 +62,17 @@ def plan(
     print_json(listings.plan_json(forecast)) if json else print(listings.plan(forecast))
 
 
-def resume(folder: StudyFolder = None, *, workers: Workers = None, quiet: Quiet = False, json: Json = False) -> None:
+def resume(
+    folder: StudyFolder = None,
+    *,
+    workers: Workers = None,
+    trust: Trust = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    place = study_folder(folder)
     with _started_workers(workers):
-        _conclude(steepest.resume(study_folder(folder), workers=workers, quiet=quiet), json)
+        _conclude(steepest.resume(place, workers=workers, quiet=quiet, trust=is_trusted(place, trust)), json)
 
 
 def _tasks(names: tuple[str, ...], suite: str | None, own: DataOptions | None, json: bool) -> tuple[str | TaskRef, ...]:

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+import steepest
 from steepest.design.options import OUTPUT, DataOptions
-from steepest.errors import BadSetting, StudyFolderError
-from steepest.messages import Message, shown
+from steepest.errors import BadSetting, BadTask, StudyFolderError
+from steepest.messages import Message, shown, tr
 from steepest.records.files import write_bytes
 from steepest.records.task_facts import TaskRef
 from steepest.report.rounding import one_line
@@ -66,6 +67,21 @@ def study_folder(folder: Path | None) -> Path:
             "There is no study in runs/ yet. Give a study folder, or start a study with `steepest run`."
         )
     return found[-1].parent
+
+
+def is_trusted(folder: Path, trust: bool) -> bool:
+    """Whether a study may run its code: says which files these are where the user has not run them before, and asks on
+    a terminal. Raises BadTask for files that are not those that the study was made with."""
+    unknown = steepest.api.code_to_trust(folder)
+    asks = sys.stdin is not None and sys.stdin.isatty()
+    if not unknown or not (trust or asks):
+        return trust
+    print(one_line(unknown, 2000), file=sys.stderr)
+    if not trust:
+        print(tr("Run it with all your rights? [y/N]"), end=" ", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise BadTask("Nothing was run.")
+    return True
 
 
 def print_json(value: Any) -> None:

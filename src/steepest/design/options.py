@@ -60,6 +60,14 @@ Margin = Annotated[
     ),
 ]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], group=OUTPUT, negative="", help="Hide progress.")]
+Trust = Annotated[
+    bool,
+    Parameter(
+        group=MACHINE,
+        negative="",
+        help="Run task files that the study names, even if you have not run them before. Without it you are asked.",
+    ),
+]
 """Options shared by several commands."""
 
 

@@ -21,8 +21,9 @@ from steepest.engine.probes import probe
 from steepest.engine.random_sources import preserved_generators
 from steepest.errors import BadSetting
 from steepest.ingest.load import resolve
-from steepest.records.files import compiled_note, write_json, write_probes, write_trace
+from steepest.records.files import write_json, write_probes, write_trace
 from steepest.records.job_records import CompileJob, CompileResult, DescribeJob, Job, ProbeJob, TimeJob, TrainJob
+from steepest.records.private_cache import compiled_note
 from steepest.records.step_times import StepTime
 from steepest.records.task_facts import TaskFacts
 from steepest.records.trials import Lane, Shard

@@ -35,16 +35,6 @@ def cache_folder() -> Path:
     return (Path(shared) if shared else Path.home() / ".cache") / "steepest"
 
 
-def compiled_note(job: str) -> Path:
-    """Exists once this machine has done the compile job with this id, which then costs next to nothing."""
-    return cache_folder() / "compiled" / f"{job}.json"
-
-
-def time_note(name: str) -> Path:
-    """Where this machine keeps the last measurement of a step."""
-    return cache_folder() / "times" / f"{name}.json"
-
-
 def write_bytes(path: Path, content: bytes) -> None:
     """Put `content` at `path` so that a reader sees the old file or the new one, even after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,11 +62,23 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Raises StudyFolderError if the file is missing or is not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_bytes())
     except FileNotFoundError:
         raise StudyFolderError(f"{path} is missing.") from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise StudyFolderError(f"{path} cannot be read: {error}.") from None
+
+
+def parse_json(content: bytes) -> Any:
+    """The value that UTF-8 text holds. Raises ValueError for anything else, such as NaN, which is not JSON."""
+    try:
+        return json.loads(content.decode("utf-8"), parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def file_digest(path: Path) -> str:
@@ -97,14 +99,38 @@ def write_trace(path: Path, trace: Trace) -> None:
 
 def read_trace(path: Path) -> Trace:
     """Raises StudyFolderError if the file is missing, torn or of another shape."""
+    return read_trace_and_digest(path)[0]
+
+
+def read_trace_and_digest(path: Path) -> tuple[Trace, str]:
+    """The curves, and the SHA-256 of the bytes that they were read from; raises as `read_trace` does."""
     try:
-        stored = _read_arrays(path.read_bytes())
+        content = path.read_bytes()
+        stored = _read_arrays(content)
         outcome = tuple(Outcome(str(name)) for name in stored["outcome"])
-        return Trace(outcome=outcome, **{name: stored[name] for name in _ARRAYS})
+        trace = Trace(outcome=outcome, **{name: stored[name] for name in _ARRAYS})
+        if not _fits(trace):
+            raise ValueError("its arrays do not belong together")
+        return trace, sha256(content).hexdigest()
     except FileNotFoundError:
         raise StudyFolderError(f"{path} is missing.") from None
     except Exception as error:  # zipfile, zlib and NumPy each raise their own kinds on a damaged file
         raise StudyFolderError(f"{path} is damaged: {error}.") from None
+
+
+def _fits(trace: Trace) -> bool:
+    """Whether all arrays are of the same lanes and evaluations, and numbers are of their kinds."""
+    lanes, evaluations = (len(trace.outcome),), trace.evaluate_at.shape
+    curves = (trace.train_loss, trace.valid_loss, trace.valid_metric)
+    ends = (trace.test_loss, trace.test_metric)
+    return (
+        len(evaluations) == 1
+        and evaluations[0] > 0
+        and all(each.shape == lanes + evaluations for each in curves)
+        and all(each.shape == lanes for each in (*ends, trace.outcome_step))
+        and all(each.dtype.kind == "f" for each in (*curves, *ends))
+        and all(each.dtype.kind == "i" for each in (trace.evaluate_at, trace.outcome_step))
+    )
 
 
 def _read_arrays(content: bytes) -> dict[str, np.ndarray]:

@@ -64,5 +64,7 @@ class StudyRecord:
     """What was dropped to keep the budget or to save time and memory, one sentence each."""
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     hardware: Mapping[str, str] = field(default_factory=dict[str, str])
+    digests: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Shard → SHA-256 of the curves that its rows were made from."""
     trained: bool = True
     """Whether this program ran the study; a table of external results does not say how they were obtained."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 
 from steepest.messages import Language, language
-from steepest.records.files import read_probes, read_trace
+from steepest.records.files import read_probes
 from steepest.records.outcomes import Trace
 from steepest.records.study_record import StudyRecord
 from steepest.report import html
@@ -81,8 +81,7 @@ class StudyFolder:
         """The study as it stands. Raises StudyFolderError."""
         record = store.read(self.folder)
         wanted = {row.shard for row in record.results}
-        for shard in sorted(wanted - self._traces.keys()):
-            self._traces[shard] = read_trace(self.folder / "curves" / f"{shard}.npz")
+        self._traces |= store.traces(self.folder, record, known=self._traces)
         traces = {shard: trace for shard, trace in self._traces.items() if shard in wanted}
         probes = tuple(read_probes(path) for path in sorted((self.folder / "probes").glob("*.npz")))
         shown = view(record, decide(record, traces=traces, probes=probes), traces, probes)

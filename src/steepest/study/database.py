@@ -1,12 +1,16 @@
-"""`study.db`: one row a trial, in SQLite. An index of the curves, so a damaged one is made again from them."""
+"""`study.db`: one row a trial, in SQLite. An index of the curves, so a damaged one is made again from them.
+
+A reader trusts nothing that it finds: the journal, the tables, every row and its checksum are looked at first.
+"""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import astuple
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import astuple, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +19,10 @@ from steepest.errors import StudyFolderError
 from steepest.messages import Message
 from steepest.records.outcomes import Outcome, Result
 from steepest.records.record import field_names
+from steepest.study import seal
+from steepest.study.journal import check_journals, needs_rollback, rolled_back
+from steepest.study.row_checks import check_rows
+from steepest.study.seal import Row, Seal
 
 DATABASE = "study.db"
 
@@ -37,23 +45,50 @@ MIGRATIONS = (
     INSERT INTO note SELECT json_object('en', en, 'zh', zh) FROM remark ORDER BY rowid;
     DROP TABLE remark;
     """,
+    "CREATE TABLE seal (sum TEXT NOT NULL);",
 )
 """What turns a database of version i into one of version i + 1; `PRAGMA user_version` counts them. Only ever append."""
+SEALED = 4
+"""The first version whose rows have a checksum."""
 
 _COLUMNS = field_names(Result)
 _OUTCOME = _COLUMNS.index("outcome")
+_NAMED = ", ".join(_COLUMNS)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that a database says."""
+
+    results: tuple[Result, ...]
+    digests: Mapping[str, str]
+    """Shard → SHA-256 of the curves that its rows were made from."""
+    seconds: float
+    """Wall time of all sittings."""
+    remarks: list[Message]
+    finished: bool
+
+
+# ---- connections -----------------------------------------------------------------------------------------------------
 
 
 def writer(path: Path) -> sqlite3.Connection:
-    """A connection whose commits survive a power cut. Every page is checked: a torn file shows up here, not later."""
+    """A connection whose commits survive a power cut. Every page and row is checked: damage shows up here, not later.
+    Raises StudyFolderError for a journal that is not to be trusted."""
+    check_journals(path)
     database = sqlite3.connect(path, timeout=30, isolation_level=None)
     try:
         database.execute("PRAGMA journal_mode = DELETE")  # WAL loses data to a bug in SQLite before 3.51.3
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA foreign_keys = ON")
-        version = _checked_version(database, path, may_be_new=True)
+        version = _checked_version(database, path, path.parent, may_be_new=True)
+        if version:
+            _checked_rows(database, version)
         for i, script in enumerate(MIGRATIONS[version:], start=version + 1):
-            database.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {i}; COMMIT;")
+            database.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {i};")
+            if i == SEALED:
+                seal.begin(database)
+            database.execute("COMMIT")
     except BaseException:
         database.close()
         raise
@@ -62,59 +97,72 @@ def writer(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def reader(path: Path) -> Generator[sqlite3.Connection]:
-    """A connection that cannot write, and sees one moment of the study however long it looks."""
-    database = sqlite3.connect(
-        f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=30, isolation_level=None
-    )
-    try:
+    """A connection that cannot write, and sees one moment of the study however long it looks.
+
+    It is not opened as immutable, since it must wait for a coordinator that commits; it changes no file all the same.
+    """
+    check_journals(path)
+    with ExitStack() as opened:
+        database, here = opened.enter_context(closing(_read_only(path))), path
+        if needs_rollback(database):
+            here = opened.enter_context(rolled_back(path))
+            database = opened.enter_context(closing(_read_only(here)))
         database.execute("BEGIN")
-        _checked_version(database, path, may_be_new=False)
+        _checked_version(database, here, path.parent, may_be_new=False)
         yield database
-    finally:
-        database.close()
 
 
-def needs_rollback(path: Path) -> bool:
-    """Whether a writer was killed in the middle of a transaction, which readers cannot undo."""
-    database = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, timeout=30)
-    try:
-        database.execute("PRAGMA schema_version")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
-            return True
-        raise
-    finally:
-        database.close()
-    return False
+def _read_only(path: Path) -> sqlite3.Connection:
+    where = f"file:{quote(str(path.absolute()))}?mode=ro&readonly_shm=1"
+    return sqlite3.connect(where, uri=True, timeout=30, isolation_level=None)
 
 
-def _checked_version(database: sqlite3.Connection, path: Path, may_be_new: bool) -> int:
+def _checked_version(database: sqlite3.Connection, path: Path, folder: Path, may_be_new: bool) -> int:
     """The version of a database that is whole; raises DatabaseError if it is not, StudyFolderError if it is newer."""
-    version = database.execute("PRAGMA user_version").fetchone()[0]
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
-        raise newer(path.parent)
+        raise newer(folder)
     if version < (0 if may_be_new else 1):
         raise sqlite3.DatabaseError("it has no tables")
     pages = database.execute("PRAGMA page_count").fetchone()[0]
     if path.stat().st_size != pages * database.execute("PRAGMA page_size").fetchone()[0]:
         raise sqlite3.DatabaseError("it is cut short")  # SQLite reads a last page that is short as if it ended in zeros
+    if _tables(database) != _tables_of(version):  # a view or trigger of somebody else's could take for ever
+        raise sqlite3.DatabaseError("its tables are not those of a study")
     verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise sqlite3.DatabaseError(" ".join(verdict.split()))
     return version
 
 
+def _tables(database: sqlite3.Connection) -> frozenset[Row]:
+    return frozenset(database.execute("SELECT type, name, tbl_name, sql FROM sqlite_master"))
+
+
+@cache
+def _tables_of(version: int) -> frozenset[Row]:
+    """What a database of this version must have."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as model:
+        for script in MIGRATIONS[:version]:
+            model.executescript(script)
+        return _tables(model)
+
+
 def is_damage(error: sqlite3.DatabaseError) -> bool:
     """Whether the file itself is at fault, and not the disk, its rights or another process."""
-    return not isinstance(error, sqlite3.OperationalError)
+    if not isinstance(error, sqlite3.OperationalError):
+        return True
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) == sqlite3.SQLITE_ERROR  # text that is not UTF-8
 
 
 @contextmanager
-def transaction(database: sqlite3.Connection) -> Generator[None]:
-    """All or nothing."""
+def changing(database: sqlite3.Connection) -> Generator[Seal]:
+    """Changes of rows, with their checksum: all or nothing."""
     database.execute("BEGIN IMMEDIATE")
     try:
-        yield
+        rows = Seal(database)
+        yield rows
+        rows.write()
     except BaseException:
         with suppress(sqlite3.Error):
             database.execute("ROLLBACK")
@@ -122,27 +170,60 @@ def transaction(database: sqlite3.Connection) -> Generator[None]:
     database.execute("COMMIT")
 
 
-def put_rows(database: sqlite3.Connection, rows: tuple[Result, ...]) -> None:
-    """Keep rows, in place of those of the same trials."""
-    database.executemany(
-        f"INSERT OR REPLACE INTO result ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})",
-        [astuple(row) for row in rows],
+# ---- rows ------------------------------------------------------------------------------------------------------------
+
+
+def contents(database: sqlite3.Connection) -> Contents:
+    """Everything, checked. Raises DatabaseError where it is not what was written."""
+    version: int = database.execute("PRAGMA user_version").fetchone()[0]
+    found = _checked_rows(database, version)
+    try:
+        remarks = _remarks(database, version)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise sqlite3.DatabaseError(f"a note is none: {error}") from None
+    return Contents(
+        results=tuple(map(_result, found)),
+        digests=dict(database.execute("SELECT id, sha256 FROM shard")),
+        seconds=database.execute("SELECT total(seconds) FROM sitting").fetchone()[0],
+        remarks=remarks,
+        finished=database.execute("SELECT count(*) FROM finish").fetchone()[0] > 0,
     )
 
 
-def get_rows(database: sqlite3.Connection, shard: str | None = None) -> tuple[Result, ...]:
-    """The rows of one shard by lane, or all of them."""
-    where, values = ("WHERE shard = ? ORDER BY lane", (shard,)) if shard else ("", ())
-    found = database.execute(f"SELECT {', '.join(_COLUMNS)} FROM result {where}", values)
+def _checked_rows(database: sqlite3.Connection, version: int) -> list[Row]:
+    """The rows of results, once they, and all others, have proved to be what was written."""
+    found = database.execute(f"SELECT {_NAMED} FROM result").fetchall()
+    check_rows(found)
+    if version >= SEALED:
+        seal.check(database, found)
+    return found
+
+
+def take_out(rows: Seal, shard: str) -> None:
+    """Remove a shard and its rows."""
+    rows.remove("result", "shard = ?", (shard,))
+    rows.remove("shard", "id = ?", (shard,))
+
+
+def put_rows(rows: Seal, results: tuple[Result, ...]) -> None:
+    """Keep rows, in place of those of the same trials."""
+    for each in results:
+        trial = (each.task, each.contender, each.rate, each.seed)
+        rows.remove("result", "task = ? AND contender = ? AND rate = ? AND seed = ?", trial)
+    rows.add("result", map(astuple, results))
+
+
+def rows_of(database: sqlite3.Connection, shard: str) -> tuple[Result, ...]:
+    """The rows of one shard by lane."""
+    found = database.execute(f"SELECT {_NAMED} FROM result WHERE shard = ? ORDER BY lane", (shard,))
     return tuple(map(_result, found))
 
 
-def get_remarks(database: sqlite3.Connection) -> list[Message]:
+def _remarks(database: sqlite3.Connection, version: int) -> list[Message]:
     """What was noted on how the study was run; nothing in a database that is older than such notes.
 
     A reader changes nothing, so it finds them where the version that wrote them put them.
     """
-    version: int = database.execute("PRAGMA user_version").fetchone()[0]
     query = _NOTES[version - 1]
     return [Message.from_json(json.loads(found)) for (found,) in database.execute(query)] if query else []
 
@@ -150,7 +231,7 @@ def get_remarks(database: sqlite3.Connection) -> list[Message]:
 _NOTES: tuple[str, ...] = (
     "",
     "SELECT json_object('en', en, 'zh', zh) FROM remark ORDER BY rowid",
-    "SELECT message FROM note ORDER BY rowid",
+    *(["SELECT message FROM note ORDER BY rowid"] * (len(MIGRATIONS) - 2)),
 )
 """Where notes are, by version."""
 

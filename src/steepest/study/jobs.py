@@ -11,8 +11,9 @@ from typing import TypeVar
 from steepest import errors
 from steepest.errors import BadSetting, StudyFolderError, TrialFailed
 from steepest.records.contender import Contender
-from steepest.records.files import compiled_note, read_json, time_note, write_json
+from steepest.records.files import read_json, write_json
 from steepest.records.job_records import CompileJob, CompileResult, DescribeJob, FleetCandidate, TimeJob
+from steepest.records.private_cache import compiled_note, time_note
 from steepest.records.record import JsonObject
 from steepest.records.step_times import StepTime
 from steepest.records.task_facts import TaskFacts, TaskRef

@@ -26,7 +26,7 @@ class FolderLock:
 
     def __init__(self, folder: Path) -> None:
         path = folder / NAME
-        self._line = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._line = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
             fcntl.flock(self._line, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

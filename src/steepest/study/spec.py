@@ -12,10 +12,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from steepest.errors import BadSetting, StudyFolderError, UnknownName
+from steepest.errors import BadInput, BadSetting, StudyFolderError, UnknownName
 from steepest.messages import Message
 from steepest.records.contender import Contender
-from steepest.records.files import read_json
 from steepest.records.step_times import StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskFacts, TaskRef
@@ -24,10 +23,8 @@ from steepest.study import migration
 from steepest.study.database import DATABASE, newer
 from steepest.study.environment import hardware, versions
 from steepest.study.protocol import SEARCHES, check_contender, check_protocol, trials_of
-
-SPEC = "study.json"
-FORMAT = 2
-"""Of study.json. A higher one was written by a newer version, and is refused."""
+from steepest.study.spec_checks import check_plan
+from steepest.study.spec_file import FORMAT, SPEC, is_newer, remedy, stored_spec
 
 
 class FrozenModel(BaseModel):
@@ -150,33 +147,25 @@ class StudySpec(FrozenModel):
         return len(self.tasks) * sum(trials_of(contender, self.protocol) for contender in self.contenders)
 
 
-def is_newer(stored: object) -> bool:
-    """Whether a newer version wrote this study.json."""
-    match stored:
-        case {"format": int(version)}:
-            return version > FORMAT
-        case _:
-            return False
-
-
 def read_spec(folder: Path) -> StudySpec:
     """What was asked for, and the plan; raises StudyFolderError where there is no study, or not one for us."""
     path = folder / SPEC
     if not path.is_file():
         if (folder / DATABASE).exists():
-            raise StudyFolderError(f"{path} is missing: the folder is damaged. Restore it, or start another study.")
+            raise StudyFolderError(f"{path} is missing: the folder is damaged. {remedy(folder)}")
         raise StudyFolderError(f"{folder} is not a study folder: it has no {SPEC}.")
-    try:
-        stored = read_json(path)
-    except StudyFolderError as error:
-        raise StudyFolderError(f"{error} The folder is damaged; restore the file, or start another study.") from None
-    if is_newer(stored):
+    if is_newer(stored := stored_spec(folder)):
         raise newer(folder)
     try:
-        return StudySpec.model_validate(migration.spec(stored, FORMAT))
+        spec = StudySpec.model_validate(migration.spec(stored, FORMAT))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
-        raise StudyFolderError(
-            f"{path} is damaged at {where}: {first['msg']}. Restore the file, or start another study."
-        ) from None
+        raise StudyFolderError(f"{path} is damaged at {where}: {first['msg']}. {remedy(folder)}") from None
+    try:
+        spec.check()
+        if spec.plan is not None:
+            check_plan(spec, spec.plan)
+    except BadInput as error:
+        raise StudyFolderError(f"{path} asks for what cannot be: {error} {remedy(folder)}") from None
+    return spec

@@ -7,34 +7,37 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Generator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from steepest.errors import StudyFolderError
 from steepest.messages import Message, say
-from steepest.records.files import file_digest, read_trace, write_json, write_trace
+from steepest.records.files import file_digest, read_trace, read_trace_and_digest, write_trace
 from steepest.records.outcomes import Outcome, Result, Trace
 from steepest.records.study_record import StudyRecord
 from steepest.records.trials import Shard
 from steepest.study import lock
 from steepest.study.database import (
     DATABASE,
-    get_remarks,
-    get_rows,
+    Contents,
+    changing,
+    contents,
     is_damage,
-    needs_rollback,
     put_rows,
     reader,
-    transaction,
+    rows_of,
+    take_out,
     writer,
 )
+from steepest.study.journal import journal_of
 from steepest.study.lock import FolderLock
-from steepest.study.result_rows import check_trace, empty_trace, racing_savings, rows
+from steepest.study.places import FOLDERS, check_places
+from steepest.study.result_rows import agree, check_trace, empty_trace, racing_savings, rows
 from steepest.study.spec import SPEC, Plan, StudySpec, read_spec
-
-FOLDERS = ("curves", "facts", "logs")
+from steepest.study.spec_file import FILES_OF_SPEC, seal_spec, write_spec
 
 _STAGES = ("grid", "extend", "refine")
 
@@ -49,9 +52,7 @@ class Store:
         self._lock = held
         with _as_study_errors(folder):
             self._database = self._connect()
-            self._sitting = self._database.execute(
-                "INSERT INTO sitting (started) VALUES (?)", (datetime.now(UTC).isoformat(timespec="seconds"),)
-            ).lastrowid
+            self._sitting = self._begin_sitting()
             self._remove_litter()
 
     @classmethod
@@ -59,6 +60,7 @@ class Store:
         """A new study; `overwrite` replaces one that is there. Raises StudyFolderError if there is no place for it."""
         with _as_study_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            check_places(folder)
             if (folder / SPEC).exists() and not overwrite:
                 raise StudyFolderError(
                     f"{folder} holds a study already. Continue it with: steepest resume {folder}; "
@@ -73,7 +75,7 @@ class Store:
                 _clear(folder)
                 for name in FOLDERS:
                     (folder / name).mkdir(exist_ok=True)
-                write_json(folder / SPEC, spec.to_json())
+                write_spec(folder, spec.to_json())
                 return cls(folder, spec, held)
             except BaseException:
                 held.release()
@@ -88,6 +90,7 @@ class Store:
             try:
                 for name in FOLDERS:
                     (folder / name).mkdir(exist_ok=True)
+                seal_spec(folder)
                 return cls(folder, spec, held)
             except BaseException:
                 held.release()
@@ -106,7 +109,7 @@ class Store:
         """Put the plan into study.json: from now on the shards of this study are fixed."""
         self.spec = self.spec.model_copy(update={"plan": plan})
         with _as_study_errors(self.folder):
-            write_json(self.folder / SPEC, self.spec.to_json())
+            write_spec(self.folder, self.spec.to_json())
 
     def take_in(self, shard: Shard, seconds: float = 0.0) -> tuple[Result, ...]:
         """Read the curves that a worker left, and keep their rows. Raises StudyFolderError if they are not sound."""
@@ -124,7 +127,9 @@ class Store:
         """Keep a sentence on how the study was run, for its verdict; once, however often it is said."""
         with _as_study_errors(self.folder):
             stored = json.dumps(says.to_json(), ensure_ascii=False)
-            self._database.execute("INSERT OR REPLACE INTO note VALUES (?)", (stored,))
+            with changing(self._database) as database:
+                database.remove("note", "message = ?", (stored,))
+                database.add("note", [(stored,)])
 
     def recall(self, shard: Shard) -> tuple[Result, ...] | None:
         """The rows of a shard that is done, from this sitting or an earlier one; None if it must be trained.
@@ -159,14 +164,15 @@ class Store:
             )
             self._forget(shard)
             return None
-        if known and get_rows(self._database, shard.id) == rows(shard, trace):
+        if known and rows_of(self._database, shard.id) == rows(shard, trace):
             return rows(shard, trace)
         return self._keep(shard, trace)  # finished, but its coordinator was killed before it was taken in
 
     def spend(self, seconds: float) -> None:
         """Note the wall time of this sitting so far."""
-        with _as_study_errors(self.folder):
-            self._database.execute("UPDATE sitting SET seconds = ? WHERE id = ?", (seconds, self._sitting))
+        with _as_study_errors(self.folder), changing(self._database) as database:
+            ((number, started, _),) = database.remove("sitting", "id = ?", (self._sitting,))
+            database.add("sitting", [(number, started, seconds)])
 
     def seconds(self) -> float:
         """Wall time of all sittings."""
@@ -174,9 +180,9 @@ class Store:
 
     def finish(self) -> None:
         """Every trial is done."""
-        with _as_study_errors(self.folder), transaction(self._database):
-            self._database.execute("DELETE FROM finish")
-            self._database.execute("INSERT INTO finish VALUES (?)", (datetime.now(UTC).isoformat(timespec="seconds"),))
+        with _as_study_errors(self.folder), changing(self._database) as database:
+            database.remove("finish")
+            database.add("finish", [(_now(),)])
 
     def discard(self) -> None:
         """Take back a study that could not even start, so that its folder is free for the next attempt."""
@@ -191,11 +197,17 @@ class Store:
     def _keep(self, shard: Shard, trace: Trace, seconds: float = 0.0) -> tuple[Result, ...]:
         found = rows(shard, trace)
         digest = file_digest(self._curves(shard.id))
-        with _as_study_errors(self.folder), transaction(self._database):
-            self._database.execute("DELETE FROM shard WHERE id = ?", (shard.id,))
-            self._database.execute("INSERT INTO shard VALUES (?, ?, ?, ?)", (shard.id, digest, seconds, self._sitting))
-            put_rows(self._database, found)
+        with _as_study_errors(self.folder), changing(self._database) as database:
+            take_out(database, shard.id)
+            database.add("shard", [(shard.id, digest, seconds, self._sitting)])
+            put_rows(database, found)
         return found
+
+    def _begin_sitting(self) -> int:
+        (number,) = self._database.execute("SELECT coalesce(max(id), 0) + 1 FROM sitting").fetchone()
+        with changing(self._database) as database:
+            database.add("sitting", [(number, _now(), 0.0)])
+        return number
 
     def _curves(self, name: str) -> Path:
         return self.folder / "curves" / f"{name}.npz"
@@ -207,7 +219,7 @@ class Store:
         except sqlite3.DatabaseError as error:
             if not is_damage(error):
                 raise
-            for part in (path, path.with_name(f"{DATABASE}-journal")):
+            for part in (path, journal_of(path)):
                 if part.exists():
                     part.replace(part.with_name(f"{part.name}.damaged"))
             self.repairs.append(
@@ -219,9 +231,9 @@ class Store:
             return writer(path)
 
     def _forget(self, shard: Shard) -> None:
-        with _as_study_errors(self.folder), transaction(self._database):
-            self._database.execute("DELETE FROM shard WHERE id = ?", (shard.id,))
-            self._database.execute("DELETE FROM finish")
+        with _as_study_errors(self.folder), changing(self._database) as database:
+            take_out(database, shard.id)
+            database.remove("finish")
 
     def _remove_litter(self) -> None:
         """Delete temporary files of killed writers."""
@@ -239,62 +251,79 @@ def read(folder: Path) -> StudyRecord:
     if not path.exists():
         raise StudyFolderError(f"{path} is missing. It is made again from the curves by: steepest resume {folder}")
     try:
-        with _as_study_errors(folder):
-            if needs_rollback(path):
-                _roll_back(folder)
-            with reader(path) as database:
-                found = get_rows(database)
-                seconds = database.execute("SELECT total(seconds) FROM sitting").fetchone()[0]
-                remarks = get_remarks(database)
-                finished = database.execute("SELECT count(*) FROM finish").fetchone()[0] > 0
+        with _as_study_errors(folder), reader(path) as database:
+            stored = contents(database)
+            _check_names(spec, stored.results)
     except sqlite3.DatabaseError as error:
-        raise StudyFolderError(
-            f"{path} is damaged ({error}). It is made again from the curves by: steepest resume {folder}"
-        ) from None
+        raise _damaged(path, str(error)) from None
+    return _record(spec, stored)
+
+
+def _record(spec: StudySpec, stored: Contents) -> StudyRecord:
+    found = stored.results
     plan = spec.plan
     given_up = [*plan.given_up] if plan else []
-    given_up += remarks
+    given_up += stored.remarks
     if (racing := racing_savings(found)) is not None:
         given_up.append(racing)
     return StudyRecord(
         name=spec.name,
         command=spec.command,
         created=spec.created,
-        finished=finished,
+        finished=stored.finished,
         protocol=plan.protocol if plan else spec.protocol,
         reference=spec.reference,
         tasks=plan.facts if plan else (),
         contenders=spec.contenders,
         results=tuple(sorted(found, key=_order(spec))),
         times=plan.times if plan else (),
-        trials_planned=len(found) if finished else plan.trials if plan else spec.asked_trials(),
-        seconds=seconds,
+        trials_planned=len(found) if stored.finished else plan.trials if plan else spec.asked_trials(),
+        seconds=stored.seconds,
         given_up=tuple(given_up),
         versions=spec.versions,
         hardware=spec.hardware,
+        digests=stored.digests,
     )
 
 
-def _roll_back(folder: Path) -> None:
-    """Undo what a coordinator left half written when it was killed, unless another one is about to."""
-    with suppress(StudyFolderError):
-        held = FolderLock(folder)
-        try:
-            writer(folder / DATABASE).close()
-        finally:
-            held.release()
+def _check_names(spec: StudySpec, found: Iterable[Result]) -> None:
+    """Raise DatabaseError for a row of a task or contender that the study does not have."""
+    tasks, contenders = ({row.task for row in found}, {row.contender for row in found})
+    unknown = tasks - {task.ref.name for task in spec.tasks} or contenders - {each.name for each in spec.contenders}
+    if unknown:
+        raise sqlite3.DatabaseError(f"it has a trial of {min(unknown)!r}, which {SPEC} does not name")
 
 
-def traces(folder: Path, study: StudyRecord | None = None) -> Mapping[str, Trace]:
+def traces(folder: Path, study: StudyRecord | None = None, known: Container[str] = ()) -> Mapping[str, Trace]:
     """The curves of every shard that is done, by its id (`Result.shard`), or of those in `study`, where that has been
-    read before; raises StudyFolderError at a damaged one."""
-    found: dict[str, Trace] = {}
-    for name in sorted({row.shard for row in (study or read(folder)).results}):
-        try:
-            found[name] = read_trace(folder / "curves" / f"{name}.npz")
-        except StudyFolderError as error:
-            raise StudyFolderError(f"{error} Its trials are run again by: steepest resume {folder}") from None
-    return found
+    read before; without those that are `known`. Raises StudyFolderError where curves are damaged, or not those that
+    their rows were made from."""
+    study = study or read(folder)
+    wanted: defaultdict[str, list[Result]] = defaultdict(list)
+    for row in study.results:
+        if row.shard not in known:
+            wanted[row.shard].append(row)
+    return {shard: _trace(folder, shard, wanted[shard], study.digests.get(shard)) for shard in sorted(wanted)}
+
+
+def _trace(folder: Path, shard: str, found: Sequence[Result], expected: str | None) -> Trace:
+    path = folder / "curves" / f"{shard}.npz"
+    again = f"Its trials are run again by: steepest resume {folder}"
+    try:
+        trace, digest = read_trace_and_digest(path)
+    except StudyFolderError as error:
+        raise StudyFolderError(f"{error} {again}") from None
+    if digest != expected:
+        raise StudyFolderError(f"{path} is not the file that was written. {again}")
+    if not agree(found, trace):
+        raise _damaged(folder / DATABASE, f"its rows of {shard} are not those of the curves")
+    return trace
+
+
+def _damaged(path: Path, reason: str) -> StudyFolderError:
+    return StudyFolderError(
+        f"{path} is damaged ({reason}). It is made again from the curves by: steepest resume {path.parent}"
+    )
 
 
 def _order(spec: StudySpec) -> Callable[[Result], tuple[int, int, int, int, float]]:
@@ -329,9 +358,13 @@ def _as_study_errors(folder: Path) -> Generator[None]:
         raise StudyFolderError(f"{folder / DATABASE} cannot be used: {error}. What is done is kept.") from None
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def _clear(folder: Path) -> None:
     """Remove a study, its spec first, so that a folder with a spec is always whole."""
-    for name in (SPEC, DATABASE, f"{DATABASE}-journal", "report.html"):
+    for name in (*FILES_OF_SPEC, DATABASE, f"{DATABASE}-journal", "report.html"):
         (folder / name).unlink(missing_ok=True)
     for name in FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -1,0 +1,38 @@
+"""Whether rows of results can be such at all, before anything is computed from them."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from steepest.records.outcomes import Outcome, Result
+from steepest.records.record import field_names
+from steepest.records.trials import Stage
+from steepest.study.places import is_plain_name
+
+_COLUMNS = field_names(Result)
+_TEXTS = ("task", "contender", "stage", "outcome", "shard")
+_AT_LEAST = {"seed": 0, "batch_size": 1, "steps": 1, "outcome_step": 0, "lane": 0}
+_KNOWN = {"stage": frozenset(get_args(Stage)), "outcome": frozenset(map(str, Outcome))}
+
+
+def check_rows(rows: Sequence[Sequence[Any]]) -> None:
+    """Raise DatabaseError where one of the rows of results, as SQLite returns them, cannot be one."""
+    for name, column in zip(_COLUMNS, zip(*rows, strict=True), strict=False):
+        if not _is_sound(name, column):
+            raise sqlite3.DatabaseError(f"a trial has an impossible {name.replace('_', ' ')}")
+
+
+def _is_sound(name: str, column: Sequence[Any]) -> bool:
+    kinds = set(map(type, column))
+    if name in _TEXTS:
+        known = _KNOWN.get(name)
+        texts = set(column) if kinds == {str} else set[str]()
+        return kinds == {str} and (texts <= known if known else name != "shard" or all(map(is_plain_name, texts)))
+    if name in _AT_LEAST:
+        return kinds == {int} and min(column) >= _AT_LEAST[name]
+    if name == "rate":
+        return kinds == {float} and min(column) > 0 and max(column) < math.inf
+    return kinds <= {float, type(None)} and all(math.isfinite(each) for each in column if each is not None)

@@ -1,0 +1,79 @@
+"""Whether a stored plan can be one, before it is read for a verdict or anything trains: numbers within their bounds,
+names that the study has. A plan is made by the planner; one that fails here was damaged or made by hand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from steepest.errors import BadSetting
+from steepest.records.step_times import StepTime
+from steepest.records.task_facts import TaskFacts
+from steepest.study.protocol import check_protocol
+
+if TYPE_CHECKING:
+    from steepest.study.spec import Plan, RunPlan, StudySpec
+
+MAX_COUNT = 10**12
+"""Steps, examples, parameters, lanes: nothing has more."""
+
+
+def check_plan(spec: StudySpec, plan: Plan) -> None:
+    """Raise BadSetting where the plan cannot be one of this study."""
+    check_protocol(plan.protocol)
+    pairs = {(task.ref.name, contender.name) for task in spec.tasks for contender in spec.contenders}
+    for kind, found, wanted in (
+        ("facts", [facts.name for facts in plan.facts], [task.ref.name for task in spec.tasks]),
+        ("times", [(time.task, time.contender) for time in plan.times], pairs),
+        ("runs", [(run.task, run.contender) for run in plan.runs], pairs),
+    ):
+        if sorted(found) != sorted(wanted):
+            raise BadSetting(f"The plan's {kind} are not those of the study's tasks and contenders.")
+    amounts = {"seconds": plan.seconds, "resolution": plan.resolution or 0.0}
+    problems = [*_problems("", {"trials": plan.trials}, amounts)]
+    for facts in plan.facts:
+        problems += _of_facts(facts)
+    for time in plan.times:
+        problems += _of_time(time)
+    for run in plan.runs:
+        problems += _of_run(run)
+    if problems:
+        raise BadSetting(f"The plan has an impossible {problems[0]}.")
+
+
+def _of_facts(facts: TaskFacts) -> Iterator[str]:
+    counts = {name: getattr(facts, name) for name in ("n_train", "n_valid", "batch_size", "steps")}
+    yield from _problems(f"{facts.name}: ", counts, {"margin": facts.margin})
+    if not 0 <= facts.n_test < MAX_COUNT or not 0 <= facts.parameters < MAX_COUNT:
+        yield f"{facts.name}: size"
+    if facts.target is not None and not math.isfinite(facts.target):
+        yield f"{facts.name}: target"
+
+
+def _of_time(time: StepTime) -> Iterator[str]:
+    where = f"{time.task}, {time.contender}: "
+    names = ("milliseconds", "state_bytes_per_parameter", "evaluation_milliseconds", "share")
+    yield from _problems(where, {}, {name: getattr(time, name) for name in names})
+    for fleet in time.fleets:
+        spans = ("milliseconds", "update_milliseconds", "bytes_per_lane", "evaluation_milliseconds")
+        values = {name: getattr(fleet, name) for name in (*spans, "build_seconds", "load_seconds")}
+        yield from _problems(where, {"lanes": fleet.lanes}, values)
+
+
+def _of_run(run: RunPlan) -> Iterator[str]:
+    where = f"{run.task}, {run.contender}: "
+    counts = {name: getattr(run, name) for name in ("batch_size", "steps", "lanes", "extra_lanes")}
+    yield from _problems(where, counts, {"width": run.width})
+    increases = all(a < b for a, b in pairwise((0, *run.evaluate_at)))
+    if not run.evaluate_at or not increases or run.evaluate_at[-1] != run.steps:
+        yield f"{where}evaluate at"
+
+
+def _problems(where: str, counts: dict[str, int], amounts: dict[str, float]) -> Iterator[str]:
+    """The names of counts that are below 1 and of amounts that are negative or not finite."""
+    bad = [name for name, value in counts.items() if not 1 <= value < MAX_COUNT]
+    bad += [name for name, value in amounts.items() if not (math.isfinite(value) and value >= 0)]
+    yield from (f"{where}{name.replace('_', ' ')}" for name in bad)

@@ -1,0 +1,63 @@
+"""Whose code a study runs. A study names its task files; opening one runs it with all rights of the user.
+
+Files that this user has run by name, with `run`, `plan` or `check`, are known: a note for each path and content is kept
+in a private folder of the cache. Others run only if the user says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from steepest.errors import BadTask
+from steepest.records.files import file_digest, write_bytes
+from steepest.records.private_cache import private_folder
+from steepest.records.task_facts import TaskRef
+
+
+def remember(tasks: Iterable[TaskRef]) -> None:
+    """Note that the user has run these tasks. Without a cache that can be written, nothing is noted."""
+    for ref in tasks:
+        if ref.source == "file" and ref.digest and not (note := _note(ref)).exists():
+            with suppress(OSError):
+                write_bytes(note, f"{_path(ref)}\n".encode("utf-8", "surrogateescape"))
+
+
+def unknown_code(tasks: Iterable[TaskRef]) -> list[TaskRef]:
+    """The task files that this user has not run before. Raises BadTask for one that is not the file that the study was
+    made with."""
+    files = [ref for ref in tasks if ref.source == "file"]
+    for ref in files:
+        if not ref.digest:
+            raise BadTask(f"The study names the task file {_path(ref)} without its SHA-256, so it is not run.")
+        if not (found := file_digest(_path(ref))):
+            raise BadTask(f"{_path(ref)} cannot be read. The study needs this task file; put it back.")
+        if found != ref.digest:
+            raise BadTask(f"{_path(ref)} has changed since the study began. Restore it, or start a new study.")
+    return [ref for ref in files if not _note(ref).exists()]
+
+
+def sentence(tasks: Iterable[TaskRef]) -> str:
+    """Which files would run."""
+    files = ", ".join(f"{_path(ref)} (sha256 {ref.digest[:12]} …)" for ref in tasks)
+    return f"This study runs code that you have not run before: {files}."
+
+
+def check_trust(tasks: Iterable[TaskRef], trusted: bool) -> None:
+    """Raise BadTask for code that is neither known nor trusted; remember what is trusted."""
+    unknown = unknown_code(tasks)
+    if unknown and not trusted:
+        raise BadTask(f"{sentence(unknown)} Read it first; then run it with --trust (in Python: trust=True).")
+    remember(unknown)
+
+
+def _path(ref: TaskRef) -> Path:
+    """Absolute, so that a relative one is judged by where it leads."""
+    return Path(ref.locator).absolute()
+
+
+def _note(ref: TaskRef) -> Path:
+    where = f"{_path(ref)}\0{ref.digest}".encode("utf-8", "surrogateescape")
+    return private_folder("trusted") / sha256(where).hexdigest()

@@ -235,7 +235,7 @@ to read, `--lang zh` prints Chinese. [Errors](errors.md) lists the exit codes.
 | environment variable | effect |
 |---|---|
 | `STEEPEST_LANG` | `zh`: every command prints Chinese |
-| `STEEPEST_CACHE` | folder of the data sets; `~/.cache/steepest` if it is not set |
+| `STEEPEST_CACHE` | folder of data sets and compiled code; `~/.cache/steepest` if it is not set |
 | `STEEPEST_OFFLINE` | `1`: nothing is downloaded |
 | `STEEPEST_COMPILE` | `0`: optimizers are not compiled ([drop-in](drop-in.md)) |
 """

@@ -73,13 +73,13 @@ def is_trusted(folder: Path, trust: bool) -> bool:
     """Whether a study may run its code: says which files these are where the user has not run them before, and asks on
     a terminal. Raises BadTask for files that are not those that the study was made with."""
     unknown = steepest.api.code_to_trust(folder)
-    asks = sys.stdin is not None and sys.stdin.isatty()
-    if not unknown or not (trust or asks):
+    terminal = sys.stdin if sys.stdin is not None and sys.stdin.isatty() else None
+    if not unknown or not (trust or terminal):
         return trust
     print(one_line(unknown, 2000), file=sys.stderr)
-    if not trust:
+    if not trust and terminal:
         print(tr("Run it with all your rights? [y/N]"), end=" ", file=sys.stderr, flush=True)
-        if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        if terminal.readline().strip().lower() not in ("y", "yes"):
             raise BadTask("Nothing was run.")
     return True
 

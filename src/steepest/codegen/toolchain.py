@@ -19,7 +19,9 @@ from pathlib import Path
 import torch
 
 from steepest.messages import NOTHING, Message, say
-from steepest.records.files import cache_folder
+from steepest.records.files import write_bytes
+from steepest.records.loading_marks import loading, remove_deadly
+from steepest.records.private_cache import private_folder
 
 _COMMON_FLAGS = (
     "-std=c++17",
@@ -73,19 +75,35 @@ def load(program: str, flags: tuple[str, ...] = (), libraries: tuple[str, ...] =
 def _load(program: str, flags: tuple[str, ...], libraries: tuple[str, ...]) -> CDLL:
     key = (sys.platform, platform.machine(), *flags, *libraries, program)
     name = sha256("\n".join(key).encode()).hexdigest()[:32]
-    library = folder() / f"{name}.so"
     try:
-        if not library.exists():
-            _compile(flags, libraries, program, library)
-        return CDLL(str(library))
+        library = _cached(name) or _compile(flags, libraries, program, name)
+        with loading(library):
+            return CDLL(str(library))
     except NoCompiler:
         raise
     except OSError as error:
         raise NoCompiler(f"a kernel could not be stored or loaded ({error})") from None
 
 
-def _compile(flags: tuple[str, ...], libraries: tuple[str, ...], program: str, library: Path) -> None:
-    """Compile in a temporary folder, then move the library to its place, so that no process sees half of it.
+def _cached(name: str) -> Path | None:
+    """The library of a program in the cache, if it is intact and has not ended a process that loaded it.
+
+    Its name ends in the hash of its content: a torn library would end this process, and a changed one do anything."""
+    remove_deadly(folder())
+    for library in folder().glob(f"{name}-*.so"):
+        if library.name == _named(name, library.read_bytes()):
+            return library
+        library.unlink()
+    return None
+
+
+def _named(name: str, content: bytes) -> str:
+    return f"{name}-{sha256(content).hexdigest()[:32]}.so"
+
+
+def _compile(flags: tuple[str, ...], libraries: tuple[str, ...], program: str, name: str) -> Path:
+    """Compile in a temporary folder, then write the library to its place, so that no process sees half of it, even
+    after a power cut.
 
     The OpenMP runtime is not linked in: loading finds it in the library that torch has loaded already, so that both
     share one team of threads.
@@ -93,7 +111,7 @@ def _compile(flags: tuple[str, ...], libraries: tuple[str, ...], program: str, l
     path = compiler()
     if path is None:
         raise NoCompiler("there is no C++ compiler")
-    with tempfile.TemporaryDirectory(dir=library.parent, prefix=".making-") as apart:
+    with tempfile.TemporaryDirectory(dir=folder(), prefix=".making-") as apart:
         text, compiled, linked = (Path(apart) / name for name in ("kernel.cpp", "kernel.o", "kernel.so"))
         text.write_text(program)
         for command in (
@@ -110,17 +128,13 @@ def _compile(flags: tuple[str, ...], libraries: tuple[str, ...], program: str, l
                 raise NoCompiler(
                     f"{path} failed ({(done.stderr.strip() or 'without an error message').splitlines()[0]})"
                 )
-        linked.replace(library)
+        content = linked.read_bytes()
+        library = folder() / _named(name, content)
+        write_bytes(library, content)
+        return library
 
 
 @cache
 def folder() -> Path:
-    """The folder of compiled libraries, private to the user; a temporary one if the cache cannot be written."""
-    place = cache_folder() / "kernels"
-    try:
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if os.access(place, os.W_OK):
-            return place
-    except OSError:
-        pass
-    return Path(tempfile.mkdtemp(prefix="steepest-kernels-"))
+    """The folder of compiled libraries, private to the user."""
+    return private_folder("kernels")

@@ -21,7 +21,7 @@ from steepest.engine.probes import probe
 from steepest.engine.random_sources import preserved_generators
 from steepest.errors import BadSetting
 from steepest.ingest.load import resolve
-from steepest.records.files import write_json, write_probes, write_trace
+from steepest.records.files import write_checked, write_json, write_probes, write_trace
 from steepest.records.job_records import CompileJob, CompileResult, DescribeJob, Job, ProbeJob, TimeJob, TrainJob
 from steepest.records.private_cache import compiled_note
 from steepest.records.step_times import StepTime
@@ -54,11 +54,11 @@ def run_job(
     with job_conditions():
         match job:
             case DescribeJob():
-                write_json(facts, asdict(_describe(job, registry)))
+                write_checked(facts, asdict(_describe(job, registry)))
             case TimeJob():
-                write_json(facts, asdict(_time(job, registry)))
+                write_checked(facts, asdict(_time(job, registry)))
             case CompileJob():
-                write_json(facts, asdict(_compile(job, registry)))
+                write_checked(facts, asdict(_compile(job, registry)))
             case TrainJob():
                 found = ENGINES[job.shard.engine](_task(job.shard, registry), job.shard, registry, progress)
                 write_trace(folder / "curves" / f"{job.id}.npz", found)

@@ -104,7 +104,7 @@ def main(line: str) -> None:
         _leave()
     path = Path(setup.folder) / "logs" / f"worker-{os.getpid()}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
     memory.limit(setup.share)

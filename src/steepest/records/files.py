@@ -12,6 +12,7 @@ import secrets
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -22,8 +23,9 @@ import numpy as np
 from steepest.errors import StudyFolderError
 from steepest.records.outcomes import Outcome, Trace
 from steepest.records.probe_trace import ProbeTrace
-from steepest.records.record import field_names
+from steepest.records.record import field_names, is_json_object
 
+_SUM = "sha256"
 _ARRAYS = ("evaluate_at", "train_loss", "valid_loss", "valid_metric", "outcome_step", "test_loss", "test_metric")
 
 
@@ -67,6 +69,24 @@ def read_json(path: Path) -> Any:
         raise StudyFolderError(f"{path} is missing.") from None
     except (OSError, ValueError) as error:
         raise StudyFolderError(f"{path} cannot be read: {error}.") from None
+
+
+def write_checked(path: Path, value: Mapping[str, Any]) -> None:
+    """An object as JSON that holds the SHA-256 of its own content."""
+    write_json(path, {**value, _SUM: _sum_of(value)})
+
+
+def read_checked(path: Path) -> Any:
+    """The object that `write_checked` wrote, or one without a sum, as older versions wrote it. Raises StudyFolderError
+    if the file is missing, is not JSON or does not have its sum."""
+    stored = read_json(path)
+    if is_json_object(stored) and (expected := stored.pop(_SUM, None)) is not None and expected != _sum_of(stored):
+        raise StudyFolderError(f"{path} is damaged: it does not have its checksum.")
+    return stored
+
+
+def _sum_of(value: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def parse_json(content: bytes) -> Any:
@@ -115,7 +135,8 @@ def read_trace_and_digest(path: Path) -> tuple[Trace, str]:
     except FileNotFoundError:
         raise StudyFolderError(f"{path} is missing.") from None
     except Exception as error:  # zipfile, zlib and NumPy each raise their own kinds on a damaged file
-        raise StudyFolderError(f"{path} is damaged: {error}.") from None
+        reason = " ".join(str(error).split())
+        raise StudyFolderError(f"{path} is damaged: {reason}.") from None
 
 
 def _fits(trace: Trace) -> bool:
@@ -184,7 +205,8 @@ def read_probes(path: Path) -> ProbeTrace:
     except FileNotFoundError:
         raise StudyFolderError(f"{path} is missing.") from None
     except Exception as error:  # as in read_trace
-        raise StudyFolderError(f"{path} is damaged: {error}.") from None
+        reason = " ".join(str(error).split())
+        raise StudyFolderError(f"{path} is damaged: {reason}.") from None
     found |= {name: tuple(map(str, found[name])) for name in ("layers", "states")}
     found |= {name: str(found[name]) for name in ("task", "contender")}
     found |= {name: int(found[name]) for name in ("batch_size", "steps")}

@@ -78,12 +78,13 @@ def writer(path: Path) -> sqlite3.Connection:
     check_journals(path)
     database = sqlite3.connect(path, timeout=30, isolation_level=None)
     try:
-        database.execute("PRAGMA journal_mode = DELETE")  # WAL loses data to a bug in SQLite before 3.51.3
-        database.execute("PRAGMA synchronous = FULL")
-        database.execute("PRAGMA foreign_keys = ON")
-        version = _checked_version(database, path, path.parent, may_be_new=True)
-        if version:
-            _checked_rows(database, version)
+        with _one_kind_of_error():
+            database.execute("PRAGMA journal_mode = DELETE")  # WAL loses data to a bug in SQLite before 3.51.3
+            database.execute("PRAGMA synchronous = FULL")
+            database.execute("PRAGMA foreign_keys = ON")
+            version = _checked_version(database, path, path.parent, may_be_new=True)
+            if version:
+                _checked_rows(database, version)
         for i, script in enumerate(MIGRATIONS[version:], start=version + 1):
             database.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {i};")
             if i == SEALED:
@@ -102,7 +103,7 @@ def reader(path: Path) -> Generator[sqlite3.Connection]:
     It is not opened as immutable, since it must wait for a coordinator that commits; it changes no file all the same.
     """
     check_journals(path)
-    with ExitStack() as opened:
+    with _one_kind_of_error(), ExitStack() as opened:
         database, here = opened.enter_context(closing(_read_only(path))), path
         if needs_rollback(database):
             here = opened.enter_context(rolled_back(path))
@@ -110,6 +111,15 @@ def reader(path: Path) -> Generator[sqlite3.Connection]:
         database.execute("BEGIN")
         _checked_version(database, here, path.parent, may_be_new=False)
         yield database
+
+
+@contextmanager
+def _one_kind_of_error() -> Generator[None]:
+    """Python raises UnicodeDecodeError where SQLite's message about a damaged file quotes what is damaged."""
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise sqlite3.DatabaseError("it holds text that is not UTF-8") from None
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

@@ -27,6 +27,8 @@ from steepest.errors import TrialFailed
 from steepest.messages import NOTHING, Message, say, verbatim
 from steepest.records import memory
 from steepest.records.job_records import Job, WorkerMessage, WorkerSetup
+from steepest.records.loading_marks import remove_deadly
+from steepest.records.private_cache import private_folder
 from steepest.records.record import JsonObject
 
 Serve = Callable[[Connection, Path], None]
@@ -197,6 +199,7 @@ class LocalProcesses:
         if worker.job is None:
             return []
         name = worker.job.id
+        was_loading = remove_deadly(private_folder("kernels"), worker.pid)
         if worker.was_ready:  # otherwise the job is not at fault
             self._attempts[name] = attempts = self._attempts.get(name, 0) + 1
             if attempts > self.RETRIES:
@@ -206,10 +209,15 @@ class LocalProcesses:
                 )  # fmt: skip
                 return [Event("lost", name, message=words)]
         self._queue.appendleft(worker.job)
-        words = say(
-            "A worker ended ({how}); another one takes over {name}.",
-            how=how, name=name,
-        )  # fmt: skip
+        if was_loading:
+            words = say(
+                "A worker ended ({how}) while it loaded a compiled library, which is removed and made again; another "
+                "worker takes over {name}.",
+                how=how,
+                name=name,
+            )
+        else:
+            words = say("A worker ended ({how}); another one takes over {name}.", how=how, name=name)
         return [Event("retried", name, message=words)]
 
     def _last_log_line(self) -> str:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from steepest import errors
 from steepest.errors import BadSetting, StudyFolderError, TrialFailed
 from steepest.records.contender import Contender
-from steepest.records.files import read_json, write_json
+from steepest.records.files import read_checked, write_checked
 from steepest.records.job_records import CompileJob, CompileResult, DescribeJob, FleetCandidate, TimeJob
 from steepest.records.private_cache import compiled_note, time_note
 from steepest.records.record import JsonObject
@@ -132,7 +132,7 @@ def remember_time(job: TimeJob, time: StepTime) -> None:
     """Keep the result of a timing for later studies, unless it was disturbed or the cache cannot be written."""
     if not _is_in_memory(job) and time.share >= MIN_CORE_SHARE:
         with suppress(OSError):
-            write_json(_time_note(job), asdict(time))
+            write_checked(_time_note(job), asdict(time))
 
 
 def _time_note(job: TimeJob) -> Path:
@@ -166,7 +166,7 @@ def read_compilation(path: Path) -> CompileResult:
 
 def _read(path: Path, from_json: Callable[[JsonObject], T]) -> T:
     try:
-        return from_json(read_json(path))
+        return from_json(read_checked(path))
     except (TypeError, KeyError) as error:
         raise StudyFolderError(f"{path} is damaged: {error}.") from None
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from steepest.errors import SevereWarning, StudyFolderError
 from steepest.messages import say
 from steepest.records.contender import Contender
-from steepest.records.files import write_json
+from steepest.records.files import write_checked
 from steepest.records.job_records import CompileJob, DescribeJob, FleetCandidate, TimeJob
 from steepest.records.progress_record import Phase
 from steepest.records.step_times import StepTime
@@ -137,7 +137,7 @@ class _Profiler:
         path = jobs.facts_path(self.folder, job.id)
         before = jobs.remembered_time(job)
         if before is not None and self._is_steady and not path.exists():
-            write_json(path, asdict(before))
+            write_checked(path, asdict(before))
             return before
         now = self.collect([job], "timing", jobs.read_time)[job.id]
         if before is not None:

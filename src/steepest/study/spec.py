@@ -22,6 +22,7 @@ from steepest.records.trials import Compiled, DtypeName, EngineName
 from steepest.study import migration
 from steepest.study.database import DATABASE, newer
 from steepest.study.environment import hardware, versions
+from steepest.study.places import check_places
 from steepest.study.protocol import SEARCHES, check_contender, check_protocol, trials_of
 from steepest.study.spec_checks import check_plan
 from steepest.study.spec_file import FORMAT, SPEC, is_newer, remedy, stored_spec
@@ -149,6 +150,7 @@ class StudySpec(FrozenModel):
 
 def read_spec(folder: Path) -> StudySpec:
     """What was asked for, and the plan; raises StudyFolderError where there is no study, or not one for us."""
+    check_places(folder)
     path = folder / SPEC
     if not path.is_file():
         if (folder / DATABASE).exists():

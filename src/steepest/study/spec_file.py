@@ -13,12 +13,11 @@ from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, cast
 
 from steepest.errors import StudyFolderError
 from steepest.records.files import parse_json, write_bytes
 from steepest.records.record import is_json_object
-from steepest.study.places import check_places
 
 SPEC = "study.json"
 FORMAT = 2
@@ -49,7 +48,6 @@ def seal_spec(folder: Path) -> None:
 def stored_spec(folder: Path) -> Any:
     """What `study.json` holds, as JSON, checked against its sum. Raises StudyFolderError where it is missing, cannot be
     read or is not what was written."""
-    check_places(folder)
     path = folder / SPEC
     try:
         content = path.read_bytes()
@@ -106,21 +104,24 @@ _NOTHING = object()
 
 def _first_difference(found: Any, written: Any, where: str = "") -> tuple[str, object, object] | None:
     """(path, what is there, what was written) where two JSON values first differ; None where they are equal."""
-    if is_json_object(found) and is_json_object(written):
-        keys: list[Any] = [*found, *(key for key in written if key not in found)]
-        pairs = [(key, found.get(key, _NOTHING), written.get(key, _NOTHING)) for key in keys]
-    elif isinstance(found, list) and isinstance(written, list):
-        pairs = [(i, *pair) for i, pair in enumerate(zip_longest(found, written, fillvalue=_NOTHING))]
-    else:
-        return None if _same(found, written) else (where, found, written)
-    for key, mine, theirs in pairs:
-        if (path := _first_difference(mine, theirs, f"{where}.{key}".lstrip("."))) is not None:
+    mine, theirs = _parts(found), _parts(written)
+    if mine is None or theirs is None or type(found) is not type(written):
+        same = type(found) is type(written) and repr(found) == repr(written)
+        return None if same else (where, found, written)
+    for key in (*mine, *theirs):
+        inside = f"{where}.{key}" if where else key
+        if (path := _first_difference(mine.get(key, _NOTHING), theirs.get(key, _NOTHING), inside)) is not None:
             return path
     return None
 
 
-def _same(found: object, written: object) -> bool:
-    return type(found) is type(written) and repr(found) == repr(written)
+def _parts(value: Any) -> dict[str, Any] | None:
+    """What an object or a list holds, by its key or place; None for anything else."""
+    if is_json_object(value):
+        return value
+    if isinstance(value, list):
+        return {str(i): each for i, each in enumerate(cast(list[Any], value))}
+    return None
 
 
 def _shown(value: object) -> str:

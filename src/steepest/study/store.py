@@ -250,12 +250,9 @@ def read(folder: Path) -> StudyRecord:
     path = folder / DATABASE
     if not path.exists():
         raise StudyFolderError(f"{path} is missing. It is made again from the curves by: steepest resume {folder}")
-    try:
-        with _as_study_errors(folder), reader(path) as database:
-            stored = contents(database)
-            _check_names(spec, stored.results)
-    except sqlite3.DatabaseError as error:
-        raise _damaged(path, str(error)) from None
+    with _as_study_errors(folder), reader(path) as database:
+        stored = contents(database)
+        _check_names(spec, stored.results)
     return _record(spec, stored)
 
 
@@ -321,6 +318,7 @@ def _trace(folder: Path, shard: str, found: Sequence[Result], expected: str | No
 
 
 def _damaged(path: Path, reason: str) -> StudyFolderError:
+    reason = " ".join(reason.split())  # it may quote what is damaged
     return StudyFolderError(
         f"{path} is damaged ({reason}). It is made again from the curves by: steepest resume {path.parent}"
     )
@@ -354,7 +352,9 @@ def _as_study_errors(folder: Path) -> Generator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StudyFolderError(f"{folder} cannot be written: {reason}. Make room or choose another folder.") from None
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
+        if is_damage(error):
+            raise _damaged(folder / DATABASE, str(error)) from None
         raise StudyFolderError(f"{folder / DATABASE} cannot be used: {error}. What is done is kept.") from None
 
 

@@ -27,7 +27,7 @@ from playwright.sync_api import Locator, Page, sync_playwright  # pyright: ignor
 from steepest.records.files import file_digest, read_trace, write_json, write_trace
 from steepest.serving.serve import READ_AHEAD_STUDIES
 from steepest.study import store
-from steepest.study.database import DATABASE, put_rows, transaction, writer
+from steepest.study.database import DATABASE, changing, put_rows, writer
 from steepest.study.spec import SPEC, read_spec
 
 TRIALS = 10_000
@@ -47,21 +47,18 @@ def enlarge(source: Path, folder: Path, trials: int = TRIALS) -> Path:
     (folder / "curves").mkdir(parents=True)
     write_json(folder / SPEC, spec.model_copy(update={"plan": plan}).to_json())
     database = writer(folder / DATABASE)
-    with transaction(database):
-        database.execute(
-            "INSERT INTO sitting (started, seconds) VALUES (?, ?)", (study.created, study.seconds * copies)
-        )
+    with changing(database) as stored:
+        stored.add("sitting", [(1, study.created, study.seconds * copies)])
         for name in {row.shard for row in study.results}:
             trace = read_trace(source / "curves" / f"{name}.npz")
             for copy in range(copies):
                 file = folder / "curves" / f"{name}-{copy}.npz"
                 write_trace(file, trace)
-                values = (f"{name}-{copy}", file_digest(file), 1.0, 1)
-                database.execute("INSERT INTO shard VALUES (?, ?, ?, ?)", values)
+                stored.add("shard", [(f"{name}-{copy}", file_digest(file), 1.0, 1)])
         for copy in range(copies):
             rows = (replace(row, seed=row.seed + seeds * copy, shard=f"{row.shard}-{copy}") for row in study.results)
-            put_rows(database, tuple(rows))
-        database.execute("INSERT INTO finish VALUES (?)", (study.created,))
+            put_rows(stored, tuple(rows))
+        stored.add("finish", [(study.created,)])
     database.close()
     return folder
 

@@ -10,7 +10,7 @@ from steepest.records.files import file_digest, write_json, write_trace
 from steepest.records.outcomes import Trace
 from steepest.records.study_record import StudyRecord
 from steepest.records.task_facts import TaskRef
-from steepest.study.database import DATABASE, put_rows, transaction, writer
+from steepest.study.database import DATABASE, changing, put_rows, writer
 from steepest.study.spec import SPEC, Plan, StudySpec, TaskSpec
 
 
@@ -45,7 +45,8 @@ class Folder:
         write_json(path / SPEC, spec.to_json())
         self.database = writer(path / DATABASE)
         self.database.execute("PRAGMA synchronous = OFF")  # a test's folder need not outlive a power cut
-        self.database.execute("INSERT INTO sitting (started, seconds) VALUES ('2026-08-01T12:00:00Z', 34)")
+        with changing(self.database) as database:
+            database.add("sitting", [(1, "2026-08-01T12:00:00Z", 34.0)])
 
     def grow(self, shards: int | None = None) -> None:
         """Finish so many more shards, or all that are left."""
@@ -55,15 +56,14 @@ class Folder:
             with patch.object(os, "fsync", lambda line: None):
                 write_trace(file, self.traces[shard])
             rows = tuple(self._named(row) for row in self.study.results if row.shard == shard)
-            with transaction(self.database):
-                values = (self._safe(shard), file_digest(file), 1.0, 1)
-                self.database.execute("INSERT INTO shard VALUES (?, ?, ?, ?)", values)
-                put_rows(self.database, rows)
+            with changing(self.database) as database:
+                database.add("shard", [(self._safe(shard), file_digest(file), 1.0, 1)])
+                put_rows(database, rows)
 
     def finish(self) -> None:
         self.grow()
-        with transaction(self.database):
-            self.database.execute("INSERT INTO finish VALUES ('2026-08-01T12:01:00Z')")
+        with changing(self.database) as database:
+            database.add("finish", [("2026-08-01T12:01:00Z",)])
 
     def _safe(self, shard: str) -> str:
         """As the protocol names shards: safe as a file, whatever its contender is called."""

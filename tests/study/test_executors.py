@@ -13,6 +13,7 @@ from study import toy
 from steepest.errors import BadTask, TrialFailed
 from steepest.messages import verbatim
 from steepest.records.job_records import DescribeJob, TimeJob, TrainJob
+from steepest.records.private_cache import private_folder
 from steepest.records.task_facts import TaskRef
 from steepest.study.executors import Event, FunctionExecutor, LocalProcesses
 from steepest.study.jobs import failure
@@ -127,6 +128,18 @@ def test_a_job_is_retried_three_times_and_no_more(crew, tmp_path, deaths, end):
     assert [event.kind for event in seen] == ["retried"] * 3 + [end]
     executor.submit(toy.ToyJob({"kind": "sleep", "id": "s", "seconds": 0}))
     assert events_until(executor, "done")[-1].id == "s", "other jobs go on"
+
+
+def test_a_library_that_ends_a_worker_is_removed_and_its_job_done_by_another(crew, tmp_path, monkeypatch):
+    monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path / "cache"))
+    library = private_folder("kernels") / "k-1.so"
+    library.write_bytes(b"deadly")
+    executor = crew(workers=1)
+    executor.submit(toy.ToyJob({"kind": "die", "id": "d", "library": str(library)}))
+    retried, done = events_until(executor, "done", "lost")
+    assert "(SIGKILL) while it loaded a compiled library, which is removed" in str(retried.message)
+    assert (retried.kind, done.kind) == ("retried", "done")
+    assert [*library.parent.iterdir()] == []
 
 
 def test_a_job_that_raises_is_reported_and_the_worker_continues(crew):

@@ -20,6 +20,7 @@ from steepest.records import rng
 from steepest.records.contender import Contender
 from steepest.records.files import write_json, write_trace
 from steepest.records.job_records import DescribeJob, Job, TimeJob, job_from_json
+from steepest.records.loading_marks import loading
 from steepest.records.outcomes import Outcome, Trace
 from steepest.records.step_times import FleetTime, StepTime
 from steepest.records.study_record import StudyDesign
@@ -123,6 +124,11 @@ def serve(connection: Connection, folder: Path) -> None:
                         say(event="progress", id=job["id"], done=0.25)
                         (folder / f"{job['id']}.pid").write_text(str(os.getpid()))
                         time.sleep(job["seconds"])
+                    case "die" if "library" in job:
+                        library = Path(job["library"])
+                        if library.exists():
+                            with loading(library):
+                                os.kill(os.getpid(), signal.SIGKILL)
                     case "die":
                         tries = folder / f"{job['id']}.tries"
                         with tries.open("a") as file:

@@ -246,10 +246,11 @@ _NOTES: tuple[str, ...] = (
 """Where notes are, by version."""
 
 
+_OUTCOMES = {str(outcome): outcome for outcome in Outcome}
+
+
 def _result(row: Sequence[Any]) -> Result:
-    values = list(row)
-    values[_OUTCOME] = Outcome(values[_OUTCOME])
-    return Result(*values)
+    return Result(*row[:_OUTCOME], _OUTCOMES[row[_OUTCOME]], *row[_OUTCOME + 1 :])
 
 
 def newer(folder: Path) -> StudyFolderError:

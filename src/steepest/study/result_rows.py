@@ -61,18 +61,16 @@ def check_trace(shard: Shard, trace: Trace) -> None:
 def agree(results: Iterable[Result], trace: Trace) -> bool:
     """Whether rows of one shard say what its curves say."""
     ends = [curve[:, -1] for curve in (trace.train_loss, trace.valid_loss, trace.valid_metric)]
-    columns = [each.tolist() for each in (trace.outcome_step, *ends, trace.test_loss, trace.test_metric)]
-    lanes = [*zip(trace.outcome, *columns, strict=True)]
-    return all(row.lane < len(lanes) and _says(row, *lanes[row.lane]) for row in results)
-
-
-def _says(row: Result, outcome: Outcome, step: int, *values: float) -> bool:
-    stored = (row.train_loss, row.valid_loss, row.valid_metric, row.test_loss, row.test_metric)
-    return (
-        row.outcome is outcome
-        and row.outcome_step == step
-        and all(mine == _value(each, outcome) for mine, each in zip(stored, values, strict=True))
-    )
+    values = [*zip(*(each.tolist() for each in (*ends, trace.test_loss, trace.test_metric)), strict=True)]
+    steps = trace.outcome_step.tolist()
+    for row in results:
+        if row.lane >= len(steps) or row.outcome is not trace.outcome[row.lane] or row.outcome_step != steps[row.lane]:
+            return False
+        stored = (row.train_loss, row.valid_loss, row.valid_metric, row.test_loss, row.test_metric)
+        found = values[row.lane]
+        if stored != found and stored != tuple(_value(each, row.outcome) for each in found):
+            return False
+    return True
 
 
 def empty_trace(shard: Shard, outcome: Outcome) -> Trace:

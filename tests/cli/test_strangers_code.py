@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from steepest.ingest import load
+
 TASK = """
 from pathlib import Path
 Path({mark!r}).touch()
@@ -37,6 +39,7 @@ def home(made, tmp_path, monkeypatch) -> Path:
     """The same, for a user who has never run the file."""
     monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path / "cache"))
     (made / "ran").unlink(missing_ok=True)
+    load._run.cache_clear()
     monkeypatch.chdir(shutil.copytree(made / "study", tmp_path / "study").parent)
     return made
 

@@ -250,7 +250,9 @@ _OUTCOMES = {str(outcome): outcome for outcome in Outcome}
 
 
 def _result(row: Sequence[Any]) -> Result:
-    return Result(*row[:_OUTCOME], _OUTCOMES[row[_OUTCOME]], *row[_OUTCOME + 1 :])
+    values = [*row]
+    values[_OUTCOME] = _OUTCOMES[values[_OUTCOME]]
+    return Result(*values)
 
 
 def newer(folder: Path) -> StudyFolderError:

@@ -24,18 +24,19 @@ MAX_COUNT = 10**12
 def check_plan(spec: StudySpec, plan: Plan) -> None:
     """Raise BadSetting where the plan cannot be one of this study."""
     check_protocol(plan.protocol)
-    pairs = {(task.ref.name, contender.name) for task in spec.tasks for contender in spec.contenders}
-    for kind, found, wanted in (
-        ("facts", [facts.name for facts in plan.facts], [task.ref.name for task in spec.tasks]),
-        ("times", [(time.task, time.contender) for time in plan.times], pairs),
-        ("runs", [(run.task, run.contender) for run in plan.runs], pairs),
-    ):
-        if sorted(found) != sorted(wanted):
+    tasks = {task.ref.name for task in spec.tasks}
+    pairs = {(task, contender.name) for task in tasks for contender in spec.contenders}
+    facts, times = [each.name for each in plan.facts], [(each.task, each.contender) for each in plan.times]
+    runs = [(each.task, each.contender) for each in plan.runs]
+    for kind, found, known in (("facts", facts, tasks), ("times", times, pairs), ("runs", runs, pairs)):
+        if len(set(found)) < len(found) or not known.issuperset(found):
             raise BadSetting(f"The plan's {kind} are not those of the study's tasks and contenders.")
+    if not set(times).issuperset(runs) or not {*facts}.issuperset(task for task, _ in runs):
+        raise BadSetting("The plan has a run without its facts or times.")
     amounts = {"seconds": plan.seconds, "resolution": plan.resolution or 0.0}
     problems = [*_problems("", {"trials": plan.trials}, amounts)]
-    for facts in plan.facts:
-        problems += _of_facts(facts)
+    for each in plan.facts:
+        problems += _of_facts(each)
     for time in plan.times:
         problems += _of_time(time)
     for run in plan.runs:

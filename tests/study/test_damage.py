@@ -34,7 +34,7 @@ def folder(finished, tmp_path):
 
 def test_no_flipped_bit_of_the_spec_goes_unnoticed(folder):
     path = folder / "study.json"
-    counts = flips.flip(path, lambda: stored_spec(folder), flips.bits_of(path, 7))
+    counts = flips.flip(path, lambda: read_spec(folder), flips.bits_of(path, 13))
     assert counts.keys() == {"sentence"}
 
 

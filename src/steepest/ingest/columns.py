@@ -353,5 +353,6 @@ def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], note
                 all=len(cells),
             )
         )
-    codes = np.array([number.get(cell, len(labels)) for cell in cells], dtype=np.int64)
+        number |= {cell: len(labels) for cell in set(cells) if cell not in number}
+    codes = np.fromiter(map(number.__getitem__, cells), dtype=np.int64, count=len(cells))
     return Categories(name, codes, [*labels, "missing"] if missing else labels)

@@ -73,16 +73,16 @@ def _is_moment(cell: str) -> bool:
 def _moments(
     name: str, cells: Sequence[str], values: Mapping[str, int], choice: Choice, of_table: Style | None
 ) -> Dates | None:
-    open_cells = {
-        cell: found
-        for cell in values
-        if not (cell[4:5] in ("-", "W") and iso(cell) is not None) and (found := moment(cell)) is not None
-    }
     if choice.detail:
         order: Order = choice.detail  # type: ignore[assignment]
         return _finished(name, cells, values, by_order(order), choice, [_dates_note(name, WRITTEN[order])])
-    present = sum(values.values())
-    plain = sum(n for cell, n in values.items() if cell not in open_cells and iso(cell) is not None)
+    known = {cell: days for cell in values if cell[4:5] in ("-", "W") and (days := iso(cell)) is not None}
+    open_cells = {cell: found for cell in values if cell not in known and (found := moment(cell)) is not None}
+    present, plain = sum(values.values()), sum(values[cell] for cell in known)
+
+    def days_by(order: Order) -> Days:
+        return lambda cell: open_cells[cell].days(order) if cell in open_cells else known.get(cell)
+
     possible: tuple[Order, ...] = orders((found, values[cell]) for cell, found in open_cells.items())
     if choice.kind in ("date", "time"):
         possible = tuple(order for order in possible if (order == "clock") == (choice.kind == "time"))
@@ -96,12 +96,12 @@ def _moments(
     order = _preferred(tied, cells, open_cells, of_table)
     if order == "clock":
         note = say("{name}: times as hour:minute; read as their position in the day.", name=quoted(name))
-        return _finished(name, cells, values, by_order(order), Choice("time"), [note])
+        return _finished(name, cells, values, days_by(order), Choice("time"), [note])
     is_open = any(found.numbers is not None for found in open_cells.values())
     findings = _doubts(name, order, tied, open_cells)
     written = WRITTEN[order] if is_open else WRITTEN["ymd" if plain >= present / 2 else ""]
     made = Choice("date", order if is_open else "")
-    return _finished(name, cells, values, by_order(order), made, [_dates_note(name, written)], findings)
+    return _finished(name, cells, values, days_by(order), made, [_dates_note(name, written)], findings)
 
 
 def _fitting(open_cells: Mapping[str, Moment], values: Mapping[str, int], order: Order) -> int:

@@ -127,7 +127,7 @@ class _Body:
 def _body(reader: Iterator[list[str]], width: int) -> _Body:
     body = _Body([[] for _ in range(width)])
     while lines := [*islice(reader, CHUNK_ROWS)]:
-        rows = [row for row in lines if not _is_blank(row)]
+        rows = [row for row in lines if (row and row[0] and not row[0].isspace()) or not _is_blank(row)]
         if any(len(row) != width for row in rows):
             rows = [row[:width] if len(row) > width and _is_blank(row[width:]) else row for row in rows]
             places = [i for i, row in enumerate(rows, start=body.seen + 2) if len(row) != width]

@@ -100,7 +100,8 @@ def target(
         )
     notes: list[Message] = []
     texts = with_missing(PackedCells.of(cells).texts(), choice)
-    has_target = np.array([not _is_absent(cell) for cell in texts], dtype=bool)
+    absent = {cell for cell in set(texts) if _is_absent(cell)}
+    has_target = np.array([cell not in absent for cell in texts]) if absent else np.ones(len(texts), dtype=bool)
     given = [*compress(texts, has_target.tolist())]
     if not given:
         raise BadTask(f"The target {name!r} has no values: all {len(texts)} cells are empty. Choose another --target.")

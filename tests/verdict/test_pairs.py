@@ -6,7 +6,7 @@ from scipy import stats as scipy_stats
 from verdict.factory import study_of
 
 from steepest.verdict.decide import decide
-from steepest.verdict.judge.pairs import compare_all
+from steepest.verdict.judge.pairs import compare_all, fair_means
 
 N = 8
 LUCK = np.random.default_rng(0).normal(size=N)
@@ -56,17 +56,31 @@ def test_a_pair_is_the_same_seen_from_either_side():
     assert here.estimate.low == pytest.approx(-there.estimate.high)
 
 
-def test_contenders_with_different_seeds_are_compared_by_their_means():
-    """A failed replicate must not turn the difference into another than that of the means which are shown."""
+def test_contenders_with_different_seeds_are_paired_on_those_that_both_have():
     gaps = {name: dict(values) for name, values in ALIKE.items()}
     del gaps["a"][0]
-    family = compare_all(gaps, 0.05, rng())
+    del gaps["b"][7]
+    family = compare_all(gaps, 0.05, rng(), lost={"a": {0}, "b": {7}})
     assert family.paired
-    assert family.pairs["b", "c"].n == N
-    assert np.all(family.pairs["b", "c"].other == 0)
-    assert family.pairs["a", "b"].difference.value == pytest.approx(
-        np.mean(list(gaps["a"].values())) - np.mean(list(gaps["b"].values()))
-    )
+    assert [family.pairs[pair].n for pair in (("a", "b"), ("a", "c"), ("b", "c"))] == [N - 2, N - 1, N - 1]
+    common = [gaps["a"][seed] - gaps["b"][seed] for seed in range(1, 7)]
+    assert family.pairs["a", "b"].difference.value == pytest.approx(np.mean(common))
+
+
+def test_without_pairing_the_seeds_that_one_lost_are_left_out_of_the_other():
+    gaps = {"a": {seed: value for seed, value in APART["a"].items() if seed > 1}, "b": APART["b"]}
+    lost = compare_all(gaps, 0.05, rng(), lost={"a": {0, 1}}).pairs["a", "b"]
+    assert (len(lost.one), len(lost.other)) == (N - 2, N - 2)
+    never_run = compare_all(gaps, 0.05, rng()).pairs["a", "b"]
+    assert (len(never_run.one), len(never_run.other)) == (N - 2, N)
+
+
+def test_a_mean_is_fair_to_a_contender_that_lacks_an_easy_seed():
+    easiest = int(np.argmax(LUCK))
+    gaps = {**ALIKE, "a": {seed: value for seed, value in ALIKE["a"].items() if seed != easiest}}
+    whole, raw, fair = (fair_means(x, paired)["a"] for x, paired in ((ALIKE, True), (gaps, False), (gaps, True)))
+    assert abs(fair - whole) < abs(raw - whole) / 2
+    assert fair_means(gaps, True)["b"] == pytest.approx(np.mean(list(ALIKE["b"].values())))
 
 
 def test_with_fewer_than_5_seeds_in_common_nothing_is_paired():

@@ -20,10 +20,10 @@ from steepest.verdict.judge import factor_effects, findings
 from steepest.verdict.judge.advice import advised
 from steepest.verdict.judge.cross_task_cost import everywhere
 from steepest.verdict.judge.diagnosis import diagnose
-from steepest.verdict.judge.pairs import MIN_SEEDS, Pair, Values, compare_all
+from steepest.verdict.judge.pairs import MIN_SEEDS, Pair, Values, compare_all, fair_means
 from steepest.verdict.judge.rate_curves import stall_level, start_level
 from steepest.verdict.judge.replicates import Entrant, entrant
-from steepest.verdict.judge.standings import Evidence, standing, targets
+from steepest.verdict.judge.standings import Evidence, examples_of, standing, targets
 from steepest.verdict.results import Claim, Estimate, RatePoint, Standing, Tally, TaskVerdict, Verdict
 from steepest.verdict.stats.inference import moments, probability_best, rank_intervals
 from steepest.verdict.stats.sequential import look_at
@@ -89,12 +89,15 @@ def judge(
         rows = [row for row in study.results if row.task == task.name and row.contender == contender.name]
         if rows:
             entrants[contender.name] = entrant(contender.name, rows, task.higher_is_better)
-    ranked = ranking(list(entrants.values()))
-    best, reference = ranked[0], entrants.get(study.reference)
+    reference = entrants.get(study.reference)
     sound = {item.contender: item.goodness for item in entrants.values() if item.goodness}
     judged = {name: values for name, values in sound.items() if len(values) >= MIN_SEEDS}
     look = look_at(study.protocol.looks, min((len(item.replicates) for item in entrants.values()), default=0))
-    family = compare_all(judged, 1 - confidence, generator(0, "bootstrap", index, 0), look)
+    lost = {name: item.lost for name, item in entrants.items()}
+    random, examples = generator(0, "bootstrap", index, 0), examples_of(task)
+    family = compare_all(judged, 1 - confidence, random, look, lost, examples)
+    ranked = ranking(list(entrants.values()), fair_means(judged, family.paired))
+    best = ranked[0]
     start = start_level(ranked, traces)
     evidence = Evidence(
         task=task,
@@ -131,23 +134,23 @@ def judge(
         correlation=family.correlation,
         looks=study.protocol.looks if study.protocol.until_sure else (),
         start=None if start is None else best.sign * start,
-        advised=advised(standings).contender,
+        advised=advised(standings, evidence.margin).contender,
     )
     mine = [contender for contender in study.contenders if contender.name in entrants]
-    of_axes = factor_effects.effects(mine, entrants, judged, 1 - confidence, family.paired, look)
+    of_axes = factor_effects.effects(mine, entrants, judged, 1 - confidence, family.paired, look, examples)
     found = (*findings.examine(verdict, evidence, entrants, generator(0, "bootstrap", index, 2)), *of_axes)
     reasons = diagnose(verdict, probes, study.contenders, task.n_train)
     return replace(verdict, claims=claims.about_task(verdict, found, reasons, confidence))
 
 
-def ranking(entrants: Sequence[Entrant]) -> list[Entrant]:
-    """By mean goodness of the sound replicates; after them those with too few to judge, with none yet, with only failed
-    ones."""
+def ranking(entrants: Sequence[Entrant], means: Mapping[str, float]) -> list[Entrant]:
+    """By mean goodness of those judged; after them those with too few replicates to judge, with none yet, with only
+    failed ones."""
 
     def key(item: Entrant) -> tuple[int, float]:
         x = item.values
         if len(x):
-            return int(len(x) < MIN_SEEDS), -item.sign * moments(x)[0]
+            return int(item.contender not in means), -means.get(item.contender, item.sign * moments(x)[0])
         return (3 if item.replicates else 2), 0.0
 
     return sorted(entrants, key=key)

@@ -131,7 +131,7 @@ class Standing:
     behind_reference: Estimate | None
     p_reference: float | None
     probability_best: float
-    """Share of bootstrap studies in which this contender has the best mean."""
+    """Predicted chance of having the best mean if the study were repeated; no sentence rests on it."""
     rate: float | None
     """The rate recommended: from the validation curves of all seeds, smoothed."""
     safe_rates: tuple[float, float] | None
@@ -201,7 +201,7 @@ class TaskVerdict:
     start: float | None = None
     """Validation metric of an untrained model, raw; None without curves."""
     advised: str = ""
-    """What to use: the best, or, among its ties, one that is far faster. See `advice`."""
+    """What to use: the best, or one of its ties that fails less or is far faster. See `advice`."""
 
     @property
     def settled(self) -> bool:

@@ -1,6 +1,8 @@
-"""Which of the tied optimizers to use: the fastest, and among equally fast ones the one with the least state.
+"""Which of the best and its ties to use: none that fails clearly more than another; then a far quicker one, where it
+is shown to be as good.
 
-Among ties, the best mean may be due to chance. The cost of a run is not.
+Among ties, the best mean may be due to chance, and so may a tie itself: a small study ties what differs much. So a
+quicker one is advised only where it costs at most the practical margin. The cost of a run is not due to chance.
 """
 
 from __future__ import annotations
@@ -8,25 +10,45 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from steepest.verdict.results import Standing
+from steepest.verdict.stats.inference import more_often
 
 MIN_SPEEDUP = 2.0
 """How many times as fast as the best a tie must be to be advised instead."""
 EQUAL_TIME_RATIO = 1.25
 """Up to this factor, times of runs count as equal, since other processes disturb the measurement."""
+FAILURE_LEVEL = 0.05
+"""Level of the one-sided test by which one contender fails clearly more than another: 4 of 10 against none."""
 
 
-def advised(standings: Sequence[Standing]) -> Standing:
-    """The contender to use, of standings in order of place: the best, unless a tie is `MIN_SPEEDUP` times as fast.
+def advised(standings: Sequence[Standing], margin: float) -> Standing:
+    """The contender to use, of standings in order of place.
 
-    Then, of all ties within `EQUAL_TIME_RATIO` of the fastest: the one with the least state, then the
-    better place.
+    Of the best and its ties, those that fail clearly more than another one are left out; of the rest, the first one.
+    In its place, one that trains `MIN_SPEEDUP` times as fast and is shown to lose at most `margin` to the best: of all
+    such within `EQUAL_TIME_RATIO` of the fastest, the one with the least state, then the better place.
     """
-    best = standings[0]
-    ties = [item for item in standings[1:] if item.status == "tie" and item.seconds and item.rate is not None]
-    if best.status != "best" or not best.seconds or not ties:
-        return best
-    least = min(item.seconds for item in ties if item.seconds)
-    if best.seconds < MIN_SPEEDUP * least:
-        return best
-    fast = [item for item in ties if item.seconds and item.seconds <= EQUAL_TIME_RATIO * least]
+    if standings[0].status != "best":
+        return standings[0]
+    front = [item for item in standings if item.status in ("best", "tie")]
+    reliable = [item for item in front if not any(fails_more(item, other) for other in front)]
+    first = reliable[0]
+    as_good = [item for item in reliable[1:] if item.seconds and item.rate is not None and no_worse(item, margin)]
+    if not first.seconds or not as_good:
+        return first
+    least = min(item.seconds for item in as_good if item.seconds)
+    if first.seconds < MIN_SPEEDUP * least:
+        return first
+    fast = [item for item in as_good if item.seconds and item.seconds <= EQUAL_TIME_RATIO * least]
     return min(fast, key=lambda item: (item.state_bytes_per_parameter or 0.0, item.place))
+
+
+def fails_more(item: Standing, other: Standing) -> bool:
+    """Whether `item` fails on clearly more seeds than `other`, by Fisher's exact test."""
+    lost, others = item.failed_replicates, other.failed_replicates
+    return more_often(lost, lost + item.replicates, others, others + other.replicates) < FAILURE_LEVEL
+
+
+def no_worse(item: Standing, margin: float) -> bool:
+    """Whether a tie is shown to lose at most `margin` to the best, or has no worse a mean on the seeds compared."""
+    gap = item.behind_best
+    return gap is not None and (gap.high <= margin or gap.value <= 0)

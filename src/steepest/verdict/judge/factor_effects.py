@@ -62,15 +62,18 @@ def effects(
     alpha: float,
     paired: bool,
     look: Look = FIXED,
+    examples: int = 0,
 ) -> tuple[AxisEffect | KeptWeights, ...]:
     """What there is to say on the axes of a study; nothing in a study without.
 
-    samples: those with enough repeats to be judged; `alpha`, `paired` and `look` as for the pairs of the task.
+    samples: those with enough repeats to be judged; `alpha`, `paired`, `look` and `examples` as for the pairs
+    of the task.
     """
     groups = [*_groups(contenders)]
     wanted = [(each.name, first.name) for _, _, (first, *rest) in groups for each in rest]
     known = [pair for pair in wanted if pair[0] in samples and pair[1] in samples]
-    pairs = [compare(samples[one], samples[other], paired) for one, other in known]
+    lost = {name: entrants[name].lost if name in entrants else frozenset[int]() for pair in known for name in pair}
+    pairs = [compare(samples[one], samples[other], paired, lost[one] | lost[other], examples) for one, other in known]
     adjusted = holm(np.array([look.p(pair.difference.p) for pair in pairs]), alpha)
     gains = {
         key: replace(pair, level=look.level(float(level))).estimate

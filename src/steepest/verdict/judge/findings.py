@@ -18,7 +18,7 @@ from steepest.verdict.judge.factor_effects import AxisEffect, KeptWeights
 from steepest.verdict.judge.replicates import Entrant
 from steepest.verdict.judge.standings import Evidence
 from steepest.verdict.results import Standing, TaskVerdict
-from steepest.verdict.stats.inference import Interval, bootstrap_t, replicates_needed, smallest_difference
+from steepest.verdict.stats.inference import Interval, replicates_needed, smallest_difference
 
 _OF_THE_RATE = (Outcome.OK, Outcome.STOPPED, Outcome.DIVERGED)
 POWER = 0.8
@@ -166,5 +166,5 @@ def doubt(item: Standing, evidence: Evidence, generator: np.random.Generator) ->
     pair = evidence.pairs[evidence.best.contender, item.contender]
     if pair.estimate.low > pair.difference.error:  # no method would overturn that
         return None
-    interval = bootstrap_t(pair.one, pair.other, evidence.confidence, generator)
+    interval = pair.bootstrap(evidence.confidence, generator)
     return None if interval.low > 0 else Doubt(item.contender, interval)

@@ -6,14 +6,27 @@ would look different too often. Seed by seed if the seeds are shown to move all 
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from steepest.verdict.results import Estimate
-from steepest.verdict.stats.inference import Difference, correlation_over_seeds, critical_t, holm, moments, welch
+from steepest.verdict.stats.inference import (
+    Difference,
+    Interval,
+    bootstrap_t,
+    correlation_over_seeds,
+    critical_t,
+    holm,
+    moments,
+    variance_of_share,
+    welch,
+)
 from steepest.verdict.stats.sequential import FIXED, Look
 
 Values = Mapping[int, float]
@@ -36,6 +49,8 @@ class Pair:
     """Adjusted over the family, and over all looks at the study."""
     level: float = 1.0
     """The level at this look for the unadjusted p, at which Holm's procedure judged it."""
+    least_variance: float = 0.0
+    """Of a replicate's difference, from the number of test examples; 0 where the metric is no share of examples."""
 
     @property
     def n(self) -> int:
@@ -44,7 +59,17 @@ class Pair:
 
     @property
     def deviations(self) -> tuple[float, float]:
-        return moments(self.one)[1] ** 0.5, moments(self.other)[1] ** 0.5
+        one, other = moments(self.one)[1], moments(self.other)[1]
+        if one + other >= self.least_variance:
+            return one**0.5, other**0.5
+        share = one / (one + other) if one + other else 1.0
+        return (share * self.least_variance) ** 0.5, ((1 - share) * self.least_variance) ** 0.5
+
+    def bootstrap(self, confidence: float, generator: np.random.Generator) -> Interval:
+        """The difference with the bootstrap-t interval, unless the values spread less than so few examples allow."""
+        if welch(self.one, self.other).error < self.difference.error:
+            return self.difference.interval(confidence)
+        return bootstrap_t(self.one, self.other, confidence, generator)
 
     @property
     def estimate(self) -> Estimate:
@@ -64,17 +89,29 @@ class Family:
     """Whether contenders are compared seed by seed."""
 
 
+NO_LOSS: Mapping[str, AbstractSet[int]] = {}
+
+
 def compare_all(
-    samples: Mapping[str, Values], alpha: float, generator: np.random.Generator, look: Look = FIXED
+    samples: Mapping[str, Values],
+    alpha: float,
+    generator: np.random.Generator,
+    look: Look = FIXED,
+    lost: Mapping[str, AbstractSet[int]] = NO_LOSS,
+    examples: int = 0,
 ) -> Family:
     """Welch's t for every pair, or Student's t on the differences by seed where that helps; Holm over all pairs.
 
     In a study that is looked at more than once, Holm's procedure takes p values for the whole sequence of looks, and
     the interval of a pair has the level of this look: it holds 0 exactly where the adjusted p is `alpha` or more.
+    lost: contender → seeds on which it failed. examples: in the test part, if the metric is a share of them.
     """
     keys = list(combinations(samples, 2))
     correlation, paired = together(list(samples.values()), look.level(alpha / max(len(keys), 1)), generator)
-    pairs = [compare(samples[one], samples[other], paired) for one, other in keys]
+    pairs = [
+        compare(samples[one], samples[other], paired, {*lost.get(one, ()), *lost.get(other, ())}, examples)
+        for one, other in keys
+    ]
     adjusted = holm(np.array([look.p(pair.difference.p) for pair in pairs]), alpha)
     found: dict[tuple[str, str], Pair] = {}
     for (one, other), pair, p, level in zip(keys, pairs, adjusted.p, adjusted.level, strict=True):
@@ -84,14 +121,23 @@ def compare_all(
     return Family(found, correlation, paired)
 
 
-def compare(one: Values, other: Values, paired: bool) -> Pair:
-    """Seed by seed only if both have the same seeds: else the difference would not be that of the means."""
-    if paired and one.keys() == other.keys():
-        x = np.array([one[seed] - other[seed] for seed in one])
+def compare(one: Values, other: Values, paired: bool, lost: AbstractSet[int] = frozenset(), examples: int = 0) -> Pair:
+    """Paired: by the differences on the seeds that both have. Otherwise by the means, without seeds that either lost.
+
+    A contender that fails on hard seeds would look better on those that are left, if the other one kept its hard seeds.
+    With fewer than `MIN_SEEDS` such seeds all values are compared.
+    """
+    common = [seed for seed in one if seed in other]
+    if paired and len(common) >= MIN_SEEDS:
+        x = np.array([one[seed] - other[seed] for seed in common])
         y = np.zeros(len(x))  # Welch's t against a sample of zeros is Student's t of one sample
     else:
-        x, y = np.array(list(one.values())), np.array(list(other.values()))
-    return Pair(x, y, welch(x, y))
+        x, y = (np.array([value for seed, value in each.items() if seed not in lost]) for each in (one, other))
+        if min(len(x), len(y)) < MIN_SEEDS:
+            x, y = np.array(list(one.values())), np.array(list(other.values()))
+    difference = welch(x, y)
+    least = variance_of_share(difference.value, examples)
+    return Pair(x, y, difference.at_least(least, min(len(x), len(y))), least_variance=least)
 
 
 def together(samples: Sequence[Values], level: float, generator: np.random.Generator) -> tuple[float | None, bool]:
@@ -99,11 +145,30 @@ def together(samples: Sequence[Values], level: float, generator: np.random.Gener
 
     It does if the correlation r is significant (a permutation test at 5 %), and large enough to make up for the degrees
     of freedom that pairing costs: at the level of the tests, the paired interval is the shorter one if
-    √(1−r)·t(n−1) < t(2n−2).
+    √(1−r)·t(n−1) < t(2n−2). A value that is missing counts as its contender's mean, which can only make r smaller.
     """
-    common = sorted(set(samples[0]).intersection(*samples[1:])) if samples else []
-    n = len(common)
-    if len(samples) < 2 or n < MIN_SEEDS:
+    count = Counter(seed for values in samples for seed in values)
+    seeds = sorted(seed for seed, times in count.items() if times > 1)
+    tables = [[values.get(seed, math.nan) for seed in seeds] for values in samples]
+    rows = np.array([row for row in tables if np.isfinite(row).sum() >= MIN_SEEDS])
+    if len(rows) < 2:
         return None, False
-    r, p = correlation_over_seeds(np.array([[values[seed] for seed in common] for values in samples]), generator)
+    means = np.array([np.nanmean(row) for row in rows])
+    n = int(np.isfinite(rows).sum(axis=1).min())
+    r, p = correlation_over_seeds(np.where(np.isnan(rows), means[:, None], rows), generator)
     return r, p <= CORRELATION_LEVEL and r > 1 - (critical_t(level, 2 * n - 2) / critical_t(level, n - 1)) ** 2
+
+
+def fair_means(samples: Mapping[str, Values], paired: bool) -> dict[str, float]:
+    """Contender → its mean. Where contenders are compared seed by seed and some lack seeds, the mean that it would have
+    over all seeds if each seed moved all alike: least squares of value = contender + seed."""
+    seeds = sorted({seed for values in samples.values() for seed in values})
+    if not paired or all(len(values) == len(seeds) for values in samples.values()):
+        return {name: moments(np.array(list(values.values())))[0] for name, values in samples.items()}
+    cells = [(i, seeds.index(seed), value) for i, x in enumerate(samples.values()) for seed, value in x.items()]
+    design = np.zeros((len(cells), len(samples) + len(seeds)))
+    for row, (i, j, _) in enumerate(cells):
+        design[row, [i, len(samples) + j]] = 1.0
+    found = np.linalg.lstsq(design, np.array([value for _, _, value in cells]))[0]
+    shift = float(found[len(samples) :].mean())
+    return {name: float(mean) + shift for name, mean in zip(samples, found, strict=False)}

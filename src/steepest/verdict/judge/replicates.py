@@ -57,6 +57,11 @@ class Entrant:
         """Seed → sign × test metric, of the sound replicates."""
         return {item.seed: self.sign * item.value for item in self.replicates if item.value is not None}
 
+    @property
+    def lost(self) -> frozenset[int]:
+        """Seeds on which it failed at every rate."""
+        return frozenset(item.seed for item in self.replicates if item.value is None)
+
     @cached_property
     def rates(self) -> tuple[float, ...]:
         return tuple(sorted(self._by_rate))

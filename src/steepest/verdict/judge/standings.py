@@ -22,11 +22,11 @@ from steepest.verdict.results import Arrival, Estimate, RatePoint, Sensitivity, 
 from steepest.verdict.stats.inference import (
     area_under,
     best_of_k,
-    bootstrap_t,
     first_crossing,
     mean_interval,
     median_interval,
     moments,
+    variance_of_share,
 )
 from steepest.verdict.stats.tuning import Tunability, asymmetry, at_rate, divergence_edge, tunability
 
@@ -79,7 +79,7 @@ def standing(
         contender=name,
         place=place,
         status=status(evidence, item),
-        quality=estimate(values, evidence.coverage),
+        quality=estimate(values, evidence.coverage, examples_of(evidence.task)),
         deviation=math.sqrt(moments(values)[1]) if len(values) > 1 else None,
         behind_best=behind_best,
         p_best=p_best,
@@ -135,15 +135,20 @@ def behind(evidence: Evidence, leader: Entrant | None, item: Entrant) -> tuple[E
     pair = evidence.pairs.get((leader.contender, item.contender))
     if pair is not None:
         return pair.estimate, pair.p
-    pair = compare(leader.goodness, item.goodness, paired=False)
+    pair = compare(leader.goodness, item.goodness, False, leader.lost | item.lost, examples_of(evidence.task))
     return replace(pair, level=1 - evidence.coverage).estimate, None
 
 
-def estimate(values: np.ndarray, confidence: float) -> Estimate | None:
-    """Mean of values [n] with Student's t interval; None if there are none."""
+def examples_of(task: TaskFacts) -> int:
+    """In the test part, where the metric is a share of them; 0 where it is not, or where that is unknown."""
+    return task.n_test if task.unit == "%" else 0
+
+
+def estimate(values: np.ndarray, confidence: float, examples: int = 0) -> Estimate | None:
+    """Mean of values [n] with Student's t interval; None if there are none. examples: as in `variance_of_share`."""
     if not len(values):
         return None
-    interval = mean_interval(values, confidence)
+    interval = mean_interval(values, confidence, variance_of_share(moments(values)[0], examples))
     return Estimate(interval.value, interval.low, interval.high, len(values))
 
 
@@ -292,5 +297,5 @@ def behind_bootstrap(evidence: Evidence, item: Entrant, generator: np.random.Gen
     pair = evidence.pairs.get((evidence.best.contender, item.contender))
     if pair is None:
         return None
-    interval = bootstrap_t(pair.one, pair.other, 1 - pair.level, generator)
+    interval = pair.bootstrap(1 - pair.level, generator)
     return Estimate(interval.value, interval.low, interval.high, pair.n)

@@ -45,6 +45,15 @@ class Difference:
         """The difference the other way round."""
         return replace(self, value=-self.value)
 
+    def at_least(self, variance: float, n: int) -> Difference:
+        """The same where n values a side spread by `variance` at least, whatever their own spread says."""
+        error = math.sqrt(variance / n)
+        if self.error >= error:
+            return self
+        freedom = self.freedom if math.isfinite(self.freedom) else max(1, n - 1)
+        p = float(2 * special.stdtr(freedom, -abs(self.value) / error))
+        return Difference(self.value, error, freedom, p)
+
     def interval(self, confidence: float) -> Interval:
         if self.error == 0:
             return Interval(self.value, self.value, self.value)
@@ -69,13 +78,44 @@ def critical_t(level: float, freedom: float) -> float:
     return -float(special.stdtrit(freedom, level / 2))
 
 
-def mean_interval(x: np.ndarray, confidence: float) -> Interval:
-    """Mean of x [n] with Student's t interval: x̄ ± t(n−1)·s/√n (Student, 1908)."""
+def mean_interval(x: np.ndarray, confidence: float, least_variance: float = 0.0) -> Interval:
+    """Mean of x [n] with Student's t interval: x̄ ± t(n−1)·s/√n (Student, 1908); s² is at least `least_variance`."""
     mean, variance = moments(x)
     if math.isinf(variance):
         return Interval(mean, -math.inf, math.inf)
-    half = critical_t(1 - confidence, len(x) - 1) * math.sqrt(variance / len(x))
+    half = critical_t(1 - confidence, len(x) - 1) * math.sqrt(max(variance, least_variance) / len(x))
     return Interval(mean, mean - half, mean + half)
+
+
+def variance_of_share(share: float, examples: int) -> float:
+    """The least variance of a share that is counted on so many examples: p̃(1 − p̃)/m with p̃ = (m·p + 2)/(m + 4)
+    (Agresti and Coull, 1998). 0 where the number of examples is unknown.
+
+    For a share of right answers, p is that share. For the difference of two shares on the same examples, p is its size:
+    at least so many examples are right for one and wrong for the other. p̃ is never 0 or 1, so that values which happen
+    to be all alike are no certainty.
+    """
+    if not examples:
+        return 0.0
+    p = (examples * min(1.0, abs(share)) + 2) / (examples + 4)
+    return p * (1 - p) / examples
+
+
+def share_interval(count: int, n: int, confidence: float) -> Interval:
+    """The share count/n with the exact interval of Clopper and Pearson (1934)."""
+    tail = (1 - confidence) / 2
+    low = float(special.betaincinv(count, n - count + 1, tail)) if count else 0.0
+    high = float(special.betaincinv(count + 1, n - count, 1 - tail)) if count < n else 1.0
+    return Interval(count / n, low, high)
+
+
+def more_often(a: int, n: int, b: int, m: int) -> float:
+    """One-sided p value of Fisher's exact test that a of n is more often than b of m (Fisher, 1934): the chance that,
+    of a + b events among n + m, at least a fall on the first n."""
+    events = a + b
+    ways = [math.comb(n, k) * math.comb(m, events - k) for k in range(max(0, events - m), min(n, events) + 1)]
+    upper = [math.comb(n, k) * math.comb(m, events - k) for k in range(a, min(n, events) + 1)]
+    return sum(upper) / sum(ways)
 
 
 def welch(a: np.ndarray, b: np.ndarray) -> Difference:
@@ -182,52 +222,64 @@ def correlation_over_seeds(
 def probability_best(
     values: np.ndarray, generator: np.random.Generator, together: bool, resamples: int = 10_000
 ) -> np.ndarray:  # [k]
-    """How often each of k rows of values [k, n] has the highest mean when they are resampled (bootstrap; Efron, 1979).
+    """How often each of k rows of values [k, n] would have the highest mean if the study were repeated.
 
     NaN is a missing value; every row needs one that is not. together: the same columns are drawn for all rows, because
-    what a column stands for moves them together. Resampled means spread too little by √((n−1)/n), which matters at
-    n = 5; they are stretched by that factor. Rows that tie for the highest mean share the resample.
+    what a column stands for moves them together. Rows that tie for the highest mean share the resample.
+
+    A new study's mean differs from the true one as much as this study's does (Goodman, 1992), and the highest of this
+    study's means is high partly by chance. So the means are drawn around m + B·(x̄ − m), m the mean of all x̄, with a
+    spread of √(1 + B) standard errors. B = 1 − (what chance makes the means differ)/(how much they do), at least 0,
+    estimates which share of the differences is real (Efron and Morris, 1973).
     """
     k, n = values.shape
     if k == 1:
         return np.ones(1)
-    if n > NORMAL_FROM:
-        return _probability_best_of_many(values, generator, together, resamples)
-    means = np.empty((k, resamples))
+    draw = normal_means if n > NORMAL_FROM else resampled_means
+    mean, away = draw(values, generator, together, resamples)  # [k], [k, resamples]
+    by_chance, seen = float(np.mean(np.var(away, axis=0))), float(np.var(mean))
+    real = max(0.0, 1 - by_chance / seen) if seen else 0.0
+    means = (mean.mean() + real * (mean - mean.mean()))[:, None] + math.sqrt(1 + real) * away
+    highest = means == means.max(axis=0)
+    return (highest / highest.sum(axis=0)).mean(axis=1)
+
+
+def resampled_means(
+    values: np.ndarray, generator: np.random.Generator, together: bool, resamples: int
+) -> tuple[np.ndarray, np.ndarray]:  # [k], [k, resamples]
+    """The mean of each row, and how far resampled means lie from it (bootstrap; Efron, 1979). They spread too little
+    by √((n−1)/n), which matters at n = 5, and are stretched by that factor."""
+    k, n = values.shape
+    middle, away = np.empty(k), np.zeros((k, resamples))
     counts = generator.multinomial(n, np.full(n, 1 / n), size=resamples)  # [resamples, n]
-    for row, x in zip(means, values, strict=True):
+    for i, x in enumerate(values):
         known = ~np.isnan(x)
-        mean, variance = moments(x[known])
+        middle[i], variance = moments(x[known])
         size = int(known.sum())
         if not 0 < variance < math.inf:
-            row[:] = mean
             continue
         if not together:
             counts = np.zeros((resamples, n), dtype=int)
             counts[:, known] = generator.multinomial(size, np.full(size, 1 / size), size=resamples)
         drawn = counts[:, known].sum(axis=1)
         resampled = counts[:, known] @ x[known] / np.maximum(drawn, 1)
-        row[:] = mean + np.where(drawn > 0, resampled - mean, 0.0) * math.sqrt(size / (size - 1))
-    highest = means == means.max(axis=0)
-    return (highest / highest.sum(axis=0)).mean(axis=1)
+        away[i] = np.where(drawn > 0, resampled - middle[i], 0.0) * math.sqrt(size / (size - 1))
+    return middle, away
 
 
-def _probability_best_of_many(
+def normal_means(
     values: np.ndarray, generator: np.random.Generator, together: bool, resamples: int
-) -> np.ndarray:  # [k]
-    """The same from means that are drawn as normal ones, as those of many values are: x̄ + Σ gᵢ·(xᵢ − x̄)/√(n(n−1))
-    with standard normal gᵢ has the bootstrap's mean and the stretched variance s²/n, at a fraction of its time."""
+) -> tuple[np.ndarray, np.ndarray]:  # [k], [k, resamples]
+    """The same with means that are drawn as normal ones, as those of many values are: Σ gᵢ·(xᵢ − x̄)/√(n(n−1)) with
+    standard normal gᵢ has the bootstrap's stretched variance s²/n, at a fraction of its time."""
     k, n = values.shape
     known = ~np.isnan(values)
     size = known.sum(axis=1)
     mean = np.array([moments(x[there])[0] for x, there in zip(values, known, strict=True)])
     spread = np.where(known, values - mean[:, None], 0.0) / np.sqrt(np.maximum(size * (size - 1), 1))[:, None]  # [k, n]
     if together:
-        means = mean[:, None] + spread @ generator.standard_normal((n, resamples))
-    else:
-        means = mean[:, None] + np.linalg.norm(spread, axis=1)[:, None] * generator.standard_normal((k, resamples))
-    highest = means == means.max(axis=0)
-    return (highest / highest.sum(axis=0)).mean(axis=1)
+        return mean, spread @ generator.standard_normal((n, resamples))
+    return mean, np.linalg.norm(spread, axis=1)[:, None] * generator.standard_normal((k, resamples))
 
 
 def rank_intervals(better: np.ndarray) -> list[tuple[int, int]]:  # better [k, k]

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from steepest.messages import Message, Part, say, term, verbatim
+from steepest.messages import NOTHING, Message, Part, say, term, verbatim
 from steepest.records.task_facts import TaskFacts
 from steepest.verdict.judge.findings import Finding
 from steepest.verdict.results import Claim, Estimate, Standing, TaskVerdict
+from steepest.verdict.stats.inference import share_interval
 from steepest.verdict.words import numbers
 
 F = TypeVar("F", bound=Finding)
@@ -109,6 +110,21 @@ class Context:
             mean = say("behind by {gap} on average", gap=self.gap(gap.value))
         return say("{mean} ({level} interval: {ahead} ahead to {behind} behind)", mean=mean,
                    level=self.level_of_confidence, ahead=ahead, behind=behind)  # fmt: skip
+
+    def failures(self, item: Standing) -> Message:
+        """How often it failed, with an exact interval: "4 of 10 seeds (95 % interval 12 % to 74 %)"."""
+        seeds = item.failed_replicates + item.replicates
+        share = share_interval(item.failed_replicates, seeds, self.confidence)
+        return say("{failed} of {seeds} seeds ({level} interval {low} to {high})", failed=item.failed_replicates,
+                   seeds=seeds, level=self.level_of_confidence, low=numbers.percent(share.low),
+                   high=numbers.percent(share.high))  # fmt: skip
+
+    def on_common_seeds(self, item: Standing) -> Message:
+        """On which seeds it was compared with the best, where one of them lacks some."""
+        gap = item.behind_best
+        if gap is None or gap.n == max(item.replicates, self.best.replicates):
+            return NOTHING
+        return say("; compared on the {n} seeds that both finished", n=gap.n)
 
     @property
     def level_of_confidence(self) -> Message:

@@ -19,7 +19,6 @@ def details(context: Context) -> Iterator[Claim]:
     yield from (tie(context, item) for item in context.ties)
     yield from (behind(context, item) for item in context.behind)
     yield from (unsure(context, item) for item in context.unsure)
-    yield from chances(context)
     yield from (failure(context, item) for item in context.others if item.failed_replicates)
     yield from (accident(context, each) for each in context.found(Accident))
     yield from (edge(context, each) for each in context.found(AtEdge) if each.contender != context.best.contender)
@@ -55,7 +54,8 @@ def tie(context: Context, item: Standing) -> Claim:
             size=context.size(gap),
             limit=context.limit,
         )
-    says = say("Tie with {best}: {who}, {how}.", best=context.best.contender, who=context.named(item), how=how)
+    says = say("Tie with {best}: {who}, {how}{on}.", best=context.best.contender, who=context.named(item), how=how,
+               on=context.on_common_seeds(item))  # fmt: skip
     return context.pair_claim(says, item, "tie")
 
 
@@ -63,10 +63,11 @@ def behind(context: Context, item: Standing) -> Claim:
     gap = item.behind_best
     assert gap is not None
     says = say(
-        "Behind {best}: {who}, by {size}.",
+        "Behind {best}: {who}, by {size}{on}.",
         best=context.best.contender,
         who=context.named(item),
         size=context.size(gap),
+        on=context.on_common_seeds(item),
     )
     return context.pair_claim(says, item, "behind")
 
@@ -89,20 +90,6 @@ def unsure(context: Context, item: Standing) -> Claim:
     return Claim(says, {"replicates": item.replicates}, context.keys(item), "weak")
 
 
-def chances(context: Context) -> Iterator[Claim]:
-    """The probability of having the best mean, if that is open."""
-    if not context.ties or context.best.probability_best >= 0.95:
-        return
-    order = sorted(context.verdict.standings, key=lambda item: -item.probability_best)
-    named = [item for item in order if item.probability_best >= 0.01][:4]
-    shares = [say("{who} {n:.0f} %", who=item.contender, n=100 * item.probability_best) for item in named]
-    rest = 100 - sum(round(100 * item.probability_best) for item in named)
-    if rest > 1:
-        shares.append(say("others {n} %", n=rest))
-    says = say("Probability of having the best mean: {shares}.", shares=enumerated(shares, "{clause}, {clauses}"))
-    yield Claim(says, {item.contender: item.probability_best for item in order}, context.keys(*order), "tie")
-
-
 # ---- what went wrong -------------------------------------------------------------------------------------------------
 
 
@@ -110,11 +97,9 @@ def failure(context: Context, item: Standing) -> Claim:
     repeats = item.failed_replicates + item.replicates
     if item.replicates:
         says = say(
-            "Failed on {failed} of {repeats} seeds: {who}, at every learning rate. Its figures are from the other "
-            "seeds.",
-            failed=item.failed_replicates,
-            repeats=repeats,
+            "{who} failed on {share}, at every learning rate. Its figures are from the other seeds.",
             who=item.contender,
+            share=context.failures(item),
         )
     else:
         says = counted(

@@ -5,9 +5,10 @@ A "seed" is a replicate: one seed's complete tuning.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from steepest.messages import NOTHING, Message, Part, paragraph, say
+from steepest.verdict.judge.advice import MIN_SPEEDUP, fails_more
 from steepest.verdict.judge.findings import AtEdge
 from steepest.verdict.judge.pairs import MIN_SEEDS
 from steepest.verdict.results import Claim
@@ -84,21 +85,40 @@ def use(context: Context) -> Claim:
     take: Part = best.contender
     if best.rate is not None:
         take = say("{best} with learning rate {rate}", best=take, rate=numbers.rate(best.rate))
+    if best.failed_replicates:
+        take = say("{take}, which failed on {share}", take=take, share=context.failures(best))
+    elif fails_more(context.best, best):
+        take = say("{take} instead of {who}, which failed on {share}", take=take, who=context.best.contender,
+                   share=context.failures(context.best))  # fmt: skip
+    failing = [item.contender for item in (context.best, *context.ties) if fails_more(item, best)]
     result = list(_result(context))
     if not context.ties:
         says = paragraph([say("{title}: use {take}.", title=context.title, take=take), *result])
         return Claim(says, _figures(context), context.keys(best), "use")
     if len(context.ties) == len(context.others):
         keep = say("{title}: a tie. Keep the optimizer that you already use.", title=context.title)
+        if failing:
+            keep = say("{title}: a tie. Keep the optimizer that you already use, unless it is one that fails: {who}.",
+                       title=context.title, who=numbers.names(failing))  # fmt: skip
         fresh = say("If you start fresh, use {take}.", take=take)
         says = paragraph([keep, _no_difference(context), fresh, *result])
     else:
-        keep = say("If you already use {who}, keep it.", who=context.ties[0].contender)
-        if len(context.ties) > 1:
-            keep = say("If you already use one of them, keep it.")
         first = say("{title}: use {take}.", title=context.title, take=take)
-        says = paragraph([first, *result, _no_difference(context), keep])
+        says = paragraph([first, *result, _no_difference(context), *_keep(context, failing)])
     return Claim(says, {**_figures(context), "ties": len(context.ties)}, context.keys(best, *context.ties), "tie")
+
+
+def _keep(context: Context, failing: Sequence[str]) -> Iterator[Message]:
+    """Whoever uses one of several ties need not change, unless it fails."""
+    sound = [item.contender for item in context.ties if item.contender not in failing]
+    if not sound:
+        return
+    if len(sound) == 1:
+        yield say("If you already use {who}, keep it.", who=sound[0])
+    elif len(sound) == len(context.ties):
+        yield say("If you already use one of them, keep it.")
+    else:
+        yield say("If you already use one of these, keep it: {who}.", who=numbers.names(sound))
 
 
 def _result(context: Context) -> Iterator[Message]:
@@ -106,7 +126,7 @@ def _result(context: Context) -> Iterator[Message]:
     best, first = context.advised, context.best
     assert best.quality is not None
     yield say("It reaches {level} (mean over {n} seeds).", level=context.reached(best.quality.value), n=best.replicates)
-    if best is not first and best.seconds and first.seconds:
+    if best is not first and best.seconds and first.seconds and MIN_SPEEDUP * best.seconds <= first.seconds:
         yield say(
             "It trains in {quick}; {first}, which has the best mean, takes {slow}.",
             quick=numbers.duration(best.seconds),

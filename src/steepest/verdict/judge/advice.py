@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from steepest.verdict.results import Standing
-from steepest.verdict.stats.inference import more_often
+from steepest.verdict.stats.inference import Interval, more_often, share_interval
 
 MIN_SPEEDUP = 2.0
 """How many times as fast as the best a tie must be to be advised instead."""
@@ -52,3 +52,8 @@ def no_worse(item: Standing, margin: float) -> bool:
     """Whether a tie is shown to lose at most `margin` to the best, or has no worse a mean on the seeds compared."""
     gap = item.behind_best
     return gap is not None and (gap.high <= margin or gap.value <= 0)
+
+
+def failed_share(item: Standing, confidence: float) -> Interval:
+    """The share of a contender's seeds that failed, with an exact interval."""
+    return share_interval(item.failed_replicates, item.failed_replicates + item.replicates, confidence)

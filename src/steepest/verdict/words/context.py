@@ -11,9 +11,9 @@ from typing import Literal, TypeVar
 
 from steepest.messages import NOTHING, Message, Part, say, term, verbatim
 from steepest.records.task_facts import TaskFacts
+from steepest.verdict.judge.advice import failed_share
 from steepest.verdict.judge.findings import Finding
 from steepest.verdict.results import Claim, Estimate, Standing, TaskVerdict
-from steepest.verdict.stats.inference import share_interval
 from steepest.verdict.words import numbers
 
 F = TypeVar("F", bound=Finding)
@@ -114,7 +114,7 @@ class Context:
     def failures(self, item: Standing) -> Message:
         """How often it failed, with an exact interval: "4 of 10 seeds (95 % interval 12 % to 74 %)"."""
         seeds = item.failed_replicates + item.replicates
-        share = share_interval(item.failed_replicates, seeds, self.confidence)
+        share = failed_share(item, self.confidence)
         return say("{failed} of {seeds} seeds ({level} interval {low} to {high})", failed=item.failed_replicates,
                    seeds=seeds, level=self.level_of_confidence, low=numbers.percent(share.low),
                    high=numbers.percent(share.high))  # fmt: skip

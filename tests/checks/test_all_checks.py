@@ -69,7 +69,7 @@ def test_a_check_that_fails_is_a_note_and_the_others_are_made(monkeypatch):
 def test_checks_that_would_begin_too_late_are_named():
     (note,) = warnings_about(small(), seconds=-1)
     assert note.severity == "note"
-    assert "unscaled inputs, outputs fit the loss" in str(note.message)
+    assert "outputs fit the loss, targets fit the loss" in str(note.message)
 
 
 def test_checks_do_not_draw_from_the_callers_generator():

@@ -10,7 +10,7 @@ from typing import Literal
 
 import torch
 
-from steepest.checks import evaluation, loss_domains, model_checks
+from steepest.checks import column_checks, evaluation, loss_domains, model_checks, shared_rows
 from steepest.checks.specimen import Specimen
 from steepest.errors import BadTask
 from steepest.messages import say
@@ -41,6 +41,8 @@ CHECKS: tuple[TaskCheck, ...] = (
     TaskCheck(model_checks.other_precision, "free"),
     TaskCheck(model_checks.unscaled_inputs, "free"),
     # data: seconds for a million rows
+    TaskCheck(shared_rows.rows_in_two_parts, "data"),
+    TaskCheck(column_checks.suspicious_columns, "data"),
     # forward: some passes over the sample
     TaskCheck(loss_domains.outputs_fit_the_loss, "forward"),
     TaskCheck(loss_domains.targets_fit_the_loss, "forward"),

@@ -35,15 +35,16 @@ class Order:
     (3, 2)
     """
 
-    def __init__(self, seed: int, examples: np.ndarray) -> None:
+    def __init__(self, seed: int, examples: np.ndarray, weights: np.ndarray | None = None) -> None:
         self.seed = seed
         self.examples = examples  # [n], int64: positions in the pool
+        self.weights = None if weights is None else weights / weights.sum()  # [n]: n draws with replacement an epoch
         self._epochs: dict[int, np.ndarray] = {}
 
     def batches(self, start: int, stop: int, size: int) -> np.ndarray:
         """Positions in the pool for the steps k = start … stop − 1: [stop − start, size]."""
         n = len(self.examples)
-        if size == n:  # full batch: the order does not matter and is not drawn
+        if size == n and self.weights is None:  # full batch: the order does not matter and is not drawn
             return np.tile(self.examples, (stop - start, 1))
         epochs = range(start * size // n, (stop * size - 1) // n + 1)
         self._epochs = {epoch: self._epoch(epoch) for epoch in epochs}  # the next call usually starts in the last one
@@ -60,7 +61,9 @@ class Order:
     def _epoch(self, epoch: int) -> np.ndarray:
         known = self._epochs.get(epoch)
         if known is None:
-            known = self.examples[rng.generator(self.seed, "order", epoch).permutation(len(self.examples))]
+            draw, n = rng.generator(self.seed, "order", epoch), len(self.examples)
+            places = draw.permutation(n) if self.weights is None else draw.choice(n, n, p=self.weights)
+            known = self.examples[places]
         return known
 
 
@@ -107,13 +110,14 @@ class Feed:
         self.task, self.splits, self.of_lane = task, splits, of_lane
         self.seed_of_lane: list[int] = of_lane.tolist()
         self.batch_size, self.dtype, self.device = batch_size, dtype, device
-        self.orders = [Order(seed, split.train) for seed, split in zip(seeds, splits, strict=True)]
+        self.orders = [Order(seed, split.train, split.weights) for seed, split in zip(seeds, splits, strict=True)]
         self.is_shared = len(seeds) == 1
         """All lanes see the same batch, so that it is [B, …] instead of [R, B, …]."""
         self._whole: list[Tensor] | None = None
         self._parts: dict[int, list[Tensor]] = {}
         self._always: Batch | None = None
-        if all(batch_size == len(each.train) for each in splits) and not task.changes_examples:
+        is_full = all(batch_size == len(each.train) and each.weights is None for each in splits)
+        if is_full and not task.changes_examples:
             self._always = self._of_lanes(*(column[0] for column in self._fetch(0, 1)))
         columns = (*splits[0].inputs, splits[0].targets)
         numbers = len(seeds) * batch_size * sum(column[0].numel() for column in columns)

@@ -100,7 +100,7 @@ class Trial:
         self.task, self.shard, self.lane = task, shard, lane
         self.dtype, self.device = getattr(torch, shard.dtype), torch.device(shard.device)
         self.splits = task.splits(lane.seed)
-        self.order = Order(lane.seed, self.splits.train)
+        self.order = Order(lane.seed, self.splits.train, self.splits.weights)
         self.model = task.build_model(lane.seed, self.dtype).to(self.device)
         self.factor = schedule(shard.contender.schedule)
         first = lane.rate * self.factor(1, shard.steps)

@@ -100,6 +100,34 @@ KINDS: dict[str, WarningKind] = {
     kind.id: kind
     for kind in (
         # ---- data and their parts ------------------------------------------------------------------------------------
+        WarningKind(
+            id="shared-rows",
+            severity="severe",
+            title="Two parts have rows in common, so that validation or test measures what was learned by heart.",
+            example="valid=(x, y), test=(x, y)",
+            remedy="Remove the rows from one of the parts. If `data` repeats rows, remove them or pass groups.",
+        ),
+        WarningKind(
+            id="target-leak",
+            severity="severe",
+            title="One column orders or determines the target, as a column does that was made from it.",
+            example="a price in euros among the columns, and the price in dollars as target",
+            remedy="Remove the column if it is not known at prediction time; else accept the warning.",
+        ),
+        WarningKind(
+            id="groups-apart",
+            severity="severe",
+            title="Rows of one id, such as a patient, are in the training part and in the test part.",
+            example="20 visits of each of 40 patients; the diagnosis belongs to the patient",
+            remedy='Split by group: --group COLUMN, groups=. Or keep rows apart: --split random, split="random".',
+        ),
+        WarningKind(
+            id="time-order",
+            severity="warning",
+            title="Rows are a series, but the test part is drawn from among them at random.",
+            example="prices by day, without --time",
+            remedy='Split by time: --time COLUMN, time=. Or keep rows apart: --split random, split="random".',
+        ),
         # ---- tables --------------------------------------------------------------------------------------------------
         WarningKind(
             id="far-value",
@@ -151,6 +179,55 @@ KINDS: dict[str, WarningKind] = {
             remedy="Say which: --column NAME=date:dmy or date:mdy.",
         ),
         # ---- loaders -------------------------------------------------------------------------------------------------
+        WarningKind(
+            id="sampler-dropped",
+            severity="warning",
+            title="The sampler of a loader cannot be kept.",
+            example="a batch sampler of your own",
+            remedy="Nothing if every row may come once per epoch. Else pass the rows as they should come, as arrays.",
+        ),
+        WarningKind(
+            id="order-dropped",
+            severity="note",
+            title="The training rows of a loader are shuffled, although the loader does not shuffle.",
+            example="train=DataLoader(rows, batch_size=32)",
+            remedy="Nothing. Every seed has an order of its own.",
+        ),
+        WarningKind(
+            id="batch-size-dropped",
+            severity="note",
+            title="The task has another batch size than the loader of its training part.",
+            example="Task(train=DataLoader(rows, batch_size=32), batch_size=64, …)",
+            remedy="Leave out batch_size to train with that of the loader.",
+        ),
+        WarningKind(
+            id="drop-last",
+            severity="note",
+            title="The rows that drop_last of a loader leaves out are used.",
+            example="DataLoader(rows, batch_size=32, drop_last=True) of 100 rows",
+            remedy="Nothing, unless the last rows must not be used: then remove them.",
+        ),
+        WarningKind(
+            id="collate-once",
+            severity="warning",
+            title="The collate_fn of a loader draws at random or mixes examples, but it is called only once.",
+            example="a collate_fn that mixes examples or adds noise",
+            remedy="Move what is random into __getitem__ of the data set.",
+        ),
+        WarningKind(
+            id="augmentation-frozen",
+            severity="warning",
+            title="A data set changes its rows at random, but the changes cannot be drawn again in each epoch.",
+            example="a data set with a generator of its own, such as self.rng.normal()",
+            remedy='Draw from torch, NumPy\'s global generator or random. Or accept it: augmentation="frozen".',
+        ),
+        WarningKind(
+            id="augmentation-everywhere",
+            severity="warning",
+            title="Validation and test rows are changed at random too; they are read once, with their changes.",
+            example="data=pictures, where pictures flips at random",
+            remedy="Pass train with random changes, and valid and test without.",
+        ),
         # ---- model and loss ------------------------------------------------------------------------------------------
         WarningKind(
             id="other-precision",

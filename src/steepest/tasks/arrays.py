@@ -6,7 +6,7 @@ Separate from `task`, since it holds all errors about data.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from steepest.errors import BadTask
-from steepest.records.task_warnings import TaskWarning
-from steepest.tasks.batches import in_memory
+from steepest.messages import say
+from steepest.records.task_warnings import TaskWarning, warning
+from steepest.tasks.batches import Reading, Source, in_memory
 from steepest.tasks.tensor_trees import EXACT_WHOLE, Tree, tree_of_targets, whole_numbers_fit
 
 PARTS = ("train", "valid", "test")
@@ -32,6 +33,9 @@ class Pool:
     names: tuple[str, ...] = ()  # keywords of the model's inputs; () if they are positional
     found: tuple[TaskWarning, ...] = ()  # while the data were read
     tree: Tree | None = None  # of the targets, if there are several for each example
+    batch_size: int | None = None  # of the loader of `train` or `data`
+    weights: np.ndarray | None = None  # [n of train or data], how often each example is drawn for training
+    source: Source | None = None  # of training examples that change at random with every access
 
 
 def pool_of(given: Mapping[str, Any], own_loss: bool = False, weighted: bool = False) -> Pool:
@@ -42,7 +46,8 @@ def pool_of(given: Mapping[str, Any], own_loss: bool = False, weighted: bool = F
     lie side by side as one matrix. If the loss can be `weighted`, a third array holds the weights of the examples.
     Raises BadTask for unusable data.
     """
-    taken = {name: in_memory(name, part, own_loss) for name, part in given.items()}
+    readings = {name: in_memory(name, part, own_loss) for name, part in given.items()}
+    taken = {name: reading.contents for name, reading in readings.items()}
     if own_loss:
         taken = {name: (inputs, _zeros(inputs)) for name, inputs in taken.items()}
     if weighted:
@@ -65,7 +70,61 @@ def pool_of(given: Mapping[str, Any], own_loss: bool = False, weighted: bool = F
         start += len(part[-1])
     if any(name not in trees or trees[name].names != trees[first].names for name in parts if trees):
         raise BadTask("Some parts have other targets than the rest. All parts need the same targets in the same order.")
-    return Pool(tuple(columns[:-1]), columns[-1], ranges, names[first], tree=trees.get(first))
+    pool = Pool(tuple(columns[:-1]), columns[-1], ranges, names[first], tree=trees.get(first))
+    return _with_loaders(pool, readings)
+
+
+def _with_loaders(pool: Pool, readings: Mapping[str, Reading]) -> Pool:
+    """The pool with what loaders say beside their examples."""
+    found = [each for reading in readings.values() for each in reading.found]
+    first = readings[next(iter(readings))]  # train or data
+    source = first.source
+    if source is not None and not _is_alike(pool, source):
+        source = None
+    if first.is_random and source is None:
+        found.append(
+            warning(
+                "augmentation-frozen",
+                say(
+                    "The examples of {part} change at random with every access, but not by the generators of torch, "
+                    "NumPy or Python, or their shape changes too. They are read once.",
+                    part=next(iter(readings)),
+                ),
+            )
+        )
+    if any(reading.is_random for name, reading in readings.items() if name in PARTS[1:]) or (
+        first.is_random and len(readings) < len(PARTS)
+    ):
+        found.append(
+            warning(
+                "augmentation-everywhere",
+                say(
+                    "The examples of validation or test change at random with every access. They are read once, with "
+                    "their changes. Pass train with random changes, and valid and test without."
+                ),
+            )
+        )
+    return replace(
+        pool, found=tuple(found), batch_size=first.sampled.batch_size, weights=first.sampled.weights, source=source
+    )
+
+
+def _is_alike(pool: Pool, source: Source) -> bool:
+    """Whether examples that are read again have the shapes and dtypes of those in the pool."""
+    try:
+        columns = redrawn(source, np.arange(min(2, len(source.rows))), 0, np.zeros(2, dtype=np.int64))
+    except BadTask:
+        return False
+    wanted = (*pool.inputs, pool.targets)
+    return len(columns) == len(wanted) and all(
+        a.shape[1:] == b.shape[1:] and a.dtype == b.dtype for a, b in zip(columns, wanted, strict=True)
+    )
+
+
+def redrawn(source: Source, places: np.ndarray, seed: int, epochs: np.ndarray) -> list[Tensor]:
+    """The columns of examples that are read again, targets last: a function of row, seed and epoch."""
+    contents = source.contents(places, seed, epochs[: len(places)])
+    return _part(source.name, (contents, _zeros(contents)) if source.own_loss else contents, {})
 
 
 def _with_weights(part: Any) -> Any:

@@ -5,16 +5,22 @@ A task holds all its examples at once, since every seed draws its own parts from
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from numbers import Real
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, default_collate
 
 from steepest.errors import BadTask
+from steepest.messages import say
+from steepest.records import rng
+from steepest.records.task_warnings import TaskWarning, warning
+from steepest.tasks.loaders import Sampled, is_function_of_seed, is_random, kept_generators, same, sampled, seed_all
 
 LABELS = ("labels", "label", "targets", "target", "y")
 """Keys of the targets in a batch that is a dict."""
@@ -24,33 +30,82 @@ MAX_STREAMED_EXAMPLES = 1_000_000
 """Examples after which an iterable is assumed to be infinite."""
 
 
-def in_memory(name: str, given: Any, own_loss: bool) -> Any:
+PROBED_ROWS = 4
+"""Rows that are read several times to see whether a data set or a collate_fn draws at random."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A data set whose examples change at random with every access, to be read again in every epoch."""
+
+    name: str
+    read: Callable[[int], Any]
+    collate: Callable[[list[Any]], Any]
+    rows: np.ndarray  # [n], int64: the index in the data set of each row of the part
+    own_loss: bool
+
+    def contents(self, places: np.ndarray, seed: int, epochs: np.ndarray) -> Any:
+        """The examples at these rows of the part, as `in_memory` gives them: a function of row, seed and epoch.
+
+        The generators of torch, NumPy and Python are seeded for every example, and restored at the end.
+        """
+        examples = []
+        with kept_generators():
+            for place, epoch in zip(places.tolist(), epochs.tolist(), strict=True):
+                seed_all(rng.integer(seed, "augmentation", epoch, place))
+                examples.append(self.read(int(self.rows[place])))
+            return _contents(self.name, self.collate(examples), self.own_loss)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A part in memory, and what its loader says beside its examples."""
+
+    contents: Any
+    sampled: Sampled = field(default_factory=Sampled)
+    source: Source | None = None
+    is_random: bool = False
+    """Whether the examples change at random with every access."""
+    found: tuple[TaskWarning, ...] = ()
+
+
+def in_memory(name: str, given: Any, own_loss: bool) -> Reading:
     """The contents of a `Dataset`, a `DataLoader` or a list of examples as (inputs, targets), or all as inputs if the
     model has its own loss.
 
-    Other values are returned unchanged. A loader's batch size, order and sampler are ignored; its `collate_fn` is
-    called once, for all examples, so that padding gives them one length. Raises BadTask.
+    Other values are returned unchanged. A loader gives the rows of its sampler; its `collate_fn` is called once, for
+    all examples, so that padding gives them one length. Raises BadTask.
     """
+    settings = Sampled()
     if isinstance(given, DataLoader):
         examples, collate = given.dataset, given.collate_fn
     elif isinstance(given, Dataset) or _is_list_of_examples(given, own_loss):
         examples, collate = given, default_collate
     else:
-        return given
-    if isinstance(examples, IterableDataset) or not hasattr(examples, "__len__"):
+        return Reading(given)
+    streams = isinstance(examples, IterableDataset) or not hasattr(examples, "__len__")
+    if isinstance(given, DataLoader):
+        settings = sampled(name, given, streams)
+    if streams:
         examples = _streamed(name, examples)
     collate = _of_tensors if collate is default_collate else collate
-    count = len(examples)  # type: ignore[arg-type]
+    rows = np.arange(len(examples)) if settings.rows is None else settings.rows  # type: ignore[arg-type]
+    count = len(rows)
     if count == 0:
         raise BadTask(f"{name} is empty: it needs at least one example.")
     try:
-        size = sum(x.numel() * x.element_size() for x in _tensors(collate([examples[0]])))
+        size = sum(x.numel() * x.element_size() for x in _tensors(collate([examples[int(rows[0])]])))
         if size * count > MAX_BYTES:
             raise BadTask(
                 f"{name} has {count} examples of {size:,} bytes, {size * count / 2**30:.0f} GB in all; at most 4 GB "
                 "are read into memory. Pass a part of it, such as torch.utils.data.Subset."
             )
-        batch = collate([examples[i] for i in range(count)])
+        changes = not isinstance(examples, list | TensorDataset) and is_random(examples.__getitem__, _probed(rows))
+        batch = collate(_read_once(examples, rows) if changes else [examples[int(i)] for i in rows])
+        found = [*settings.found, *_collating(name, examples, rows, collate)]
+        source = None
+        if changes and is_function_of_seed(examples.__getitem__, _probed(rows)):
+            source = Source(name, examples.__getitem__, collate, rows, own_loss)
     except BadTask:
         raise
     except Exception as error:  # the user's data set or collate_fn may raise any exception
@@ -60,7 +115,53 @@ def in_memory(name: str, given: Any, own_loss: bool) -> Any:
             else ""
         )
         raise BadTask(f"{name} cannot be read into memory: {_first_line(error)}.{hint}") from error
+    return Reading(_contents(name, batch, own_loss), settings, source, changes, tuple(found))
+
+
+def _contents(name: str, batch: Any, own_loss: bool) -> Any:
+    """A batch as (inputs, targets), or all as inputs if the model has its own loss."""
     return tuple(batch) if own_loss and isinstance(batch, list) else batch if own_loss else _pair(name, batch)
+
+
+def _probed(rows: np.ndarray) -> list[int]:
+    return [int(rows[i]) for i in dict.fromkeys(np.linspace(0, len(rows) - 1, PROBED_ROWS).astype(int))]
+
+
+def _read_once(examples: Any, rows: np.ndarray) -> list[Any]:
+    """The examples of a data set that draws at random, the same in every process."""
+    found = []
+    with kept_generators():
+        for place, row in enumerate(rows):
+            seed_all(rng.integer(0, "data", place))
+            found.append(examples[int(row)])
+    return found
+
+
+def _collating(name: str, examples: Any, rows: np.ndarray, collate: Callable[..., Any]) -> Iterator[TaskWarning]:
+    """A warning if a collate_fn draws at random, or changes an example by its neighbours beyond padding."""
+    if collate is _of_tensors or len(rows) < 2 * PROBED_ROWS:
+        return
+    with kept_generators():
+        some = [examples[int(i)] for i in rows[: 2 * PROBED_ROWS]]
+        few, again, more = (_tensors(collate(each)) for each in (some[:PROBED_ROWS], some[:PROBED_ROWS], some))
+    if not same(few, again):
+        what = say("draws at random")
+    elif len(few) != len(more) or not all(map(_is_padded, few, more)):
+        what = say("changes an example by its neighbours")
+    else:
+        return
+    yield warning(
+        "collate-once",
+        say("The collate_fn of {part} {what}. It is called only once, for all examples.", part=name, what=what),
+    )
+
+
+def _is_padded(few: Tensor, more: Tensor) -> bool:
+    """Whether a batch is the beginning of a larger one, but for padding at the end of its axes."""
+    if few.ndim != more.ndim or few.ndim == 0 or len(few) != PROBED_ROWS or len(more) != 2 * PROBED_ROWS:
+        return few.ndim == more.ndim  # not one row per example
+    box = tuple(slice(0, min(a, b)) for a, b in zip(few.shape, more.shape, strict=True))
+    return same(few[box], more[box])
 
 
 def _is_list_of_examples(given: Any, own_loss: bool) -> bool:

@@ -31,6 +31,7 @@ class Splits:
     valid: np.ndarray  # [n_valid]
     test: np.ndarray  # [n_test]
     scaling: Scaling | None = None  # of inputs[0] and, where given, of the targets
+    weights: np.ndarray | None = None  # [n_train], how often each example is drawn for training; None: all alike
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -20,11 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from steepest.errors import BadTask
-from steepest.messages import Message, mark, verbatim
+from steepest.messages import Message, mark, say, verbatim
 from steepest.records import rng
 from steepest.records.task_facts import SeedDraw, TaskFacts
-from steepest.records.task_warnings import TaskWarning, check_ids
-from steepest.tasks.arrays import PARTS, Pool, pool_of
+from steepest.records.task_warnings import TaskWarning, check_ids, warning
+from steepest.tasks.arrays import PARTS, Pool, pool_of, redrawn
 from steepest.tasks.class_metrics import CLASSIFICATION
 from steepest.tasks.keras_models import KerasModule, as_torch_module, draws_numbers, keras_layers, loss_of, seeded
 from steepest.tasks.measuring import (
@@ -55,6 +55,7 @@ from steepest.tasks.tensor_trees import Tree
 
 __all__ = ["Metric", "Scaling", "Splits", "Task"]
 
+BATCH_SIZE = 64
 UNNAMED = "task"
 """The name of a task without a name; the study then uses its own name for it, such as that of its file."""
 
@@ -108,7 +109,8 @@ class Task:
     """"accuracy", "balanced-accuracy", "macro-f1", "auroc", "top5", "perplexity", "r2", "mse", "rmse", "mae" or "loss";
     a `Metric`; or a function whose higher values are better. With several targets, a dict or a tuple of one for each:
     the first decides. The others are checked, and not measured in trials."""
-    batch_size: int = 64
+    batch_size: int = None  # type: ignore[assignment]
+    """Examples per step. Default: that of the DataLoader of `train` or `data` if it is above 1, else 64."""
     epochs: float = 20
     """The horizon, in passes over the training part."""
     name: str = UNNAMED
@@ -127,6 +129,9 @@ class Task:
     """Practical margin in the metric's raw units. Default: 0.0025 for accuracy and R²; for MSE and MAE, 0.25 % of the
     error of the best constant prediction; for a loss, 0.25 % of the loss of an untrained model; otherwise that of the
     metric."""
+    augmentation: Literal["fresh", "frozen"] = "fresh"
+    """For data sets that change their examples at random: "fresh" draws the changes again in every epoch, "frozen" once
+    for all."""
     accept: Sequence[str] = ()
     """Ids of warnings to accept, such as ["shared-rows"]: they no longer stop a study. docs/warnings.md lists them."""
     found: Sequence[TaskWarning] = field(default=(), repr=False)
@@ -146,6 +151,9 @@ class Task:
             raise BadTask(f"loss is {self.loss!r}. Pass a function of outputs and targets, such as {hint}.")
         object.__setattr__(self, "accept", check_ids([self.accept] if isinstance(self.accept, str) else self.accept))
         metric_of(first_metric(self.metric)[0], own_loss)  # raises for an unknown metric here and not in a worker
+        if self.augmentation not in ("fresh", "frozen"):
+            raise BadTask(f'augmentation is {self.augmentation!r}; it must be "fresh" or "frozen".')
+        self._take_batch_size()
         self._check_numbers()
         self._check_parts()
 
@@ -154,26 +162,27 @@ class Task:
     def splits(self, seed: int) -> Splits:
         """The data of this seed."""
         parts = draw_parts(self._pool, self.plan, seed)
-        return Splits(self._pool.inputs, self._pool.targets, **parts, scaling=self._scaling(parts["train"]))
+        weights = None if self._pool.weights is None else self._pool.weights[parts["train"]]
+        scaling = self._scaling(parts["train"])
+        return Splits(self._pool.inputs, self._pool.targets, **parts, scaling=scaling, weights=weights)
 
     def batch(self, splits: Splits, positions: np.ndarray) -> tuple[tuple[Tensor, ...], Tensor]:
         """The arguments of the model and the targets at these positions of the pool, scaled; float32."""
         index = torch.from_numpy(np.ascontiguousarray(positions))
-        first, *others = (column[index] for column in splits.inputs)
-        targets = splits.targets[index]
-        if (scaling := splits.scaling) is not None:
-            if first.is_floating_point():  # class numbers and words are not scaled
-                first = (first - scaling.input_shift) / scaling.input_scale
-            if scaling.target_shift is not None and scaling.target_scale is not None:
-                targets = (targets - scaling.target_shift) / scaling.target_scale
-        return (first, *others), targets
+        return _scaled(splits, [column[index] for column in splits.inputs], splits.targets[index])
 
     def training_batch(
         self, splits: Splits, positions: np.ndarray, seed: int, start: int
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """The examples of the steps start, start + 1, … of a seed at positions [steps, B], one row per example as in
-        `batch`. Tasks that change their examples at each step override this."""
-        return self.batch(splits, positions.reshape(-1))
+        `batch`. Tasks that change their examples at each step override this. Examples of a data set that changes them
+        at random are read again in every epoch."""
+        flat = positions.reshape(-1)
+        if (source := self._pool.source) is None:
+            return self.batch(splits, flat)
+        epochs = (start * positions.shape[1] + np.arange(len(flat))) // len(splits.train)
+        *inputs, targets = redrawn(source, flat, seed, epochs)
+        return _scaled(splits, inputs, targets)
 
     @property
     def training_loss(self) -> Loss:
@@ -200,8 +209,13 @@ class Task:
             return None
         return outputs_tree(self._raw_outputs)
 
-    changes_examples = False
-    """Whether examples change from step to step."""
+    columns_are_checked = False
+    """Whether the columns have been looked at before, under their names; then `check` leaves them alone."""
+
+    @cached_property
+    def changes_examples(self) -> bool:
+        """Whether examples change from step to step."""
+        return self._pool.source is not None
 
     def build_model(self, seed: int, dtype: torch.dtype = torch.float32) -> nn.Module:
         """The model with the initial weights of this seed; the caller's random state is restored."""
@@ -319,7 +333,11 @@ class Task:
     @property
     def warnings_found(self) -> tuple[TaskWarning, ...]:
         """The warnings that were found while its data were read."""
-        return (*self.found, *self._pool.found)
+        size = self._pool.batch_size
+        if size is None or size in (1, self.batch_size):
+            return (*self.found, *self._pool.found)
+        message = say("The task has batches of {own}, its loader batches of {size}.", own=self.batch_size, size=size)
+        return (*self.found, *self._pool.found, warning("batch-size-dropped", message))
 
     def place(self, position: int) -> str:
         """For messages: the row of an example of the pool in the given data, such as "row 17 of train"."""
@@ -334,14 +352,14 @@ class Task:
         if self.data is not None:
             if given:
                 raise BadTask(f"Both data and {' and '.join(given)} are given. Pass only data, or only the parts.")
-            pool = pool_of({"data": self.data}, self.has_own_loss, is_unreduced(self.loss))
+            pool = self._read({"data": self.data})
             return self._with_labels(replace(pool, ranges={"train": pool.ranges["data"]}))
         if "train" not in given or len(given) == 1:
             raise BadTask(
                 f"{'Only ' + ' and '.join(given) if given else 'No data'} {'are' if len(given) > 1 else 'is'} given. "
                 "Pass data=(x, y), from which all three parts are drawn, or train with test or valid or both."
             )
-        return self._with_labels(pool_of(given, self.has_own_loss, is_unreduced(self.loss)))
+        return self._with_labels(self._read(given))
 
     def _with_labels(self, pool: Pool) -> Pool:
         """For a model with its own loss and a metric: the labels among its inputs are also the targets."""
@@ -358,6 +376,19 @@ class Task:
 
     _has_labels = False
     """Whether the targets are the labels among the inputs of a model with its own loss."""
+
+    def _read(self, given: dict[str, Any]) -> Pool:
+        pool = pool_of(given, self.has_own_loss, is_unreduced(self.loss))
+        if self.augmentation == "fresh":
+            return pool
+        found = tuple(each for each in pool.found if each.id != "augmentation-frozen")
+        return replace(pool, source=None, found=found)
+
+    def _take_batch_size(self) -> None:
+        """Set the batch size, if none is given, to that of the loader, or else to 64."""
+        if self.batch_size is None:
+            size = self._pool.batch_size or 1
+            object.__setattr__(self, "batch_size", min(size, self.sizes["train"]) if size > 1 else BATCH_SIZE)
 
     def _check_numbers(self) -> None:
         if isinstance(self.epochs, bool) or not isinstance(self.epochs, Real) or not 0 < self.epochs < math.inf:
@@ -460,6 +491,17 @@ LOSSES = (
     *(mark("cross-entropy"), mark("error"), mark("value")),
 )
 """Names of losses and metrics that other languages translate."""
+
+
+def _scaled(splits: Splits, inputs: Sequence[Tensor], targets: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Inputs and targets with the scaling of this seed; class numbers and words are not scaled."""
+    first, *others = inputs
+    if (scaling := splits.scaling) is not None:
+        if first.is_floating_point():
+            first = (first - scaling.input_shift) / scaling.input_scale
+        if scaling.target_shift is not None and scaling.target_scale is not None:
+            targets = (targets - scaling.target_shift) / scaling.target_scale
+    return (first, *others), targets
 
 
 def _drops(module: nn.Module) -> bool:

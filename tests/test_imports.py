@@ -18,7 +18,7 @@ MAY = {
     "datasets": BASE | {"records"},
     "checks": BASE | {"records", "tasks"},
     "builtin": BASE | {"records", "tasks", "datasets"},
-    "ingest": BASE | {"records", "tasks", "builtin"},
+    "ingest": BASE | {"records", "tasks", "builtin", "checks"},
     "codegen": BASE | {"records", "optim"},
     "engine": BASE | {"records", "optim", "tasks", "checks", "ingest", "codegen"},
     "adapters": BASE | {"records", "optim", "codegen"},

@@ -60,7 +60,10 @@ def air(path: Path) -> Path:
     rows: list[list[str]] = []
     for i in range(400):
         base = 3 + 2 * math.sin(i / 24 * 6.28) + draw.gauss(0, 0.3)
-        amounts = [-200 if draw.random() < 0.15 else round(v, 1) for v in (base * 0.3, base * 40, base * 2.1)]
+        amounts = [
+            -200 if draw.random() < 0.15 else round(v, 1)
+            for v in (base * 0.3, base * 40 + draw.gauss(0, 20), base * 2.1 + draw.gauss(0, 1))
+        ]
         cells = [str(value).replace(".", ",") for value in amounts]
         rows.append([when.strftime("%d/%m/%Y"), when.strftime("%H.%M.%S"), *cells, "", ""])
         when += timedelta(hours=1)
@@ -127,7 +130,8 @@ def test_dates_times_and_ranges_are_read_as_what_they_are(tmp_path):
 
 
 def answers(count: int = 60) -> list[str]:
-    return ["yes" if i % 3 else "no" for i in range(count)]
+    draw = random.Random(0)
+    return [draw.choice(["yes", "no"]) for _ in range(count)]
 
 
 FURTHER: dict[str, tuple[Callable[[int], str], str, list[str]]] = {
@@ -357,3 +361,21 @@ def test_rows_without_a_group_are_refused(tmp_path):
     rows = [["" if i == 5 else i // 4, i / 7, answer] for i, answer in enumerate(answers())]
     with pytest.raises(BadTask, match="--group g: 1 row has no value there"):
         task(written(tmp_path / "t.csv", "g,x,answer", rows), "answer", group="g")
+
+
+@pytest.mark.parametrize(
+    ("make", "target", "options", "found"),
+    [
+        (patients, "diagnosis", {}, [("groups-apart", "severe")]),
+        (patients, "diagnosis", {"group": "patient_id"}, []),
+        (prices, "close", {}, [("time-order", "warning")]),
+        (prices, "close", {"time": "date"}, []),
+        (prices, "close", {"split": "random"}, [("time-order", "note")]),
+        (columns_of_all_kinds, "y", {}, []),
+    ],
+)
+def test_what_looks_like_groups_or_time_is_asked(make, target, options, found, tmp_path):
+    reported = task(make(tmp_path), target, **options).found
+    assert [(each.id, each.severity) for each in reported] == found
+    if reported:
+        assert any(option in str(reported[0].message) for option in ("--group 'patient_id'", "--time 'date'"))

@@ -21,6 +21,7 @@ from steepest.ingest.ranges import midpoints
 from steepest.messages import NOTHING, Message, enumerated, say
 from steepest.records.task_warnings import TaskWarning, warning
 
+MISSING_LABEL = "missing"
 MAX_CATEGORIES = 1000
 """Maximum number of categories; the rarest beyond it are merged into one."""
 MAX_DISTINCT_SHARE = 0.5
@@ -355,4 +356,4 @@ def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], note
         )
         number |= {cell: len(labels) for cell in set(cells) if cell not in number}
     codes = np.fromiter(map(number.__getitem__, cells), dtype=np.int64, count=len(cells))
-    return Categories(name, codes, [*labels, "missing"] if missing else labels)
+    return Categories(name, codes, [*labels, MISSING_LABEL] if missing else labels)

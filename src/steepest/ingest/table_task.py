@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from steepest.builtin.models import mlp
+from steepest.checks.column_checks import AS_OPTIONS, MAX_NUMBERS, column_warnings
+from steepest.checks.leaks import Column as CheckedColumn
 from steepest.errors import BadTask
 from steepest.ingest import columns, targets
 from steepest.ingest.choices import ALL_COLUMNS, Choice
 from steepest.ingest.columns import Categories, Numbers, choice_of
-from steepest.ingest.notes import names as listed_names
 from steepest.ingest.packed_cells import PackedCells
 from steepest.ingest.parts_by import PartsBy, SplitBy
 from steepest.ingest.spreadsheets import Sheet
@@ -31,8 +32,6 @@ VECTOR_WIDTH = 8
 """Width of the embedding of a category."""
 MAX_COPY_SHARE = 0.2
 """Share of duplicate rows above which they are kept, since they are probably not mistakes."""
-LEAK_CORRELATION = 0.99999
-"""Correlation of a column with a numeric target above which it is reported as a leak."""
 MAX_OFFSET_DEVIATIONS = 1e4
 """Distance of a column's median from zero, in standard deviations, above which the median is subtracted."""
 IQR = 1.349
@@ -61,11 +60,13 @@ def table_task(
         raise BadTask(
             f"{origin.title}: no column is left to predict {target_name!r} from. " + " ".join(map(str, reading.notes))
         )
-    notes = [*table.notes, *found.notes, *reading.notes, *_leak_warnings(features, found)]
+    notes = [*table.notes, *found.notes, *reading.notes]
     far = {name: column.far for name, column in reading.columns.items()} | {target_name: found.far}
     findings = [*found.findings, *reading.findings, *columns.far_findings(far)]
     by = table.parts.arguments(table.cells, reading.scale_of(table.parts.time), targets.SHARES)
-    return _task(features, found, origin, notes, table.choices, findings, by)
+    task = _task(features, found, origin, notes, table.choices, findings, by)
+    object.__setattr__(task, "found", (*task.found, *_column_warnings(task, table)))  # made before anybody has seen it
+    return task
 
 
 @dataclass(frozen=True)
@@ -111,29 +112,20 @@ def read_table(
     return Table(found, reading, parts, inputs, tuple(notes))
 
 
-def _leak_warnings(features: Sequence[columns.Feature], found: Target) -> list[Message]:
-    """A warning about columns that determine the target alone: often they are known only after it."""
-    leaks = [feature.name for feature in features if _leaks(feature, found)]
-    if not leaks:
-        return []
-    warning = say(
-        "Possible leak, determines the target alone: {which}. Remove it if it is not known at prediction time.",
-        which=listed_names(leaks),
-    )
-    return [warning]
-
-
-def _leaks(feature: columns.Feature, found: Target) -> bool:
-    if not found.labels:
-        if isinstance(feature, Categories) or np.isnan(feature.values).any():
-            return False
-        return abs(float(np.corrcoef(feature.values, found.values[:, 0])[0, 1])) > LEAK_CORRELATION
-    values = feature.codes if isinstance(feature, Categories) else feature.values
-    different, place = np.unique(values, return_inverse=True)
-    if len(different) > min(len(values) // 5, 10 * len(found.labels)):
-        return False  # few rows per value: it determines the target trivially
-    pairs = np.unique(place.astype(np.int64) * len(found.labels) + found.values)
-    return len(pairs) == len(different)
+def _column_warnings(task: TableTask, table: Table) -> Iterator[TaskWarning]:
+    """Leaks, groups and times among the columns; of a large table, in its first rows."""
+    read = {name: column for name, column in table.reading.columns.items() if name not in table.parts.keys}
+    rows = min(len(table.target.values), MAX_NUMBERS // max(1, len(read)))
+    given = []
+    for name, column in read.items():
+        if column.features and isinstance(first := column.features[0], Categories):
+            codes = first.codes[:rows]
+            missing = len(first.labels) - 1 if first.labels[-1] == columns.MISSING_LABEL else -1
+            given.append(CheckedColumn(name, np.where(codes == missing, -1, codes), is_category=True))
+        elif column.scale is not None:
+            given.append(CheckedColumn(name, column.scale[:rows]))
+    target = table.target.values.reshape(len(table.target.values))[:rows]
+    yield from column_warnings(given, target, bool(table.target.labels), task, AS_OPTIONS)
 
 
 def no_column(wanted: str, there: Iterable[str]) -> BadTask:
@@ -182,7 +174,7 @@ def _task(
     choices: Mapping[str, Choice],
     findings: Sequence[TaskWarning],
     by: SplitBy,
-) -> Task:
+) -> TableTask:
     numbers = [feature for feature in features if isinstance(feature, Numbers)]
     categories = [feature for feature in features if isinstance(feature, Categories)]
     inputs: list[np.ndarray] = []
@@ -256,6 +248,7 @@ class TableTask(Task):
     numbers: int = 0
     choices: Mapping[str, Choice] = field(default_factory=dict, repr=False)
     """How each column was read."""
+    columns_are_checked = True
 
     def _scaling(self, train: np.ndarray) -> Scaling | None:
         usual = super()._scaling(train)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 from torch.nn import functional as F
@@ -25,6 +25,7 @@ from steepest.messages import NOTHING, Message, enumerated, say
 from steepest.records.task_warnings import TaskWarning
 from steepest.tasks.task import Task
 
+Made = TypeVar("Made", bound=Task)
 Kind = Literal["classification", "regression"]
 KINDS = ("classification", "regression")
 MAX_CLASS_VALUES = 10
@@ -64,8 +65,8 @@ class Origin:
     source: str
 
     def task(
-        self, kind: type[Task], classes: int, training: Mapping[str, Any], notes: Sequence[Message], /, **what: Any
-    ) -> Task:
+        self, kind: type[Made], classes: int, training: Mapping[str, Any], notes: Sequence[Message], /, **what: Any
+    ) -> Made:
         """A task with this many classes (0 for a regression) and this `training_length`."""
         return kind(**what, **vars(self), **loss_and_metric(classes), **training, notes=tuple(notes))
 

@@ -19,7 +19,7 @@ from steepest.errors import BadSetting, BadTask
 from steepest.ingest import choices, picture_folders, spreadsheets, targets
 from steepest.ingest.parts_by import PartsBy
 from steepest.ingest.picture_folders import DEFAULT_SIDE_PIXELS, network_task
-from steepest.ingest.table_task import TableTask, table_task
+from steepest.ingest.table_task import TableTask, read_table, table_task
 from steepest.ingest.targets import Origin, check_kind
 from steepest.ingest.text_columns import text_task
 from steepest.messages import Message, say
@@ -137,8 +137,9 @@ def _made(locator: str, expected: str, options: tuple[tuple[str, str], ...]) -> 
     chosen = choices.from_mapping(json.loads(given.get("columns", "{}")))
     if text := given.get("text"):
         return text_task(sheet, text, given["target"], kind, origin, chosen)
-    del content
-    return table_task(sheet, given["target"], kind, origin, chosen, PartsBy.of(given))
+    table = read_table(sheet, given["target"], kind, chosen, PartsBy.of(given))
+    del content, sheet  # may be large
+    return table_task(table, origin)
 
 
 def _what(path: Path) -> str:

@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -38,16 +37,8 @@ IQR = 1.349
 """Interquartile range of a normal distribution, in standard deviations."""
 
 
-def table_task(
-    sheet: Sheet,
-    target_name: str,
-    kind: Kind | None,
-    origin: Origin,
-    choices: Mapping[str, Choice] = MappingProxyType({}),
-    parts: PartsBy | None = None,
-) -> Task:
+def table_task(table: Table, origin: Origin) -> Task:
     """The task of predicting a column of a table from the others. Raises BadTask."""
-    table = read_table(sheet, target_name, kind, choices, parts or PartsBy())
     found, reading = table.target, table.reading
     targets.require_examples(origin.title, len(found.values))
     features = [
@@ -58,10 +49,10 @@ def table_task(
     ]
     if not features:
         raise BadTask(
-            f"{origin.title}: no column is left to predict {target_name!r} from. " + " ".join(map(str, reading.notes))
+            f"{origin.title}: no column is left to predict {found.name!r} from. " + " ".join(map(str, reading.notes))
         )
     notes = [*table.notes, *found.notes, *reading.notes]
-    far = {name: column.far for name, column in reading.columns.items()} | {target_name: found.far}
+    far = {name: column.far for name, column in reading.columns.items()} | {found.name: found.far}
     findings = [*found.findings, *reading.findings, *columns.far_findings(far)]
     by = table.parts.arguments(table.cells, reading.scale_of(table.parts.time), targets.SHARES)
     task = _task(features, found, origin, notes, table.choices, findings, by)
@@ -77,7 +68,7 @@ class Table:
     reading: columns.Reading
     parts: PartsBy
     cells: Mapping[str, PackedCells]
-    """Of the columns other than the target, in the rows that are used."""
+    """Of the columns by which the parts are made, in the rows that are used."""
     notes: tuple[Message, ...]
 
     @property
@@ -109,7 +100,7 @@ def read_table(
         inputs = {name: column.with_rows(found.has_target) for name, column in inputs.items()}
     parts.without_gaps(inputs)
     reading = columns.features(inputs, of_table, choices)
-    return Table(found, reading, parts, inputs, tuple(notes))
+    return Table(found, reading, parts, {name: inputs[name] for name in parts.columns}, tuple(notes))
 
 
 def _column_warnings(task: TableTask, table: Table) -> Iterator[TaskWarning]:

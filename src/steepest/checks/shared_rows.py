@@ -12,7 +12,7 @@ from steepest.checks.specimen import Specimen
 from steepest.messages import Message, counted, say
 from steepest.records.task_warnings import TaskWarning, warning
 
-SEVERE_SHARE = 0.01
+SEVERE_SHARE = 0.05
 """Share of a part's rows that another part has too, from which a verdict would be about something else."""
 CHANCE_FACTOR = 3.0
 """Repeated rows are explained by few possible rows if there are at most three times the expected number."""
@@ -40,7 +40,7 @@ class SharedRows:
 
     @property
     def is_severe(self) -> bool:
-        """At least 1 % of the part and three rows, and more than thrice what is expected of independent columns."""
+        """At least 5 % of the part and three rows, and more than thrice what is expected of independent columns."""
         return self.count >= max(3, SEVERE_SHARE * self.of) and not self.is_expected
 
     @property

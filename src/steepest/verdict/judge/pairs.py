@@ -50,7 +50,7 @@ class Pair:
     level: float = 1.0
     """The level at this look for the unadjusted p, at which Holm's procedure judged it."""
     least_variance: float = 0.0
-    """Of a replicate's difference, from the number of test examples; 0 where the metric is no share of examples."""
+    """Of a replicate's difference, from the number of test examples; 0 where the metric is not a share of examples."""
 
     @property
     def n(self) -> int:

@@ -46,7 +46,7 @@ class Difference:
         return replace(self, value=-self.value)
 
     def at_least(self, variance: float, n: int) -> Difference:
-        """The same where n values a side spread by `variance` at least, whatever their own spread says."""
+        """The same where n values a side spread by `variance` at least, even if they seem to spread less."""
         error = math.sqrt(variance / n)
         if self.error >= error:
             return self
@@ -88,12 +88,12 @@ def mean_interval(x: np.ndarray, confidence: float, least_variance: float = 0.0)
 
 
 def variance_of_share(share: float, examples: int) -> float:
-    """The least variance of a share that is counted on so many examples: p̃(1 − p̃)/m with p̃ = (m·p + 2)/(m + 4)
+    """The least variance of a share that is counted on m examples: p̃(1 − p̃)/m with p̃ = (m·p + 2)/(m + 4)
     (Agresti and Coull, 1998). 0 where the number of examples is unknown.
 
     For a share of right answers, p is that share. For the difference of two shares on the same examples, p is its size:
-    at least so many examples are right for one and wrong for the other. p̃ is never 0 or 1, so that values which happen
-    to be all alike are no certainty.
+    at least that share of examples is right for one and wrong for the other. p̃ is never 0 or 1, so that values which happen
+    to be all alike do not count as certain.
     """
     if not examples:
         return 0.0

@@ -109,7 +109,7 @@ def use(context: Context) -> Claim:
 
 
 def _keep(context: Context, failing: Sequence[str]) -> Iterator[Message]:
-    """Whoever uses one of several ties need not change, unless it fails."""
+    """A user of one of several ties need not change, unless it fails."""
     sound = [item.contender for item in context.ties if item.contender not in failing]
     if not sound:
         return

@@ -92,8 +92,8 @@ def variance_of_share(share: float, examples: int) -> float:
     (Agresti and Coull, 1998). 0 where the number of examples is unknown.
 
     For a share of right answers, p is that share. For the difference of two shares on the same examples, p is its size:
-    at least that share of examples is right for one and wrong for the other. p̃ is never 0 or 1, so that values which happen
-    to be all alike do not count as certain.
+    at least that share of examples is right for one and wrong for the other. p̃ is never 0 or 1, so that values which
+    happen to be all alike do not count as certain.
     """
     if not examples:
         return 0.0

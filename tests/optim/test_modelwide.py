@@ -132,7 +132,7 @@ def test_groups_that_would_need_a_guess_each_are_refused_in_one_sentence() -> No
 
 def test_parameters_of_two_types_are_refused_in_one_sentence() -> None:
     a, b = two()
-    with pytest.raises(BadInput, match="they must be of one dtype and on one device"):
+    with pytest.raises(BadInput, match="they must have one dtype and be on one device"):
         grouped([{"params": [a, b.detach().double().requires_grad_()]}])
 
 

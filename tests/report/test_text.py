@@ -31,9 +31,9 @@ def test_the_page_reads_like_this():
 
 GOLDEN_RANKING = """
 #  optimizer  verdict  test accuracy, %  95 %          behind best  95 %                  p
-1  adam       best                 98.0  [97.7, 98.3]            –                        –
-2  sgd        behind               96.0  [95.3, 96.6]         +2.0  [+1.4, +2.7]    < 0.001
-3  adagrad    behind               10.0  [9.8, 10.2]         +88.0  [+87.5, +88.4]  < 0.001
+1  adam       best                 98.0  [97.0, 99.0]            –                        –
+2  sgd        behind               96.0  [94.6, 97.3]         +2.0  [+1.1, +2.9]      0.002
+3  adagrad    behind               10.0  [8.0, 12.0]         +88.0  [+85.6, +90.4]  < 0.001
 """
 
 GOLDEN_RATES = """

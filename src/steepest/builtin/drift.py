@@ -28,7 +28,7 @@ class Drifting(Task):
     (y + j) mod 10. Validation and test use the last segment.
     """
 
-    changes_examples = True
+    changes_examples = True  # pyright: ignore[reportAssignmentType]
 
     def batch(self, splits: Splits, positions: np.ndarray) -> tuple[tuple[Tensor, ...], Tensor]:
         (x,), y = super().batch(splits, positions)

@@ -149,11 +149,11 @@ def together(samples: Sequence[Values], level: float, generator: np.random.Gener
     """
     count = Counter(seed for values in samples for seed in values)
     seeds = sorted(seed for seed, times in count.items() if times > 1)
-    tables = [[values.get(seed, math.nan) for seed in seeds] for values in samples]
-    rows = np.array([row for row in tables if np.isfinite(row).sum() >= MIN_SEEDS])
+    table = np.array([[values.get(seed, math.nan) for seed in seeds] for values in samples], dtype=float)
+    rows = table[np.isfinite(table).sum(axis=1) >= MIN_SEEDS] if seeds else table[:0]
     if len(rows) < 2:
         return None, False
-    means = np.array([np.nanmean(row) for row in rows])
+    means = np.nanmean(rows, axis=1)
     n = int(np.isfinite(rows).sum(axis=1).min())
     r, p = correlation_over_seeds(np.where(np.isnan(rows), means[:, None], rows), generator)
     return r, p <= CORRELATION_LEVEL and r > 1 - (critical_t(level, 2 * n - 2) / critical_t(level, n - 1)) ** 2

@@ -237,7 +237,7 @@ def probability_best(
         return np.ones(1)
     draw = normal_means if n > NORMAL_FROM else resampled_means
     mean, away = draw(values, generator, together, resamples)  # [k], [k, resamples]
-    by_chance, seen = float(np.mean(np.var(away, axis=0))), float(np.var(mean))
+    by_chance, seen = float(away.var(axis=0).mean()), float(mean.var())
     real = max(0.0, 1 - by_chance / seen) if seen else 0.0
     means = (mean.mean() + real * (mean - mean.mean()))[:, None] + math.sqrt(1 + real) * away
     highest = means == means.max(axis=0)

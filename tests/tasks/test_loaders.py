@@ -25,6 +25,7 @@ from steepest.checks.all_checks import warnings_about
 from steepest.engine import fleet, solo
 from steepest.engine.data import Order
 from steepest.errors import BadTask
+from steepest.tasks.check import check
 from steepest.tasks.task import Task
 
 G = torch.Generator().manual_seed(1)
@@ -201,6 +202,54 @@ def test_rows_of_weight_zero_are_left_out_and_evaluation_has_no_weights():
     a_task = task(train=loader, valid=loader, test=ROWS)
     assert a_task.sizes == {"train": 200, "valid": 300, "test": 300}
     assert ids(a_task) == ["sampler-dropped", "sampler-dropped"]
+
+
+class Sequences(Dataset):
+    """Rows of different lengths as dicts; one in ten ends in two sevens, and is of the class 1."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        draw = np.random.default_rng(seed)
+        self.labels = (draw.random(count) < 0.1).astype(int)
+        self.words = [
+            np.append(draw.integers(1, 20, draw.integers(2, 10)), [7, 7] if label else []).astype(int)
+            for label in self.labels
+        ]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, i: int):
+        return {"ids": torch.tensor(self.words[i]), "label": int(self.labels[i])}
+
+
+def to_padded(rows):
+    ids = nn.utils.rnn.pad_sequence([row["ids"] for row in rows], batch_first=True)
+    return {"ids": ids, "mask": (ids > 0).float(), "labels": torch.tensor([row["label"] for row in rows])}
+
+
+class Bag(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.last = nn.Embedding(20, 16, padding_idx=0), nn.Linear(16, 2)
+
+    def forward(self, ids, mask):
+        return self.last((self.words(ids) * mask[..., None]).sum(1) / mask.sum(1)[:, None])
+
+
+def test_padded_sequences_with_a_weighted_sampler_are_taken_as_their_loaders_give_them():
+    rows = [Sequences(count, seed) for seed, count in enumerate((610, 200, 200))]
+    weights = [1 / (rows[0].labels == label).sum() for label in rows[0].labels]
+    sampler = WeightedRandomSampler(weights, len(rows[0]))
+    valid, test = (DataLoader(part, 64, collate_fn=to_padded) for part in rows[1:])
+    train = DataLoader(rows[0], 32, sampler=sampler, collate_fn=to_padded, drop_last=True)
+    a_task = Task(model=Bag, train=train, valid=valid, test=test, loss=F.cross_entropy, metric="accuracy")
+    check(a_task)
+    assert a_task.batch_size == 32
+    assert a_task.sizes == {"train": 610, "valid": 200, "test": 200}
+    assert ids(a_task) == ["drop-last"]
+    splits = a_task.splits(0)
+    drawn = Order(0, splits.train, splits.weights).batches(0, 60, 32).reshape(-1)
+    assert splits.targets[torch.from_numpy(drawn)].float().mean() == pytest.approx(0.5, abs=0.05)
 
 
 # ---- batch size, order, drop_last, collate ---------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from steepest.records.task_warnings import TaskWarning, warning
 
 SEVERE_SHARE = 0.05
 """Share of a part's rows that another part has too, from which a verdict would be about something else."""
+NOTED_SHARE = 0.01
+"""Share below which repeated rows are only a note."""
 CHANCE_FACTOR = 3.0
 """Repeated rows are explained by few possible rows if there are at most three times the expected number."""
 CHUNK_NUMBERS = 2**20
@@ -149,7 +151,8 @@ def rows_in_two_parts(specimen: Specimen) -> Iterator[TaskWarning]:
             "{shared}: the data repeat rows. Remove repeated rows, or pass groups= so that they stay together.",
             shared=shown,
         )
-    yield warning("shared-rows", message, "severe" if severe else "note" if chance else "warning")
+    few = all(pair.count < NOTED_SHARE * pair.of for pair in pairs)
+    yield warning("shared-rows", message, "severe" if severe else "note" if chance or few else "warning")
 
 
 def _listed(pairs: Sequence[SharedRows]) -> Message:

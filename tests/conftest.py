@@ -42,6 +42,17 @@ def small_numbers_stay() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As in a worker: several threads slow small models down, and round differently."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 class Said(NamedTuple):
     """What a command has printed."""
 

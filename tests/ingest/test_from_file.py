@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ingest.command import steepest
 from PIL import Image
 
-from steepest.cli.main import main
 from steepest.errors import BadInput, BadSetting, BadTask
 from steepest.ingest import from_file
 from steepest.ingest.load import resolve
@@ -394,15 +394,6 @@ def test_a_file_that_has_changed_is_refused(tmp_path):
     path.write_bytes(path.read_bytes() + b"0.1,red,no\r\n")
     with pytest.raises(BadTask, match=r"table.csv has changed since the study began"):
         resolve(ref)
-
-
-def steepest(*words: str) -> int:
-    """The command line as people use it: its exit code."""
-    try:
-        main(words)
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 @pytest.mark.slow

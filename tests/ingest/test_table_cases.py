@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ingest.command import steepest
 
-from steepest.cli.main import main
 from steepest.errors import BadInput, BadSetting, BadTask
 from steepest.ingest import choices, from_file, spreadsheets
 from steepest.ingest.load import resolve
@@ -186,14 +186,6 @@ def test_a_target_may_be_thousands_money_a_duration_or_have_gaps(tmp_path):
 
 
 # ---- choices on the command line and in files ------------------------------------------------------------------------
-
-
-def steepest(*words: str) -> int:
-    try:
-        main(words)
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    return 0
 
 
 @pytest.mark.parametrize("make", [sales, air, columns_of_all_kinds])

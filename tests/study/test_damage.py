@@ -24,11 +24,6 @@ def finished(tmp_path_factory):
     return flips.tiny_study(tmp_path_factory.mktemp("damage") / "study")
 
 
-@pytest.fixture
-def folder(finished, tmp_path):
-    return Path(shutil.copytree(finished, tmp_path / "study"))
-
-
 # ---- bits ------------------------------------------------------------------------------------------------------------
 
 

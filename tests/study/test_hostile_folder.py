@@ -17,21 +17,8 @@ from steepest.errors import StudyFolderError
 from steepest.serving.library import Library
 from steepest.serving.status import progress
 from steepest.study.lock import FolderLock
-from steepest.study.run import run
 from steepest.study.spec import read_spec
 from steepest.study.store import Store, read, traces
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("hostile") / "study"
-    run(toy.spec("inside"), folder, toy.executor(folder))
-    return folder
-
-
-@pytest.fixture
-def folder(finished, tmp_path):
-    return Path(shutil.copytree(finished, tmp_path / "study"))
 
 
 def hot_journal(folder: Path) -> None:

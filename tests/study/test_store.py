@@ -26,19 +26,6 @@ from steepest.study.store import Store, read, traces
 SENTENCE = r"^[\w/].*[\w.)]$"
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A finished study; tests work on copies."""
-    folder = tmp_path_factory.mktemp("finished") / "study"
-    run(toy.spec("inside"), folder, toy.executor(folder))
-    return folder
-
-
-@pytest.fixture
-def folder(finished, tmp_path):
-    return Path(shutil.copytree(finished, tmp_path / "study"))
-
-
 def same(a, b):
     """Whether two records tell the same results."""
     return a.results == b.results and a.finished == b.finished and a.tasks == b.tasks

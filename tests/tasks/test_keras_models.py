@@ -38,12 +38,7 @@ X = X / 16
 LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def with_batch_norm():

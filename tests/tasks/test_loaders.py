@@ -35,12 +35,7 @@ ROWS = TensorDataset(X, Y)
 PLACES = torch.randperm(300, generator=G).tolist()
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def task(**what) -> Task:

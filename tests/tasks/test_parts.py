@@ -26,14 +26,6 @@ ALIKE = {"adult": 2, "news-bow": 3, "news-bow-sparse": 3, "reviews-zh": 1}
 one part are in another."""
 
 
-@pytest.fixture
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def on_data(*kinds: str):
     """The tasks of these kinds, those on fetched data marked as such."""
     return [

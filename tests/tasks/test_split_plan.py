@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 from engine.small import shard
 from torch import nn
 from torch.nn import functional as F
@@ -20,14 +19,6 @@ N = 600
 X = RNG.normal(size=(N, 3)).astype(np.float32)
 Y = RNG.integers(0, 3, N)
 PARTS = ("train", "valid", "test")
-
-
-@pytest.fixture
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def task(**what) -> Task:

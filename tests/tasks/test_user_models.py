@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import steepest
 from steepest import api
@@ -27,12 +26,7 @@ STUDIED = {"gru_packed": "solo", "keras_subclass": "fleet", "vae": "fleet"}
 """One that trains alone, one of Keras, and one with a loss of its own, with their engines."""
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def needs(name: str) -> None:

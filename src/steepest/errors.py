@@ -19,6 +19,16 @@ import difflib
 from collections.abc import Iterable
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, without a full stop; empty if it has none."""
+    return (str(error).strip().splitlines() or [""])[0].rstrip(".")
+
+
+def kind_and_line(error: BaseException) -> str:
+    """The type of an exception and its first line, to be quoted in a sentence: "ValueError: too short"."""
+    return f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
+
+
 class SteepestError(Exception):
     """Base class of all errors of steepest. `exit_code` is the exit code of the command line."""
 

@@ -12,7 +12,7 @@ import torch
 
 from steepest.checks import column_checks, evaluation, loss_domains, model_checks, shared_rows
 from steepest.checks.specimen import Specimen
-from steepest.errors import BadTask
+from steepest.errors import BadTask, kind_and_line
 from steepest.messages import say
 from steepest.records.task_warnings import TaskWarning, accepting, warning
 from steepest.tasks.task import Task
@@ -83,7 +83,7 @@ def _found(task: Task, until: float, begins: Callable[[TaskCheck], None]) -> Ite
                 say(
                     "Not checked: {check}, because of {error}.",
                     check=check.name,
-                    error=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}".rstrip(":. "),
+                    error=kind_and_line(error),
                 ),
             )
     if skipped:

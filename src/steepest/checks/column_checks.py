@@ -16,6 +16,7 @@ from steepest.checks.specimen import Specimen
 from steepest.messages import Message, say
 from steepest.records.task_warnings import Severity, TaskWarning, warning
 from steepest.tasks.split_plan import shares_and_kind
+from steepest.tasks.splits import Splits
 from steepest.tasks.task import Task
 
 MAX_COLUMNS = 256
@@ -45,15 +46,16 @@ def column_warnings(
     target: np.ndarray,  # [n], class numbers or floats
     is_class: bool,
     task: Task,
+    splits: Splits,
     remedies: Remedies = AS_OPTIONS,
 ) -> Iterator[TaskWarning]:
-    """Leaks, groups and times among the columns of all n examples of the task's pool, in their order."""
+    """Leaks, groups and times among the columns of all n examples of the task's pool, in their order; `splits` are
+    those of its seed 0."""
     found = leaks(columns, target, is_class)
     for leak in found:
         if leak.kind != "identifies":
             yield warning("target-leak", _leak(leak, remedies), None if leak.is_sure else "warning")
     answered = shares_and_kind(task.split)[1] == "random"
-    splits = task.splits(0)
     ids = {leak.column: leak for leak in found if leak.kind == "identifies"}
     named = {column.name for column in id_columns(columns)}
     for column in columns:
@@ -166,7 +168,7 @@ def suspicious_columns(specimen: Specimen) -> Iterator[TaskWarning]:
     known: set[TaskWarning] = set()
     for target in targets[:rows].reshape(rows, -1).T:
         is_class = not target.is_floating_point()
-        for each in column_warnings(columns, target.numpy(), is_class, task, IN_PYTHON):
+        for each in column_warnings(columns, target.numpy(), is_class, task, splits, IN_PYTHON):
             if each not in known:
                 known.add(each)
                 yield each

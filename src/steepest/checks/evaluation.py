@@ -11,15 +11,14 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from steepest.checks.specimen import Specimen
+from steepest.errors import kind_and_line
 from steepest.messages import Message, say, verbatim
 from steepest.records.task_warnings import TaskWarning, warning
-from steepest.tasks.task import Task
 from steepest.tasks.tensor_trees import tensors_of
 
 COMPARED_EXAMPLES = 6
@@ -47,10 +46,11 @@ class Call:
 class Subject:
     """A new model in evaluation, with a few examples."""
 
-    def __init__(self, task: Task, positions: np.ndarray, dtype: torch.dtype) -> None:
-        self.task, self.dtype = task, dtype
-        self.model = task.build_model(0, dtype).eval()
-        inputs, _ = task.batch(task.splits(0), positions)
+    def __init__(self, specimen: Specimen, dtype: torch.dtype) -> None:
+        self.task, self.dtype = specimen.task, dtype
+        self.model = self.task.build_model(0, dtype).eval()
+        positions = specimen.splits.valid[:COMPARED_EXAMPLES]
+        inputs, _ = self.task.batch(specimen.splits, positions)
         self.inputs = tuple(x.to(dtype) if x.is_floating_point() else x for x in inputs)
         self.count = len(positions)
 
@@ -119,7 +119,7 @@ def evaluation_is_a_function(specimen: Specimen) -> Iterator[TaskWarning]:
             say(
                 "The model accepts several examples, but not one alone, as the last batch may be: {error}. Perhaps "
                 "squeeze() without an axis removes the axis of the examples.",
-                error=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}".rstrip(":. "),
+                error=kind_and_line(error),
             ),
         )
         return
@@ -129,9 +129,8 @@ def evaluation_is_a_function(specimen: Specimen) -> Iterator[TaskWarning]:
 
 def _subject(specimen: Specimen) -> Subject | None:
     """The model and distinct examples, in float64 if the model can be run so; None if it cannot be compared."""
-    positions = specimen.splits.valid[:COMPARED_EXAMPLES]
     for dtype in (torch.float64, torch.float32):
-        subject = Subject(specimen.task, positions, dtype)
+        subject = Subject(specimen, dtype)
         try:
             outputs = subject.outputs(range(subject.count))
         except Exception:

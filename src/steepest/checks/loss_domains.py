@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from steepest.checks.specimen import Specimen
+from steepest.errors import kind_and_line
 from steepest.messages import Message, say, term
 from steepest.records.task_warnings import TaskWarning, warning
 from steepest.tasks.loss_calls import LossCall, Recorded, is_library_loss, record
@@ -201,7 +202,7 @@ def targets_fit_the_loss(specimen: Specimen) -> Iterator[TaskWarning]:
             "targets-outside-loss",
             say(
                 "The loss fails on the targets of all examples: {error}.",
-                error=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}".rstrip(":. "),
+                error=kind_and_line(error),
             ),
         )
         return

@@ -18,6 +18,7 @@ from steepest.engine.fleet import Fleet
 from steepest.engine.layout import Layout
 from steepest.engine.random_sources import preserved_generators
 from steepest.engine.solo import Trial
+from steepest.errors import kind_and_line
 from steepest.messages import NOTHING, Message, say, verbatim
 from steepest.records.contender import Contender
 from steepest.records.task_facts import TaskRef
@@ -140,8 +141,7 @@ def _in_words(error: Exception) -> Message:
     for said, meaning in ERROR_MEANINGS.items():
         if said in str(error):
             return meaning
-    own = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"
-    return verbatim(own.rstrip("."))
+    return verbatim(kind_and_line(error))
 
 
 def _paths_agree(a: Tensor, b: Tensor) -> bool:

@@ -24,6 +24,7 @@ from steepest.engine.data import contiguous_column, to_device
 from steepest.engine.graph import Program, program
 from steepest.engine.layout import Layout, Named, changing_buffers
 from steepest.engine.random_sources import preserved_generators
+from steepest.errors import kind_and_line
 from steepest.tasks.task import Task
 
 Function = Callable[..., Any]
@@ -117,11 +118,11 @@ class Programs:
         try:
             graph = graph_of(gradient, [*own, *other, *batch])
         except Exception as error:  # a model may do anything; if it cannot be traced, it runs kernel by kernel
-            raise NotCompiled(f"the model cannot be traced ({first_line(error)})") from error
+            raise NotCompiled(f"the model cannot be traced ({kind_and_line(error)})") from error
         try:
             gradient_program = GradientProgram(graph, self.layout, len(extras), batch, self.dtype)
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
-            raise NotCompiled(f"a call in the model has no C++ lowering ({first_line(error)})") from error
+            raise NotCompiled(f"a call in the model has no C++ lowering ({kind_and_line(error)})") from error
         if not gives_same(gradient_program, gradient, own, other, batch):
             raise NotCompiled("the results of the generated program differ from those of the model")
         return gradient_program
@@ -163,11 +164,6 @@ class Programs:
                 warnings.simplefilter("ignore")  # vmap warns where it runs an operation lane by lane
                 self._ready[key] = program(function, *example, copies_matter=bool(self.changing))
         return self._ready[key]
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error, to be quoted in a sentence."""
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0].rstrip('.')}"
 
 
 @lru_cache(maxsize=16)  # each value of an axis is a task of its own, and their jobs alternate

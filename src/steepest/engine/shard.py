@@ -19,7 +19,7 @@ from steepest.engine.fleet_support import unsupported_reason
 from steepest.engine.object_registry import EMPTY_REGISTRY, ObjectRegistry
 from steepest.engine.probes import probe
 from steepest.engine.random_sources import preserved_generators
-from steepest.errors import BadSetting
+from steepest.errors import BadSetting, first_line
 from steepest.ingest.load import resolve
 from steepest.records.files import write_checked, write_json, write_probes, write_trace
 from steepest.records.job_records import CompileJob, CompileResult, DescribeJob, Job, ProbeJob, TimeJob, TrainJob
@@ -120,8 +120,9 @@ def _check_device(device: str) -> None:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        reason = (str(error).splitlines() or [""])[0].rstrip(".")
-        raise BadSetting(f"The device {device!r} cannot be used: {reason}. Use cpu or an available device.") from None
+        raise BadSetting(
+            f"The device {device!r} cannot be used: {first_line(error)}. Use cpu or an available device."
+        ) from None
 
 
 @contextmanager

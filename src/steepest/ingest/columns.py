@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from steepest.errors import BadInput, BadTask
+from steepest.errors import BadInput, BadTask, kind_and_line
 from steepest.ingest import date_columns
 from steepest.ingest.choices import ALL_COLUMNS, Choice
 from steepest.ingest.date_formats import duration, moment
@@ -126,9 +126,8 @@ def read_column(name: str, cells: Sequence[str], choice: Choice, of_table: Style
     except BadInput:
         raise
     except Exception as error:
-        first = (str(error).splitlines() or [""])[0].rstrip(".")
         raise BadTask(
-            f"Column {name!r}: the cell {_offender(cells)!r} cannot be read ({type(error).__name__}: {first}). Read "
+            f"Column {name!r}: the cell {_offender(cells)!r} cannot be read ({kind_and_line(error)}). Read "
             f"the column in another way, such as --column {name}=category, or leave it out, --column {name}=drop."
         ) from error
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from steepest.builtin.models import mlp
-from steepest.errors import BadSetting, BadTask
+from steepest.errors import BadSetting, BadTask, first_line
 from steepest.ingest import choices, picture_folders, spreadsheets, targets
 from steepest.ingest.parts_by import PartsBy
 from steepest.ingest.picture_folders import DEFAULT_SIDE_PIXELS, network_task
@@ -230,8 +230,7 @@ def _parts(path: Path, content: bytes) -> dict[str, tuple[np.ndarray, np.ndarray
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             arrays = {name.lower(): stored[name] for name in stored.files}
     except Exception as error:  # zipfile, zlib and NumPy raise their own exceptions
-        first = (str(error).splitlines() or [""])[0].rstrip(".")
-        raise BadTask(f"{path} cannot be read as .npz of plain arrays: {first}.") from None
+        raise BadTask(f"{path} cannot be read as .npz of plain arrays: {first_line(error)}.") from None
     parts = {part: (arrays[x], arrays[y]) for part, (x, y) in ARRAY_NAMES.items() if x in arrays and y in arrays}
     parts = {"data": parts["data"]} if "data" in parts else parts
     if not parts or ("data" not in parts and "train" not in parts):

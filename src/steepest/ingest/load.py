@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from steepest.builtin import task_table
-from steepest.errors import BadInput, BadTask, SteepestError
+from steepest.errors import BadInput, BadTask, SteepestError, first_line
 from steepest.ingest import from_file
 from steepest.records.task_facts import TaskRef
 from steepest.tasks.task import Task
@@ -153,7 +153,7 @@ def _error_in_file(path: Path, error: BaseException) -> SteepestError:
         return error
     if unknown := _unknown_argument(error):
         return BadTask(f"{where}: {unknown}")
-    message = error.msg if isinstance(error, SyntaxError) else (str(error).strip().splitlines() or [""])[0]
+    message = error.msg if isinstance(error, SyntaxError) else first_line(error)
     return BadTask(f"{where} raised {type(error).__name__}: {message.rstrip('.')}.")
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from steepest.builtin.models import mlp
-from steepest.checks.column_checks import AS_OPTIONS, MAX_NUMBERS, column_warnings
+from steepest.checks.column_checks import MAX_NUMBERS, column_warnings
 from steepest.checks.leaks import Column as CheckedColumn
 from steepest.errors import BadTask
 from steepest.ingest import columns, targets
@@ -116,7 +116,7 @@ def _column_warnings(task: TableTask, table: Table) -> Iterator[TaskWarning]:
         elif column.scale is not None:
             given.append(CheckedColumn(name, column.scale[:rows]))
     target = table.target.values.reshape(len(table.target.values))[:rows]
-    yield from column_warnings(given, target, bool(table.target.labels), task, AS_OPTIONS)
+    yield from column_warnings(given, target, bool(table.target.labels), task, task.splits(0))
 
 
 def no_column(wanted: str, there: Iterable[str]) -> BadTask:

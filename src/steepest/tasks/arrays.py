@@ -35,6 +35,7 @@ class Pool:
     tree: Tree | None = None  # of the targets, if there are several for each example
     batch_size: int | None = None  # of the loader of `train` or `data`
     weights: np.ndarray | None = None  # [n of train or data], how often each example is drawn for training
+    has_labels: bool = False  # the targets are labels among the inputs of a model with its own loss
     source: Source | None = None  # of training examples that change at random with every access
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, default_collate
 
-from steepest.errors import BadTask
+from steepest.errors import BadTask, kind_and_line
 from steepest.messages import say
 from steepest.records import rng
 from steepest.records.task_warnings import TaskWarning, warning
@@ -114,7 +114,7 @@ def in_memory(name: str, given: Any, own_loss: bool) -> Reading:
             if "equal size" in str(error)
             else ""
         )
-        raise BadTask(f"{name} cannot be read into memory: {_first_line(error)}.{hint}") from error
+        raise BadTask(f"{name} cannot be read into memory: {kind_and_line(error)}.{hint}") from error
     return Reading(_contents(name, batch, own_loss), settings, source, changes, tuple(found))
 
 
@@ -186,7 +186,7 @@ def _streamed(name: str, examples: Any) -> list[Any]:
     try:
         found = list(islice(iter(examples), MAX_STREAMED_EXAMPLES + 1))
     except Exception as error:  # the user's data set may raise any exception
-        raise BadTask(f"{name} cannot be read: {_first_line(error)}.") from error
+        raise BadTask(f"{name} cannot be read: {kind_and_line(error)}.") from error
     if len(found) > MAX_STREAMED_EXAMPLES:
         raise BadTask(
             f"{name} is a {type(examples).__name__} with more than {MAX_STREAMED_EXAMPLES:,} examples. Pass a finite "
@@ -206,10 +206,6 @@ def _as_tensors(example: Any) -> Any:
     if isinstance(example, list) and example and all(isinstance(value, Real) for value in example):
         return torch.tensor(example)
     return tuple(map(_as_tensors, example)) if type(example) is tuple else example
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0].rstrip('.')}"
 
 
 def _tensors(batch: Any) -> list[Tensor]:

@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from steepest.tasks.keras_models import KerasLoss
 from steepest.tasks.loss_kinds import FROM_LOGITS, KERAS, TORCH, LossKind, Outputs, Targets
+from steepest.tasks.tensor_trees import tensors_of
 
 OUTPUT_NAMES = ("input", "input1", "log_probs", "anchor")
 TARGET_NAMES = ("target", "targets")
@@ -73,7 +74,7 @@ def record(loss: Callable[..., object], outputs: Any, targets: Any) -> Recorded:
         ):
             found.calls.append(call)
         return found
-    recorder = _Recorder(tensors_in(outputs), tensors_in(targets))
+    recorder = _Recorder(tensors_of(outputs), tensors_of(targets))
     with recorder:
         recorder.found.value = loss(outputs, targets)
     return recorder.found
@@ -97,17 +98,6 @@ def calls_of_library(loss: Callable[..., object], has_classes: bool) -> list[Los
     with suppress(Exception), recorder:
         loss(outputs, targets)
     return recorder.found.calls
-
-
-def tensors_in(tree: object) -> list[Tensor]:
-    """All tensors in nested dicts, sequences and objects with attributes."""
-    if isinstance(tree, Tensor):
-        return [tree]
-    if isinstance(tree, Mapping):
-        return [x for value in tree.values() for x in tensors_in(value)]
-    if isinstance(tree, Sequence) and not isinstance(tree, str):
-        return [x for value in tree for x in tensors_in(value)]
-    return [x for value in getattr(tree, "__dict__", {}).values() for x in tensors_in(value)]
 
 
 class _Recorder(TorchFunctionMode):

@@ -271,7 +271,7 @@ class Task:
         if self.heads is None or not is_named(metric):
             return None, None
         _, labels = self.batch(self.splits(0), np.arange(SIZES[0]) % len(self._pool.targets))
-        return self._raw_outputs(SIZES[0]), labels if self._has_labels else None
+        return self._raw_outputs(SIZES[0]), labels if self._pool.has_labels else None
 
     def _raw_outputs(self, examples: int) -> Any:
         """What a new model returns for the first examples, in evaluation."""
@@ -371,11 +371,7 @@ class Task:
         if place is None:
             return pool
         labels = pool.inputs[place]
-        object.__setattr__(self, "_has_labels", True)
-        return replace(pool, targets=labels if labels.is_floating_point() else labels.long())
-
-    _has_labels = False
-    """Whether the targets are the labels among the inputs of a model with its own loss."""
+        return replace(pool, targets=labels if labels.is_floating_point() else labels.long(), has_labels=True)
 
     def _read(self, given: dict[str, Any]) -> Pool:
         pool = pool_of(given, self.has_own_loss, is_unreduced(self.loss))

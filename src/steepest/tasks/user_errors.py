@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from steepest.errors import BadTask
+from steepest.errors import BadTask, kind_and_line
 
 
 @contextmanager
@@ -19,9 +19,8 @@ def as_bad_task(what: str, hint: str = "") -> Iterator[None]:
     except BadTask:
         raise
     except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0].rstrip(".")
         verb = " raised" if what.endswith("()") else ":"
-        raise BadTask(f"{what}{verb} {type(error).__name__}: {first}.{hint or _remedy(str(error))}") from error
+        raise BadTask(f"{what}{verb} {kind_and_line(error)}.{hint or _remedy(str(error))}") from error
 
 
 def _remedy(said: str) -> str:

@@ -364,7 +364,7 @@ def _now() -> str:
 
 def _clear(folder: Path) -> None:
     """Remove a study, its spec first, so that a folder with a spec is always whole."""
-    for name in (*FILES_OF_SPEC, DATABASE, f"{DATABASE}-journal", "report.html"):
+    for name in (*FILES_OF_SPEC, DATABASE, journal_of(folder / DATABASE).name, "report.html"):
         (folder / name).unlink(missing_ok=True)
     for name in FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -71,7 +71,7 @@ def photograph_live_page(chromium: Any, study: Path) -> None:
 
 HALF_WAY = """() => {
     const told = document.querySelector('#progress p')?.innerText.match(/([\\d,]+) of ([\\d,]+)/);
-    return told && Number(told[1].replace(/,/g, '')) > 0.4 * Number(told[2].replace(/,/g, ''));
+    return told && Number(told[1].replace(/,/g, '')) >= 0.5 * Number(told[2].replace(/,/g, ''));
 }"""
 
 

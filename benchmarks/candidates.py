@@ -101,9 +101,7 @@ GROUPS = {
     "transformer": (1, 4, 9),
 }
 """Trials that JAX trains at a time, by workload. 9 are those of one seed, which share their batches."""
-CHOICES: dict[str, tuple[dict[str, Any], ...]] = {
-    "cnn": ({"patches": False, "chunk": 1}, {"patches": True}),
-}
+CHOICES: dict[str, tuple[dict[str, Any], ...]] = {"cnn": ({"patches": False, "chunk": 1}, {"patches": True})}
 """XLA convolves ten times slower within a scan, so there each step is a call. Unrolling the scan of the LSTM was slower
 in every form tried, and took up to four minutes to compile.
 """

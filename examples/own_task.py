@@ -13,11 +13,5 @@ def make_model() -> nn.Module:
 
 x, y = load_breast_cancer(return_X_y=True)  # 569 biopsies, 30 measurements each; malignant or benign
 task = Task(
-    model=make_model,
-    data=(x, y),
-    loss=cross_entropy,
-    metric="accuracy",
-    standardize=True,
-    batch_size=32,
-    epochs=10,
+    model=make_model, data=(x, y), loss=cross_entropy, metric="accuracy", standardize=True, batch_size=32, epochs=10
 )

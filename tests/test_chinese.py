@@ -93,11 +93,7 @@ def test_lists_and_pages_of_tasks_are_in_chinese():
 
 # ---- a study, wherever it is shown ----
 
-STUDIES = {
-    "twelve": default_view,
-    "three tasks": three_tasks,
-    "unfinished": lambda: unfinished(),
-}
+STUDIES = {"twelve": default_view, "three tasks": three_tasks, "unfinished": lambda: unfinished()}
 
 
 def unfinished():

@@ -77,12 +77,7 @@ def cnn_weights(model: Any) -> list[Tensor]:
 
 def lstm() -> keras.Model:
     return keras.Sequential(
-        [
-            keras.Input((data.WINDOW,), dtype="int32"),
-            layers.Embedding(data.WORDS, 32),
-            layers.LSTM(64),
-            layers.Dense(2),
-        ]
+        [keras.Input((data.WINDOW,), dtype="int32"), layers.Embedding(data.WORDS, 32), layers.LSTM(64), layers.Dense(2)]
     )
 
 

@@ -36,10 +36,5 @@ class GraphNet(nn.Module):
 
 
 task = Task(
-    model=GraphNet,
-    data=(torch.arange(len(x)), y),
-    loss=cross_entropy,
-    metric="accuracy",
-    batch_size=32,
-    epochs=20,
+    model=GraphNet, data=(torch.arange(len(x)), y), loss=cross_entropy, metric="accuracy", batch_size=32, epochs=20
 )

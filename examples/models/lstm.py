@@ -21,10 +21,5 @@ class Reader(nn.Module):
 
 x, y = load_digits(return_X_y=True)
 task = Task(
-    model=Reader,
-    data=(x.reshape(-1, 8, 8) / 16, y),
-    loss=cross_entropy,
-    metric="accuracy",
-    batch_size=64,
-    epochs=4,
+    model=Reader, data=(x.reshape(-1, 8, 8) / 16, y), loss=cross_entropy, metric="accuracy", batch_size=64, epochs=4
 )

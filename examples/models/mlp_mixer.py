@@ -35,10 +35,5 @@ class Network(nn.Module):
 
 x, y = load_digits(return_X_y=True)
 task = Task(
-    model=Network,
-    data=(x.reshape(-1, 1, 8, 8) / 16, y),
-    loss=cross_entropy,
-    metric="accuracy",
-    batch_size=64,
-    epochs=5,
+    model=Network, data=(x.reshape(-1, 1, 8, 8) / 16, y), loss=cross_entropy, metric="accuracy", batch_size=64, epochs=5
 )

@@ -32,10 +32,5 @@ class ViT(nn.Module):
 
 x, y = load_digits(return_X_y=True)
 task = Task(
-    model=ViT,
-    data=(x.reshape(-1, 1, 8, 8) / 16, y),
-    loss=cross_entropy,
-    metric="accuracy",
-    batch_size=64,
-    epochs=5,
+    model=ViT, data=(x.reshape(-1, 1, 8, 8) / 16, y), loss=cross_entropy, metric="accuracy", batch_size=64, epochs=5
 )

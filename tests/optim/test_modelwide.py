@@ -15,12 +15,7 @@ from steepest.adapters.torch import as_torch, build
 from steepest.errors import BadInput
 from steepest.optim.adam import Adam
 from steepest.optim.descent import SGD
-from steepest.optim.modelwide import (
-    DoG,
-    HypergradientAdam,
-    HypergradientSGD,
-    Prodigy,
-)
+from steepest.optim.modelwide import DoG, HypergradientAdam, HypergradientSGD, Prodigy
 from steepest.optim.rule import Rule, hyperparameters
 from steepest.optim.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 

@@ -80,11 +80,7 @@ def test_a_scalar_that_changes_nothing_costs_nothing() -> None:
         (Adam, {"b1": 1.0}, "Adam: b1 is 1; it must be a number at least 0 and below 1."),
         (Adam, {"correction": "half"}, "Adam: correction is 'half'; it must be one of both, none, printed."),
         (RMSPropMomentum, {"centred": 1}, "RMSPropMomentum: centred is 1; it must be one of False, True."),
-        (
-            Momentum,
-            {"momentun": 0.9},
-            "Unknown hyperparameter of Momentum 'momentun'. Did you mean momentum?",
-        ),
+        (Momentum, {"momentun": 0.9}, "Unknown hyperparameter of Momentum 'momentun'. Did you mean momentum?"),
     ],
 )
 def test_a_bad_setting_is_refused_in_one_clear_sentence(rule: type[Rule], settings: Any, sentence: str) -> None:

@@ -35,10 +35,7 @@ horizons = st.integers(1, 5000)
             "warm-restarts:cycles=2:growth=3",
             lambda optimizer: torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, 10, T_mult=3),
         ),
-        (
-            "one-cycle",
-            lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, 40, cycle_momentum=False),
-        ),
+        ("one-cycle", lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, 40, cycle_momentum=False)),
         (
             "one-cycle:rise=0.5:start=0.1:end=0.001",
             lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(

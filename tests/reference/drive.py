@@ -19,12 +19,7 @@ from steepest.adapters.torch import as_torch
 from steepest.errors import BadSetting
 from steepest.optim.catalogue import CATALOGUE
 from steepest.optim.drivers import advance, fresh_fleet
-from steepest.optim.rule import (
-    Rule,
-    at_rate,
-    check_settings,
-    coefficient_record,
-)
+from steepest.optim.rule import Rule, at_rate, check_settings, coefficient_record
 
 Settings = dict[str, Any]
 RULES = list(dict.fromkeys(item.rule for item in CATALOGUE))

@@ -162,9 +162,4 @@ def soap(
     return _each(gradient, w, rates, [stepper(shape) for shape in problem.SHAPES])
 
 
-REFERENCE: dict[str, Callable[..., np.ndarray]] = {
-    "Muon": muon,
-    "MuonBfloat16": muon,
-    "Shampoo": shampoo,
-    "SOAP": soap,
-}
+REFERENCE: dict[str, Callable[..., np.ndarray]] = {"Muon": muon, "MuonBfloat16": muon, "Shampoo": shampoo, "SOAP": soap}

@@ -95,13 +95,7 @@ def dowg(gradient: Gradient, w: np.ndarray, rates: Sequence[float], *, start: fl
 
 
 def d_adapt_sgd(
-    gradient: Gradient,
-    w: np.ndarray,
-    rates: Sequence[float],
-    *,
-    momentum: float,
-    d0: float,
-    weight_decay: float,
+    gradient: Gradient, w: np.ndarray, rates: Sequence[float], *, momentum: float, d0: float, weight_decay: float
 ) -> np.ndarray:
     """Defazio and Mishchenko 2023, the SGD variant with d̂ = 2Σλ_k⟨g_k, s_k⟩/|s_{k+1}|; x averages z = x_0 − s."""
     path = []

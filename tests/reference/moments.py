@@ -138,13 +138,7 @@ def pieces() -> Iterator[tuple[slice, tuple[int, ...]]]:
 
 
 def lars(
-    gradient: Gradient,
-    w: np.ndarray,
-    rates: Sequence[float],
-    *,
-    trust: float,
-    momentum: float,
-    weight_decay: float,
+    gradient: Gradient, w: np.ndarray, rates: Sequence[float], *, trust: float, momentum: float, weight_decay: float
 ) -> np.ndarray:
     """You et al. 2017, Algorithm 1."""
     path = []
@@ -162,14 +156,7 @@ def lars(
 
 
 def lamb(
-    gradient: Gradient,
-    w: np.ndarray,
-    rates: Sequence[float],
-    *,
-    b1: float,
-    b2: float,
-    eps: float,
-    weight_decay: float,
+    gradient: Gradient, w: np.ndarray, rates: Sequence[float], *, b1: float, b2: float, eps: float, weight_decay: float
 ) -> np.ndarray:
     """You et al. 2020, Algorithm 2, φ(z) = z."""
     path = []

@@ -50,13 +50,7 @@ def heavy_ball(
 
 
 def nesterov(
-    gradient: Gradient,
-    w: np.ndarray,
-    rates: Sequence[float],
-    *,
-    momentum: float,
-    rate_at: str,
-    weight_decay: float,
+    gradient: Gradient, w: np.ndarray, rates: Sequence[float], *, momentum: float, rate_at: str, weight_decay: float
 ) -> np.ndarray:
     """Sutskever et al. 2013, equations 3 and 4: the gradient is taken at a point ahead of θ.
 

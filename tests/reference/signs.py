@@ -45,14 +45,7 @@ def lion(
 
 
 def rprop(
-    gradient: Gradient,
-    w: np.ndarray,
-    rates: Sequence[float],
-    *,
-    down: float,
-    up: float,
-    least: float,
-    most: float,
+    gradient: Gradient, w: np.ndarray, rates: Sequence[float], *, down: float, up: float, least: float, most: float
 ) -> np.ndarray:
     """Riedmiller and Braun 1993, without the step back: Igel and Hüsken's iRprop− (2000)."""
     path = []

@@ -17,13 +17,7 @@ from steepest.records.files import write_json
 from steepest.records.step_times import FleetTime, StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskRef
-from steepest.study.budget import (
-    plan_within,
-    resolution,
-    shard_seconds,
-    smaller_designs,
-    wall_seconds,
-)
+from steepest.study.budget import plan_within, resolution, shard_seconds, smaller_designs, wall_seconds
 from steepest.study.execution import ExecutionMode, step_milliseconds
 from steepest.study.executors import FunctionExecutor
 from steepest.study.planner import plan_run
@@ -84,9 +78,7 @@ def test_a_budget_below_five_seeds_names_the_time_that_is_needed():
 
 def test_equal_seconds_are_planned_from_the_times_measured():
     ref = TaskRef("toy (equal seconds)", "catalogue", "toy")
-    asked = spec(
-        contenders=(contender("inside", name="inside@8", batch_size=8), contender("inside", name="inside@64")),
-    )
+    asked = spec(contenders=(contender("inside", name="inside@8", batch_size=8), contender("inside", name="inside@64")))
     asked = asked.model_copy(update={"tasks": (*asked.tasks, TaskSpec(ref=ref, equal="seconds"))})
     times, own = times_of(asked, ms=1.0), times_of(asked, ms=4.0)
     facts = [replace(FACTS, name=task.ref.name) for task in asked.tasks]

@@ -26,11 +26,7 @@ SGD = Contender(
     default_rate=0.01,
 )
 SPEC = StudySpec(
-    name="s",
-    command="c",
-    tasks=(TaskSpec(ref=DIGITS), TaskSpec(ref=WINE)),
-    contenders=(ADAM, SGD),
-    reference="adam",
+    name="s", command="c", tasks=(TaskSpec(ref=DIGITS), TaskSpec(ref=WINE)), contenders=(ADAM, SGD), reference="adam"
 )
 RACE = SPEC.model_copy(update={"race": True, "dtype": "float64"})
 RUN = RunPlan(

@@ -99,9 +99,7 @@ UNBUILDABLE = [
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
-    UNBUILDABLE,
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    ("changes", "words"), UNBUILDABLE, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
 )
 def test_a_task_that_cannot_be_built_says_why(changes, words):
     with pytest.raises(BadInput) as error:
@@ -228,9 +226,7 @@ UNTRAINABLE = [
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
-    UNTRAINABLE,
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    ("changes", "words"), UNTRAINABLE, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
 )
 def test_a_task_that_cannot_be_trained_says_why(changes, words):
     task = wine(**changes)

@@ -255,10 +255,7 @@ UNMEASURED = [
         {"metric": "macro-f1", "data": None, "train": (X, NOISE), "test": (X[:20], NOISE[:20] * 0 - 100)},
         "measured on nothing: all labels of the test part",
     ),
-    (
-        {"metric": "perplexity", "data": (X, X), "model": lambda: nn.Linear(4, 4), "loss": F.mse_loss},
-        "each class",
-    ),
+    ({"metric": "perplexity", "data": (X, X), "model": lambda: nn.Linear(4, 4), "loss": F.mse_loss}, "each class"),
     ({"metric": "rmse"}, "RMSE needs outputs and targets of the same shape"),
 ]
 

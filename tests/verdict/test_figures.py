@@ -62,8 +62,7 @@ def test_three_significant_digits(value, text):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.004, "4.0 ms"), (0.216, "0.22 s"), (84.0, "84 s"), (600, "10 min"), (11_500, "3.2 h")],
+    ("seconds", "text"), [(0.004, "4.0 ms"), (0.216, "0.22 s"), (84.0, "84 s"), (600, "10 min"), (11_500, "3.2 h")]
 )
 def test_a_duration_comes_in_a_unit_of_its_size(seconds, text):
     assert str(numbers.duration(seconds)) == text

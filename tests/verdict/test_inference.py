@@ -232,10 +232,7 @@ def test_means_of_many_values_are_drawn_as_normal_ones_and_come_out_the_same(tog
     assert quick == pytest.approx(probability_best(table, rng(), together, resamples=20_000), abs=0.02)
 
 
-@given(
-    st.lists(st.lists(st.floats(-9, 9), min_size=4, max_size=4), min_size=1, max_size=4),
-    st.booleans(),
-)
+@given(st.lists(st.lists(st.floats(-9, 9), min_size=4, max_size=4), min_size=1, max_size=4), st.booleans())
 @settings(max_examples=30)
 def test_the_probabilities_sum_to_one_and_go_to_who_is_far_ahead(rows, together):
     table = np.array(rows)

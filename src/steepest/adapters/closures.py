@@ -1,7 +1,5 @@
 """Second gradients in the drop-in optimizer: it calls the closure again. Separate, since few rules need it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """The frameworks for which code can be generated, by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from steepest.adapters import torch

@@ -1,7 +1,5 @@
 """What a study recommends for a task: an optimizer with its rate and settings, which builds itself."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any

@@ -2,8 +2,6 @@
 element-wise and there is a C++ compiler, else tensor by tensor.
 """
 
-from __future__ import annotations
-
 import os
 import warnings
 from array import array

@@ -7,8 +7,6 @@
 The classes are made from the rules of the catalogue and carry their names.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -2,8 +2,6 @@
 hypothesis stated beforehand, the outcome with a picture, and the reason as far as it is known.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

@@ -2,8 +2,6 @@
 supports a claim. `measures` has the arithmetic.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal

@@ -2,8 +2,6 @@
 trained or judged here: `hypotheses` states beforehand which figures support a claim.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

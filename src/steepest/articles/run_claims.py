@@ -1,7 +1,5 @@
 """Runs the studies of the articles' claims, one after another, each in its own folder; continues unfinished ones."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,12 +18,7 @@ from steepest.tasks.task import Task
 
 
 def run_and_judge(
-    folder: Path,
-    page: Path,
-    budget: str | float | None,
-    workers: int | None,
-    quiet: bool,
-    warn: Callable[[str], None],
+    folder: Path, page: Path, budget: str | float | None, workers: int | None, quiet: bool, warn: Callable[[str], None]
 ) -> tuple[list[JudgedClaim], dict[str, Any]]:
     """Run the studies, write the chapter to `page`, and return the outcome of every claim, also as plain values.
 

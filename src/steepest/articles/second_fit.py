@@ -2,8 +2,6 @@
 start helps is measured against Adam from the initial weights of SGD.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any

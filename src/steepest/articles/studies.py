@@ -2,8 +2,6 @@
 is measured in each.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from steepest.records.contender import Contender

@@ -1,7 +1,5 @@
 """A network with adaptive depth: an exit after every layer, and a stopping probability at each."""
 
-from __future__ import annotations
-
 import math
 
 import torch

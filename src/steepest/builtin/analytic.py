@@ -1,7 +1,5 @@
 """The built-in synthetic tasks, whose minimal loss is known; they need no download."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn

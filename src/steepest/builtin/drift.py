@@ -1,7 +1,5 @@
 """A task whose data drift during training, and the number of steps until an optimizer has recovered."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

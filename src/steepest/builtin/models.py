@@ -1,7 +1,5 @@
 """The small networks of the built-in tasks. Initial weights are those of torch's layers unless stated otherwise."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """The built-in tasks on images."""
 
-from __future__ import annotations
-
 import numpy as np
 from torch.nn import functional as F
 

@@ -1,7 +1,5 @@
 """The built-in tasks on tables: houses, people, ratings and a demand series."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

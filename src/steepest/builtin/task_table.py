@@ -1,7 +1,5 @@
 """The table of built-in tasks, used by the command line, the tests and the documentation."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

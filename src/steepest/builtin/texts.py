@@ -4,8 +4,6 @@ A vocabulary is built from all texts of the pool, without their labels, since mo
 seeds. Words outside a seed's training part keep their initial embeddings.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter

@@ -1,7 +1,5 @@
 """All checks of a task that has passed `steepest.tasks.check.check`, in the order in which they are made."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -80,11 +78,7 @@ def _found(task: Task, until: float, begins: Callable[[TaskCheck], None]) -> Ite
         except Exception as error:  # a user's model may raise anything
             yield warning(
                 "not-checked",
-                say(
-                    "Not checked: {check}, because of {error}.",
-                    check=check.name,
-                    error=kind_and_line(error),
-                ),
+                say("Not checked: {check}, because of {error}.", check=check.name, error=kind_and_line(error)),
             )
     if skipped:
         yield warning("not-checked", say("Not checked, to save time: {checks}.", checks=", ".join(skipped)))

@@ -3,8 +3,6 @@
 A task in Python has numbered columns, and the remedy is an argument; a table has named ones, and it is an option.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ the tolerance. What breaks the rule is looked for module by module: the first to
 outputs don't.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Every rule needs an agreement that chance gives with a probability below 10‚Åª‚Å
 thresholds: a rank correlation of 0.999, or 99.5 % of the rows of a value with one class.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise

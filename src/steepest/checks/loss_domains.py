@@ -5,8 +5,6 @@ The range of outputs follows from the model's last operation, which autograd nam
 are judged over all examples.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterator
@@ -149,7 +147,7 @@ def _double(call: LossCall) -> Message:
     if call.name == "cross_entropy":
         return say(
             "The model's outputs are probabilities, but cross-entropy expects logits and applies the softmax itself. "
-            "Remove the softmax from the model.",
+            "Remove the softmax from the model."
         )
     return say(
         "The model's outputs are probabilities, but {loss} expects logits and applies the sigmoid itself. Remove the "
@@ -200,10 +198,7 @@ def targets_fit_the_loss(specimen: Specimen) -> Iterator[TaskWarning]:
     except Exception as error:  # such as a class number beyond the outputs, in a function of the user's
         yield warning(
             "targets-outside-loss",
-            say(
-                "The loss fails on the targets of all examples: {error}.",
-                error=kind_and_line(error),
-            ),
+            say("The loss fails on the targets of all examples: {error}.", error=kind_and_line(error)),
         )
         return
     for call, last in zip(calls, lasts, strict=False):

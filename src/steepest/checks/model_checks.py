@@ -1,7 +1,5 @@
 """Checks of the model and the loss: tasks that run but are probably misconfigured."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

@@ -1,7 +1,5 @@
 """Rows that look like groups or like a series: what a split at random would mix up. Pure functions of columns."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

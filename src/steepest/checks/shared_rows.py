@@ -1,7 +1,5 @@
 """Rows that two parts share: counted by a hash of their exact content."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations

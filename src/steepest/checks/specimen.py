@@ -1,7 +1,5 @@
 """What the checks of a task look at: the task, and a model with its outputs on a few examples, made once for all."""
 
-from __future__ import annotations
-
 from functools import cached_property
 
 import torch

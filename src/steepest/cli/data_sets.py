@@ -1,7 +1,5 @@
 """Commands on the data sets of the built-in tasks."""
 
-from __future__ import annotations
-
 from steepest.cli import listings
 from steepest.cli.shared import Json, print_json
 from steepest.datasets import sources

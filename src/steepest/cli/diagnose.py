@@ -1,7 +1,5 @@
 """Commands that look deeper than a verdict: the reasons for a result, and tests of the articles' claims."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Checks this machine: what it has, what is missing, and how to fix it. Loads torch to ask for its version."""
 
-from __future__ import annotations
-
 import os
 import sys
 from importlib.util import find_spec
@@ -35,24 +33,15 @@ def examine() -> dict[str, Any]:
 def _workers() -> dict[str, Any]:
     count = cores()
     forks = sys.platform.startswith("linux")
-    finding = say(
-        "{workers}, one thread each",
-        workers=counted(count, "{n:,} worker", "{n:,} workers"),
-    )
-    here = say(
-        "{finding}; tasks passed as Python objects are trained in the calling process",
-        finding=finding,
-    )
+    finding = say("{workers}, one thread each", workers=counted(count, "{n:,} worker", "{n:,} workers"))
+    here = say("{finding}; tasks passed as Python objects are trained in the calling process", finding=finding)
     return _check(say("workers"), True, finding if forks else here)
 
 
 def _folder() -> dict[str, Any]:
     writable = os.access(Path.cwd(), os.W_OK)
     here = say("runs/ in the current folder")
-    remedy = say(
-        "{place} is not writable. Give another folder with --out.",
-        place=str(Path.cwd()),
-    )
+    remedy = say("{place} is not writable. Give another folder with --out.", place=str(Path.cwd()))
     return _check(say("study folders"), writable, here if writable else remedy)
 
 

@@ -72,10 +72,7 @@ def _memory(state: Sequence[str], scope: str) -> str:
     if not state:
         return tr("Memory: no additional numbers per parameter.")
     if scope != "element":
-        return tr(
-            "Memory: {names}. Their size depends on the shapes of the parameters.",
-            names=names,
-        )
+        return tr("Memory: {names}. Their size depends on the shapes of the parameters.", names=names)
     return shown(
         counted(
             len(state),

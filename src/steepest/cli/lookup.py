@@ -1,7 +1,5 @@
 """Commands that look something up: an optimizer, a task, the setup of a study."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +12,7 @@ from steepest.report import study_setup
 
 
 def show(
-    name: Annotated[str, Parameter(help="Optimizer, built-in task or study folder.")],
-    *,
-    json: Json = False,
+    name: Annotated[str, Parameter(help="Optimizer, built-in task or study folder.")], *, json: Json = False
 ) -> None:
     if "/" in name or (len(name) < 60 and Path(name).is_dir()):
         found = study_setup.setting(steepest.reader.StudyReader(Path(name)).view)

@@ -3,8 +3,6 @@
 The module of a command is imported when the command is used, so `steepest --help` loads nothing else.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Sequence
@@ -44,9 +42,7 @@ COMMANDS = {
         "optimizers": "List the optimizers.",
         "tasks": "List the built-in tasks, by kind, and the suites.",
     },
-    "doctor": {
-        "doctor": "Check this machine: versions, cores, memory, compiler, data, and what is missing.",
-    },
+    "doctor": {"doctor": "Check this machine: versions, cores, memory, compiler, data, and what is missing."},
     "own_task": {
         "init": "Write a task file with comments. It runs as it is; put your own model and data into it.",
         "check": "Check in seconds whether a task can be trained, and with which engine.",

@@ -1,7 +1,5 @@
 """Commands that make studies: run, plan and resume."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from contextlib import AbstractContextManager, nullcontext

@@ -1,7 +1,5 @@
 """What several commands share: flags, the study folder, tasks made from a file, and JSON."""
 
-from __future__ import annotations
-
 import json as jsonlib
 import sys
 from dataclasses import fields, is_dataclass

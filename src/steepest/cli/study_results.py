@@ -1,7 +1,5 @@
 """Commands on an existing study: its verdict, report, data, and code for the recommended optimizer."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

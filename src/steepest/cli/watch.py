@@ -1,7 +1,5 @@
 """Commands that show something: a study in the terminal or a browser, and the playground."""
 
-from __future__ import annotations
-
 import webbrowser
 from pathlib import Path
 from typing import Annotated

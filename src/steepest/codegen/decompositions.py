@@ -1,7 +1,5 @@
 """Traces a function into a graph of operations that have a C++ form; decomposes those that have none."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

@@ -2,8 +2,6 @@
 memory where their lifetimes do not overlap.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

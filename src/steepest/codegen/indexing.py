@@ -1,7 +1,5 @@
 """Lowerings of reading and writing at computed indices: embeddings, advanced indexing, gather and scatter."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Loops over arrays in C++: pointwise operations fused into one pass, copies, fills and reductions."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

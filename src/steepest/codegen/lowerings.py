@@ -1,7 +1,5 @@
 """Lowerings of operations that are not pointwise: products, reductions, and writing to parts of arrays."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

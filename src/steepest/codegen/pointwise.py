@@ -1,7 +1,5 @@
 """The C++ expression of each pointwise operation of torch."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 
 import torch

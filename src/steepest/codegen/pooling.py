@@ -1,7 +1,5 @@
 """Lowerings of pooling. Images are [B, H, W, C] in memory, so that a loop takes all channels of a pixel at once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -3,8 +3,6 @@
 The cache is kernels/ in $STEEPEST_CACHE, or in steepest/ in $XDG_CACHE_HOME or ~/.cache.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import shutil

@@ -2,8 +2,6 @@
 nothing, and every other operation has a lowering. Apart from `lowerings` and its kin, which register themselves here.
 """
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

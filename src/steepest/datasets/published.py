@@ -5,8 +5,6 @@ data, since some licences forbid redistribution. Where the publisher offers the 
 `sources` downloads what this table lists. Loads no torch.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec

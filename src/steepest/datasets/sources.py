@@ -4,8 +4,6 @@ A data set that is not available raises DataUnavailable; it is never replaced by
 cache is $STEEPEST_CACHE, or steepest/ in $XDG_CACHE_HOME or ~/.cache. STEEPEST_OFFLINE=1 disables downloads.
 """
 
-from __future__ import annotations
-
 import io
 import os
 import sys

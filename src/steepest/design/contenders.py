@@ -1,7 +1,5 @@
 """Turns optimizers, learning rates and batch sizes, as users give them, into the contenders of a study."""
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence

@@ -3,8 +3,6 @@
 Each contender is tuned separately on every seed, because the best learning rate may depend on the value.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

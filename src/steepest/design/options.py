@@ -4,8 +4,6 @@ The command line reads its flags from these classes, `compare` and `plan` take t
 `design.study_spec` turns their values into what `study.json` holds. Loads no torch, so `steepest run --help` is quick.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -243,12 +241,10 @@ class DataOptions:
         Parameter(group=OWN, help="Column of times. Validation and test are the last rows of a window of time."),
     ] = None
     folds: Annotated[
-        str | None,
-        Parameter(group=OWN, help="Column of folds, or of the names train, valid and test."),
+        str | None, Parameter(group=OWN, help="Column of folds, or of the names train, valid and test.")
     ] = None
     split: Annotated[
-        str | None,
-        Parameter(group=OWN, help="random or stratified. Default: stratified for classes, else random."),
+        str | None, Parameter(group=OWN, help="random or stratified. Default: stratified for classes, else random.")
     ] = None
 
 

@@ -1,7 +1,5 @@
 """Turns tasks and options, as the caller gives them, into a checked and complete spec of a study."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime

@@ -2,8 +2,6 @@
 planner chooses and forecasts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from statistics import median

@@ -1,7 +1,5 @@
 """The coefficients of an update for many steps and replicas at once: float64 on the host, cast at the end."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ A step is two pure functions of tensors: the gradients of all lanes, and the upd
 rate and seed. A lane that diverges is frozen and changes no bit of the others.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise

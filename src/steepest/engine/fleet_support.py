@@ -1,7 +1,5 @@
 """Checks whether a task can be trained as a fleet: trains two replicas a few steps and compares with the plain loop."""
 
-from __future__ import annotations
-
 import random
 import traceback
 import warnings
@@ -36,20 +34,12 @@ PACKING_FUNCTIONS = ("pack_padded_sequence", "pad_packed_sequence")
 ERROR_MEANINGS = {
     "calling .item()": say(
         "its model, loss or metric reads values out of tensors (.item(), float(…), or an if on one), which differ from "
-        "replica to replica",
+        "replica to replica"
     ),
-    "data pointer": say(
-        "its model, loss or metric leaves torch for NumPy on the way (.numpy())",
-    ),
-    "attempted to call in-place operation": say(
-        "its model changes in place what it is given (such as x -= …)",
-    ),
-    "in-place arithmetic": say(
-        "its model changes in place (such as x += …) what all replicas have in common",
-    ),
-    "ScalarType BFloat16": say(
-        "its outputs are bfloat16, as autocast makes them; end the model with .float()",
-    ),
+    "data pointer": say("its model, loss or metric leaves torch for NumPy on the way (.numpy())"),
+    "attempted to call in-place operation": say("its model changes in place what it is given (such as x -= …)"),
+    "in-place arithmetic": say("its model changes in place (such as x += …) what all replicas have in common"),
+    "ScalarType BFloat16": say("its outputs are bfloat16, as autocast makes them; end the model with .float()"),
 }
 """Part of vmap's error message → its meaning."""
 MODULE_ATTRIBUTES = frozenset(vars(nn.Module()))
@@ -81,12 +71,11 @@ def unsupported_reason(task: Task) -> Message:
             alone = _alone(task, rate)
         if alone.drew:
             return say(
-                "its model or loss draws from Python's or NumPy's generator, and all replicas would share the draw",
+                "its model or loss draws from Python's or NumPy's generator, and all replicas would share the draw"
             )
         if changed := alone.held[0] ^ alone.held[-1]:
             return say(
-                "its model keeps state in the attribute '{name}', which all replicas would share",
-                name=min(changed)[0],
+                "its model keeps state in the attribute '{name}', which all replicas would share", name=min(changed)[0]
             )
         try:
             with warnings.catch_warnings():
@@ -97,9 +86,7 @@ def unsupported_reason(task: Task) -> Message:
         except Exception as error:  # the model may do anything that vmap does not support
             return _in_words(error)
         if not fleet.is_random and not _paths_agree(fleet.flat - alone.start, alone.moved):
-            return say(
-                "its replicas, trained together, do not move as one trained alone does",
-            )
+            return say("its replicas, trained together, do not move as one trained alone does")
     return NOTHING
 
 
@@ -129,14 +116,12 @@ def _alone(task: Task, rate: float) -> _SoloSteps:
 def _in_words(error: Exception) -> Message:
     """Why vmap could not run a model: in our words if the cause is known, else the error itself."""
     if any(frame.name in PACKING_FUNCTIONS for frame in traceback.extract_tb(error.__traceback__)):
-        return say(
-            "it packs its sequences by their lengths, which differ between batches",
-        )
+        return say("it packs its sequences by their lengths, which differ between batches")
     if "SparseCPU" in str(error):
         return say(
             "its gradients are sparse (sparse=True), which vmap does not support; trained alone, rules such as sgd and "
             "adagrad, which change nothing at a zero gradient, update only the rows used; the others get dense "
-            "gradients",
+            "gradients"
         )
     for said, meaning in ERROR_MEANINGS.items():
         if said in str(error):

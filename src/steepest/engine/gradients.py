@@ -1,7 +1,5 @@
 """The gradients of all lanes of a fleet: by one traced program for all lanes, or by a generated one lane after lane."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 

@@ -4,8 +4,6 @@ Under `vmap` and `grad` every kernel passes through several layers of Python and
 arithmetic of a small model. Nothing is compiled here: the same kernels run, one by one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import BuiltinFunctionType, MethodDescriptorType

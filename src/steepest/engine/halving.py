@@ -3,8 +3,6 @@
 Decisions are made inside a job, by validation and seed by seed, so that replicates stay independent.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Protocol

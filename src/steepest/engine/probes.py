@@ -4,8 +4,6 @@ A probe takes the next steps on a copy of the trial, so probed training has the 
 fleet are probed one by one, each loaded into a trial of its own.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from collections.abc import Callable, Sequence

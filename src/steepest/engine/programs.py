@@ -4,8 +4,6 @@ Each takes and returns only tensors, and is traced once for every size at which 
 generated program instead.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

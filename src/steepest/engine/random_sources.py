@@ -1,7 +1,5 @@
 """Seeds the global random generators, which a model may draw from, as a function of trial seed and step."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Records trials as they train: their curves at the requested evaluations, and when and why each ended."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np

@@ -2,8 +2,6 @@
 from the model's predictions. Apart, since only the plain loop computes it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Runs a job and writes its result files. Executors call nothing else of the engine."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ Whenever a lane's validation metric improves, the test part is measured, too; th
 keeping the best weights, without copies of weights, buffers and averages. Only validation decides.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

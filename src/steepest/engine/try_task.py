@@ -3,8 +3,6 @@
 What takes longer for large models has a budget of processor time, so that a busy machine changes no result.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from statistics import median

@@ -1,7 +1,5 @@
 """The update of all lanes of a fleet: by the rule's own function, or by compiled code in one pass over the buffers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A worker process: runs the jobs that arrive over a connection, one after another, and reports their outcomes."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """Types of columns: numbers, categories, dates, or nothing that a model can learn from. Notes state the assumptions."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -83,9 +81,7 @@ class Reading:
 
 
 def features(
-    columns: Mapping[str, Sequence[str]],
-    of_table: Style | None = None,
-    choices: Mapping[str, Choice] | None = None,
+    columns: Mapping[str, Sequence[str]], of_table: Style | None = None, choices: Mapping[str, Choice] | None = None
 ) -> Reading:
     """The features of a table's columns of cells, in order."""
     reading = Reading()

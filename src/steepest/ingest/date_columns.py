@@ -1,7 +1,5 @@
 """A column of dates, times of the day or durations: in which order its numbers are, and what is said about it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

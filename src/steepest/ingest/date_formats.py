@@ -4,8 +4,6 @@ A cell is taken apart by its own look. Only the order of day, month and two-digi
 the whole column (`orders`), as which of the orders all of its cells can have.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

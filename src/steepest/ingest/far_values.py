@@ -1,7 +1,5 @@
 """Repeated values far outside the rest of a column, such as -200 or 9999: often written where there is no value."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass

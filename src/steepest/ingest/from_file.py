@@ -3,8 +3,6 @@
 Workers rebuild the task from the path, the hash of its content and the options, so that a study can be resumed.
 """
 
-from __future__ import annotations
-
 import io
 import json
 from collections.abc import Mapping, Sequence

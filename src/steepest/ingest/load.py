@@ -3,8 +3,6 @@
 A task file is a Python file that defines `task`: a `steepest.Task`, or a function without arguments that returns one.
 """
 
-from __future__ import annotations
-
 import inspect
 import os
 import random

@@ -1,7 +1,5 @@
 """Parts that the notes on a file share: quoted names, lists of names, counts of cells."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from steepest.messages import Message, counted, enumerated, say

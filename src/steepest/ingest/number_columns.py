@@ -1,7 +1,5 @@
 """A column of numbers: what its cells have in common beside the digits, and what is said about it."""
 
-from __future__ import annotations
-
 import math
 import re
 import warnings

@@ -4,8 +4,6 @@ A cell is taken apart once (`taken_apart`); what its points and commas mean is d
 other columns of the table as a hint (`Evidence`), since "1.244" alone is either.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A task from a folder of images with a subfolder per class; arrays of images use the same convolutional network."""
 
-from __future__ import annotations
-
 import warnings
 from collections import Counter
 from functools import partial

@@ -1,7 +1,5 @@
 """Ranges, such as 20-29, 65+ or under 18: categories if there are few of them, else numbers in their middle."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

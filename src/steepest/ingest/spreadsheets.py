@@ -6,8 +6,6 @@ as 501, and left dates, amounts in dollars and numbers with one stray word as te
 pyarrow, a large dependency, and is therefore an extra.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

@@ -1,7 +1,5 @@
 """What all kinds of files share: the target, its kind (classification or regression), and the length of training."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence

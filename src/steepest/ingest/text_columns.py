@@ -1,7 +1,5 @@
 """A task from a column of texts, cut into words, or into characters where the script has no spaces."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -4,8 +4,6 @@ Reading a file takes a few milliseconds, so the files are not compiled, and no c
 environment variable STEEPEST_LOCALE may list folders with more catalogues, for example while a translator works on one.
 """
 
-from __future__ import annotations
-
 import gettext
 import json
 import os

@@ -1,7 +1,5 @@
 """Adam and its kin: an average of gradients over the root of an average of squares."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar

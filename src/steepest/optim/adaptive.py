@@ -1,7 +1,5 @@
 """Rules that divide each gradient by the size that it has had so far, in order of rising complexity."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import Tensor

@@ -4,8 +4,6 @@ A new optimizer is one entry beside its rule; everything that lists, explains, s
 reads this table.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any

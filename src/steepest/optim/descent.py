@@ -1,7 +1,5 @@
 """Rules that step along the gradient, or along an average of gradients, in order of rising complexity."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar

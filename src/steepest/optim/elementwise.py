@@ -4,8 +4,6 @@ Letters: w parameters, g gradient, η learning rate, t = 1, 2, … the step. A c
 one, turns g into g + λw first of all. State starts at zero unless the rule says otherwise. Each family has a file.
 """
 
-from __future__ import annotations
-
 from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam, RAdamW
 from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
 from steepest.optim.descent import ASGD, SGD, AveragedMomentum, Momentum, Nesterov

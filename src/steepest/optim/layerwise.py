@@ -1,7 +1,5 @@
 """Rules that look at one parameter tensor as a whole, in order of rising complexity: ‖·‖ is its Euclidean norm."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

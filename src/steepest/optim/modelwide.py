@@ -4,8 +4,6 @@ Such an update sees all parameters as one row [P], or as the rows [R, P] of a fl
 the row, [1] or [R, 1]. In the rules that find their rate themselves, η only multiplies it, and belongs at 1.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

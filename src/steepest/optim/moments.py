@@ -1,7 +1,5 @@
 """Rules that keep other moments of the gradient than Adam does, in order of rising complexity."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Apart from the others because it has a state. A fleet cannot follow it: the rates of a fleet are computed in advance.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 

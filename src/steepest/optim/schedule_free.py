@@ -1,7 +1,5 @@
 """The two Schedule-Free rules, which average what they have done in the place of a schedule."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar

@@ -5,8 +5,6 @@ step has the full rate, and a decay reaches its end one step after the horizon, 
 After that, the factor is constant. A schedule is given by name, with optional numbers: "step:factor=0.5:every=0.25".
 """
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Callable
@@ -103,11 +101,7 @@ def _warm(decay: Schedule, t: int, horizon: int, share: float = WARMUP_SHARE, **
     return t / k if t <= k else decay(t - k, horizon - k, **numbers)
 
 
-_RISING = {
-    "one-cycle": one_cycle,
-    "warmup-stable-decay": warmup_stable_decay,
-    "inverse-sqrt": inverse_sqrt,
-}
+_RISING = {"one-cycle": one_cycle, "warmup-stable-decay": warmup_stable_decay, "inverse-sqrt": inverse_sqrt}
 _FALLING = {
     "constant": constant,
     "linear": linear,

@@ -1,7 +1,5 @@
 """Rules that need a second gradient in some of their steps, and so train one model at a time; see `Rule.second`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

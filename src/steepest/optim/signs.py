@@ -1,7 +1,5 @@
 """Rules that move by signs, so that the size of a gradient does not count, in order of rising complexity."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -2,8 +2,6 @@
 that a batch has met, and never touches the others. What it does is what it would do with the dense gradient.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import torch

@@ -7,8 +7,6 @@ The result has the hyperparameters of both. The last wrapper named is the outerm
 is clipped first, and then the penalty is added.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, make_dataclass
 from functools import cache

@@ -3,8 +3,6 @@
 A landscape takes all lanes of a fleet at once, w [R, 2] → loss [R]; gradients come from autograd, never from here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache

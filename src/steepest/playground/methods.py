@@ -2,8 +2,6 @@
 its numbers. What the numbers are is the rules' business.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import product
 
@@ -47,9 +45,7 @@ METHODS = (
     Method("sgd", ("w = {w} − {lr}·{g} = {new}",)),
     Method("momentum", ("v = {momentum}·{old_v} + {g} = {v}", "w = {w} − {lr}·{v} = {new}"), (MOMENTUM,)),
     Method(
-        "nesterov",
-        ("v = {momentum}·{old_v} + {g} = {v}", "w = {w} − {lr}·({g} + {momentum}·{v}) = {new}"),
-        (MOMENTUM,),
+        "nesterov", ("v = {momentum}·{old_v} + {g} = {v}", "w = {w} − {lr}·({g} + {momentum}·{v}) = {new}"), (MOMENTUM,)
     ),
     Method("adagrad", ("G = {old_G} + {g}² = {G}", "w = {w} − {lr}·{g} / (√{G} + {eps}) = {new}"), (EPS,)),
     Method(

@@ -6,8 +6,6 @@
 `static/data.js` reads this and is its only reader.
 """
 
-from __future__ import annotations
-
 import base64
 import zlib
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The playground as one HTML file that needs nothing else: no network, no neighbour file, a strict content policy."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path

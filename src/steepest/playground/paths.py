@@ -4,8 +4,6 @@ All fleets go in step, so that a landscape is differentiated once for all.
 The rules are the project's own. The page draws what was recorded here, and knows no rule.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache

@@ -3,8 +3,6 @@
 Every story holds for the paths as they were trained; a test looks at each of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -41,13 +39,11 @@ STORIES = (
     Story(
         "too-large",
         say("Too large"),
-        say(
-            "A rate that is a little too large oscillates between the walls; a larger one diverges.",
-        ),
+        say("A rate that is a little too large oscillates between the walls; a larger one diverges."),
         say(
             "The same method at three rates. At 0.01 it creeps along the floor of the "
             "bowl. At 0.1 it oscillates between the walls and still arrives sooner. At 0.3 "
-            "each step is longer than the one before, and it diverges within a few steps.",
+            "each step is longer than the one before, and it diverges within a few steps."
         ),
         "paths",
         "bowl",
@@ -62,7 +58,7 @@ STORIES = (
             "Every gradient here is noisy. AdaGrad adds up the squares of all gradients, "
             "so its effective step can only shrink. RMSProp forgets old squares, and after "
             "the first few steps its effective step hardly changes. Look at the curve of "
-            "the effective step: one line falls, the other stays level.",
+            "the effective step: one line falls, the other stays level."
         ),
         "effective",
         "valley",
@@ -72,14 +68,12 @@ STORIES = (
     Story(
         "eps-matters",
         say("ε matters"),
-        say(
-            "Where gradients are tiny, ε decides whether a method moves at all.",
-        ),
+        say("Where gradients are tiny, ε decides whether a method moves at all."),
         say(
             "Far out on the plateau the gradient is about 0.001. With ε = 10⁻⁸, RMSProp "
             "divides it by its own size and moves at full speed. With ε = 0.1, the "
             "denominator is about ε, and the same method at the same rate hardly moves. "
-            "SGD does not divide by anything and hardly moves either.",
+            "SGD does not divide by anything and hardly moves either."
         ),
         "paths",
         "plateau",
@@ -88,13 +82,11 @@ STORIES = (
     Story(
         "momentum-overshoots",
         say("Momentum overshoots"),
-        say(
-            "Some momentum is fast; too much overshoots the minimum and has to come back.",
-        ),
+        say("Some momentum is fast; too much overshoots the minimum and has to come back."),
         say(
             "Momentum keeps a share μ of its velocity. With μ = 0.9 it is much faster "
             "along the floor than SGD at the same rate. With μ = 0.99 it overshoots the "
-            "minimum and comes back, again and again.",
+            "minimum and comes back, again and again."
         ),
         "paths",
         "bowl",
@@ -103,14 +95,12 @@ STORIES = (
     Story(
         "sparse-features",
         say("Sparse features"),
-        say(
-            "With one step size for all, the rare feature falls behind; AdaGrad gives it longer steps.",
-        ),
+        say("With one step size for all, the rare feature falls behind; AdaGrad gives it longer steps."),
         say(
             "y gets a gradient in only one of ten steps. SGD uses one step size for both "
             "coordinates, so y falls far behind x. AdaGrad divides by the past gradients "
             "of each coordinate: at first the effective step of y is more than twice that "
-            "of x (switch between x and y above the curve), and y gets further.",
+            "of x (switch between x and y above the curve), and y gets further."
         ),
         "paths",
         "sparse",

@@ -3,8 +3,6 @@
 Apart from `engine` and `study`, since one writes what the other reads and they must not import each other.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

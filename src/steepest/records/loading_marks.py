@@ -2,8 +2,6 @@
 one may be intact and deadly all the same, if it was made for another processor. Workers leave marks, coordinators look.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Generator
 from contextlib import contextmanager, suppress

@@ -3,8 +3,6 @@
 Both engine and study use it, so it belongs to neither.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 

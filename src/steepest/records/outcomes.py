@@ -1,7 +1,5 @@
 """What training returns: how each trial ended, its row in the table of results, and its curves."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

@@ -4,8 +4,6 @@ A folder that others own or can write to, or that is a link, may hold what they 
 in the folder for temporary files is taken instead.
 """
 
-from __future__ import annotations
-
 import os
 import stat
 import tempfile

@@ -1,7 +1,5 @@
 """What probes measure inside a training run. Apart from the results: a verdict never reads it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

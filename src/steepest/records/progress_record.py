@@ -1,7 +1,5 @@
 """What a running study reports while it runs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -5,8 +5,6 @@ Apart from `study` and `verdict`, because both must rank in the same way: the pr
 when it reads. Nothing here sees a test value.
 """
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

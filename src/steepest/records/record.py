@@ -1,7 +1,5 @@
 """What all records have in common: they are frozen dataclasses with no behaviour beyond their own arithmetic."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeGuard

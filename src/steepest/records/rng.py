@@ -4,8 +4,6 @@ Same seed and purpose ⇒ same draw, for every optimizer, rate, engine and machi
 so that no two parts draw from the same stream by accident.
 """
 
-from __future__ import annotations
-
 from hashlib import blake2b
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """How much a study runs, and a study as read from its folder."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

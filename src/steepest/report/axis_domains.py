@@ -3,8 +3,6 @@
 What lies outside a domain is drawn at its edge with an arrow or as failed, never left out.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
@@ -75,10 +73,7 @@ def loss_domain(entries: list[StandingView]) -> LossAxes:
     everywhere = [x for e in entries for r in e["curves"]["rates"] for x in r["train_loss"] if x is not None]
     first = sorted(r["train_loss"][0] for e in entries for r in e["curves"]["rates"] if r["train_loss"][0] is not None)
     start = first[len(first) // 2] if first else math.inf
-    return {
-        "recommended": _spanning(at_best, top=1.5 * start),
-        "all": _spanning(everywhere, top=2 * start),
-    }
+    return {"recommended": _spanning(at_best, top=1.5 * start), "all": _spanning(everywhere, top=2 * start)}
 
 
 def metric_domains(entries: list[StandingView], higher_is_better: bool) -> MetricDomains:

@@ -10,8 +10,6 @@ An export is handed over once, when its module has run. State that changes later
 function.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

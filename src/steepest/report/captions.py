@@ -1,7 +1,5 @@
 """Captions of figures for papers: what is drawn, over how many seeds, and what the bands show."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from steepest.messages import NOTHING, Message, counted, enumerated, say
@@ -70,8 +68,7 @@ def probes(figures: Sequence[ProbeFigure]) -> Message:
     """Every quantity in a sentence of its own, and how many trials were looked into."""
     trials = max((n for each in figures for line in each["series"] for n in line["n"]), default=0)
     details = enumerated(
-        [say("{title}: {caption}", title=f["title"], caption=f["caption"]) for f in figures],
-        "{sentence} {sentences}",
+        [say("{title}: {caption}", title=f["title"], caption=f["caption"]) for f in figures], "{sentence} {sentences}"
     )
     return say(
         "Line: median of {n} per optimizer at its recommended rate; band: minimum to maximum. {details}",

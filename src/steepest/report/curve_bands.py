@@ -3,8 +3,6 @@
 These summaries are pictures, not statistics: no conclusion rests on them, and the figures' captions name them.
 """
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

@@ -4,8 +4,6 @@ The trials are raw, at full precision; the others hold what is shown: shares in 
 escaped.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json as encoder

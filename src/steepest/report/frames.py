@@ -1,7 +1,5 @@
 """Every trial as a pandas table or a Parquet file: the columns of `Result`, raw, one row per trial."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

@@ -5,8 +5,6 @@ go through Jinja's escaping or, in the script, through `textContent`; neither ev
 same page from another entry, which also follows a running study.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
@@ -42,11 +40,7 @@ class PageData(TypedDict):
     t975: list[float]
 
 
-def html(
-    view: View,
-    trials: Sequence[Mapping[str, Block]] = (),
-    live: int | None = None,
-) -> str:
+def html(view: View, trials: Sequence[Mapping[str, Block]] = (), live: int | None = None) -> str:
     """The report: opens from a file, offline, in any browser of the last years; under 1 MB for the default study.
 
     trials: what `report.trials` makes of the same study; without it, the page has no single trials. It opens in the

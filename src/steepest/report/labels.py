@@ -1,7 +1,5 @@
 """The words of text and page that are not sentences about results (those are written by the verdict)."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 
@@ -26,17 +24,10 @@ KINDS = {
 
 STATUS: Mapping[Status, tuple[Message, Message]] = {
     "best": (say("best"), say("Best mean over the replicates.")),
-    "tie": (
-        say("tie"),
-        say(
-            "Not shown to differ from the best, or differs by less than the practical margin.",
-        ),
-    ),
+    "tie": (say("tie"), say("Not shown to differ from the best, or differs by less than the practical margin.")),
     "behind": (
         say("behind"),
-        say(
-            "Worse than the best: the difference is significant and exceeds the practical margin.",
-        ),
+        say("Worse than the best: the difference is significant and exceeds the practical margin."),
     ),
     "unsure": (say("unsure"), say("Too few successful replicates to decide.")),
     "failed": (say("failed"), say("No replicate finished its training.")),

@@ -3,8 +3,6 @@
 Names are hostile until escaped; styles are inline, for a notebook has its own stylesheet.
 """
 
-from __future__ import annotations
-
 from html import escape
 
 from steepest.messages import NOTHING, counted, language, say, shown, tr

@@ -1,7 +1,5 @@
 """What every page needs that is one file: data that cannot leave their script tag, a content policy, templates."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Libraries that not everybody needs: loaded when asked for, and missed in one sentence."""
 
-from __future__ import annotations
-
 import importlib
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A view as JSON: the one place where its messages become words."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias, cast
 

@@ -1,7 +1,5 @@
 """What probes saw inside trials, as series to draw: what the diagnosis rests on, one figure for each quantity."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,24 +22,20 @@ FIGURES: tuple[tuple[Message, Message, Message, float | None], ...] = (
         say("|Δw| / |g|"),
         say(
             "Distance that a parameter moves per unit of gradient, median over parameters. "
-            "It falls where a rule's steps shrink.",
+            "It falls where a rule's steps shrink."
         ),
         LEAST,
     ),
     (
         say("Update to weight"),
         say("|Δw| / |w|"),
-        say(
-            "Size of an update relative to the size of the weights, median over tensors.",
-        ),
+        say("Size of an update relative to the size of the weights, median over tensors."),
         LEAST,
     ),
     (
         say("Sign flips"),
         say("share"),
-        say(
-            "Share of parameters whose next two updates have opposite signs. Near 1, the updates oscillate.",
-        ),
+        say("Share of parameters whose next two updates have opposite signs. Near 1, the updates oscillate."),
         None,
     ),
     (
@@ -49,16 +43,14 @@ FIGURES: tuple[tuple[Message, Message, Message, float | None], ...] = (
         say("examples"),
         say(
             "Batch size at which noise and gradient are equally large. Where it exceeds "
-            "the batch size used, noise dominates. Full batches have no noise.",
+            "the batch size used, noise dominates. Full batches have no noise."
         ),
         NO_NOISE,
     ),
     (
         say("Sharpness × rate"),
         say("λ × rate"),
-        say(
-            "Largest eigenvalue of the Hessian times the rate. Gradient descent is unstable where it is above 2.",
-        ),
+        say("Largest eigenvalue of the Hessian times the rate. Gradient descent is unstable where it is above 2."),
         LEAST,
     ),
 )

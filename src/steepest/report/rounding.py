@@ -1,7 +1,5 @@
 """Numbers as people read them: rounded to what their uncertainty allows, with units, and never NaN."""
 
-from __future__ import annotations
-
 import math
 import sys
 import unicodedata

@@ -2,8 +2,6 @@
 no server and a printed page has one language only.
 """
 
-from __future__ import annotations
-
 import re
 from typing import TypedDict
 

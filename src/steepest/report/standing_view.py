@@ -1,7 +1,5 @@
 """One contender's standing on one task as plain JSON values: every figure beside the text that people read."""
 
-from __future__ import annotations
-
 import math
 
 from steepest.messages import say, verbatim

@@ -1,7 +1,5 @@
 """What a study compared: data, model, contenders and protocol. `text` shows the results."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -147,12 +145,7 @@ def protocol(study: StudyRecord) -> Message:
     if len(given) == len(study.contenders):
         tried = say("the rates {own}", own=own)
     elif given:
-        tried = say(
-            "{grid}; for {names}, the given rates {own}",
-            grid=grid,
-            names=enumerated([*given]),
-            own=own,
-        )
+        tried = say("{grid}; for {names}, the given rates {own}", grid=grid, names=enumerated([*given]), own=own)
     else:
         tried = grid
     seeds = (

@@ -4,8 +4,6 @@ The eight colours were searched for in OKLab so that every pair stays apart for 
 and each has a contrast of at least 3 : 1 with its page (a test holds them to both). Colour is never the only cue.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Charts as SVG text, for pages that are files: curves with a band, and intervals beside names. No plot library."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A study as TensorBoard reads it: a run a trial, with its curves as scalars and its settings as hyperparameters."""
 
-from __future__ import annotations
-
 import math
 import re
 import time

@@ -1,7 +1,5 @@
 """What a running study shows on the terminal: a live table on a TTY, a line now and then elsewhere. All on stderr."""
 
-from __future__ import annotations
-
 import atexit
 import os
 import sys

@@ -1,7 +1,5 @@
 """A view as text for the terminal: the verdict in words first, then the figures, at most 100 columns wide."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -125,7 +123,7 @@ def _rates(page: _Page, task: TaskView) -> str:
     table = _table(head, rows, "<r<rrrrr", _plain)
     if any(s["untuned"] for s in task["standings"]):
         table += "\n" + tr(
-            "↑ ↓ untuned: best rate at the upper or lower edge of the search; a better one may lie beyond.",
+            "↑ ↓ untuned: best rate at the upper or lower edge of the search; a better one may lie beyond."
         )
     return table
 

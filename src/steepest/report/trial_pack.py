@@ -4,8 +4,6 @@ One block per shard, so that a page that follows a running study is sent new blo
 packed as 16-bit codes between the smallest and the largest value of their block: four digits, at a third of the size.
 """
 
-from __future__ import annotations
-
 import base64
 import math
 from collections import defaultdict

@@ -4,8 +4,6 @@ Shares are shown in % here and nowhere else. Contenders are known by their place
 hostile, is ever a key; names and sentences are made safe to show by `one_line`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from steepest.messages import Message, paragraph, say, term, verbatim
@@ -194,11 +192,7 @@ def _headline(claims: Iterable[Claim], fit: Callable[[Message], Message]) -> Mes
 def _claims(claims: Iterable[Claim], fit: Callable[[Message], Message]) -> list[ClaimView]:
     """The claims that are not part of the headline, in the order of the verdict."""
     return [
-        {
-            "kind": c.kind,
-            "sentence": fit(c.says),
-            "pair": c.kind in ("tie", "behind") and _is_pair(c),
-        }
+        {"kind": c.kind, "sentence": fit(c.says), "pair": c.kind in ("tie", "behind") and _is_pair(c)}
         for c in claims
         if c.part == "detail"
     ]

@@ -1,7 +1,5 @@
 """A study in the terminal, while it runs and after: how far it is, and each optimizer's curve at its best rate."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

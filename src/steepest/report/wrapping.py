@@ -1,7 +1,5 @@
 """Wraps English and Chinese text at a width in terminal cells."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 

@@ -1,7 +1,5 @@
 """The pages of the server: the list of studies, a study, its events while it runs, and its files to take away."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 

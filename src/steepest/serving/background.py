@@ -1,7 +1,5 @@
 """`run --open`: a page beside a running study, served by a process of its own that gives way to the training."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What has changed between two JSON values, so that a page receives new curves only."""
 
-from __future__ import annotations
-
 from typing import Any
 
 Change = list[Any]

@@ -5,8 +5,6 @@ A page that was opened at version v gets the changes since then as server-sent e
 has rested, and `reload` if it has been away for too long.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import sqlite3

@@ -1,7 +1,5 @@
 """The view of a running study for repeated reading by one process: `steepest watch`."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What every request must pass before it reaches a page, and the headers of every answer."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie

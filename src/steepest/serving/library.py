@@ -1,7 +1,5 @@
 """The studies that a server may show: found in folders, and addressed by an id from which no path can be read."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path

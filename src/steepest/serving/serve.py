@@ -1,7 +1,5 @@
 """`steepest serve`: binds a port on this machine only, prints the link that opens the page, and serves until Ctrl-C."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import socket

@@ -1,7 +1,5 @@
 """One moment of a study, ready to be shown: its view, its trials, its page. What was read once stays in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Access control: a ticket in a link works once, and a browser gets a secret in exchange for it."""
 
-from __future__ import annotations
-
 import secrets
 from hashlib import sha256
 

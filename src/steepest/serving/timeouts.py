@@ -1,7 +1,5 @@
 """HTTP with limits: a client that sends its request too slowly, or sends too much, is disconnected."""
 
-from __future__ import annotations
-
 import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol

@@ -3,8 +3,6 @@
 Costs come from the step times that workers measured. They decide how much is run, never how a trial runs.
 """
 
-from __future__ import annotations
-
 import heapq
 import math
 from collections import deque
@@ -91,26 +89,19 @@ def smaller_designs(spec: StudySpec) -> Iterator[tuple[StudyDesign, tuple[Messag
         if asked.extra_rates:
             protocol = replace(protocol, extra_rates=0)
             given_up["refinement"] = say(
-                "Refinement and the edge rule ({n} more rates for every optimizer) were given up.",
-                n=asked.extra_rates,
+                "Refinement and the edge rule ({n} more rates for every optimizer) were given up.", n=asked.extra_rates
             )
             yield protocol, tuple(given_up.values())
         for rates in SMALLER_GRIDS:
             if rates < asked.rates:
                 protocol = replace(protocol, rates=rates)
                 given_up["rates"] = say(
-                    "The grid has {rates} rates instead of {asked}.",
-                    rates=rates,
-                    asked=asked.rates,
+                    "The grid has {rates} rates instead of {asked}.", rates=rates, asked=asked.rates
                 )
                 yield protocol, tuple(given_up.values())
     for seeds in range(asked.seeds - 1, MIN_SEEDS - 1, -1):
         protocol = replace(protocol, seeds=seeds)
-        given_up["seeds"] = say(
-            "There are {seeds} seeds instead of {asked}.",
-            seeds=seeds,
-            asked=asked.seeds,
-        )
+        given_up["seeds"] = say("There are {seeds} seeds instead of {asked}.", seeds=seeds, asked=asked.seeds)
         yield protocol, tuple(given_up.values())
 
 

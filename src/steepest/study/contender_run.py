@@ -1,7 +1,5 @@
 """One contender's run through the protocol on one task: what it has asked for, what is done, where it stands."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -3,8 +3,6 @@
 A reader trusts nothing that it finds: the journal, the tables, every row and its checksum are looked at first.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Generator, Mapping, Sequence

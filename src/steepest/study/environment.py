@@ -1,7 +1,5 @@
 """What a study ran on: versions and hardware, read without importing anything heavy."""
 
-from __future__ import annotations
-
 import os
 import platform
 from functools import cache

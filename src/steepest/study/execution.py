@@ -5,8 +5,6 @@ once and kept in the plan. Small differences are ignored, so that a small study,
 in the same mode everywhere and gives the same bits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil

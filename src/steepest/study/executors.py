@@ -108,13 +108,7 @@ class LocalProcesses:
 
     RETRIES = 3
 
-    def __init__(
-        self,
-        folder: Path,
-        workers: int,
-        serve: Serve | None = None,
-        memory: float | None = None,
-    ) -> None:
+    def __init__(self, folder: Path, workers: int, serve: Serve | None = None, memory: float | None = None) -> None:
         """`serve` makes forked workers, which see the tasks in this process's memory; by default they start afresh.
         `memory`: bytes that each worker may take beside what it has when it starts; None for no limit."""
         self.workers = workers

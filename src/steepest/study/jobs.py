@@ -1,7 +1,5 @@
 """The jobs that a study hands to its executor, and the results that it reads back."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -36,11 +34,7 @@ def describe(task: TaskRef) -> DescribeJob:
 
 
 def time(
-    spec: StudySpec,
-    task: TaskRef,
-    contender: Contender,
-    batch_size: int,
-    candidates: Sequence[FleetCandidate],
+    spec: StudySpec, task: TaskRef, contender: Contender, batch_size: int, candidates: Sequence[FleetCandidate]
 ) -> TimeJob:
     """Time the steps of a contender alone, and in fleets of these kinds."""
     question = {

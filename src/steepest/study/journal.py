@@ -2,8 +2,6 @@
 folder, and deletes any file that the journal names as its super-journal: so this happens in a private copy.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import sqlite3

@@ -4,8 +4,6 @@ Written by hand, where the cache of data sets uses filelock: the locked file its
 before version 4 erases at every attempt, and a forked worker must not keep the lock alive.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

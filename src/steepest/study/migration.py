@@ -1,7 +1,5 @@
 """Converts what older versions wrote. They stored a sentence under two keys, one for each language."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from steepest.records.record import is_json_object

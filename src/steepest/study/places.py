@@ -2,8 +2,6 @@
 opened, for reading or writing. Folders are copied between people, and a link may point at any file of theirs.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

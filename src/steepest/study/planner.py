@@ -4,8 +4,6 @@ Everything here is a function of the spec and of what the workers found out abou
 gets the same shards wherever it is resumed. Only a horizon of equal seconds needs a measured time.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

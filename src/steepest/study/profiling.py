@@ -1,7 +1,5 @@
 """Before training: describe the tasks, time the steps, make the plan. Nothing else runs while a step is timed."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
@@ -145,12 +143,7 @@ class _Profiler:
         jobs.remember_time(job, now)
         return now
 
-    def collect(
-        self,
-        wanted: Iterable[FactsJob],
-        phase: Phase,
-        read: Callable[[Path], T],
-    ) -> dict[str, T]:
+    def collect(self, wanted: Iterable[FactsJob], phase: Phase, read: Callable[[Path], T]) -> dict[str, T]:
         """Submit the jobs whose result files are missing, and read all results."""
         wanted = list(wanted)
         found: dict[str, T] = {}

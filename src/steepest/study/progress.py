@@ -1,7 +1,5 @@
 """What a running study reports to its listener: how far it is, how long it will take, what has happened."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic

@@ -5,8 +5,6 @@ Every seed is a replicate that tunes for itself: each rate is tried on every see
 (`steepest.records.ranking.pick`). What is pooled over seeds is only where to look next.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """From the curves of a shard to rows of the table of results, one a trial: nothing that the curves do not say."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 

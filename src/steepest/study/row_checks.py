@@ -1,7 +1,5 @@
 """Whether rows of results can be such at all, before anything is computed from them."""
 
-from __future__ import annotations
-
 import math
 import sqlite3
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 The caller passes an executor, which is closed at the end. After Ctrl-C, `resume` continues with the folder.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -176,14 +174,7 @@ def _contender_runs(spec: StudySpec) -> list[ContenderRun]:
     facts = {known.name: known for known in plan.facts}
     times = {(time.task, time.contender): time for time in plan.times}
     contender_runs = [
-        ContenderRun(
-            spec,
-            contenders[run.contender],
-            protocol,
-            run,
-            facts[run.task],
-            times[run.task, run.contender],
-        )
+        ContenderRun(spec, contenders[run.contender], protocol, run, facts[run.task], times[run.task, run.contender])
         for run in plan.runs
     ]
     return sorted(contender_runs, key=lambda contender_run: -contender_run.cost)
@@ -268,10 +259,7 @@ class _Dispatcher:
         )
         for contender_run in {id(contender_run): contender_run for contender_run, _ in held}.values():
             contender_run.end_here()
-        less = {
-            "protocol": replace(plan.protocol, extra_rates=0),
-            "given_up": (*plan.given_up, says),
-        }
+        less = {"protocol": replace(plan.protocol, extra_rates=0), "given_up": (*plan.given_up, says)}
         self.store.save_plan(plan.model_copy(update=less))
         self.tracker.say(says)
 

@@ -4,8 +4,6 @@ A sum can follow each change of a row without looking at the others, and does no
 that changes, hides or invents a row changes it.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import sqlite3

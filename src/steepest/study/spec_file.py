@@ -4,8 +4,6 @@ They are written in the order sums, copy, spec. Killed in between, the spec is t
 A spec that is neither is damaged, and its copy, which the sums name as well, shows where and takes its place.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import suppress

@@ -140,12 +140,7 @@ class Store:
         known = self._database.execute("SELECT sha256 FROM shard WHERE id = ?", (shard.id,)).fetchone()
         if not path.exists():
             if known:
-                self.repairs.append(
-                    say(
-                        "{file} is missing; its trials are run again.",
-                        file=path.name,
-                    )
-                )
+                self.repairs.append(say("{file} is missing; its trials are run again.", file=path.name))
                 self._forget(shard)
             return None
         try:
@@ -157,10 +152,7 @@ class Store:
             with _as_study_errors(self.folder):
                 path.replace(path.with_name(f"{path.name}.damaged"))
             self.repairs.append(
-                say(
-                    "{file} is damaged; it is moved aside and its trials are run again.",
-                    file=path.name,
-                )
+                say("{file} is damaged; it is moved aside and its trials are run again.", file=path.name)
             )
             self._forget(shard)
             return None
@@ -223,10 +215,7 @@ class Store:
                 if part.exists():
                     part.replace(part.with_name(f"{part.name}.damaged"))
             self.repairs.append(
-                say(
-                    "{file} is damaged; it is moved aside and made again from the curves.",
-                    file=DATABASE,
-                )
+                say("{file} is damaged; it is moved aside and made again from the curves.", file=DATABASE)
             )
             return writer(path)
 
@@ -330,13 +319,7 @@ def _order(spec: StudySpec) -> Callable[[Result], tuple[int, int, int, int, floa
     contenders = {contender.name: i for i, contender in enumerate(spec.contenders)}
 
     def key(row: Result) -> tuple[int, int, int, int, float]:
-        return (
-            tasks[row.task],
-            contenders[row.contender],
-            _STAGES.index(row.stage),
-            row.seed,
-            row.rate,
-        )
+        return (tasks[row.task], contenders[row.contender], _STAGES.index(row.stage), row.seed, row.rate)
 
     return key
 

@@ -4,8 +4,6 @@ Files that this user has run by name, with `run`, `plan` or `check`, are known: 
 in a private folder of the cache. Others run only if the user says so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256

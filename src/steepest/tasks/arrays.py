@@ -3,8 +3,6 @@
 Separate from `task`, since it holds all errors about data.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from numbers import Real

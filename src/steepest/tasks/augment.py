@@ -1,7 +1,5 @@
 """Augmentations of a batch; each is a function of the batch and of a random generator for the seed and step."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

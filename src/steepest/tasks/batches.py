@@ -3,8 +3,6 @@
 A task holds all its examples at once, since every seed draws its own parts from them, and many trials share them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice

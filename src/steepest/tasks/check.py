@@ -3,8 +3,6 @@
 Separate from `task`, whose constructor checks only the data; here the user's model and loss run for the first time.
 """
 
-from __future__ import annotations
-
 import inspect
 from typing import Any
 

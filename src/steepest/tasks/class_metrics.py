@@ -4,8 +4,6 @@ scikit-learn computes the same, but one model at a time: a fleet measures all it
 without leaving torch. So they are written here as tensor algebra, and tests compare each with scikit-learn's.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -5,8 +5,6 @@ buffers that a fleet can stack, and are passed to the model at each call by Kera
 user with a Keras model has loaded it.
 """
 
-from __future__ import annotations
-
 import inspect
 import random
 import sys

@@ -4,8 +4,6 @@ A task shuffles its training examples itself, so that every seed has an order of
 keep is said, each in one warning.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager

@@ -3,8 +3,6 @@
 So a loss of the user's own that calls `F.cross_entropy` is judged as `F.cross_entropy` is, by what reaches the call.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress

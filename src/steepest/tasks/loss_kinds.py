@@ -3,8 +3,6 @@
 Checks and metrics read it. Nothing else in the package lists losses by name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -100,8 +98,5 @@ KERAS: Mapping[str, LossKind] = {
 }
 """The losses of Keras, by the names of their functions."""
 
-FROM_LOGITS = {
-    Outputs.PROBABILITIES: Outputs.BINARY_LOGITS,
-    Outputs.DISTRIBUTION: Outputs.CLASS_LOGITS,
-}
+FROM_LOGITS = {Outputs.PROBABILITIES: Outputs.BINARY_LOGITS, Outputs.DISTRIBUTION: Outputs.CLASS_LOGITS}
 """What a Keras loss takes with from_logits=True instead."""

@@ -4,8 +4,6 @@ Known losses are judged at their calls, inside functions of the user too. In oth
 that combine outputs with targets: one that repeats the outputs is a broadcast that nobody asked for.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

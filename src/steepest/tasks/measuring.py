@@ -4,8 +4,6 @@ Separate from `task`, which holds data and settings. Here the user's model runs 
 tensors it returns and what its loss calls.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Checks that a metric measures something: on the outputs of a new model, and on made-up outputs that must differ."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any

@@ -4,8 +4,6 @@ Separate from `task`, so that adding a metric changes only this file. Metrics ar
 values, so that a fleet can evaluate all replicas at once.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,15 +17,7 @@ from torch.nn import functional as F
 
 from steepest.errors import BadTask, UnknownName
 from steepest.messages import mark
-from steepest.tasks.class_metrics import (
-    CLASSIFICATION,
-    accuracy,
-    auroc,
-    balanced_accuracy,
-    macro_f1,
-    perplexity,
-    top_k,
-)
+from steepest.tasks.class_metrics import CLASSIFICATION, accuracy, auroc, balanced_accuracy, macro_f1, perplexity, top_k
 from steepest.tasks.readings import PLAIN, Reading
 from steepest.tasks.several import HeadMetric
 
@@ -112,14 +102,7 @@ def named(name: str) -> Metric:
 
 TOP = {3: mark("top-3 accuracy"), 5: mark("top-5 accuracy"), 10: mark("top-10 accuracy")}
 """The names that are translated."""
-ALIASES = {
-    "r²": "r2",
-    "f1": "macro-f1",
-    "f1-macro": "macro-f1",
-    "roc-auc": "auroc",
-    "auc": "auroc",
-    "acc": "accuracy",
-}
+ALIASES = {"r²": "r2", "f1": "macro-f1", "f1-macro": "macro-f1", "roc-auc": "auroc", "auc": "auroc", "acc": "accuracy"}
 
 
 def base_of(fn: Callable[..., Any]) -> Callable[..., Any]:

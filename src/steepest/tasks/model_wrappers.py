@@ -1,7 +1,5 @@
 """Wraps models that take inputs by keyword, or return their own loss or several tensors: positional in, one out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@ Most of it follows from the shapes; the rest from the loss. All is tensor algebr
 fleet can evaluate all replicas at once: examples that do not count keep their rows, and have the weight 0.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

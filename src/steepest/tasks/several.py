@@ -3,8 +3,6 @@
 The engines see one matrix of outputs and one of targets; here they are taken apart for the user's functions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

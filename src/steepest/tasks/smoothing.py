@@ -1,7 +1,5 @@
 """Training losses that differ from the measured one: smoothed labels and labels blended by mixup."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from functools import partial

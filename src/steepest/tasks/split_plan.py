@@ -3,8 +3,6 @@
 A draw is a pure function of the plan and the seed. Positions count the examples from which the parts are drawn.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -34,10 +32,7 @@ NAMED_PARTS = {"train": "train", "training": "train", "valid": "valid", "validat
     "testing": "test",
 }
 """Names of fixed parts in a column of folds."""
-VARIES = {
-    "time": mark("position of the time window"),
-    "folds": mark("which folds are validation and test"),
-}
+VARIES = {"time": mark("position of the time window"), "folds": mark("which folds are validation and test")}
 """What a seed draws, for splits by time and by folds."""
 BY_GROUP = {
     ("train", "valid", "test"): mark("train/validation/test split by group"),

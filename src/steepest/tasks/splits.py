@@ -2,8 +2,6 @@
 training part. `split_plan` draws the parts.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ For each seed the engine requests `Splits`: the pool of examples, index arrays o
 measured on that seed's training part. Everything else is shared by all replicas.
 """
 
-from __future__ import annotations
-
 import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -40,15 +38,7 @@ from steepest.tasks.measuring import (
 from steepest.tasks.metrics import MARGIN, Loss, Metric, base_of, metric_of, natural_margin
 from steepest.tasks.model_wrappers import WrappedModel, own_loss
 from steepest.tasks.readings import PLAIN
-from steepest.tasks.several import (
-    HeadMetric,
-    JointLoss,
-    TreeLoss,
-    WeightedLoss,
-    is_unreduced,
-    is_weighting,
-    unpacked,
-)
+from steepest.tasks.several import HeadMetric, JointLoss, TreeLoss, WeightedLoss, is_unreduced, is_weighting, unpacked
 from steepest.tasks.split_plan import SHARES, SplitPlan, draw_parts, plan_of, shares_and_kind
 from steepest.tasks.splits import Scaling, Splits, moments
 from steepest.tasks.tensor_trees import Tree

@@ -4,8 +4,6 @@ The engines move one tensor of targets and one of outputs, for one model or for 
 tensors are laid side by side in it as columns, and taken apart again where the user's loss or metric is called.
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass

@@ -1,7 +1,5 @@
 """Turns exceptions of the user's model, loss and metric into one sentence."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager

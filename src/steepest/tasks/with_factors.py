@@ -4,8 +4,6 @@ Data, metric and measured loss are unchanged, so that all values are compared al
 examples and the training loss may change.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial

@@ -3,8 +3,6 @@
 The policy lives here, apart from the methods in `stats` and from the words in `claims`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

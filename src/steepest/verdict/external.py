@@ -4,8 +4,6 @@ A row is one run (task, optimizer, seed, value; optionally rate and valid), or a
 optimizer, mean, sd, n). An error names its line. What makes the verdict weaker is reported with it.
 """
 
-from __future__ import annotations
-
 import csv
 import math
 from collections import Counter, defaultdict
@@ -128,18 +126,9 @@ def _runs(text: str) -> tuple[list[Run], list[Message]]:
     form = _form(named)
     remarks: list[Message] = []
     if unknown := [name for name in named if name not in form]:
-        remarks.append(
-            say(
-                "Unused columns: {columns}.",
-                columns=enumerated(unknown),
-            )
-        )
+        remarks.append(say("Unused columns: {columns}.", columns=enumerated(unknown)))
     if form == RUN and "seed" not in named:
-        remarks.append(
-            say(
-                "The table has no column seed, so each row counts as a seed of its own.",
-            )
-        )
+        remarks.append(say("The table has no column seed, so each row counts as a seed of its own."))
     rows = [
         (start + reader.line_num, dict(zip(named, cells, strict=True)))
         for cells in _rectangular(reader, len(named), start, delimiter)
@@ -153,7 +142,7 @@ def _runs(text: str) -> tuple[list[Run], list[Message]]:
         remarks.append(
             say(
                 "The table has only means and standard deviations. Its runs are assumed to be normally distributed, "
-                "and independent between optimizers.",
+                "and independent between optimizers."
             )
         )
     return runs, remarks
@@ -286,11 +275,7 @@ def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) 
     for task in tasks:
         missing = [each for each in optimizers if (task, each) not in seeds]
         if missing:
-            yield say(
-                "On {task}, the table has no results of {missing}.",
-                task=task,
-                missing=enumerated(missing),
-            )
+            yield say("On {task}, the table has no results of {missing}.", task=task, missing=enumerated(missing))
         sizes = {each: len(seeds[task, each]) for each in optimizers if (task, each) in seeds}
         few, many = min(sizes, key=lambda each: sizes[each]), max(sizes, key=lambda each: sizes[each])
         if sizes[few] < sizes[many]:
@@ -304,9 +289,7 @@ def _gaps(runs: Sequence[Run], tasks: Sequence[str], optimizers: Sequence[str]) 
             )
         if sizes[many] < MIN_SEEDS:
             yield say(
-                "On {task}, no optimizer has the {enough} seeds that a verdict needs.",
-                task=task,
-                enough=MIN_SEEDS,
+                "On {task}, no optimizer has the {enough} seeds that a verdict needs.", task=task, enough=MIN_SEEDS
             )
         for each in sizes:
             counts = tried[task, each]
@@ -343,7 +326,7 @@ def _selection(runs: Sequence[Run], optimizers: Sequence[str]) -> Iterator[Messa
     if max(map(len, rates.values())) > 1 and all(run.valid == run.value for run in runs):
         yield say(
             "The table has no column valid, so each seed picks the learning rate with its best value. This flatters "
-            "all results, most of all those of optimizers with many learning rates.",
+            "all results, most of all those of optimizers with many learning rates."
         )
     few, many = (choose(rates, key=lambda each: len(rates[each])) for choose in (min, max))
     if len(rates[few]) < len(rates[many]):

@@ -1,7 +1,5 @@
 """The parts of a verdict: frozen values, which `decide` fills."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass

@@ -1,7 +1,5 @@
 """Runs a generated program over the lanes of a fleet: lays out the addresses of their data, and steps them through."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 fraction, are below the probability. A comparison finds out whether torch on this machine draws so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from ctypes import CDLL, c_longlong, c_void_p
 from functools import cache

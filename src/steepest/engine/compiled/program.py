@@ -2,8 +2,6 @@
 nearest cache; then the next lane. Compiling takes a second or two.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from ctypes import CDLL, c_longlong, c_void_p
 from dataclasses import dataclass

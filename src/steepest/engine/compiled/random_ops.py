@@ -5,8 +5,6 @@ So a lane gets the same random numbers, bit for bit, as its trial trained alone,
 how a job is split. Numbers are drawn once for all lanes of a seed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

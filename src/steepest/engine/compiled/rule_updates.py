@@ -2,8 +2,6 @@
 the update of one lane is traced through the function that updates a fleet, and translated as gradients are.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from ctypes import CDLL, c_int, c_longlong, c_void_p, cast

@@ -4,8 +4,6 @@ Each framework brings one table, rule → form, and how its calls and schedules 
 them: the result is text.
 """
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -4,8 +4,6 @@ Keras multiplies by η before it keeps a velocity, adds ε where others do not, 
 Formulas below are those of Keras 3.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -3,8 +3,6 @@
 A chain says most rules exactly: where η enters a velocity, a coupled decay, the place of an ε beside or in the root.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam, RAdamW

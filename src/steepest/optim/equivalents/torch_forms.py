@@ -3,8 +3,6 @@
 The tests hold every row of this table against torch; the code that users paste is written from it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

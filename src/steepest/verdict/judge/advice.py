@@ -5,8 +5,6 @@ Among ties, the best mean may be due to chance, and so may a tie itself: a small
 quicker one is advised only where it costs at most the practical margin. The cost of a run is not due to chance.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from steepest.verdict.results import Standing

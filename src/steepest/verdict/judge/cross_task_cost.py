@@ -1,7 +1,5 @@
 """From the verdicts of several tasks to what it costs to use one contender on all of them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Literal

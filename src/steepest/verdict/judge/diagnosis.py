@@ -4,8 +4,6 @@ docs/diagnosis.md describes every rule and its thresholds. Each needs at least t
 agree. Here are numbers only; `words.reasons` has the sentences.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

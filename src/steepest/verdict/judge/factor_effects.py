@@ -4,8 +4,6 @@ Each value is held against the first one of its axis, with the same optimizer an
 Which pairs are compared is known before anything is trained, so these comparisons are a family of tests of their own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 

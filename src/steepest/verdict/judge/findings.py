@@ -3,8 +3,6 @@
 `examine` returns only findings that the data support.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,10 +91,7 @@ Finding = AtEdge | TooLarge | TooSmall | Accident | Resolution | Doubt | AxisEff
 
 
 def examine(
-    verdict: TaskVerdict,
-    evidence: Evidence,
-    entrants: Mapping[str, Entrant],
-    generator: np.random.Generator,
+    verdict: TaskVerdict, evidence: Evidence, entrants: Mapping[str, Entrant], generator: np.random.Generator
 ) -> tuple[Finding, ...]:
     """Everything found on one task, by place."""
     found: list[Finding | None] = []

@@ -4,8 +4,6 @@ All pairs, because the best is known only afterwards: compared with the best alo
 would look different too often. Seed by seed if the seeds are shown to move all contenders together.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -4,8 +4,6 @@ which trials hardly learned.
 Everything here looks at validation only, and at `goodness`: the metric times +1 or −1, so that more is better.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

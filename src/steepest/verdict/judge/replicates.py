@@ -3,8 +3,6 @@
 Apart from `stats`, which knows nothing of seeds and rates, and from `decide`, which knows nothing of rows.
 """
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

@@ -3,8 +3,6 @@
 `decide` ranks and judges; here is what is computed for each contender in the same way.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

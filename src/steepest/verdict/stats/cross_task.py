@@ -4,8 +4,6 @@ Pure functions of arrays. The tasks are themselves a sample: an interval over ta
 seeds, which a hierarchical bootstrap does (Davison and Hinkley, 1997, section 3.8).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 

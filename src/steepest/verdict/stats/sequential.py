@@ -5,8 +5,6 @@ Alpha spending (Lan and DeMets, 1983): by the time a share t of all replicates i
 1987). Beside O'Brien and Fleming's levels it gives up little at the end and stops easy questions much earlier.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Apart from `curves`, which reads rows: here is only arithmetic on rates and values.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

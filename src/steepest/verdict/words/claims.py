@@ -4,8 +4,6 @@ Together with the other modules of this folder, the only place where sentences a
 is a `Claim` with its numbers and the keys of its evidence.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -111,17 +109,9 @@ def _across(verdicts: Sequence[TaskVerdict], tallies: Sequence[Tally]) -> Claim:
         )
     rule = say("This is a count, not an overall ranking")
     if tasks < MIN_TASKS:
-        rule = say(
-            "With fewer than {enough} tasks, no overall winner is named",
-            enough=MIN_TASKS,
-        )
+        rule = say("With fewer than {enough} tasks, no overall winner is named", enough=MIN_TASKS)
     return Claim(
-        say(
-            "{tasks} tasks, each with its own verdict. {often}. {rule}.",
-            tasks=tasks,
-            often=often,
-            rule=rule,
-        ),
+        say("{tasks} tasks, each with its own verdict. {often}. {rule}.", tasks=tasks, often=often, rule=rule),
         {"tasks": tasks, **{tally.contender: tally.best + tally.tie for tally in tallies}},
         tuple(f"task:{verdict.task.name}" for verdict in verdicts),
         "use",
@@ -146,11 +136,7 @@ def _everywhere(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere], uni
         )
     worst = say("it is the best on every task")
     if first.worst:
-        worst = say(
-            "its largest loss is {worst}, on {task}",
-            worst=numbers.percent(first.worst),
-            task=first.worst_task,
-        )
+        worst = say("its largest loss is {worst}, on {task}", worst=numbers.percent(first.worst), task=first.worst_task)
     open_ = NOTHING
     if tasks >= MIN_TASKS and first.probability_least < 0.95:
         open_ = say(

@@ -3,8 +3,6 @@
 The sentences themselves are in `headline` and `details`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar

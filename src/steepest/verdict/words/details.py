@@ -1,7 +1,5 @@
 """The sentences below the headline: each contender against the best, failures, rates, times, and how sure that is."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from steepest.messages import NOTHING, Message, counted, enumerated, say
@@ -81,11 +79,7 @@ def unsure(context: Context, item: Standing) -> Claim:
     if item.replicates < MIN_SEEDS:
         few = say("; at least {enough} are needed", enough=MIN_SEEDS)
     says = say(
-        "Not judged yet: {who} has {seeds}{few}{level}.",
-        who=context.named(item),
-        seeds=seeds,
-        few=few,
-        level=level,
+        "Not judged yet: {who} has {seeds}{few}{level}.", who=context.named(item), seeds=seeds, few=few, level=level
     )
     return Claim(says, {"replicates": item.replicates}, context.keys(item), "weak")
 
@@ -312,9 +306,7 @@ def time_to_target(context: Context) -> Iterator[Claim]:
             )
         else:
             who = say(
-                "{fastest}; {best} gets there on fewer than half of its seeds",
-                fastest=fastest,
-                best=best.contender,
+                "{fastest}; {best} gets there on fewer than half of its seeds", fastest=fastest, best=best.contender
             )
         yield Claim(
             say(
@@ -366,7 +358,7 @@ def seed_by_seed(context: Context) -> Iterator[Claim]:
         yield Claim(
             say(
                 "Some seeds are easier for all optimizers, so optimizers are compared seed by seed. Differences can "
-                "therefore be more certain than the variation of each optimizer suggests.",
+                "therefore be more certain than the variation of each optimizer suggests."
             ),
             {"correlation": context.verdict.correlation},
             context.keys(*context.verdict.standings),
@@ -420,16 +412,10 @@ def what_it_holds_for(context: Context) -> Claim:
     untuned = [each.contender for each in context.found(AtEdge)]
     wider = NOTHING
     if untuned:
-        wider = say(
-            ", or a wider search of learning rates for {names}",
-            names=numbers.names(untuned),
-        )
+        wider = say(", or a wider search of learning rates for {names}", names=numbers.names(untuned))
     longer = say("longer training")
     if context.task.steps:
-        longer = say(
-            "much longer training than {steps:,} steps",
-            steps=context.task.steps,
-        )
+        longer = say("much longer training than {steps:,} steps", steps=context.task.steps)
     return Claim(
         say(
             "What could change this advice: {longer}, another batch size or learning-rate schedule, other data or "

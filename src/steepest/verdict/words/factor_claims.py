@@ -1,7 +1,5 @@
 """The sentences on the axes of a study: what each value does with each optimizer, and which weights are kept."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from statistics import median
 
@@ -49,18 +47,12 @@ def _clause(context: Context, effect: AxisEffect, change: Change) -> Message:
         return say("too few seeds to judge {value}", value=change.value)
     if gain.low > 0:
         return say(
-            "{value} is better than {first} by {size}",
-            value=change.value,
-            first=effect.first,
-            size=context.size(gain),
+            "{value} is better than {first} by {size}", value=change.value, first=effect.first, size=context.size(gain)
         )
     if gain.high < 0:
         loss = Estimate(-gain.value, -gain.high, -gain.low, gain.n)
         return say(
-            "{value} is worse than {first} by {size}",
-            value=change.value,
-            first=effect.first,
-            size=context.size(loss),
+            "{value} is worse than {first} by {size}", value=change.value, first=effect.first, size=context.size(loss)
         )
     return say(
         "no significant difference between {value} and {first} ({level} interval: {worse} worse to {better} better)",

@@ -3,8 +3,6 @@
 A "seed" is a replicate: one seed's complete tuning.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from steepest.messages import NOTHING, Message, Part, paragraph, say
@@ -147,11 +145,7 @@ def _no_difference(context: Context) -> Message:
     if all(small):
         return say("Practically equivalent to {best}: {some}.", best=best, some=some)
     if any(small):
-        return say(
-            "Practically equivalent to {best}, or not significantly different: {some}.",
-            best=best,
-            some=some,
-        )
+        return say("Practically equivalent to {best}, or not significantly different: {some}.", best=best, some=some)
     return say("Not significantly different from {best}: {some}.", best=best, some=some)
 
 
@@ -181,9 +175,7 @@ def reference(context: Context) -> Iterator[Claim]:
     for item in context.behind[1:]:
         if item.contender == context.verdict.reference and item.behind_best is not None:
             says = say(
-                "The reference, {who}, is behind by {size}.",
-                who=item.contender,
-                size=context.size(item.behind_best),
+                "The reference, {who}, is behind by {size}.", who=item.contender, size=context.size(item.behind_best)
             )
             yield context.pair_claim(says, item, "behind")
 

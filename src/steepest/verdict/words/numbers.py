@@ -4,8 +4,6 @@ Accuracy and other shares are given in %, their differences in points; R² to 3 
 significant digits; rates as 0.003. What has a word in it is a `Message`.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

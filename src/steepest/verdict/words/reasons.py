@@ -1,7 +1,5 @@
 """The sentences that say why: one for each reason that the probes bear out, tied to the figures that show it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 

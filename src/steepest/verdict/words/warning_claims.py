@@ -1,7 +1,5 @@
 """What the warnings about a task mean for its verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from steepest.messages import Message, say

@@ -46,6 +46,52 @@ class Counting(nn.Module):
         return x + self.seen
 
 
+class Hidden(nn.Module):
+    """A recurrent layer that goes on where the last call ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.state = nn.GRU(8, 8, batch_first=True), None
+
+    def forward(self, x):
+        if self.state is not None and self.state.shape[1] != len(x):
+            self.state = None
+        x, state = self.layer(x, self.state)
+        self.state = state.detach()
+        return x
+
+
+class Cached(nn.Module):
+    """Draws noise once for each batch size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = {}
+
+    def forward(self, x):
+        return x + self.kept.setdefault(len(x), torch.randn(8, dtype=x.dtype))
+
+
+class Positions(nn.Module):
+    """Keeps what depends on the length alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = {}
+
+    def forward(self, x):
+        return x + self.kept.setdefault(x.shape[1], torch.arange(x.shape[1], dtype=x.dtype)[:, None])
+
+
+class OwnGenerator(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.draw = torch.Generator().manual_seed(0)
+
+    def forward(self, x):
+        return x + torch.randn(x.shape, generator=self.draw)
+
+
 class Noisy(nn.Module):
     def forward(self, x):
         return x + torch.randn_like(x)
@@ -95,7 +141,24 @@ BROKEN = {
         *("random-evaluation", "dropout in Net.forward()", ""),
     ),
     "noise": (lambda: Net(Noisy()), "random-evaluation", "randn_like in inner (Noisy)", ""),
-    "state that evaluation changes": (lambda: Net(Counting()), "random-evaluation", "inner (Counting)", ""),
+    "state that evaluation changes": (
+        lambda: Net(Counting()),
+        *("random-evaluation", "inner (Counting) keeps between calls", "if self.training is true"),
+    ),
+    "a hidden state that goes on": (
+        lambda: Net(Hidden()),
+        *("random-evaluation", "what inner (Hidden) keeps between calls", "Begin every call in the same state"),
+    ),
+    "a generator of its own": (lambda: Net(OwnGenerator()), "random-evaluation", "randn in inner (OwnGenerator)", ""),
+    "train mode in forward": (
+        lambda: Net(nn.Dropout(), lambda d, x: d.train()(x)),
+        *("random-evaluation", "dropout in inner (Dropout)", "self.training"),
+    ),
+    "noise by batch size": (lambda: Net(Cached()), "neighbours", "inner (Cached)", "Their number matters"),
+    "a factor by batch size": (
+        lambda: Net(nn.Identity(), lambda i, x: x * len(x)),
+        *("neighbours", "Net.forward()", "compute no output from it"),
+    ),
     "squeeze": (Squeezed, "single-example", "IndexError", "squeeze()"),
 }  # fmt: skip
 
@@ -117,6 +180,8 @@ SOUND = {
     "batch norm": lambda: Net(nn.BatchNorm1d(8), channels),
     "dropout": lambda: Net(nn.Dropout(0.5)),
     "functional dropout": lambda: Net(nn.Dropout(), lambda d, x: F.dropout(x, 0.5, training=d.training)),
+    "instance norm": lambda: Net(nn.InstanceNorm1d(8), channels),
+    "positions kept by length": lambda: Net(Positions()),
     "layer norm": lambda: Net(nn.LayerNorm(8)),
     "half precision inside": lambda: Net(nn.Identity(), lambda i, x: x.float().to(x.dtype)),
 }

@@ -14,6 +14,8 @@ from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
 from steepest.api import check as check_page
+from steepest.checks.evaluation import evaluation_is_a_function
+from steepest.checks.specimen import Specimen
 from steepest.engine import fleet, solo
 from steepest.engine.data import Order
 from steepest.engine.fleet_support import unsupported_reason
@@ -164,6 +166,38 @@ def test_losses_of_keras_take_targets_first():
         expected = np.mean(keras.losses.mean_squared_logarithmic_error(targets, outputs).numpy())
         assert float(task.loss(outputs, targets)) == pytest.approx(expected)
         assert "logarithmic" in task.facts().loss_name
+
+
+class NeverEnding(keras.Model):
+    """Its dropout does not end with training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.drop, self.head = L.Dense(16, activation="relu"), L.Dropout(0.5, name="mc"), L.Dense(10)
+
+    def call(self, x):
+        return self.head(self.drop(self.hidden(x), training=True))
+
+
+def functional_with(layer):
+    x = keras.Input((64,))
+    return keras.Model(x, L.Dense(10)(layer(0.5, name="odd")(L.Dense(16, activation="relu")(x), training=True)))
+
+
+def test_dropout_that_does_not_end_with_training_is_named():
+    task = Task(model=NeverEnding, loss=LOGITS, data=(X, Y), metric="accuracy", batch_size=16)
+    (found,) = evaluation_is_a_function(Specimen(task))
+    assert found.id == "random-evaluation"
+    assert "dropout in mc (Dropout)" in str(found.message)
+    assert "training=True" in str(found.message)
+
+
+@pytest.mark.parametrize("layer", [L.Dropout, L.GaussianNoise])
+def test_training_true_in_a_functional_model_ends_in_evaluation_and_is_said(layer):
+    task = Task(model=lambda: functional_with(layer), loss=LOGITS, data=(X, Y), metric="accuracy", batch_size=16)
+    (found,) = evaluation_is_a_function(Specimen(task))
+    assert found.id == "training-ignored"
+    assert str(found.message).startswith("odd (")
 
 
 def test_a_model_that_cannot_be_trained_is_an_error_in_one_sentence():

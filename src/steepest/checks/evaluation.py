@@ -7,6 +7,7 @@ outputs don't.
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,7 @@ from steepest.checks.specimen import Specimen
 from steepest.errors import kind_and_line
 from steepest.messages import Message, say, verbatim
 from steepest.records.task_warnings import TaskWarning, warning
+from steepest.tasks.keras_models import calls_observed, is_keras, keras_layers, layer_name, training_ignored
 from steepest.tasks.tensor_trees import tensors_of
 
 COMPARED_EXAMPLES = 6
@@ -45,12 +47,14 @@ class Subject:
     """A new model in evaluation, with a few examples."""
 
     def __init__(self, specimen: Specimen, dtype: torch.dtype) -> None:
-        self.task, self.dtype = specimen.task, dtype
+        self.specimen, self.task, self.dtype = specimen, specimen.task, dtype
         self.model = self.task.build_model(0, dtype).eval()
         positions = specimen.splits.valid[:COMPARED_EXAMPLES]
         inputs, _ = self.task.batch(specimen.splits, positions)
         self.inputs = tuple(x.to(dtype) if x.is_floating_point() else x for x in inputs)
         self.count = len(positions)
+        self.untouched = torch.empty(0)
+        """The outputs of the first call."""
 
     @torch.no_grad()
     def outputs(self, places: Sequence[int], seed: int = 0) -> Tensor:
@@ -77,17 +81,18 @@ class Subject:
         """The calls of all modules in one pass, in the order in which they finish."""
         found: list[Call] = []
         paths = {module: path.removeprefix("model.") for path, module in self.model.named_modules()}
+        layers = [*filter(is_keras, keras_layers(self.model))]
+        paths |= {layer: layer_name(layer) for layer in layers}
 
         def hook(module: nn.Module, args: tuple[object, ...], kwargs: Mapping[str, object], result: object) -> None:
             inputs = [x.clone() for x in tensors_of([*args, *kwargs.values()])]
             found.append(Call(paths[module], module, inputs, [x.clone() for x in tensors_of(result)]))
 
-        handles = [module.register_forward_hook(hook, with_kwargs=True) for module in self.model.modules()]
-        try:
+        with ExitStack() as stack:
+            for module in self.model.modules():
+                stack.callback(module.register_forward_hook(hook, with_kwargs=True).remove)
+            stack.enter_context(calls_observed(layers, hook))
             self.outputs(places, seed)
-        finally:
-            for handle in handles:
-                handle.remove()
         return found
 
 
@@ -103,14 +108,15 @@ def evaluation_is_a_function(specimen: Specimen) -> Iterator[TaskWarning]:
     if subject.differ(first, second):
         yield _random(subject, draws)
         return
+    yield from _training_ignored(subject)
     if subject.count < 2 or (task.has_own_loss and task.heads is None):
         return  # one example has no neighbours; a mean loss depends on all
     for others in (everyone[::-1], everyone[: subject.count - 1]):
-        if len(others) > 1 and subject.differ(first[others], subject.outputs(others)):
-            yield _neighbours(subject, others)
+        if len(others) > 1 and subject.differ(first[others], subject.outputs(others, seed=2)):
+            yield _neighbours(subject, first, others)
             return
     try:
-        alone = torch.cat([subject.outputs([i]) for i in everyone])
+        alone = torch.cat([subject.outputs([i], seed=3) for i in everyone])
     except Exception as error:
         yield warning(
             "single-example",
@@ -122,7 +128,7 @@ def evaluation_is_a_function(specimen: Specimen) -> Iterator[TaskWarning]:
         )
         return
     if subject.differ(first, alone):
-        yield _neighbours(subject, [0])
+        yield _neighbours(subject, first, [0])
 
 
 def _subject(specimen: Specimen) -> Subject | None:
@@ -130,10 +136,10 @@ def _subject(specimen: Specimen) -> Subject | None:
     for dtype in (torch.float64, torch.float32):
         subject = Subject(specimen, dtype)
         try:
-            outputs = subject.outputs(range(subject.count))
+            subject.untouched = subject.outputs(range(subject.count))
         except Exception:
             continue
-        if torch.isfinite(outputs).all():
+        if torch.isfinite(subject.untouched).all():
             return subject
     return None
 
@@ -167,21 +173,48 @@ def _random(subject: Subject, draws: _Draws) -> TaskWarning:
     )
     culprit = next(differing, None)
     names = ", ".join(draws.names)
+    anew = Subject(subject.specimen, subject.dtype)
+    if not names and not subject.differ(subject.untouched, anew.outputs(range(anew.count), seed=1)):
+        return warning(
+            "random-evaluation",
+            say(
+                "In evaluation, a second pass over the same examples gives other outputs, because of what {culprit} "
+                "keeps between calls, such as a hidden state or a counter. Begin every call in the same state, or "
+                "change the state only if self.training is true.",
+                culprit=_named(culprit),
+            ),
+        )
+    of_keras = culprit is not None and is_keras(culprit.module)
     return warning(
         "random-evaluation",
         say(
-            "In evaluation, two passes over the same examples give different outputs, because of {culprit}. Make it "
-            "depend on self.training, so that the metric measures the model.",
+            "In evaluation, two passes over the same examples give different outputs, because of {culprit}. {remedy}",
             culprit=say("{names} in {module}", names=names, module=_named(culprit)) if names else _named(culprit),
+            remedy=say("Let it depend on the argument training, and leave out training=True.")
+            if of_keras
+            else say("Make it depend on self.training, so that the metric measures the model."),
         ),
     )
+
+
+def _training_ignored(subject: Subject) -> Iterator[TaskWarning]:
+    """A note about layers of Keras that the user calls with training=True, where Keras does not keep that."""
+    if names := training_ignored(subject.model):
+        yield warning(
+            "training-ignored",
+            say(
+                "{layers} is called with training=True. Keras ignores this in evaluation, as its predict() does, so "
+                "the layer behaves there as with training=False.",
+                layers=", ".join(names),
+            ),
+        )
 
 
 def _agree(subject: Subject, a: list[Tensor], b: list[Tensor]) -> bool:
     return len(a) == len(b) and not any(subject.differ(x, y) for x, y in zip(a, b, strict=True))
 
 
-def _neighbours(subject: Subject, places: Sequence[int]) -> TaskWarning:
+def _neighbours(subject: Subject, first: Tensor, places: Sequence[int]) -> TaskWarning:
     whole, other = subject.calls(range(subject.count)), subject.calls(places)
     culprit = None
     if [call.path for call in whole] == [call.path for call in other]:
@@ -192,9 +225,16 @@ def _neighbours(subject: Subject, places: Sequence[int]) -> TaskWarning:
             "In evaluation, the output of an example depends on the other examples of its batch, because of {culprit}. "
             "{hint}",
             culprit=_named(culprit),
-            hint=_hint(culprit),
+            hint=_hint(culprit, _is_by_number(subject, first)),
         ),
     )
+
+
+def _is_by_number(subject: Subject, first: Tensor) -> bool:
+    """Whether it is not the other examples that matter, but how many there are: some surrounded by copies are as
+    before."""
+    ends = (0, subject.count - 1)
+    return not any(subject.differ(first[i], subject.outputs([i] * subject.count)[i]) for i in ends)
 
 
 def _breaks(subject: Subject, a: Call, b: Call, places: Sequence[int]) -> bool:
@@ -225,7 +265,7 @@ def _named(call: Call | None) -> Message:
     return verbatim(f"{call.path} ({kind})" if call.path else f"{kind}.forward()")
 
 
-def _hint(call: Call | None) -> Message:
+def _hint(call: Call | None, by_number: bool) -> Message:
     module = None if call is None else call.module
     if isinstance(module, BATCH_FIRST):
         inner = getattr(module, "self_attn", module)  # of a transformer's layer
@@ -235,4 +275,6 @@ def _hint(call: Call | None) -> Message:
         return say("It normalizes by the batch even in evaluation: keep track_running_stats=True and eval mode.")
     if isinstance(module, nn.Softmax | nn.LogSoftmax) and module.dim == 0:
         return say("Its axis is 0, that of the examples: use dim=1 or dim=-1.")
+    if by_number:
+        return say("Their number matters: keep nothing by batch size, and compute no output from it.")
     return say("Let no operation mix the examples, such as a mean or a softmax over axis 0.")

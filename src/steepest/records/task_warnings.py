@@ -315,6 +315,13 @@ KINDS: dict[str, WarningKind] = {
             remedy="Pass training=self.training, or use nn.Dropout.",
         ),
         WarningKind(
+            id="training-ignored",
+            severity="note",
+            title="A layer of a Keras model is called with training=True, which Keras ignores in evaluation.",
+            example="keras.layers.Dropout(0.5)(x, training=True) in a functional model",
+            remedy="Nothing, unless evaluation should draw random numbers too, which is not supported.",
+        ),
+        WarningKind(
             id="single-example",
             severity="warning",
             title="The model does not accept a batch of one example, as the last batch may be.",

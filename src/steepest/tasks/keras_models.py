@@ -7,6 +7,7 @@ user with a Keras model has loaded it.
 
 import inspect
 import random
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -114,7 +115,7 @@ class KerasModule(nn.Module):
     @property
     def is_random(self) -> bool:
         """Whether it draws random numbers in training, such as for dropout."""
-        return any(map(_draws, self.keras_model.modules()))
+        return any(map(_draws, keras_layers(self)))
 
     def forward(self, *inputs: Tensor) -> Any:
         """One call with these parameters and buffers; updated variables are written to the buffers."""
@@ -189,10 +190,52 @@ def _draws(layer: Any) -> bool:
 
 
 def keras_layers(model: nn.Module) -> Iterator[Any]:
-    """The layers of the Keras models in a module."""
+    """The layers of the Keras models in a module, and torch modules in these."""
     for module in model.modules():
         if isinstance(module, KerasModule):
-            yield from module.keras_model.modules()
+            inner = module.keras_model  # a functional model does not register its layers with torch
+            yield from dict.fromkeys([*inner._flatten_layers(), *inner.modules()])
+
+
+def layer_name(layer: Any) -> str:
+    """The name of a layer without the number that Keras adds, which depends on what the process made before."""
+    return re.sub(r"_\d+$", "", layer.name)
+
+
+@contextmanager
+def calls_observed(
+    layers: Sequence[Any], hook: Callable[[Any, tuple[Any, ...], dict[str, Any], Any], None]
+) -> Iterator[None]:
+    """Within, `hook(layer, args, kwargs, result)` hears of each call of these layers; torch's hooks do not."""
+
+    def observing(layer: Any) -> Callable[..., Any]:
+        call = layer.call
+
+        def observed(*args: Any, **kwargs: Any) -> Any:
+            result = call(*args, **kwargs)
+            hook(layer, args, kwargs, result)
+            return result
+
+        return observed
+
+    for layer in layers:
+        object.__setattr__(layer, "call", observing(layer))
+    try:
+        yield
+    finally:
+        for layer in layers:
+            object.__delattr__(layer, "call")
+
+
+def training_ignored(model: nn.Module) -> list[str]:
+    """The layers in functional Keras models that are called with training=True, which a call of the model with
+    training=False overrides."""
+    return [
+        f"{layer_name(layer)} ({type(layer).__name__})"
+        for layer in keras_layers(model)
+        for node in getattr(layer, "_inbound_nodes", ())
+        if node.arguments.kwargs.get("training") is True
+    ]
 
 
 def draws_numbers(model: nn.Module) -> bool:

@@ -2,7 +2,7 @@
 
 import socket
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
 from serving.folders import finished
@@ -236,6 +236,50 @@ def test_slow_clients_are_let_go_and_hold_up_nobody(site, cookie, monkeypatch):
         half_a_request(seconds=3600)
         assert site.get("/", Cookie=cookie).status == 200, "others are served meanwhile"
         assert all(line.recv(1000) == b"" for line in half_a_request(seconds=0.5)), "the server has hung up"
+
+
+def crowd(stack, site, content=b"", count=2 * timeouts.MAX_CONNECTIONS):
+    """So many connections that send this and then nothing more."""
+    lines = [stack.enter_context(socket.create_connection(("127.0.0.1", site.port), timeout=60)) for _ in range(count)]
+    for line in lines:
+        with suppress(OSError):  # those that came first may be gone already
+            line.sendall(content)
+    return lines
+
+
+def has_gone(line):
+    """Whether the server has hung up on this connection; reads what has come so far."""
+    line.setblocking(False)
+    try:
+        while line.recv(65536):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        pass
+    return True
+
+
+@pytest.mark.parametrize("sent", [b"", b"G", b"GET / HTTP/1.1\r\nHost: local"])
+def test_a_crowd_of_idle_connections_locks_nobody_out(site, cookie, study, monkeypatch, sent):
+    monkeypatch.setattr(timeouts, "REQUEST_SECONDS", 3600)
+    with ExitStack() as stack:
+        lines = crowd(stack, site, sent)
+        for path in ("/", study, f"{study}/files/trials.csv"):
+            assert site.get(path, Cookie=cookie).status == 200
+        assert has_gone(lines[0]), "the one that was idle longest had to go"
+        assert not has_gone(lines[-1])
+        assert len(site.uvicorn.server_state.connections) <= timeouts.MAX_CONNECTIONS
+
+
+def test_a_browser_that_is_being_answered_keeps_its_place_in_a_crowd(site, cookie, study, monkeypatch):
+    monkeypatch.setattr(timeouts, "REQUEST_SECONDS", 3600)
+    with ExitStack() as stack, socket.create_connection(("127.0.0.1", site.port), timeout=60) as line:
+        line.sendall(f"GET {study}/events?version=1 HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n".encode())
+        assert b" 200 " in line.recv(100)
+        crowd(stack, site)
+        assert site.get("/", Cookie=cookie).status == 200
+        assert not has_gone(line)
 
 
 def test_it_listens_to_this_machine_only(site):

@@ -31,8 +31,8 @@ def test_the_page_reads_like_this():
 
 GOLDEN_RANKING = """
 #  optimizer  verdict  test accuracy, %  95 %          behind best  95 %                  p
-1  adam       best                 98.0  [97.0, 99.0]            –                        –
-2  sgd        behind               96.0  [94.6, 97.3]         +2.0  [+1.1, +2.9]      0.002
+1  adam       best                 98.0  [97.1, 98.9]            –                        –
+2  sgd        behind               96.0  [94.7, 97.3]         +2.0  [+1.2, +2.9]      0.001
 3  adagrad    behind               10.0  [8.0, 12.0]         +88.0  [+85.6, +90.4]  < 0.001
 """
 

@@ -9,8 +9,9 @@ from verdict.factory import DIGITS, study_of
 
 from steepest.verdict.decide import decide
 from steepest.verdict.judge.pairs import compare_all
-from steepest.verdict.stats.inference import mean_interval, more_often, probability_best, share_interval
-from steepest.verdict.stats.inference import variance_of_share as least
+from steepest.verdict.judge.standings import examples_of
+from steepest.verdict.stats.inference import mean_interval, probability_best
+from steepest.verdict.stats.shares import Examples, more_often, share_interval
 
 scipy_stats = pytest.importorskip("scipy.stats")
 SEEDS = 10
@@ -116,8 +117,9 @@ def test_values_that_are_all_alike_are_no_certainty():
 @pytest.mark.parametrize(("share", "n"), [(0.995, 5), (0.995, 10), (0.95, 5)])
 def test_the_mean_of_shares_of_36_is_covered_near_the_ceiling(share, n):
     """At .995, once in .592 of studies with 5 seeds."""
-    rng = np.random.default_rng(5)
-    found = [mean_interval(x, 0.95, least(x.mean(), 36)) for x in rng.binomial(36, share, size=(1000, n)) / 36]
+    rng, own = np.random.default_rng(5), Examples(36, pool=10_000)
+    drawn = rng.binomial(36, share, size=(1000, n)) / 36
+    found = [mean_interval(x, 0.95, own.least_variance(x.mean(), n, x.var())) for x in drawn]
     assert np.mean([each.low <= share <= each.high for each in found]) > 0.93
     assert all(each.low < each.high for each in found)
 
@@ -127,15 +129,33 @@ def test_a_gap_of_several_margins_is_not_shown_to_be_smaller_than_one():
     rng, equal = np.random.default_rng(6), 0
     for _ in range(STUDIES):
         values = {name: by_seed(rng.binomial(36, p, size=5) / 36) for name, p in (("a", 0.999), ("b", 0.99))}
-        gap = compare_all(values, 0.05, rng, examples=36).pairs["a", "b"].estimate
+        gap = compare_all(values, 0.05, rng, examples=Examples(36, pool=10_000)).pairs["a", "b"].estimate
         equal += max(gap.high, -gap.low) < 0.0025
     assert equal / STUDIES < 0.05
+
+
+def test_the_interval_of_a_share_ends_at_the_whole():
+    verdict = decide(study_of({"a": of_36(36), "b": of_36(20)}, reference="a", task=replace(DIGITS, n_test=36)))
+    first = verdict.tasks[0].standings[0].quality
+    assert first.value == first.high == 1 > first.low
+
+
+@pytest.mark.parametrize("metric", ["AUROC", "macro F1", "balanced accuracy"])
+def test_a_share_of_another_kind_has_its_own_spread_unless_it_has_none(metric):
+    task = replace(DIGITS, metric=metric, n_test=36)
+    assert not examples_of(task).least_variance(0.9, 5, 1e-4)
+    as_accuracy = examples_of(replace(task, metric="accuracy")).least_variance(1.0, 5, 0.0)
+    assert examples_of(task).least_variance(1.0, 5, 0.0) == as_accuracy > 0
+    alike = decide(study_of({"a": of_36(36), "b": of_36(35)}, reference="a", task=task)).tasks[0].standings[1]
+    assert alike.status == "tie" and alike.behind_best.low < 0 < alike.behind_best.high
 
 
 def test_many_examples_leave_a_difference_as_sure_as_its_seeds_make_it():
     rng = np.random.default_rng(7)
     a, b = 0.95 + 0.006 * alike(rng, 0.5)
-    plain, shares = (compare_all({"a": by_seed(a), "b": by_seed(b)}, 0.05, rng, examples=m) for m in (0, 2000))
+    plain, shares = (
+        compare_all({"a": by_seed(a), "b": by_seed(b)}, 0.05, rng, examples=Examples(m)) for m in (0, 2000)
+    )
     assert plain.pairs["a", "b"].estimate == shares.pairs["a", "b"].estimate
 
 

@@ -243,13 +243,14 @@ class Everywhere:
     contender: str
     regret: Estimate
     """Mean over tasks of how much worse it is than the task's best, as a share; its interval lets both the tasks and
-    the seeds vary (hierarchical bootstrap). n is the number of tasks."""
+    the seeds vary (hierarchical bootstrap). Its low end is 0 unless it is shown behind on some task. n is the number of
+    tasks."""
     worst: float
     """The largest regret of any task,"""
     worst_task: str
     """and where that was."""
     probability_least: float
-    """How often its mean regret would be the smallest, as far as these tasks and seeds can tell."""
+    """How often its mean regret is the smallest when tasks and seeds are resampled; no sentence rests on it."""
     profile: Estimate | None
     """Area of the performance profile of the time to the 95 % target, for ratios of 1 to 4 to the quickest: 1 if it
     is the quickest everywhere. None where times were not measured on every task."""

@@ -8,7 +8,8 @@ quicker one is advised only where it costs at most the practical margin. The cos
 from collections.abc import Sequence
 
 from steepest.verdict.results import Standing
-from steepest.verdict.stats.inference import Interval, more_often, share_interval
+from steepest.verdict.stats.inference import Interval
+from steepest.verdict.stats.shares import more_often, share_interval
 
 MIN_SPEEDUP = 2.0
 """How many times as fast as the best a tie must be to be advised instead."""

@@ -39,10 +39,11 @@ def everywhere(
     found, chances = regrets(samples, units, confidence, generator)
     areas = _areas(tables, names, confidence, generator)
     each = regret(means, units)  # [T, k]
+    shown = [any(_is_behind(table[name], (1 - confidence) / len(tables)) for table in tables) for name in names]
     rows = [
         Everywhere(
             contender=name,
-            regret=Estimate(found[c].value, found[c].low, found[c].high, len(verdicts)),
+            regret=Estimate(found[c].value, found[c].low if shown[c] else 0.0, found[c].high, len(verdicts)),
             worst=float(each[:, c].max()),
             worst_task=verdicts[int(each[:, c].argmax())].task.name,
             probability_least=float(chances[c]),
@@ -50,11 +51,17 @@ def everywhere(
         )
         for c, name in enumerate(names)
     ]
-    return tuple(sorted(rows, key=lambda row: row.regret.value)), unit
+    overall = dict(zip(names, each.mean(axis=0).tolist(), strict=True))
+    return tuple(sorted(rows, key=lambda row: (row.regret.value, overall[row.contender]))), unit
 
 
 def _judged(item: Standing | None) -> bool:
     return item is not None and item.replicates >= MIN_SEEDS
+
+
+def _is_behind(item: Standing, level: float) -> bool:
+    """Whether it is shown to be worse than the task's best at this level, which makes up for there being many tasks."""
+    return item.behind_best is not None and item.behind_best.value > 0 and (item.p_best or 0.0) < level
 
 
 def _known(item: Standing) -> np.ndarray:  # [n]

@@ -15,6 +15,7 @@ from steepest.verdict.judge.replicates import Entrant
 from steepest.verdict.results import Estimate
 from steepest.verdict.stats.inference import holm
 from steepest.verdict.stats.sequential import FIXED, Look
+from steepest.verdict.stats.shares import UNKNOWN, Examples
 
 STOPPING = "early-stopping"
 
@@ -60,7 +61,7 @@ def effects(
     alpha: float,
     paired: bool,
     look: Look = FIXED,
-    examples: int = 0,
+    examples: Examples = UNKNOWN,
 ) -> tuple[AxisEffect | KeptWeights, ...]:
     """What there is to say on the axes of a study; nothing in a study without.
 

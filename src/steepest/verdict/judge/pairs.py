@@ -22,10 +22,10 @@ from steepest.verdict.stats.inference import (
     critical_t,
     holm,
     moments,
-    variance_of_share,
     welch,
 )
 from steepest.verdict.stats.sequential import FIXED, Look
+from steepest.verdict.stats.shares import UNKNOWN, Examples
 
 Values = Mapping[int, float]
 """Seed → goodness of a sound replicate."""
@@ -96,13 +96,13 @@ def compare_all(
     generator: np.random.Generator,
     look: Look = FIXED,
     lost: Mapping[str, AbstractSet[int]] = NO_LOSS,
-    examples: int = 0,
+    examples: Examples = UNKNOWN,
 ) -> Family:
     """Welch's t for every pair, or Student's t on the differences by seed where that helps; Holm over all pairs.
 
     In a study that is looked at more than once, Holm's procedure takes p values for the whole sequence of looks, and
     the interval of a pair has the level of this look: it holds 0 exactly where the adjusted p is `alpha` or more.
-    lost: contender → seeds on which it failed. examples: in the test part, if the metric is a share of them.
+    lost: contender → seeds on which it failed. examples: of the test part, if the metric is a share of them.
     """
     keys = list(combinations(samples, 2))
     correlation, paired = together(list(samples.values()), look.level(alpha / max(len(keys), 1)), generator)
@@ -119,7 +119,9 @@ def compare_all(
     return Family(found, correlation, paired)
 
 
-def compare(one: Values, other: Values, paired: bool, lost: AbstractSet[int] = frozenset(), examples: int = 0) -> Pair:
+def compare(
+    one: Values, other: Values, paired: bool, lost: AbstractSet[int] = frozenset(), examples: Examples = UNKNOWN
+) -> Pair:
     """Paired: by the differences on the seeds that both have. Otherwise by the means, without seeds that either lost.
 
     A contender that fails on hard seeds would look better on those that are left, if the other one kept its hard seeds.
@@ -134,8 +136,9 @@ def compare(one: Values, other: Values, paired: bool, lost: AbstractSet[int] = f
         if min(len(x), len(y)) < MIN_SEEDS:
             x, y = np.array(list(one.values())), np.array(list(other.values()))
     difference = welch(x, y)
-    least = variance_of_share(difference.value, examples)
-    return Pair(x, y, difference.at_least(least, min(len(x), len(y))), least_variance=least)
+    n = min(len(x), len(y))
+    least = examples.least_variance(difference.value, n, difference.error)
+    return Pair(x, y, difference.at_least(least, n), least_variance=least)
 
 
 def together(samples: Sequence[Values], level: float, generator: np.random.Generator) -> tuple[float | None, bool]:

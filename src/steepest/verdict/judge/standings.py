@@ -4,6 +4,7 @@
 """
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -24,8 +25,8 @@ from steepest.verdict.stats.inference import (
     mean_interval,
     median_interval,
     moments,
-    variance_of_share,
 )
+from steepest.verdict.stats.shares import UNKNOWN, Examples
 from steepest.verdict.stats.tuning import Tunability, asymmetry, at_rate, divergence_edge, tunability
 
 TARGETS = {"95 %": 0.95, "99 %": 0.99}
@@ -77,7 +78,7 @@ def standing(
         contender=name,
         place=place,
         status=status(evidence, item),
-        quality=estimate(values, evidence.coverage, examples_of(evidence.task)),
+        quality=level(values, evidence.coverage, evidence.task),
         deviation=math.sqrt(moments(values)[1]) if len(values) > 1 else None,
         behind_best=behind_best,
         p_best=p_best,
@@ -137,17 +138,30 @@ def behind(evidence: Evidence, leader: Entrant | None, item: Entrant) -> tuple[E
     return replace(pair, level=1 - evidence.coverage).estimate, None
 
 
-def examples_of(task: TaskFacts) -> int:
-    """In the test part, where the metric is a share of them; 0 where it is not, or where that is unknown."""
-    return task.n_test if task.unit == "%" else 0
+def examples_of(task: TaskFacts) -> Examples:
+    """Of the test part, where the metric is a share."""
+    if task.unit != "%":
+        return UNKNOWN
+    drawn = any("test" in what for what in task.luck)
+    pool = task.n_train + task.n_valid + task.n_test if drawn else 0
+    return Examples(task.n_test, pool, counted=re.fullmatch(r"(top-\d+ )?accuracy", task.metric) is not None)
 
 
-def estimate(values: np.ndarray, confidence: float, examples: int = 0) -> Estimate | None:
-    """Mean of values [n] with Student's t interval; None if there are none. examples: as in `variance_of_share`."""
+def estimate(values: np.ndarray, confidence: float, examples: Examples = UNKNOWN) -> Estimate | None:
+    """Mean of values [n] with Student's t interval; None if there are none. examples: what the values are shares of."""
     if not len(values):
         return None
-    interval = mean_interval(values, confidence, variance_of_share(moments(values)[0], examples))
+    mean, variance = moments(values)
+    interval = mean_interval(values, confidence, examples.least_variance(mean, len(values), variance))
     return Estimate(interval.value, interval.low, interval.high, len(values))
+
+
+def level(values: np.ndarray, confidence: float, task: TaskFacts) -> Estimate | None:
+    """Mean test metric. The interval of a share does not reach beyond 0 and 1, between which the truth lies."""
+    found = estimate(values, confidence, examples_of(task))
+    if found is None or task.unit != "%" or not (task.higher_is_better and 0 <= found.value <= 1) or found.n < 2:
+        return found
+    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
 
 
 def point(evidence: Evidence, item: Entrant, rate: float) -> RatePoint:

@@ -87,37 +87,6 @@ def mean_interval(x: np.ndarray, confidence: float, least_variance: float = 0.0)
     return Interval(mean, mean - half, mean + half)
 
 
-def variance_of_share(share: float, examples: int) -> float:
-    """The least variance of a share that is counted on m examples: p̃(1 − p̃)/m with p̃ = (m·p + 2)/(m + 4)
-    (Agresti and Coull, 1998). 0 where the number of examples is unknown.
-
-    For a share of right answers, p is that share. For the difference of two shares on the same examples, p is its size:
-    at least that share of examples is right for one and wrong for the other. p̃ is never 0 or 1, so that values which
-    happen to be all alike do not count as certain.
-    """
-    if not examples:
-        return 0.0
-    p = (examples * min(1.0, abs(share)) + 2) / (examples + 4)
-    return p * (1 - p) / examples
-
-
-def share_interval(count: int, n: int, confidence: float) -> Interval:
-    """The share count/n with the exact interval of Clopper and Pearson (1934)."""
-    tail = (1 - confidence) / 2
-    low = float(special.betaincinv(count, n - count + 1, tail)) if count else 0.0
-    high = float(special.betaincinv(count + 1, n - count, 1 - tail)) if count < n else 1.0
-    return Interval(count / n, low, high)
-
-
-def more_often(a: int, n: int, b: int, m: int) -> float:
-    """One-sided p value of Fisher's exact test that a of n is more often than b of m (Fisher, 1934): the chance that,
-    of a + b events among n + m, at least a fall on the first n."""
-    events = a + b
-    ways = [math.comb(n, k) * math.comb(m, events - k) for k in range(max(0, events - m), min(n, events) + 1)]
-    upper = [math.comb(n, k) * math.comb(m, events - k) for k in range(a, min(n, events) + 1)]
-    return sum(upper) / sum(ways)
-
-
 def welch(a: np.ndarray, b: np.ndarray) -> Difference:
     """Mean of a [n] minus mean of b [m], the two free to differ in spread (Welch, 1947).
 

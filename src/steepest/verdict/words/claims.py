@@ -7,7 +7,7 @@ is a `Claim` with its numbers and the keys of its evidence.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from steepest.messages import NOTHING, counted, say, term
+from steepest.messages import NOTHING, Message, counted, say, term
 from steepest.records.study_record import StudyRecord
 from steepest.verdict.judge.diagnosis import Reason
 from steepest.verdict.judge.findings import Finding
@@ -125,7 +125,9 @@ def _everywhere(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere], uni
     share = say("of the best result")
     if unit == "progress":
         share = say("of the improvement from an untrained model to the best")
-    mean = say("{mean} {share}", mean=numbers.percent(first.regret.value), share=share)
+    mean = _loss(first.regret.value)
+    if first.regret.value > 5e-5:
+        mean = say("{mean} {share}", mean=mean, share=share)
     if tasks >= MIN_TASKS:
         mean = say(
             "{mean} ({level} interval {low} to {high})",
@@ -134,30 +136,30 @@ def _everywhere(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere], uni
             low=numbers.percent(first.regret.low),
             high=numbers.percent(first.regret.high),
         )
-    worst = say("it is the best on every task")
+    worst = say("It has the best mean on every task.")
     if first.worst:
-        worst = say("its largest loss is {worst}, on {task}", worst=numbers.percent(first.worst), task=first.worst_task)
-    open_ = NOTHING
-    if tasks >= MIN_TASKS and first.probability_least < 0.95:
-        open_ = say(
-            " Probability that it also loses least on other tasks like these: {n:.0f} %.",
-            n=100 * first.probability_least,
+        worst = say(
+            "Its largest loss, {worst}, is on {task}.", worst=numbers.percent(first.worst), task=first.worst_task
         )
     return Claim(
         say(
-            "Best single optimizer for all tasks: {first}. On average it loses {mean}; {worst}. Next is {second}, "
-            "which loses {regret}.{open}",
+            "If one optimizer has to do for all tasks, {first} loses least on average: {mean}. {worst} Next is "
+            "{second}: {regret}.",
             first=first.contender,
             mean=mean,
             worst=worst,
             second=second.contender,
-            regret=numbers.percent(second.regret.value),
-            open=open_,
+            regret=_loss(second.regret.value),
         ),
         {row.contender: row.regret.value for row in rows},
         tuple(f"task:{verdict.task.name}" for verdict in verdicts),
         "use",
     )
+
+
+def _loss(regret: float) -> Message:
+    """A mean regret, corrected for how good the best looks by chance: where nothing is left, none can be measured."""
+    return numbers.percent(regret) if regret > 5e-5 else say("too little to measure")
 
 
 def _quickest(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere]) -> Iterator[Claim]:

@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 # Where bytecode may not be written, every process compiles each module that it imports, torch's among them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run tasks test test-data test-oracles test-browser test-docs check bench calibrate docs site clean
+.PHONY: run tasks test test-data test-oracles test-browser test-docs torture check bench calibrate docs site clean
 
 run: $(INSTALLED)
 	$(BIN)/steepest run
@@ -26,6 +26,11 @@ test-browser: .venv/.installed-browser
 
 test-docs: $(INSTALLED)
 	$(BIN)/pytest -n 2 -m docs
+
+# Kills, damaged files, full disks and hostile input: the table must end in 0 tracebacks, 0 silently wrong, 0 hung.
+# Some hours; SIZE=ci takes under 3 minutes. ONLY="kills disk" for some parts.
+torture: $(INSTALLED)
+	PYTHONPATH=tests $(BIN)/python -m torture.main --size $(or $(SIZE),full) $(if $(ONLY),--only $(ONLY))
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -1,28 +1,20 @@
 """Flips bits of a study's files, one at a time, and looks at what a reader makes of it: the answer, or one sentence.
 
-python tests/study/flips.py [EVERY]        every bit, or each EVERYth, of a tiny study's files
+`make torture` flips every bit of every kind of file; tests flip some.
 """
 
 import random
-import shutil
 import sqlite3
 import sys
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from study import toy
 
 from steepest.errors import SteepestError
 from steepest.records.study_record import StudyDesign
 from steepest.study.run import run
-from steepest.study.store import read, traces
 
 PAGE = 512
 """Bytes of a database page: small, so that few bits are of no use."""
@@ -37,13 +29,6 @@ def tiny_study(folder: Path) -> Path:
     database.execute("VACUUM")
     database.close()
     return folder
-
-
-def look(folder: Path) -> object:
-    """All that a reader knows of a study, in a form that can be compared."""
-    study = read(folder)
-    found = traces(folder, study)
-    return study, {name: [trace.outcome, trace.valid_metric.tolist()] for name, trace in found.items()}
 
 
 def flip(path: Path, look: Callable[[], object], bits: Iterable[int]) -> Counter[str]:
@@ -68,19 +53,3 @@ def flip(path: Path, look: Callable[[], object], bits: Iterable[int]) -> Counter
 def bits_of(path: Path, every: int = 1) -> range:
     """Bits of a file: all of them, or evenly spread ones from a random start."""
     return range(random.randrange(every), path.stat().st_size * 8, every)
-
-
-def main(every: str = "1") -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = tiny_study(Path(scratch) / "study")
-        curves = next((folder / "curves").iterdir())
-        for path in (folder / "study.json", folder / "study.json.sha256", folder / "study.json.copy", curves,
-                     folder / "study.db"):  # fmt: skip
-            began, bits = time.monotonic(), bits_of(path, int(every))
-            counts = flip(path, partial(look if path == curves else read, folder), bits)
-            print(f"{path.name}: {len(bits)} flips, {dict(counts)}, {time.monotonic() - began:.1f} s", flush=True)
-        shutil.rmtree(folder)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

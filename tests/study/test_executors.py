@@ -269,3 +269,50 @@ def test_a_function_reports_failures_as_a_worker_does():
 def test_a_failure_is_raised_as_its_own_kind_where_that_is_one_of_ours(event, kind, words, tmp_path):
     with pytest.raises(kind, match=words):
         raise failure(event, tmp_path)
+
+
+# ---- a system that gives nothing more --------------------------------------------------------------------------------
+
+
+def forks(monkeypatch, allowed: int) -> None:
+    """The system allows only so many processes more."""
+    fork, left = os.fork, [allowed]
+
+    def limited():
+        left[0] -= 1
+        if left[0] < 0:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return fork()
+
+    monkeypatch.setattr(os, "fork", limited)
+
+
+def test_where_no_process_can_be_started_one_sentence_says_so(crew, monkeypatch):
+    forks(monkeypatch, 0)
+    executor = crew()
+    executor.submit(TrainJob(toy.shard()))
+    with pytest.raises(TrialFailed, match=r"^No worker process can be started: Resource temporarily unavailable\.$"):
+        executor.poll(0.1)
+
+
+def test_where_one_process_can_be_started_it_does_all_the_work(crew, monkeypatch):
+    forks(monkeypatch, 1)
+    executor = crew(workers=3)
+    for name in "abc":
+        executor.submit(toy.ToyJob({"kind": "print", "id": name}))
+    assert [event.id for event in events_until(executor, "done", count=3)] == ["a", "b", "c"]
+
+
+def test_a_worker_whose_log_cannot_be_written_works_without_it(crew, monkeypatch, tmp_path):
+    opened = os.open
+
+    def full(path, *rest):
+        if "worker-" in str(path):
+            raise OSError(28, "No space left on device")
+        return opened(path, *rest)
+
+    monkeypatch.setattr(os, "open", full)
+    executor = crew(workers=1)
+    executor.submit(toy.ToyJob({"kind": "print", "id": "x"}))
+    assert [event.kind for event in events_until(executor, "done")] == ["done"]
+    assert not [*(tmp_path / "logs").glob("worker-*")]

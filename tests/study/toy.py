@@ -18,7 +18,7 @@ import numpy as np
 from steepest.errors import BadTask
 from steepest.records import rng
 from steepest.records.contender import Contender
-from steepest.records.files import write_json, write_trace
+from steepest.records.files import write_checked, write_trace
 from steepest.records.job_records import DescribeJob, Job, TimeJob, job_from_json
 from steepest.records.loading_marks import loading
 from steepest.records.outcomes import Outcome, Trace
@@ -95,11 +95,11 @@ def work(job: Job, folder: Path) -> None:
         case DescribeJob():
             if job.task.locator == "broken":
                 raise BadTask("broken has no training examples.")
-            write_json(facts, asdict(FACTS))
+            write_checked(facts, asdict(FACTS))
         case TimeJob():
             ms = 0.5 + job.batch_size / 128
             fleets = [FleetTime(c.lanes, (), ms * (0.8 + 0.2 * c.lanes), ms / 10) for c in job.candidates]
-            write_json(facts, asdict(StepTime("", "", ms, 8.0, tuple(fleets))))
+            write_checked(facts, asdict(StepTime("", "", ms, 8.0, tuple(fleets))))
         case _:
             write_trace(folder / "curves" / f"{job.id}.npz", trace(job.shard))
 

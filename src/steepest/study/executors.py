@@ -141,8 +141,8 @@ class LocalProcesses:
         """Give every idle worker a job; a timing waits until all are idle.
 
         The first job starts all workers: later jobs need them, and importing torch takes time."""
-        while self._queue and len(self._pool) < self.workers:
-            self._pool.append(self._start())
+        while self._queue and len(self._pool) < self.workers and (worker := self._started()) is not None:
+            self._pool.append(worker)
         for worker in [worker for worker in self._pool if worker.job is None]:
             if not self._queue or (self._queue[0].kind == "time" and self._is_busy()):
                 return
@@ -221,6 +221,15 @@ class LocalProcesses:
         lines = [line.strip() for line in written.split("\n") if line.strip()]
         return f": {lines[-1].rstrip('.')} (see {logs})" if lines else ""
 
+    def _started(self) -> _Worker | None:
+        """Another worker; None where the system allows no more of them. Raises TrialFailed where it allows none."""
+        try:
+            return self._start()
+        except OSError as error:
+            if self._pool:
+                return None
+            raise TrialFailed(f"No worker process can be started: {error.strerror or error}.") from None
+
     def _start(self) -> _Worker:
         logs = self._folder / "logs"
         logs.mkdir(parents=True, exist_ok=True)
@@ -273,8 +282,9 @@ _prestarted: list[_Worker] = []
 def prestarted_workers(count: int) -> Generator[None]:
     """Start workers before the study is known: importing torch takes longer than reading the arguments. Unused workers
     are ended with the block."""
-    _prestarted.extend(_spawn(subprocess.DEVNULL) for _ in range(count))
     try:
+        with suppress(OSError):  # no more are allowed: those there are will do
+            _prestarted.extend(_spawn(subprocess.DEVNULL) for _ in range(count))
         yield
     finally:
         while _prestarted:
@@ -285,7 +295,7 @@ def _spawn(log: IO[bytes] | int) -> _Worker:
     """A fresh interpreter, in a session of its own so that Ctrl-C passes it by. It waits for its `WorkerSetup`;
     errors until then are in the log."""
     ours, theirs = socket.socketpair()
-    with theirs:
+    with theirs, ours:
         line = theirs.fileno()
         process = subprocess.Popen(
             [sys.executable, "-m", "steepest.engine.worker", str(line)],
@@ -296,7 +306,7 @@ def _spawn(log: IO[bytes] | int) -> _Worker:
             start_new_session=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
-    return _Worker(process.pid, process.poll, Connection(ours.detach()))
+        return _Worker(process.pid, process.poll, Connection(ours.detach()))
 
 
 def _fork(serve: Serve, folder: Path, share: float | None, others: list[Connection]) -> _Worker:
@@ -306,7 +316,12 @@ def _fork(serve: Serve, folder: Path, share: float | None, others: list[Connecti
     with warnings.catch_warnings():
         # Python warns of locks that other threads hold, such as the one that draws progress; the child needs none.
         warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            connection.close()
+            theirs.close()
+            raise
     if pid:
         theirs.close()
         return _Worker(pid, partial(_exit_code, pid), connection)
@@ -319,11 +334,7 @@ def _fork(serve: Serve, folder: Path, share: float | None, others: list[Connecti
             *others,
         ):  # held open here, they would hide from other workers that the coordinator has ended
             line.close()
-        # Both the descriptors and the streams: in a notebook or a test, print() does not go to descriptor 1.
-        log = (folder / "logs" / f"worker-{os.getpid()}.log").open("a", buffering=1, encoding="utf-8")
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-        sys.stdout = sys.stderr = log
+        _write_to_log(folder)
         memory.limit(share)
         serve(Connection(theirs.detach()), folder)
         code = 0
@@ -331,6 +342,20 @@ def _fork(serve: Serve, folder: Path, share: float | None, others: list[Connecti
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _write_to_log(folder: Path) -> None:
+    """What this worker prints goes into a file, or nowhere where the disk takes none. Both the descriptors and the
+    streams: in a notebook or a test, print() does not go to descriptor 1."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+    try:
+        line = os.open(folder / "logs" / f"worker-{os.getpid()}.log", flags, 0o644)
+    except OSError:
+        line = os.open(os.devnull, os.O_WRONLY)
+    log = os.fdopen(line, "a", buffering=1, encoding="utf-8")
+    os.dup2(log.fileno(), 1)
+    os.dup2(log.fileno(), 2)
+    sys.stdout = sys.stderr = log
 
 
 def _exit_code(child: int) -> int | None:

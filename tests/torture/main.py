@@ -1,0 +1,50 @@
+"""Does to studies what disks, kills and strangers do, and counts what comes of it: `make torture`.
+
+Nothing may end in a traceback, hang, or change an answer without a word; if anything does, the exit code is 1.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from torture.shim import with_shim
+from torture.tally import Tally
+
+PARTS = ("damage", "kills", "disk", "limits")
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "torture.json"
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(prog="make torture", description=__doc__)
+    asked.add_argument("--size", choices=("ci", "full"), default="full", help="ci: under 3 minutes on 2 cores")
+    asked.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="a part of it")
+    asked.add_argument("--seed", type=int, default=None, help="of random moments and places; default: a new one")
+    given = asked.parse_args()
+    scratch = Path(os.environ.get("TORTURE_SCRATCH") or tempfile.mkdtemp(prefix="torture-", dir=_quick_disk()))
+    os.environ["TORTURE_SCRATCH"] = str(scratch)
+    try:
+        with_shim(scratch)
+        os.environ["STEEPEST_CACHE"] = str(scratch / "cache")
+        tally = Tally()
+        from torture.parts import torture  # once the shim is there
+
+        torture(tally, scratch, given.size, given.only, given.seed)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    print(tally.table())
+    if given.size == "full" and given.only == PARTS:
+        RESULTS.write_text(json.dumps(tally.to_json(), indent=1) + "\n", encoding="utf-8")
+    sys.exit(not tally.is_clean)
+
+
+def _quick_disk() -> str | None:
+    """A disk in memory, where there is one: a study syncs every file."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+if __name__ == "__main__":
+    main()

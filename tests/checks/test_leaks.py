@@ -85,7 +85,7 @@ def test_a_planted_leak_is_found_and_nothing_else(name, kind):
     planted = Column("planted", (OF_CLASSES if is_class else OF_NUMBERS)[kind](y))
     found = leaks([*columns_of(x), planted], y, is_class)
     assert found
-    assert {leak.column.removesuffix(" (missing)") for leak in found} == {"planted"}
+    assert {leak.column.name.removesuffix(" (missing)") for leak in found} == {"planted"}
 
 
 @pytest.mark.parametrize("name", TABLES)

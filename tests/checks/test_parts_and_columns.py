@@ -164,8 +164,10 @@ def test_a_leaking_column_is_reported_by_its_place():
     assert "inputs[1][:, 0]" in said(task(model=Both, data=two))["target-leak"][1]
 
 
-def test_a_threshold_is_no_leak_and_a_wide_gap_at_most_a_warning():
-    assert "target-leak" not in said(task(data=(X, (X[:, 3] > 0.2).astype(np.int64))))
+def test_a_threshold_of_a_column_and_a_wide_gap_are_warnings():
+    severity, words = said(task(data=(X, (X[:, 3] > 0.2).astype(np.int64))))["target-leak"]
+    assert severity == "warning"
+    assert "inputs[:, 3] gives the target by thresholds: for 100.0% of the rows." in words
     y = np.arange(260) % 2
     blobs = RNG.normal(size=(260, 3)) + 20 * y[:, None]
     assert said(task(data=(blobs, y), width=3))["target-leak"][0] == "warning"

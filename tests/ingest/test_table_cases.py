@@ -370,4 +370,4 @@ def test_what_looks_like_groups_or_time_is_asked(make, target, options, found, t
     reported = task(make(tmp_path), target, **options).found
     assert [(each.id, each.severity) for each in reported] == found
     if reported:
-        assert any(option in str(reported[0].message) for option in ("--group 'patient_id'", "--time 'date'"))
+        assert any(option in str(reported[0].message) for option in ("--group patient_id", "--time date"))

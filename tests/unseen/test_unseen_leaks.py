@@ -1,7 +1,6 @@
 """Columns of tables that give the target away, and strong columns that do not."""
 
 import numpy as np
-import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from unseen.tabled import made, write
 
@@ -44,7 +43,6 @@ def test_the_target_falls_as_the_column_rises(tmp_path):
     made(write(tmp_path, columns), "speed").alarms("rank")
 
 
-@pytest.mark.xfail(strict=True, reason="a column that one threshold turns into the target is not found without a gap")
 def test_a_threshold_of_the_target(tmp_path):
     """Grades: `passed` was made from the points, and the class to predict from them as well."""
     points = (50 + 15 * A + 10 * rng.normal(size=ROWS)).round(1)

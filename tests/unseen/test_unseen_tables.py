@@ -190,11 +190,40 @@ def test_a_number_that_means_nothing_known_in_the_target(tmp_path):
     )
 
 
-@pytest.mark.xfail(strict=True, reason="far values are looked for among numbers, not among dates")
-def test_a_far_date_for_no_end(tmp_path):
-    """Contracts: 9999-12-31 means that no end is agreed."""
-    ends = ["9999-12-31" if k % 5 == 0 else str(d) for k, d in enumerate(DAYS)]
-    made(write(tmp_path, {"ends": ends, "other": NOISE, "y": np.where(NOISE > 0, "a", "b")}), "y").says("ends", "9999")
+FAR_DATES = {
+    "no end": ("%Y-%m-%d", "9999-12-31"),
+    "before all": ("%Y-%m-%d", "1900-01-01"),
+    "year one": ("%Y-%m-%dT00:00:00", "0001-01-01T00:00:00"),
+    "German": ("%d.%m.%Y", "31.12.2099"),
+    "day 0 of spreadsheets": ("%m/%d/%Y", "12/30/1899"),
+    "second 0": ("%Y-%m-%d 10:15", "1970-01-01 00:00"),
+    "one number": ("%Y%m%d", "20991231"),
+    "nines in one number": ("%Y%m%d", "99991231"),
+}
+
+
+@pytest.mark.parametrize("kind", FAR_DATES)
+def test_a_far_date_for_no_date(tmp_path, kind):
+    """Contracts without an end, unknown birthdays, a database's day zero: one date stands for none in a fifth."""
+    form, far = FAR_DATES[kind]
+    ends = [far if k % 5 == 0 else f"{d:{form}}" for k, d in enumerate(DAYS)]
+    path = write(tmp_path, {"ends": ends, "other": NOISE, "y": np.where(NOISE > 0, "a", "b")})
+    made(path, "y").alarms(f"{far} is repeated far", f"ends.*--column 'ends=missing:{far}'")
+    cured = made(path, "y", columns={"ends": f"missing:{far}"})
+    assert "far-value" not in [each.id for each in cured.warnings]
+    assert cured.task.choices["ends"].kind == "date"
+
+
+def test_dates_that_lie_far_apart_for_good_reasons(tmp_path):
+    """Birthdays over 70 years, two seasons of excavations, the first of January as a usual start."""
+    rng = np.random.default_rng(8)
+    columns = {
+        "born": [str(date(1930, 1, 1) + timedelta(days=int(d))) for d in rng.integers(0, 25_000, ROWS)],
+        "dug": [str(date(1990 + 25 * (d % 2), 6, 1) + timedelta(days=int(d))) for d in rng.integers(0, 60, ROWS)],
+        "began": [str(date(2000 + int(k), 1, 1)) for k in rng.integers(0, 20, ROWS)],
+        "y": np.where(NOISE > 0, "a", "b"),
+    }
+    assert "far-value" not in [each.id for each in made(write(tmp_path, columns), "y").warnings]
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 A task in Python has numbered columns, and the remedy is an argument; a table has named ones, and it is an option.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from steepest.checks.group_effects import group_effects
 from steepest.checks.leaks import Column, Leak, leaks
 from steepest.checks.series import id_columns, lag_columns, time_columns
 from steepest.checks.specimen import Specimen
@@ -27,16 +29,21 @@ APART = 0.2
 
 @dataclass(frozen=True)
 class Remedies:
-    """How a user says what rows belong together; `{column}` is replaced by the column's name."""
+    """How a user says what rows belong together, and that a column is left out."""
 
     group: str
     time: str
     random: str
-    drop: str
+    drop: str = ""
+    quote: Callable[[str], str] = str
+
+    def of(self, form: str, column: Column) -> str:
+        """A remedy with the name of a column."""
+        return form.replace("COLUMN", self.quote(column.source or column.name))
 
 
-IN_PYTHON = Remedies("groups=<{column}>", "time=<{column}>", 'split="random"', "")
-AS_OPTIONS = Remedies("--group '{column}'", "--time '{column}'", "--split random", "--column '{column}=drop'")
+IN_PYTHON = Remedies("groups=<COLUMN>", "time=<COLUMN>", 'split="random"')
+AS_OPTIONS = Remedies("--group COLUMN", "--time COLUMN", "--split random", "--column COLUMN=drop", shlex.quote)
 
 
 def column_warnings(
@@ -49,34 +56,52 @@ def column_warnings(
 ) -> Iterator[TaskWarning]:
     """Leaks, groups and times among the columns of all n examples of the task's pool, in their order; `splits` are
     those of its seed 0."""
+    own = [column for column in columns if not column.source]
+    times = time_columns(own, target, is_class)
     found = leaks(columns, target, is_class)
+    known = {each.name for each in times}
     for leak in found:
-        if leak.kind != "identifies":
-            yield warning("target-leak", _leak(leak, remedies), None if leak.is_sure else "warning")
+        if leak.kind != "identifies" and not (leak.kind == "separates" and leak.column.name in known):
+            if leak.column.source not in known:  # once per column
+                yield warning("target-leak", _leak(leak, remedies), None if leak.is_sure else "warning")
+            known.add(leak.column.name)
     answered = shares_and_kind(task.split)[1] == "random"
-    ids = {leak.column: leak for leak in found if leak.kind == "identifies"}
-    named = {column.name for column in id_columns(columns)}
-    for column in columns:
-        if column.name not in {*ids, *named} or not _is_apart(column, splits.train, splits.test):
-            continue
-        severity: Severity = "note" if answered else "severe" if column.name in ids else "warning"
-        yield warning("groups-apart", _groups(column, ids.get(column.name), remedies), severity)
+    yield from _group_warnings(own, found, group_effects(own, target, is_class), answered, splits, remedies)
     if task.plan.kind in ("random", "stratified") and not task.plan.is_fixed:
-        severity = "note" if answered else "warning"
-        if times := time_columns(columns, target, is_class):
+        severity: Severity = "note" if answered else "warning"
+        if times:
             yield warning("time-order", _time(times[0], remedies), severity)
-        elif not is_class and (lags := lag_columns(columns, target)):
+        elif not is_class and (lags := lag_columns(own, target)):
             yield warning(
                 "time-order",
                 say(
                     "{column} holds the target of an earlier row, so that the rows are a series: add {time} to test on "
                     "what comes last, or {random} to keep rows apart.",
                     column=lags[0].name,
-                    time=remedies.time.format(column="…"),
+                    time=remedies.time.replace("COLUMN", "…"),
                     random=remedies.random,
                 ),
                 severity,
             )
+
+
+def _group_warnings(
+    columns: Sequence[Column],
+    found: Sequence[Leak],
+    effects: Mapping[str, float],
+    answered: bool,
+    splits: Splits,
+    remedies: Remedies,
+) -> Iterator[TaskWarning]:
+    """Columns that settle the target as ids do, that look like ids and explain it, or that are called so."""
+    ids = {leak.column.name for leak in found if leak.kind == "identifies"}
+    named = {column.name for column in id_columns(columns)}
+    for column in columns:
+        if column.name not in {*ids, *effects, *named} or not _is_apart(column, splits.train, splits.test):
+            continue
+        severity: Severity = "note" if answered else "severe" if column.name in ids else "warning"
+        share = 1.0 if column.name in ids else effects.get(column.name, 0.0)
+        yield warning("groups-apart", _groups(column, share, remedies), severity)
 
 
 def _is_apart(column: Column, train: np.ndarray, test: np.ndarray) -> bool:
@@ -87,38 +112,43 @@ def _is_apart(column: Column, train: np.ndarray, test: np.ndarray) -> bool:
 
 
 def _leak(leak: Leak, remedies: Remedies) -> Message:
+    parts = {"column": leak.column.name, "share": leak.agreement}
     what = {
-        "orders": say("{column} orders the target: their rank correlation is {share:.5f}.", **_parts(leak)),
-        "recodes": say("Each value of {column} has one class.", **_parts(leak)),
-        "indicates": say("Each class or range of the target has one value of {column}.", **_parts(leak)),
-        "determines": say("Each value of {column} has one target.", **_parts(leak)),
-        "separates": say("Gaps in {column} separate each class from the next.", **_parts(leak)),
-        "counts": say("{column} counts rows, which are sorted by class.", **_parts(leak)),
+        "orders": say("{column} orders the target: their rank correlation is {share:.5f}.", **parts),
+        "recodes": say("Each value of {column} has one class.", **parts),
+        "indicates": say("Each class or range of the target has one value of {column}.", **parts),
+        "determines": say("Each value of {column} has one target.", **parts),
+        "separates": say("{column} gives the target by thresholds: for {share:.1%} of the rows.", **parts),
+        "counts": say("{column} counts rows, which are sorted by class.", **parts),
     }[leak.kind]
     return say(
         "Possible leak: {what} If it is not known at prediction time, {drop}.",
         what=what,
-        drop=say("remove it from the inputs")
-        if remedies is IN_PYTHON
-        else say("leave it out: {option}", option=remedies.drop.format(column=leak.column)),
+        drop=say("leave it out: {option}", option=remedies.of(remedies.drop, leak.column))
+        if remedies.drop
+        else say("remove it from the inputs"),
     )
 
 
-def _parts(leak: Leak) -> dict[str, str | float]:
-    return {"column": leak.column, "share": leak.agreement}
-
-
-def _groups(column: Column, leak: Leak | None, remedies: Remedies) -> Message:
+def _groups(column: Column, share: float, remedies: Remedies) -> Message:
+    """`share`: how much of the target the column explains; 0 if that was not found."""
     parts = {
         "column": column.name,
         "values": len(np.unique(column.values[~column.is_missing])),
-        "group": remedies.group.format(column=column.name),
+        "group": remedies.of(remedies.group, column),
         "random": remedies.random,
     }
-    if leak is not None:
+    if share == 1:
         return say(
             "Rows repeat per {column} ({values:,} values), and it settles the target: add {group} to keep them "
             "together, or {random} to keep rows apart.",
+            **parts,
+        )
+    if share:
+        return say(
+            "Rows repeat per {column} ({values:,} values), and it explains {share:.0%} of the target: add {group} to "
+            "keep them together, or {random} to keep rows apart.",
+            share=share,
             **parts,
         )
     return say(
@@ -133,7 +163,7 @@ def _time(column: Column, remedies: Remedies) -> Message:
         "Rows are in the order of {column}, and neighbours have similar targets: add {time} to test on what comes "
         "last, or {random} to keep rows apart.",
         column=column.name,
-        time=remedies.time.format(column=column.name),
+        time=remedies.of(remedies.time, column),
         random=remedies.random,
     )
 
@@ -155,14 +185,15 @@ def suspicious_columns(specimen: Specimen) -> Iterator[TaskWarning]:
         if x.ndim > 2 or (x.ndim == 2 and x.shape[1] > MAX_COLUMNS):
             continue
         table = x.reshape(len(x), -1)
+        is_code = not x.is_floating_point() and bool((table >= 0).all())  # words, or what is embedded
         rows = min(len(table), MAX_NUMBERS // max(1, table.shape[1]))
         for j in range(table.shape[1]):
             name = f"inputs[{i}][:, {j}]" if several else f"inputs[:, {j}]"
-            columns.append(Column(name, table[:rows, j].double().numpy(), False))
+            columns.append(Column(name, table[:rows, j].double().numpy(), is_code))
     if not columns:
         return
     rows = min(len(column.values) for column in columns)
-    columns = [Column(column.name, column.values[:rows]) for column in columns]
+    columns = [replace(column, values=column.values[:rows]) for column in columns]
     known: set[TaskWarning] = set()
     for target in targets[:rows].reshape(rows, -1).T:
         is_class = not target.is_floating_point()

@@ -6,19 +6,21 @@ thresholds: a rank correlation of 0.999, or 99.5 % of the rows of a value with o
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 import numpy as np
+from scipy.special import gammaln
 
 LeakKind = Literal["orders", "recodes", "indicates", "determines", "identifies", "separates", "counts"]
 """orders: rank correlation with a numeric target. recodes: few values, each with one class. indicates: each class, or
 range of the target, has one value. determines: few values, each with one target. identifies: many values, each with
-one target, as an id has. separates: gaps between classes. counts: a row number in rows sorted by class."""
+one target, as an id has. separates: each class is a range. counts: a row number in rows sorted by class."""
 SURE: tuple[LeakKind, ...] = ("orders", "recodes", "identifies", "counts")
 """Kinds that are severe; the others also occur in clean data that are easy."""
 
 MIN_ROWS = 20
+MAX_CLASSES = 20
+"""Classes, or different numbers of a target, up to which they may be ranges of a column."""
 RANK_DISTANCE = (0.001, 0.05)
 """A column orders the target if 1 − |ρ| is at most 0.001 + 0.05 / n: with few rows, two swapped ones weigh more."""
 PURITY = 0.995
@@ -38,11 +40,15 @@ CLOSER_THAN_NEIGHBOURS = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """A column of a table."""
+    """A column of a table, or what was derived from one."""
 
     name: str
     values: np.ndarray  # [n], floats with NaN for missing; or codes, −1 for missing
     is_category: bool = False
+    source: str = ""
+    """The column that it was derived from; empty if it is one itself."""
+    labels: Sequence[str] = ()
+    """The texts of codes."""
 
     @property
     def is_missing(self) -> np.ndarray:
@@ -54,7 +60,7 @@ class Leak:
     """A column that settles the target."""
 
     kind: LeakKind
-    column: str
+    column: Column
     agreement: float
     """|ρ| for "orders", else the share of the rows, or of the variance, that the column settles."""
     values: int
@@ -85,7 +91,7 @@ def _missing_masks(columns: Sequence[Column]) -> Iterator[Column]:
     """Whether values are missing, as columns of their own."""
     for column in columns:
         if 0 < (gone := column.is_missing).sum() < len(gone):
-            yield Column(f"{column.name} (missing)", gone.astype(np.int64), is_category=True)
+            yield Column(f"{column.name} (missing)", gone.astype(np.int64), True, column.source or column.name)
 
 
 # ---- classes ---------------------------------------------------------------------------------------------------------
@@ -104,21 +110,17 @@ def _of_classes(column: Column, values: np.ndarray, target: np.ndarray) -> Leak 
         if by_value:
             is_few = k <= FEW * c
             if is_few:
-                return Leak("recodes", column.name, by_value, k)
+                return Leak("recodes", column, by_value, k)
             if column.is_category or not _is_smooth_in_class(v, y, k, c):
-                return Leak("identifies", column.name, by_value, k)
+                return Leak("identifies", column, by_value, k)
         if k <= FEW * c and (by_class := _settled(pairs % c, counts, of_class, of_value / n)):
-            return Leak("indicates", column.name, by_class, k)
-    if column.is_category or min(np.bincount(y)) < 5:
-        return None
-    in_order = y[np.argsort(values, kind="stable")]
-    runs = 1 + int((np.diff(in_order) != 0).sum())
-    if runs != c or _ties_across(values, y):
+            return Leak("indicates", column, by_class, k)
+    if column.is_category or not (share := _in_ranges(v, y)):
         return None
     steps = np.diff(values)
     if (steps == steps[0]).all() and steps[0] != 0:
-        return Leak("counts", column.name, 1.0, k)
-    return Leak("separates", column.name, 1.0, k) if _has_gaps(values, y) else None
+        return Leak("counts", column, 1.0, k)
+    return Leak("separates", column, share, k)
 
 
 def _settled(key: np.ndarray, counts: np.ndarray, sizes: np.ndarray, shares: np.ndarray) -> float:
@@ -151,20 +153,30 @@ def _is_smooth_in_class(v: np.ndarray, y: np.ndarray, k: int, c: int) -> bool:
     return changes < SMOOTH * (1 - float((shares**2).sum()))
 
 
-def _has_gaps(values: np.ndarray, y: np.ndarray) -> bool:
-    """Whether neighbouring classes are further apart than their mean standard deviation.
+def _in_ranges(v: np.ndarray, y: np.ndarray) -> float:
+    """The share of rows whose class the column gives if every class but one is a range of it, else 0.
 
-    A target that is a threshold of the column has no gap there, but a copy of the target with noise has one.
+    Such is a target that was made by thresholds of the column, or of one close to it. Of n rows, those e that are
+    outside the range of their class are few as in `_settled`; random labels would have at most e with a probability
+    below n²⁽ᶜ⁻¹⁾ Σ (n over i) (c − 1)ⁱ / (n over n₁ … n_c), i ≤ e, which must be below 10⁻⁹.
     """
-    parts = sorted((values[y == each] for each in np.unique(y)), key=lambda part: float(part.min()))
-    return all(later.min() - earlier.max() > (earlier.std() + later.std()) / 2 for earlier, later in pairwise(parts))
-
-
-def _ties_across(values: np.ndarray, y: np.ndarray) -> bool:
-    """Whether some value has several classes."""
-    order = np.lexsort((y, values))
-    same_value = np.diff(values[order]) == 0
-    return bool((same_value & (np.diff(y[order]) != 0)).any())
+    n, k, sizes = len(v), int(v.max()) + 1, np.bincount(y)
+    c = len(sizes)
+    if c > min(MAX_CLASSES, k):
+        return 0.0
+    outside = []
+    for own, size in enumerate(sizes):
+        balance = np.cumsum(np.bincount(v, weights=np.where(y == own, 1, -1), minlength=k))
+        before = np.minimum.accumulate(np.concatenate([[0], balance[:-1]]))
+        outside.append(size - (balance - before).max())
+    wrong = sum(sorted(outside)[:-1])
+    if wrong > (1 - PURITY) * n or wrong > (1 - EXPLAINED) * (n - sizes.max()):
+        return 0.0
+    i = np.arange(wrong + 1)
+    labels = gammaln(n + 1) - gammaln(sizes + 1).sum()
+    errors = gammaln(n + 1) - gammaln(i + 1) - gammaln(n - i + 1) + i * np.log(c - 1)
+    chance = 2 * (c - 1) * np.log(n) + np.logaddexp.reduce(errors) - labels
+    return 1 - wrong / n if chance < LOG_CHANCE else 0.0
 
 
 # ---- numbers ---------------------------------------------------------------------------------------------------------
@@ -180,7 +192,10 @@ def _of_numbers(column: Column, values: np.ndarray, target: np.ndarray) -> Leak 
     if not column.is_category:
         rho = abs(rank_correlation(values, target))
         if 1 - rho <= RANK_DISTANCE[0] + RANK_DISTANCE[1] / n and _is_closer_than_neighbours(rho, target):
-            return Leak("orders", column.name, rho, k)
+            return Leak("orders", column, rho, k)
+        levels, y = np.unique(target, return_inverse=True)
+        if len(levels) < k and (share := _in_ranges(v, y)):
+            return Leak("separates", column, share, k)
     if k > n // 2:
         return None
     sizes = np.bincount(v)
@@ -189,25 +204,26 @@ def _of_numbers(column: Column, values: np.ndarray, target: np.ndarray) -> Leak 
     within = float(((target - means[v]) ** 2).sum()) / total * (n - 1) / (n - k)
     if within <= WITHIN and (n - sizes[sizes == 1].sum()) >= MIN_ROWS:
         if k >= 10 and (column.is_category or not _is_smooth(means)):
-            return Leak("identifies", column.name, 1 - within, k)
+            return Leak("identifies", column, 1 - within, k)
         if k < 10:
-            return Leak("determines", column.name, 1 - within, k)
+            return Leak("determines", column, 1 - within, k)
     if k <= 10 and sizes.min() >= 5 and len(np.unique(target)) > 2 * k:
         in_order = v[np.argsort(target, kind="stable")]
         if 1 + int((np.diff(in_order) != 0).sum()) == k:
-            return Leak("indicates", column.name, 1.0, k)
+            return Leak("indicates", column, 1.0, k)
     return None
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
     """Spearman's ρ, with mean ranks for equal values; 0 if one is constant."""
-    x, y = _ranks(a), _ranks(b)
+    x, y = ranks(a), ranks(b)
     x, y = x - x.mean(), y - y.mean()
     scale = np.sqrt((x @ x) * (y @ y))
     return float(x @ y / scale) if scale > 0 else 0.0
 
 
-def _ranks(x: np.ndarray) -> np.ndarray:
+def ranks(x: np.ndarray) -> np.ndarray:
+    """From 1, with mean ranks for equal values."""
     _, place, counts = np.unique(x, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[place]
 

@@ -10,7 +10,7 @@ from steepest.errors import BadInput, BadTask, kind_and_line
 from steepest.ingest import date_columns
 from steepest.ingest.choices import ALL_COLUMNS, Choice
 from steepest.ingest.date_formats import duration, moment
-from steepest.ingest.far_values import FarValue, far_values, printed
+from steepest.ingest.far_values import FarValue, far_values
 from steepest.ingest.notes import cells_are, names, quoted, some_of
 from steepest.ingest.number_columns import has_points, number_table, plain_numbers
 from steepest.ingest.number_formats import STYLES, Style, evidence, is_missing, taken_apart
@@ -43,7 +43,7 @@ class Categories:
     """A categorical feature: `codes` are indices into `labels`."""
 
     name: str
-    codes: np.ndarray  # [N], int64
+    codes: np.ndarray  # [N], int32
     labels: list[str]
 
 
@@ -59,8 +59,11 @@ class Column:
     why: Message = NOTHING
     notes: list[Message] = field(default_factory=list)
     findings: list[TaskWarning] = field(default_factory=list)
-    far: list[FarValue] = field(default_factory=list)
+    far: Sequence[FarValue] = ()
     scale: np.ndarray | None = None  # [N], its numbers, or its days if it has dates
+    codes: np.ndarray | None = None  # [N], the place in `texts` of a category, -1 for missing
+    texts: list[str] = field(default_factory=list)
+    """All categories, also those that are merged."""
 
 
 @dataclass
@@ -231,8 +234,9 @@ def _by_kind(
         if length >= LONG_TEXT_CHARACTERS:
             return Column(Choice("drop"), why=say("texts; use --text to train on one of them"), findings=lost)
         return Column(Choice("drop"), why=say("row names: too many different texts"), findings=lost)
-    notes: list[Message] = []
-    return Column(Choice("category"), [_categories(name, cells, values, notes)], notes=notes, findings=lost)
+    column = _categories(name, cells, values)
+    column.findings = lost
+    return column
 
 
 MAX_RANGE_CATEGORIES = 30
@@ -281,15 +285,15 @@ def _numbers(name: str, values: np.ndarray, choice: Choice) -> Column:
 
 def far_findings(far: Mapping[str, Sequence[FarValue]]) -> list[TaskWarning]:
     """One finding for each far value, with all columns that have it."""
-    of_value: dict[float, dict[str, FarValue]] = {}
+    of_value: dict[str, dict[str, FarValue]] = {}
     for name, found in far.items():
         for each in found:
-            of_value.setdefault(each.value, {})[name] = each
+            of_value.setdefault(each.text, {})[name] = each
     findings = []
     for value, columns in of_value.items():
         details: list[Message | str] = [
             say(
-                "{name}: {count:,} times, the others are {low:.6g} to {high:.6g}",
+                "{name}: {count:,} times, the others are {low} to {high}",
                 name=quoted(name),
                 count=each.count,
                 low=each.low,
@@ -301,9 +305,9 @@ def far_findings(far: Mapping[str, Sequence[FarValue]]) -> list[TaskWarning]:
         message = say(
             "{value} is repeated far outside the other values ({details}). If it stands for a missing value, add "
             "--column {option}.",
-            value=printed(value),
+            value=value,
             details=enumerated([*details, "…"] if len(columns) > 6 else details, "{clause}; {clauses}"),
-            option=quoted(f"{column}=missing:{printed(value)}"),
+            option=quoted(f"{column}=missing:{value}"),
         )
         findings.append(warning("far-value", message))
     return findings
@@ -313,7 +317,7 @@ def far_findings(far: Mapping[str, Sequence[FarValue]]) -> list[TaskWarning]:
 
 
 def _dates(name: str, dates: date_columns.Dates) -> Column:
-    column = Column(dates.choice, notes=[*dates.notes], findings=[*dates.findings], scale=dates.days)
+    column = Column(dates.choice, notes=[*dates.notes], findings=[*dates.findings], far=dates.far, scale=dates.days)
     if dates.choice.kind == "duration":
         column.features = [Numbers(name, dates.days)]
     else:
@@ -324,13 +328,18 @@ def _dates(name: str, dates: date_columns.Dates) -> Column:
 # ---- categories ------------------------------------------------------------------------------------------------------
 
 
-def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], notes: list[Message]) -> Categories:
+def _categories(name: str, cells: Sequence[str], values: Mapping[str, int]) -> Column:
     """The most frequent texts as categories; missing cells are a further category."""
     ranked = sorted(values, key=lambda cell: (-values[cell], cell))
+    number = {cell: i for i, cell in enumerate(ranked)}
+    missing = len(cells) - sum(values.values())
+    if missing:
+        number |= {cell: -1 for cell in set(cells) if cell not in number}
+    codes = np.fromiter(map(number.__getitem__, cells), dtype=np.int32, count=len(cells))
+    column = Column(Choice("category"), codes=codes, texts=ranked)
     labels, others = ranked[:MAX_CATEGORIES], len(ranked) - MAX_CATEGORIES
-    number = {cell: i for i, cell in enumerate(labels)}
     if others > 0:
-        notes.append(
+        column.notes.append(
             say(
                 "{name}: {all} categories; the {others} rarest are merged into one.",
                 name=quoted(name),
@@ -338,10 +347,10 @@ def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], note
                 others=others,
             )
         )
-        number |= dict.fromkeys(ranked[MAX_CATEGORIES:], len(labels))
+        codes = np.minimum(codes, len(labels))
         labels = [*labels, "others"]
-    if missing := len(cells) - sum(values.values()):
-        notes.append(
+    if missing:
+        column.notes.append(
             say(
                 "{name}: {missing:,} of {all:,} missing; a separate category.",
                 name=quoted(name),
@@ -349,6 +358,7 @@ def _categories(name: str, cells: Sequence[str], values: Mapping[str, int], note
                 all=len(cells),
             )
         )
-        number |= {cell: len(labels) for cell in set(cells) if cell not in number}
-    codes = np.fromiter(map(number.__getitem__, cells), dtype=np.int64, count=len(cells))
-    return Categories(name, codes, [*labels, MISSING_LABEL] if missing else labels)
+        codes = np.where(codes < 0, len(labels), codes)
+        labels = [*labels, MISSING_LABEL]
+    column.features = [Categories(name, codes, labels)]
+    return column

@@ -9,6 +9,7 @@ import numpy as np
 
 from steepest.ingest.choices import Choice
 from steepest.ingest.date_formats import Days, Moment, Order, by_directives, by_order, duration, iso, moment, orders
+from steepest.ingest.far_values import FarValue, day_code, far_values
 from steepest.ingest.notes import cells_are, quoted, some_of
 from steepest.ingest.number_columns import MIN_SHARE, SAMPLE_CELLS
 from steepest.ingest.number_formats import Style
@@ -34,6 +35,7 @@ class Dates:
     choice: Choice
     notes: tuple[Message, ...] = ()
     findings: tuple[TaskWarning, ...] = ()
+    far: Sequence[FarValue] = ()
 
 
 def read(
@@ -202,7 +204,10 @@ def _finished(
             ),
         ]
     column = np.array([table.get(cell, np.nan) for cell in cells])
-    return Dates(column, choice, tuple(notes), tuple(findings))
+    far: Sequence[FarValue] = ()
+    if choice.kind == "date":
+        far = far_values(column, day_code, lambda days: next(cell for cell, found in table.items() if found == days))
+    return Dates(column, choice, tuple(notes), tuple(findings), far)
 
 
 # ---- dates such as 20210104 ------------------------------------------------------------------------------------------
@@ -228,7 +233,9 @@ def compact_days(values: np.ndarray) -> np.ndarray | None:
 
 
 def compact(name: str, days: np.ndarray) -> Dates:
-    return Dates(days, Choice("date", "%Y%m%d"), (_dates_note(name, say("year, month and day in one number")),))
+    note = _dates_note(name, say("year, month and day in one number"))
+    far = far_values(days, day_code, lambda day: date.fromordinal(int(day)).strftime("%Y%m%d"))
+    return Dates(days, Choice("date", "%Y%m%d"), (note,), far=far)
 
 
 # ---- features --------------------------------------------------------------------------------------------------------

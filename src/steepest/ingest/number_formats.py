@@ -20,7 +20,7 @@ STYLES |= dict.fromkeys(GERMAN_LIKE, "de")
 MISSING = frozenset(
     {"", "na", "n/a", "n.a.", "nan", "null", "none", "nil", "?", "-", "--", "–", "—", ".", "..", "...", "…"}
     | {"#n/a", "#n/a n/a", "#na", "missing", "<na>", "nat", "(null)", "(none)", "#value!", "#ref!", "#div/0!", "#num!"}
-    | {"#name?", "#null!", "k.a.", "k. a.", "keine angabe", "s/o", "n.d."}
+    | {"#name?", "#null!", "k.a.", "k. a.", "keine angabe", "s/o", "n.d.", "0000-00-00", "0000-00-00 00:00:00"}
 )
 """Lower-case cells that count as missing."""
 

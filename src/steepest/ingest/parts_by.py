@@ -10,6 +10,7 @@ import numpy as np
 
 from steepest.errors import BadSetting, BadTask
 from steepest.ingest.packed_cells import PackedCells
+from steepest.tasks.split_plan import require_values
 
 SPLITS = ("random", "stratified")
 
@@ -77,8 +78,10 @@ class PartsBy:
             by["split"] = (self.split, *shares)
         if self.group:
             by["groups"] = np.array(columns[self.group].texts())
+            require_values(f"--group {self.group}: the column", "group", len(set(by["groups"])))
         if self.folds:
             by["folds"] = np.array(columns[self.folds].texts())
+            require_values(f"--folds {self.folds}: the column", "fold", len(set(by["folds"])))
         if self.time:
             if times is None:
                 first = next(iter(columns[self.time].texts()), "")
@@ -89,4 +92,5 @@ class PartsBy:
             if np.isnan(times).any():
                 raise BadTask(f"--time {self.time}: {int(np.isnan(times).sum())} values are not times. Correct them.")
             by["time"] = times
+            require_values(f"--time {self.time}: the column", "time", len(np.unique(times)))
         return by

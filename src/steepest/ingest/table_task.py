@@ -107,16 +107,23 @@ def _column_warnings(task: TableTask, table: Table) -> Iterator[TaskWarning]:
     """Leaks, groups and times among the columns; of a large table, in its first rows."""
     read = {name: column for name, column in table.reading.columns.items() if name not in table.parts.keys}
     rows = min(len(table.target.values), MAX_NUMBERS // max(1, len(read)))
-    given = []
+    given: list[CheckedColumn] = []
     for name, column in read.items():
-        if column.features and isinstance(first := column.features[0], Categories):
-            codes = first.codes[:rows]
-            missing = len(first.labels) - 1 if first.labels[-1] == columns.MISSING_LABEL else -1
-            given.append(CheckedColumn(name, np.where(codes == missing, -1, codes), is_category=True))
+        if column.codes is not None:
+            given.append(CheckedColumn(name, column.codes[:rows], is_category=True, labels=column.texts))
         elif column.scale is not None:
             given.append(CheckedColumn(name, column.scale[:rows]))
+            given += _of_dates(name, column, rows)
     target = table.target.values.reshape(len(table.target.values))[:rows]
     yield from column_warnings(given, target, bool(table.target.labels), task, task.splits(0))
+
+
+def _of_dates(name: str, column: columns.Column, rows: int) -> Iterator[CheckedColumn]:
+    """What a column of dates may give away: the time of day, and the day of the week."""
+    if column.choice.kind == "date" and column.scale is not None:
+        days = column.scale[:rows]
+        yield CheckedColumn(f"{name} (time of day)", days % 1, source=name)
+        yield CheckedColumn(f"{name} (day of the week)", np.floor(days) % 7, source=name)
 
 
 def no_column(wanted: str, there: Iterable[str]) -> BadTask:

@@ -300,20 +300,27 @@ def _keys(name: str, given: Any, n: int) -> np.ndarray:
         missing = np.isnat(keys)
     else:
         missing = np.isnan(keys) if keys.dtype.kind == "f" else np.zeros(n, dtype=bool)
-    if missing.any():
+    if count := int(missing.sum()):
         raise BadTask(
-            f"{name} has {int(missing.sum())} missing values, the first at row {int(missing.argmax())}. Fill them in, "
-            "or remove these rows."
+            f"{name} has {count} missing value{'s'[: count - 1]}, the first at row {int(missing.argmax())}. Fill "
+            f"{'them' if count > 1 else 'it'} in, or remove {'these rows' if count > 1 else 'this row'}."
         )
     return keys
+
+
+def require_values(name: str, kind: Literal["group", "time", "fold"], different: int, parts: int = 3) -> None:
+    """Raises BadTask if an argument, or a column, has too few different values for a split."""
+    least = {"group": parts, "time": 2 * parts, "fold": 2}[kind]
+    if different < least:
+        some = "one value" if different == 1 else f"{different} different values"
+        raise BadTask(f"{name} has only {some}; a split by {kind} needs at least {least}.")
 
 
 def _group_numbers(given: Any, n: int, parts: int) -> np.ndarray:
     keys = _keys("groups", given, n)
     keys = keys.astype(str) if keys.dtype.kind == "O" else keys
     found, numbers = np.unique(keys, return_inverse=True)
-    if len(found) < parts:
-        raise BadTask(f"groups has only {len(found)} different values, but {parts} parts need a group each.")
+    require_values("groups", "group", len(found), parts)
     return numbers.astype(np.int64)
 
 
@@ -329,8 +336,7 @@ def _time_ranks(given: Any, n: int, parts: int) -> np.ndarray:
     if keys.dtype.kind not in "biufM":
         raise BadTask(f"time has dtype {keys.dtype}. Pass numbers or dates.")
     found, ranks = np.unique(keys, return_inverse=True)
-    if len(found) < 2 * parts:
-        raise BadTask(f"time has only {len(found)} different values; a split by time needs at least {2 * parts}.")
+    require_values("time", "time", len(found), parts)
     return ranks.astype(np.int64)
 
 
@@ -352,6 +358,5 @@ def _fold_plan(
     if any(parts):
         others = ", ".join(repr(str(name)) for name, part in zip(found, parts, strict=True) if not part)
         raise BadTask(f"folds has names of parts, but also {others}. Use only train, valid and test, or only folds.")
-    if len(found) < 2:
-        raise BadTask(f"folds has only the value {found[0]!r}. At least 2 folds are needed.")
+    require_values("folds", "fold", len(found))
     return SplitPlan("folds", names, shares, n, strata, numbers.astype(np.int64))

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from steepest.adapters.sharded import local, shard_of
 from steepest.errors import BadInput
 from steepest.optim.drivers import with_second
 from steepest.optim.rule import Rule, Second, Tensors
@@ -73,17 +74,22 @@ class SecondGradients:
 
     def _with_second(
         self,
+        params: Sequence[Tensor],
         ws: Sequence[Tensor],
         gs: Sequence[Tensor],
         states: Sequence[Tensors],
         cs: Sequence[Any],
         closure: Callable[[], Any],
     ) -> tuple[list[Tensor], list[Tensors]]:
-        """Gradients and states after the second gradient, if it is due; every `p.grad` is the first again."""
+        """Gradients and states after the second gradient, if it is due; every `p.grad` is the first again.
+
+        ws, gs and states are this process's parts of those of `params`.
+        """
+        firsts = [p.grad for p in params]
 
         def again() -> list[Tensor]:
-            for w in ws:
-                w.grad = None
+            for p in params:
+                p.grad = None
             self._drawn = 0 if self.rule.second == "sampled" else None
             try:
                 with torch.enable_grad():
@@ -94,10 +100,11 @@ class SecondGradients:
                         "compute the loss with optimizer.targets(logits, targets) instead of the targets."
                     )
                 share = 1.0 if self._drawn is None else self._drawn**0.5
-                return [torch.zeros_like(w) if w.grad is None else share * w.grad for w in ws]
+                seconds = [torch.zeros_like(p) if p.grad is None else share * p.grad for p in params]
+                return [local(second, shard_of(p)) for p, second in zip(params, seconds, strict=True)]
             finally:
                 self._drawn = None
-                for w, g in zip(ws, gs, strict=True):
-                    w.grad = g
+                for p, first in zip(params, firsts, strict=True):
+                    p.grad = first
 
         return with_second(self.rule, ws, gs, states, cs, again)

@@ -5,7 +5,7 @@ element-wise and there is a C++ compiler, else tensor by tensor.
 import os
 import warnings
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from operator import attrgetter, is_
@@ -16,9 +16,11 @@ from torch import Tensor
 from torch.autograd.graph import increment_version
 
 from steepest.adapters.fast_path import FastPath, library
+from steepest.adapters.sharded import Shard, local, shard_of, sums_over
 from steepest.codegen.elementwise_loop import NUMBER_TYPES, Kernel, NotCompiled, kernel
 from steepest.errors import BadInput
-from steepest.optim.drivers import fresh, moved
+from steepest.optim.drivers import fresh, moved, moved_together, state_shapes
+from steepest.optim.reductions import across
 from steepest.optim.rule import Rule, Tensors
 from steepest.optim.sparse import move_rows, moves_rows
 
@@ -34,6 +36,8 @@ class Batch(NamedTuple):
     """For each name of the rule's state, that of every parameter."""
     c: Any
     """The coefficients: a record of floats."""
+    shards: Sequence[Shard | None] = ()
+    """The layout of each parameter, of which then the tensors are this process's part; () if none is sharded."""
 
     def each(self) -> list[tuple[Tensor, Tensor, Tensors, Any]]:
         """(parameter, gradient, state, coefficients) for each parameter."""
@@ -48,10 +52,25 @@ def compiles_by_default() -> bool:
 
 def begin(rule: type[Rule], h: Any, p: Tensor) -> Tensors:
     """The state of a parameter before its first step; a complex one starts with equal real and imaginary parts."""
+    if (shard := shard_of(p)) is not None:
+        states = fresh(rule, h, local(p, shard), shard.shape)
+        shapes = state_shapes(rule, shard.shape)
+        return tuple(
+            shard.as_dtensor(x) if shape == shard.shape else x for x, shape in zip(states, shapes, strict=True)
+        )
     if not p.is_complex():
         return fresh(rule, h, p)
     check_real(rule, p)
     return tuple(map(torch.view_as_complex, fresh(rule, h, torch.view_as_real(p))))
+
+
+def on_shards(batch: Batch) -> Batch:
+    """The batch with this process's part of every tensor that is sharded."""
+    shards = [*map(shard_of, batch.ps)]
+    if not any(shards):
+        return batch
+    columns = [[*map(local, column, shards)] for column in (batch.ps, batch.gs, *batch.states)]
+    return Batch(columns[0], columns[1], columns[2:], batch.c, shards)
 
 
 def move(rule: type[Rule], batch: Batch, is_compiled: bool) -> bool:
@@ -75,6 +94,13 @@ def _look_and_move(rule: type[Rule], batch: Batch, compiled: Kernel | None) -> N
         batch = _ordinary(rule, batch)
     if compiled is not None:
         batch = _move_by_type(compiled, batch)
+    if batch.shards and rule.scope != "element":
+        ps, gs, states, cs = zip(*batch.each(), strict=True)
+        with across(sums_over(ps, batch.shards)):
+            results = moved_together(rule, ps, gs, states, cs, batch.shards)
+        for p, held, result in zip(ps, states, results, strict=True):
+            write(p, held, *result)
+        return
     for p, g, state, c in batch.each():
         write(p, state, *moved(rule, p, g, state, c))
 

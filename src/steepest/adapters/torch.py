@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from steepest.adapters.closures import SECOND_GRADIENT_LINES, SecondGradients
+from steepest.adapters.sharded import dealing_group, sums_over
 from steepest.adapters.stepping import (
     Batch,
     FastPaths,
@@ -27,6 +28,7 @@ from steepest.adapters.stepping import (
     compiles_by_default,
     kernel_of,
     move,
+    on_shards,
     real,
     write,
 )
@@ -36,9 +38,9 @@ from steepest.optim.drivers import check_matrices, evaluated, is_wide, moved_tog
 from steepest.optim.entry import Entry
 from steepest.optim.equivalents.form import check_horizon, plateau_lines, step_sees
 from steepest.optim.equivalents.torch_forms import torch_form
+from steepest.optim.reductions import across
 from steepest.optim.rule import (
     Rule,
-    Tensors,
     at_rate,
     averages,
     check_settings,
@@ -67,6 +69,9 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
     is_compiled: bool = True
     """Whether kernels are compiled where the rule allows it; may be changed between steps. Not in `state_dict`."""
     _kernels: FastPaths | None = None
+    _process_group: Any = None
+    """The processes to which ZeroRedundancyOptimizer deals out whole parameters, for a rule of the whole model."""
+    _empty: "RuleOptimizer | None" = None
 
     def __init__(
         self, params: Params, lr: float | Tensor | None = None, *, compile: bool | None = None, **settings: Setting
@@ -77,6 +82,8 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
             raise BadSetting(f"{self.rule.__name__}: compile is {compile!r}; it must be True, False or None.")
         self.is_compiled = compiles_by_default() if compile is None else compile
         super().__init__(params, {**hyperparameters(self.rule), **chosen})
+        if is_wide(self.rule):
+            self._process_group = dealing_group()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As torch's; raises BadSetting for a hyperparameter out of its range."""
@@ -99,8 +106,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         if rule.fallback is not None:
             check_matrices(rule, [p.shape for group in self.param_groups for p in group["params"]])
         if is_wide(rule) or rule.second:
-            batches = [batch for group in self.param_groups for batch in self._batches(group)]
-            self._move_together([each for batch in batches for each in batch.each()], closure)
+            self._move_together([batch for group in self.param_groups for batch in self._batches(group)], closure)
             return loss
         if self.is_compiled and self._kernels is None:
             self._kernels = FastPaths()
@@ -111,7 +117,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
             if kernels is None or not self._took_fast_path(kernels, place, group)
         ]
         for place, group, batches in anew:
-            as_one = [move(rule, batch, kernels is not None) for batch in batches] == [True]
+            as_one = [move(rule, on_shards(batch), kernels is not None) for batch in batches] == [True]
             if kernels is not None:
                 kernels.remember(place, rule, group["params"], self.state, batches[0].ps if as_one else [])
         return loss
@@ -155,28 +161,42 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
             yield Batch(now[0], now[1], [[state[name] for state in now[2]] for name in rule.state], c)
 
     @torch.no_grad()
-    def _move_together(
-        self, moves: list[tuple[Tensor, Tensor, Tensors, Any]], closure: Callable[[], Any] | None
-    ) -> None:
+    def _move_together(self, batches: list[Batch], closure: Callable[[], Any] | None) -> None:
         """Update all parameters that have a gradient, for a rule of the whole model or one with a second gradient.
 
         Scalars of the whole model are stored in the state of every parameter.
         """
-        if not moves:
+        group = self._process_group
+        if not batches and group is not None:
+            batches = self._without_parameters()
+        if not batches:
             return
+        params = [p for batch in batches for p in batch.ps]
+        batches = [*map(on_shards, batches)]
+        shards = [shard for batch in batches for shard in batch.shards or [None] * len(batch.ps)]
+        ws, gs, states, cs = zip(*(each for batch in batches for each in batch.each()), strict=True)
         numbers = [i for i, name in enumerate(self.rule.state) if name in self.rule.numbers]
-        oldest = max((state for state in self.state.values()), key=lambda state: state["step"])
-        for p, g, held, _ in moves:
+        oldest = max((state for state in self.state.values()), key=lambda state: state["step"], default={})
+        for p, g, held in zip(ws, gs, states, strict=True):
             check_dense(self.rule, g)
             check_real(self.rule, p)
             for i in numbers:
-                held[i].copy_(oldest[self.rule.state[i]])
-        ws, gs, states, cs = zip(*moves, strict=True)
+                held[i].copy_(oldest.get(self.rule.state[i], held[i]))
         given = states
-        if self.rule.second and closure is not None:
-            gs, given = self._with_second(ws, gs, states, cs, closure)
-        for p, held, (there, new) in zip(ws, states, moved_together(self.rule, ws, gs, given, cs), strict=True):
+        with across(sums_over(ws, shards, group)):
+            if self.rule.second and closure is not None:
+                gs, given = self._with_second(params, ws, gs, states, cs, closure)
+            results = moved_together(self.rule, ws, gs, given, cs, shards)
+        for p, held, (there, new) in zip(ws, states, results, strict=True):
             write(p, held, there, new)
+
+    def _without_parameters(self) -> list[Batch]:
+        """A batch of one empty parameter, for a process that was dealt none: it takes part in the sums."""
+        if self._empty is None:
+            p = torch.nn.Parameter(torch.empty(0))
+            p.grad = torch.empty(0)
+            self._empty = as_torch(self.rule)([p], **{name: self.defaults[name] for name in _names(self.rule)})
+        return [*self._empty._batches({**self.param_groups[0], "params": self._empty.param_groups[0]["params"]})]
 
     # ---- weights for evaluation --------------------------------------------------------------------------------------
 

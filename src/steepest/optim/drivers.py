@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from steepest.errors import BadInput
+from steepest.optim.reductions import Part, across
 from steepest.optim.rule import Rule, Scalars, Tensors, Updated, named_state, state_record
 
 if TYPE_CHECKING:
@@ -46,21 +47,29 @@ def state_shapes(rule: type[Rule], shape: Sequence[int]) -> list[torch.Size]:
 # ---- one model -------------------------------------------------------------------------------------------------------
 
 
-def fresh(rule: type[Rule], h: Rule, w: Tensor) -> Tensors:
-    """The state of one parameter [*shape] before the first step. `h`: its hyperparameters."""
-    initial = rule.initial(h)
+def fresh(rule: type[Rule], h: Rule, w: Tensor, whole: torch.Size | None = None) -> Tensors:
+    """The state of one parameter [*shape] before the first step. `h`: its hyperparameters. whole: the shape of the
+    parameter of which w is a part, as are then the states of that shape.
+    """
+    initial, whole = rule.initial(h), w.shape if whole is None else whole
     return tuple(
-        (torch.empty_like(w) if shape == w.shape else w.new_empty(shape)).fill_(initial.get(name, 0.0))
-        for name, shape in zip(rule.state, state_shapes(rule, w.shape), strict=True)
+        (torch.empty_like(w) if shape == whole else w.new_empty(shape)).fill_(initial.get(name, 0.0))
+        for name, shape in zip(rule.state, state_shapes(rule, whole), strict=True)
     )
 
 
-def moved(rule: type[Rule], w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> Updated:
+def moved(rule: type[Rule], w: Tensor, g: Tensor, state: Tensors, c: Scalars, part: Part | None = None) -> Updated:
     """One parameter [*shape] and its state after a step with the gradient `g` and the coefficients `c`.
 
-    Not for rules of the whole model.
+    Not for rules of the whole model. part: of a parameter of which w, g and the states of its shape are a part; the
+    rule sees them whole.
     """
-    return rule.update(w, g, state_record(rule, _renewed(rule, w, g, state, c)), c)
+    if part is None:
+        return rule.update(w, g, state_record(rule, _renewed(rule, w, g, state, c)), c)
+    is_part = [shape == part.shape for shape in state_shapes(rule, part.shape)]
+    held = tuple(part.whole(x) if divided else x for x, divided in zip(state, is_part, strict=True))
+    new, new_state = moved(rule, part.whole(w), part.whole(g), held, c)
+    return part.part(new), tuple(part.part(x) if divided else x for x, divided in zip(new_state, is_part, strict=True))
 
 
 def is_wide(rule: type[Rule]) -> bool:
@@ -69,28 +78,51 @@ def is_wide(rule: type[Rule]) -> bool:
 
 
 def moved_together(
-    rule: type[Rule], ws: Sequence[Tensor], gs: Sequence[Tensor], states: Sequence[Tensors], cs: Sequence[Scalars]
+    rule: type[Rule],
+    ws: Sequence[Tensor],
+    gs: Sequence[Tensor],
+    states: Sequence[Tensors],
+    cs: Sequence[Scalars],
+    parts: Sequence[Part | None] = (),
 ) -> list[Updated]:
     """All parameters of a model and their states after a step; each has its own coefficients.
 
-    A number that belongs to the model is the same in every state. Raises BadInput if parameters that a rule updates
-    together differ in type, or in settings on which such a number depends.
+    A number that belongs to the model is the same in every state. parts: of each parameter of which this process has a
+    part only; then call it within `reductions.across`. Raises BadInput if parameters that a rule updates together
+    differ in type, or in settings on which such a number depends.
     """
-    if not is_wide(rule):
-        return [moved(rule, *each) for each in zip(ws, gs, states, cs, strict=True)]
-    if rule.layers is None:
+    parts = parts if rule.scope != "element" and any(parts) else [None] * len(ws)
+    if rule.layers is None and (is_wide(rule) or (rule.is_flat and any(parts))):
         return _moved_side_by_side(rule, ws, gs, states, cs)
+    if rule.layers is None:
+        with across(None):  # each sees a whole tensor
+            return [moved(rule, *each) for each in zip(ws, gs, states, cs, parts, strict=True)]
     wrapper, inner = rule.layers
     own = len(inner.state)
     if wrapper.scope == "model":
         given = _cut(wrapper.before(_side_by_side(ws), _side_by_side(gs), _joined(cs, ws)), ws)
     else:
-        given = [wrapper.before(*each) for each in zip(ws, gs, cs, strict=True)]
-    results = moved_together(inner, ws, given, [state[:own] for state in states], cs)
+        given = [
+            _of_whole(wrapper, part, lambda w, g, c=c: (wrapper.before(w, g, c),), w, g)[0]
+            for w, g, c, part in zip(ws, gs, cs, parts, strict=True)
+        ]
+    results = moved_together(inner, ws, given, [state[:own] for state in states], cs, parts)
     for i, (new, state) in enumerate(results):
-        new, kept = wrapper.after(ws[i], new, gs[i], state_record(wrapper, states[i][own:]), cs[i])
+
+        def after(w: Tensor, new: Tensor, g: Tensor, *held: Tensor, c: Scalars = cs[i]) -> Tensors:
+            new, kept = wrapper.after(w, new, g, state_record(wrapper, held), c)
+            return (new, *kept)
+
+        new, *kept = _of_whole(wrapper, parts[i], after, ws[i], new, gs[i], *states[i][own:])
         results[i] = (new, (*state, *kept))
     return results
+
+
+def _of_whole(wrapper: type[Wrapper], part: Part | None, function: Callable[..., Tensors], *tensors: Tensor) -> Tensors:
+    """A wrapper's function of tensors of one parameter: of the whole ones, if these are parts and the wrapper asks."""
+    if part is None or wrapper.scope != "tensor":
+        return function(*tensors)
+    return tuple(map(part.part, function(*map(part.whole, tensors))))
 
 
 def with_second(

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.linalg import vector_norm as norm
 
 from steepest.optim.adam import AdamW
 from steepest.optim.entry import Departure, Entry, Paper
+from steepest.optim.reductions import length
 from steepest.optim.rule import (
     Rule,
     Scalars,
@@ -44,6 +44,7 @@ class LARS(Rule):
     momentum: float = number(0.9, "μ", "share of the velocity v kept each step", low=0)
     weight_decay: float = number(0.0, "λ", "weight decay, which counts in the ratio", low=0)
     scope = "tensor"
+    is_flat = True
     state = ("v",)
 
     def coefficients(self, t: int) -> dict[str, float]:
@@ -51,8 +52,8 @@ class LARS(Rule):
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
-        length, slope = norm(w), norm(g)
-        ratio = torch.where((length > 0) & (slope > 0), c.trust * length / (slope + c.decay * length), 1.0)
+        size, slope = length(w), length(g)
+        ratio = torch.where((size > 0) & (slope > 0), c.trust * size / (slope + c.decay * size), 1.0)
         v = s.v * c.momentum + ratio * c.rate * add_scaled(g, w, c.decay)
         return w - v, (v,)
 
@@ -82,6 +83,7 @@ class LAMB(Rule):
     eps: float = number(1e-6, "ε", "added to the root", low=0)
     weight_decay: float = number(1e-2, "λ", "weight decay, which counts in the ratio", low=0)
     scope = "tensor"
+    is_flat = True
     state = ("m", "v")
 
     def coefficients(self, t: int) -> dict[str, float]:
@@ -101,7 +103,7 @@ class LAMB(Rule):
         m = lerp(s.m, g, c.w1)
         v = add_product(s.v * c.b2, g, g, c.w2)
         u = add_scaled(m / c.first / shift(v.sqrt() / c.root, c.eps), w, c.decay)
-        return add_scaled(w, u, c.step * _ratio(norm(w), norm(u))), (m, v)
+        return add_scaled(w, u, c.step * _ratio(length(w), length(u))), (m, v)
 
 
 lamb = Entry(
@@ -134,6 +136,7 @@ class MARSApprox(AdamW):
     gamma: float = number(0.025, "γ", "how far the change of the gradient corrects it", low=0)
     weight_decay: float = decoupled_decay()
     scope = "tensor"
+    is_flat = True
     state = ("p", "m", "v")
 
     def coefficients(self, t: int) -> dict[str, float]:
@@ -142,7 +145,7 @@ class MARSApprox(AdamW):
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         corrected = add_scaled(g, g - s.p, c.correct)
-        corrected = corrected / norm(corrected).clamp(min=1.0)
+        corrected = corrected / length(corrected).clamp(min=1.0)
         m = lerp(s.m, corrected, c.w1)
         v = add_product(s.v * c.b2, corrected, corrected, c.w2)
         return add_quotient(w * c.keep, m, shift(v.sqrt() / c.root, c.eps), c.step), (g.clone(), m, v)
@@ -198,7 +201,7 @@ class Adafactor(Rule):
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         size = g.numel() ** 0.5
-        step = (norm(w) / size).clamp(min=c.eps2) * c.rate
+        step = (length(w) / size).clamp(min=c.eps2) * c.rate
         r, columns, v = s.r, s.c, s.v
         if g.ndim > 1:
             r = lerp(r, (g * g).mean(dim=-1, keepdim=True), c.take)
@@ -207,7 +210,7 @@ class Adafactor(Rule):
         else:
             estimate = v = lerp(v, g * g, c.take)
         u = estimate.clamp(min=c.floor).rsqrt() * g
-        excess = (norm(u) / size / c.clip).clamp(min=1.0)
+        excess = (length(u) / size / c.clip).clamp(min=1.0)
         return w * c.keep - step / excess * u, (r, columns, v)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from steepest.optim.entry import Departure, Entry, Paper
+from steepest.optim.reductions import norm, total
 from steepest.optim.rule import (
     Rule,
     Scalars,
@@ -38,16 +39,6 @@ KHALED = Paper(
 )
 BAYDIN = Paper("A. G. Baydin et al.", "Online Learning Rate Adaptation with Hypergradient Descent", 2018)
 NO_LIMIT = "can also limit the growth of d; by default it does not, and there is no limit here"
-
-
-def total(x: Tensor) -> Tensor:
-    """Σ over the parameters of a model: [P] → [1], [R, P] → [R, 1]."""
-    return x.sum(dim=-1, keepdim=True)
-
-
-def norm(x: Tensor) -> Tensor:
-    """√Σx² over the parameters of a model."""
-    return torch.linalg.vector_norm(x, dim=-1, keepdim=True)
 
 
 # ---- rates from distances --------------------------------------------------------------------------------------------

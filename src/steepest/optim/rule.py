@@ -76,6 +76,9 @@ class Rule:
 
     scope: ClassVar[Scope] = "element"
     """What an update may look at: one element, one parameter tensor, one matrix, or all parameters of a replica."""
+    is_flat: ClassVar[bool] = False
+    """Of a rule of scope "tensor": whether it sees a tensor only element by element and by `reductions.length`, so that
+    parts of a tensor on several processes can be updated where they are."""
     state: ClassVar[tuple[str, ...]] = ()
     """Names of the state tensors, each shaped like the parameters unless `shapes` says otherwise."""
     carry: ClassVar[Mapping[str, float]] = {}

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.linalg import vector_norm as norm
 
 from steepest.errors import BadInput
 from steepest.optim.entry import Departure, Entry, Paper
+from steepest.optim.reductions import length
 from steepest.optim.rule import (
     Rule,
     Scalars,
@@ -107,6 +107,7 @@ class MARS(Rule):
     gamma: float = number(0.025, "γ", "how far the change of the gradient corrects it", low=0)
     weight_decay: float = decoupled_decay()
     scope = "tensor"
+    is_flat = True
     state = ("o", "m", "v")
     second = "elsewhere"
 
@@ -133,7 +134,7 @@ class MARS(Rule):
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
-        clipped = g / norm(g).clamp(min=1.0)
+        clipped = g / length(g).clamp(min=1.0)
         m = lerp(s.m, clipped, c.w1)
         v = add_product(s.v * c.b2, clipped, clipped, c.w2)
         return add_quotient(w * c.keep, m, shift(v.sqrt() / c.root, c.eps), c.step), (w.clone(), m, v)

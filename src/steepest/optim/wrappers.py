@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from steepest.errors import BadSetting, UnknownName
+from steepest.optim.reductions import norm
 from steepest.optim.rule import Rule, Scalars, Scope, Second, State, Updated, add_scaled, lerp, number, state_record
 
 
@@ -158,7 +159,7 @@ class ClipNorm(Wrapper):
 
     @staticmethod
     def before(w: Tensor, g: Tensor, c: Scalars) -> Tensor:
-        size = torch.linalg.vector_norm(g, dim=-1, keepdim=True)  # [1] or [R, 1]
+        size = norm(g)  # [1] or [R, 1]
         return g * (c.max_norm / (size + 1e-6)).clamp(max=1.0)  # 10⁻⁶ as in torch's clip_grad_norm_
 
 
@@ -222,7 +223,7 @@ class SharpnessAware(Wrapper):
 
     @staticmethod
     def elsewhere(w: Tensor, g: Tensor, s: State, c: Scalars) -> Tensor:
-        size = torch.linalg.vector_norm(g, dim=-1, keepdim=True)
+        size = norm(g)
         return w + g * (c.radius / (size + 1e-12))  # 10⁻¹² as in the authors' code
 
     @staticmethod
@@ -405,6 +406,7 @@ def _wrapped(rule: type[Rule], wrapper: type[Wrapper]) -> type[Rule]:
             "__doc__": f"{rule.__doc__}\n\nWithin: {wrapper.__doc__}",
             "scope": max(rule.scope, wrapper.scope, key=_BREADTH.index),
             "state": (*rule.state, *wrapper.state),
+            "is_flat": rule.is_flat and wrapper.scope == "element",
             "shapes": staticmethod(rule.shapes),
             "layers": (wrapper, rule) if apart else None,
             "coefficients": coefficients,

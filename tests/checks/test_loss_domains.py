@@ -152,3 +152,31 @@ def test_the_sentence_names_the_number_and_a_value():
     assert f"{int(BITS.sum())} of 120" in text
     assert "such as 2" in text
     assert found.severity == "severe"
+
+
+REMEDIES = [
+    (F.nll_loss, CLASSES, nn.Identity(), "End the model in log_softmax, or use cross_entropy."),
+    (F.nll_loss, CLASSES, nn.Softmax(1), "Replace the softmax at the end of the model by log_softmax."),
+    (nn.PoissonNLLLoss(log_input=False), REAL.abs().round(), nn.Identity(), "End the model in exp or softplus, or use"),
+    (nn.KLDivLoss(reduction="batchmean"), X[:, :3].softmax(1), nn.Identity(), "End the model in log_softmax."),
+]
+
+
+@pytest.mark.parametrize(("loss", "targets", "last", "words"), REMEDIES)
+def test_the_remedy_names_the_one_function_that_the_loss_needs(loss, targets, last, words):
+    (found,) = loss_domains.outputs_fit_the_loss(Specimen(task(loss, targets, last)))
+    assert words in str(found.message)
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "words"),
+    [
+        (F.binary_cross_entropy_with_logits, BITS + 1, "Pass answers as 0 and 1"),
+        (nn.SoftMarginLoss(), BITS, "Pass answers as −1 and 1, such as 2 * y - 1"),
+        (nn.PoissonNLLLoss(), REAL.round(), "Correct or remove negative counts"),
+        (lambda o, t: F.cross_entropy(o, t), torch.cat([CLASSES[:-1], torch.tensor([9])]), "Look for targets that it"),
+    ],
+)
+def test_targets_outside_the_loss_have_a_remedy(loss, targets, words):
+    (found,) = loss_domains.targets_fit_the_loss(Specimen(task(loss, targets)))
+    assert words in str(found.message)

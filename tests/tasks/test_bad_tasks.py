@@ -210,6 +210,10 @@ UNTRAINABLE = [
     ({"data": (X, np.eye(3)[Y])}, ["one-hot rows", "y.argmax(1)"]),
     ({"data": (X, np.eye(3, dtype=int)[Y])}, ["one-hot rows", "y.argmax(1)"]),
     ({"model": lambda: nn.Linear(13, 1), "loss": nn.BCEWithLogitsLoss()}, ["[8, 1]", "y.astype('float32')[:, None]"]),
+    (
+        {"model": lambda: nn.Linear(13, 1), "data": (X, (Y > 0).astype("float32")[:, None]), "loss": nn.BCELoss()},
+        ["between 0 and 1", "End the model in a sigmoid, or use binary_cross_entropy_with_logits"],
+    ),
     ({"data": (X, Y - 1)}, ["3 outputs", "0 to 2", "59", "first is -1", "row 0 of data"]),
     ({"data": (X, Y.astype(float))}, ["floats [178] float32", "class numbers", "astype"]),
     ({"data": (X, Y[:, None])}, ["loss cannot be computed", "[8, 3] float32", "[8, 1] int64"]),

@@ -185,7 +185,7 @@ def measured(task: Task) -> float:
     check(task)
     splits = task.splits(0)
     inputs, targets = task.batch(splits, splits.test)
-    return float(task.quality.fn(task.build_model(0)(*inputs), targets))
+    return float(task.quality.fn(task.build_model(0)(*inputs).detach(), targets))
 
 
 def flat(outputs, targets):
@@ -241,6 +241,19 @@ def small(**changes) -> Task:
     return Task(**{**what, **changes})
 
 
+AMOUNTS, BOTH, SQUARE = X[:, :1], (X[:, :1] > 0).float(), torch.randn(90, 4, 4, generator=draw)
+
+
+def amounts(loss, targets, **changes) -> dict:
+    """A model with one output per example, and accuracy as metric."""
+    return {"metric": "accuracy", "model": lambda: nn.Linear(4, 1), "data": (X, targets), "loss": loss, **changes}
+
+
+def padded(targets):
+    """Targets with a third of them marked as not counting, in every part."""
+    return targets.where(torch.arange(len(targets))[:, None] % 3 > 0, -100.0)
+
+
 UNMEASURED = [
     ({"metric": lambda outputs, targets: torch.tensor(0.5)}, "for all outputs"),
     ({"metric": lambda outputs, targets: (outputs.softmax(1).sum(1) > 0.5).float().mean()}, "for all outputs"),
@@ -257,6 +270,37 @@ UNMEASURED = [
     ),
     ({"metric": "perplexity", "data": (X, X), "model": lambda: nn.Linear(4, 4), "loss": F.mse_loss}, "each class"),
     ({"metric": "rmse"}, "RMSE needs outputs and targets of the same shape"),
+    (amounts(F.mse_loss, AMOUNTS), "targets are amounts: 18 different numbers, such as .* use r2, mae or rmse"),
+    (amounts(F.mse_loss, AMOUNTS, metric="auroc"), "AUROC is for classes and yes-or-no answers, but"),
+    (amounts(lambda o, t: F.l1_loss(o, t.float()), (AMOUNTS * 10).long()), "targets are amounts: "),
+    (amounts(F.poisson_nll_loss, (AMOUNTS * 10).abs().round()), "but the loss expects logarithms of rates"),
+    (
+        amounts(lambda o, t: (t[:, None] - o).abs().mean(), AMOUNTS[:, 0], model=lambda: nn.Linear(4, 3)),
+        "for classes, but the targets are amounts, such as",
+    ),
+    (amounts(F.mse_loss, BOTH + 1), "compares yes-or-no answers, .* but the targets are 1, 2"),
+    (
+        amounts(lambda o, t: F.binary_cross_entropy_with_logits(o[t >= 0], t[t >= 0]), padded(BOTH)),
+        "but the targets are -100, 0, 1.*a mask",
+    ),
+    ({"metric": "perplexity", "loss": nn.MultiMarginLoss()}, "perplexity needs the logarithm of a likelihood"),
+    (
+        {"metric": "perplexity", "loss": lambda o, t: (1 + o - o.gather(1, t[:, None])).clamp(min=0).mean()},
+        "perplexity needs the logarithm of a likelihood",
+    ),
+    (
+        {"metric": "r2", "model": lambda: nn.Linear(4, 4), "data": (X, X.softmax(1))},
+        "R² compares predictions with targets, but the loss expects logits",
+    ),
+    (
+        {
+            "metric": "accuracy",
+            "data": (SQUARE, SQUARE.argmax(-1)),
+            "model": Exact,
+            "loss": lambda o, t: -o.log_softmax(-1).gather(2, t[..., None]).mean(),
+        },
+        "unclear whether the second or the last axis",
+    ),
 ]
 
 
@@ -264,6 +308,58 @@ UNMEASURED = [
 def test_a_metric_that_measures_nothing_is_refused_before_training(changes, words):
     with pytest.raises(BadTask, match=words):
         check(small(**changes))
+
+
+READ = [
+    (lambda o, t: F.cross_entropy(o.transpose(1, 2), t), SQUARE, SQUARE.argmax(-1)),
+    (lambda o, t: F.cross_entropy(o.reshape(-1, 4), t.reshape(-1)), SQUARE, SQUARE.argmax(-1)),
+    (lambda o, t: F.nll_loss(o.log_softmax(-1).transpose(1, 2), t), SQUARE, SQUARE.argmax(-1)),
+    (lambda o, t: F.cross_entropy(o[t > 0], t[t > 0]), SQUARE, SQUARE.argmax(-1)),
+    (lambda o, t: F.cross_entropy(o.transpose(1, 2).reshape(-1, 4), t.reshape(-1)), SQUARE, SQUARE.argmax(1)),
+    (F.cross_entropy, SQUARE, SQUARE.argmax(1)),
+    (F.mse_loss, 0.4 + 0.2 * BOTH, BOTH),
+    (F.mse_loss, 0.2 * BOTH - 0.1, 2 * BOTH - 1),
+    (lambda o, t: ((o - t) ** 2).mean(), 0.4 + 0.2 * BOTH, BOTH),
+    (lambda o, t: F.mse_loss(o.sigmoid(), t), BOTH - 0.5, BOTH),
+    (lambda o, t: F.binary_cross_entropy(o.sigmoid(), t), BOTH - 0.5, BOTH),
+    (lambda o, t: -F.logsigmoid(o * (2 * t - 1)).mean(), BOTH - 0.5, BOTH),
+    (lambda o, t: (1 - o * t).clamp(min=0).mean(), BOTH - 0.5, 2 * BOTH - 1),
+    (F.mse_loss, 0.1 * SQUARE[:, 0], F.one_hot(SQUARE[:, 0].argmax(1), 4).float()),
+    (F.binary_cross_entropy_with_logits, SQUARE[:, 0] - 9, F.one_hot(SQUARE[:, 0].argmax(1), 4).float()),
+]
+
+
+@pytest.mark.parametrize(("loss", "outputs", "targets"), READ)
+def test_accuracy_reads_outputs_as_the_loss_does(loss, outputs, targets):
+    """Axes of one size, numbers near 0 and 1, signs and one-hot rows: a model that is right has 100 %."""
+    assert measured(Task(model=Exact, data=(outputs, targets), loss=loss, metric="accuracy", batch_size=8)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "targets"),
+    [
+        (F.poisson_nll_loss, (AMOUNTS.abs() + 0.1).log(), AMOUNTS.abs() + 0.1),
+        (F.binary_cross_entropy_with_logits, X, X.sigmoid()),
+    ],
+)
+def test_errors_are_those_of_the_predictions_and_not_of_logarithms_or_logits(loss, outputs, targets):
+    task = Task(model=Exact, data=(outputs, targets), loss=loss, metric="mae", batch_size=8)
+    assert measured(task) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_second_head_is_read_by_its_own_loss():
+    def make():
+        return Heads({"kind": nn.Linear(4, 3), "sign": nn.Identity()})
+
+    targets = {"kind": NOISE, "sign": (X > 0).float()}
+    losses = {"kind": F.cross_entropy, "sign": lambda o, t: F.binary_cross_entropy_with_logits(o, t)}
+    task = Task(model=make, data=(X, targets), loss=losses, metric={"sign": "accuracy"}, batch_size=8)
+    assert measured(task) == 1.0
+
+
+class Heads(torch.nn.ModuleDict):
+    def forward(self, x):
+        return {name: head(x) for name, head in self.items()}
 
 
 @pytest.mark.parametrize("name", ["macro-F1", "balanced accuracy", "AUROC", "top-1", "perplexity", "f1", "auc"])

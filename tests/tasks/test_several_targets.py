@@ -10,7 +10,7 @@ from engine.small import shard
 from engine.test_fleet import assert_moves_as_alone
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from steepest.engine.fleet_support import unsupported_reason
 from steepest.errors import BadTask
@@ -184,8 +184,45 @@ def test_weights_multiply_the_loss_of_each_example():
     )
 
 
+class Weighted(Dataset):
+    """Examples as dicts, with their weights."""
+
+    def __len__(self) -> int:
+        return len(X)
+
+    def __getitem__(self, i):
+        return {"x": X[i], "y": KIND[i], "sample_weight": WEIGHTS[i]}
+
+
+class ByName(nn.Linear):
+    def __init__(self) -> None:
+        super().__init__(6, 3)
+
+    def forward(self, x):
+        return super().forward(x)
+
+
+TRIPLES = {
+    "a loader": (DataLoader(TensorDataset(X, KIND, WEIGHTS), batch_size=16), lambda: nn.Linear(6, 3)),
+    "a column of weights": (TensorDataset(X, KIND, WEIGHTS[:, None]), lambda: nn.Linear(6, 3)),
+    "a list": ([*zip(X, KIND, WEIGHTS, strict=True)], lambda: nn.Linear(6, 3)),
+    "dicts": (DataLoader(Weighted(), batch_size=16), ByName),
+}
+
+
+@pytest.mark.parametrize("kind", TRIPLES)
+def test_the_third_item_of_an_example_is_its_weight(kind):
+    data, model = TRIPLES[kind]
+    unreduced = nn.CrossEntropyLoss(reduction="none")
+    task = two(model=model, data=data, loss=unreduced, metric="accuracy")
+    check(task)
+    assert own_values(task) == own_values(two(model=model, data=(X, KIND, WEIGHTS), loss=unreduced, metric="accuracy"))
+    with pytest.raises(BadTask, match="If the examples have weights, give the loss reduction='none'"):
+        check(two(model=model, data=data, loss=F.cross_entropy, metric="accuracy"))
+
+
 def test_weights_without_a_loss_per_example_are_refused():
-    with pytest.raises(BadTask, match="tuple of 3"):
+    with pytest.raises(BadTask, match=r"tuple of 3.*Weights of the examples need a loss with reduction='none'"):
         two(data=(X, KIND, WEIGHTS), loss=F.cross_entropy)
 
 

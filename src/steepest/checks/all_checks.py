@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from steepest.checks import column_checks, evaluation, loss_domains, model_checks, shared_rows
+from steepest.checks import class_checks, column_checks, evaluation, loss_domains, model_checks, shared_rows
 from steepest.checks.specimen import Specimen
 from steepest.errors import BadTask, kind_and_line
 from steepest.messages import say
@@ -41,6 +41,7 @@ CHECKS: tuple[TaskCheck, ...] = (
     # data: seconds for a million rows
     TaskCheck(shared_rows.rows_in_two_parts, "data"),
     TaskCheck(column_checks.suspicious_columns, "data"),
+    TaskCheck(class_checks.classes_in_all_parts, "data"),
     # forward: some passes over the sample
     TaskCheck(loss_domains.outputs_fit_the_loss, "forward"),
     TaskCheck(loss_domains.targets_fit_the_loss, "forward"),

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from steepest.checks.specimen import Specimen
 from steepest.errors import kind_and_line
-from steepest.messages import Message, say, term
+from steepest.messages import Message, mark, say, term
 from steepest.records.task_warnings import TaskWarning, warning
 from steepest.tasks.loss_calls import LossCall, Recorded, is_library_loss, record
 from steepest.tasks.loss_kinds import Outputs, Targets
@@ -134,6 +134,21 @@ def _judge_outputs(call: LossCall) -> Iterator[TaskWarning]:
         yield _unnormalized(call)
 
 
+END_IN = {
+    Outputs.LOG_DISTRIBUTION: "log_softmax",
+    Outputs.DISTRIBUTION: "softmax",
+    Outputs.PROBABILITIES: "sigmoid",
+    Outputs.RATES: "exp or softplus",
+}
+"""The last function of a model that gives what a loss expects."""
+INSTEAD = {
+    "nll_loss": "cross_entropy",
+    "binary_cross_entropy": "binary_cross_entropy_with_logits",
+    "poisson_nll_loss": "log_input=True",
+}
+"""What takes the outputs as they are."""
+
+
 def _is_distribution(call: LossCall, values: Tensor) -> bool:
     """Whether values are positive and sum to 1 along the axis of the classes, or for some losses along any."""
     if values.ndim < 2 or bool((values < -1e-6).any()):
@@ -172,13 +187,26 @@ def _bounded(call: LossCall, last: LastOperation) -> TaskWarning:
 
 
 def _unnormalized(call: LossCall) -> TaskWarning:
+    if call.kind.outputs is Outputs.LOG_DISTRIBUTION and _is_distribution(call, call.outputs.detach()):
+        return warning(
+            "logits-into-probabilities",
+            say(
+                "{loss} expects log-probabilities, but gets probabilities, so its value means nothing. Replace the "
+                "softmax at the end of the model by log_softmax.",
+                loss=call.name,
+            ),
+        )
+    instead = "from_logits=True" if "from_logits" in call.options else INSTEAD.get(call.name, "")
+    last = END_IN[call.kind.outputs]
     return warning(
         "logits-into-probabilities",
         say(
-            "{loss} expects {kind}, but gets other numbers, so its value means nothing. End the model in the matching "
-            "function (softmax, log_softmax, sigmoid or exp), or use the loss that takes logits.",
+            "{loss} expects {kind}, but gets other numbers, so its value means nothing. {remedy}",
             loss=call.name,
             kind=term(call.kind.outputs.value),
+            remedy=say("End the model in {last}, or use {instead}.", last=last, instead=instead)
+            if instead
+            else say("End the model in {last}.", last=last),
         ),
     )
 
@@ -198,7 +226,11 @@ def targets_fit_the_loss(specimen: Specimen) -> Iterator[TaskWarning]:
     except Exception as error:  # such as a class number beyond the outputs, in a function of the user's
         yield warning(
             "targets-outside-loss",
-            say("The loss fails on the targets of all examples: {error}.", error=kind_and_line(error)),
+            say(
+                "The loss fails on the targets of all examples, but not on the first ones: {error}. Look for targets "
+                "that it does not take, such as class numbers beyond the model's outputs.",
+                error=kind_and_line(error),
+            ),
         )
         return
     for call, last in zip(calls, lasts, strict=False):
@@ -219,6 +251,17 @@ def _over_all_targets(specimen: Specimen) -> Recorded:
     rows = outputs.reshape(len(specimen.targets), each, *outputs.shape[1:]) if each > 1 else outputs
     repeated = rows[torch.arange(len(targets)) % len(rows)]
     return record(task.measured_loss, repeated.flatten(0, 1) if each > 1 else repeated, targets)
+
+
+CONVERT = {
+    Targets.UNIT: mark("Pass answers as 0 and 1, such as (y > 0).float(), or use mse_loss for amounts."),
+    Targets.SIGNS: mark("Pass answers as −1 and 1, such as 2 * y - 1 for 0 and 1."),
+    Targets.COUNTS: mark("Correct or remove negative counts, or use mse_loss for amounts."),
+    Targets.POSITIVE: mark("Correct or remove such targets, or use mean_squared_error."),
+    Targets.DISTRIBUTION: mark("Pass class numbers, or probabilities of the classes."),
+    Targets.LOG_DISTRIBUTION: mark("Pass logarithms of probabilities, such as y.log_softmax(1)."),
+}
+"""What to do with targets that a loss does not take."""
 
 
 def _judge_targets(call: LossCall, targets: Tensor) -> Iterator[TaskWarning]:
@@ -249,13 +292,14 @@ def _judge_targets(call: LossCall, targets: Tensor) -> Iterator[TaskWarning]:
         yield warning(
             "targets-outside-loss",
             say(
-                "{loss} expects targets that are {kind}, but {count:,} of {total:,} are not, such as {value:g}. The "
-                "loss can then fall without limit, or learn nothing from them.",
+                "{loss} expects targets that are {kind}, but {count:,} of {total:,} are not, such as {value:g}, so "
+                "that it may fall without limit. {remedy}",
                 loss=call.name,
                 kind=term(wanted.value),
                 count=count,
                 total=wrong.numel(),
                 value=float(values[wrong][0]),
+                remedy=term(CONVERT[wanted]),
             ),
         )
 

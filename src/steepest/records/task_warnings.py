@@ -269,7 +269,7 @@ KINDS: dict[str, WarningKind] = {
             severity="severe",
             title="The loss expects probabilities, log-probabilities or rates, but gets unbounded numbers.",
             example="a model that ends in nn.Linear with nll_loss",
-            remedy="End the model in softmax, log_softmax, sigmoid or exp, or use the loss that takes logits.",
+            remedy="End the model in the function that the warning names, or use the loss that takes logits.",
         ),
         WarningKind(
             id="targets-outside-loss",
@@ -327,6 +327,13 @@ KINDS: dict[str, WarningKind] = {
             title="The model does not accept a batch of one example, as the last batch may be.",
             example="x.squeeze() in forward()",
             remedy="Name the axis to remove, such as x.squeeze(-1).",
+        ),
+        WarningKind(
+            id="absent-classes",
+            severity="warning",
+            title="Some classes do not occur in the validation or test part, so the metric says nothing about them.",
+            example="labels of 0 alone in the test part",
+            remedy="Split so that every class is in every part: stratified, or with larger shares.",
         ),
         # ---- the check itself ----------------------------------------------------------------------------------------
         WarningKind(

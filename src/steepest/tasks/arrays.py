@@ -45,7 +45,7 @@ def pool_of(given: Mapping[str, Any], own_loss: bool = False, weighted: bool = F
     lie side by side as one matrix. If the loss can be `weighted`, a third array holds the weights of the examples.
     Raises BadTask for unusable data.
     """
-    readings = {name: in_memory(name, part, own_loss) for name, part in given.items()}
+    readings = {name: in_memory(name, part, own_loss, weighted) for name, part in given.items()}
     taken = {name: reading.contents for name, reading in readings.items()}
     if own_loss:
         taken = {name: (inputs, _zeros(inputs)) for name, inputs in taken.items()}
@@ -152,7 +152,12 @@ def _part(name: str, pair: Any, trees: dict[str, Tree]) -> list[Tensor]:
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         kind = type(pair).__name__
         what = f"a {kind} of {len(pair)}" if isinstance(pair, tuple | list) else f"of type {kind}"
-        raise BadTask(f"{name} is {what}; it must be a pair of arrays (inputs, targets).")
+        hint = (
+            ""
+            if what[-1] != "3"
+            else (" Two inputs are a tuple, ((x1, x2), y). Weights of the examples need a loss with reduction='none'.")
+        )
+        raise BadTask(f"{name} is {what}; it must be a pair of arrays (inputs, targets).{hint}")
     inputs, targets = pair
     by_name = isinstance(inputs, Mapping)
     several: tuple[Any, ...] = tuple(inputs.values()) if by_name else inputs if isinstance(inputs, tuple) else (inputs,)

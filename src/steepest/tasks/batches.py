@@ -19,6 +19,7 @@ from steepest.messages import say
 from steepest.records import rng
 from steepest.records.task_warnings import TaskWarning, warning
 from steepest.tasks.loaders import Sampled, is_function_of_seed, is_random, kept_generators, same, sampled, seed_all
+from steepest.tasks.several import WEIGHT_NAMES
 
 LABELS = ("labels", "label", "targets", "target", "y")
 """Keys of the targets in a batch that is a dict."""
@@ -41,6 +42,7 @@ class Source:
     collate: Callable[[list[Any]], Any]
     rows: np.ndarray  # [n], int64: the index in the data set of each row of the part
     own_loss: bool
+    weighted: bool = False
 
     def contents(self, places: np.ndarray, seed: int, epochs: np.ndarray) -> Any:
         """The examples at these rows of the part, as `in_memory` gives them: a function of row, seed and epoch.
@@ -52,7 +54,7 @@ class Source:
             for place, epoch in zip(places.tolist(), epochs.tolist(), strict=True):
                 seed_all(rng.integer(seed, "augmentation", epoch, place))
                 examples.append(self.read(int(self.rows[place])))
-            return _contents(self.name, self.collate(examples), self.own_loss)
+            return _contents(self.name, self.collate(examples), self.own_loss, self.weighted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +69,9 @@ class Reading:
     found: tuple[TaskWarning, ...] = ()
 
 
-def in_memory(name: str, given: Any, own_loss: bool) -> Reading:
+def in_memory(name: str, given: Any, own_loss: bool, weighted: bool = False) -> Reading:
     """The contents of a `Dataset`, a `DataLoader` or a list of examples as (inputs, targets), or all as inputs if the
-    model has its own loss.
+    model has its own loss. If the loss can be `weighted`, (x, y, w) are inputs, targets and weights.
 
     Other values are returned unchanged. A loader gives the rows of its sampler; its `collate_fn` is called once, for
     all examples, so that padding gives them one length. Raises BadTask.
@@ -103,7 +105,7 @@ def in_memory(name: str, given: Any, own_loss: bool) -> Reading:
         found = [*settings.found, *_collating(name, examples, rows, collate)]
         source = None
         if changes and is_function_of_seed(examples.__getitem__, _probed(rows)):
-            source = Source(name, examples.__getitem__, collate, rows, own_loss)
+            source = Source(name, examples.__getitem__, collate, rows, own_loss, weighted)
     except BadTask:
         raise
     except Exception as error:  # the user's data set or collate_fn may raise any exception
@@ -113,12 +115,29 @@ def in_memory(name: str, given: Any, own_loss: bool) -> Reading:
             else ""
         )
         raise BadTask(f"{name} cannot be read into memory: {kind_and_line(error)}.{hint}") from error
-    return Reading(_contents(name, batch, own_loss), settings, source, changes, tuple(found))
+    return Reading(_contents(name, batch, own_loss, weighted), settings, source, changes, tuple(found))
 
 
-def _contents(name: str, batch: Any, own_loss: bool) -> Any:
+def _contents(name: str, batch: Any, own_loss: bool, weighted: bool) -> Any:
     """A batch as (inputs, targets), or all as inputs if the model has its own loss."""
-    return tuple(batch) if own_loss and isinstance(batch, list) else batch if own_loss else _pair(name, batch)
+    if own_loss:
+        return tuple(batch) if isinstance(batch, list) else batch
+    return _with_weights(*_pair(name, batch)) if weighted else _pair(name, batch)
+
+
+def _with_weights(inputs: Any, last: Any) -> tuple[Any, Any]:
+    """Inputs and (targets, weights) where there are weights: the last item of a sequence, or named so in a dict."""
+    if isinstance(inputs, Mapping):
+        names = [name for name in WEIGHT_NAMES if name in inputs]
+        others = {name: value for name, value in inputs.items() if name not in names}
+        return (others, (last, inputs[names[0]])) if len(names) == 1 and others else (inputs, last)
+    if not isinstance(inputs, tuple) or not isinstance(last, Tensor) or not last.is_floating_point():
+        return inputs, last
+    *x, targets = inputs
+    if last.shape != targets.shape and last.numel() != len(targets):
+        return inputs, last
+    weights = last if last.shape == targets.shape else last.reshape(-1)
+    return (x[0] if len(x) == 1 else tuple(x)), (targets, weights)
 
 
 def _probed(rows: np.ndarray) -> list[int]:

@@ -18,6 +18,7 @@ from steepest.tasks.loss_shapes import check_shapes
 from steepest.tasks.metric_check import check_metric
 from steepest.tasks.metrics import base_of, ignored_class, is_binary, is_cross_entropy
 from steepest.tasks.model_wrappers import WrappedModel
+from steepest.tasks.several import WEIGHT_NAMES
 from steepest.tasks.task import Splits, Task
 from steepest.tasks.tensor_trees import branch
 from steepest.tasks.user_errors import as_bad_task
@@ -36,7 +37,7 @@ def check(task: Task) -> None:
         model = _model(task)
         splits = task.splits(0)
         inputs, targets = task.batch(splits, splits.train[: min(PROBE_EXAMPLES, task.batch_size)])
-        outputs = _outputs(task, model, inputs)
+        outputs = _outputs(task, model, inputs, targets)
         if is_cross_entropy(task.loss):
             _check_classes(task, splits.targets, outputs)
         _check_loss(task, model, outputs, targets)
@@ -89,7 +90,7 @@ def _needed(model: Any) -> list[str]:
     return [p.name for p in parameters if p.default is inspect.Parameter.empty and p.kind not in optional]
 
 
-def _outputs(task: Task, model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+def _outputs(task: Task, model: nn.Module, inputs: tuple[Tensor, ...], targets: Tensor) -> Tensor:
     """The outputs of a batch as one tensor. Raises BadTask."""
     shapes = " and ".join(shape_of(x) for x in inputs)
     hint = (
@@ -99,6 +100,11 @@ def _outputs(task: Task, model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor
     )
     if isinstance(model, WrappedModel) and model.returns_loss:
         hint = " Without a loss argument, the model is called with all data and must return its loss. Or pass loss=…."
+    if not task.has_own_loss and _may_hold_weights(model, inputs, targets):
+        hint = (
+            " If the examples have weights, give the loss reduction='none', such as "
+            "torch.nn.CrossEntropyLoss(reduction='none'): it is then multiplied by them."
+        )
     with as_bad_task(f"The model cannot take a batch of inputs {shapes}", hint):
         outputs = model(*inputs)
     if not isinstance(outputs, Tensor) or not _is_taken_apart(task):
@@ -110,11 +116,18 @@ def _outputs(task: Task, model: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor
     return outputs
 
 
+def _may_hold_weights(model: nn.Module, inputs: tuple[Tensor, ...], targets: Tensor) -> bool:
+    """Whether batches may have been (x, y, w), or dicts with a weight."""
+    if names := getattr(model, "names", ()):
+        return any(name in WEIGHT_NAMES for name in names)
+    return len(inputs) > 1 and targets.is_floating_point() and targets[0].numel() == 1
+
+
 def _check_shapes(task: Task, model: nn.Module, splits: Splits) -> None:
     """Compare the shapes of outputs and targets for a batch of several examples, even if the batch size is 1."""
     inputs, targets = task.batch(splits, np.resize(splits.train, PROBE_EXAMPLES))
     with torch.no_grad():
-        outputs = _outputs(task, model.eval(), inputs)
+        outputs = _outputs(task, model.eval(), inputs, targets)
         if outputs.ndim == 0 or len(outputs) % PROBE_EXAMPLES:
             raise BadTask(
                 f"The model returned outputs {shape_of(outputs)} for {PROBE_EXAMPLES} examples. Its first axis must be "

@@ -63,8 +63,11 @@ def balanced_accuracy(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN
     read = _read(outputs, targets, reading, mask)
     if isinstance(read, Answers) and read.truth.shape[1] > 1:
         right = ((read.scores > 0) == read.truth) & read.counts
-        recalls = [(right & side).sum(0) / (read.counts & side).sum(0) for side in (read.truth, ~read.truth)]
-        return ((recalls[0] + recalls[1]) / 2).mean()
+        sides = torch.stack([read.counts & read.truth, read.counts & ~read.truth])  # [2, M, K]
+        total = sides.sum(1)
+        recalls = (right & sides).sum(1) / total.clamp(min=1)  # [2, K]
+        occur = (total > 0).sum(0)  # [K], of yes and no
+        return _mean_where((recalls * (total > 0)).sum(0) / occur.clamp(min=1), occur > 0)
     truth, guess = _memberships(read)
     total = truth.sum(0)
     return _mean_where((truth * guess).sum(0) / total.clamp(min=1), total > 0)

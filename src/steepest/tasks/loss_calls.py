@@ -33,7 +33,8 @@ class LossCall:
     targets: Tensor | None
     options: Mapping[str, object] = field(default_factory=dict)
     """The other arguments by name, defaults included."""
-    of_keras: bool = False
+    class_axis: int | None = None
+    """The axis of the classes in the model's outputs, where it is known."""
 
     @property
     def ignored(self) -> int | None:
@@ -59,6 +60,8 @@ class Recorded:
     expanded: list[Expanded] = field(default_factory=list)
     operations: int = 0
     """Torch functions seen; none if the loss runs as a compiled or scripted function."""
+    names: set[str] = field(default_factory=set[str])
+    """The names of these functions."""
 
 
 def record(loss: Callable[..., object], outputs: Any, targets: Any) -> Recorded:
@@ -117,6 +120,7 @@ class _Recorder(TorchFunctionMode):
     ) -> object:
         named = dict(kwargs or {})
         self.found.operations += 1
+        self.found.names.add(getattr(func, "__name__", ""))
         if (kind := TORCH.get(getattr(func, "__name__", ""))) and getattr(func, "__module__", "") == F.__name__:
             self.found.calls.append(_call(func, kind, args, named))
         result = func(*args, **named)
@@ -193,4 +197,4 @@ def _keras_call(loss: KerasLoss, outputs: Tensor, targets: Tensor) -> LossCall |
             outputs = outputs[..., 0]
         elif targets.ndim > outputs.ndim and targets.shape[-1] == 1:
             targets = targets[..., 0]
-    return LossCall(name, kind, outputs, targets, options, of_keras=True)
+    return LossCall(name, kind, outputs, targets, options, class_axis=-1)

@@ -5,9 +5,10 @@ tensors it returns and what its loss calls.
 """
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,16 +18,19 @@ from torch.nn import functional as F
 from steepest.errors import BadTask
 from steepest.tasks.batches import LABELS
 from steepest.tasks.class_metrics import CLASSIFICATION, perplexity
-from steepest.tasks.loss_calls import LossCall, calls_of_library, is_library_loss, record
+from steepest.tasks.loss_calls import Recorded, calls_of_library, is_library_loss, record
+from steepest.tasks.loss_kinds import Outputs
 from steepest.tasks.metrics import SAME_SHAPE, Loss, Metric, base_of, read_as
 from steepest.tasks.model_wrappers import loss_in
-from steepest.tasks.readings import Reading, reading_of
-from steepest.tasks.several import HeadMetric, JointLoss, output_of
+from steepest.tasks.readings import PLAIN, Reading, reading_of, reading_of_outputs
+from steepest.tasks.several import HeadMetric, JointLoss, output_of, target_of
 from steepest.tasks.tensor_trees import Tree, tensors_of, tree_of_outputs
 
 SIZES = 2, 3
 """Numbers of examples on which a model is run to find the examples' axis of each of its outputs."""
 
+LIKELIHOODS = {"log_softmax", "logsumexp", "softmax", "logsigmoid", "log_sigmoid"}
+"""Functions by which a loss makes log-likelihoods from logits."""
 Call = Callable[[int], Any]
 """The outputs of the model, as it returns them, for this number of examples."""
 
@@ -48,14 +52,35 @@ def reading(loss: Loss, head: object, outputs: Callable[[], Any], targets: Any) 
     if isinstance(loss, JointLoss):
         names = [*loss.losses]
         name = head if head in names else names[0]
-        return reading(loss.losses[name], None, outputs, targets)
+        i = names.index(name)
+        with suppress(BadTask):  # no such target: `check` says so
+            return reading(loss.losses[name], None, lambda: output_of(outputs(), name, i), target_of(targets, name, i))
+        return PLAIN
     if is_library_loss(loss):
         whole = [not x.is_floating_point() for x in tensors_of(targets)]
-        return reading_of(calls_of_library(loss, has_classes=all(whole[:1])))
-    calls: list[LossCall] = []
+        read = reading_of(calls_of_library(loss, has_classes=all(whole[:1])))
+        return read if read.class_axis is not None else replace(read, class_axis=1)
     with suppress(Exception), torch.no_grad():  # the model or the loss fails: `check` says how
-        calls = record(loss, outputs(), targets).calls
-    return reading_of(calls)
+        given = outputs()
+        found = record(loss, given, targets)
+        own = output_of(given, head, 0)
+        if found.calls:
+            return reading_of_outputs(found.calls, own)
+        if found.operations:
+            return Reading(scale=_scale_of_unknown(loss, found, own, targets))
+    return PLAIN
+
+
+def _scale_of_unknown(loss: Loss, found: Recorded, outputs: Tensor, targets: Any) -> Outputs:
+    """What outputs are to a loss that calls no known one. Numbers are best where they equal the
+    targets, logits far beyond."""
+    if found.names & LIKELIHOODS:
+        return Outputs.CLASS_LOGITS
+    if isinstance(targets, Tensor) and outputs.shape == targets.shape:
+        truth = (torch.arange(targets.numel()) % 2).reshape(targets.shape).to(outputs.dtype)
+        equal, far = (float(loss(x, truth)) for x in (truth, 20 * truth - 10))
+        return Outputs.NUMBERS if equal < far or math.isnan(far) else Outputs.ANY
+    return Outputs.ANY
 
 
 def first_metric(metric: Any) -> tuple[Any, object]:
@@ -70,6 +95,11 @@ def first_metric(metric: Any) -> tuple[Any, object]:
 def is_named(metric: Metric) -> bool:
     """Whether a metric is one of this package's, known by name."""
     return base_of(metric.fn) in (*CLASSIFICATION, *SAME_SHAPE)
+
+
+def reading_in(fn: Callable[..., Any]) -> Reading:
+    """The reading that a metric known by name has been given."""
+    return getattr(fn.fn if isinstance(fn, HeadMetric) else fn, "keywords", {}).get("reading", PLAIN)
 
 
 def on_head(metric: Metric, read: Reading, outputs: Tree | None, targets: Tree | None, head: object) -> Metric:
@@ -96,8 +126,7 @@ def own_metric(metric: Metric, tree: Tree | None, outputs: Any, labels: Tensor |
     if not is_named(metric):
         return metric if tree is None else replace(metric, fn=HeadMetric(metric.fn, tree, None, False))
     if base_of(metric.fn) is perplexity:
-        loss = HeadMetric(lambda found, _: loss_in(found).mean(), tree, None, False)
-        return replace(metric, fn=lambda found, truth: loss(found, truth).exp())
+        return replace(metric, fn=OwnPerplexity(HeadMetric(lambda found, _: loss_in(found).mean(), tree, None, False)))
     if tree is None or labels is None:
         missing = "only its loss, without logits" if tree is None else "its loss, and no input is named labels"
         raise BadTask(
@@ -105,7 +134,17 @@ def own_metric(metric: Metric, tree: Tree | None, outputs: Any, labels: Tensor |
             "logits, and name the labels so; or pass metric='loss'."
         )
     shift = _shift(outputs, labels) if metric.higher_is_better else 0
-    return replace(metric, fn=HeadMetric(metric.fn, tree, None, True, shift=shift))
+    return replace(metric, fn=HeadMetric(read_as(metric, Reading(class_axis=-1)).fn, tree, None, True, shift=shift))
+
+
+@dataclass(frozen=True, eq=False)
+class OwnPerplexity:
+    """exp of the loss that a model returns."""
+
+    loss: HeadMetric
+
+    def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return self.loss(outputs, targets).exp()
 
 
 def _shift(outputs: Any, labels: Tensor) -> int:

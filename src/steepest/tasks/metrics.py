@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from steepest.errors import BadTask, UnknownName
 from steepest.messages import mark
 from steepest.tasks.class_metrics import CLASSIFICATION, accuracy, auroc, balanced_accuracy, macro_f1, perplexity, top_k
+from steepest.tasks.loss_kinds import Outputs
 from steepest.tasks.readings import PLAIN, Reading
 from steepest.tasks.several import HeadMetric
 
@@ -43,6 +44,15 @@ class Metric:
     """Practical margin, raw: smaller differences are ties."""
 
 
+PREDICTIONS = {Outputs.LOG_RATES: torch.exp, Outputs.BINARY_LOGITS: torch.sigmoid}
+"""How predictions of the targets follow from outputs on another scale."""
+
+
+def predicted(outputs: Tensor, reading: Reading) -> Tensor:
+    """Outputs as predictions of the targets: rates for their logarithms, probabilities for logits."""
+    return PREDICTIONS[reading.scale](outputs) if reading.scale in PREDICTIONS else outputs
+
+
 def mean_of(values: Tensor, mask: Tensor | None = None) -> Tensor:
     """The mean of the values that a mask of the same shape keeps."""
     return values.mean() if mask is None else (values * mask).sum() / mask.sum()
@@ -50,6 +60,7 @@ def mean_of(values: Tensor, mask: Tensor | None = None) -> Tensor:
 
 def r2(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tensor | None = None) -> Tensor:
     """R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)²: 1 is perfect, 0 equals predicting the mean; averaged over several targets."""
+    outputs = predicted(outputs, reading)
     weights = torch.ones_like(targets) if mask is None else mask.to(targets.dtype)
     mean = (targets * weights).sum(0) / weights.sum(0)
     residual = (weights * (targets - outputs) ** 2).sum(0)
@@ -59,17 +70,17 @@ def r2(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tensor 
 
 def mse(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tensor | None = None) -> Tensor:
     """Mean squared error, in squared units of the targets."""
-    return mean_of((outputs - targets) ** 2, mask)
+    return mean_of((predicted(outputs, reading) - targets) ** 2, mask)
 
 
 def rmse(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tensor | None = None) -> Tensor:
     """Root of the mean squared error over all examples, in units of the targets."""
-    return mse(outputs, targets, mask=mask).sqrt()
+    return mse(outputs, targets, reading, mask).sqrt()
 
 
 def mae(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tensor | None = None) -> Tensor:
     """Mean absolute error, in units of the targets."""
-    return mean_of((outputs - targets).abs(), mask)
+    return mean_of((predicted(outputs, reading) - targets).abs(), mask)
 
 
 NAMED = {
@@ -113,8 +124,9 @@ def base_of(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def read_as(metric: Metric, reading: Reading) -> Metric:
-    """A named metric of classification with this reading; other metrics unchanged."""
-    is_named = base_of(metric.fn) in CLASSIFICATION and "reading" not in getattr(metric.fn, "keywords", {})
+    """A metric known by name with this reading; other metrics unchanged."""
+    is_named = base_of(metric.fn) in (*CLASSIFICATION, *SAME_SHAPE)
+    is_named &= "reading" not in getattr(metric.fn, "keywords", {})
     if not is_named or reading == PLAIN:
         return metric
     fn: Callable[..., Tensor] = metric.fn

@@ -33,7 +33,7 @@ class JointLoss:
 
     def __call__(self, outputs: Any, targets: Any) -> Any:
         return sum(
-            loss(output_of(outputs, name, i), _required(targets, name, i))
+            loss(output_of(outputs, name, i), target_of(targets, name, i))
             for i, (name, loss) in enumerate(self.losses.items())
         )
 
@@ -91,18 +91,17 @@ class HeadMetric:
         given, truth, mask = self.tensors(outputs, targets)
         return self.fn(given, truth) if mask is None else self.fn(given, truth, mask=mask)
 
-    def targets_of(self, targets: Tensor) -> Tensor:
-        """The targets of the head."""
+    def truth_of(self, targets: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The targets of the head, and their mask."""
         truth = unpacked(self.targets, targets)
         names = [name for name, _ in branches(truth)]
-        return _target_and_mask(truth, self.head, names.index(self.head) if self.head in names else 0)[0]
+        return _target_and_mask(truth, self.head, names.index(self.head) if self.head in names else 0)
 
     def tensors(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Outputs, targets and mask of the head."""
-        truth = unpacked(self.targets, targets)
-        names = [name for name, _ in branches(truth)]
+        y, mask = self.truth_of(targets)
+        names = [name for name, _ in branches(unpacked(self.targets, targets))]
         place = names.index(self.head) if self.head in names else 0
-        y, mask = _target_and_mask(truth, self.head, place)
         given = output_of(unpacked(self.outputs, outputs), self.head if self.head is not None else _first(names), place)
         if self.shift:
             given, y = given[:, : -self.shift], y[:, self.shift :]
@@ -129,7 +128,8 @@ def output_of(outputs: Any, name: object, place: int) -> Any:
     return tensors[place if place < len(tensors) else 0]
 
 
-def _required(targets: Any, name: object, place: int) -> Any:
+def target_of(targets: Any, name: object, place: int) -> Any:
+    """The target of this name or place. Raises BadTask if there is none."""
     if (found := branch(targets, name)) is not None:
         return found
     parts = branches(targets)

@@ -37,7 +37,7 @@ from steepest.tasks.measuring import (
 )
 from steepest.tasks.metrics import MARGIN, Loss, Metric, base_of, metric_of, natural_margin
 from steepest.tasks.model_wrappers import WrappedModel, own_loss
-from steepest.tasks.readings import PLAIN
+from steepest.tasks.readings import PLAIN, fitted
 from steepest.tasks.several import HeadMetric, JointLoss, TreeLoss, WeightedLoss, is_unreduced, is_weighting, unpacked
 from steepest.tasks.split_plan import SHARES, SplitPlan, draw_parts, plan_of, shares_and_kind
 from steepest.tasks.splits import Scaling, Splits, moments
@@ -251,9 +251,10 @@ class Task:
         if not is_named(metric):
             return on_head(metric, PLAIN, self.heads, self._pool.tree, head)
         targets = unpacked(self._pool.tree, self._pool.targets[: SIZES[0]])
-        read = PLAIN
+        read = reading(self.loss, head, lambda: self._raw_outputs(SIZES[0]), targets)
         if base_of(metric.fn) in CLASSIFICATION:
-            read = reading(self.loss, head, lambda: self._raw_outputs(SIZES[0]), targets)
+            truth = HeadMetric(metric.fn, self.heads, self._pool.tree, True, head).truth_of(self._pool.targets)
+            read = fitted(read, *truth)
         return on_head(metric, read, self.heads, self._pool.tree, head)
 
     def _own_example(self, metric: Metric) -> tuple[Any, Tensor | None]:
@@ -432,7 +433,7 @@ class Task:
             return MARGIN * self._untrained_loss(model)
         targets = self._pool.targets
         if isinstance(self.quality.fn, HeadMetric) and self.quality.fn.is_named:
-            targets = self.quality.fn.targets_of(targets)
+            targets, _ = self.quality.fn.truth_of(targets)
         if self._scales_targets:
             shift, scale = moments(targets)
             targets = (targets - shift) / scale

@@ -27,4 +27,6 @@ def _remedy(said: str) -> str:
         return " Leave the model on the CPU, and set the device with --device."
     if "same dtype" in said or "expected scalar type" in said or "expected m1 and m2" in said:
         return " Training uses float32 (or --dtype float64): remove calls such as .half() and .double()."
+    if "elements of input should be between 0 and 1" in said:
+        return " End the model in a sigmoid, or use binary_cross_entropy_with_logits."
     return ""

@@ -29,16 +29,26 @@ def main() -> None:
     try:
         with_shim(scratch)
         os.environ["STEEPEST_CACHE"] = str(scratch / "cache")
-        tally = Tally()
         from torture.parts import torture  # once the shim is there
 
-        torture(tally, scratch, given.size, given.only, given.seed)
+        tally = Tally()
+        for part in given.only:
+            before = {*tally.rows}
+            torture(tally, scratch, given.size, part, given.seed)
+            if given.size == "full":
+                _keep(part, [row for row in tally.to_json() if row["what"] not in before])
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     print(tally.table())
-    if given.size == "full" and given.only == PARTS:
-        RESULTS.write_text(json.dumps(tally.to_json(), indent=1) + "\n", encoding="utf-8")
     sys.exit(not tally.is_clean)
+
+
+def _keep(part: str, rows: list[dict[str, str | int]]) -> None:
+    """Put the rows of a part into the table of the last full run, in place of older ones."""
+    table = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    table = [row for row in table if row["part"] != part] + [{"part": part, **row} for row in rows]
+    table.sort(key=lambda row: PARTS.index(row["part"]))
+    RESULTS.write_text("[\n" + ",\n".join(" " + json.dumps(row) for row in table) + "\n]\n", encoding="utf-8")
 
 
 def _quick_disk() -> str | None:

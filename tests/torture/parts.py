@@ -1,7 +1,6 @@
 """The parts of the torture, in two sizes."""
 
 import random
-from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -15,20 +14,19 @@ from torture.tally import Tally
 from steepest.engine.worker import import_all
 
 
-def torture(tally: Tally, scratch: Path, size: str, only: Collection[str], seed: int | None) -> None:
-    """All parts, or some, each in a folder of its own."""
+def torture(tally: Tally, scratch: Path, size: str, part: str, seed: int | None) -> None:
+    """One part, in a folder of its own."""
     shim, is_full = Shim.here(), size == "full"
     torch.set_num_threads(1)  # a process with idle threads must not fork
     import_all()  # once, for all that are forked off
-    for part in only:
-        dice, place = random.Random(seed), scratch / part
-        place.mkdir()
-        match part:
-            case "damage":
-                damage(tally, place, dice, share=1.0 if is_full else 0.02)
-            case "kills":
-                kills(tally, place, shim, dice, every=1 if is_full else 12, real=20 if is_full else 1)
-            case "disk":
-                full_disk(tally, place, shim, dice, every=1 if is_full else 12, real=20 if is_full else 0)
-            case _:
-                limits(tally, place, shim, dice, rounds=10 if is_full else 2, real=is_full)
+    dice, place = random.Random(seed), scratch / part
+    place.mkdir()
+    match part:
+        case "damage":
+            damage(tally, place, dice, share=1.0 if is_full else 0.02)
+        case "kills":
+            kills(tally, place, shim, dice, every=1 if is_full else 12, real=20 if is_full else 1)
+        case "disk":
+            full_disk(tally, place, shim, dice, every=1 if is_full else 12, real=20 if is_full else 0)
+        case _:
+            limits(tally, place, shim, dice, rounds=10 if is_full else 2, real=is_full)

@@ -143,6 +143,33 @@ def test_what_was_stored_in_two_languages_keeps_both():
     assert str(Message.from_json("one language")) == "one language"
 
 
+@pytest.mark.parametrize(
+    "stored",
+    [
+        None,
+        3,
+        ["text"],
+        {},
+        {"template": None},
+        {"template": "{n}", "parts": []},
+        {"template": "{n}", "parts": {"n": None}},
+        {"template": "{other}", "parts": {"n": 1}},
+        {"template": "{n.real}", "parts": {"n": 1}},
+        {"template": "{n:>999999999}", "parts": {"n": 1}},
+        {"template": "{n:.999999999f}", "parts": {"n": 1}},
+        {"template": "{n:d}", "parts": {"n": "text"}},
+        {"template": "{n", "parts": {"n": 1}},
+        {"template": "one", "parts": {"n": 2}, "plural": "{m}"},
+        {"template": "a", "given": {"zh": 3}},
+        {"en": "a", "zh": None},
+        {"template": "{n}", "parts": {"n": {"template": 1}}},
+    ],
+)
+def test_what_is_no_message_or_cannot_be_shown_is_refused_when_it_is_read(stored):
+    with pytest.raises(ValueError, match=r"message|format|expected"):
+        Message.from_json(stored)
+
+
 # ---- the language in force ----
 
 

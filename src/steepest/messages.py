@@ -16,13 +16,14 @@ first text in that language is rendered. English needs no file. STEEPEST_LOCALE 
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from string import Formatter
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from steepest.locale.translations import ENGLISH, Language, catalogue, languages
 
@@ -84,18 +85,38 @@ class Message:
         return {"template": self.template, **{key: value for key, value in rest.items() if value}}
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any] | str) -> Message:
-        """The message from `to_json`. Also reads the older formats of studies: a string, or one text per language."""
+    def from_json(cls, value: object) -> Message:
+        """The message from `to_json`. Also reads the older formats of studies: a string, or one text per language.
+
+        Raises ValueError for anything else, and for a message that cannot be rendered: studies come from strangers.
+        """
+        try:
+            message = cls._from_json(value)
+            for template in (message.template, message.plural):
+                _check_template(template, message.parts)
+        except RecursionError:
+            raise ValueError("a message is nested too deeply") from None
+        return message
+
+    @classmethod
+    def _from_json(cls, value: object) -> Message:
         if isinstance(value, str):
             return cls(value)
-        if ENGLISH in value:
-            return cls(value[ENGLISH], given={key: words for key, words in value.items() if key != ENGLISH})
-        parts = {
-            name: cls.from_json(part) if isinstance(part, Mapping) else part
-            for name, part in value.get("parts", {}).items()
-        }
-        rest = {key: value[key] for key in ("plural", "context", "given") if key in value}
-        return cls(value["template"], parts, **rest)
+        fields = _object(value)
+        if ENGLISH in fields:
+            texts = {key: _text(words) for key, words in fields.items()}
+            return cls(texts.pop(ENGLISH), given=texts)
+        parts: dict[str, Part] = {}
+        for name, part in _object(fields.get("parts", {})).items():
+            if isinstance(part, dict):
+                parts[name] = cls.from_json(cast(object, part))
+            elif isinstance(part, str | int | float):
+                parts[name] = part
+            else:
+                raise ValueError("a part of a message is neither text nor number")
+        given = {key: _text(words) for key, words in _object(fields.get("given", {})).items()}
+        plural, context = (_text(fields.get(key, "")) for key in ("plural", "context"))
+        return cls(_text(fields.get("template")), parts, plural, context, given)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -233,6 +254,32 @@ def _pieces(template: str, parts: Mapping[str, Part], language: Language) -> lis
             part = parts[name]
             pieces.append(part.render(language) if isinstance(part, Message) else format(part, form or ""))
     return pieces
+
+
+def _object(value: object) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise ValueError("a message is not an object")
+    return cast(dict[str, object], value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("the words of a message are not a text")
+    return value
+
+
+def _check_template(template: str, parts: Mapping[str, Part]) -> None:
+    """Raise ValueError for a template that its parts do not fill, or one that asks for a width without bounds."""
+    for _, name, form, _ in Formatter().parse(template) if parts else ():
+        if name is not None:
+            if name not in parts or not _FORM.fullmatch(form or ""):
+                raise ValueError("a message does not have the parts that it names")
+            if not isinstance(part := parts[name], Message):
+                format(part, form or "")
+
+
+_FORM = re.compile(r"[<>=^+ -]{0,2}[0-9]{0,2}[,_]?(\.[0-9]{1,2})?[a-zA-Z%]?")
+"""How a part may be formatted."""
 
 
 def _joined(pieces: Sequence[str]) -> str:

@@ -1,9 +1,15 @@
 """Ids of jobs: results of earlier studies are found by them, so they must stay what they are, byte for byte."""
 
-import pytest
+from dataclasses import asdict
 
+import pytest
+from study import toy
+
+from steepest.errors import StudyFolderError
 from steepest.records.contender import Contender
+from steepest.records.files import write_checked
 from steepest.records.job_records import FleetCandidate
+from steepest.records.step_times import FleetTime, StepTime
 from steepest.records.task_facts import TaskRef
 from steepest.records.trials import Lane
 from steepest.study import jobs
@@ -87,3 +93,33 @@ def test_ids_of_compilations(task, contender, gradient, update):
 def test_ids_of_shards(task, contender, plain, racing):
     for spec, expected in ((SPEC, plain), (RACE, racing)):
         assert [shard.id for shard in shards(spec, spec.tasks[task], contender, RUN, LANES)] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_train", 0),
+        ("n_train", "many"),
+        ("margin", -1.0),
+        ("parameters", 10**15),
+        ("luck", None),
+        ("fleet_obstacle", 3),
+    ],
+)
+def test_facts_that_cannot_be_true_are_refused_though_they_have_their_checksum(tmp_path, name, value):
+    path = tmp_path / "facts.json"
+    write_checked(path, {**asdict(toy.FACTS), name: value})
+    with pytest.raises(StudyFolderError, match=r"facts\.json (is damaged at|has an impossible)"):
+        jobs.read_facts(path)
+    write_checked(path, asdict(toy.FACTS))
+    assert jobs.read_facts(path) == toy.FACTS
+
+
+def test_times_that_no_step_takes_are_refused_though_they_have_their_checksum(tmp_path):
+    path, time = tmp_path / "time.json", StepTime("", "", 0.5, 8.0, (FleetTime(4, ("update",), 1.0, 0.25),))
+    write_checked(path, asdict(time))
+    assert jobs.read_time(path) == time
+    for wrong in ({"milliseconds": -1.0}, {"fleets": [{"lanes": 0}]}, {"fleets": 3}):
+        write_checked(path, {**asdict(time), **wrong})
+        with pytest.raises(StudyFolderError, match=r"time\.json (is damaged at|has an impossible)"):
+            jobs.read_time(path)

@@ -14,7 +14,7 @@ from pathlib import Path
 from torture.shim import with_shim
 from torture.tally import Tally
 
-PARTS = ("damage", "kills", "disk", "limits")
+PARTS = ("damage", "kills", "disk", "limits", "hostile", "parsers")
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "torture.json"
 
 

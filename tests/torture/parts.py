@@ -6,8 +6,10 @@ from pathlib import Path
 import torch
 from torture.damage import damage
 from torture.full_disk import full_disk
+from torture.hostile import hostile
 from torture.kills import kills
 from torture.limits import limits
+from torture.parsers import parsers
 from torture.shim import Shim
 from torture.tally import Tally
 
@@ -28,5 +30,9 @@ def torture(tally: Tally, scratch: Path, size: str, part: str, seed: int | None)
             kills(tally, place, shim, dice, every=1 if is_full else 12, real=20 if is_full else 1)
         case "disk":
             full_disk(tally, place, shim, dice, every=1 if is_full else 12, real=20 if is_full else 0)
+        case "hostile":
+            hostile(tally, place, dice, share=1.0 if is_full else 0.1, many=300 if is_full else 5)
+        case "parsers":
+            parsers(tally, place, dice, seconds=600.0 if is_full else 3.0)
         case _:
             limits(tally, place, shim, dice, rounds=10 if is_full else 2, real=is_full)

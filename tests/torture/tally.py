@@ -35,6 +35,8 @@ class Tally:
 
     def add(self, row: str, outcome: Outcome, what: str = "") -> None:
         """Count a try; `what` says which it was and what it said, and is printed if it is a fault."""
+        if row not in self.rows:
+            print(f"{row} …", file=sys.stderr, flush=True)
         self.rows.setdefault(row, Counter())[outcome] += 1
         now = monotonic()
         self.seconds[row] += now - self._since

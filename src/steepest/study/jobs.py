@@ -1,10 +1,13 @@
 """The jobs that a study hands to its executor, and the results that it reads back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from steepest import errors
 from steepest.errors import BadSetting, StudyFolderError, TrialFailed
@@ -12,11 +15,10 @@ from steepest.records.contender import Contender
 from steepest.records.files import read_checked, write_checked
 from steepest.records.job_records import CompileJob, CompileResult, DescribeJob, FleetCandidate, TimeJob
 from steepest.records.private_cache import compiled_note, time_note
-from steepest.records.record import JsonObject
 from steepest.records.step_times import StepTime
 from steepest.records.task_facts import TaskFacts, TaskRef
 from steepest.records.trials import Compiled
-from steepest.study import migration
+from steepest.study import migration, spec_checks
 from steepest.study.environment import hardware, versions
 from steepest.study.executors import Event
 from steepest.study.planner import fingerprint, slug
@@ -144,25 +146,35 @@ def facts_path(folder: Path, job: str) -> Path:
 
 
 def read_facts(path: Path) -> TaskFacts:
-    """Raises StudyFolderError if the file is missing or damaged."""
-    return _read(path, lambda stored: TaskFacts.from_json(migration.facts(stored)))
+    """Raises StudyFolderError if the file is missing or damaged, or holds values that no task has."""
+    return _read(path, TaskFacts, spec_checks.problems_of_facts)
 
 
 def read_time(path: Path) -> StepTime:
-    """Raises StudyFolderError if the file is missing or damaged."""
-    return _read(path, StepTime.from_json)
+    """Raises StudyFolderError if the file is missing or damaged, or holds times that no step takes."""
+    return _read(path, StepTime, spec_checks.problems_of_time)
 
 
 def read_compilation(path: Path) -> CompileResult:
     """Raises StudyFolderError if the file is missing or damaged."""
-    return _read(path, CompileResult.from_json)
+    return _read(path, CompileResult, lambda _: ())
 
 
-def _read(path: Path, from_json: Callable[[JsonObject], T]) -> T:
+def _read(path: Path, kind: type[T], problems: Callable[[T], Iterable[str]]) -> T:
+    stored = read_checked(path)
     try:
-        return from_json(read_checked(path))
-    except (TypeError, KeyError) as error:
-        raise StudyFolderError(f"{path} is damaged: {error}.") from None
+        found: T = _adapter(kind).validate_python(migration.facts(stored) if kind is TaskFacts else stored)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise StudyFolderError(f"{path} is damaged at {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
+    for problem in problems(found):
+        raise StudyFolderError(f"{path} has an impossible {problem}.")
+    return found
+
+
+@cache
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def failure(event: Event, folder: Path) -> errors.SteepestError:

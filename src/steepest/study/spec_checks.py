@@ -36,16 +36,17 @@ def check_plan(spec: StudySpec, plan: Plan) -> None:
     amounts = {"seconds": plan.seconds, "resolution": plan.resolution or 0.0}
     problems = [*_problems("", {"trials": plan.trials}, amounts)]
     for each in plan.facts:
-        problems += _of_facts(each)
+        problems += problems_of_facts(each)
     for time in plan.times:
-        problems += _of_time(time)
+        problems += problems_of_time(time)
     for run in plan.runs:
         problems += _of_run(run)
     if problems:
         raise BadSetting(f"The plan has an impossible {problems[0]}.")
 
 
-def _of_facts(facts: TaskFacts) -> Iterator[str]:
+def problems_of_facts(facts: TaskFacts) -> Iterator[str]:
+    """What cannot be true of a task."""
     counts = {name: getattr(facts, name) for name in ("n_train", "n_valid", "batch_size", "steps")}
     yield from _problems(f"{facts.name}: ", counts, {"margin": facts.margin})
     if not 0 <= facts.n_test < MAX_COUNT or not 0 <= facts.parameters < MAX_COUNT:
@@ -54,7 +55,8 @@ def _of_facts(facts: TaskFacts) -> Iterator[str]:
         yield f"{facts.name}: target"
 
 
-def _of_time(time: StepTime) -> Iterator[str]:
+def problems_of_time(time: StepTime) -> Iterator[str]:
+    """What cannot be true of a measured step."""
     where = f"{time.task}, {time.contender}: "
     names = ("milliseconds", "state_bytes_per_parameter", "evaluation_milliseconds", "share")
     yield from _problems(where, {}, {name: getattr(time, name) for name in names})

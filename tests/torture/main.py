@@ -23,6 +23,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(prog="make torture", description=__doc__)
     asked.add_argument("--size", choices=("ci", "full"), default="full", help="ci: under 3 minutes on 2 cores")
     asked.add_argument("--only", nargs="+", choices=PARTS, help="some parts of it")
+    asked.add_argument("--seconds", type=float, help="for each parser; default: 600, or 3 where the size is ci")
     asked.add_argument("--seed", type=int, default=None, help="of random moments and places; default: a new one")
     given = asked.parse_args()
     scratch = Path(os.environ.get("TORTURE_SCRATCH") or tempfile.mkdtemp(prefix="torture-", dir=_quick_disk()))
@@ -35,7 +36,7 @@ def main() -> None:
         tally = Tally()
         for part in given.only or (PARTS if given.size == "full" else CI_PARTS):
             before = {*tally.rows}
-            torture(tally, scratch, given.size, part, given.seed)
+            torture(tally, scratch, given.size, part, given.seed, given.seconds)
             if given.size == "full":
                 _keep(part, [row for row in tally.to_json() if row["what"] not in before])
     finally:

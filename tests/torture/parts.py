@@ -16,7 +16,7 @@ from torture.tally import Tally
 from steepest.engine.worker import import_all
 
 
-def torture(tally: Tally, scratch: Path, size: str, part: str, seed: int | None) -> None:
+def torture(tally: Tally, scratch: Path, size: str, part: str, seed: int | None, seconds: float | None = None) -> None:
     """One part, in a folder of its own."""
     shim, is_full = Shim.here(), size == "full"
     torch.set_num_threads(1)  # a process with idle threads must not fork
@@ -33,6 +33,6 @@ def torture(tally: Tally, scratch: Path, size: str, part: str, seed: int | None)
         case "hostile":
             hostile(tally, place, dice, share=1.0 if is_full else 0.1, many=300 if is_full else 5)
         case "parsers":
-            parsers(tally, place, dice, seconds=600.0 if is_full else 3.0)
+            parsers(tally, place, dice, seconds=seconds or (600.0 if is_full else 3.0))
         case _:
             limits(tally, place, shim, dice, rounds=10 if is_full else 2, real=is_full)

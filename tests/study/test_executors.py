@@ -316,3 +316,11 @@ def test_a_worker_whose_log_cannot_be_written_works_without_it(crew, monkeypatch
     executor.submit(toy.ToyJob({"kind": "print", "id": "x"}))
     assert [event.kind for event in events_until(executor, "done")] == ["done"]
     assert not [*(tmp_path / "logs").glob("worker-*")]
+
+
+def test_the_first_line_of_a_traceback_is_no_reason(crew, tmp_path):
+    """The log of a worker that is still writing it."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a.log").write_text("The model has no parameters.\n")
+    (tmp_path / "logs" / "b.log").write_text('Traceback (most recent call last):\n  File "x.py", line 3\n')
+    assert crew()._last_log_line() == f": The model has no parameters (see {tmp_path / 'logs'})"

@@ -24,6 +24,7 @@ from steepest.records.probe_trace import ProbeTrace
 from steepest.records.record import field_names, is_json_object
 
 _SUM = "sha256"
+_OUTCOMES = {str(outcome): outcome for outcome in Outcome}
 _ARRAYS = ("evaluate_at", "train_loss", "valid_loss", "valid_metric", "outcome_step", "test_loss", "test_metric")
 
 
@@ -125,7 +126,7 @@ def read_trace_and_digest(path: Path) -> tuple[Trace, str]:
     try:
         content = path.read_bytes()
         stored = _read_arrays(content)
-        outcome = tuple(Outcome(str(name)) for name in stored["outcome"])
+        outcome = tuple(map(_OUTCOMES.__getitem__, stored["outcome"].tolist()))
         trace = Trace(outcome=outcome, **{name: stored[name] for name in _ARRAYS})
         if not _fits(trace):
             raise ValueError("its arrays do not belong together")

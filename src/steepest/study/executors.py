@@ -218,8 +218,9 @@ class LocalProcesses:
         """The last line that any worker has written: a mere plan deletes its folder, logs included."""
         logs = self._folder / "logs"
         written = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(logs.glob("*.log")))
-        lines = [line.strip() for line in written.split("\n") if line.strip()]
-        return f": {lines[-1].rstrip('.')} (see {logs})" if lines else ""
+        # of a traceback the last line says most, and may not be there yet
+        lines = [line for line in written.split("\n") if line.strip() and not line.startswith(("  ", "Traceback ("))]
+        return f": {lines[-1].strip().rstrip('.')} (see {logs})" if lines else ""
 
     def _started(self) -> _Worker | None:
         """Another worker; None where the system allows no more of them. Raises TrialFailed where it allows none."""

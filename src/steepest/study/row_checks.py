@@ -33,4 +33,6 @@ def _is_sound(name: str, column: Sequence[Any]) -> bool:
         return kinds == {int} and min(column) >= _AT_LEAST[name]
     if name == "rate":
         return kinds == {float} and min(column) > 0 and max(column) < math.inf
-    return kinds <= {float, type(None)} and all(math.isfinite(each) for each in column if each is not None)
+    if type(None) in kinds:
+        column = [each for each in column if each is not None]
+    return kinds <= {float, type(None)} and all(map(math.isfinite, column))

@@ -218,7 +218,7 @@ def test_why_a_task_is_not_a_fleet_and_its_warnings_are_shown_in_chinese():
     assert str(reason) == "its model keeps state in the attribute 'calls', which all replicas would share"
     assert reason.render("zh") == "它的模型在属性“calls”中保存状态，所有副本会共用它"
     found = [each.message for each in warnings_about(task)]
-    assert len(found) == 2
+    assert len(found) == 3
     assert not [caution for caution in found if english_in(caution.render("zh"))]
     assert not [meaning for meaning in ERROR_MEANINGS.values() if english_in(meaning.render("zh"))]
 

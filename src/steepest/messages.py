@@ -15,6 +15,7 @@ first text in that language is rendered. English needs no file. STEEPEST_LOCALE 
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import unicodedata
@@ -192,6 +193,18 @@ def listed(items: Sequence[Part]) -> Message:
     if len(items) < 2:
         return enumerated(items)
     return say("{items} and {last}", items=enumerated(items[:-1]), last=items[-1])
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """`value` to this number of significant digits, without an exponent where that stays readable."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    value = float(f"{value:.{digits - 1}e}")  # first, so that 9.999 has the size of 10
+    size = math.floor(math.log10(abs(value)))
+    if not -6 < size < 9:
+        return f"{value:.{digits - 1}e}"
+    places = digits - 1 - size
+    return f"{value:.{places}f}" if places > 0 else f"{round(value, places):,.0f}"
 
 
 def paragraph(sentences: Iterable[Message]) -> Message:

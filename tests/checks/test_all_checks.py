@@ -62,7 +62,10 @@ def test_a_check_that_fails_is_a_note_and_the_others_are_made(monkeypatch):
 
     monkeypatch.setattr(all_checks, "CHECKS", (TaskCheck(breaks, "free"), *CHECKS))
     note, other = sorted(warnings_about(small(model=softly)), key=lambda each: each.severity)
-    assert str(note.message) == "Not checked: breaks, because of RuntimeError: no such thing."
+    assert (
+        str(note.message)
+        == "Not checked: breaks. The check failed with RuntimeError: no such thing. The study can go on."
+    )
     assert other.id == "probabilities-into-logits"
 
 

@@ -110,7 +110,7 @@ VISITS = np.column_stack([WHO, RNG.normal(75, 9, 800), RNG.normal(36.8, 0.4, 800
 def test_rows_of_patients_are_asked_about():
     severity, words = said(task(data=(VISITS, SICK), width=3, standardize=True))["groups-apart"]
     assert severity == "severe"
-    assert words.startswith("Rows repeat per inputs[:, 0] (40 values)")
+    assert words.startswith("Rows repeat per inputs[:, 0]: 40 values, each with one target.")
     assert "groups=" in words
     assert 'split="random"' in words
 

@@ -79,7 +79,14 @@ def _found(task: Task, until: float, begins: Callable[[TaskCheck], None]) -> Ite
         except Exception as error:  # a user's model may raise anything
             yield warning(
                 "not-checked",
-                say("Not checked: {check}, because of {error}.", check=check.name, error=kind_and_line(error)),
+                say(
+                    "Not checked: {check}. The check failed with {error}. The study can go on.",
+                    check=check.name,
+                    error=kind_and_line(error),
+                ),
             )
     if skipped:
-        yield warning("not-checked", say("Not checked, to save time: {checks}.", checks=", ".join(skipped)))
+        yield warning(
+            "not-checked",
+            say("Not checked, to save time: {checks}. `run` makes these checks.", checks=", ".join(skipped)),
+        )

@@ -75,8 +75,8 @@ def column_warnings(
             yield warning(
                 "time-order",
                 say(
-                    "{column} holds the target of an earlier row, so that the rows are a series: add {time} to test on "
-                    "what comes last, or {random} to keep rows apart.",
+                    "{column} holds the target of an earlier row: the rows are a series. Add {time} to test on the "
+                    "last rows, or {random} if rows are unrelated.",
                     column=lags[0].name,
                     time=remedies.time.replace("COLUMN", "…"),
                     random=remedies.random,
@@ -140,28 +140,28 @@ def _groups(column: Column, share: float, remedies: Remedies) -> Message:
     }
     if share == 1:
         return say(
-            "Rows repeat per {column} ({values:,} values), and it settles the target: add {group} to keep them "
-            "together, or {random} to keep rows apart.",
+            "Rows repeat per {column}: {values:,} values, each with one target. Add {group} to keep the rows of a "
+            "value in one part, or {random} if rows are unrelated.",
             **parts,
         )
     if share:
         return say(
-            "Rows repeat per {column} ({values:,} values), and it explains {share:.0%} of the target: add {group} to "
-            "keep them together, or {random} to keep rows apart.",
+            "Rows repeat per {column}: {values:,} values, which explain {share:.0%} of the target. Add {group} to keep "
+            "the rows of a value in one part, or {random} if rows are unrelated.",
             share=share,
             **parts,
         )
     return say(
-        "Rows repeat per {column} ({values:,} values): add {group} to keep them together, or {random} to keep rows "
-        "apart.",
+        "Rows repeat per {column}: {values:,} values. Add {group} to keep the rows of a value in one part, or {random} "
+        "if rows are unrelated.",
         **parts,
     )
 
 
 def _time(column: Column, remedies: Remedies) -> Message:
     return say(
-        "Rows are in the order of {column}, and neighbours have similar targets: add {time} to test on what comes "
-        "last, or {random} to keep rows apart.",
+        "Rows are in the order of {column}, and neighbouring rows have similar targets. Add {time} to test on the last "
+        "rows, or {random} if rows are unrelated.",
         column=column.name,
         time=remedies.of(remedies.time, column),
         random=remedies.random,

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from steepest.checks.specimen import Specimen
 from steepest.errors import kind_and_line
-from steepest.messages import Message, mark, say, term
+from steepest.messages import Message, mark, say, significant, term
 from steepest.records.task_warnings import TaskWarning, warning
 from steepest.tasks.loss_calls import LossCall, Recorded, is_library_loss, record
 from steepest.tasks.loss_kinds import Outputs, Targets
@@ -374,9 +374,9 @@ def loss_has_a_bound(specimen: Specimen) -> Iterator[TaskWarning]:
         yield warning(
             "unbounded-loss",
             say(
-                "The loss falls without limit as the outputs grow: it was {start:.3g}, and {end:.3g} further along its "
+                "The loss falls without limit as the outputs grow: it was {start}, and {end} further along its "
                 "gradient. Check its sign and its targets.",
-                start=start,
-                end=along[2],
+                start=significant(start),
+                end=significant(along[2]),
             ),
         )

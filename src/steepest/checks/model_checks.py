@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from steepest.checks.specimen import Specimen
-from steepest.messages import say
+from steepest.messages import say, significant
 from steepest.records.task_warnings import TaskWarning, warning
 
 MAX_INPUT_RMS = 30.0
@@ -32,9 +32,9 @@ def unscaled_inputs(specimen: Specimen) -> Iterator[TaskWarning]:
             yield warning(
                 "unscaled-inputs",
                 say(
-                    "The root mean square of the inputs is {size:.2g}. Most models train better on scaled inputs: set "
+                    "The root mean square of the inputs is {size}. Most models train better on scaled inputs: set "
                     "standardize=True.",
-                    size=size,
+                    size=significant(size, 2),
                 ),
             )
             return

@@ -141,13 +141,17 @@ def rows_in_two_parts(specimen: Specimen) -> Iterator[TaskWarning]:
     chance = all(pair.is_expected for pair in pairs)
     shown = _listed(pairs)
     if specimen.task.plan.is_fixed:
-        message = say("{shared}. Remove them from one of the parts.", shared=shown)
+        message = say("{shared}. Remove these rows from one of the parts.", shared=shown)
     elif chance:
-        message = say("{shared}. So few different rows are possible that this is expected.", shared=shown)
+        message = say(
+            "{shared}. Nothing needs to be done: so few different rows are possible that this is expected.",
+            shared=shown,
+        )
     else:
         message = say(
-            "{shared}: the data repeat rows. Remove repeated rows, or pass groups= so that they stay together.",
+            "{shared}: the data repeat rows. Remove the copies, or keep them in one part: {option}.",
             shared=shown,
+            option="--group COLUMN" if specimen.task.columns_are_checked else "groups=",
         )
     few = all(pair.count < NOTED_SHARE * pair.of for pair in pairs)
     yield warning("shared-rows", message, "severe" if severe else "note" if chance or few else "warning")

@@ -197,7 +197,7 @@ def check(page: Page) -> str:
     drawn = enumerated([*map(term, page["drawn_by_the_seed"])])
     parts = " / ".join(map(str, page["parts"].values()))
     steps = tr("{steps:,} steps, batch size {batch_size}", steps=page["steps"], batch_size=page["batch_size"])
-    tie = tr("differences of {metric} below {margin:.2g}", metric=metric, margin=page["margin"])
+    tie = tr("differences of {metric} below {margin}", metric=metric, margin=_two_digits(page["margin"]))
     rows = [
         (tr("examples"), tr("{parts} for training, validation and test", parts=parts)),
         (tr("set by the seed"), shown(drawn)),
@@ -213,27 +213,21 @@ def check(page: Page) -> str:
         if sound
         else tr("The task runs, but the loss did not fall. Check the data, the loss and the scale of the inputs.")
     )
-    if found := page["warnings"]:
-        end = f"{end}\n{_wrap(_about_warnings(found))}"
+    if stops := [each for each in page["warnings"] if each.stops]:
+        end = f"{end}\n{_wrap(shown(_about_severe(stops)))}"
     title = one_line(shown(term(page["title"])), WIDTH)
     return f"{title}\n\n{_table(('', ''), rows, head=False, wrap_last=True)}\n\n{end}"
 
 
-def _about_warnings(found: Sequence[TaskWarning]) -> str:
-    """What warnings stop, and how to silence them."""
-    ids = [*dict.fromkeys(each.id for each in found if not each.accepted and each.severity != "note")]
-    stops = any(each.stops for each in found)
-    words = [
-        say("A severe warning stops a study until it is corrected or accepted.") if stops else NOTHING,
-        say(
-            "To accept warnings: steepest run --accept {ids}, or Task(…, accept=[{python}]).",
-            ids=",".join(ids),
-            python=", ".join(f'"{id}"' for id in ids),
-        )
-        if ids
-        else NOTHING,
-    ]
-    return shown(paragraph(words))
+def _about_severe(found: Sequence[TaskWarning]) -> Message:
+    """What severe warnings stop, and what to do."""
+    ids = [*dict.fromkeys(each.id for each in found)]
+    return say(
+        "A severe warning stops a study. Correct the task; or, if it is meant so, accept the warning: steepest run "
+        "--accept {ids}, or Task(…, accept=[{python}]).",
+        ids=",".join(ids),
+        python=", ".join(f'"{id}"' for id in ids),
+    )
 
 
 def _tried(page: Page, metric: Message) -> str:
@@ -247,7 +241,7 @@ def _tried(page: Page, metric: Message) -> str:
         after=_short(page["valid_loss_after"]),
         metric=metric,
         quality=_short(page["valid_metric_after"]),
-        time=f"{float(format(page['milliseconds_a_step'], '.2g')):,g}",
+        time=_two_digits(page["milliseconds_a_step"]),
     )
 
 
@@ -261,6 +255,11 @@ def _engine(page: Page) -> str:
         "Many trials at once (engine fleet), for all optimizers of `steepest optimizers`{others}.",
         others=say(" except {names}", names=enumerated(page["alone"])) if page["alone"] else NOTHING,
     )
+
+
+def _two_digits(value: float) -> str:
+    """Without an exponent below a million, and without zeros that say nothing: 0.0025, 140."""
+    return f"{float(format(value, '.2g')):,g}"
 
 
 def _short(value: float | None) -> Message | str:

@@ -79,7 +79,8 @@ def stopping(found: Iterable[tuple[str, TaskWarning]]) -> str:
     says = " ".join(dict.fromkeys(f"{name}: {each.message} [{each.id}]" for name, each in stops))
     ids = [*dict.fromkeys(each.id for _, each in stops)]
     python = ", ".join(map(repr, ids))
-    return f"{says} Nothing was trained. To train anyway: --accept {','.join(ids)} (in Python: accept=[{python}])."
+    accepts = f"--accept {','.join(ids)} (in Python: accept=[{python}])"
+    return f"{says} Nothing was trained. Correct this; or accept it if it is meant so: {accepts}."
 
 
 def in_words(found: TaskWarning) -> Message:
@@ -105,7 +106,8 @@ KINDS: dict[str, WarningKind] = {
             severity="severe",
             title="Two parts have rows in common, so that validation or test measures what was learned by heart.",
             example="valid=(x, y), test=(x, y)",
-            remedy="Remove the rows from one of the parts. If `data` repeats rows, remove them or pass groups.",
+            remedy="Remove these rows from one of the parts. If `data` repeats rows, remove the copies, or keep "
+            "them in one part: groups=, --group COLUMN.",
         ),
         WarningKind(
             id="target-leak",
@@ -119,14 +121,14 @@ KINDS: dict[str, WarningKind] = {
             severity="severe",
             title="Rows of one id, such as a patient, are in the training part and in the test part.",
             example="20 visits of each of 40 patients; the diagnosis belongs to the patient",
-            remedy='Split by group: --group COLUMN, groups=. Or keep rows apart: --split random, split="random".',
+            remedy='Split by group: --group COLUMN, groups=. If rows are unrelated: --split random, split="random".',
         ),
         WarningKind(
             id="time-order",
             severity="warning",
             title="Rows are a series, but the test part is drawn from among them at random.",
             example="prices by day, without --time",
-            remedy='Split by time: --time COLUMN, time=. Or keep rows apart: --split random, split="random".',
+            remedy='Split by time: --time COLUMN, time=. If rows are unrelated: --split random, split="random".',
         ),
         # ---- tables --------------------------------------------------------------------------------------------------
         WarningKind(
@@ -341,7 +343,8 @@ KINDS: dict[str, WarningKind] = {
             severity="note",
             title="A check was skipped because it would take too long, or it could not be made for this task.",
             example="a model whose single step takes seconds",
-            remedy="Nothing. `run` makes the checks that `check` skips for time.",
+            remedy="After a skipped check, nothing: `run` makes it. After a failed one, read its error, which may be "
+            "the model's own. The study can go on.",
         ),
     )
 }

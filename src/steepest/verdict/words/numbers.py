@@ -4,10 +4,9 @@ Accuracy and other shares are given in %, their differences in points; R² to 3 
 significant digits; rates as 0.003. What has a word in it is a `Message`.
 """
 
-import math
 from collections.abc import Sequence
 
-from steepest.messages import Message, Part, listed, say, verbatim
+from steepest.messages import Message, Part, listed, say, significant, verbatim
 from steepest.records.task_facts import TaskFacts
 
 
@@ -27,18 +26,6 @@ def gap(value: float, task: TaskFacts) -> Message:
             return say("less than 0.01")
         return verbatim(f"{points:.1f}" if points >= 0.095 or not points else significant(points, 1))
     return verbatim(f"{size:.3f}" if _is_share(task) and size >= 0.0005 else significant(size))
-
-
-def significant(value: float, digits: int = 3) -> str:
-    """`value` to this number of significant digits, without an exponent where that stays readable."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    value = float(f"{value:.{digits - 1}e}")  # first, so that 9.999 has the size of 10
-    size = math.floor(math.log10(abs(value)))
-    if not -6 < size < 9:
-        return f"{value:.{digits - 1}e}"
-    places = digits - 1 - size
-    return f"{value:.{places}f}" if places > 0 else f"{round(value, places):,.0f}"
 
 
 def rate(value: float) -> str:

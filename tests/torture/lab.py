@@ -29,7 +29,7 @@ def at_most(seconds: float) -> Generator[None]:
         raise Hung
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)  # again, should the exception get lost in a callback
     try:
         yield
     finally:

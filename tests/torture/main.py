@@ -23,22 +23,25 @@ def main() -> None:
     asked = argparse.ArgumentParser(prog="make torture", description=__doc__)
     asked.add_argument("--size", choices=("ci", "full"), default="full", help="ci: under 3 minutes on 2 cores")
     asked.add_argument("--only", nargs="+", choices=PARTS, help="some parts of it")
-    asked.add_argument("--seconds", type=float, help="for each parser; default: 600, or 3 where the size is ci")
+    asked.add_argument("--share", type=float, help="of bits and lengths of files; default: 1, or 0.02 with --size ci")
+    asked.add_argument("--seconds", type=float, help="for each parser; default: 600, or 3 with --size ci")
     asked.add_argument("--seed", type=int, default=None, help="of random moments and places; default: a new one")
     given = asked.parse_args()
     scratch = Path(os.environ.get("TORTURE_SCRATCH") or tempfile.mkdtemp(prefix="torture-", dir=_quick_disk()))
     os.environ["TORTURE_SCRATCH"] = str(scratch)
+    tally = Tally()
     try:
         with_shim(scratch)
         os.environ["STEEPEST_CACHE"] = str(scratch / "cache")
         from torture.parts import torture  # once the shim is there
 
-        tally = Tally()
         for part in given.only or (PARTS if given.size == "full" else CI_PARTS):
             before = {*tally.rows}
-            torture(tally, scratch, given.size, part, given.seed, given.seconds)
+            torture(tally, scratch, part, given.size == "full", given.seed, given.share, given.seconds)
             if given.size == "full":
                 _keep(part, [row for row in tally.to_json() if row["what"] not in before])
+    except KeyboardInterrupt:
+        print("Stopped; until then:")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     print(tally.table())

@@ -16,16 +16,17 @@ from torture.tally import Tally
 from steepest.engine.worker import import_all
 
 
-def torture(tally: Tally, scratch: Path, size: str, part: str, seed: int | None, seconds: float | None = None) -> None:
+def torture(
+    tally: Tally, scratch: Path, part: str, is_full: bool, seed: int | None, share: float | None, seconds: float | None
+) -> None:
     """One part, in a folder of its own."""
-    shim, is_full = Shim.here(), size == "full"
     torch.set_num_threads(1)  # a process with idle threads must not fork
     import_all()  # once, for all that are forked off
-    dice, place = random.Random(seed), scratch / part
+    shim, dice, place = Shim.here(), random.Random(seed), scratch / part
     place.mkdir()
     match part:
         case "damage":
-            damage(tally, place, dice, share=1.0 if is_full else 0.02)
+            damage(tally, place, dice, share or (1.0 if is_full else 0.02))
         case "kills":
             kills(tally, place, shim, dice, every=1 if is_full else 12, real=20 if is_full else 1)
         case "disk":
@@ -33,6 +34,6 @@ def torture(tally: Tally, scratch: Path, size: str, part: str, seed: int | None,
         case "hostile":
             hostile(tally, place, dice, share=1.0 if is_full else 0.1, many=300 if is_full else 5)
         case "parsers":
-            parsers(tally, place, dice, seconds=seconds or (600.0 if is_full else 3.0))
+            parsers(tally, place, dice, seconds or (600.0 if is_full else 3.0))
         case _:
             limits(tally, place, shim, dice, rounds=10 if is_full else 2, real=is_full)

@@ -12,12 +12,13 @@ from torch import nn
 
 from steepest.engine.shard import ObjectRegistry, run_job
 from steepest.errors import BadInput, BadSetting, BadTask, UnknownName
+from steepest.optim.catalogue import contender
 from steepest.records.contender import Contender
 from steepest.records.files import read_json, read_trace
-from steepest.records.job_records import DescribeJob, TimeJob, TrainJob
+from steepest.records.job_records import CompileJob, DescribeJob, TimeJob, TrainJob
 from steepest.records.outcomes import Outcome
 from steepest.records.task_facts import TaskRef
-from steepest.study.jobs import read_facts
+from steepest.study.jobs import read_compilation, read_facts
 
 REGISTRY = ObjectRegistry(tasks={"test": digits()}, optimizers={"SGD": torch.optim.SGD})
 HERE = TaskRef("mine", "memory", "test")
@@ -130,3 +131,14 @@ def test_bad_input_is_reported_in_one_sentence(job, error, message, tmp_path):
     with pytest.raises(error, match=message):
         run_job(job, tmp_path, REGISTRY)
     assert not list(tmp_path.rglob("*.npz"))
+
+
+@pytest.mark.compile
+def test_what_is_compiled_counts_though_its_note_cannot_be_written(tmp_path, monkeypatch):
+    """The disk of the cache may be full; the study's is not."""
+    (tmp_path / "full").write_text("no folder")
+    monkeypatch.setattr("steepest.engine.shard.compiled_note", lambda job: tmp_path / "full" / f"{job}.json")
+    task = TaskRef("line", "catalogue", "line")
+    job = CompileJob("c", task, contender("sgd"), 32, "float32", "cpu", lanes=2, compiled=("update",))
+    run_job(job, tmp_path, ObjectRegistry())
+    assert read_compilation(tmp_path / "facts" / "c.json").refused == ()

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter
@@ -89,7 +89,8 @@ def _compile(job: CompileJob, registry: ObjectRegistry) -> CompileResult:
     fleet = first_fleet(_task(shard, registry), shard, job.lanes, registry)
     found = CompileResult(perf_counter() - began, tuple(fleet.refused))
     if not found.refused and job.task.source != "memory":  # its key does not identify the task
-        write_json(compiled_note(job.id), asdict(found))
+        with suppress(OSError):  # without a note, the next study asks again
+            write_json(compiled_note(job.id), asdict(found))
     return found
 
 

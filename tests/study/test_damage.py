@@ -86,6 +86,19 @@ def test_a_damaged_database_is_made_again_and_not_trusted(finished, folder):
     assert (folder / "study.db.damaged").exists()
 
 
+@pytest.mark.parametrize("back", [1, 2, 20])
+def test_a_damaged_index_is_made_again_with_its_database(finished, folder, back):
+    """Rows are whole; but a coordinator finds them by their indices, whose first entry ends its page."""
+    with sqlite3.connect(folder / "study.db") as database:
+        name = "sqlite_autoindex_shard_1"
+        (page,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+    database.close()
+    content = bytearray((folder / "study.db").read_bytes())
+    content[page * flips.PAGE - back] ^= 0x40
+    (folder / "study.db").write_bytes(content)
+    assert resume(folder, toy.executor(folder)).results == read(finished).results
+
+
 # ---- the spec --------------------------------------------------------------------------------------------------------
 
 

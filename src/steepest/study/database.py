@@ -138,7 +138,9 @@ def _checked_version(database: sqlite3.Connection, path: Path, folder: Path, may
         raise sqlite3.DatabaseError("it is cut short")  # SQLite reads a last page that is short as if it ended in zeros
     if _tables(database) != _tables_of(version):  # a view or trigger of somebody else's could take for ever
         raise sqlite3.DatabaseError("its tables are not those of a study")
-    verdict = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    # A reader reads tables from end to end; a writer also searches them by their indices, which the quick check skips.
+    check = "integrity_check" if may_be_new else "quick_check"
+    verdict = database.execute(f"PRAGMA {check}(1)").fetchone()[0]
     if verdict != "ok":
         raise sqlite3.DatabaseError(" ".join(verdict.split()))
     return version

@@ -144,16 +144,6 @@ def test_a_bad_setting_is_refused_wherever_it_comes_in() -> None:
         Adam(model.parameters(), compile="yes")  # type: ignore[arg-type]
 
 
-def test_an_argument_of_torch_s_own_is_refused_with_what_takes_its_place() -> None:
-    model = make_model()
-    with pytest.raises(BadSetting, match=r"Adam has no betas, an argument of torch.optim: use b1 and b2 instead\."):
-        Adam(model.parameters(), betas=(0.9, 0.99))  # type: ignore[arg-type]
-    with pytest.raises(BadSetting, match="Adam has no betas"):
-        Adam([{"params": model.parameters(), "betas": (0.9, 0.99)}])
-    with pytest.raises(BadSetting, match=r"SGD has no foreach, .* unless compile=False; leave it out\."):
-        build("sgd", model.parameters(), foreach=True)
-
-
 # ---- what a training script expects ----------------------------------------------------------------------------------
 
 

@@ -32,6 +32,7 @@ from steepest.adapters.stepping import (
     real,
     write,
 )
+from steepest.adapters.torch_arguments import CLASSES, LABELS, NO_CLASSES, as_group, translated
 from steepest.errors import BadInput, BadSetting
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
 from steepest.optim.drivers import check_matrices, evaluated, is_wide, moved_together
@@ -76,20 +77,34 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
     def __init__(
         self, params: Params, lr: float | Tensor | None = None, *, compile: bool | None = None, **settings: Setting
     ) -> None:
-        chosen: dict[str, Any] = dict(settings) if lr is None else {**settings, "lr": lr}
+        given: dict[str, Any] = dict(settings) if lr is None else {**settings, "lr": lr}
+        maximize = bool(given.pop("maximize", False))
+        rule, chosen = translated(self.rule, given)
+        if rule is not self.rule:
+            self.__class__ = as_torch(rule)  # type: ignore[assignment]
         _check(self.rule, chosen)
+        if maximize and rule.second:
+            raise BadSetting(f"{rule.__name__} takes two gradients in a step and cannot maximize. Negate the loss.")
         if compile not in (None, True, False):
             raise BadSetting(f"{self.rule.__name__}: compile is {compile!r}; it must be True, False or None.")
         self.is_compiled = compiles_by_default() if compile is None else compile
-        super().__init__(params, {**hyperparameters(self.rule), **chosen})
+        super().__init__(params, {**hyperparameters(self.rule), **chosen, **({"maximize": True} if maximize else {})})
+        if {"b1", "b2"} <= self.defaults.keys():
+            self.defaults["betas"] = (self.defaults["b1"], self.defaults["b2"])  # where OneCycleLR looks for them
         if is_wide(self.rule):
             self._process_group = dealing_group()
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """As torch's; raises BadSetting for a hyperparameter out of its range."""
-        known = {*hyperparameters(self.rule), *_TORCH_ONLY}
-        _check(self.rule, {name: value for name, value in param_group.items() if name in known})
-        super().add_param_group(param_group)
+        """As torch's; raises BadSetting for a key that is not a setting, and for a hyperparameter out of its range."""
+        kept = {name: param_group[name] for name in param_group if name in LABELS}
+        given = {name: value for name, value in param_group.items() if name not in kept}
+        own = translated(self.rule, given, may_change=False).settings
+        _check(self.rule, own)
+        betas = self.defaults.pop("betas", None)
+        super().add_param_group({**kept, **own})
+        if betas is not None:
+            self.defaults["betas"] = betas
+        self.param_groups[-1] = as_group(self.rule, self.param_groups[-1])
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
         """One update of every parameter that has a gradient; returns what `closure` returns."""
@@ -125,7 +140,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
     def _took_fast_path(self, kernels: FastPaths, place: int, group: dict[str, Any]) -> bool:
         """Update a group by its fast path if only gradients changed since the last step; returns whether it did."""
         repeat = kernels.repeat(place)
-        if repeat is None or torch.compiler.is_compiling():
+        if repeat is None or group.get("maximize") or torch.compiler.is_compiling():
             return False
         done, *carried = repeat.counts
         c, carry = _coefficients(self.rule, _at(self.rule, group), done + 1, *carried)
@@ -137,11 +152,14 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
     def _batches(self, group: dict[str, Any]) -> Iterator[Batch]:
         """The parameters of a group that have a gradient, batched by step number; advances the step numbers."""
         rule, h = self.rule, _at(self.rule, group)
-        ps, gs = group["params"], [p.grad for p in group["params"]]  # read once: another thread may change them
+        ps: Any = group["params"]
+        gs: Any = [p.grad for p in ps]  # read once: another thread may change them
         if any(g is None for g in gs):
             at = [i for i, g in enumerate(gs) if g is not None]
             ps, gs = [ps[i] for i in at], [gs[i] for i in at]
-        states = [*map(self.state.__getitem__, ps)]
+        if group.get("maximize"):
+            gs = [*map(torch.neg, gs)]
+        states: Any = [self.state[p] for p in ps]
         for p, state in zip(ps, states, strict=True) if not all(states) else ():
             if not state:
                 state.update({"step": 0, **rule.carry, **dict(zip(rule.state, begin(rule, h, p), strict=True))})
@@ -261,6 +279,10 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
                     )
         super().load_state_dict(state_dict)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.param_groups = [as_group(self.rule, group) for group in self.param_groups]
+
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "is_compiled": self.is_compiled}
 
@@ -268,29 +290,8 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         return _blank, unwrap(self.rule), self.__getstate__()  # a generated class is found by its rule
 
 
-_TORCH_ONLY = {
-    "amsgrad": "use the optimizer AMSGrad instead",
-    "betas": "use b1 and b2 instead",
-    "capturable": "steps in a CUDA graph are not supported; leave it out",
-    "differentiable": "differentiating through a step is not supported; leave it out",
-    "foreach": "one compiled loop updates all parameters, unless compile=False; leave it out",
-    "fused": "one compiled loop updates all parameters, unless compile=False; leave it out",
-    "maximize": "every rule minimizes; negate the loss",
-    "nesterov": "use the optimizer Nesterov instead",
-}
-"""Arguments of torch's own optimizers that no rule has, and their replacement."""
-
-
-def _check_names(rule: type[Rule], names: Iterable[str]) -> None:
-    """Raise BadSetting for an argument that only torch's own optimizers have."""
-    for name in names:
-        if name in _TORCH_ONLY and name not in _names(rule):
-            raise BadSetting(f"{rule.__name__} has no {name}, an argument of torch.optim: {_TORCH_ONLY[name]}.")
-
-
 def _check(rule: type[Rule], settings: dict[str, Any]) -> None:
     """As `check_settings`; a rate may also be a tensor of one number."""
-    _check_names(rule, settings)
     for name, x in settings.items():
         if isinstance(x, Tensor) and x.numel() != 1:
             raise BadSetting(f"{rule.__name__}: {name} is a tensor of {x.numel()} numbers; it must be one number.")
@@ -358,9 +359,16 @@ _RULES = {item.rule.__name__: item.rule for item in CATALOGUE}
 
 
 def __getattr__(name: str) -> type[RuleOptimizer]:
+    name = CLASSES.get(name, name)
+    if name in NO_CLASSES:
+        raise AttributeError(f"steepest.optim has no {name}: {NO_CLASSES[name]}. Use torch.optim.{name}.")
     if name not in _RULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return as_torch(_RULES[name])
+
+
+def _maximize(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {"maximize": True} if settings.get("maximize") else {}
 
 
 def __dir__() -> list[str]:
@@ -383,9 +391,9 @@ def build(
     if isinstance(optimizer, str):
         optimizer = entry(optimizer)
     if isinstance(optimizer, Entry):
-        _check_names(optimizer.rule, chosen)
-        chosen = {**settings_of(optimizer, chosen)}
-        optimizer = optimizer.rule
+        rule, own = translated(optimizer.rule, chosen, may_change=False)
+        chosen = {**settings_of(optimizer, {k: v for k, v in own.items() if k != "maximize"}), **_maximize(own)}
+        optimizer = rule
     if not (isinstance(optimizer, type) and issubclass(optimizer, Rule)):
         raise BadInput(f'{optimizer!r} is not an optimizer. Pass its name, such as "adam", its entry or its rule.')
     return as_torch(optimizer)(params, compile=compile, **chosen)

@@ -98,7 +98,12 @@ class Fleet:
 
     @torch.no_grad()
     def __init__(
-        self, task: Task, shard: Shard, lanes: Sequence[Lane], registry: ObjectRegistry = EMPTY_REGISTRY
+        self,
+        task: Task,
+        shard: Shard,
+        lanes: Sequence[Lane],
+        registry: ObjectRegistry = EMPTY_REGISTRY,
+        traced: bool = True,
     ) -> None:
         """Lanes of one seed must be adjacent."""
         optimizer = registry.optimizer(shard.contender)
@@ -110,7 +115,7 @@ class Fleet:
             raise BadInput(f"{shard.contender.name} {obstacle}: it trains one model at a time. Use solo.")
         self.task, self.shard, self.rule = task, shard, optimizer.rule
         self.dtype, self.device = getattr(torch, shard.dtype), torch.device(shard.device)
-        self.programs = programs(task, self.dtype, self.device)
+        self.programs = programs(task, self.dtype, self.device, traced)
         self.optimizer = optimizer
         self.shapes = tuple(self.programs.layout.shapes.values())
         seeds, of_lane = self._assign_lanes(lanes)

@@ -24,7 +24,7 @@ from steepest.records.trials import Lane, Shard
 from steepest.tasks.task import Task
 
 TRIAL_STEPS = 3
-MAX_BATCH = 16
+MAX_BATCH = 8
 """Examples of a step: what keeps a model from a fleet does so for a few examples, too."""
 EVALUATED_EXAMPLES = 16
 """Validation examples that the check evaluates."""
@@ -57,6 +57,8 @@ class _SoloSteps:
     moved: Tensor  # [2, P]
     drew: bool
     """Whether they drew from generators that a fleet shares between replicas, Python's and NumPy's."""
+    is_random: bool
+    """Whether they drew from torch's generator, from which the replicas of a fleet draw other numbers."""
     held: list[set[tuple[str, str]]]
     """The first model's attributes after each step; a value that does not change after the first step is not state."""
 
@@ -80,12 +82,12 @@ def unsupported_reason(task: Task) -> Message:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # vmap's, that it does some operation lane by lane
-                fleet = Fleet(task, alone.shard, alone.shard.lanes)
+                fleet = Fleet(task, alone.shard, alone.shard.lanes, traced=False)
                 fleet.train(0, TRIAL_STEPS)
                 fleet.evaluate("valid", at_most=EVALUATED_EXAMPLES)
         except Exception as error:  # the model may do anything that vmap does not support
             return _in_words(error)
-        if not fleet.is_random and not _paths_agree(fleet.flat - alone.start, alone.moved):
+        if not alone.is_random and not _paths_agree(fleet.flat - alone.start, alone.moved):
             return say("its replicas, trained together, do not move as one trained alone does")
     return NOTHING
 
@@ -103,14 +105,15 @@ def _alone(task: Task, rate: float) -> _SoloSteps:
     trials = [Trial(task, shard, lane) for lane in shard.lanes]
     layout = Layout.of(trials[0].model)
     start = torch.stack([layout.row(trial.model) for trial in trials])
-    drawn, held = _drawn(), []
+    drawn, held, is_random = _drawn(), [], False
     for trial in trials:
         for t in range(1, TRIAL_STEPS + 1):
-            torch.manual_seed(t)
+            before = torch.manual_seed(t).get_state()
             trial.step(t)
+            is_random |= not torch.equal(before, torch.get_rng_state())
             held += [_attributes(trial.model)] if trial is trials[0] else []
     moved = torch.stack([layout.row(trial.model) for trial in trials]) - start
-    return _SoloSteps(shard, start, moved, drawn != _drawn(), held)
+    return _SoloSteps(shard, start, moved, drawn != _drawn(), is_random, held)
 
 
 def _in_words(error: Exception) -> Message:

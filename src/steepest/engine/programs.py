@@ -47,8 +47,9 @@ class Extras:
 class Programs:
     """The programs of one task in one precision on one device."""
 
-    def __init__(self, task: Task, dtype: torch.dtype, device: torch.device) -> None:
-        self.task = task
+    def __init__(self, task: Task, dtype: torch.dtype, device: torch.device, traced: bool = True) -> None:
+        """If they are not `traced`, functions run as they are: for a few steps, tracing takes longer than the steps."""
+        self.task, self.traced = task, traced
         self.model = task.build_model(0, dtype).to(device)  # only its code is used: all its tensors are replaced
         self.layout = Layout.of(self.model)
         splits = task.splits(0)
@@ -160,11 +161,15 @@ class Programs:
         if key not in self._ready:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # vmap warns where it runs an operation lane by lane
-                self._ready[key] = program(function, *example, copies_matter=bool(self.changing))
+                self._ready[key] = (
+                    program(function, *example, copies_matter=bool(self.changing))
+                    if self.traced
+                    else Program(function, is_random=True)
+                )
         return self._ready[key]
 
 
 @lru_cache(maxsize=16)  # each value of an axis is a task of its own, and their jobs alternate
-def programs(task: Task, dtype: torch.dtype, device: torch.device) -> Programs:
+def programs(task: Task, dtype: torch.dtype, device: torch.device, traced: bool = True) -> Programs:
     """The programs of a task, cached for the next fleet."""
-    return Programs(task, dtype, device)
+    return Programs(task, dtype, device, traced)

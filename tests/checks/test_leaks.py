@@ -121,6 +121,16 @@ def test_a_rare_class_is_not_settled_by_a_column_that_is_almost_constant():
     assert leaks(columns, fraud, is_class=True) == []
 
 
+def test_a_column_whose_two_values_share_a_target_is_no_leak_however_the_rows_are_sorted():
+    """Rain by day: none in the dry season, none or some in the wet one, which a column of 0 and 1 marks."""
+    draw = np.random.default_rng(0)
+    wet = np.arange(500) >= 120
+    rain = np.maximum(draw.normal(size=500), 0) * wet
+    columns = [Column("wet", wet.astype(float)), Column("wind", draw.normal(size=500))]
+    assert leaks(columns, rain, is_class=False) == []
+    assert [leak.kind for leak in leaks(columns, rain + wet, is_class=False)] == ["indicates"]
+
+
 def test_the_only_column_may_settle_the_target():
     x = np.linspace(0, 1, 200)
     assert leaks([Column("x", x)], 2 * x + 1, is_class=False) == []

@@ -12,6 +12,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+from steepest.checks import model_checks
+from steepest.checks.specimen import Specimen
 from steepest.engine.fleet_support import unsupported_reason
 from steepest.errors import BadTask
 from steepest.records.trials import Lane
@@ -117,6 +119,8 @@ def test_a_dict_of_losses_is_their_sum_and_the_first_metric_decides():
     assert (facts.metric, facts.higher_is_better) == ("MAE", False)
     assert facts.margin == pytest.approx(0.0025 * number((SIZE - SIZE.median()).abs().mean()), rel=0.02)
     (other,) = task.other_metrics.values()
+    (said,) = model_checks.other_metrics(Specimen(task))
+    assert str(said.message).startswith("Only the first metric, MAE, is measured. Those of kind are checked")
     right = found["kind"].argmax(1) == kind
     expected = np.mean([number(right[kind == c].float().mean()) for c in kind.unique()])
     assert number(other.fn(model(*inputs), targets)) == pytest.approx(expected)

@@ -38,6 +38,7 @@ CHECKS: tuple[TaskCheck, ...] = (
     # free: at once
     TaskCheck(model_checks.other_precision, "free"),
     TaskCheck(model_checks.unscaled_inputs, "free"),
+    TaskCheck(model_checks.other_metrics, "free"),
     # data: seconds for a million rows
     TaskCheck(shared_rows.rows_in_two_parts, "data"),
     TaskCheck(column_checks.suspicious_columns, "data"),

@@ -207,8 +207,9 @@ def _of_numbers(column: Column, values: np.ndarray, target: np.ndarray) -> Leak 
             return Leak("identifies", column, 1 - within, k)
         if k < 10:
             return Leak("determines", column, 1 - within, k)
-    if k <= 10 and sizes.min() >= 5 and len(np.unique(target)) > 2 * k:
-        in_order = v[np.argsort(target, kind="stable")]
+    levels, y = np.unique(target, return_inverse=True)
+    if k <= 10 and sizes.min() >= 5 and len(levels) > 2 * k and len(np.unique(y * k + v)) == len(levels):
+        in_order = v[np.argsort(target)]  # equal targets have the same value
         if 1 + int((np.diff(in_order) != 0).sum()) == k:
             return Leak("indicates", column, 1.0, k)
     return None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from steepest.checks.specimen import Specimen
-from steepest.messages import say, significant
+from steepest.messages import say, significant, term
 from steepest.records.task_warnings import TaskWarning, warning
 
 MAX_INPUT_RMS = 30.0
@@ -38,6 +38,20 @@ def unscaled_inputs(specimen: Specimen) -> Iterator[TaskWarning]:
                 ),
             )
             return
+
+
+def other_metrics(specimen: Specimen) -> Iterator[TaskWarning]:
+    """Metrics after the first, which trials do not measure."""
+    if others := specimen.task.other_metrics:
+        yield warning(
+            "one-metric",
+            say(
+                "Only the first metric, {first}, is measured. Those of {others} are checked, and not measured in "
+                "trials.",
+                first=term(specimen.task.quality.name),
+                others=", ".join(others),
+            ),
+        )
 
 
 def idle_parameters(specimen: Specimen) -> Iterator[TaskWarning]:

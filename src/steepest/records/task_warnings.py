@@ -331,6 +331,13 @@ KINDS: dict[str, WarningKind] = {
             remedy="Name the axis to remove, such as x.squeeze(-1).",
         ),
         WarningKind(
+            id="one-metric",
+            severity="note",
+            title="Several metrics are given; the first decides, and only it is measured.",
+            example='metric={"class": "accuracy", "box": "mae"}',
+            remedy="Nothing. To measure another metric, put it first.",
+        ),
+        WarningKind(
             id="absent-classes",
             severity="warning",
             title="Some classes do not occur in the validation or test part, so the metric says nothing about them.",

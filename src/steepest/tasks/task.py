@@ -98,7 +98,7 @@ class Task:
     metric: Any = "loss"
     """"accuracy", "balanced-accuracy", "macro-f1", "auroc", "top5", "perplexity", "r2", "mse", "rmse", "mae" or "loss";
     a `Metric`; or a function whose higher values are better. With several targets, a dict or a tuple of one for each:
-    the first decides. The others are checked, and not measured in trials."""
+    the first decides, and only it is measured. The others are checked."""
     batch_size: int = None  # type: ignore[assignment]
     """Examples per step. Default: that of the DataLoader of `train` or `data` if it is above 1, else 64."""
     epochs: float = 20

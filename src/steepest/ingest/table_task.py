@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -38,7 +37,8 @@ IQR = 1.349
 
 
 def table_task(table: Table, origin: Origin) -> Task:
-    """The task of predicting a column of a table from the others. Raises BadTask."""
+    """The task of predicting a column of a table from the others. It takes the values of the columns away from the
+    table, which may be large. Raises BadTask."""
     found, reading = table.target, table.reading
     targets.require_examples(origin.title, len(found.values))
     features = [
@@ -55,8 +55,13 @@ def table_task(table: Table, origin: Origin) -> Task:
     far = {name: column.far for name, column in reading.columns.items()} | {found.name: found.far}
     findings = [*found.findings, *reading.findings, *columns.far_findings(far)]
     by = table.parts.arguments(table.cells, reading.scale_of(table.parts.time), targets.SHARES)
+    checked = _checked_columns(table)
+    for column in reading.columns.values():
+        column.features, column.scale, column.codes = [], None, None
     task = _task(features, found, origin, notes, table.choices, findings, by)
-    object.__setattr__(task, "found", (*task.found, *_column_warnings(task, table)))  # made before anybody has seen it
+    target = found.values.reshape(len(found.values))[: len(checked[0].values)] if checked else found.values
+    reported = column_warnings(checked, target, bool(found.labels), task, task.splits(0))
+    object.__setattr__(task, "found", (*task.found, *reported))  # made before anybody has seen it
     return task
 
 
@@ -103,27 +108,21 @@ def read_table(
     return Table(found, reading, parts, {name: inputs[name] for name in parts.columns}, tuple(notes))
 
 
-def _column_warnings(task: TableTask, table: Table) -> Iterator[TaskWarning]:
-    """Leaks, groups and times among the columns; of a large table, in its first rows."""
+def _checked_columns(table: Table) -> list[CheckedColumn]:
+    """The columns in which leaks, groups and times are looked for; of a large table, copies of their first rows."""
     read = {name: column for name, column in table.reading.columns.items() if name not in table.parts.keys}
     rows = min(len(table.target.values), MAX_NUMBERS // max(1, len(read)))
     given: list[CheckedColumn] = []
     for name, column in read.items():
         if column.codes is not None:
-            given.append(CheckedColumn(name, column.codes[:rows], is_category=True, labels=column.texts))
+            given.append(CheckedColumn(name, column.codes[:rows].copy(), is_category=True, labels=column.texts))
         elif column.scale is not None:
-            given.append(CheckedColumn(name, column.scale[:rows]))
-            given += _of_dates(name, column, rows)
-    target = table.target.values.reshape(len(table.target.values))[:rows]
-    yield from column_warnings(given, target, bool(table.target.labels), task, task.splits(0))
-
-
-def _of_dates(name: str, column: columns.Column, rows: int) -> Iterator[CheckedColumn]:
-    """What a column of dates may give away: the time of day, and the day of the week."""
-    if column.choice.kind == "date" and column.scale is not None:
-        days = column.scale[:rows]
-        yield CheckedColumn(f"{name} (time of day)", days % 1, source=name)
-        yield CheckedColumn(f"{name} (day of the week)", np.floor(days) % 7, source=name)
+            days = column.scale[:rows].copy()
+            given.append(CheckedColumn(name, days))
+            if column.choice.kind == "date":
+                given.append(CheckedColumn(f"{name} (time of day)", days % 1, source=name))
+                given.append(CheckedColumn(f"{name} (day of the week)", np.floor(days) % 7, source=name))
+    return given
 
 
 def no_column(wanted: str, there: Iterable[str]) -> BadTask:
@@ -165,7 +164,7 @@ def first_of_copies(row_hashes: np.ndarray, notes: list[Message]) -> np.ndarray:
 
 
 def _task(
-    features: Sequence[columns.Feature],
+    features: list[columns.Feature],
     found: Target,
     origin: Origin,
     notes: list[Message],
@@ -175,42 +174,31 @@ def _task(
 ) -> TableTask:
     numbers = [feature for feature in features if isinstance(feature, Numbers)]
     categories = [feature for feature in features if isinstance(feature, Categories)]
-    inputs: list[np.ndarray] = []
-    missing = np.zeros((len(found.values), 0), dtype=bool)
-    if numbers:
-        table = np.empty((len(found.values), len(numbers)), dtype=np.float32)
-        for i, feature in enumerate(numbers):
-            table[:, i] = _near_zero(feature.values)
-        missing = np.isnan(table)
-        inputs.append(np.nan_to_num(table, copy=False))
-        if missing.any():
-            inputs.append(missing.astype(np.float32))
     sizes = [len(feature.labels) for feature in categories]
-    if categories:
-        offsets = np.cumsum([0, *sizes[:-1]])  # one embedding table, with separate rows for each column
-        inputs.append(np.column_stack([feature.codes for feature in categories]) + offsets)
+    inputs, has_gaps = _inputs(numbers, categories, len(found.values))
+    numeric, categorical = len(numbers), len(categories)
+    del numbers, categories
+    features.clear()  # their values are in the inputs now
     hidden = (64, 64) if len(found.values) < 10_000 else (128, 64)
-    network = partial(
-        TableNet, len(numbers), bool(missing.any()), len(categories), sum(sizes), VECTOR_WIDTH, hidden, found.outputs
-    )
-    if numbers:
+    network = partial(TableNet, numeric, has_gaps, categorical, sum(sizes), VECTOR_WIDTH, hidden, found.outputs)
+    if numeric:
         notes.append(
             say(
                 "{numbers}, scaled by median and interquartile range of each replicate's training part; outliers are "
                 "compressed to within ±3.",
-                numbers=counted(len(numbers), "{n:,} numeric column", "{n:,} numeric columns"),
+                numbers=counted(numeric, "{n:,} numeric column", "{n:,} numeric columns"),
             )
         )
-    if categories:
+    if categorical:
         notes.append(
             say(
                 "{columns}, {all} categories in all, each with an embedding of width {width}.",
-                columns=counted(len(categories), "{n:,} categorical column", "{n:,} categorical columns"),
+                columns=counted(categorical, "{n:,} categorical column", "{n:,} categorical columns"),
                 all=sum(sizes),
                 width=VECTOR_WIDTH,
             )
         )
-    width = len(numbers) * (2 if missing.any() else 1) + len(categories) * VECTOR_WIDTH
+    width = numeric * (2 if has_gaps else 1) + categorical * VECTOR_WIDTH
     notes.append(targets.mlp_note(width, *hidden, found.outputs))
     return origin.task(
         TableTask,
@@ -218,12 +206,34 @@ def _task(
         targets.training_length(len(found.values)) | by,
         notes,
         model=network,
-        data=(tuple(inputs), found.values),
+        data=(inputs, found.values),
         standardize="targets" if not found.labels else False,
-        numbers=len(numbers),
+        numbers=numeric,
         choices=choices,
         found=tuple(findings),
     )
+
+
+def _inputs(
+    numbers: Sequence[Numbers], categories: Sequence[Categories], rows: int
+) -> tuple[tuple[np.ndarray, ...], bool]:
+    """Numbers [rows, numbers], where they are missing, and codes [rows, categories], as far as there are any; and
+    whether numbers are missing."""
+    inputs: list[np.ndarray] = []
+    if numbers:
+        table = np.empty((rows, len(numbers)), dtype=np.float32)
+        for i, feature in enumerate(numbers):
+            table[:, i] = _near_zero(feature.values)
+        missing = np.isnan(table)
+        inputs.append(np.nan_to_num(table, copy=False))
+        if missing.any():
+            inputs.append(missing.astype(np.float32))
+    has_gaps = len(inputs) == 2
+    if categories:
+        sizes = [len(feature.labels) for feature in categories]
+        offsets = np.cumsum([0, *sizes[:-1]])  # one embedding table, with separate rows for each column
+        inputs.append(np.column_stack([feature.codes for feature in categories]) + offsets)
+    return tuple(inputs), has_gaps
 
 
 def _near_zero(x: np.ndarray) -> np.ndarray:
@@ -253,20 +263,24 @@ class TableTask(Task):
         if not self.numbers:
             return usual
         first, *others = self._pool.inputs
-        x = first[train].double().numpy()
+        x = first[train].T.contiguous().numpy()  # [numbers, n]
+        gone = np.zeros((len(x), 1), dtype=bool)
         if others and others[0].is_floating_point():  # indicators of missing values
-            x[others[0][train].numpy() > 0] = np.nan
-        shift, scale = (torch.from_numpy(value).float() for value in _robust(x))
+            gone = (others[0][train] > 0).T.contiguous().numpy()
+        found = [
+            _robust(column[~without] if without.any() else column) for column, without in zip(x, gone, strict=True)
+        ]
+        shift, scale = torch.tensor(found, dtype=torch.float32).T
         return Scaling(shift, scale, usual and usual.target_shift, usual and usual.target_scale)
 
 
-def _robust(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Median and interquartile range / 1.349 of each column [n, k]; where that is 0, the standard deviation, else 1."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # all values of a column may be missing in a small part
-        low, middle, high = np.nanquantile(x, (0.25, 0.5, 0.75), axis=0)
-        scale = np.where(high > low, (high - low) / IQR, np.nanstd(x, axis=0))
-    return np.nan_to_num(middle), np.where(np.isfinite(scale) & (scale > 0), scale, 1.0)
+def _robust(column: np.ndarray) -> tuple[float, float]:
+    """Median and interquartile range / 1.349; where that is 0, the standard deviation, else 1."""
+    if not len(column):  # all values may be missing in a small part
+        return 0.0, 1.0
+    low, middle, high = np.quantile(column.astype(np.float64), (0.25, 0.5, 0.75))
+    scale = (high - low) / IQR if high > low else float(column.std(dtype=np.float64))
+    return float(middle), float(scale) or 1.0
 
 
 class TableNet(nn.Module):

@@ -62,7 +62,7 @@ def pool_of(given: Mapping[str, Any], own_loss: bool = False, weighted: bool = F
                 "need the same inputs in the same order."
             )
         _check_alike(first, parts[first], name, part)
-    columns = [torch.cat(column) for column in zip(*parts.values(), strict=True)]
+    columns = parts[first] if len(parts) == 1 else [torch.cat(column) for column in zip(*parts.values(), strict=True)]
     ranges, start = {}, 0
     for name, part in parts.items():
         ranges[name] = range(start, start + len(part[-1]))

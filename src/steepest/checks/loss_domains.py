@@ -246,7 +246,10 @@ def _over_all_targets(specimen: Specimen) -> Recorded:
     width = max(outputs[0].numel() if outputs.ndim > 1 else 1, pool.targets[0].numel(), 1)
     everyone = np.concatenate([pool.train, pool.valid, pool.test])
     step = max(1, math.ceil(len(everyone) * width / MAX_NUMBERS))
-    _, targets = task.batch(pool, np.sort(everyone)[::step])
+    positions = np.sort(everyone)[::step]
+    inputs = sum(x[0].numel() for x in pool.inputs)
+    pieces = max(1, math.ceil(len(positions) * inputs / MAX_NUMBERS))
+    targets = torch.cat([task.batch(pool, piece)[1] for piece in np.array_split(positions, pieces)])
     each = len(outputs) // len(specimen.targets)  # the model may have joined the axes of its examples
     rows = outputs.reshape(len(specimen.targets), each, *outputs.shape[1:]) if each > 1 else outputs
     repeated = rows[torch.arange(len(targets)) % len(rows)]

@@ -61,11 +61,14 @@ def row_hashes(columns: Sequence[np.ndarray]) -> np.ndarray:
     draw = np.random.default_rng(20240229)
     mixer = np.uint64(0x9E3779B97F4A7C15)
     for column in columns:
-        words = _words(column)
-        places = draw.integers(0, 2**63, words.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-        step = max(1, CHUNK_NUMBERS // max(words.shape[1], 1))
+        flat = column.reshape(n, -1)
+        if flat.dtype.kind in "USO":
+            flat = np.unique(flat, return_inverse=True)[1].reshape(flat.shape).astype(np.int32)
+        width = _words(flat[:1]).shape[1]
+        places = draw.integers(0, 2**63, width, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+        step = max(1, CHUNK_NUMBERS // max(width, 1))
         for start in range(0, n, step):
-            x = words[start : start + step].astype(np.uint64)
+            x = _words(flat[start : start + step]).astype(np.uint64)
             x += np.uint64(1)
             x *= mixer
             x ^= x >> np.uint64(32)
@@ -75,17 +78,15 @@ def row_hashes(columns: Sequence[np.ndarray]) -> np.ndarray:
     return found
 
 
-def _words(column: np.ndarray) -> np.ndarray:
-    """The rows [n, …] as 32-bit words [n, w]."""
-    flat = np.ascontiguousarray(column.reshape(len(column), -1))
+def _words(rows: np.ndarray) -> np.ndarray:
+    """Rows of numbers [n, k] as 32-bit words [n, w]."""
+    flat = np.ascontiguousarray(rows)
     if flat.dtype.kind == "f":
         flat = flat + flat.dtype.type(0)  # −0 becomes 0
         if (gone := np.isnan(flat)).any():
             flat[gone] = np.nan
     if flat.dtype.itemsize < 4:
         flat = flat.astype(np.int32)
-    if flat.dtype.kind in "USO":
-        flat = np.unique(flat, return_inverse=True)[1].reshape(flat.shape).astype(np.int32)
     return flat.view(np.uint32)
 
 

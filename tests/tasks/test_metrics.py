@@ -310,6 +310,7 @@ def test_a_metric_that_measures_nothing_is_refused_before_training(changes, word
         check(small(**changes))
 
 
+ROWS = F.one_hot(SQUARE[:, 0].argmax(1), 4).float()
 READ = [
     (lambda o, t: F.cross_entropy(o.transpose(1, 2), t), SQUARE, SQUARE.argmax(-1)),
     (lambda o, t: F.cross_entropy(o.reshape(-1, 4), t.reshape(-1)), SQUARE, SQUARE.argmax(-1)),
@@ -324,8 +325,10 @@ READ = [
     (lambda o, t: F.binary_cross_entropy(o.sigmoid(), t), BOTH - 0.5, BOTH),
     (lambda o, t: -F.logsigmoid(o * (2 * t - 1)).mean(), BOTH - 0.5, BOTH),
     (lambda o, t: (1 - o * t).clamp(min=0).mean(), BOTH - 0.5, 2 * BOTH - 1),
-    (F.mse_loss, 0.1 * SQUARE[:, 0], F.one_hot(SQUARE[:, 0].argmax(1), 4).float()),
-    (F.binary_cross_entropy_with_logits, SQUARE[:, 0] - 9, F.one_hot(SQUARE[:, 0].argmax(1), 4).float()),
+    (F.mse_loss, 0.1 * SQUARE[:, 0], ROWS),
+    (lambda o, t: -(t * o.log_softmax(1)).sum(1).mean(), SQUARE[:, 0] - 9, ROWS),
+    (lambda o, t: F.mse_loss(o.softmax(1), t), SQUARE[:, 0] - 9, ROWS),
+    (F.binary_cross_entropy_with_logits, SQUARE[:, 0] - 9, ROWS),
 ]
 
 

@@ -83,11 +83,12 @@ def auroc(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tens
         case Answers(scores, truth, counts):
             pass
         case Classes(logits, labels, counts):
-            scores = logits.softmax(1) if reading.scale is Outputs.CLASS_LOGITS else logits
+            is_logits = reading.scale in (Outputs.CLASS_LOGITS, Outputs.SCORES, Outputs.ANY)
+            scores = logits.softmax(1) if is_logits else logits
             truth = labels[:, None] == torch.arange(scores.shape[1], device=labels.device)
             counts = counts[:, None].expand(truth.shape)
             if scores.shape[1] == 2:
-                scores = logits[:, 1:] - logits[:, :1] if reading.scale is Outputs.CLASS_LOGITS else logits[:, 1:]
+                scores = logits[:, 1:] - logits[:, :1] if is_logits else logits[:, 1:]
                 truth, counts = truth[:, 1:], counts[:, 1:]
     return _area(scores.mT, truth.mT, counts.mT).to(outputs.dtype)
 

@@ -72,8 +72,8 @@ def reading(loss: Loss, head: object, outputs: Callable[[], Any], targets: Any) 
 
 
 def _scale_of_unknown(loss: Loss, found: Recorded, outputs: Tensor, targets: Any) -> Outputs:
-    """What outputs are to a loss that calls no known one. Numbers are best where they equal the
-    targets, logits far beyond."""
+    """What outputs are to a loss that calls no known one: it is lowest where numbers equal the targets, or where logits
+    are far beyond."""
     if found.names & LIKELIHOODS:
         return Outputs.CLASS_LOGITS
     if isinstance(targets, Tensor) and outputs.shape == targets.shape:

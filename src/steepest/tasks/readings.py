@@ -118,14 +118,12 @@ def _contains(rows: Tensor, some: Tensor) -> bool:
 def fitted(reading: Reading, targets: Tensor, mask: Tensor | None = None) -> Reading:
     """The reading, once all targets are known: rows with a single 1 among 0s are one-hot for every loss, and for one of
     plain numbers, answers may be −1 and 1."""
-    if reading.scale not in (Outputs.NUMBERS, Outputs.BINARY_LOGITS, Outputs.PROBABILITIES):
-        return reading
     if mask is not None and not mask.all():
         targets = targets[mask]
     is_bits = bool(((targets == 0) | (targets == 1)).all())
     if targets.ndim > 1 and targets.shape[1] > 1 and is_bits and bool((targets.sum(1) == 1).all()):
         return replace(reading, one_hot=True, class_axis=1)
-    return replace(reading, signs=bool(targets.min() < 0))
+    return replace(reading, signs=reading.scale is Outputs.NUMBERS and bool((targets < 0).any()))
 
 
 def shape_form(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN) -> str:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steepest.articles import chapter, second_fit
-from steepest.articles.hypotheses import HYPOTHESES, Bound, Hypothesis, JudgedClaim, NoMoreThan, NotShownBehind, judge
+from steepest.articles.hypotheses import HYPOTHESES, Bound, Hypothesis, JudgedClaim, NoMoreThan, NotBehind, judge
 from steepest.articles.measures import Figure, figure, ratio
 from steepest.articles.studies import AVERAGED, HEAVY_BALL, STUDIES
 from steepest.errors import StudyFolderError
@@ -39,9 +39,10 @@ def measured(low, high):
         (NoMoreThan(4.0), (-3.0, 5.0), "open"),
         (NoMoreThan(4.0), (5.0, 6.0), "no"),
         (NoMoreThan(4.0), (-6.0, -5.0), "no"),
-        (NotShownBehind(), (-1.0, 5.0), "yes"),
-        (NotShownBehind(), (0.1, 0.3), "yes"),
-        (NotShownBehind(), (2.0, 3.0), "no"),
+        (NotBehind(4.0), (-1.0, 5.0), "open"),
+        (NotBehind(4.0), (-1.0, 3.9), "yes"),
+        (NotBehind(4.0), (0.1, 0.3), "yes"),
+        (NotBehind(4.0), (2.0, 6.0), "no"),
     ],
 )
 def test_a_figure_supports_a_claim_only_with_its_whole_interval(rule, interval, answer):

@@ -142,7 +142,7 @@ def _studies(folder: Path) -> Iterator[str]:
 def picture(judged: JudgedClaim) -> str:
     """The figures with their intervals; the bound is a dashed line."""
     rule = judged.hypothesis.rule
-    limits = (-rule.at, rule.at) if isinstance(rule, NoMoreThan) else (rule.at,) if isinstance(rule, Bound) else ()
+    limits = (-rule.at, rule.at) if isinstance(rule, NoMoreThan) else (rule.at,)
     bars = [Bar(each.of, each.value, each.low, each.high) for each in judged.figures]
     return intervals(bars, judged.hypothesis.unit, limits)
 

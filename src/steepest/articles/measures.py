@@ -40,13 +40,15 @@ def lead(study: StudyReader, task: str, one: str, other: str) -> Figure:
 
 
 def behind_best(study: StudyReader, task: str, name: str) -> Figure:
-    """How far a contender is behind the best mean, in practical margins, as judged by the verdict; 0 for the best."""
+    """How far a contender is behind the best mean, in practical margins, as judged by the verdict; for the best, 0 and
+    up to as much as another one may truly be ahead of it."""
     verdict = verdict_on(study, task)
     item = standing(verdict, name)
     who = f"{title(verdict)}: {name} behind {verdict.best}"
     gap = item.behind_best
     if gap is None:
-        return Figure(f"{title(verdict)}: {name} is the best", 0.0, 0.0, 0.0, item.replicates)
+        ahead = [-each.behind_best.low / verdict.margin for each in verdict.standings if each.behind_best]
+        return Figure(f"{title(verdict)}: {name} has the best mean", 0.0, 0.0, max(0.0, *ahead, 0.0), item.replicates)
     return scaled(who, gap, verdict.margin)
 
 

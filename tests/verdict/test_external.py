@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from steepest.errors import BadInput, BadSetting, BadTable
 from steepest.verdict.decide import decide
-from steepest.verdict.external import normal_scores, study_of_table
+from steepest.verdict.external import normal_scores, rounding, study_of_table
 
 PUBLISHED = Path(__file__).parent / "published" / "progress-indication.csv"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tabular-optimizers.csv"
@@ -80,6 +80,24 @@ def test_runs_and_their_summary_give_the_same_verdict_if_seeds_are_independent()
     cells = judge("optimizer,mean,sd,n\na,0.9,0.01,8\nb,0.88,0.02,8")
     one, other = (verdict.tasks[0].standings[1].behind_best for verdict in (runs, cells))
     assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high))
+
+
+def test_an_sd_that_was_rounded_to_nothing_is_not_taken_for_certainty():
+    found = judge("optimizer,mean,sd,n\na,97.5,0.0,5\nb,97.4,0.0,5", metric="accuracy").tasks[0]
+    gap = found.standings[1].behind_best
+    assert gap.low < gap.value < gap.high
+    assert rounding("0.0") == pytest.approx(0.05 / math.sqrt(3))
+
+
+def test_accuracies_in_percent_are_read_as_shares_and_have_the_margin_of_shares():
+    verdict = judge("optimizer,mean,sd,n\na,97.5,0.4,5\nb,97.4,0.4,5", metric="accuracy")
+    assert verdict.tasks[0].standings[0].quality.value == pytest.approx(0.975)
+    assert verdict.tasks[0].margin == 0.0025
+    assert "read as percent" in str(verdict)
+
+
+def test_the_headline_of_a_table_warns_of_settings_that_were_tuned_once():
+    assert "tuned once, before these runs" in judge(table(a=GOOD, b=POOR)).headline
 
 
 @given(st.integers(2, 40))

@@ -1,9 +1,11 @@
 """Findings: each fires where the data bear it out, and stays silent where they don't."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 from verdict.factory import DIGITS, study_of
 
 from steepest.records.outcomes import Outcome
@@ -98,7 +100,9 @@ def test_the_resolution_is_what_the_test_sees_4_times_in_5():
     found = resolution(verdict, evidence_of(verdict.task, best, second))
     assert found is not None
     deviations = (float(np.std(best.values, ddof=1)), float(np.std(second.values, ddof=1)))
-    assert power(found.smallest, deviations, 5, 0.05) == pytest.approx(0.8, abs=1e-3)
+    # The spread may be larger than it looks: with 90 % confidence, by √(ν/χ²).
+    wide = math.sqrt(7.9 / chi2.ppf(0.1, 7.9))
+    assert power(found.smallest, (wide * deviations[0], wide * deviations[1]), 5, 0.05) == pytest.approx(0.8, abs=0.03)
     assert found.needed is not None
     assert found.needed > 5
 

@@ -10,7 +10,7 @@ from textwrap import fill
 from typing import Any
 
 from steepest.articles import second_fit
-from steepest.articles.hypotheses import HYPOTHESES, Bound, JudgedClaim, NoMoreThan, judge
+from steepest.articles.hypotheses import HYPOTHESES, JudgedClaim, NoMoreThan, judge
 from steepest.articles.measures import Figure
 from steepest.articles.studies import STUDIES
 from steepest.errors import StudyFolderError

@@ -18,7 +18,9 @@ from steepest.verdict.judge import factor_effects, findings
 from steepest.verdict.judge.advice import advised
 from steepest.verdict.judge.cross_task_cost import everywhere
 from steepest.verdict.judge.diagnosis import diagnose
+from steepest.verdict.judge.expectation import with_expectations
 from steepest.verdict.judge.pairs import MIN_SEEDS, Pair, Values, compare_all, fair_means
+from steepest.verdict.judge.placement import placement
 from steepest.verdict.judge.rate_curves import stall_level, start_level
 from steepest.verdict.judge.replicates import Entrant, entrant
 from steepest.verdict.judge.standings import Evidence, examples_of, standing, targets
@@ -93,7 +95,10 @@ def judge(
     look = look_at(study.protocol.looks, min((len(item.replicates) for item in entrants.values()), default=0))
     lost = {name: item.lost for name, item in entrants.items()}
     random, examples = generator(0, "bootstrap", index, 0), examples_of(task)
-    family = compare_all(judged, 1 - confidence, random, look, lost, examples)
+    placing = sorted({row.seed for row in study.results if row.task == task.name})[: min(study.protocol.looks)]
+    resampling = generator(0, "bootstrap", index, 4)
+    placed = {name: placement(item, placing, resampling) for name, item in entrants.items()}
+    family = compare_all(judged, 1 - confidence, random, look, lost, examples, placed)
     ranked = ranking(list(entrants.values()), fair_means(judged, family.paired))
     best = ranked[0]
     start = start_level(ranked, traces)
@@ -111,6 +116,7 @@ def judge(
         stall_level=stall_level(ranked, traces),
         targets=targets(reference, start),
         traces=traces,
+        placed=placed,
     )
     times = {time.contender: time for time in study.times if time.task == task.name}
     defaults = {contender.name: contender.default_rate for contender in study.contenders}
@@ -119,6 +125,7 @@ def judge(
         standing(evidence, place, item, times.get(item.contender), defaults[item.contender], bootstrap)
         for place, item in enumerate(ranked, start=1)
     )
+    standings = with_expectations(standings, evidence)
     verdict = TaskVerdict(
         task=task,
         best=best.contender,
@@ -135,7 +142,7 @@ def judge(
         advised=advised(standings, evidence.margin).contender,
     )
     mine = [contender for contender in study.contenders if contender.name in entrants]
-    of_axes = factor_effects.effects(mine, entrants, judged, 1 - confidence, family.paired, look, examples)
+    of_axes = factor_effects.effects(mine, entrants, judged, 1 - confidence, family.paired, look, examples, placed)
     found = (*findings.examine(verdict, evidence, entrants, generator(0, "bootstrap", index, 2)), *of_axes)
     reasons = diagnose(verdict, probes, study.contenders, task.n_train)
     return replace(verdict, claims=claims.about_task(verdict, found, reasons, confidence))

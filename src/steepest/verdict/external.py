@@ -8,7 +8,8 @@ import csv
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import numpy as np
 from scipy import special  # pyright: ignore[reportMissingTypeStubs]
@@ -31,6 +32,8 @@ OTHER_NAMES = {
 """Other names of columns."""
 HIGHER = ("accuracy", "acc", "r2", "r²", "auc", "roc-auc", "f1", "precision", "recall", "bleu", "map", "iou", "score")
 LOWER = ("loss", "error", "mse", "rmse", "mae", "perplexity", "ppl", "time", "steps", "seconds", "cross-entropy")
+ACCURACY = ("accuracy", "acc")
+"""Metrics that are shares of right answers."""
 FAILED = ("", "nan", "inf", "+inf", "-inf", "none", "null", "na", "n/a", "-", "–", "diverged", "failed", "oom")
 """What marks a run without a result. It is counted, and never averaged into a quality."""
 SEED_GAP = 1_000_000
@@ -59,11 +62,11 @@ def study_of_table(text: str, name: str = "table", metric: str = "value", higher
     """
     higher = _direction(metric, higher_is_better)
     runs, remarks = _runs(text)
+    runs, percent = _as_shares(runs, metric)
+    remarks += percent
     tasks, optimizers = (list(dict.fromkeys(getattr(run, each) for run in runs)) for each in ("task", "optimizer"))
     remarks += [*_gaps(runs, tasks, optimizers), *_sameness(runs), *_selection(runs, optimizers)]
-    share = metric.casefold() in ("accuracy", "acc") and all(
-        0 <= run.value <= 1 for run in runs if run.value is not None
-    )
+    share = metric.casefold() in ACCURACY and all(0 <= run.value <= 1 for run in runs if run.value is not None)
     return StudyRecord(
         name=name,
         command=command,
@@ -80,6 +83,20 @@ def study_of_table(text: str, name: str = "table", metric: str = "value", higher
         given_up=tuple(remarks),
         trained=False,
     )
+
+
+def _as_shares(runs: list[Run], metric: str) -> tuple[list[Run], list[Message]]:
+    """Accuracies that are written in percent without a sign, as shares; and a remark if there are such."""
+    known = [value for run in runs for value in (run.value, run.valid) if value is not None]
+    in_percent = metric.casefold() in ACCURACY and max(known) > 1 and min(known) >= 0 and max(known) <= 100
+    if not in_percent:
+        return runs, []
+
+    def share(value: float | None) -> float | None:
+        return None if value is None else value / 100
+
+    shares = [replace(run, value=share(run.value), valid=share(run.valid)) for run in runs]
+    return shares, [say("Accuracies above 1 are read as percent.")]
 
 
 def _direction(metric: str, higher_is_better: bool | None) -> bool:
@@ -220,9 +237,9 @@ def _read_cells(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
             continue
         if n > 1 and (sd is None or sd < 0):
             raise BadTable(f"Line {line} of the table: the sd {row['sd']!r} must be a number of at least 0.")
-        scores = normal_scores(n)
+        scores, least = normal_scores(n), rounding(row["sd"])
         for i, z in enumerate(scores):
-            value = mean + (sd or 0.0) * float(z)
+            value = mean + max(sd or 0.0, least) * float(z)
             yield Run(line, task, optimizer, first + i, NO_RATE, value, value)
 
 
@@ -230,6 +247,16 @@ def normal_scores(n: int) -> np.ndarray:  # [n]
     """Expected values of n sorted normal values (Blom, 1958), with mean 0 and standard deviation 1 exactly."""
     z = special.ndtri((np.arange(1, n + 1) - 0.375) / (n + 0.25))
     return (z - z.mean()) / z.std(ddof=1) if n > 1 else np.zeros(1)
+
+
+def rounding(cell: str) -> float:
+    """The standard deviation of what rounding took from a number: half of its last digit over √3. An sd of 0.0 may be
+    as large."""
+    if _value(cell, "number", 0) is None:
+        return 0.0
+    exponent = Decimal(cell.removesuffix("%")).as_tuple().exponent
+    last = 10.0 ** int(exponent) / (100 if cell.endswith("%") else 1)
+    return last / 2 / math.sqrt(3)
 
 
 def _value(cell: str, column: str, line: int) -> float | None:

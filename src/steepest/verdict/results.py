@@ -107,6 +107,16 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Expectation:
+    """The level to expect: after the selection among ties, and on which examples."""
+
+    level: Estimate
+    """Of the best and its ties, shrunk towards each other."""
+    on_new_examples: bool
+    """Whether the interval covers other test examples of the same kind, too; else only other seeds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """One contender on one task."""
 
@@ -133,7 +143,8 @@ class Standing:
     rate: float | None
     """The rate recommended: from the validation curves of all seeds, smoothed."""
     safe_rates: tuple[float, float] | None
-    """The range around it in which the mean validation metric stays within 5 % of the best and no trial failed."""
+    """The range around it in which the mean validation metric is shown to stay within 5 % of the best and no trial
+    failed: the inner range of a bootstrap over seeds. `Sensitivity.good_5pct` is the range that was measured."""
     decades_1pct: float
     decades_5pct: float
     untuned: Literal["", "low", "high"]
@@ -173,6 +184,10 @@ class Standing:
     """What a search of the grid's rates in random order is worth, in the raw metric; None with fewer than two."""
     arrivals: Mapping[str, Arrival] = field(default_factory=dict[str, Arrival])
     """"95 %" and "99 %" of the reference's improvement → when. Empty without curves."""
+    expected: Expectation | None = None
+    """None where it has too few replicates to be judged."""
+    decades_between: tuple[float, float] | None = None
+    """Between which the width of its good rates lies, with 95 % confidence: a bootstrap over seeds."""
     area: Estimate | None = None
     """Mean validation metric over the whole course of the run (its area over its width), over the replicates' picks."""
 

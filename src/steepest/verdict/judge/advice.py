@@ -53,6 +53,11 @@ def no_worse(item: Standing, margin: float) -> bool:
     return gap is not None and (gap.high <= margin or gap.value <= 0)
 
 
+def unseen_share(n: int, confidence: float) -> float:
+    """The share that may fail although none of n did: 1 − α^(1/n), 26 % of ten."""
+    return 1 - (1 - confidence) ** (1 / n)
+
+
 def failed_share(item: Standing, confidence: float) -> Interval:
     """The share of a contender's seeds that failed, with an exact interval."""
     return share_interval(item.failed_replicates, item.failed_replicates + item.replicates, confidence)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from steepest.records.contender import Contender, Setting
-from steepest.verdict.judge.pairs import Values, compare
+from steepest.verdict.judge.pairs import NO_PLACEMENT, Values, compare, of_placement
+from steepest.verdict.judge.placement import Placement
 from steepest.verdict.judge.replicates import Entrant
 from steepest.verdict.results import Estimate
 from steepest.verdict.stats.inference import holm
@@ -62,17 +63,23 @@ def effects(
     paired: bool,
     look: Look = FIXED,
     examples: Examples = UNKNOWN,
+    placed: Mapping[str, Placement] = NO_PLACEMENT,
 ) -> tuple[AxisEffect | KeptWeights, ...]:
     """What there is to say on the axes of a study; nothing in a study without.
 
-    samples: those with enough repeats to be judged; `alpha`, `paired`, `look` and `examples` as for the pairs
-    of the task.
+    samples: those with enough repeats to be judged; `alpha`, `paired`, `look`, `examples` and `placed`
+    as for the pairs of the task.
     """
     groups = [*_groups(contenders)]
     wanted = [(each.name, first.name) for _, _, (first, *rest) in groups for each in rest]
     known = [pair for pair in wanted if pair[0] in samples and pair[1] in samples]
     lost = {name: entrants[name].lost if name in entrants else frozenset[int]() for pair in known for name in pair}
-    pairs = [compare(samples[one], samples[other], paired, lost[one] | lost[other], examples) for one, other in known]
+    pairs = [
+        compare(
+            samples[one], samples[other], paired, lost[one] | lost[other], examples, of_placement(placed, one, other)
+        )
+        for one, other in known
+    ]
     adjusted = holm(np.array([look.p(pair.difference.p) for pair in pairs]), alpha)
     gains = {
         key: replace(pair, level=look.level(float(level))).estimate

@@ -13,6 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
+from steepest.verdict.judge.placement import FIXED_RATES, Placement
 from steepest.verdict.results import Estimate
 from steepest.verdict.stats.inference import (
     Difference,
@@ -47,8 +48,6 @@ class Pair:
     """Adjusted over the family, and over all looks at the study."""
     level: float = 1.0
     """The level at this look for the unadjusted p, at which Holm's procedure judged it."""
-    least_variance: float = 0.0
-    """Of a replicate's difference, from the number of test examples; 0 where the metric is not a share of examples."""
 
     @property
     def n(self) -> int:
@@ -57,14 +56,15 @@ class Pair:
 
     @property
     def deviations(self) -> tuple[float, float]:
-        one, other = moments(self.one)[1], moments(self.other)[1]
-        if one + other >= self.least_variance:
-            return one**0.5, other**0.5
-        share = one / (one + other) if one + other else 1.0
-        return (share * self.least_variance) ** 0.5, ((1 - share) * self.least_variance) ** 0.5
+        """Of both samples; larger than their own where the difference is less certain than they suggest."""
+        one, other = moments(self.one)[1] ** 0.5, moments(self.other)[1] ** 0.5
+        own = welch(self.one, self.other).error
+        if not 0 < own < math.inf:
+            return (self.difference.error * self.n**0.5, 0.0) if own == 0 else (one, other)
+        return one * self.difference.error / own, other * self.difference.error / own
 
     def bootstrap(self, confidence: float, generator: np.random.Generator) -> Interval:
-        """The difference with the bootstrap-t interval, unless the values spread less than so few examples allow."""
+        """The difference with the bootstrap-t interval, unless it is less certain than the values suggest."""
         if welch(self.one, self.other).error < self.difference.error:
             return self.difference.interval(confidence)
         return bootstrap_t(self.one, self.other, confidence, generator)
@@ -88,6 +88,7 @@ class Family:
 
 
 NO_LOSS: Mapping[str, AbstractSet[int]] = {}
+NO_PLACEMENT: Mapping[str, Placement] = {}
 
 
 def compare_all(
@@ -97,17 +98,26 @@ def compare_all(
     look: Look = FIXED,
     lost: Mapping[str, AbstractSet[int]] = NO_LOSS,
     examples: Examples = UNKNOWN,
+    placed: Mapping[str, Placement] = NO_PLACEMENT,
 ) -> Family:
     """Welch's t for every pair, or Student's t on the differences by seed where that helps; Holm over all pairs.
 
     In a study that is looked at more than once, Holm's procedure takes p values for the whole sequence of looks, and
     the interval of a pair has the level of this look: it holds 0 exactly where the adjusted p is `alpha` or more.
     lost: contender → seeds on which it failed. examples: of the test part, if the metric is a share of them.
+    placed: contender → how uncertain the place of its extra rates is.
     """
     keys = list(combinations(samples, 2))
     correlation, paired = together(list(samples.values()), look.level(alpha / max(len(keys), 1)), generator)
     pairs = [
-        compare(samples[one], samples[other], paired, {*lost.get(one, ()), *lost.get(other, ())}, examples)
+        compare(
+            samples[one],
+            samples[other],
+            paired,
+            {*lost.get(one, ()), *lost.get(other, ())},
+            examples,
+            of_placement(placed, one, other),
+        )
         for one, other in keys
     ]
     adjusted = holm(np.array([look.p(pair.difference.p) for pair in pairs]), alpha)
@@ -120,12 +130,18 @@ def compare_all(
 
 
 def compare(
-    one: Values, other: Values, paired: bool, lost: AbstractSet[int] = frozenset(), examples: Examples = UNKNOWN
+    one: Values,
+    other: Values,
+    paired: bool,
+    lost: AbstractSet[int] = frozenset(),
+    examples: Examples = UNKNOWN,
+    placement: float = 0.0,
 ) -> Pair:
     """Paired: by the differences on the seeds that both have. Otherwise by the means, without seeds that either lost.
 
     A contender that fails on hard seeds would look better on those that are left, if the other one kept its hard seeds.
-    With fewer than `MIN_SEEDS` such seeds all values are compared.
+    With fewer than `MIN_SEEDS` such seeds all values are compared. placement: variance that the placement of extra
+    rates adds to the difference of the means.
     """
     common = [seed for seed in one if seed in other]
     if paired and len(common) >= MIN_SEEDS:
@@ -138,7 +154,12 @@ def compare(
     difference = welch(x, y)
     n = min(len(x), len(y))
     least = examples.least_variance(difference.value, n, difference.error)
-    return Pair(x, y, difference.at_least(least, n), least_variance=least)
+    return Pair(x, y, difference.at_least(least, n).with_more(placement))
+
+
+def of_placement(placed: Mapping[str, Placement], one: str, other: str) -> float:
+    """Variance that the placement of both contenders' extra rates adds to their difference."""
+    return placed.get(one, FIXED_RATES).with_other(placed.get(other, FIXED_RATES))
 
 
 def together(samples: Sequence[Values], level: float, generator: np.random.Generator) -> tuple[float | None, bool]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special  # pyright: ignore[reportMissingTypeStubs]
 
 from steepest.records.outcomes import NO_RATE, Trace
 from steepest.records.ranking import is_sound, is_stopped, worst_of_seed
@@ -17,6 +18,7 @@ from steepest.verdict.judge.replicates import Entrant, curve_of
 BANDWIDTH_DECADES = 0.25
 """Decades of rate: the standard deviation of the smoothing kernel. The nearest refinement rates (1/6 decade) weigh 0.8,
 the next rates of the grid (1/2 decade) 0.14."""
+RESAMPLES = 200
 STALLED_SHARE = 0.1
 """A trial that makes less than this share of the best contender's progress has stalled."""
 
@@ -99,6 +101,58 @@ def advise(curve: RateCurve) -> Advice | None:
         decades_1pct=high1 - low1,
         decades_5pct=high - low,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class GoodRates:
+    """Which rates are shown to be within 5 % of the best, and how wide the range of such rates may be."""
+
+    rates: tuple[float, float]
+    decades: tuple[float, float]
+
+
+def good_rates(entrant: Entrant, curve: RateCurve, advice: Advice, generator: np.random.Generator) -> GoodRates:
+    """From resamples of the seeds: the range that all but a few of them agree on, with 95 % confidence at each end.
+
+    Percentiles are taken further out than 2.5 %, since resamples of few seeds spread too little (the expanded
+    percentile interval of Hesterberg, 2015). Where resamples agree on no range, it is the best rate alone.
+    """
+    x = np.log10(curve.rates)
+    table = _by_seed(entrant, curve)  # [n, K]
+    n = len(table)
+    if n < 2 or len(x) < 2:
+        return GoodRates(advice.safe_rates, (0.0, math.inf))
+    known = ~np.isnan(table)
+    counts = generator.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = np.where(curve.safe, (counts @ np.where(known, table, 0.0)) / (counts @ known), np.nan)
+    ends = np.array([_good(x, y) for y in means if not np.isnan(y).all()])  # [RESAMPLES, 2]
+    tail = float(special.ndtr(math.sqrt(n / (n - 1)) * special.stdtrit(n - 1, 0.025)))
+    low, high = float(np.quantile(ends[:, 0], 1 - tail)), float(np.quantile(ends[:, 1], tail))
+    if low > high:
+        low = high = math.log10(advice.peak)
+    width = ends[:, 1] - ends[:, 0]
+    least, most = (float(np.quantile(width, at)) for at in (tail, 1 - tail))
+    return GoodRates((_rate(curve, x, low), _rate(curve, x, high)), (least, most))
+
+
+def _good(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    top = int(np.nanargmax(y))
+    return interval_around(x, y, within(y[top], 0.05), top)
+
+
+def _by_seed(entrant: Entrant, curve: RateCurve) -> np.ndarray:  # [n, K]
+    """Goodness as the curve counts it: a stopped trial as the worst of its seed, a failed one not at all."""
+    worst = worst_of_seed(entrant.trials, entrant.sign > 0)
+    seeds = sorted({trial.seed for trial in entrant.trials})
+    table = np.full((len(seeds), len(curve.rates)), math.nan)
+    for j, rate in enumerate(entrant.rates):
+        for trial in entrant.at(rate):
+            if is_stopped(trial):
+                table[seeds.index(trial.seed), j] = worst.get(trial.seed, math.nan)
+            elif is_sound(trial) and trial.valid_metric is not None:
+                table[seeds.index(trial.seed), j] = entrant.sign * trial.valid_metric
+    return table
 
 
 def within(best: float, share: float) -> float:

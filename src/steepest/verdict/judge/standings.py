@@ -6,7 +6,7 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from steepest.records.ranking import edge, has_failed, is_sound, is_stopped
 from steepest.records.step_times import StepTime
 from steepest.records.task_facts import TaskFacts
 from steepest.verdict.judge.pairs import MIN_SEEDS, Pair, compare
-from steepest.verdict.judge.rate_curves import Advice, advise, rate_curve
+from steepest.verdict.judge.placement import FIXED_RATES, Placement
+from steepest.verdict.judge.rate_curves import Advice, advise, good_rates, rate_curve
 from steepest.verdict.judge.replicates import GRID, Entrant, curve_of, has_test_value
 from steepest.verdict.results import Arrival, Estimate, RatePoint, Sensitivity, Standing, Status, Untuned
 from steepest.verdict.stats.inference import (
@@ -59,6 +60,8 @@ class Evidence:
     targets: Mapping[str, float]
     """Name → goodness."""
     traces: Mapping[str, Trace]
+    placed: Mapping[str, Placement] = field(default_factory=dict[str, Placement])
+    """Contender → how uncertain the place of its extra rates is."""
 
 
 def standing(
@@ -70,7 +73,9 @@ def standing(
     generator: np.random.Generator,
 ) -> Standing:
     name, values, expected = item.contender, item.values, expected_picks(item)
-    advice = advise(rate_curve(item))
+    curve = rate_curve(item)
+    advice = advise(curve)
+    good = good_rates(item, curve, advice, generator) if advice else None
     behind_best, p_best = behind(evidence, evidence.best, item)
     behind_reference, p_reference = behind(evidence, evidence.reference, item)
     found = arrivals(evidence, item, time)
@@ -78,7 +83,7 @@ def standing(
         contender=name,
         place=place,
         status=status(evidence, item),
-        quality=level(values, evidence.coverage, evidence.task),
+        quality=level(values, evidence, name),
         deviation=math.sqrt(moments(values)[1]) if len(values) > 1 else None,
         behind_best=behind_best,
         p_best=p_best,
@@ -86,7 +91,8 @@ def standing(
         p_reference=p_reference,
         probability_best=evidence.chances.get(name, 0.0),
         rate=advice.rate if advice else None,
-        safe_rates=advice.safe_rates if advice else None,
+        safe_rates=good.rates if good else None,
+        decades_between=good.decades if good else None,
         decades_1pct=advice.decades_1pct if advice else 0.0,
         decades_5pct=advice.decades_5pct if advice else 0.0,
         untuned=edge(item.trials, evidence.task.higher_is_better) if advice and evidence.finished else "",
@@ -147,18 +153,21 @@ def examples_of(task: TaskFacts) -> Examples:
     return Examples(task.n_test, pool, counted=re.fullmatch(r"(top-\d+ )?accuracy", task.metric) is not None)
 
 
-def estimate(values: np.ndarray, confidence: float, examples: Examples = UNKNOWN) -> Estimate | None:
+def estimate(
+    values: np.ndarray, confidence: float, examples: Examples = UNKNOWN, placement: float = 0.0
+) -> Estimate | None:
     """Mean of values [n] with Student's t interval; None if there are none. examples: what the values are shares of."""
     if not len(values):
         return None
     mean, variance = moments(values)
-    interval = mean_interval(values, confidence, examples.least_variance(mean, len(values), variance))
+    interval = mean_interval(values, confidence, examples.least_variance(mean, len(values), variance), placement)
     return Estimate(interval.value, interval.low, interval.high, len(values))
 
 
-def level(values: np.ndarray, confidence: float, task: TaskFacts) -> Estimate | None:
+def level(values: np.ndarray, evidence: Evidence, name: str) -> Estimate | None:
     """Mean test metric. The interval of a share does not reach beyond 0 and 1, between which the truth lies."""
-    found = estimate(values, confidence, examples_of(task))
+    task = evidence.task
+    found = estimate(values, evidence.coverage, examples_of(task), evidence.placed.get(name, FIXED_RATES).variance)
     if found is None or task.unit != "%" or not (task.higher_is_better and 0 <= found.value <= 1) or found.n < 2:
         return found
     return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))

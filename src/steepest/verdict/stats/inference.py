@@ -51,8 +51,16 @@ class Difference:
         if self.error >= error:
             return self
         freedom = self.freedom if math.isfinite(self.freedom) else max(1, n - 1)
-        p = float(2 * special.stdtr(freedom, -abs(self.value) / error))
-        return Difference(self.value, error, freedom, p)
+        return self._with(error, freedom)
+
+    def with_more(self, variance: float) -> Difference:
+        """The same with another source of chance, which adds `variance` to that of the difference."""
+        if not variance or not 0 < self.freedom < math.inf:
+            return self
+        return self._with(math.hypot(self.error, math.sqrt(variance)), self.freedom)
+
+    def _with(self, error: float, freedom: float) -> Difference:
+        return Difference(self.value, error, freedom, float(2 * special.stdtr(freedom, -abs(self.value) / error)))
 
     def interval(self, confidence: float) -> Interval:
         if self.error == 0:
@@ -78,12 +86,13 @@ def critical_t(level: float, freedom: float) -> float:
     return -float(special.stdtrit(freedom, level / 2))
 
 
-def mean_interval(x: np.ndarray, confidence: float, least_variance: float = 0.0) -> Interval:
-    """Mean of x [n] with Student's t interval: x̄ ± t(n−1)·s/√n (Student, 1908); s² is at least `least_variance`."""
+def mean_interval(x: np.ndarray, confidence: float, least_variance: float = 0.0, more: float = 0.0) -> Interval:
+    """Mean of x [n] with Student's t interval: x̄ ± t(n−1)·√(s²/n + more) (Student, 1908); s² is at least
+    `least_variance`. more: variance that another source of chance adds to the mean."""
     mean, variance = moments(x)
     if math.isinf(variance):
         return Interval(mean, -math.inf, math.inf)
-    half = critical_t(1 - confidence, len(x) - 1) * math.sqrt(max(variance, least_variance) / len(x))
+    half = critical_t(1 - confidence, len(x) - 1) * math.sqrt(max(variance, least_variance) / len(x) + more)
     return Interval(mean, mean - half, mean + half)
 
 
@@ -211,6 +220,24 @@ def probability_best(
     means = (mean.mean() + real * (mean - mean.mean()))[:, None] + math.sqrt(1 + real) * away
     highest = means == means.max(axis=0)
     return (highest / highest.sum(axis=0)).mean(axis=1)
+
+
+def shrunk_means(values: np.ndarray) -> list[float]:  # values [k, n]
+    """Means of k rows, each moved towards their common mean m: m + B·(x̄ − m), B = 1 − s²/(n·v), at least 0 (Efron and
+    Morris, 1973). v is the variance of the means; s² is what is left of the variance when rows and columns have taken
+    their means. The highest of several noisy means is too high; after this it is not.
+
+    Only columns without a NaN count for B; with fewer than two of them, the means stay as they are.
+    """
+    means = np.array([moments(row[~np.isnan(row)])[0] for row in values])
+    whole = values[:, ~np.isnan(values).any(axis=0)]
+    k, n = whole.shape
+    if k < 2 or n < 2:
+        return means.tolist()
+    left = whole - whole.mean(axis=0) - whole.mean(axis=1, keepdims=True) + whole.mean()
+    by_chance, seen = float(np.sum(left**2)) / ((k - 1) * (n - 1) * n), float(means.var(ddof=1))
+    real = max(0.0, 1 - by_chance / seen) if seen else 0.0
+    return (means.mean() + real * (means - means.mean())).tolist()
 
 
 def resampled_means(

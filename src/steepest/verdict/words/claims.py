@@ -19,7 +19,7 @@ from steepest.verdict.words.headline import headline
 from steepest.verdict.words.reasons import why
 from steepest.verdict.words.warning_claims import of_the_results, of_the_task
 
-MAX_HEADLINE_WORDS = 120
+MAX_HEADLINE_WORDS = 150
 """The length of a headline: claims that would exceed it go below it."""
 MIN_TASKS = 6
 """Tasks below which no winner over all tasks is named."""
@@ -102,12 +102,12 @@ def _across(verdicts: Sequence[TaskVerdict], tallies: Sequence[Tally]) -> Claim:
     often = say("None of them has enough seeds for a verdict yet")
     if count:
         often = say(
-            "Most often best or tied with the best: {who}, on {count} of {tasks}",
+            "Most often best or not shown to be behind: {who}, on {count} of {tasks}",
             who=numbers.names([tally.contender for tally in front][:4]),
             count=count,
             tasks=tasks,
         )
-    rule = say("This is a count, not an overall ranking")
+    rule = say("This is a count, not an overall ranking: few or noisy seeds hide differences")
     if tasks < MIN_TASKS:
         rule = say("With fewer than {enough} tasks, no overall winner is named", enough=MIN_TASKS)
     return Claim(
@@ -163,12 +163,14 @@ def _loss(regret: float) -> Message:
 
 
 def _quickest(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere]) -> Iterator[Claim]:
-    """The fastest optimizer over all tasks, if its score is clearly the highest."""
+    """The fastest optimizer over all tasks, if its score is shown to be the highest: no other interval reaches its."""
     known = [(row.profile.value, row) for row in rows if row.profile]
     if not known:
         return
     (area, first), *rest = sorted(known, key=lambda pair: -pair[0])
-    if not rest or area - rest[0][0] < 0.05:
+    if not rest or area - rest[0][0] < 0.05 or first.profile is None:
+        return
+    if first.profile.low <= max(row.profile.high for _, row in rest if row.profile):  # not shown
         return
     yield Claim(
         say(
@@ -226,7 +228,7 @@ def _variation(study: StudyRecord, verdicts: Sequence[TaskVerdict], confidence: 
             "{n:.0f} % of them contain the true value.",
             tuned=tuned,
             random=numbers.names([term(word) for word in drawn]) if drawn else say("everything that is random"),
-            about=say("at least") if study.protocol.until_sure else say("about"),
+            about=say("at least") if study.protocol.until_sure or len(study.contenders) > 2 else say("about"),
             n=100 * confidence,
         ),
         {"seeds": seeds, "confidence": confidence},
@@ -239,9 +241,8 @@ def _variation_in_a_table(confidence: float) -> Claim:
     """What intervals cover if it is unknown how the runs were produced."""
     return Claim(
         say(
-            "Intervals cover only the variation between the runs of the table. If all runs use settings that were "
-            "tuned once beforehand, the variation from tuning is missing, and differences are less certain than "
-            "{n:.0f} %.",
+            "Intervals cover only the variation between the runs of the table. If the settings were tuned once "
+            "beforehand, the variation from tuning is missing, and differences are less certain than {n:.0f} %.",
             n=100 * confidence,
         ),
         {"confidence": confidence},

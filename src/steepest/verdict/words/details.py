@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from steepest.messages import NOTHING, Message, counted, enumerated, say
 from steepest.records.outcomes import Outcome
-from steepest.verdict.judge.findings import Accident, AtEdge, Doubt, Resolution, TooLarge, TooSmall
+from steepest.verdict.judge.advice import unseen_share
+from steepest.verdict.judge.findings import Accident, AtEdge, Doubt, OnlyJust, Resolution, TooLarge, TooSmall
 from steepest.verdict.judge.pairs import MIN_SEEDS
 from steepest.verdict.results import Claim, Standing
 from steepest.verdict.words import numbers
@@ -23,12 +24,14 @@ def details(context: Context) -> Iterator[Claim]:
     yield from too_large(context)
     yield from too_small(context)
     yield from widest_range(context)
+    yield from may_still_fail(context)
     yield from direction(context)
     yield from left_untuned(context)
     yield from time_to_target(context)
     yield from time_of_a_run(context)
     yield from seed_by_seed(context)
     yield from (doubt(context, each) for each in context.found(Doubt))
+    yield from (only_just(context, each) for each in context.found(OnlyJust))
     yield from (resolution(context, each) for each in context.found(Resolution))
     if context.best.status != "failed":
         yield what_it_holds_for(context)
@@ -179,12 +182,15 @@ def unfit_rates(context: Context, found: Sequence[TooLarge] | Sequence[TooSmall]
 
 
 def widest_range(context: Context) -> Iterator[Claim]:
-    """Which tie has the widest range of good rates, and which the narrowest; only if they differ twofold."""
+    """Which tie has the widest range of good rates, and which the narrowest; only if they differ twofold, and this is
+    shown."""
     front = [item for item in (context.best, *context.ties) if item.safe_rates]
     if not front:
         return
     most, least = (choose(front, key=lambda item: item.decades_5pct) for choose in (max, min))
-    if most.decades_5pct - least.decades_5pct < 0.3:
+    if most.decades_5pct - least.decades_5pct < 0.3 or not most.decades_between or not least.decades_between:
+        return
+    if most.decades_between[0] <= least.decades_between[1]:
         return
     yield Claim(
         say(
@@ -199,6 +205,23 @@ def widest_range(context: Context) -> Iterator[Claim]:
         context.keys(most, least),
         "rate",
     )
+
+
+def may_still_fail(context: Context) -> Iterator[Claim]:
+    """No failure among few runs leaves many possible."""
+    best = context.advised
+    at = next((point for point in best.points if point.rate == best.rate), None)
+    if at is None or at.failed or len(best.points) < 2:
+        return
+    share = unseen_share(at.n, context.confidence)
+    says = say(
+        "No run of {who} failed at learning rate {rate}. From {n} runs that leaves up to {share} that may fail.",
+        who=best.contender,
+        rate=numbers.rate(at.rate),
+        n=at.n,
+        share=numbers.percent(share),
+    )
+    yield Claim(says, {"n": at.n, "share": share}, context.keys(best), "failure")
 
 
 MIN_ASYMMETRY_DECADES = 0.5
@@ -380,29 +403,45 @@ def doubt(context: Context, found: Doubt) -> Claim:
     )
 
 
+def only_just(context: Context, found: OnlyJust) -> Claim:
+    return Claim(
+        says=say(
+            "Only just shown to be behind: {names}. When a difference is only just found, the true one is smaller on "
+            "average.",
+            names=numbers.names(found.contenders),
+        ),
+        numbers={"contenders": len(found.contenders)},
+        evidence=tuple(map(context.pair_key, found.contenders)),
+        kind="weak",
+    )
+
+
 def resolution(context: Context, found: Resolution) -> Claim:
     other = found.challenger
     settling = NOTHING
-    if other in context.verdict.ties and found.seen > 0:
+    if other in context.verdict.ties and context.verdict.margin > 0:
         if found.needed is None:
-            settling = say(" Even 1,000 seeds would not settle a difference as small as the observed one.")
+            settling = say(
+                " For a difference of {limit}, which matters in practice, even 1,000 seeds may be too few.",
+                limit=context.limit,
+            )
         elif found.needed > found.n:
             settling = say(
-                " Settling the observed difference of {seen} takes about {needed} seeds.",
-                seen=context.gap(found.seen),
+                " For a difference of {limit}, which matters in practice, {needed} seeds are enough.",
+                limit=context.limit,
                 needed=found.needed,
             )
     return Claim(
         say(
-            "With {n} seeds, the study has an 80 % chance of finding a true difference of {gap} between {best} and "
-            "{other}.{settling}",
+            "With {n} seeds, the study has at least an 80 % chance of finding a true difference of {gap} between "
+            "{best} and {other}.{settling}",
             n=found.n,
             gap=context.gap(found.smallest),
             best=context.best.contender,
             other=other,
             settling=settling,
         ),
-        {"n": found.n, "smallest": found.smallest, "seen": found.seen, "needed": found.needed},
+        {"n": found.n, "smallest": found.smallest, "needed": found.needed},
         (context.pair_key(other),),
         "change",
     )

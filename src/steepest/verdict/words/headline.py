@@ -32,6 +32,10 @@ def headline(context: Context) -> Iterator[Claim]:
         yield from rate(context)
     else:
         yield use(context)
+        if context.task.source == "a table" and context.others:
+            yield tuned_once(context)
+        if context.ties:
+            yield from expected(context)
         yield from lead(context)
         yield from reference(context)
         yield from (unsure(context, item) for item in context.unsure[:1] if not (context.ties or context.behind))
@@ -41,6 +45,8 @@ def headline(context: Context) -> Iterator[Claim]:
         yield from (edge(context, each) for each in context.found(AtEdge) if each.contender in first)
         yield from rate(context)
         yield from less_memory(context)
+        if not context.ties:
+            yield from expected(context)
 
 
 def nothing_works(context: Context) -> Claim:
@@ -149,6 +155,39 @@ def _no_difference(context: Context) -> Message:
     return say("Not significantly different from {best}: {some}.", best=best, some=some)
 
 
+def tuned_once(context: Context) -> Claim:
+    """What a table does not say, and what would make its verdict too sure."""
+    says = say("If the settings were tuned once, before these runs, the differences are less certain than stated.")
+    return Claim(says, {}, context.keys(context.best), "weak")
+
+
+def expected(context: Context) -> Iterator[Claim]:
+    """What to expect of the one to use: after it was selected among ties, and on other examples."""
+    item = context.advised
+    if item.expected is None:
+        return
+    level = item.expected.level
+    low, high = (numbers.quality(end, context.task) for end in (level.low, level.high))
+    parts = {"level": context.level(level.value), "sure": context.level_of_confidence, "low": low, "high": high}
+    new = item.expected.on_new_examples
+    if context.ties and new:
+        says = say(
+            "Among ties, the one in front looks too good: on new examples of the same kind, expect {level} ({sure} "
+            "interval {low} to {high}).",
+            **parts,
+        )
+    elif context.ties:
+        says = say(
+            "Among ties, the one in front looks too good: expect {level} ({sure} interval {low} to {high}).", **parts
+        )
+    elif new:
+        says = say("On new examples of the same kind, expect {level} ({sure} interval {low} to {high}).", **parts)
+    else:
+        return
+    figures = {"quality": level.value, "low": level.low, "high": level.high, "n": level.n}
+    yield Claim(says, figures, context.keys(item), "luck")
+
+
 def lead(context: Context) -> Iterator[Claim]:
     """How far behind the next contender is; without one, how close the closest tie is."""
     if context.behind:
@@ -187,28 +226,36 @@ def rate(context: Context) -> Iterator[Claim]:
         return
     low, high = map(numbers.rate, best.safe_rates)
     parts = {"who": best.contender, "metric": context.metric, "low": low, "high": high}
-    if best.decades_5pct >= ROBUST_DECADES:
+    least, most = best.decades_between or (best.decades_5pct, best.decades_5pct)
+    if least >= ROBUST_DECADES:
         says = say(
             "{who} works with many learning rates: from {low} to {high}, validation {metric} stays within 5 % of "
             "its best.",
             **parts,
         )
-    elif best.decades_5pct >= SENSITIVE_DECADES:
+    elif most >= SENSITIVE_DECADES and low == high:
         says = say(
-            "{who} needs some care with its learning rate: only from {low} to {high} does validation {metric} stay "
-            "within 5 % of its best.",
+            "How precisely the learning rate of {who} must be chosen is still open after {n} seeds.",
+            who=best.contender,
+            n=best.replicates + best.failed_replicates,
+        )
+    elif most >= ROBUST_DECADES:
+        says = say("From {low} to {high}, validation {metric} of {who} stays within 5 % of its best.", **parts)
+    elif most >= SENSITIVE_DECADES:
+        says = say(
+            "{who} needs some care with its learning rate: only from {low} to {high} is validation {metric} shown to "
+            "stay within 5 % of its best.",
             **parts,
         )
     elif low == high:
         says = say(
-            "{who} is sensitive to its learning rate: at none of the others tried is validation {metric} within 5 % of "
+            "{who} is sensitive to its learning rate: only at {low} is validation {metric} shown to be within 5 % of "
             "its best.",
-            who=best.contender,
-            metric=context.metric,
+            **parts,
         )
     else:
         says = say(
-            "{who} is sensitive to its learning rate: it must lie between {low} and {high} to keep validation {metric} "
+            "{who} is sensitive to its learning rate: only from {low} to {high} is validation {metric} shown to stay "
             "within 5 % of its best.",
             **parts,
         )

@@ -103,8 +103,7 @@ def test_the_resolution_is_what_the_test_sees_4_times_in_5():
     # The spread may be larger than it looks: with 90 % confidence, by √(ν/χ²).
     wide = math.sqrt(7.9 / chi2.ppf(0.1, 7.9))
     assert power(found.smallest, (wide * deviations[0], wide * deviations[1]), 5, 0.05) == pytest.approx(0.8, abs=0.03)
-    assert found.needed is not None
-    assert found.needed > 5
+    assert found.needed is None or found.needed > 5
 
 
 def doubt_of(leader, other):

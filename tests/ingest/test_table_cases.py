@@ -355,6 +355,46 @@ def test_rows_without_a_group_are_refused(tmp_path):
         task(written(tmp_path / "t.csv", "g,x,answer", rows), "answer", group="g")
 
 
+def hourly(path: Path) -> Path:
+    """Demand by the hour, with the value of the hour before as a column."""
+    draw, when, last = random.Random(4), datetime(2024, 1, 1), ""
+    rows: list[list[object]] = []
+    for i in range(400):
+        demand = round(math.sin(i / 20) * 10 + i * 0.05 + draw.gauss(0, 1), 3)
+        rows.append([when, last, round(draw.gauss(15, 5), 2), demand])
+        when, last = when + timedelta(hours=1), str(demand)
+    return written(path / "hourly.csv", "timestamp,lag1,temp,demand", rows)
+
+
+def shifts(path: Path) -> Path:
+    """Samples of which those of one class were taken in the morning."""
+    draw = random.Random(8)
+    rows = [
+        [
+            f"2024-03-{1 + i % 28:02d} {draw.randrange(6, 11) + 8 * (i % 3 == 0)}:{draw.randrange(60):02d}",
+            draw.gauss(0, 1),
+            "bad" if i % 3 == 0 else "good",
+        ]
+        for i in range(300)
+    ]
+    return written(path / "shifts.csv", "taken at,x,y", rows)
+
+
+def pairs(path: Path) -> Path:
+    """1,400 people with two rows each: more ids than categories that are kept apart."""
+    draw = random.Random(9)
+    sick = [draw.choice(["yes", "no"]) for _ in range(1400)]
+    rows = [[f"u-{i % 1400:05d}", draw.gauss(0, 1), sick[i % 1400]] for i in range(2800)]
+    return written(path / "pairs.csv", "who,x,y", rows)
+
+
+def closed(path: Path) -> Path:
+    """A column that is filled in for one class only."""
+    draw = random.Random(10)
+    rows = [[draw.gauss(0, 1), draw.randrange(99) if i % 3 else "", "left" if i % 3 else "here"] for i in range(300)]
+    return written(path / "closed.csv", "x,closed on,y", rows)
+
+
 @pytest.mark.parametrize(
     ("make", "target", "options", "found"),
     [
@@ -364,10 +404,25 @@ def test_rows_without_a_group_are_refused(tmp_path):
         (prices, "close", {"time": "date"}, []),
         (prices, "close", {"split": "random"}, [("time-order", "note")]),
         (columns_of_all_kinds, "y", {}, []),
+        (hourly, "demand", {}, [("time-order", "warning")]),
+        (hourly, "demand", {"time": "timestamp"}, []),
+        (shifts, "y", {}, [("target-leak", "warning")]),
+        (pairs, "y", {}, [("groups-apart", "severe")]),
+        (closed, "y", {}, [("target-leak", "severe")]),
     ],
 )
 def test_what_looks_like_groups_or_time_is_asked(make, target, options, found, tmp_path):
     reported = task(make(tmp_path), target, **options).found
     assert [(each.id, each.severity) for each in reported] == found
     if reported:
-        assert any(option in str(reported[0].message) for option in ("--group patient_id", "--time date"))
+        assert any(
+            option in str(reported[0].message)
+            for option in (
+                "--group patient_id",
+                "--time date",
+                "--time timestamp",
+                "--group who",
+                "--column 'closed on'=drop",
+                "--column 'taken at'=drop",
+            )
+        )

@@ -2,8 +2,8 @@
 
     $ python -m benchmarks.statements --studies 2000
 
-prints a row for each and writes `benchmarks/results/statements.json`, from which docs/statistics.md has its table. The
-tests run small versions. The functions of the product are used as they are; only the training is replaced by chance.
+prints a row for each and writes `benchmarks/results/statements.json`; docs/statistics.md quotes such rows. The tests
+run small versions. The functions of the product are used as they are; only the training is replaced by chance.
 """
 
 import argparse

@@ -103,7 +103,7 @@ def _resumed(tally: Tally, study: Path, scratch: Path, share: float, dice: rando
     right = subjects.content(study)
     curves = f"curves/{next((study / 'curves').iterdir()).name}"
     facts = [f"facts/{path.name}" for path in sorted((study / "facts").iterdir())]
-    parts = {"study.json": 0.02, "study.json.sha256": 0.3, "study.db": 0.006, curves: 0.02, "study.lock": 0.1}
+    parts = {"study.json": 0.02, "study.json.sha256": 0.3, "study.db": 0.05, curves: 0.02, "study.lock": 0.1}
     for name, part in parts.items():
         _resumed_after(tally, study, scratch / "study", name, share * part, dice, right)
     begun = subjects.copied(study, scratch / "begun")

@@ -36,8 +36,8 @@ HUGE = 2**36
 """Bytes of a file that is mostly a hole."""
 
 
-def hostile(tally: Tally, scratch: Path, dice: random.Random, share: float, many: int) -> None:
-    """All hostile folders, and `many` damaged files of each kind of data."""
+def hostile(tally: Tally, scratch: Path, dice: random.Random, share: float, flips: float) -> None:
+    """This share of the hostile folders, all hostile files of data, and `flips` of 300 damaged ones of each kind."""
     _folders(tally, scratch, dice, share)
     for name, look, cases in (
         ("table", _table, _tables()),
@@ -60,7 +60,7 @@ def hostile(tally: Tally, scratch: Path, dice: random.Random, share: float, many
         path = make(_fresh(place))
         file = path if path.is_file() else next(path.rglob("*.png"))
         whole = file.read_bytes()
-        for what, content in damaged(whole, min(1.0, many / (9 * len(whole))), dice):
+        for what, content in damaged(whole, min(1.0, flips * 300 / (9 * len(whole))), dice):
             file.write_bytes(content)
             _try(tally, f"damaged {name}", place, partial(look, path), what, scratch / "outside")
 

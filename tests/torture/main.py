@@ -23,7 +23,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(prog="make torture", description=__doc__)
     asked.add_argument("--size", choices=("ci", "full"), default="full", help="ci: under 3 minutes on 2 cores")
     asked.add_argument("--only", nargs="+", choices=PARTS, help="some parts of it")
-    asked.add_argument("--share", type=float, help="of bits and lengths of files; default: 1, or 0.02 with --size ci")
+    asked.add_argument("--share", type=float, help="of damages and hostile files; default: 1, or less with --size ci")
     asked.add_argument("--seconds", type=float, help="for each parser; default: 600, or 3 with --size ci")
     asked.add_argument("--seed", type=int, default=None, help="of random moments and places; default: a new one")
     given = asked.parse_args()

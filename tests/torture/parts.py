@@ -32,7 +32,7 @@ def torture(
         case "disk":
             full_disk(tally, place, shim, dice, every=1 if is_full else 12, real=20 if is_full else 0)
         case "hostile":
-            hostile(tally, place, dice, share=1.0 if is_full else 0.1, many=300 if is_full else 5)
+            hostile(tally, place, dice, share or (1.0 if is_full else 0.1), share or (1.0 if is_full else 0.02))
         case "parsers":
             parsers(tally, place, dice, seconds or (600.0 if is_full else 3.0))
         case _:

@@ -63,7 +63,7 @@ def test_check_says_what_stops_a_study_and_prints_json(own, typed):
     told = typed("check", "own.py", cwd=own).out
     assert "[severe: unscaled-inputs]" in told
     assert "A severe warning stops a study" in told
-    assert "--accept unscaled-inputs" in told
+    assert told.index("Correct the task") < told.index("--accept unscaled-inputs")
     (found,) = json.loads(typed("check", "own.py", "--json", cwd=own).out)["warnings"]
     assert found == {
         "id": "unscaled-inputs",

@@ -257,7 +257,7 @@ class TableTask(Task):
     choices: Mapping[str, Choice] = field(default_factory=dict, repr=False)
     """How each column was read."""
     columns_are_checked = True
-    _latest: list[tuple[np.ndarray, Scaling]] = field(default_factory=list, repr=False)
+    _latest: list[tuple[np.ndarray, Scaling]] = field(default_factory=list, init=False, repr=False)
     """The rows that were measured last, and their scaling: one seed is asked for several times."""
 
     def _scaling(self, train: np.ndarray) -> Scaling | None:

@@ -68,6 +68,17 @@ def test_rows_that_parts_share_are_reported_by_their_number(given, severity):
     assert found in severity if isinstance(severity, tuple) else found == severity
 
 
+@pytest.mark.parametrize(("repeated", "severity"), [(40, "warning"), (260, "severe")])
+def test_phrases_repeat_in_a_text_whose_next_token_is_predicted(repeated, severity):
+    text = torch.randint(20, (260, 9), generator=torch.Generator().manual_seed(0))
+    text = torch.cat([text, text[:repeated]])
+    model = nn.Sequential(nn.Embedding(20, 4), nn.Linear(4, 20))
+    found = said(
+        task(model=lambda: model, data=(text[:, :-1], text[:, 1:]), loss=lambda a, b: F.cross_entropy(a.mT, b))
+    )
+    assert found["shared-rows"][0] == severity
+
+
 def test_rows_kept_together_by_group_are_not_shared():
     x, y = copies(130)
     groups = np.concatenate([np.arange(260), np.arange(130)])

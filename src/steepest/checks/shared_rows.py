@@ -12,6 +12,8 @@ from steepest.records.task_warnings import TaskWarning, warning
 
 SEVERE_SHARE = 0.05
 """Share of a part's rows that another part has too, from which a verdict would be about something else."""
+SEVERE_SHARE_OF_WINDOWS = 0.25
+"""The same for windows of a text whose target is the next token: phrases repeat in any text."""
 NOTED_SHARE = 0.01
 """Share below which repeated rows are only a note."""
 CHANCE_FACTOR = 3.0
@@ -38,10 +40,9 @@ class SharedRows:
     expected: float
     """Rows of `second` that would be in `first` if every column took its values independently of the others."""
 
-    @property
-    def is_severe(self) -> bool:
-        """At least 5 % of the part and three rows, and more than thrice what is expected of independent columns."""
-        return self.count >= max(3, SEVERE_SHARE * self.of) and not self.is_expected
+    def is_severe(self, share: float = SEVERE_SHARE) -> bool:
+        """At least this share of the part and three rows, and more than thrice what independent columns would give."""
+        return self.count >= max(3, share * self.of) and not self.is_expected
 
     @property
     def is_expected(self) -> bool:
@@ -138,7 +139,8 @@ def rows_in_two_parts(specimen: Specimen) -> Iterator[TaskWarning]:
     pairs = shared_rows(columns, {name: getattr(splits, name) for name in PARTS})
     if not pairs:
         return
-    severe = any(pair.is_severe for pair in pairs)
+    share = SEVERE_SHARE_OF_WINDOWS if _predicts_next(columns) else SEVERE_SHARE
+    severe = any(pair.is_severe(share) for pair in pairs)
     chance = all(pair.is_expected for pair in pairs)
     shown = _listed(pairs)
     if specimen.task.plan.is_fixed:
@@ -156,6 +158,14 @@ def rows_in_two_parts(specimen: Specimen) -> Iterator[TaskWarning]:
         )
     few = all(pair.count < NOTED_SHARE * pair.of for pair in pairs)
     yield warning("shared-rows", message, "severe" if severe else "note" if chance or few else "warning")
+
+
+def _predicts_next(columns: Sequence[np.ndarray]) -> bool:
+    """Whether there is one input, of tokens [n, T], and the target [n, T] is the input one token later."""
+    tokens, *rest = columns
+    if len(rest) != 1 or tokens.ndim < 2 or tokens.shape != rest[0].shape or tokens.dtype.kind not in "iu":
+        return False
+    return bool((tokens[:, 1:] == rest[0][:, :-1]).all())
 
 
 def _listed(pairs: Sequence[SharedRows]) -> Message:

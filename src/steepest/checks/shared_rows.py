@@ -161,11 +161,13 @@ def rows_in_two_parts(specimen: Specimen) -> Iterator[TaskWarning]:
 
 
 def _predicts_next(columns: Sequence[np.ndarray]) -> bool:
-    """Whether there is one input, of tokens [n, T], and the target [n, T] is the input one token later."""
-    tokens, *rest = columns
-    if len(rest) != 1 or tokens.ndim < 2 or tokens.shape != rest[0].shape or tokens.dtype.kind not in "iu":
+    """Whether two of the inputs and targets are tokens [n, T], the second of them one token later, or the same: a model
+    that computes its own loss may shift them itself."""
+    tokens = [x for x in columns if x.ndim == 2 and x.dtype.kind in "iu"]
+    if len(tokens) < 2 or tokens[0].shape != tokens[1].shape:
         return False
-    return bool((tokens[:, 1:] == rest[0][:, :-1]).all())
+    now, later = tokens[:2]
+    return bool((now[:, 1:] == later[:, :-1]).all() or (now == later).all())
 
 
 def _listed(pairs: Sequence[SharedRows]) -> Message:

@@ -15,6 +15,7 @@ from steepest.messages import verbatim
 from steepest.records.job_records import DescribeJob, TimeJob, TrainJob
 from steepest.records.private_cache import private_folder
 from steepest.records.task_facts import TaskRef
+from steepest.study import silence
 from steepest.study.executors import Event, FunctionExecutor, LocalProcesses
 from steepest.study.jobs import failure
 from steepest.study.run import run
@@ -140,6 +141,45 @@ def test_a_library_that_ends_a_worker_is_removed_and_its_job_done_by_another(cre
     assert "(SIGKILL) while it loaded a compiled library, which is removed" in str(retried.message)
     assert (retried.kind, done.kind) == ("retried", "done")
     assert [*library.parent.iterdir()] == []
+
+
+def test_a_worker_that_is_stopped_is_ended_and_its_job_given_to_another(crew, tmp_path, monkeypatch):
+    monkeypatch.setattr(silence, "MIN_SECONDS", 0.3)
+    executor = crew(workers=2)
+    signal_to_go_on = tmp_path / "signal"
+    for name in ("stopped", "other"):  # no limit of their own: a stopped worker is noticed in any case
+        executor.submit(toy.ToyJob({"kind": "wait", "id": name, "for": str(signal_to_go_on)}))
+    executor.poll(0.0)
+    first, other = (int(wait_for(tmp_path / f"{name}.pid")) for name in ("stopped", "other"))
+    os.kill(first, signal.SIGSTOP)
+    seen = events_until(executor, "retried")
+    assert "did nothing for" in str(seen[-1].message)
+    assert "another one takes over stopped." in str(seen[-1].message)
+    assert is_gone(first)
+    signal_to_go_on.touch()
+    seen = events_until(executor, "done", count=2)
+    assert {event.id for event in seen if event.kind == "done"} == {"stopped", "other"}
+    assert executor._pool[0].pid == other, "a silent worker that is not stopped is left alone without a limit"
+
+
+def test_a_job_that_hangs_is_given_to_others_and_then_given_up(crew, tmp_path, monkeypatch):
+    monkeypatch.setattr(silence, "MIN_SECONDS", 0.1)
+    executor = crew(workers=1)
+    executor.submit(toy.ToyJob({"kind": "sleep", "id": "hangs", "seconds": 3600}), patience=0.1)
+    executor.submit(toy.ToyJob({"kind": "sleep", "id": "next", "seconds": 0}), patience=60)
+    seen = [event for event in events_until(executor, "done") if event.kind != "progress"]
+    assert [event.kind for event in seen] == ["retried"] * 3 + ["hung", "done"]
+    assert [event.id for event in seen] == ["hangs"] * 4 + ["next"], "other jobs go on"
+    assert "4 workers did nothing for too long while they had hangs" in str(seen[3].message)
+
+
+def test_silence_does_not_count_while_the_coordinator_itself_is_stopped(monkeypatch):
+    clock = iter([0.0, 2.0, 3600.0, 3601.0, 3601.0, 3602.0])
+    monkeypatch.setattr(silence, "monotonic", lambda: next(clock))
+    one = silence.Silence()
+    assert [one.goes_on() for _ in range(3)] == [2.0, 2.0 + silence.MAX_GAP, 3.0 + silence.MAX_GAP]
+    one.broken()
+    assert one.goes_on() == 1.0
 
 
 def test_a_job_that_raises_is_reported_and_the_worker_continues(crew):

@@ -97,7 +97,7 @@ def test_the_order_in_which_shards_are_done_changes_nothing(folder, tmp_path):
         def __init__(self, folder):
             self.folder, self.jobs = folder, []
 
-        def submit(self, job):
+        def submit(self, job, patience=None):
             self.jobs.append(job)
 
         def poll(self, timeout):
@@ -190,8 +190,8 @@ def test_a_step_is_timed_while_nothing_else_runs(folder):
     queues = []
 
     class Sees(FunctionExecutor):
-        def submit(self, job):
-            super().submit(job)
+        def submit(self, job, patience=None):
+            super().submit(job, patience)
             queues.append([job.kind for job in self._queue])
 
     run(toy.spec("inside", "edge", tasks=("toy", "other")), folder, Sees(lambda job: toy.work(job, folder)))
@@ -342,6 +342,30 @@ def test_an_error_in_training_stops_the_study_and_keeps_what_is_done(folder):
         run(toy.spec(), folder, executor)
     assert len(curves(folder)) == 2
     assert resume(folder, toy.executor(folder)).finished
+
+
+def test_every_shard_is_sent_with_a_limit_on_the_silence_of_its_worker(folder):
+    limits = {}
+
+    class Sees(FunctionExecutor):
+        def submit(self, job, patience=None):
+            super().submit(job, patience)
+            limits.setdefault(job.kind, set()).add(patience)
+
+    run(toy.spec(), folder, Sees(lambda job: toy.work(job, folder)))
+    assert limits == {"describe": {None}, "time": {None}, "train": {60.0}}
+
+
+def test_trials_that_hang_again_and_again_are_kept_as_such(folder):
+    class Hangs(FunctionExecutor):
+        def poll(self, timeout):
+            if self._queue[0].id.startswith("toy.inside.grid"):
+                return [Event("hung", self._queue.popleft().id, message=verbatim("4 workers did nothing."))]
+            return super().poll(timeout)
+
+    record = run(toy.spec(), folder, Hangs(lambda job: toy.work(job, folder)))
+    outcomes = {row.outcome for row in record.results if (row.contender, row.stage) == ("inside", "grid")}
+    assert outcomes == {Outcome.TIMEOUT}
 
 
 def test_trials_whose_workers_are_killed_again_and_again_are_kept_as_killed(folder):

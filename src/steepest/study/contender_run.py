@@ -11,7 +11,8 @@ from steepest.records.step_times import StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskFacts
 from steepest.records.trials import Shard, Stage
-from steepest.study.budget import shard_seconds, stages
+from steepest.study.budget import mode_of, shard_seconds, stages
+from steepest.study.execution import timed_fleet
 from steepest.study.planner import shards
 from steepest.study.protocol import SEARCHES, on_more_seeds, trials_of
 from steepest.study.spec import RunPlan, StudySpec
@@ -82,6 +83,12 @@ class ContenderRun:
         """Forecast of one core's time for a shard."""
         rates = len({lane.rate for lane in shard.lanes})
         return shard_seconds(self.plan, self.facts, self.time, len(shard.lanes), shard.rungs, rates)
+
+    @property
+    def load_seconds(self) -> float:
+        """Forecast of the time until a worker has loaded or traced what a shard's steps need."""
+        fleet = timed_fleet(mode_of(self.plan), self.time)
+        return 0.0 if fleet is None else fleet.load_seconds
 
     def started(self, shard: Shard) -> None:
         """A worker has begun with a shard."""

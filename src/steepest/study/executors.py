@@ -30,6 +30,7 @@ from steepest.records.job_records import Job, WorkerMessage, WorkerSetup
 from steepest.records.loading_marks import remove_deadly
 from steepest.records.private_cache import private_folder
 from steepest.records.record import JsonObject
+from steepest.study import silence
 
 Serve = Callable[[Connection, Path], None]
 """Runs the jobs that arrive on the connection until it closes, and writes results into the study folder."""
@@ -39,9 +40,9 @@ Serve = Callable[[Connection, Path], None]
 class Event:
     """News of a job."""
 
-    kind: Literal["progress", "done", "failed", "full", "retried", "lost"]
-    """"failed": it raised. "full": memory ran out. "retried": its worker died, another one has it. "lost": its workers
-    died too often."""
+    kind: Literal["progress", "done", "failed", "full", "retried", "lost", "hung"]
+    """"failed": it raised. "full": memory ran out. "retried": its worker died or hung, another one has it. "lost": its
+    workers died too often. "hung": its workers were silent for too long too often."""
     id: str
     done: float = 0.0
     """Share of the job that is done; for "progress"."""
@@ -58,8 +59,8 @@ class Executor(Protocol):
 
     workers: int
 
-    def submit(self, job: Job) -> None:
-        """Queue a job; returns at once."""
+    def submit(self, job: Job, patience: float | None = None) -> None:
+        """Queue a job; returns at once. patience: seconds that its worker may be silent; None for any."""
         ...
 
     def poll(self, timeout: float) -> list[Event]:
@@ -80,7 +81,7 @@ class FunctionExecutor:
         self._run_job = run_job
         self._queue: deque[Job] = deque()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job, patience: float | None = None) -> None:
         self._queue.append(job)
 
     def poll(self, timeout: float) -> list[Event]:
@@ -101,9 +102,10 @@ class FunctionExecutor:
 class LocalProcesses:
     """`workers` processes of one thread each on this machine, started all at once when there is work.
 
-    A worker that dies is replaced, and its job goes to the next one, at most `RETRIES` times. A "time" job waits until
-    no other worker has a job; the caller must not submit another before it is done. Workers do not hear
-    Ctrl-C, which is the coordinator's to handle, and end by themselves when the coordinator is gone.
+    A worker that dies, or is silent for too long, is replaced, and its job goes to the next one, at most `RETRIES`
+    times. A "time" job waits until no other worker has a job; the caller must not submit another before it is done.
+    Workers do not hear Ctrl-C, which is the coordinator's to handle. They end by themselves when the coordinator is
+    gone.
     """
 
     RETRIES = 3
@@ -118,9 +120,12 @@ class LocalProcesses:
         self._queue: deque[Job] = deque()
         self._pool: list[_Worker] = []
         self._attempts: dict[str, int] = {}
+        self._patience: dict[str, float] = {}
         self._failed_starts = 0  # workers in a row that died before they were ready
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job, patience: float | None = None) -> None:
+        if patience is not None:
+            self._patience[job.id] = patience
         self._queue.append(job)
 
     def poll(self, timeout: float) -> list[Event]:
@@ -129,6 +134,8 @@ class LocalProcesses:
         ready = multiprocessing.connection.wait([worker.connection for worker in self._pool], timeout)
         for worker in [worker for worker in self._pool if worker.connection in ready]:
             events += self._receive(worker)
+        for worker in [worker for worker in self._pool if self._is_overdue(worker)]:
+            events += self._replace(worker, hung=True)
         self._assign()
         return events
 
@@ -147,6 +154,7 @@ class LocalProcesses:
             if not self._queue or (self._queue[0].kind == "time" and self._is_busy()):
                 return
             worker.job = self._queue.popleft()
+            worker.silence.broken()
             worker.send(worker.job.to_json())
 
     def _is_busy(self) -> bool:
@@ -160,10 +168,24 @@ class LocalProcesses:
             while worker in self._pool and worker.connection.poll():
                 events += self._event_of(worker, WorkerMessage.from_json(json.loads(worker.connection.recv_bytes())))
         except (EOFError, OSError):
-            events += self._replace_dead(worker)
+            events += self._replace(worker)
         return events
 
+    def _is_overdue(self, worker: _Worker) -> bool:
+        """Whether a worker has said nothing for so long that it must be stopped or hang. Its job's patience doubles
+        with every attempt: a machine may be slower than anybody expects."""
+        seconds = worker.silence.goes_on()
+        if (worker.job is None and worker.was_ready) or seconds < silence.MIN_SECONDS:
+            return False
+        if silence.is_stopped(worker.pid):
+            return True
+        if worker.job is None or not worker.was_ready:
+            return False
+        name = worker.job.id
+        return name in self._patience and seconds > self._patience[name] * 2 ** self._attempts.get(name, 0)
+
     def _event_of(self, worker: _Worker, message: WorkerMessage) -> list[Event]:
+        worker.silence.broken()
         match message.event:
             case "ready":
                 worker.was_ready, self._failed_starts = True, 0
@@ -181,10 +203,10 @@ class LocalProcesses:
                 worker.job = None
                 return [Event("failed", message.id, error=message.error, message=verbatim(message.message))]
 
-    def _replace_dead(self, worker: _Worker) -> list[Event]:
-        """Count the loss, and put the job of a dead worker back at the head of the queue."""
+    def _replace(self, worker: _Worker, hung: bool = False) -> list[Event]:
+        """Count the loss, and put the job of a worker that is dead or hangs back at the head of the queue."""
         self._pool.remove(worker)
-        how = worker.end(patience=0.5)  # it may be exiting by itself, and then its exit code says more
+        how = worker.end(patience=0.0 if hung else 0.5)  # it may be exiting by itself: its exit code says more
         if not worker.was_ready:
             self._failed_starts += 1
             if self._failed_starts > self.RETRIES:
@@ -192,18 +214,18 @@ class LocalProcesses:
                 raise TrialFailed(f"{self._failed_starts} workers in a row ended ({how}) at their start{last}.")
         if worker.job is None:
             return []
-        name = worker.job.id
+        name, silent = worker.job.id, round(worker.silence.seconds)
         was_loading = remove_deadly(private_folder("kernels"), worker.pid)
         if worker.was_ready:  # otherwise the job is not at fault
             self._attempts[name] = attempts = self._attempts.get(name, 0) + 1
             if attempts > self.RETRIES:
-                words = say(
-                    "{attempts} workers ended ({how}) while they had {name}.",
-                    attempts=attempts, how=how, name=name,
-                )  # fmt: skip
-                return [Event("lost", name, message=words)]
+                return [_given_up(name, attempts, how, hung)]
         self._queue.appendleft(worker.job)
-        if was_loading:
+        if hung:
+            words = say(
+                "A worker did nothing for {n} s and was ended; another one takes over {name}.", n=silent, name=name
+            )
+        elif was_loading:
             words = say(
                 "A worker ended ({how}) while it loaded a compiled library, which is removed and made again; another "
                 "worker takes over {name}.",
@@ -246,6 +268,14 @@ class LocalProcesses:
         return worker
 
 
+def _given_up(name: str, attempts: int, how: str, hung: bool) -> Event:
+    if hung:
+        words = say("{attempts} workers did nothing for too long while they had {name}.", attempts=attempts, name=name)
+        return Event("hung", name, message=words)
+    words = say("{attempts} workers ended ({how}) while they had {name}.", attempts=attempts, how=how, name=name)
+    return Event("lost", name, message=words)
+
+
 class _Worker:
     """A process, the connection to it, and its current job."""
 
@@ -254,6 +284,7 @@ class _Worker:
         self.connection = connection
         self.job: Job | None = None
         self.was_ready = False
+        self.silence = silence.Silence()
         self._poll = poll
         """None while the process runs; then its exit code, or minus the signal that ended it."""
 

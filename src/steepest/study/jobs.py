@@ -188,6 +188,8 @@ def failure(event: Event, folder: Path) -> errors.SteepestError:
     kind = getattr(errors, event.error, None)
     if isinstance(kind, type) and issubclass(kind, errors.SteepestError):
         return kind(message)
+    if event.kind == "hung":
+        return TrialFailed(f"{message.rstrip('.')}. See {folder / 'logs'}.")
     if event.kind == "lost":
         return TrialFailed(f"{message.rstrip('.')}. Perhaps memory ran out; see {folder / 'logs'}.")
     return TrialFailed(f"{event.id} failed with {event.error}: {message.rstrip('.')}. See {folder / 'logs'}.")

@@ -160,7 +160,7 @@ class _Profiler:
                 if event.kind == "full" and tries[event.id] < MAX_MEMORY_RETRIES:
                     tries[event.id] += 1
                     self.executor.submit(next(job for job in wanted if job.id == event.id))
-                elif event.kind in ("failed", "full", "lost"):
+                elif event.kind in ("failed", "full", "lost", "hung"):
                     raise jobs.failure(event, self.folder)
                 if event.kind == "done":
                     found[event.id] = read(jobs.facts_path(self.folder, event.id))

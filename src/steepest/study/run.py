@@ -21,6 +21,7 @@ from steepest.study.executors import Event, Executor
 from steepest.study.jobs import failure
 from steepest.study.profiling import POLL_SECONDS, profile
 from steepest.study.progress import Listener, ProgressTracker
+from steepest.study.silence import patience
 from steepest.study.spec import Plan, StudySpec
 from steepest.study.store import Store, read
 
@@ -277,12 +278,12 @@ class _Dispatcher:
                 self._ran_out(contender_run, shard)
             case "failed":
                 raise failure(event, self.store.folder)
-            case "done" | "lost":
+            case "done" | "lost" | "hung":
                 del self.waiting[shard.id]
                 self.tracker.over(shard.id)
-                if event.kind == "lost":
+                if event.kind != "done":
                     self.tracker.say(event.message)
-                    rows = self.store.give_up(shard, Outcome.KILLED)
+                    rows = self.store.give_up(shard, Outcome.KILLED if event.kind == "lost" else Outcome.TIMEOUT)
                 else:
                     rows = self.store.take_in(shard, event.seconds)
                 self.ask(contender_run, contender_run.take(shard, rows))
@@ -328,4 +329,5 @@ class _Dispatcher:
             self.sent[shard.id] = replace(shard, engine=known.engine, width=known.width, compiled=known.compiled)
         else:
             self.sent[shard.id] = shard
-        self.executor.submit(TrainJob(self.sent[shard.id]))
+        limit = patience(contender_run.seconds(shard) + contender_run.load_seconds, bool(shard.compiled))
+        self.executor.submit(TrainJob(self.sent[shard.id]), limit)

@@ -35,7 +35,7 @@ from steepest.study.run import Listener
 from steepest.study.run import forecast as run_forecast
 from steepest.study.run import resume as run_resume
 from steepest.study.run import run as run_study
-from steepest.study.spec import Plan
+from steepest.study.spec import Plan, StudySpec
 from steepest.study.trust import check_trust, remember, sentence, unknown_code
 from steepest.tasks.task import Task
 from steepest.verdict.decide import decide
@@ -123,7 +123,7 @@ def compare(tasks: Tasks, options: RunOptions) -> Study:
         spec, tasks_here, optimizers_here = study_spec(tasks, options, options.command)
         remember(task.ref for task in spec.tasks)
         folder = new_folder(spec.name) if options.out is None else Path(options.out)
-        executor = _executor(folder, spec.workers, spec.memory_bytes, tasks_here, optimizers_here)
+        executor = _executor(folder, _useful_workers(spec), spec.memory_bytes, tasks_here, optimizers_here)
         with _progress(options.listener, options.quiet) as listener:
             run_study(
                 spec, folder, executor, listener, overwrite=options.overwrite, settled=settled, began=options.began
@@ -138,7 +138,7 @@ def plan(tasks: Tasks, options: PlanOptions) -> Plan:
         spec, tasks_here, optimizers_here = study_spec(tasks, options, options.command)
         remember(task.ref for task in spec.tasks)
         folder = Path(scratch)
-        executor = _executor(folder, spec.workers, spec.memory_bytes, tasks_here, optimizers_here)
+        executor = _executor(folder, _useful_workers(spec), spec.memory_bytes, tasks_here, optimizers_here)
         with _progress(options.listener, options.quiet) as listener:
             return run_forecast(spec, folder, executor, listener)
 
@@ -209,6 +209,11 @@ def _progress(listener: Listener | None, quiet: bool) -> Iterator[Listener]:
         yield table
     finally:
         table.close()
+
+
+def _useful_workers(spec: StudySpec) -> int:
+    """More workers than trials would have nothing to do."""
+    return min(spec.workers, spec.asked_trials())
 
 
 def _executor(

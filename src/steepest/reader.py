@@ -8,7 +8,9 @@ from typing import Any, Self
 from steepest import messages
 from steepest.errors import BadTable, StudyFolderError
 from steepest.messages import Language, speaking
+from steepest.records.bounded import read_stream
 from steepest.records.files import read_probes, write_bytes
+from steepest.records.limits import MAX_TABLE_BYTES
 from steepest.records.outcomes import Trace
 from steepest.records.probe_trace import ProbeTrace
 from steepest.records.study_record import StudyRecord
@@ -134,7 +136,7 @@ def judge_table(
     """
     path = Path(path)
     try:
-        content = path.read_text(encoding="utf-8")
+        content = read_stream(path, MAX_TABLE_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         raise BadTable(f"{path} is not UTF-8 text. Save the table as CSV in UTF-8.") from None
     except OSError as error:

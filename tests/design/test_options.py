@@ -10,7 +10,8 @@ from steepest.api import plan
 from steepest.cli.main import app
 from steepest.design.options import PlanOptions, RunOptions, StudyOptions, described
 from steepest.design.study_spec import study_spec
-from steepest.errors import UnknownName
+from steepest.errors import BadSetting, UnknownName
+from steepest.study.environment import cores
 
 PYTHON_ONLY = {"listener", "command", "language", "began"}
 TYPED = {
@@ -86,3 +87,28 @@ def test_words_and_values_make_the_same_study():
     )
     first, second = (study_spec("digits", each)[0].model_dump(exclude={"created"}) for each in (words, values))
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"seeds": 10**11}, "at most 10,000"),
+        ({"first_seed": 10**20}, "numbers from 0"),
+        ({"rates": list(range(1, 10**6))}, "There are 999,999 learning rates; at most 500"),
+        ({"grid": 10**9}, "at most 500"),
+        ({"batch_sizes": list(range(1, 10**6))}, "There are 999,999 batch sizes"),
+        ({"optimizers": ["adam"] * 10**6}, "There are 1,000,000 optimizers; at most 500"),
+        ({"axes": {"l1": range(1000), "l2": range(1000)}}, "13,000,000 contenders; at most 500"),
+        ({"optimizers": "adam,sgd", "batch_sizes": list(range(1, 400))}, "798 contenders; at most 500"),
+        ({"seeds": 10_000, "grid": 500}, "trials; at most 1,000,000"),
+        ({"workers": 0}, "at least 1 worker"),
+    ],
+)
+def test_a_study_without_end_is_refused_at_once(asked, words):
+    with pytest.raises(BadSetting, match=words):
+        study_spec("line", StudyOptions(**asked))
+
+
+def test_there_is_at_most_one_worker_for_each_core():
+    spec, *_ = study_spec("line", StudyOptions(workers=100_000))
+    assert spec.workers == cores()

@@ -1,5 +1,6 @@
 """Tables from elsewhere: what a verdict makes of published results, and of every kind of damage."""
 
+import csv
 import math
 from pathlib import Path
 
@@ -246,6 +247,37 @@ def test_any_table_ends_in_a_verdict_or_in_a_sentence(head, rows):
     else:
         assert str(verdict)
         assert verdict.to_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("optimizer,seed,value\n" + "".join(f"o{i},0,1\n" for i in range(5000)), "5,000 optimizers on one task"),
+        ("optimizer,seed,value\n" + "".join(f"a,{i},1\n" for i in range(1001)), "1,001 seeds of one optimizer"),
+        ("optimizer,seed,rate,value\n" + "".join(f"a,0,{i + 1},1\n" for i in range(501)), "501 learning rates"),
+        (
+            "task,optimizer,seed,value\n" + "".join(f"t{i},a,0,1\n" for i in range(1001)),
+            "1,001 optimizers on all tasks",
+        ),
+        ("optimizer,seed,value\n" + "a,0,1\n" * 200_001, "has 200,001 lines; at most 200,000"),
+        ("optimizer,seed,value" + ",x" * 10**6, "1,000,003 columns; at most 1,000"),
+        ("optimizer,mean,sd,n\na,1,1,100000000", "Line 2 of the table has n = 100,000,000; at most 1,000"),
+        ("optimizer,seed,value\na," + "9" * 5000 + ",1", r"the seed '9{40}…' must be a whole number"),
+        ("optimizer,seed,value\na,0," + "x" * 5000, r"the value 'x{40}…' is not a number"),
+    ],
+)
+def test_a_table_that_would_keep_its_reader_waiting_is_refused(text, words):
+    with pytest.raises(BadTable, match=words):
+        judge(text)
+
+
+def test_a_cell_that_the_reader_of_csv_refuses_is_one_sentence():
+    usual = csv.field_size_limit(1000)
+    try:
+        with pytest.raises(BadTable, match="Line 2 of the table cannot be read: field larger than"):
+            judge("optimizer,seed,value\na,0," + "9" * 2000)
+    finally:
+        csv.field_size_limit(usual)
 
 
 def test_the_order_of_the_rows_and_the_names_do_not_matter():

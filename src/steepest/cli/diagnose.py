@@ -13,6 +13,7 @@ from steepest.cli.shared import Json, is_trusted, print_json
 from steepest.design.options import Quiet, Trust, Workers
 from steepest.errors import BadInput
 from steepest.messages import shown, term, tr
+from steepest.records.limits import MAX_SEEDS
 from steepest.report.rounding import one_line
 
 
@@ -29,6 +30,8 @@ def why(
 ) -> None:
     if trials < 1:
         raise BadInput(f"--trials is {trials}; it must be at least 1, and at least 3 for reasons to be given.")
+    if trials > MAX_SEEDS:
+        raise BadInput(f"--trials is {trials}; at most {MAX_SEEDS:,} are possible.")
     study = steepest.why.look_into(
         folder,
         seeds=trials,

@@ -14,6 +14,7 @@ from steepest.optim.entry import Entry
 from steepest.optim.rule import Rule, check_settings, hyperparameters
 from steepest.optim.schedules import schedule as check_schedule
 from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, BatchSize, Contender, Setting
+from steepest.records.limits import MAX_CONTENDERS, MAX_RATES
 
 Maker = Callable[..., torch.optim.Optimizer]
 """Returns an optimizer for (parameters, lr=…)."""
@@ -48,19 +49,21 @@ def enter(
     """
     check_schedule(schedule)
     memory: dict[str, Any] = {}
-    found = [_contender(item, schedule, memory) for item in _list(optimizers)]
+    items = _few(_list(optimizers), "optimizers", MAX_CONTENDERS)
+    found = [_contender(item, schedule, memory) for item in items]
     if not found:
         raise BadSetting("The list of optimizers is empty. Give at least one; `steepest optimizers` lists all.")
     if rates is not None:
-        points = tuple(sorted({_rate(value) for value in _list(rates)}))
+        points = tuple(sorted({_rate(value) for value in _few(_list(rates), "learning rates", MAX_RATES)}))
         if not points:
             raise BadSetting("The list of learning rates is empty. Give at least one, such as --rates 0.001,0.01.")
         centre = float(f"{math.sqrt(points[0] * points[-1]):.6g}")
         found = [replace(contender, rates=points, centre=centre) for contender in found]
     if batch_sizes is not None:
-        sizes = [_batch_size(value) for value in _list(batch_sizes)]
+        sizes = [_batch_size(value) for value in _few(_list(batch_sizes), "batch sizes", MAX_CONTENDERS)]
         if not sizes:
             raise BadSetting("The list of batch sizes is empty. Give at least one, such as --batch-size 1,64,full.")
+        check_number_of_contenders(len(found) * len(sizes))
         found = [
             replace(contender, name=f"{contender.name}@{size}", batch_size=size)
             for contender in found
@@ -149,6 +152,22 @@ def _list(value: Any) -> list[Any]:
     if isinstance(value, str):
         return [word.strip() for word in value.split(",") if word.strip()]
     return list(value) if isinstance(value, list | tuple | set | range) else [value]
+
+
+def _few(items: list[Any], what: str, most: int) -> list[Any]:
+    """The items; raises BadSetting where there are more than anybody can compare."""
+    if len(items) > most:
+        raise BadSetting(f"There are {len(items):,} {what}; at most {most:,} are possible.")
+    return items
+
+
+def check_number_of_contenders(number: int) -> None:
+    """Raise BadSetting where optimizers, batch sizes and axes make more contenders than a study can compare."""
+    if number > MAX_CONTENDERS:
+        raise BadSetting(
+            f"Optimizers, batch sizes and axes make {number:,} contenders; at most {MAX_CONTENDERS} are possible. Take "
+            "fewer values."
+        )
 
 
 def _value(word: str) -> Setting:

@@ -7,8 +7,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 from typing import Any
 
+from steepest.design.contenders import check_number_of_contenders
 from steepest.design.options import Axes
 from steepest.errors import BadSetting, UnknownName
 from steepest.optim import catalogue
@@ -121,6 +123,7 @@ def expand(contenders: Sequence[Contender], axes: Axes | None, memory: dict[str,
     values = parse(axes)
     if not values:
         return list(contenders)
+    check_number_of_contenders(len(contenders) * prod(map(len, values.values())))
     return [
         _with(contender, dict(zip(values, combination, strict=True)), memory)
         for contender in contenders

@@ -48,7 +48,8 @@ WORDS = Parameter(metavar="STR...", n_tokens=1, converter=_all_as_typed, negativ
 PYTHON_ONLY = Parameter(parse=False)
 
 Workers = Annotated[
-    int | None, Parameter(group=MACHINE, help="Number of worker processes, one thread each. Default: one per core.")
+    int | None,
+    Parameter(group=MACHINE, help="Number of worker processes, one thread each. Default and maximum: one per core."),
 ]
 Margin = Annotated[
     float | None,

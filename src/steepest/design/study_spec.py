@@ -88,8 +88,10 @@ def task_references(tasks: Any) -> tuple[list[TaskRef], dict[str, Task]]:
 
 
 def worker_count(workers: int | None) -> int:
-    """The given number of workers, or one per core."""
-    return cores() if workers is None else workers
+    """The given number of workers, but at most one per core. Raises BadSetting for none."""
+    if workers is not None and workers < 1:
+        raise BadSetting(f"A study needs at least 1 worker, not {workers}.")
+    return cores() if workers is None else min(workers, cores())
 
 
 def new_folder(name: str) -> Path:

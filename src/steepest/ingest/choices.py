@@ -17,6 +17,8 @@ from typing import Literal, cast, get_args
 from steepest.errors import BadInput, BadSetting
 from steepest.ingest.date_formats import ORDERS, by_directives
 from steepest.ingest.number_formats import STYLES
+from steepest.records.bounded import read_stream
+from steepest.records.limits import MAX_NOTES_BYTES
 
 ColumnKind = Literal["", "number", "date", "time", "duration", "range", "category", "drop"]
 KINDS: tuple[ColumnKind, ...] = get_args(ColumnKind)[1:]
@@ -104,12 +106,12 @@ def from_mapping(given: Mapping[str, str | Sequence[str]]) -> dict[str, Choice]:
 def read_file(path: Path) -> dict[str, Choice]:
     """The choices of a file that `written` wrote, or that a person did. Raises BadInput."""
     try:
-        content = tomllib.loads(path.expanduser().read_text(encoding="utf-8-sig"))
+        content = tomllib.loads(read_stream(path.expanduser(), MAX_NOTES_BYTES).decode("utf-8-sig"))
     except FileNotFoundError:
         raise BadInput(f"There is no file {path}. Write one with --columns-out {path}.") from None
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also of numbers with thousands of digits
         raise BadInput(f"{path} is not valid TOML: {error}.") from None
     columns = content.get("columns")
     if not isinstance(columns, dict):

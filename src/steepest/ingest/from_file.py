@@ -21,6 +21,7 @@ from steepest.ingest.table_task import TableTask, read_table, table_task
 from steepest.ingest.targets import Origin, check_kind
 from steepest.ingest.text_columns import text_task
 from steepest.messages import Message, say
+from steepest.records.bounded import read_file
 from steepest.records.task_facts import TaskRef
 from steepest.tasks.task import Task
 
@@ -158,7 +159,7 @@ def _what(path: Path) -> str:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path, most=None)
     except OSError as error:
         raise BadTask(f"{path} cannot be read: {error.strerror or error}.") from None
 

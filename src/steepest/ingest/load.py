@@ -24,6 +24,8 @@ import torch
 from steepest.builtin import task_table
 from steepest.errors import BadInput, BadTask, SteepestError, first_line
 from steepest.ingest import from_file
+from steepest.records.bounded import read_file
+from steepest.records.limits import MAX_NOTES_BYTES
 from steepest.records.task_facts import TaskRef
 from steepest.tasks.task import Task
 
@@ -72,11 +74,11 @@ def _read(path: Path) -> bytes:
     if path.suffix != ".py":
         raise BadTask(f"{path} is not a Python file. A task file ends in .py and defines `task`.")
     try:
-        return path.read_bytes()
+        return read_file(path, MAX_NOTES_BYTES)
     except FileNotFoundError:
         raise BadTask(f"There is no file {path}. Name a task of `steepest tasks` or an existing .py file.") from None
     except OSError as error:
-        raise BadTask(f"{path} cannot be read: {error.strerror}.") from None
+        raise BadTask(f"{path} cannot be read: {error.strerror or error}.") from None
 
 
 @lru_cache(maxsize=16)

@@ -15,6 +15,7 @@ from steepest.ingest import targets
 from steepest.ingest.notes import names
 from steepest.ingest.targets import Origin
 from steepest.messages import Message, say
+from steepest.records.bounded import read_file
 from steepest.tasks.task import Task
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"})
@@ -36,7 +37,7 @@ def digest(folder: Path) -> str:
     """SHA-256 over the names and bytes of all images."""
     whole = sha256()
     for path in pictures(folder):
-        whole.update(f"{path.relative_to(folder).as_posix()}\0{sha256(path.read_bytes()).hexdigest()}\0".encode())
+        whole.update(f"{path.relative_to(folder).as_posix()}\0{sha256(read_file(path)).hexdigest()}\0".encode())
     return whole.hexdigest()
 
 
@@ -107,7 +108,7 @@ def _read(
     for part in sorted(groups, reverse=True):  # the training part first: duplicates are removed from test
         pixels, labels = [], []
         for label, path in groups[part]:
-            content = path.read_bytes()
+            content = read_file(path)
             if (mark := sha256(content).hexdigest()) in seen:
                 copies += 1
                 continue

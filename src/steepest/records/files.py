@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from steepest.errors import StudyFolderError
+from steepest.records.bounded import read_file
 from steepest.records.outcomes import Outcome, Trace
 from steepest.records.probe_trace import ProbeTrace
 from steepest.records.record import field_names, is_json_object
@@ -63,7 +64,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Raises StudyFolderError if the file is missing or is not JSON."""
     try:
-        return parse_json(path.read_bytes())
+        return parse_json(read_file(path))
     except FileNotFoundError:
         raise StudyFolderError(f"{path} is missing.") from None
     except (OSError, ValueError) as error:
@@ -103,7 +104,7 @@ def _refuse(constant: str) -> Any:
 def file_digest(path: Path) -> str:
     """SHA-256 of a file as hexadecimal digits; "" if there is no such file."""
     try:
-        return sha256(path.read_bytes()).hexdigest()
+        return sha256(read_file(path)).hexdigest()
     except OSError:
         return ""
 
@@ -124,7 +125,7 @@ def read_trace(path: Path) -> Trace:
 def read_trace_and_digest(path: Path) -> tuple[Trace, str]:
     """The curves, and the SHA-256 of the bytes that they were read from; raises as `read_trace` does."""
     try:
-        content = path.read_bytes()
+        content = read_file(path)
         stored = _read_arrays(content)
         outcome = tuple(map(_OUTCOMES.__getitem__, stored["outcome"].tolist()))
         trace = Trace(outcome=outcome, **{name: stored[name] for name in _ARRAYS})
@@ -198,7 +199,7 @@ def write_probes(path: Path, probes: ProbeTrace) -> None:
 def read_probes(path: Path) -> ProbeTrace:
     """Raises StudyFolderError if the file is missing, torn or of another shape."""
     try:
-        content = io.BytesIO(path.read_bytes())
+        content = io.BytesIO(read_file(path))
         with np.load(content, allow_pickle=False) as stored:
             found: dict[str, Any] = {name: stored[name] for name in field_names(ProbeTrace)}
     except FileNotFoundError:

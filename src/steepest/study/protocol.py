@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 
 from steepest.errors import BadSetting
 from steepest.records.contender import Contender
+from steepest.records.limits import MAX_FIRST_SEED, MAX_RATES, MAX_SEEDS
 from steepest.records.ranking import Edge, Score, edge, pooled_best
 from steepest.records.study_record import StudyDesign
 from steepest.records.trials import Lane, Stage
@@ -105,11 +106,13 @@ def on_more_seeds(tried: Iterable[tuple[Stage, float]], seeds: range) -> Iterato
 
 
 def check_protocol(protocol: StudyDesign) -> None:
-    """Raise BadSetting where there is no such search."""
+    """Raise BadSetting where there is no such search, or one without end."""
     if protocol.seeds < 1:
         raise BadSetting(f"A study needs at least 1 seed, not {protocol.seeds}; a verdict needs 2, and 5 to say much.")
-    if protocol.first_seed < 0:
-        raise BadSetting(f"The first seed is {protocol.first_seed}; seeds are numbers from 0.")
+    if protocol.seeds > MAX_SEEDS:
+        raise BadSetting(f"The study asks for {protocol.seeds} seeds; at most {MAX_SEEDS:,} are possible.")
+    if not 0 <= protocol.first_seed <= MAX_FIRST_SEED:
+        raise BadSetting(f"The first seed is {protocol.first_seed}; seeds are numbers from 0 to {MAX_FIRST_SEED:g}.")
     if protocol.until_sure and len(protocol.looks) < 2:
         raise BadSetting(
             f"Adding seeds until the verdict is sure begins with 5 seeds, and {protocol.seeds} are the most allowed: "
@@ -117,6 +120,9 @@ def check_protocol(protocol: StudyDesign) -> None:
         )
     if protocol.rates < 1:
         raise BadSetting(f"A study needs at least 1 rate, not {protocol.rates}.")
+    if max(protocol.rates, protocol.extra_rates) > MAX_RATES:
+        asked = max(protocol.rates, protocol.extra_rates)
+        raise BadSetting(f"The study asks for {asked} rates of every optimizer; at most {MAX_RATES:,} are possible.")
     if not 0 < protocol.decades <= 20:
         raise BadSetting(f"The grid spans {protocol.decades:g} decades; it must span more than 0 and at most 20.")
     if protocol.extra_rates < 0 or protocol.extra_rates % 2:
@@ -128,7 +134,9 @@ def check_protocol(protocol: StudyDesign) -> None:
 
 
 def check_contender(contender: Contender) -> None:
-    """Raise BadSetting where a rate is none."""
+    """Raise BadSetting where a rate is none, or there are too many."""
+    if len(contender.rates) > MAX_RATES:
+        raise BadSetting(f"{contender.name} has {len(contender.rates)} rates; at most {MAX_RATES:,} are possible.")
     for rate in (contender.centre, *contender.rates):
         if not (math.isfinite(rate) and 1e-30 < rate < 1e30):
             raise BadSetting(f"{contender.name}: the rate {rate:g} is not one; it must be above 0 and finite.")

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from steepest.errors import BadInput, BadSetting, StudyFolderError, UnknownName
 from steepest.messages import Message
 from steepest.records.contender import Contender
+from steepest.records.limits import MAX_CONTENDERS, MAX_TASKS, MAX_TRIALS, MAX_WORKERS
 from steepest.records.step_times import StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskFacts, TaskRef
@@ -111,12 +112,14 @@ class StudySpec(FrozenModel):
     def check(self) -> StudySpec:
         """Itself, if a study can be made of it; raises BadSetting or UnknownName otherwise."""
         check_protocol(self.protocol)
-        for kind, names in (
-            ("task", [task.ref.name for task in self.tasks]),
-            ("contender", [contender.name for contender in self.contenders]),
+        for kind, names, most in (
+            ("task", [task.ref.name for task in self.tasks], MAX_TASKS),
+            ("contender", [contender.name for contender in self.contenders], MAX_CONTENDERS),
         ):
             if not names:
                 raise BadSetting(f"A study needs at least one {kind}.")
+            if len(names) > most:
+                raise BadSetting(f"The study has {len(names):,} {kind}s; at most {most} are possible.")
             if twice := [name for name, count in Counter(names).items() if count > 1]:
                 raise BadSetting(f"The {kind} {twice[0]!r} is named twice; each may enter a study once.")
             if torn := [name for name in names if re.search("[\ud800-\udfff]", name)]:
@@ -133,8 +136,13 @@ class StudySpec(FrozenModel):
             raise UnknownName.among("contender", self.reference, names, "The reference must be one of them.")
         if self.search not in SEARCHES:
             raise UnknownName.among("search", self.search, SEARCHES)
-        if self.workers < 1:
-            raise BadSetting(f"A study needs at least 1 worker, not {self.workers}.")
+        if self.asked_trials() > MAX_TRIALS:
+            raise BadSetting(
+                f"The study has {self.asked_trials():,} trials; at most {MAX_TRIALS:,} are possible. Take fewer seeds, "
+                "rates, optimizers or tasks."
+            )
+        if not 1 <= self.workers <= MAX_WORKERS:
+            raise BadSetting(f"A study needs at least 1 worker and at most {MAX_WORKERS:,}, not {self.workers}.")
         for task in self.tasks:
             if task.epochs is not None and not 0 < task.epochs < 1e6:
                 raise BadSetting(f"{task.ref.name}: {task.epochs:g} epochs; a horizon must be above 0 epochs.")

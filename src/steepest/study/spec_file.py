@@ -14,6 +14,7 @@ from shlex import quote
 from typing import Any, cast
 
 from steepest.errors import StudyFolderError
+from steepest.records.bounded import read_file
 from steepest.records.files import parse_json, write_bytes
 from steepest.records.record import is_json_object
 
@@ -48,7 +49,7 @@ def stored_spec(folder: Path) -> Any:
     read or is not what was written."""
     path = folder / SPEC
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise StudyFolderError(f"{path} cannot be read: {error.strerror or error}.") from None
     copy, sums = _bytes(folder / COPY), _sums(folder)
@@ -150,6 +151,6 @@ def _digest(content: bytes) -> str:
 
 def _bytes(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError:
         return None

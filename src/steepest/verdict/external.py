@@ -16,6 +16,7 @@ from scipy import special  # pyright: ignore[reportMissingTypeStubs]
 
 from steepest.errors import BadSetting, BadTable
 from steepest.messages import NOTHING, Message, enumerated, say
+from steepest.records import limits
 from steepest.records.contender import Contender
 from steepest.records.outcomes import NO_RATE, Outcome, Result
 from steepest.records.study_record import StudyDesign, StudyRecord
@@ -62,6 +63,7 @@ def study_of_table(text: str, name: str = "table", metric: str = "value", higher
     """
     higher = _direction(metric, higher_is_better)
     runs, remarks = _runs(text)
+    _check_size(runs)
     runs, percent = _as_shares(runs, metric)
     remarks += percent
     tasks, optimizers = (list(dict.fromkeys(getattr(run, each) for run in runs)) for each in ("task", "optimizer"))
@@ -136,8 +138,14 @@ def _runs(text: str) -> tuple[list[Run], list[Message]]:
         raise BadTable("The table is empty. It needs a line of column names and a line for every run.")
     start = next(i for i, line in enumerate(lines) if line.strip())
     delimiter = max(",;\t", key=lines[start].count)
-    reader = csv.reader(lines[start:], delimiter=delimiter)
-    named = [OTHER_NAMES.get(name.strip().casefold(), name.strip().casefold()) for name in next(reader)]
+    if len(lines) - start - 1 > limits.MAX_TABLE_ROWS:
+        raise BadTable(
+            f"The table has {len(lines) - start - 1:,} lines; at most {limits.MAX_TABLE_ROWS:,} can be judged."
+        )
+    reader = _cells(lines[start:], delimiter)
+    named = [OTHER_NAMES.get(name.strip().casefold(), name.strip().casefold()) for name in next(reader)[1]]
+    if len(named) > limits.MAX_TABLE_COLUMNS:
+        raise BadTable(f"The table has {len(named):,} columns; at most {limits.MAX_TABLE_COLUMNS:,} are read.")
     if twice := [name for name, count in Counter(named).items() if count > 1 and name in RUN + CELL]:
         raise BadTable(f"Two columns of the table are named {twice[0]}. Keep one.")
     form = _form(named)
@@ -147,8 +155,8 @@ def _runs(text: str) -> tuple[list[Run], list[Message]]:
     if form == RUN and "seed" not in named:
         remarks.append(say("The table has no column seed, so each row counts as a seed of its own."))
     rows = [
-        (start + reader.line_num, dict(zip(named, cells, strict=True)))
-        for cells in _rectangular(reader, len(named), start, delimiter)
+        (start + line, dict(zip(named, cells, strict=True)))
+        for line, cells in _rectangular(reader, len(named), start, delimiter)
     ]
     if not rows:
         raise BadTable("The table has column names but no rows.")
@@ -165,6 +173,27 @@ def _runs(text: str) -> tuple[list[Run], list[Message]]:
     return runs, remarks
 
 
+def _check_size(runs: Sequence[Run]) -> None:
+    """Raise BadTable where each optimizer is to be compared with too many others, or on too many seeds."""
+    seeds: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+    for run in runs:
+        seeds[run.task, run.optimizer].add(run.seed)
+    sizes = Counter(task for task, _ in seeds)
+    rates: defaultdict[str, set[float]] = defaultdict(set)
+    for run in runs:
+        rates[run.optimizer].add(run.rate)
+    for found, what, limit in (
+        (max(sizes.values()), "optimizers on one task", limits.MAX_TABLE_OPTIMIZERS),
+        (len(seeds), "optimizers on all tasks", limits.MAX_TABLE_CELLS),
+        (max(map(len, rates.values())), "learning rates of one optimizer", limits.MAX_RATES),
+        (max(map(len, seeds.values())), "seeds of one optimizer", limits.MAX_TABLE_SEEDS),
+        (sum(map(len, seeds.values())), "seeds of all optimizers on all tasks", limits.MAX_TABLE_REPLICATES),
+        (sum(n * (n - 1) // 2 for n in sizes.values()), "pairs of optimizers on all tasks", limits.MAX_TABLE_PAIRS),
+    ):
+        if found > limit:
+            raise BadTable(f"The table has {found:,} {what}; at most {limit:,} can be judged. Split the table.")
+
+
 def _form(named: Sequence[str]) -> tuple[str, ...]:
     if "optimizer" not in named:
         raise BadTable(f"The table has no column optimizer; its columns are {', '.join(named) or 'none'}.")
@@ -178,17 +207,28 @@ def _form(named: Sequence[str]) -> tuple[str, ...]:
     return CELL
 
 
-def _rectangular(reader: Iterable[list[str]], width: int, start: int, delimiter: str) -> Iterator[list[str]]:
-    for cells in reader:
+def _cells(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The number of each line, and its cells. Raises BadTable for cells that nobody has typed."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        for cells in reader:
+            yield reader.line_num, cells
+    except csv.Error as error:
+        raise BadTable(f"Line {reader.line_num} of the table cannot be read: {error}.") from None
+
+
+def _rectangular(
+    reader: Iterable[tuple[int, list[str]]], width: int, start: int, delimiter: str
+) -> Iterator[tuple[int, list[str]]]:
+    for line, cells in reader:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != width:
-            line = start + getattr(reader, "line_num", 0)
             raise BadTable(
-                f"Line {line} of the table has {len(cells)} cells, its head {width}, separated by {delimiter!r}. "
-                "Quote commas within a number or a name."
+                f"Line {start + line} of the table has {len(cells)} cells, its head {width}, separated by "
+                f"{delimiter!r}. Quote commas within a number or a name."
             )
-        yield [cell.strip() for cell in cells]
+        yield line, [cell.strip() for cell in cells]
 
 
 def _read_runs(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
@@ -230,13 +270,17 @@ def _read_cells(rows: Iterable[tuple[int, Mapping[str, str]]]) -> Iterator[Run]:
             raise BadTable(f"Lines {seen[task, optimizer]} and {line} of the table both hold {optimizer} on {task}.")
         seen[task, optimizer] = line
         n = _whole(row["n"], "n", line, least=1)
+        if n > limits.MAX_TABLE_SEEDS:
+            raise BadTable(
+                f"Line {line} of the table has n = {n:,}; at most {limits.MAX_TABLE_SEEDS:,} can be compared."
+            )
         mean, sd = _value(row["mean"], "mean", line), _value(row["sd"], "sd", line)
         first = apart.setdefault(optimizer, len(apart)) * SEED_GAP
         if mean is None:
             yield from (Run(line, task, optimizer, first + i, NO_RATE, None, None) for i in range(n))
             continue
         if n > 1 and (sd is None or sd < 0):
-            raise BadTable(f"Line {line} of the table: the sd {row['sd']!r} must be a number of at least 0.")
+            raise BadTable(f"Line {line} of the table: the sd {_quoted(row['sd'])} must be a number of at least 0.")
         scores, least = normal_scores(n), rounding(row["sd"])
         for i, z in enumerate(scores):
             value = mean + max(sd or 0.0, least) * float(z)
@@ -255,8 +299,12 @@ def rounding(cell: str) -> float:
     if _value(cell, "number", 0) is None:
         return 0.0
     exponent = Decimal(cell.removesuffix("%")).as_tuple().exponent
-    last = 10.0 ** int(exponent) / (100 if cell.endswith("%") else 1)
+    last = 10.0 ** min(int(exponent), 300) / (100 if cell.endswith("%") else 1)
     return last / 2 / math.sqrt(3)
+
+
+def _quoted(cell: str) -> str:
+    return repr(cell if len(cell) <= 40 else f"{cell[:40]}…")
 
 
 def _value(cell: str, column: str, line: int) -> float | None:
@@ -266,7 +314,7 @@ def _value(cell: str, column: str, line: int) -> float | None:
         number = float(cell.removesuffix("%"))
     except ValueError:
         hint = " Write a decimal point, not a comma." if "," in cell else ""
-        raise BadTable(f"Line {line} of the table: the {column} {cell!r} is not a number.{hint}") from None
+        raise BadTable(f"Line {line} of the table: the {column} {_quoted(cell)} is not a number.{hint}") from None
     if cell.endswith("%"):
         number /= 100
     return number if math.isfinite(number) else None
@@ -275,7 +323,7 @@ def _value(cell: str, column: str, line: int) -> float | None:
 def _rate(cell: str, line: int) -> float:
     rate = _value(cell, "rate", line)
     if rate is None or rate <= 0:
-        raise BadTable(f"Line {line} of the table: the rate {cell!r} must be a number above 0.")
+        raise BadTable(f"Line {line} of the table: the rate {_quoted(cell)} must be a number above 0.")
     return rate
 
 
@@ -284,8 +332,10 @@ def _whole(cell: str, column: str, line: int, least: int) -> int:
         number = float(cell)
     except ValueError:
         number = math.nan
-    if not (number >= least and number == math.floor(number) and number < 1e15):
-        raise BadTable(f"Line {line} of the table: the {column} {cell!r} must be a whole number of at least {least}.")
+    if not (least <= number < 1e15 and number == math.floor(number)):
+        raise BadTable(
+            f"Line {line} of the table: the {column} {_quoted(cell)} must be a whole number of at least {least}."
+        )
     return int(number)
 
 

@@ -6,7 +6,7 @@ It connects design, study, engine, verdict and report, and is the only module th
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,7 @@ from steepest.messages import Language, Message, speaking
 from steepest.optim import catalogue as optimizer_catalogue
 from steepest.reader import StudyReader
 from steepest.records.contender import Contender
+from steepest.records.progress_record import Progress
 from steepest.records.study_record import StudyRecord
 from steepest.report.terminal import listener as live_listener
 from steepest.study import planner, store
@@ -205,10 +206,21 @@ def _progress(listener: Listener | None, quiet: bool) -> Iterator[Listener]:
         yield listener
         return
     table = live_listener(quiet=quiet)
+    is_seen = True
+
+    def show(progress: Progress) -> None:
+        nonlocal is_seen
+        if is_seen:
+            try:
+                table(progress)
+            except OSError:  # standard error is full or closed: a study does not depend on being watched
+                is_seen = False
+
     try:
-        yield table
+        yield show
     finally:
-        table.close()
+        with suppress(OSError):
+            table.close()
 
 
 def _useful_workers(spec: StudySpec) -> int:

@@ -3,14 +3,14 @@
 The module of a command is imported when the command is used, so `steepest --help` loads nothing else.
 """
 
-import os
-import sys
+import re
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError
 
 from steepest import __version__
+from steepest.cli import ending
 from steepest.design.options import OUTPUT
 from steepest.errors import BadInput, Interrupted, SteepestError, UnknownName
 from steepest.messages import languages, speaking
@@ -61,6 +61,9 @@ DATA_COMMANDS = {
     "show": "Show the source, licence and size of a data set, and whether it is on this machine.",
 }
 
+LONGEST_WORD = 150
+"""Characters of a word that a message shows: a number may have thousands of digits."""
+
 app = App(
     name="steepest",
     help="Which optimizer, with which learning rate, for your model on your data, and how sure are we?",
@@ -78,20 +81,31 @@ app.command(data)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit with its code: 0, 1 for a failure, 2 for bad input, 130 when interrupted."""
-    try:
-        app.meta(arguments, exit_on_error=False, print_error=False)
-    except UnknownCommandError as error:  # its own message would import every command
-        (unknown, *_), known = error.unused_tokens or [""], [name for name in error.app or () if name[0] != "-"]
-        _leave(f"{UnknownName.among('command', unknown, known)} See steepest --help.", UnknownName.exit_code)
-    except CycloptsError as error:
-        _leave(f"{' '.join(str(error).split())} See steepest --help.", BadInput.exit_code)
-    except SteepestError as error:
-        _leave(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _leave("Interrupted.", Interrupted.exit_code)
-    except BrokenPipeError:  # `steepest optimizers | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Run a command and exit with its code: 0, 1 for a failure, 2 for bad input, 130 when interrupted, 128 + n when
+    ended by another signal n."""
+    ending.show_any_name()
+    with ending.heeding_signals() as heard:
+        try:
+            app.meta(arguments, exit_on_error=False, print_error=False)
+            ending.flush()
+        except UnknownCommandError as error:  # its own message would import every command
+            (unknown, *_), known = error.unused_tokens or [""], [name for name in error.app or () if name[0] != "-"]
+            _leave(f"{UnknownName.among('command', unknown, known)} See steepest --help.", UnknownName.exit_code)
+        except CycloptsError as error:
+            _leave(f"{' '.join(str(error).split())} See steepest --help.", BadInput.exit_code)
+        except Interrupted as error:
+            _leave(str(error), heard.exit_code)
+        except SteepestError as error:
+            _leave(str(error), error.exit_code)
+        except KeyboardInterrupt as error:
+            _leave(ending.how_to_go_on(error), heard.exit_code)
+        except BrokenPipeError:  # `steepest optimizers | head`
+            ending.drop_output()
+        except OSError as error:
+            if error.filename is not None:
+                raise
+            ending.drop_output()
+            _leave(f"The output cannot be written: {error.strerror or error}.", SteepestError.exit_code)
 
 
 @app.meta.default
@@ -107,6 +121,6 @@ def _launch(
         app(tokens, exit_on_error=False, print_error=False)
 
 
-def _leave(message: str, code: int) -> None:
-    print("steepest: " + "\n".join(map(one_line, message.split("\n"))), file=sys.stderr)
-    raise SystemExit(code)
+def _leave(message: str, code: int) -> NoReturn:
+    shorter = re.sub(rf"(\w{{{LONGEST_WORD}}})\w{{{LONGEST_WORD},}}", r"\1…", message)
+    ending.leave("\n".join(map(one_line, shorter.split("\n"))), code)

@@ -14,6 +14,7 @@ import steepest
 from steepest.cli import listings
 from steepest.cli.shared import Json, Own, StudyFolder, is_trusted, own_tasks, print_json, study_folder
 from steepest.design.options import OUTPUT, STUDY, DataOptions, PlanOptions, Quiet, RunOptions, Trust, Workers
+from steepest.errors import Interrupted, StudyFolderError
 from steepest.messages import tr
 from steepest.records.task_facts import TaskRef
 from steepest.study.environment import cores
@@ -79,14 +80,29 @@ def _tasks(names: tuple[str, ...], suite: str | None, own: DataOptions | None, j
 
 
 def _conclude(study: steepest.Study, json: bool) -> None:
-    """Write the report and print the verdict."""
-    path = study.write_report()
+    """Write the report and print the verdict, which is printed even if the report cannot be written."""
+    path, trouble = _written_report(study)
     if json:
-        print_json(study.verdict.to_json() | {"folder": str(study.folder), "report": str(path)})
+        print_json(study.verdict.to_json() | {"folder": str(study.folder), "report": path and str(path)})
     else:
-        print(study.text())
-        print("\n" + tr("Report: {path}", path=str(path)))
+        print(study.text() + "\n")
+        if path:
+            print(tr("Report: {path}", path=str(path)))
         print(tr("Code to paste: {command}", command=f"steepest use {study.folder}"))
+    if trouble:
+        raise trouble
+
+
+def _written_report(study: steepest.Study) -> tuple[Path | None, StudyFolderError | None]:
+    """The report's path; or why there is none."""
+    try:
+        return study.write_report(), None
+    except StudyFolderError as error:
+        later = f"The study is finished. Write its report elsewhere: steepest report {study.folder} --out FILE"
+        return None, StudyFolderError(f"{error} {later}")
+    except KeyboardInterrupt:
+        later = f"The study is finished. Write its report with: steepest report {study.folder}"
+        raise Interrupted(later) from None
 
 
 def _started_workers(workers: int | None) -> AbstractContextManager[None]:
@@ -111,4 +127,5 @@ def _command_line() -> str:
         for i, word in enumerate(words)
         if word not in LEFT_OUT and not word.startswith("--out=") and (i == 0 or words[i - 1] != "--out")
     ]
-    return shlex.join(["steepest", *kept])
+    typed = shlex.join(["steepest", *kept])
+    return typed.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")  # a name need not be UTF-8

@@ -4,6 +4,7 @@ A reader trusts nothing that it finds: the journal, the tables, every row and it
 """
 
 import json
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -122,7 +123,7 @@ def _one_kind_of_error() -> Generator[None]:
 
 
 def _read_only(path: Path) -> sqlite3.Connection:
-    where = f"file:{quote(str(path.absolute()))}?mode=ro&readonly_shm=1"
+    where = f"file:{quote(os.fsencode(path.absolute()))}?mode=ro&readonly_shm=1"
     return sqlite3.connect(where, uri=True, timeout=30, isolation_level=None)
 
 

@@ -361,6 +361,8 @@ def _fork(serve: Serve, folder: Path, share: float | None, others: list[Connecti
     try:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for each in (signal.SIGTERM, signal.SIGHUP):  # the coordinator may handle them
+            signal.signal(each, signal.SIG_DFL)
         for line in (
             connection,
             *others,

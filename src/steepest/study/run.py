@@ -4,9 +4,11 @@ The caller passes an executor, which is closed at the end. After Ctrl-C, `resume
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from shlex import quote
 
 from steepest.errors import BadInput, Interrupted
 from steepest.messages import Message, enumerated, say
@@ -96,11 +98,12 @@ def _finish(
         _train(store, executor, tracker, settled)
         store.spend(tracker.sitting)
     except KeyboardInterrupt:
-        executor.close()
-        store.spend(tracker.sitting)
+        with suppress(KeyboardInterrupt):  # again: what follows is said all the same
+            executor.close()
+            store.spend(tracker.sitting)
         raise Interrupted(
             f"Stopped with {tracker.trials_done} of {tracker.trials_planned} trials done, which are kept. "
-            f"Go on with: steepest resume {store.folder}"
+            f"Go on with: steepest resume {quote(str(store.folder))}"
         ) from None
     tracker.tell("finished")
     return read(store.folder)

@@ -124,6 +124,8 @@ class StudySpec(FrozenModel):
                 raise BadSetting(f"The {kind} {twice[0]!r} is named twice; each may enter a study once.")
             if torn := [name for name in names if re.search("[\ud800-\udfff]", name)]:
                 raise BadSetting(f"The {kind} {torn[0]!r} has half a character in its name, which no file can hold.")
+        if torn := [task.ref.locator for task in self.tasks if re.search("[\ud800-\udfff]", task.ref.locator)]:
+            raise BadSetting(f"The name of {torn[0]!r} is not UTF-8, which a study cannot store. Rename it first.")
         for contender in self.contenders:
             check_contender(contender)
             if self.race and contender.axes.get("early-stopping"):

@@ -12,7 +12,7 @@ from typing import NoReturn
 from steepest.errors import Interrupted
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, `kill`, and a terminal that is closed. Whoever starts a command may have it ignore them, as nohup does."""
+"""Ctrl-C, `kill`, and a terminal that is closed. A parent may have a command ignore them, as nohup does."""
 AT_ONCE = 3
 """This many of them end a command at once: the first two let it end its workers and say how to go on."""
 

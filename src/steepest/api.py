@@ -159,10 +159,12 @@ def resume(
     listener: Listener | None = None,
     language: Language | None = None,
     trust: bool = False,
+    retry_killed: bool = False,
 ) -> Study:
     """Continue a study that was interrupted or killed. Tasks that were objects in memory must be passed again.
 
     trust: run task files that the study names even if you have not run them before. Raises BadTask without it.
+    retry_killed: train again the runs that ran out of memory or were killed.
     """
     folder = Path(folder)
     tasks_here = {task.name: task for task in tasks}
@@ -176,7 +178,7 @@ def resume(
             )
     with speaking(language), _progress(listener, quiet) as listener:
         executor = _executor(folder, worker_count(workers), planner.parse_memory(memory), tasks_here, {})
-        run_resume(folder, executor, listener, settled)
+        run_resume(folder, executor, listener, settled, retry_killed)
     return Study(folder)
 
 

@@ -387,7 +387,41 @@ def test_trials_whose_workers_are_killed_again_and_again_are_kept_as_killed(fold
     outcomes = {row.outcome for row in record.results if (row.contender, row.stage) == ("inside", "grid")}
     assert outcomes == {Outcome.KILLED}
     assert any("4 workers ended" in str(progress.message) for progress in seen)
-    assert resume(folder, toy.executor(folder)).results == record.results
+    said = []
+    assert resume(folder, toy.executor(folder), lambda progress: said.append(str(progress.message))).results == (
+        record.results
+    )
+    assert "36 runs ran out of memory or were killed. Train them again: --retry-killed" in said
+
+
+def test_trials_that_were_killed_are_trained_again_if_asked_and_nothing_is_left_of_them(folder, tmp_path):
+    """The search of a contender that has lost its grid leads to other rates: those are forgotten."""
+
+    class Deadly(FunctionExecutor):
+        def poll(self, timeout):
+            if self._queue[0].id.startswith("toy.inside.grid"):
+                return [Event("lost", self._queue.popleft().id, message=verbatim("4 workers ended (SIGKILL)."))]
+            return super().poll(timeout)
+
+    class Stops(FunctionExecutor):
+        def poll(self, timeout):
+            if self._queue[0].id.startswith("toy.inside.refine"):
+                raise KeyboardInterrupt
+            return super().poll(timeout)
+
+    killed = run(toy.spec(), folder, Deadly(lambda job: toy.work(job, folder)))
+    whole = run(toy.spec(), tmp_path / "whole", toy.executor(tmp_path / "whole"))
+    assert killed.results != whole.results
+    said = []
+    with pytest.raises(Interrupted):
+        resume(
+            folder, Stops(lambda job: toy.work(job, folder)), lambda p: said.append(str(p.message)), retry_killed=True
+        )
+    assert "Training again: 36 runs that ran out of memory or were killed." in said
+    again = resume(folder, toy.executor(folder))
+    assert again.finished
+    assert again.results == whole.results
+    assert resume(folder, toy.executor(folder), retry_killed=True).results == whole.results, "there is nothing to retry"
 
 
 def test_a_forecast_trains_nothing(folder):

@@ -13,7 +13,17 @@ from cyclopts import Parameter
 import steepest
 from steepest.cli import listings
 from steepest.cli.shared import Json, Own, StudyFolder, is_trusted, own_tasks, print_json, study_folder
-from steepest.design.options import OUTPUT, STUDY, DataOptions, PlanOptions, Quiet, RunOptions, Trust, Workers
+from steepest.design.options import (
+    OUTPUT,
+    STUDY,
+    DataOptions,
+    PlanOptions,
+    Quiet,
+    RetryKilled,
+    RunOptions,
+    Trust,
+    Workers,
+)
 from steepest.errors import Interrupted, StudyFolderError
 from steepest.messages import tr
 from steepest.records.task_facts import TaskRef
@@ -66,12 +76,15 @@ def resume(
     *,
     workers: Workers = None,
     trust: Trust = False,
+    retry_killed: RetryKilled = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
     place = study_folder(folder)
     with _started_workers(workers):
-        _conclude(steepest.resume(place, workers=workers, quiet=quiet, trust=is_trusted(place, trust)), json)
+        trusted = is_trusted(place, trust)
+        study = steepest.resume(place, workers=workers, quiet=quiet, trust=trusted, retry_killed=retry_killed)
+        _conclude(study, json)
 
 
 def _tasks(names: tuple[str, ...], suite: str | None, own: DataOptions | None, json: bool) -> tuple[str | TaskRef, ...]:

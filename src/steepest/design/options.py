@@ -67,6 +67,9 @@ Trust = Annotated[
         help="Run task files that the study names, even if you have not run them before. Without it you are asked.",
     ),
 ]
+RetryKilled = Annotated[
+    bool, Parameter(group=EFFORT, negative="", help="Train again the runs that ran out of memory or were killed.")
+]
 """Options shared by several commands."""
 
 

@@ -38,6 +38,9 @@ _SENTENCES = {
     Outcome.TIMEOUT: "The trial ran past its time limit at step {step}.",
 }
 
+LOST = (Outcome.OOM, Outcome.KILLED, Outcome.TIMEOUT)
+"""Trials that the machine has ended, for no reason of their own: with more memory or time they may well succeed."""
+
 NO_RATE = 0.0
 """The rate of a run whose table does not give one."""
 

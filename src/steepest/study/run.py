@@ -11,7 +11,7 @@ from pathlib import Path
 from shlex import quote
 
 from steepest.errors import BadInput, Interrupted
-from steepest.messages import Message, enumerated, say
+from steepest.messages import Message, counted, enumerated, say
 from steepest.records.job_records import TrainJob
 from steepest.records.outcomes import Outcome
 from steepest.records.study_record import StudyRecord
@@ -69,15 +69,47 @@ def run(
         executor.close()
 
 
-def resume(folder: Path, executor: Executor, listener: Listener | None = None, settled: Settled = never) -> StudyRecord:
+def resume(
+    folder: Path,
+    executor: Executor,
+    listener: Listener | None = None,
+    settled: Settled = never,
+    retry_killed: bool = False,
+) -> StudyRecord:
     """Go on with the study in `folder` and return it finished. What is done is read, never trained again, and the final
     rows and curves are, bit for bit, those of a study that was never interrupted. Raises as `run` does.
+
+    `retry_killed` has the trials that the machine has ended trained again.
     """
     try:
         with Store.open(folder) as store:
-            return _finish(store, executor, listener, settled)
+            return _finish(store, executor, listener, settled, remarks=_about_lost_trials(store, retry_killed))
     finally:
         executor.close()
+
+
+def _about_lost_trials(store: Store, retry: bool) -> tuple[Message, ...]:
+    """Forget them if they are to be trained again, and say so; or say how that is done."""
+    if retry:
+        count = store.forget_lost()
+        return (
+            counted(
+                count,
+                "Training again: {n} run that ran out of memory or was killed.",
+                "Training again: {n} runs that ran out of memory or were killed.",
+                n=count,
+            ),
+        )
+    if count := store.lost_trials():
+        return (
+            counted(
+                count,
+                "{n} run ran out of memory or was killed. Train it again: --retry-killed",
+                "{n} runs ran out of memory or were killed. Train them again: --retry-killed",
+                n=count,
+            ),
+        )
+    return ()
 
 
 def forecast(spec: StudySpec, folder: Path, executor: Executor, listener: Listener | None = None) -> Plan:
@@ -89,9 +121,16 @@ def forecast(spec: StudySpec, folder: Path, executor: Executor, listener: Listen
 
 
 def _finish(
-    store: Store, executor: Executor, listener: Listener | None, settled: Settled, began: float | None = None
+    store: Store,
+    executor: Executor,
+    listener: Listener | None,
+    settled: Settled,
+    began: float | None = None,
+    remarks: Iterable[Message] = (),
 ) -> StudyRecord:
     tracker = ProgressTracker(listener, store.spec.asked_trials(), store.seconds(), began)
+    for remark in remarks:
+        tracker.say(remark)
     try:
         if store.spec.plan is None:
             store.save_plan(profile(store.spec, store.folder, executor, tracker))
@@ -142,6 +181,7 @@ def _train(store: Store, executor: Executor, tracker: ProgressTracker, settled: 
             dispatcher.ask(contender_run, contender_run.more(range(first + done, first + seeds)))
         tracker.follow(contender_runs, executor.workers, sum(contender_run.planned for contender_run in contender_runs))
         dispatcher.wait()
+    store.keep_only(dispatcher.asked)
     store.finish()
 
 
@@ -205,6 +245,7 @@ class _Dispatcher:
     def __init__(self, store: Store, executor: Executor, tracker: ProgressTracker) -> None:
         self.store, self.executor, self.tracker = store, executor, tracker
         self.waiting: dict[str, tuple[ContenderRun, Shard]] = {}
+        self.asked: set[str] = set()
         self.held: list[tuple[ContenderRun, Shard]] = []
         """Where a budget has to be kept: what comes after the grids, until all are done and it is seen what is left."""
         plan = store.spec.plan
@@ -220,6 +261,7 @@ class _Dispatcher:
         shards = list(shards)
         while shards:
             shard = shards.pop(0)
+            self.asked.add(shard.id)
             rows = self.store.recall(shard)
             is_extra = shard.lanes[0].stage != "grid"
             if rows is None and is_extra and self.holds:

@@ -16,7 +16,7 @@ from pathlib import Path
 from steepest.errors import StudyFolderError
 from steepest.messages import Message, say
 from steepest.records.files import file_digest, read_trace, read_trace_and_digest, write_trace
-from steepest.records.outcomes import Outcome, Result, Trace
+from steepest.records.outcomes import LOST, Outcome, Result, Trace
 from steepest.records.study_record import StudyRecord
 from steepest.records.trials import Shard
 from steepest.study import lock
@@ -141,7 +141,7 @@ class Store:
         if not path.exists():
             if known:
                 self.repairs.append(say("{file} is missing; its trials are run again.", file=path.name))
-                self._forget(shard)
+                self._forget(shard.id)
             return None
         try:
             trace = read_trace(path)
@@ -154,11 +154,37 @@ class Store:
             self.repairs.append(
                 say("{file} is damaged; it is moved aside and its trials are run again.", file=path.name)
             )
-            self._forget(shard)
+            self._forget(shard.id)
             return None
         if known and rows_of(self._database, shard.id) == rows(shard, trace):
             return rows(shard, trace)
         return self._keep(shard, trace)  # finished, but its coordinator was killed before it was taken in
+
+    def forget_lost(self) -> int:
+        """Forget the trials that the machine has ended, so that they are trained again; how many."""
+        marks = ", ".join("?" * len(LOST))
+        found = self._database.execute(
+            f"SELECT DISTINCT shard FROM result WHERE outcome IN ({marks})", tuple(map(str, LOST))
+        ).fetchall()
+        count = self.lost_trials()
+        for (shard,) in found:
+            with _as_study_errors(self.folder):
+                self._curves(shard).unlink(missing_ok=True)
+            self._forget(shard)
+        return count
+
+    def lost_trials(self) -> int:
+        """Trials that the machine has ended."""
+        marks = ", ".join("?" * len(LOST))
+        words = f"SELECT count(*) FROM result WHERE outcome IN ({marks})"
+        return self._database.execute(words, tuple(map(str, LOST))).fetchone()[0]
+
+    def keep_only(self, shards: Container[str]) -> None:
+        """Forget the rows of all others: since trials were trained again, the search has led elsewhere. Their curves
+        stay."""
+        for (shard,) in self._database.execute("SELECT id FROM shard").fetchall():
+            if shard not in shards:
+                self._forget(shard)
 
     def spend(self, seconds: float) -> None:
         """Note the wall time of this sitting so far."""
@@ -219,9 +245,9 @@ class Store:
             )
             return writer(path)
 
-    def _forget(self, shard: Shard) -> None:
+    def _forget(self, shard: str) -> None:
         with _as_study_errors(self.folder), changing(self._database) as database:
-            take_out(database, shard.id)
+            take_out(database, shard)
             database.remove("finish")
 
     def _remove_litter(self) -> None:

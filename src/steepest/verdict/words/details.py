@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from steepest.messages import NOTHING, Message, counted, enumerated, say
-from steepest.records.outcomes import Outcome
+from steepest.records.outcomes import LOST, Outcome
 from steepest.verdict.judge.advice import unseen_share
 from steepest.verdict.judge.findings import Accident, AtEdge, Doubt, OnlyJust, Resolution, TooLarge, TooSmall
 from steepest.verdict.judge.pairs import MIN_SEEDS
@@ -120,13 +120,16 @@ _ACCIDENTS = {
 
 def accident(context: Context, found: Accident) -> Claim:
     what = [say("{n} {what}", n=count, what=_ACCIDENTS[outcome]) for outcome, count in found.outcomes.items()]
+    says = say(
+        "Of {trials} runs of {who}, {what}. The learning rate is not the cause.",
+        trials=found.trials,
+        who=found.contender,
+        what=numbers.names(what),
+    )
+    if any(outcome in LOST for outcome in found.outcomes):
+        says = say("{accident} Train them again: steepest resume --retry-killed", accident=says)
     return Claim(
-        say(
-            "Of {trials} runs of {who}, {what}. The learning rate is not the cause.",
-            trials=found.trials,
-            who=found.contender,
-            what=numbers.names(what),
-        ),
+        says,
         {str(outcome): count for outcome, count in found.outcomes.items()},
         (context.key(found.contender),),
         "failure",

@@ -4,7 +4,6 @@ It connects design, study, engine, verdict and report, and is the only module th
 """
 
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
@@ -27,6 +26,7 @@ from steepest.messages import Language, Message, speaking
 from steepest.optim import catalogue as optimizer_catalogue
 from steepest.reader import StudyReader
 from steepest.records.contender import Contender
+from steepest.records.litter import scratch
 from steepest.records.progress_record import Progress
 from steepest.records.study_record import StudyRecord
 from steepest.report.terminal import listener as live_listener
@@ -135,10 +135,9 @@ def compare(tasks: Tasks, options: RunOptions) -> Study:
 @takes(PlanOptions)
 def plan(tasks: Tasks, options: PlanOptions) -> Plan:
     """What `compare` would train with the same arguments, and how long it would take. Only times some steps."""
-    with speaking(options.language), tempfile.TemporaryDirectory(prefix="steepest-plan-") as scratch:
+    with speaking(options.language), scratch("steepest-plan") as folder:
         spec, tasks_here, optimizers_here = study_spec(tasks, options, options.command)
         remember(task.ref for task in spec.tasks)
-        folder = Path(scratch)
         executor = _executor(folder, _useful_workers(spec), spec.memory_bytes, tasks_here, optimizers_here)
         with _progress(options.listener, options.quiet) as listener:
             return run_forecast(spec, folder, executor, listener)

@@ -1,5 +1,6 @@
 """A study from start to end: what is run, what is kept, what is told, and what is never run twice."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -348,6 +349,35 @@ def test_an_error_in_training_stops_the_study_and_keeps_what_is_done(folder):
         run(toy.spec(), folder, executor)
     assert len(curves(folder)) == 2
     assert resume(folder, toy.executor(folder)).finished
+
+
+def test_a_folder_that_is_moved_under_a_study_stops_it_and_loses_nothing(folder, tmp_path):
+    moved = tmp_path / "moved away"
+
+    def work(job):
+        if job.kind == "train" and len(curves(folder)) == 2:
+            folder.rename(moved)
+        toy.work(job, folder)
+
+    with pytest.raises(StudyFolderError) as stopped:
+        run(toy.spec(), folder, FunctionExecutor(work))
+    assert str(stopped.value) == (
+        f"{folder} was moved while the study was running, which has stopped. What is done is in {moved}. Go on with: "
+        f"steepest resume '{moved}'"
+    )
+    assert len(curves(moved)) == 2
+    whole = run(toy.spec(), tmp_path / "whole", toy.executor(tmp_path / "whole"))
+    assert resume(moved, toy.executor(moved)).results == whole.results
+
+
+def test_a_folder_that_is_deleted_under_a_study_stops_it(folder):
+    def work(job):
+        if job.kind == "time":
+            shutil.rmtree(folder)
+        toy.work(job, folder)
+
+    with pytest.raises(StudyFolderError, match="was moved or deleted while the study was running"):
+        run(toy.spec(), folder, FunctionExecutor(work))
 
 
 def test_every_shard_is_sent_with_a_limit_on_the_silence_of_its_worker(folder):

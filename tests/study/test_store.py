@@ -150,11 +150,16 @@ def test_rows_that_contradict_their_curves_are_put_right(finished, folder):
 
 
 def test_what_a_killed_writer_left_is_cleared_away(folder):
-    litter = [folder / ".study.json.1.ab.tmp", folder / "curves" / ".x.npz.1.ab.tmp"]
-    for path in litter:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    litter = [folder / name / f".x.{ended.pid}.0123abcd.tmp" for name in ("", "curves", "facts")]
+    living = folder / f".report.html.{os.getpid()}.0123abcd.tmp"
+    for path in (*litter, living):
         path.write_bytes(b"half")
+        os.utime(path, (0, 0))
     resume(folder, toy.executor(folder))
     assert not any(path.exists() for path in litter)
+    assert living.exists()
 
 
 def test_a_transaction_that_was_cut_by_a_kill_can_still_be_read(folder):

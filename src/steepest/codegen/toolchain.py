@@ -8,7 +8,6 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from ctypes import CDLL
 from functools import cache
 from hashlib import sha256
@@ -18,6 +17,7 @@ import torch
 
 from steepest.messages import NOTHING, Message, say
 from steepest.records.files import write_bytes
+from steepest.records.litter import scratch
 from steepest.records.loading_marks import loading, remove_deadly
 from steepest.records.private_cache import private_folder
 
@@ -109,8 +109,8 @@ def _compile(flags: tuple[str, ...], libraries: tuple[str, ...], program: str, n
     path = compiler()
     if path is None:
         raise NoCompiler("there is no C++ compiler")
-    with tempfile.TemporaryDirectory(dir=folder(), prefix=".making-") as apart:
-        text, compiled, linked = (Path(apart) / name for name in ("kernel.cpp", "kernel.o", "kernel.so"))
+    with scratch(".making", folder()) as apart:
+        text, compiled, linked = (apart / name for name in ("kernel.cpp", "kernel.o", "kernel.so"))
         text.write_text(program)
         for command in (
             [path, *flags, "-c", str(text), "-o", str(compiled)],

@@ -20,6 +20,7 @@ import numpy as np
 
 from steepest.errors import StudyFolderError
 from steepest.records.bounded import read_file
+from steepest.records.litter import clear_litter_once
 from steepest.records.outcomes import Outcome, Trace
 from steepest.records.probe_trace import ProbeTrace
 from steepest.records.record import field_names, is_json_object
@@ -40,6 +41,7 @@ def cache_folder() -> Path:
 def write_bytes(path: Path, content: bytes) -> None:
     """Put `content` at `path` so that a reader sees the old file or the new one, even after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    clear_litter_once(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("wb") as file:

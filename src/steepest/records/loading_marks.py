@@ -7,6 +7,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from steepest.records.litter import is_running
+
 _END = ".loading"
 
 
@@ -29,19 +31,9 @@ def remove_deadly(folder: Path, process: int | None = None) -> bool:
     found = False
     for mark in folder.glob(f".*{_END}"):
         library, _, pid = mark.name.removeprefix(".").removesuffix(_END).rpartition(".")
-        if pid == str(process) or (process is None and pid.isdigit() and not _is_running(int(pid))):
+        if pid == str(process) or (process is None and pid.isdigit() and not is_running(int(pid))):
             with suppress(OSError):
                 (folder / library).unlink(missing_ok=True)
                 mark.unlink(missing_ok=True)
                 found = True
     return found
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass  # it is somebody else's
-    return True

@@ -5,12 +5,12 @@ folder, and deletes any file that the journal names as its super-journal: so thi
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from steepest.errors import StudyFolderError
+from steepest.records.litter import scratch
 
 _MAGIC = bytes.fromhex("d9d505f920a163d7")
 """Ends a journal that names a super-journal; see "Rollback Journal Format" in SQLite's documentation."""
@@ -60,8 +60,8 @@ def needs_rollback(database: sqlite3.Connection) -> bool:
 @contextmanager
 def rolled_back(path: Path) -> Generator[Path]:
     """A private copy of the database at `path`, in which a half-written transaction is undone."""
-    with tempfile.TemporaryDirectory(prefix="steepest-read-") as private:
-        copy = Path(private) / path.name
+    with scratch("steepest-read") as private:
+        copy = private / path.name
         _copy(path, copy)
         check_journals(copy)
         database = sqlite3.connect(copy, isolation_level=None)

@@ -133,7 +133,9 @@ def _finish(
         tracker.say(remark)
     try:
         if store.spec.plan is None:
-            store.save_plan(profile(store.spec, store.folder, executor, tracker))
+            plan = profile(store.spec, store.folder, executor, tracker)
+            store.check_place()
+            store.save_plan(plan)
         _train(store, executor, tracker, settled)
         store.spend(tracker.sitting)
     except KeyboardInterrupt:
@@ -280,7 +282,9 @@ class _Dispatcher:
         while self.waiting or self.held:
             if not self.waiting:
                 self._go_on_or_give_up()
-            for event in self.executor.poll(POLL_SECONDS):
+            events = self.executor.poll(POLL_SECONDS)
+            self.store.check_place()  # before anything is looked for, or made again, where the folder no longer is
+            for event in events:
                 self.handle(event)
             if self.tracker.sitting - noted > SAVE_SECONDS_EVERY:
                 noted = self.tracker.sitting

@@ -16,6 +16,7 @@ from pathlib import Path
 from steepest.errors import StudyFolderError
 from steepest.messages import Message, say
 from steepest.records.files import file_digest, read_trace, read_trace_and_digest, write_trace
+from steepest.records.litter import clear_litter
 from steepest.records.outcomes import LOST, Outcome, Result, Trace
 from steepest.records.study_record import StudyRecord
 from steepest.records.trials import Shard
@@ -102,6 +103,10 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self._database.close()
         self._lock.release()
+
+    def check_place(self) -> None:
+        """Raise StudyFolderError where the folder was moved or deleted since it was opened."""
+        self._lock.check_place()
 
     # ---- writing -----------------------------------------------------------------------------------------------------
 
@@ -251,9 +256,10 @@ class Store:
             database.remove("finish")
 
     def _remove_litter(self) -> None:
-        """Delete temporary files of killed writers."""
-        for path in [*self.folder.glob(".*.tmp"), *(self.folder / "curves").glob(".*.tmp")]:
-            path.unlink(missing_ok=True)
+        """Delete temporary files of killed writers: of workers at once, since only ours write into their folders."""
+        clear_litter(self.folder)
+        for name in FOLDERS:
+            clear_litter(self.folder / name, older_than=0)
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------

@@ -97,7 +97,6 @@ def _about_lost_trials(store: Store, retry: bool) -> tuple[Message, ...]:
                 count,
                 "Training again: {n} run that ran out of memory or was killed.",
                 "Training again: {n} runs that ran out of memory or were killed.",
-                n=count,
             ),
         )
     if count := store.lost_trials():
@@ -106,7 +105,6 @@ def _about_lost_trials(store: Store, retry: bool) -> tuple[Message, ...]:
                 count,
                 "{n} run ran out of memory or was killed. Train it again: --retry-killed",
                 "{n} runs ran out of memory or were killed. Train them again: --retry-killed",
-                n=count,
             ),
         )
     return ()

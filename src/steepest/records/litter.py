@@ -57,8 +57,8 @@ def is_running(process: int) -> bool:
 
 @contextmanager
 def scratch(kind: str, place: Path | None = None) -> Generator[Path]:
-    """A temporary folder, in `place` or among the temporary files. It is removed at the end, or later if this process is
-    killed."""
+    """A temporary folder, in `place` or among the temporary files. It is removed at the end; where this process is
+    killed, by a later one."""
     place = Path(tempfile.gettempdir()) if place is None else place
     clear_litter_once(place)
     with tempfile.TemporaryDirectory(prefix=f"{kind}-{os.getpid()}-", dir=place) as made:

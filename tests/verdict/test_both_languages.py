@@ -23,8 +23,8 @@ from steepest.verdict.decide import decide
 from steepest.verdict.external import study_of_table
 
 CHINESE = {template for _, template in catalogue("zh").entries}
-WORDS = {"R", "seed", "valid", "note"}
-"""Latin that may stand in Chinese: R², and the columns of a table."""
+WORDS = {"R", "seed", "valid", "note", "steepest", "resume", "retry", "killed"}
+"""Latin that may stand in Chinese: R², the columns of a table, and a command."""
 IDEOGRAPH = "[\u4e00-\u9fff]"
 TABLE = """task,optimizer,seed,rate,value
 one,adam,0,0.1,0.9\none,adam,1,0.1,0.9\none,adam,2,0.1,0.9\none,sgd,0,0.1,0.8\none,sgd,0,0.2,0.7\none,sgd,1,0.1,0.6

@@ -127,7 +127,7 @@ def accident(context: Context, found: Accident) -> Claim:
         what=numbers.names(what),
     )
     if any(outcome in LOST for outcome in found.outcomes):
-        says = say("{accident} Train them again: steepest resume --retry-killed", accident=says)
+        says = say("{accident} `steepest resume --retry-killed` trains them again.", accident=says)
     return Claim(
         says,
         {str(outcome): count for outcome, count in found.outcomes.items()},

@@ -7,7 +7,7 @@ here, or right ones: their maker can write these, too.
 import json
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -309,9 +309,14 @@ FUZZERS = {
 }
 
 
-def parsers(tally: Tally, scratch: Path, dice: random.Random, seconds: float) -> None:
+QUICK = tuple(name for name in FUZZERS if name != "result tables")
+"""Those that take a moment with any input: a table of results may ask for millions of runs."""
+
+
+def parsers(tally: Tally, scratch: Path, dice: random.Random, seconds: float, names: Iterable[str] = FUZZERS) -> None:
     """Every parser for some time."""
-    for name, fuzzer in FUZZERS.items():
+    for name in names:
+        fuzzer = FUZZERS[name]
         until, heard = monotonic() + seconds, partial(tally.add, f"fuzzed: {name}")
         while monotonic() < until:
             fuzz(fuzzer, scratch, 200, dice.randrange(10**9), heard)

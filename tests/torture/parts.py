@@ -9,7 +9,7 @@ from torture.full_disk import full_disk
 from torture.hostile import hostile
 from torture.kills import kills
 from torture.limits import limits
-from torture.parsers import parsers
+from torture.parsers import FUZZERS, QUICK, parsers
 from torture.shim import Shim
 from torture.tally import Tally
 
@@ -34,6 +34,6 @@ def torture(
         case "hostile":
             hostile(tally, place, dice, share or (1.0 if is_full else 0.1), share or (1.0 if is_full else 0.02))
         case "parsers":
-            parsers(tally, place, dice, seconds or (600.0 if is_full else 3.0))
+            parsers(tally, place, dice, seconds or (600.0 if is_full else 3.0), FUZZERS if is_full else QUICK)
         case _:
             limits(tally, place, shim, dice, rounds=10 if is_full else 2, real=is_full)

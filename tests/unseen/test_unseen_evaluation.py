@@ -9,7 +9,7 @@ from unseen.looking import draw, look, said_by, warned
 from steepest import Task
 
 X = torch.randn(200, 12, generator=draw(0))
-Y = (X[:, 0] > 0).long()
+Y = (X[:, 0] + X[:, 1] > 0).long()
 SERIES = torch.randn(200, 7, 4, generator=draw(1))
 NEIGHBOURS = "neighbour|other examples|rest of the batch|batch"
 TWICE = "two passes|twice|differ|random|not the same|changes"

@@ -102,7 +102,7 @@ def test_folds_by_name_are_the_parts():
     ("parts", "words"),
     [
         ({"groups": np.arange(359)}, ["groups", "359", "360"]),
-        ({"groups": np.zeros(360)}, ["group", "1"]),
+        ({"groups": np.zeros(360)}, ["group", "one value"]),
         ({"time": ["yesterday"] * 360}, ["time"]),
         ({"time": np.where(ORDER == 7, np.nan, ORDER)}, ["time"]),
         ({"time": np.zeros(360)}, ["time"]),

@@ -148,7 +148,8 @@ def test_a_status_follows_from_its_interval(columns, confidence):
     for item in judge(table, margin=0.0, confidence=confidence).standings[1:]:
         assert item.behind_best is not None
         assert (item.status == "behind") == (item.behind_best.low > 0)
-        assert item.behind_best.value >= 0
+        if len({len(column) for column in columns}) == 1:  # else compared on common seeds, and ranked by all
+            assert item.behind_best.value >= 0
 
 
 @given(st.permutations(range(4)))

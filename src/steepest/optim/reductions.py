@@ -55,19 +55,23 @@ def across(sums: Sums | None) -> Iterator[None]:
         _sums.reset(before)
 
 
+def _current() -> Sums | None:
+    return None if torch.compiler.is_compiling() else _sums.get()  # a compiled graph is one of whole tensors
+
+
 def total(x: Tensor) -> Tensor:
     """Σ over the parameters of a model: [P] → [1], [R, P] → [R, 1]."""
-    sums = _sums.get()
+    sums = _current()
     return x.sum(dim=-1, keepdim=True) if sums is None else sums.of_model(x)
 
 
 def norm(x: Tensor) -> Tensor:
     """√Σx² over the parameters of a model, likewise."""
-    sums = _sums.get()
+    sums = _current()
     return torch.linalg.vector_norm(x, dim=-1, keepdim=True) if sums is None else sums.of_model(x * x).sqrt()
 
 
 def length(x: Tensor) -> Tensor:
     """√Σx² over one parameter tensor. Within `across`: over each of those that lie end to end in the row x [P]."""
-    sums = _sums.get()
+    sums = _current()
     return torch.linalg.vector_norm(x) if sums is None else sums.of_tensors(x * x).sqrt()

@@ -20,8 +20,8 @@ HEAD = """# Proofs: every rule against other implementations
 update rule is written once in this project. Each row compares it with an independent implementation on the same
 problem, in float64. Where torch has the rule, the comparison is bit for bit and also covers float32. "Cases" counts
 settings: all decays and momenta on and off, and every named form. "Within" is the largest allowed difference and
-"seen" the largest found, both relative to the largest distance moved. Rows against "one process" compare several processes
-with one, on parameters that are divided among them: see [the drop-in optimizer](drop-in.md#on-several-processes).
+"seen" the largest found, both relative to the largest distance moved. Rows against "one process" compare several
+processes with one, on parameters that are divided among them: see [the drop-in optimizer](drop-in.md#on-several-processes).
 """
 PAPER = "its paper, once more in NumPy (tests/reference)"
 

@@ -21,7 +21,8 @@ update rule is written once in this project. Each row compares it with an indepe
 problem, in float64. Where torch has the rule, the comparison is bit for bit and also covers float32. "Cases" counts
 settings: all decays and momenta on and off, and every named form. "Within" is the largest allowed difference and
 "seen" the largest found, both relative to the largest distance moved. Rows against "one process" compare several
-processes with one, on parameters that are divided among them: see [the drop-in optimizer](drop-in.md#on-several-processes).
+processes with one, on parameters that are divided among them:
+see [the drop-in optimizer](drop-in.md#on-several-processes).
 """
 PAPER = "its paper, once more in NumPy (tests/reference)"
 

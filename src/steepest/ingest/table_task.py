@@ -19,7 +19,7 @@ from steepest.ingest.choices import ALL_COLUMNS, Choice
 from steepest.ingest.columns import Categories, Numbers, choice_of
 from steepest.ingest.packed_cells import PackedCells
 from steepest.ingest.parts_by import PartsBy, SplitBy
-from steepest.ingest.spreadsheets import Sheet
+from steepest.ingest.spreadsheets import Sheet, uncollected
 from steepest.ingest.targets import Kind, Origin, Target
 from steepest.messages import Message, counted, say
 from steepest.records.task_warnings import TaskWarning
@@ -36,6 +36,7 @@ IQR = 1.349
 """Interquartile range of a normal distribution, in standard deviations."""
 
 
+@uncollected()
 def table_task(table: Table, origin: Origin) -> Task:
     """The task of predicting a column of a table from the others. It takes the values of the columns away from the
     table, which may be large. Raises BadTask."""
@@ -84,6 +85,7 @@ class Table:
         }
 
 
+@uncollected()
 def read_table(
     sheet: Sheet, target_name: str, kind: Kind | None, choices: Mapping[str, Choice], parts: PartsBy
 ) -> Table:

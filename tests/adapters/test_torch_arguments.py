@@ -130,6 +130,12 @@ def test_arguments_without_a_meaning_are_refused(name: str, arguments: dict[str,
         getattr(steepest.optim, name)([nn.Parameter(torch.zeros(2, 2))], **arguments)
 
 
+def test_a_group_cannot_maximize_where_a_step_takes_two_gradients() -> None:
+    params = [nn.Parameter(torch.zeros(2, 2))]
+    with pytest.raises(BadSetting, match="MARS takes two gradients in a step and cannot maximize"):
+        steepest.optim.MARS([{"params": params, "maximize": True}])
+
+
 def test_unknown_keys_of_groups_are_refused_and_a_group_cannot_change_the_rule() -> None:
     params = [nn.Parameter(torch.zeros(2))]
     with pytest.raises(steepest.errors.UnknownName, match="'weigth_decay'"):

@@ -83,8 +83,6 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         if rule is not self.rule:
             self.__class__ = as_torch(rule)  # type: ignore[assignment]
         _check(self.rule, chosen)
-        if maximize and rule.second:
-            raise BadSetting(f"{rule.__name__} takes two gradients in a step and cannot maximize. Negate the loss.")
         if compile not in (None, True, False):
             raise BadSetting(f"{self.rule.__name__}: compile is {compile!r}; it must be True, False or None.")
         self.is_compiled = compiles_by_default() if compile is None else compile
@@ -100,6 +98,9 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         given = {name: value for name, value in param_group.items() if name not in kept}
         own = translated(self.rule, given, may_change=False).settings
         _check(self.rule, own)
+        if self.rule.second and kept.get("maximize", self.defaults.get("maximize")):
+            name = self.rule.__name__
+            raise BadSetting(f"{name} takes two gradients in a step and cannot maximize. Negate the loss.")
         betas = self.defaults.pop("betas", None)
         super().add_param_group({**kept, **own})
         if betas is not None:
@@ -367,10 +368,6 @@ def __getattr__(name: str) -> type[RuleOptimizer]:
     return as_torch(_RULES[name])
 
 
-def _maximize(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {"maximize": True} if settings.get("maximize") else {}
-
-
 def __dir__() -> list[str]:
     return sorted({*globals(), *_RULES})
 
@@ -392,7 +389,8 @@ def build(
         optimizer = entry(optimizer)
     if isinstance(optimizer, Entry):
         rule, own = translated(optimizer.rule, chosen, may_change=False)
-        chosen = {**settings_of(optimizer, {k: v for k, v in own.items() if k != "maximize"}), **_maximize(own)}
+        maximize = own.pop("maximize", False)
+        chosen = {**settings_of(optimizer, own), "maximize": maximize}
         optimizer = rule
     if not (isinstance(optimizer, type) and issubclass(optimizer, Rule)):
         raise BadInput(f'{optimizer!r} is not an optimizer. Pass its name, such as "adam", its entry or its rule.')

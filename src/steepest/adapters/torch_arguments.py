@@ -65,8 +65,11 @@ RENAMED: dict[type[Rule], dict[str, str]] = {
     Adafactor: {"d": "clip"},
 }
 
-TORCHS_LABELS = {"params", "param_names", "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum"}
-LABELS = TORCHS_LABELS | {"maximize", "name", "lr_scale"}
+LABELS = {"params", "param_names", "initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum"} | {
+    "maximize",
+    "name",
+    "lr_scale",
+}
 """Keys of a parameter group that are not settings: of torch and its schedulers, and labels in wide use."""
 
 
@@ -82,7 +85,8 @@ def translated(rule: type[Rule], arguments: Mapping[str, Any], *, may_change: bo
             value = given.pop(name)
             if value and value != PRESENT.get(name):
                 raise BadSetting(f"{rule.__name__} has {name}={value!r}: {reason}. Leave {name} out.")
-    chosen = next((made for made in (_variant(base, rule, given) for base in VARIANTS) if made is not None), rule)
+    deciding, choose = VARIANTS.get(rule, ((), None))
+    chosen = choose(given) if choose is not None and any(name in given for name in deciding) else rule
     if chosen is not rule and not may_change:
         raise BadSetting(
             f"A parameter group makes {rule.__name__} a {chosen.__name__}, but an optimizer has one rule. "
@@ -180,11 +184,6 @@ VARIANTS: dict[type[Rule], tuple[tuple[str, ...], Callable[[dict[str, Any]], typ
     RAdam: (("decoupled_weight_decay",), _radam),
 }
 """The arguments that choose the rule, and the choice, which removes those that the rule does not have."""
-
-
-def _variant(base: type[Rule], rule: type[Rule], given: dict[str, Any]) -> type[Rule] | None:
-    deciding, choose = VARIANTS[base]
-    return choose(given) if rule is base and any(name in given for name in deciding) else None
 
 
 # ---- parameter groups ------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def read_file(path: Path, most: int | None = MAX_STUDY_BYTES) -> bytes:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is a pipe or a device; save its content as a file first")
-        if found.st_size > (most := _memory() if most is None else most):
+        if found.st_size > (most := (machine_memory() or 2**40) if most is None else most):
             raise OSError(errno.EFBIG, f"it has more than {_size(most)}")
         return file.readall()
 
@@ -55,11 +55,12 @@ def _opened(path: Path) -> io.FileIO:
         raise
 
 
-def _memory() -> int:
+def machine_memory() -> int:
+    """Bytes of this machine's memory; 0 where unknown."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
-        return 2**40
+        return 0
 
 
 def _size(count: int) -> str:

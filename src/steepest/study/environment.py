@@ -6,6 +6,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from steepest.records.bounded import machine_memory
+
 _PACKAGES = ("steepest", "torch", "numpy", "scipy", "scikit-learn")
 
 
@@ -28,7 +30,7 @@ def hardware() -> dict[str, str]:
     return {
         "processor": _processor(),
         "cores": str(cores()),
-        "memory": f"{_memory() / 2**30:.1f} GiB" if _memory() else "unknown",
+        "memory": f"{machine_memory() / 2**30:.1f} GiB" if machine_memory() else "unknown",
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
     }
 
@@ -44,13 +46,6 @@ def _processor() -> str:
     except OSError:
         return platform.processor() or "unknown"
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return 0
 
 
 def free_memory() -> int | None:

@@ -1,17 +1,19 @@
 """How commands end: signals say how to go on, and output that nobody takes is no reason to lose anything."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from study import toy
 
 import steepest
-from steepest.cli.run_study import _conclude
+from steepest.cli.run_study import _conclude, _started_workers
 from steepest.errors import StudyFolderError
 from steepest.study.run import resume, run
 
@@ -20,6 +22,7 @@ PLACES = os.pathsep.join(map(str, (TESTS, Path(steepest.__file__).parents[1])))
 COMMAND = """
 import sys, time
 from pathlib import Path
+from unittest.mock import patch
 from types import SimpleNamespace
 from study import toy
 from steepest.cli import main
@@ -185,3 +188,39 @@ def test_a_study_goes_on_where_nobody_can_see_its_progress(monkeypatch, tmp_path
         with pytest.raises(OSError):
             full.flush()
         os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
+
+
+@pytest.mark.parametrize(
+    "command, place", [("serve", "."), ("verdict", "."), ("report", "."), ("verdict --csv", "table.csv")]
+)
+def test_what_may_not_be_read_is_told_in_one_sentence(tmp_path: Path, command: str, place: str) -> None:
+    if not (setpriv := shutil.which("setpriv")):
+        pytest.skip("needs setpriv, of util-linux")
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    (locked / "study.json").touch()
+    (locked / "table.csv").touch(mode=0o000)
+    locked.chmod(0o600)
+    without_rights = [setpriv, "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+    done = subprocess.run(
+        [*without_rights, sys.executable, "-m", "steepest", *command.split(), str(locked / place)],
+        env={**os.environ, "PYTHONPATH": PLACES},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2, done.stderr
+    assert re.fullmatch(r"steepest: \S+ cannot be (read|used): Permission denied.\n", done.stderr), done.stderr
+
+
+def test_fewer_workers_than_asked_for_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with (
+        patch("steepest.cli.run_study.prestarted_workers") as started,
+        patch("steepest.cli.run_study.cores", lambda: 2),
+    ):
+        _started_workers(12)
+        assert capsys.readouterr().err == "This machine has 2 cores: 2 workers.\n"
+        _started_workers(2)
+        _started_workers(None)
+    assert [call.args for call in started.call_args_list] == [(2,), (2,), (2,)]
+    assert not capsys.readouterr().err

@@ -15,7 +15,6 @@ from torture.shim import with_shim
 from torture.tally import Tally
 
 PARTS = ("damage", "kills", "disk", "limits", "hostile", "parsers")
-CI_PARTS = ("damage", "kills", "disk", "limits", "parsers")
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "torture.json"
 
 
@@ -35,7 +34,7 @@ def main() -> None:
         os.environ["STEEPEST_CACHE"] = str(scratch / "cache")
         from torture.parts import torture  # once the shim is there
 
-        for part in given.only or (PARTS if given.size == "full" else CI_PARTS):
+        for part in given.only or PARTS:
             before = {*tally.rows}
             torture(tally, scratch, part, given.size == "full", given.seed, given.share, given.seconds)
             if given.size == "full":

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import chdtr, fdtrc
 
 from steepest.checks.leaks import Column, ranks
 
@@ -42,12 +41,20 @@ def group_effects(columns: Sequence[Column], target: np.ndarray, is_class: bool)
         n, k = len(ids), len(sizes)
         if not FEWEST[0 if column.is_category and has_order else 1] <= k <= n // 2:
             continue
-        if not has_order and chdtr(k - 1, float(((sizes - n / k) ** 2).sum() * k / n)) >= CHANCE:
+        if not has_order and not _are_equal(sizes):
             continue
         share = _explained(np.unique(ids, return_inverse=True)[1], target[here], is_class, has_order)
         if share >= EXPLAINED:
             found[column.name] = share
     return found
+
+
+def _are_equal(sizes: np.ndarray) -> bool:
+    """Whether groups are more equal in size than random draws would make them."""
+    from scipy.special import chdtr  # takes longer to load than all checks of a small task
+
+    n, k = sizes.sum(), len(sizes)
+    return bool(chdtr(k - 1, float(((sizes - n / k) ** 2).sum() * k / n)) < CHANCE)
 
 
 def _as_ids(column: Column, values: np.ndarray) -> tuple[np.ndarray, bool]:
@@ -85,6 +92,8 @@ def _explained(ids: np.ndarray, target: np.ndarray, is_class: bool, has_order: b
     within = max(total - between.sum(), 1e-9 * total) / (n - k)
     if within == 0:
         return 0.0  # a constant target
+    from scipy.special import fdtrc  # as above
+
     usual, freedom = np.sort(between)[:-STRONGEST].sum(), k - 1 - STRONGEST
     if fdtrc(freedom, n - k, usual / freedom / within) >= CHANCE:
         return 0.0

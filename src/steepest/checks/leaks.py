@@ -6,10 +6,10 @@ thresholds: a rank correlation of 0.999, or 99.5 % of the rows of a value with o
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import lgamma
 from typing import Literal
 
 import numpy as np
-from scipy.special import gammaln
 
 LeakKind = Literal["orders", "recodes", "indicates", "determines", "identifies", "separates", "counts"]
 """orders: rank correlation with a numeric target. recodes: few values, each with one class. indicates: each class, or
@@ -172,9 +172,9 @@ def _in_ranges(v: np.ndarray, y: np.ndarray) -> float:
     wrong = sum(sorted(outside)[:-1])
     if wrong > (1 - PURITY) * n or wrong > (1 - EXPLAINED) * (n - sizes.max()):
         return 0.0
-    i = np.arange(wrong + 1)
-    labels = gammaln(n + 1) - gammaln(sizes + 1).sum()
-    errors = gammaln(n + 1) - gammaln(i + 1) - gammaln(n - i + 1) + i * np.log(c - 1)
+    i = np.arange(wrong)
+    labels = lgamma(n + 1) - sum(lgamma(size + 1) for size in sizes)
+    errors = np.concatenate([[0.0], np.cumsum(np.log((n - i) * (c - 1) / (i + 1)))])
     chance = 2 * (c - 1) * np.log(n) + np.logaddexp.reduce(errors) - labels
     return 1 - wrong / n if chance < LOG_CHANCE else 0.0
 

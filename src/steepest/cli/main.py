@@ -102,8 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except BrokenPipeError:  # `steepest optimizers | head`
             ending.drop_output()
         except OSError as error:
-            if error.filename is not None:
-                raise
+            if error.filename is not None:  # rights that are missing, a disk that fails
+                _leave(f"{error.filename} cannot be used: {error.strerror or error}.", BadInput.exit_code)
             ending.drop_output()
             _leave(f"The output cannot be written: {error.strerror or error}.", SteepestError.exit_code)
 

@@ -25,7 +25,7 @@ from steepest.design.options import (
     Workers,
 )
 from steepest.errors import Interrupted, StudyFolderError
-from steepest.messages import tr
+from steepest.messages import counted, tr
 from steepest.records.task_facts import TaskRef
 from steepest.study.environment import cores
 from steepest.study.executors import prestarted_workers
@@ -119,8 +119,14 @@ def _written_report(study: steepest.Study) -> tuple[Path | None, StudyFolderErro
 
 
 def _started_workers(workers: int | None) -> AbstractContextManager[None]:
-    """Worker processes that import torch while this process does."""
-    return prestarted_workers(min(workers or cores(), cores()))
+    """Worker processes that import torch while this process does; says so if they are fewer than asked for."""
+    usable = min(workers or cores(), cores())
+    if workers is not None and workers > usable:
+        cores_here = counted(
+            usable, "This machine has {n} core: {n} worker.", "This machine has {n} cores: {n} workers."
+        )
+        print(cores_here, file=sys.stderr)
+    return prestarted_workers(usable)
 
 
 def _page_beside(wanted: bool, folder: Path | str | None) -> AbstractContextManager[None]:

@@ -57,9 +57,12 @@ class Library:
         return sorted(self._folders, key=lambda study: Standstill.of(self._folders[study]).age)
 
     def look(self) -> None:
-        """Find the studies of the place, one level deep."""
-        inside = self.place.glob(f"*/{SPEC}") if self.place.is_dir() else ()
-        specs = [self.place / SPEC] if (self.place / SPEC).is_file() else inside
+        """Find the studies of the place, one level deep. Raises StudyFolderError if it cannot be read."""
+        try:
+            inside = self.place.glob(f"*/{SPEC}") if self.place.is_dir() else ()
+            specs = [self.place / SPEC] if (self.place / SPEC).is_file() else inside
+        except PermissionError as error:
+            raise StudyFolderError(f"{self.place} cannot be read: {error.strerror}.") from None
         self._folders = {identity(path.parent): path.parent for path in specs}
 
     def feed(self, study: str) -> Feed | None:

@@ -43,7 +43,7 @@ WITHIN = {
     "verdict.results": {"verdict.stats"},
     "verdict.judge": {"verdict.stats", "verdict.results"},
     "verdict.words": {"verdict.results", "verdict.judge"},
-    "verdict.external": {"verdict.results", "verdict.judge"},
+    "verdict.external": {"verdict.results", "verdict.judge", "verdict.table_columns"},
     "verdict.decide": {"verdict.stats", "verdict.results", "verdict.judge", "verdict.words"},
 }
 """Rooms within a room: numbers do not know policy, and policy does not know words."""

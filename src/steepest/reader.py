@@ -1,6 +1,7 @@
 """Reads a study folder: verdict, report and exports. Does not load torch."""
 
 import sys
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -126,13 +127,19 @@ class StudyReader:
 
 
 def judge_table(
-    path: Path | str, metric: str = "value", higher_is_better: bool | None = None, margin: float | None = None
+    path: Path | str,
+    metric: str = "value",
+    higher_is_better: bool | None = None,
+    margin: float | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> tuple[Verdict, str]:
     """The verdict on a CSV table of your own results, and its text.
 
     Columns: optimizer and value, and optionally task, seed, rate and valid. A row that summarizes n runs has the
-    columns optimizer, mean, sd and n instead. higher_is_better: None derives it from the metric's name. margin:
-    smaller differences are ties; default 0.0025 for accuracies between 0 and 1, else 0. Raises BadTable or BadSetting.
+    columns optimizer, mean, sd and n instead. The table may be the export of a tracker: `columns` names its columns,
+    {"value": "test/acc", "rate": "lr"}, and those that it leaves out are guessed. metric: default from the column's
+    name. higher_is_better: None derives it from the metric's name. margin: smaller differences are ties; default 0.0025
+    for accuracies between 0 and 1, else 0. Raises BadTable, BadSetting or UnknownName.
     """
     path = Path(path)
     try:
@@ -141,6 +148,6 @@ def judge_table(
         raise BadTable(f"{path} is not UTF-8 text. Save the table as CSV in UTF-8.") from None
     except OSError as error:
         raise BadTable(f"{path} cannot be read: {error.strerror or error}.") from None
-    study = study_of_table(content, path.stem, metric, higher_is_better)
+    study = study_of_table(content, path.stem, metric, higher_is_better, columns=columns or {})
     verdict = decide(study, margin=margin)
     return verdict, text.text(view(study, verdict, {}), text.wants_colour(sys.stdout))

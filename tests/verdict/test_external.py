@@ -203,7 +203,7 @@ def test_a_sentence_says_what_weakens_the_verdict(text, words):
         ("\n \n", "is empty"),
         ("optimizer,value\n", "but no rows"),
         ("name,value\na,1", "no column optimizer"),
-        ("optimizer,accuracy\na,1", "neither a column value"),
+        ("optimizer,colour\na,1", "neither a column value"),
         ("optimizer,mean,sd\na,1,2", "n missing"),
         ("optimizer,value\na,high", "Line 2 of the table: the value 'high' is not a number"),
         ("optimizer;value\na;0,95", "decimal point"),

@@ -20,10 +20,24 @@ def verdict(
         Path | None,
         Parameter(
             group=TABLE,
-            help="CSV file of results, one row per run. Columns: optimizer, value; optional: task, seed, rate, valid.",
+            help="CSV file of results, one row per run, such as the export of a tracker. Columns: optimizer, value; "
+            "optional: task, seed, rate, valid. Other names are guessed, or given with the options below.",
         ),
     ] = None,
-    metric: Annotated[str, Parameter(group=TABLE, help="Name of the metric in the table, such as accuracy.")] = "value",
+    optimizer: Annotated[str | None, Parameter(group=TABLE, help="Column of the optimizers.")] = None,
+    value: Annotated[str | None, Parameter(group=TABLE, help="Column of the results to compare: test/acc.")] = None,
+    rate: Annotated[str | None, Parameter(group=TABLE, help="Column of the learning rates: lr.")] = None,
+    valid: Annotated[
+        str | None, Parameter(group=TABLE, help="Column of the validation results, which pick the rate: val/acc.")
+    ] = None,
+    seed: Annotated[str | None, Parameter(group=TABLE, help="Column of the seeds.")] = None,
+    task: Annotated[str | None, Parameter(group=TABLE, help="Column of the tasks.")] = None,
+    metric: Annotated[
+        str,
+        Parameter(
+            group=TABLE, help="Name of the metric in the table, such as accuracy. Default: from the name of the column."
+        ),
+    ] = "value",
     higher_is_better: Annotated[
         bool | None,
         Parameter(
@@ -33,10 +47,14 @@ def verdict(
     margin: Margin = None,
     json: Json = False,
 ) -> None:
+    roles = {"optimizer": optimizer, "value": value, "rate": rate, "valid": valid, "seed": seed, "task": task}
+    columns = {role: name for role, name in roles.items() if name is not None}
+    if columns and csv is None:
+        raise BadSetting(f"--{next(iter(columns))} names a column of a table: give one with --csv.")
     if csv is not None:
         if folder is not None:
             raise BadSetting("Give a study folder or a table (--csv), not both.")
-        found, words = steepest.reader.judge_table(csv, metric, higher_is_better, margin)
+        found, words = steepest.reader.judge_table(csv, metric, higher_is_better, margin, columns)
         print_json(found.to_json()) if json else print(words)
         return
     study = steepest.reader.StudyReader(study_folder(folder), margin=margin)

@@ -1,7 +1,8 @@
 """Results from elsewhere, as a CSV table, made into a study that can be judged.
 
 A row is one run (task, optimizer, seed, value; optionally rate and valid), or a cell as papers print them (task,
-optimizer, mean, sd, n). An error names its line. What makes the verdict weaker is reported with it.
+optimizer, mean, sd, n). An error names its line. What makes the verdict weaker is reported with it. Which column is
+which: see `table_columns`.
 """
 
 import csv
@@ -22,21 +23,11 @@ from steepest.records.outcomes import NO_RATE, Outcome, Result
 from steepest.records.study_record import StudyDesign, StudyRecord
 from steepest.records.task_facts import TaskFacts
 from steepest.verdict.judge.pairs import MIN_SEEDS
+from steepest.verdict.table_columns import ACCURACY, CELL, RUN, Columns, columns_of, direction, settle
 
-RUN = ("task", "optimizer", "seed", "rate", "value", "valid")
-CELL = ("task", "optimizer", "mean", "sd", "n")
-OTHER_NAMES = {
-    "lr": "rate", "learning_rate": "rate", "learning rate": "rate", "std": "sd", "deviation": "sd", "count": "n",
-    "seeds": "n", "contender": "optimizer", "method": "optimizer", "problem": "task", "dataset": "task",
-    "test": "value", "score": "value", "validation": "valid", "run": "seed", "repeat": "seed",
-}  # fmt: skip
-"""Other names of columns."""
-HIGHER = ("accuracy", "acc", "r2", "r²", "auc", "roc-auc", "f1", "precision", "recall", "bleu", "map", "iou", "score")
-LOWER = ("loss", "error", "mse", "rmse", "mae", "perplexity", "ppl", "time", "steps", "seconds", "cross-entropy")
-ACCURACY = ("accuracy", "acc")
-"""Metrics that are shares of right answers."""
 FAILED = ("", "nan", "inf", "+inf", "-inf", "none", "null", "na", "n/a", "-", "–", "diverged", "failed", "oom")
 """What marks a run without a result. It is counted, and never averaged into a quality."""
+NO_NAMES: Mapping[str, str] = {}
 SEED_GAP = 1_000_000
 """Between the invented seeds of two optimizers, so that they never count as the same seeds."""
 
@@ -54,15 +45,25 @@ class Run:
     valid: float | None
 
 
-def study_of_table(text: str, name: str = "table", metric: str = "value", higher_is_better: bool | None = None,
-                   command: str = "") -> StudyRecord:  # fmt: skip
+def study_of_table(
+    text: str,
+    name: str = "table",
+    metric: str = "value",
+    higher_is_better: bool | None = None,
+    command: str = "",
+    columns: Mapping[str, str] = NO_NAMES,
+) -> StudyRecord:
     """The study in a CSV table; `decide` gives its verdict.
 
-    metric: what the values are, for the sentences and, if the name is known, for the direction. higher_is_better: None
-    takes the direction from the metric's name. Raises BadTable, naming the line, or BadSetting.
+    metric: what the values are, for the sentences and, if the name is known, for the direction; "value" takes it from
+    the name of the column. higher_is_better: None takes the direction from the metric's name. columns: the names of
+    columns, {"value": "test/acc", "rate": "lr"}; what is missing is guessed. Raises BadTable, naming the line, or
+    BadSetting.
     """
+    runs, found, remarks = _runs(text, columns)
+    if metric == "value" and found.metric:
+        metric = found.metric
     higher = _direction(metric, higher_is_better)
-    runs, remarks = _runs(text)
     _check_size(runs)
     runs, percent = _as_shares(runs, metric)
     remarks += percent
@@ -102,12 +103,11 @@ def _as_shares(runs: list[Run], metric: str) -> tuple[list[Run], list[Message]]:
 
 
 def _direction(metric: str, higher_is_better: bool | None) -> bool:
-    if higher_is_better is not None:
-        return higher_is_better
-    word = metric.casefold()
-    if word in HIGHER or word in LOWER:
-        return word in HIGHER
-    raise BadSetting(f"Is a higher {metric} better? Add --higher-is-better or --lower-is-better.")
+    if higher_is_better is None:
+        higher_is_better = direction(metric)
+    if higher_is_better is None:
+        raise BadSetting(f"Is a higher {metric} better? Add --higher-is-better or --lower-is-better.")
+    return higher_is_better
 
 
 def _facts(task: str, metric: str, higher: bool, share: bool) -> TaskFacts:
@@ -131,8 +131,8 @@ def _result(run: Run) -> Result:
 # ---- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _runs(text: str) -> tuple[list[Run], list[Message]]:
-    """All runs of the table, and remarks about its columns."""
+def _runs(text: str, given: Mapping[str, str]) -> tuple[list[Run], Columns, list[Message]]:
+    """All runs of the table, its columns, and remarks about them."""
     lines = text.removeprefix("\ufeff").splitlines()
     if not any(line.strip() for line in lines):
         raise BadTable("The table is empty. It needs a line of column names and a line for every run.")
@@ -143,34 +143,32 @@ def _runs(text: str) -> tuple[list[Run], list[Message]]:
             f"The table has {len(lines) - start - 1:,} lines; at most {limits.MAX_TABLE_ROWS:,} can be judged."
         )
     reader = _cells(lines[start:], delimiter)
-    named = [OTHER_NAMES.get(name.strip().casefold(), name.strip().casefold()) for name in next(reader)[1]]
-    if len(named) > limits.MAX_TABLE_COLUMNS:
-        raise BadTable(f"The table has {len(named):,} columns; at most {limits.MAX_TABLE_COLUMNS:,} are read.")
-    if twice := [name for name, count in Counter(named).items() if count > 1 and name in RUN + CELL]:
-        raise BadTable(f"Two columns of the table are named {twice[0]}. Keep one.")
-    form = _form(named)
-    remarks: list[Message] = []
-    if unknown := [name for name in named if name not in form]:
-        remarks.append(say("Unused columns: {columns}.", columns=enumerated(unknown)))
-    if form == RUN and "seed" not in named:
-        remarks.append(say("The table has no column seed, so each row counts as a seed of its own."))
+    head = next(reader)[1]
+    if len(head) > limits.MAX_TABLE_COLUMNS:
+        raise BadTable(f"The table has {len(head):,} columns; at most {limits.MAX_TABLE_COLUMNS:,} are read.")
+    columns = columns_of(head, given)
+    remarks = list(columns.remarks)
     rows = [
-        (start + line, dict(zip(named, cells, strict=True)))
-        for line, cells in _rectangular(reader, len(named), start, delimiter)
+        (start + line, dict(zip(columns.names, cells, strict=True)))
+        for line, cells in _rectangular(reader, len(head), start, delimiter)
     ]
     if not rows:
         raise BadTable("The table has column names but no rows.")
-    runs = list(_read_runs(rows) if form == RUN else _read_cells(rows))
+    rows, settled = settle(rows, columns)
+    remarks += settled
+    if columns.form == RUN and "seed" not in columns.names:
+        remarks.append(say("The table has no column seed, so each row counts as a seed of its own."))
+    runs = list(_read_runs(rows) if columns.form == RUN else _read_cells(rows))
     if not any(run.value is not None for run in runs):
         raise BadTable("No run of the table has a result: every value is empty or not a number.")
-    if form == CELL:
+    if columns.form == CELL:
         remarks.append(
             say(
                 "The table has only means and standard deviations. Its runs are assumed to be normally distributed, "
                 "and independent between optimizers."
             )
         )
-    return runs, remarks
+    return runs, columns, remarks
 
 
 def _check_size(runs: Sequence[Run]) -> None:
@@ -192,19 +190,6 @@ def _check_size(runs: Sequence[Run]) -> None:
     ):
         if found > limit:
             raise BadTable(f"The table has {found:,} {what}; at most {limit:,} can be judged. Split the table.")
-
-
-def _form(named: Sequence[str]) -> tuple[str, ...]:
-    if "optimizer" not in named:
-        raise BadTable(f"The table has no column optimizer; its columns are {', '.join(named) or 'none'}.")
-    if "value" in named:
-        return RUN
-    if missing := [name for name in ("mean", "sd", "n") if name not in named]:
-        raise BadTable(
-            "The table has neither a column value (one row per run) nor columns mean, sd and n (one row for all runs; "
-            f"{', '.join(missing)} missing)."
-        )
-    return CELL
 
 
 def _cells(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:

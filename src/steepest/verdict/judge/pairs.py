@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -24,6 +24,7 @@ from steepest.verdict.stats.inference import (
     holm,
     moments,
     welch,
+    welch_of,
 )
 from steepest.verdict.stats.sequential import FIXED, Look
 from steepest.verdict.stats.shares import UNKNOWN, Examples
@@ -109,23 +110,22 @@ def compare_all(
     """
     keys = list(combinations(samples, 2))
     correlation, paired = together(list(samples.values()), look.level(alpha / max(len(keys), 1)), generator)
-    pairs = [
-        compare(
-            samples[one],
-            samples[other],
-            paired,
-            {*lost.get(one, ()), *lost.get(other, ())},
-            examples,
-            of_placement(placed, one, other),
-        )
-        for one, other in keys
-    ]
+    whole = {name: (x := np.array(list(values.values())), (*moments(x), len(x))) for name, values in samples.items()}
+
+    def pair_of(one: str, other: str) -> Pair:
+        missing, more = {*lost.get(one, ()), *lost.get(other, ())}, of_placement(placed, one, other)
+        if paired or missing:
+            return compare(samples[one], samples[other], paired, missing, examples, more)
+        (x, of_x), (y, of_y) = whole[one], whole[other]
+        return _pair(x, y, welch_of(of_x, of_y), examples, more)
+
+    pairs = [pair_of(one, other) for one, other in keys]
     adjusted = holm(np.array([look.p(pair.difference.p) for pair in pairs]), alpha)
     found: dict[tuple[str, str], Pair] = {}
     for (one, other), pair, p, level in zip(keys, pairs, adjusted.p, adjusted.level, strict=True):
-        judged = replace(pair, p=float(p), level=look.level(float(level)))
+        judged = Pair(pair.one, pair.other, pair.difference, float(p), look.level(float(level)))
         found[one, other] = judged
-        found[other, one] = replace(judged, one=pair.other, other=pair.one, difference=pair.difference.reversed())
+        found[other, one] = Pair(pair.other, pair.one, pair.difference.reversed(), judged.p, judged.level)
     return Family(found, correlation, paired)
 
 
@@ -151,7 +151,10 @@ def compare(
         x, y = (np.array([value for seed, value in each.items() if seed not in lost]) for each in (one, other))
         if min(len(x), len(y)) < MIN_SEEDS:
             x, y = np.array(list(one.values())), np.array(list(other.values()))
-    difference = welch(x, y)
+    return _pair(x, y, welch(x, y), examples, placement)
+
+
+def _pair(x: np.ndarray, y: np.ndarray, difference: Difference, examples: Examples, placement: float) -> Pair:
     n = min(len(x), len(y))
     least = examples.least_variance(difference.value, n, difference.error)
     return Pair(x, y, difference.at_least(least, n).with_more(placement))

@@ -5,11 +5,11 @@ A "seed" is a replicate: one seed's complete tuning.
 
 from collections.abc import Iterator, Sequence
 
-from steepest.messages import NOTHING, Message, Part, paragraph, say
+from steepest.messages import NOTHING, Message, Part, counted, paragraph, say
 from steepest.verdict.judge.advice import MIN_SPEEDUP, fails_more
 from steepest.verdict.judge.findings import AtEdge
 from steepest.verdict.judge.pairs import MIN_SEEDS
-from steepest.verdict.results import Claim
+from steepest.verdict.results import Claim, Standing
 from steepest.verdict.words import numbers
 from steepest.verdict.words.context import Context
 from steepest.verdict.words.details import edge, failure, only_just_behind, unsure
@@ -30,6 +30,11 @@ def headline(context: Context) -> Iterator[Claim]:
     elif best.status == "unsure":
         yield too_early(context)
         yield from rate(context)
+    elif leaders := unjudged_leaders(context):
+        yield unjudged_lead(context, leaders[0])
+        if context.task.source == "a table":
+            yield tuned_once(context)
+        yield from lead(context)
     else:
         yield use(context)
         if context.task.source == "a table" and context.others:
@@ -81,6 +86,40 @@ def too_early(context: Context) -> Claim:
         at=at,
     )
     return Claim(says, _figures(context), context.keys(best), "weak")
+
+
+def unjudged_leaders(context: Context) -> list[Standing]:
+    """Those with a better mean than the best of the judged, but with too few seeds to be judged; the best first. One
+    that fails clearly more often is none: its mean is that of the easy seeds."""
+    best, sign = context.best, 1 if context.task.higher_is_better else -1
+    assert best.quality is not None
+    ahead = [
+        (sign * (item.quality.value - best.quality.value), item)
+        for item in context.unsure
+        if item.quality is not None and not fails_more(item, best)
+    ]
+    return [item for gap, item in sorted(ahead, key=lambda pair: -pair[0]) if gap > 0]
+
+
+def unjudged_lead(context: Context, leader: Standing) -> Claim:
+    """No advice where the highest mean has too few seeds: what is missing."""
+    best = context.best
+    assert best.quality is not None and leader.quality is not None
+    missing = MIN_SEEDS - leader.replicates
+    says = say(
+        "{title}: no verdict yet. {leader} has the best mean, {level}, but only {count}. Run it on {missing} more. Of "
+        "those with at least {enough} seeds, {best} leads with {reached}.",
+        title=context.title,
+        leader=leader.contender,
+        level=context.level(leader.quality.value),
+        count=counted(leader.replicates, "{n} seed", "{n} seeds"),
+        missing=missing,
+        enough=MIN_SEEDS,
+        best=best.contender,
+        reached=context.level(best.quality.value),
+    )
+    figures = {"seeds": leader.replicates, "missing": missing, "quality": leader.quality.value}
+    return Claim(says, figures, context.keys(leader, best), "weak")
 
 
 def use(context: Context) -> Claim:

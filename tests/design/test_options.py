@@ -21,6 +21,7 @@ TYPED = {
     "rates": ("--rates", "-0.1", "-0.1"),
     "schedule": ("--schedule", "cosine", "cosine"),
     "reference": ("--reference", "sgd", "sgd"),
+    "baseline": ("--baseline", "adamw:lr=3e-4", "adamw:lr=3e-4"),
     "budget": ("--budget", "90", "90"),
     "seeds": ("--seeds", "3", 3),
     "until_sure": ("--until-sure", None, True),

@@ -50,7 +50,7 @@ def enter(
     check_schedule(schedule)
     memory: dict[str, Any] = {}
     items = _few(_list(optimizers), "optimizers", MAX_CONTENDERS)
-    found = [_contender(item, schedule, memory) for item in items]
+    found = [contender_of(item, schedule, memory) for item in items]
     if not found:
         raise BadSetting("The list of optimizers is empty. Give at least one; `steepest optimizers` lists all.")
     if rates is not None:
@@ -72,7 +72,8 @@ def enter(
     return found, memory
 
 
-def _contender(item: Any, schedule: str, memory: dict[str, Any]) -> Contender:
+def contender_of(item: Any, schedule: str, memory: dict[str, Any]) -> Contender:
+    """One optimizer as it enters a study, with a grid of its own."""
     if isinstance(item, Contender):
         return item
     if isinstance(item, str):
@@ -90,6 +91,13 @@ def _contender(item: Any, schedule: str, memory: dict[str, Any]) -> Contender:
 
 def _parse(words: str, schedule: str) -> Contender:
     """Parses "adam", "adam:b2=0.99:eps=1e-6", "sgd+clip-norm:max_norm=1", and "adam#2" for a second Adam."""
+    name, settings = read(words)
+    schedule = schedule_of(settings, schedule)
+    return replace(entered(catalogue.entry(name.split("#")[0]), settings, schedule), name=words)
+
+
+def read(words: str) -> tuple[str, dict[str, Setting]]:
+    """The name and the settings of "adam:b2=0.99". Raises BadSetting for a setting without a value."""
     name, *pairs = words.split(":")
     settings: dict[str, Setting] = {}
     for pair in pairs:
@@ -97,14 +105,23 @@ def _parse(words: str, schedule: str) -> Contender:
         if not equals:
             raise BadSetting(f"{words!r}: the setting {pair!r} has no value. Write name=value, as in adam:b2=0.99.")
         settings[key.strip()] = _value(value.strip())
-    return replace(_entered(catalogue.entry(name.split("#")[0]), settings, schedule), name=words)
+    return name.strip(), settings
 
 
-def _entered(item: Entry, settings: Mapping[str, Setting], schedule: str) -> Contender:
+def schedule_of(settings: dict[str, Setting], usual: str) -> str:
+    """The schedule among the settings, which is taken out of them, or else the usual one. Its numbers follow slashes:
+    "schedule=warmup-cosine/share=0.1". Raises UnknownName or BadSetting."""
+    found = str(settings.pop("schedule", usual)).replace("/", ":")
+    check_schedule(found)
+    return found
+
+
+def entered(item: Entry, settings: Mapping[str, Setting], schedule: str) -> Contender:
     """A contender from the catalogue with settings. Raises an error for "lr" and for unknown settings."""
     if "lr" in settings:
         raise BadSetting(
-            f"{item.name}: lr cannot be set, because the study searches it. Give your own learning rates with --rates."
+            f"{item.name}: lr cannot be set, because the study searches it. Give your own learning rates with --rates, "
+            f"or what you use now as it is with --baseline {item.name}:lr={settings['lr']}."
         )
     check_settings(item.rule, settings)
     return replace(catalogue.contender(item, schedule=schedule), settings=dict(settings))
@@ -117,7 +134,7 @@ def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memo
     others = {key: value for key, value in settings.items() if key != "lr" and value != default[key]}
     for entry in catalogue.CATALOGUE:
         if entry.rule is rule and not entry.settings and entry.batch_size is None:
-            return _entered(entry, others, schedule)
+            return entered(entry, others, schedule)
     memory[rule.__name__] = rule
     centre = float(settings.get("lr", default["lr"]))
     return Contender(

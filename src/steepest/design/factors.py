@@ -125,13 +125,14 @@ def expand(contenders: Sequence[Contender], axes: Axes | None, memory: dict[str,
         return list(contenders)
     check_number_of_contenders(len(contenders) * prod(map(len, values.values())))
     return [
-        _with(contender, dict(zip(values, combination, strict=True)), memory)
+        with_values(contender, dict(zip(values, combination, strict=True)), memory)
         for contender in contenders
         for combination in product(*values.values())
     ]
 
 
-def _with(contender: Contender, axes: dict[str, Setting], memory: dict[str, Any]) -> Contender:
+def with_values(contender: Contender, axes: dict[str, Setting], memory: dict[str, Any]) -> Contender:
+    """A contender with one value of each of these axes."""
     name = " ".join([contender.name, *_named_values(axes)])
     changed = contender
     for axis in OF_RULE:

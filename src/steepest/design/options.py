@@ -119,6 +119,16 @@ class StudyOptions:
     reference: Annotated[
         str | None, Parameter(group=STUDY, help="Optimizer to compare all others with, in addition to the best one.")
     ] = None
+    baseline: Annotated[
+        Any,
+        WORD,
+        Parameter(
+            metavar="STR",
+            group=STUDY,
+            help="What you use now, such as adamw:lr=3e-4:weight_decay=0.1:schedule=cosine. It is trained as it is, "
+            "one run per seed, and the verdict says whether to keep it.",
+        ),
+    ] = None
     accept: Annotated[
         str | Sequence[str] | None,
         WORD,

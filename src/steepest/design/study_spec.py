@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from steepest.builtin import task_table
+from steepest.design.baseline import add_baseline
 from steepest.design.contenders import DEFAULT, enter
 from steepest.design.factors import expand
 from steepest.design.options import StudyOptions
@@ -42,6 +43,10 @@ def study_spec(
     optimizers = DEFAULT if options.optimizers is None else options.optimizers
     contenders, optimizers_in_memory = enter(optimizers, options.schedule, options.rates, options.batch_sizes)
     contenders = expand(contenders, options.axes, optimizers_in_memory)
+    first, own = contenders, None
+    if options.baseline is not None:
+        own = add_baseline(options.baseline, contenders, optimizers_in_memory, options.schedule, options.rates)
+        contenders = own.contenders
     names, reference = [contender.name for contender in contenders], options.reference
     if reference is not None and reference not in names:  # with axes: its first values
         reference = next((contender.name for contender in contenders if contender.optimizer == reference), reference)
@@ -50,7 +55,9 @@ def study_spec(
         command=command or "steepest.compare(…), in Python",
         tasks=tuple(_task_specs(refs, options.batch_sizes is not None)),
         contenders=tuple(contenders),
-        reference=reference or _usual_reference(contenders),
+        reference=reference or (own.name if own else _usual_reference(first)),
+        baseline=own.name if own else "",
+        baseline_tuned=own.tuned if own else "",
         accept=check_ids(_accepted(options.accept)),
         protocol=_study_design(options),
         race=options.race,

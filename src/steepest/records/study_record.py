@@ -64,5 +64,9 @@ class StudyRecord:
     hardware: Mapping[str, str] = field(default_factory=dict[str, str])
     digests: Mapping[str, str] = field(default_factory=dict[str, str])
     """Shard → SHA-256 of the curves that its rows were made from."""
+    baseline: str = ""
+    """The contender that is trained as its owner uses it, at one rate and one trial a seed; "" for none."""
+    baseline_tuned: str = ""
+    """The contender that is the same optimizer with its rate tuned."""
     trained: bool = True
     """Whether this program ran the study; a table of external results does not say how they were obtained."""

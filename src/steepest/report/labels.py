@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from steepest.messages import Message, enumerated, say
-from steepest.report.schema import ClaimView, TaskSetting
+from steepest.messages import Message, enumerated, say, shown, tr
+from steepest.report.schema import ClaimView, StandingView, TaskSetting, TaskView
 from steepest.verdict.results import Status
 
 KINDS = {
@@ -33,6 +33,12 @@ STATUS: Mapping[Status, tuple[Message, Message]] = {
     "failed": (say("failed"), say("No replicate finished its training.")),
 }
 """Status of a contender → its word and what it means."""
+
+
+def status(task: TaskView, standing: StandingView) -> str:
+    """The word for a contender's status, with a mark at what its owner uses now."""
+    word = shown(STATUS[standing["status"]][0])
+    return word if standing["contender"] != task["baseline"] else f"{word}, {tr('yours')}"
 
 
 def by_kind(claims: Iterable[ClaimView], pairs: bool = False) -> list[tuple[Message, list[Message]]]:

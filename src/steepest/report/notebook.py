@@ -50,7 +50,7 @@ def _ranking(view: View, task: TaskView) -> str:
         quality, behind = s["quality"], s["behind_best"]
         label = view["contenders"][s["contender"]]["label"]
         cells = [
-            *(str(s["place"]), label, shown(labels.STATUS[s["status"]][0])),
+            *(str(s["place"]), label, labels.status(task, s)),
             *((quality["text"], quality["interval"] or "–") if quality else ("–", "")),
             *(behind["text"] if behind else "–", s["rate_text"]),
         ]

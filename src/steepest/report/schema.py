@@ -163,6 +163,8 @@ class TaskView(TaskSetting):
     best: int | None
     advised: int | None
     reference: int | None
+    baseline: int | None
+    """The contender that is trained as its owner uses it."""
     ties: list[int | None]
     headline: Message
     claims: list[ClaimView]

@@ -141,8 +141,9 @@ def protocol(study: StudyRecord) -> Message:
         extra=law.extra_rates,
     )
     given = {contender.name: contender.rates for contender in study.contenders if contender.rates}
+    given.pop(study.baseline, None)
     own = enumerated([f"{rate:g}" for rate in sorted({rate for rates in given.values() for rate in rates})])
-    if len(given) == len(study.contenders):
+    if given and len(given) == len(study.contenders) - bool(study.baseline):
         tried = say("the rates {own}", own=own)
     elif given:
         tried = say("{grid}; for {names}, the given rates {own}", grid=grid, names=enumerated([*given]), own=own)
@@ -159,6 +160,8 @@ def protocol(study: StudyRecord) -> Message:
             law.seeds, "{n} seed, starting at {first}.", "{n} seeds, starting at {first}.", first=law.first_seed
         )
     )
+    if study.baseline:
+        seeds = say("{seeds} {who} is trained as it is, once per seed.", seeds=seeds, who=study.baseline)
     return say(
         "Every optimizer is tuned separately for each seed: {tried}. The rate with the "
         "best validation metric is chosen, and the test metric of that trial is reported. "

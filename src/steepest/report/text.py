@@ -88,7 +88,8 @@ def _ranking(page: _Page, task: TaskView) -> str:
             [
                 str(s["place"]),
                 page.view["contenders"][s["contender"]]["label"],
-                shown(labels.STATUS[s["status"]][0]),
+                shown(labels.STATUS[s["status"]][0])
+                + ("" if s["contender"] != task["baseline"] else ", " + tr("yours")),
                 quality["text"] if quality else "–",
                 quality["interval"] if quality else "",
                 behind["text"] if behind else "–",

@@ -152,6 +152,7 @@ def _task(
         "best": _index(study.contenders, verdict.best),
         "advised": _index(study.contenders, verdict.advised or verdict.best),
         "reference": _index(study.contenders, verdict.reference),
+        "baseline": _index(study.contenders, study.baseline),
         "ties": [_index(study.contenders, name) for name in verdict.ties],
         "headline": _headline(verdict.claims, fit),
         "claims": _claims(verdict.claims, fit),

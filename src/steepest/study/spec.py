@@ -91,6 +91,10 @@ class StudySpec(FrozenModel):
     contenders: tuple[Contender, ...]
     reference: str
     """Name of the contender that all others are also compared with."""
+    baseline: str = ""
+    """Name of the contender that is trained as its owner uses it: one trial a seed; "" for none."""
+    baseline_tuned: str = ""
+    """Name of the contender that is the same optimizer with its rate tuned."""
     accept: tuple[str, ...] = ()
     """Ids of the warnings that the user accepts."""
     protocol: StudyDesign = StudyDesign()
@@ -130,12 +134,16 @@ class StudySpec(FrozenModel):
             check_contender(contender)
             if self.race and contender.axes.get("early-stopping"):
                 raise BadSetting("Racing and early stopping both end trials before their horizon; take one of them.")
-        if len({trials_of(contender, self.protocol) for contender in self.contenders}) > 1:
+        tuned = [contender for contender in self.contenders if contender.name != self.baseline]
+        if len({trials_of(contender, self.protocol) for contender in tuned}) > 1:
             raise BadSetting(
                 "Every contender must get the same number of trials: give rates to all of them or to none."
             )
         if self.reference not in (names := [contender.name for contender in self.contenders]):
             raise UnknownName.among("contender", self.reference, names, "The reference must be one of them.")
+        for name in filter(None, (self.baseline, self.baseline_tuned)):
+            if name not in names:
+                raise UnknownName.among("contender", name, names, "The baseline must be one of them.")
         if self.search not in SEARCHES:
             raise UnknownName.among("search", self.search, SEARCHES)
         if self.asked_trials() > MAX_TRIALS:

@@ -291,6 +291,8 @@ def _record(spec: StudySpec, stored: Contents) -> StudyRecord:
         finished=stored.finished,
         protocol=plan.protocol if plan else spec.protocol,
         reference=spec.reference,
+        baseline=spec.baseline,
+        baseline_tuned=spec.baseline_tuned,
         tasks=plan.facts if plan else (),
         contenders=spec.contenders,
         results=tuple(sorted(found, key=_order(spec))),

@@ -19,6 +19,7 @@ from steepest.verdict.judge.advice import advised
 from steepest.verdict.judge.cross_task_cost import everywhere
 from steepest.verdict.judge.diagnosis import diagnose
 from steepest.verdict.judge.expectation import with_expectations
+from steepest.verdict.judge.on_baseline import on_baseline
 from steepest.verdict.judge.pairs import MIN_SEEDS, Pair, Values, compare_all, fair_means
 from steepest.verdict.judge.placement import placement
 from steepest.verdict.judge.rate_curves import stall_level, start_level
@@ -126,6 +127,10 @@ def judge(
         for place, item in enumerate(ranked, start=1)
     )
     standings = with_expectations(standings, evidence)
+    use = advised(standings, evidence.margin)
+    own = on_baseline(
+        study.baseline, study.baseline_tuned, standings, use, family.pairs, 1 - confidence, evidence.margin
+    )
     verdict = TaskVerdict(
         task=task,
         best=best.contender,
@@ -139,7 +144,8 @@ def judge(
         correlation=family.correlation,
         looks=study.protocol.looks if study.protocol.until_sure else (),
         start=None if start is None else best.sign * start,
-        advised=advised(standings, evidence.margin).contender,
+        advised=use.contender if own is None or own.decision == "open" else own.advised,
+        baseline=own,
     )
     mine = [contender for contender in study.contenders if contender.name in entrants]
     of_axes = factor_effects.effects(mine, entrants, judged, 1 - confidence, family.paired, look, examples, placed)

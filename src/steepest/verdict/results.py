@@ -11,6 +11,8 @@ from steepest.records.task_facts import TaskFacts
 from steepest.verdict.stats.tuning import Tunability
 
 Status = Literal["best", "tie", "behind", "unsure", "failed"]
+Decision = Literal["keep", "change", "open"]
+"""The advice to the owner of a baseline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,30 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Baseline:
+    """The advice to the owner of the baseline: to keep it, or what to change to."""
+
+    contender: str
+    tuned: str
+    """The contender that is the same optimizer with its rate tuned."""
+    decision: Decision
+    """keep: nothing is shown to be better by the practical margin. open: too few seeds to say."""
+    to: str
+    """The contender to change to; for keep, the one whose mean comes closest or is ahead; "" for open."""
+    gain: Estimate | None
+    """How much better `to` is than the baseline (positive means better, for metrics of either direction)."""
+    p: float | None
+    tuning: Estimate | None
+    """The same for the tuned one: what tuning the rate alone gains."""
+    p_tuning: float | None
+
+    @property
+    def advised(self) -> str:
+        """What its owner should use."""
+        return self.to if self.decision == "change" else self.contender
+
+
+@dataclass(frozen=True, slots=True)
 class TaskVerdict:
     task: TaskFacts
     best: str
@@ -215,6 +241,8 @@ class TaskVerdict:
     """Validation metric of an untrained model, raw; None without curves."""
     advised: str = ""
     """What to use: the best, or one of its ties that fails less or is far faster. See `advice`."""
+    baseline: Baseline | None = None
+    """What to tell the owner of the baseline; None in a study without one."""
 
     @property
     def settled(self) -> bool:

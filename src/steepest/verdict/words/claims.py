@@ -13,6 +13,7 @@ from steepest.verdict.judge.diagnosis import Reason
 from steepest.verdict.judge.findings import Finding
 from steepest.verdict.results import Claim, Everywhere, Tally, TaskVerdict
 from steepest.verdict.words import numbers
+from steepest.verdict.words.baseline_claims import over_all_tasks
 from steepest.verdict.words.context import Context
 from steepest.verdict.words.details import details
 from steepest.verdict.words.headline import headline
@@ -63,7 +64,7 @@ def about_study(
         says = say("Nothing has been trained yet.")
         return (Claim(says, {"trials": 0}, ("study",), "weak", part="headline"),)
     if len(verdicts) > 1:
-        found.append(_across(verdicts, tallies))
+        found += [*over_all_tasks(verdicts), _across(verdicts, tallies)]
     if rows:
         found += [_everywhere(verdicts, rows, unit, confidence), *_quickest(verdicts, rows)]
     done = len(study.results)
@@ -217,11 +218,13 @@ def _variation(study: StudyRecord, verdicts: Sequence[TaskVerdict], confidence: 
     seeds = study.protocol.seeds
     if study.protocol.until_sure:
         seeds = max((item.replicates + item.failed_replicates for v in verdicts for item in v.standings), default=0)
-    own = any(contender.rates for contender in study.contenders)
+    own = any(contender.rates for contender in study.contenders if contender.name != study.baseline)
     alike = NOTHING if own else say(", with the same number of learning rates")
     tuned = say("Every optimizer was tuned on one seed{alike}.", alike=alike)
     if seeds > 1:
         tuned = say("Every optimizer was tuned separately on each of {seeds} seeds{alike}.", seeds=seeds, alike=alike)
+    if study.baseline:
+        tuned = say("{tuned} {who} was trained as it is, once per seed.", tuned=tuned, who=study.baseline)
     return Claim(
         say(
             "{tuned} A seed sets {random}. Intervals cover only the variation between seeds: with new seeds, {about} "

@@ -11,6 +11,7 @@ from steepest.verdict.judge.findings import AtEdge
 from steepest.verdict.judge.pairs import MIN_SEEDS
 from steepest.verdict.results import Claim, Standing
 from steepest.verdict.words import numbers
+from steepest.verdict.words.baseline_claims import answer
 from steepest.verdict.words.context import Context
 from steepest.verdict.words.details import edge, failure, only_just_behind, unsure
 
@@ -36,13 +37,19 @@ def headline(context: Context) -> Iterator[Claim]:
             yield tuned_once(context)
         yield from lead(context)
     else:
-        yield use(context)
+        own = context.verdict.baseline
+        if own is not None and own.decision != "open":
+            yield from answer(context, own)
+        else:
+            yield use(context)
         if context.task.source == "a table" and context.others:
             yield tuned_once(context)
         if context.ties:
             yield from expected(context)
-        yield from lead(context)
-        yield from reference(context)
+        if own is None or own.decision != "keep":
+            yield from lead(context)
+        if own is None or own.contender != context.verdict.reference:
+            yield from reference(context)
         yield from (unsure(context, item) for item in context.unsure[:1] if not (context.ties or context.behind))
         if best.failed_replicates:
             yield failure(context, best)
@@ -229,8 +236,10 @@ def expected(context: Context) -> Iterator[Claim]:
 
 def lead(context: Context) -> Iterator[Claim]:
     """How far behind the next contender is; without one, how close the closest tie is."""
-    if context.behind:
-        second = context.behind[0]
+    own = context.verdict.baseline  # what it is behind by has been said
+    behind = [item for item in context.behind if own is None or item.contender != own.contender]
+    if behind:
+        second = behind[0]
         assert second.behind_best is not None
         size = context.size(second.behind_best)
         if context.ties:

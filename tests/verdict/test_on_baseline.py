@@ -114,8 +114,8 @@ def test_equal_optimizers_lead_to_a_change_at_most_as_often_as_stated():
     draws = np.random.default_rng(0)
     changes = 0
     for _ in range(100):
-        valid = {name: {rate: draws.normal(0.9, 0.01, 6) for rate in rates} for name, rates in RATES.items()}
-        test = {name: {rate: draws.normal(0.9, 0.01, 6) for rate in rates} for name, rates in RATES.items()}
+        valid = {name: {rate: draws.normal(0.9, 0.01, 6).tolist() for rate in rates} for name, rates in RATES.items()}
+        test = {name: {rate: draws.normal(0.9, 0.01, 6).tolist() for rate in rates} for name, rates in RATES.items()}
         record = study_of(valid, test=test, reference="mine", baseline="mine", baseline_tuned="tuned")
         changes += told(record, margin=0.0)[1].decision == "change"
     assert changes <= 10

@@ -5,7 +5,7 @@ rate and seed. A lane that diverges is frozen and changes no bit of the others.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby, pairwise
 
 import numpy as np
@@ -14,13 +14,14 @@ from torch import Tensor
 
 from steepest.engine.coefficients import Coefficients
 from steepest.engine.data import Feed, Part, to_device
+from steepest.engine.example_recorder import ExampleRecorder
 from steepest.engine.gradients import LaneByLane, gradients
 from steepest.engine.halving import train_with_rungs
 from steepest.engine.layout import replicas
 from steepest.engine.object_registry import EMPTY_REGISTRY, ConfiguredRule, ObjectRegistry
 from steepest.engine.programs import Extras, programs
 from steepest.engine.random_sources import seed_torch, step_seed
-from steepest.engine.stopping import curves_of
+from steepest.engine.stopping import StoppingCurves, curves_of
 from steepest.engine.updates import KernelUpdates, updates
 from steepest.errors import BadInput
 from steepest.optim.catalogue import fleet_obstacle
@@ -28,8 +29,11 @@ from steepest.optim.drivers import fresh_fleet
 from steepest.optim.rule import at_rate
 from steepest.records.outcomes import Trace
 from steepest.records.trials import Lane, Shard
+from steepest.tasks.splits import Splits
 from steepest.tasks.task import Task
 
+Record = Callable[[int, Splits, Tensor, Tensor], None]
+"""Hears what a row of a fleet gave for a part of the data: row, its seed's data, outputs [n, …], targets."""
 MAX_WORK_PER_STEP = 2**25
 """Parameters × examples, summed over lanes, in one step: a larger fleet gains nothing."""
 MAX_LANES = 128
@@ -205,8 +209,13 @@ class Fleet:
             self.active_rows = np.flatnonzero(~ended).tolist()
 
     @torch.no_grad()
-    def evaluate(self, part: Part, at_most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Loss and metric of every lane [R] on a part of its seed's data, or on its first examples."""
+    def evaluate(
+        self, part: Part, at_most: int | None = None, record: Record | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Loss and metric of every lane [R] on a part of its seed's data, or on its first examples.
+
+        `record` hears the outputs [n, …] and targets of each row.
+        """
         scores = []
         flat = self.updates.evaluated(self.flat, self.state)
         if self.frozen is not None and flat is not self.flat:
@@ -222,6 +231,9 @@ class Fleet:
                 targets.append(y)
             whole = (torch.cat(outputs, dim=1), torch.cat(targets))
             scores.append(torch.stack(self.programs.scores(*whole).call(*whole)))
+            if record is not None:
+                for row, mine in enumerate(whole[0], start=rows.start):
+                    record(row, splits, mine, whole[1])
         loss, metric = torch.cat(scores, dim=1).double().cpu().numpy()
         return loss, metric
 
@@ -238,7 +250,8 @@ class FleetGroup:
 
     def __init__(self, fleet: Fleet) -> None:
         self.fleet, self.lanes = fleet, fleet.lanes
-        self.curves = curves_of(fleet.task, fleet.shard, len(fleet.lanes), lambda: self._evaluated("test"))
+        self.recorder = ExampleRecorder(fleet.task)
+        self.curves = curves_of(fleet.task, fleet.shard, len(fleet.lanes), self._tested)
         self.places = np.arange(len(fleet.lanes))  # [rows of the fleet]: which lane of the record each is
 
     def until(self, last: int, report: Callable[[int], None]) -> None:
@@ -266,15 +279,25 @@ class FleetGroup:
 
     def finish(self) -> Trace:
         """The record, once the horizon is reached."""
-        nothing = np.full(len(self.lanes), np.nan)
-        if not self.curves.alive.any():
-            return self.curves.trace(nothing, nothing)
-        return self.curves.trace(*self._evaluated("test"))
+        curves = self.curves
+        if isinstance(curves, StoppingCurves) or not curves.alive.any():
+            return curves.trace(*np.full((2, len(self.lanes)), np.nan))
+        return curves.trace(*self._tested(curves.picked(self.lanes, self.fleet.task.quality.higher_is_better)))
 
-    def _evaluated(self, part: Part) -> tuple[np.ndarray, np.ndarray]:
+    def _evaluated(self, part: Part, record: Record | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Loss and metric on a part of the data, of all lanes of the record."""
-        loss, metric = self.fleet.evaluate(part)
+        loss, metric = self.fleet.evaluate(part, record=record)
         return self._of_all(loss), self._of_all(metric)
+
+    def _tested(self, wanted: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Loss and metric on the test part; for these lanes of the record, each example is recorded."""
+        lanes = {*wanted}
+
+        def record(row: int, splits: Splits, outputs: Tensor, targets: Tensor) -> None:
+            if (lane := int(self.places[row])) in lanes:
+                self.recorder.record(lane, splits, outputs, targets)
+
+        return self._evaluated("test", record)
 
     def _of_all(self, values: np.ndarray) -> np.ndarray:
         """Values […, rows of the fleet] as values […, R] of all lanes, NaN for lanes that have left."""

@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from steepest.engine.recording import Curves, merged
+from steepest.engine.example_recorder import ExampleRecorder
+from steepest.engine.recording import Curves, merged, with_examples
+from steepest.records.example_outcomes import Contributions
 from steepest.records.outcomes import Outcome, Trace
 from steepest.records.ranking import Score, share_trained, survivors
 from steepest.records.trials import Lane, Shard
@@ -23,6 +25,8 @@ class TrialGroup(Protocol):
     def lanes(self) -> Sequence[Lane]: ...
     @property
     def curves(self) -> Curves: ...
+    @property
+    def recorder(self) -> ExampleRecorder: ...
     def until(self, last: int, report: Report) -> None:
         """Train and evaluate up to step `last`, or until every trial has ended."""
         ...
@@ -47,6 +51,7 @@ def train_with_rungs(
     are trained rung by rung together because they share seeds; `start_group` starts training a part.
     """
     traces: list[Trace] = []
+    examples: dict[int, Contributions] = {}
     for i, parts in enumerate(cohorts):
         groups = [start_group(part) for part in parts]
         start = 0
@@ -62,8 +67,11 @@ def train_with_rungs(
             if count:
                 _stop(groups, count, higher_is_better)
             start = stop
-        traces += [group.finish() for group in groups]
-    return merged(traces, [place for parts in cohorts for part in parts for place in part])
+        for part, group in zip(parts, groups, strict=True):
+            traces.append(group.finish())
+            examples |= {part[lane]: found for lane, found in group.recorder.found.items()}
+    trace = merged(traces, [place for parts in cohorts for part in parts for place in part])
+    return with_examples(trace, shard.lanes, examples, higher_is_better)
 
 
 def _stop(groups: Sequence[TrialGroup], count: int, higher_is_better: bool) -> None:

@@ -1,10 +1,14 @@
 """Records trials as they train: their curves at the requested evaluations, and when and why each ended."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from steepest.records.example_outcomes import Contributions, packed
 from steepest.records.outcomes import Outcome, Trace
+from steepest.records.ranking import picked_lanes
+from steepest.records.trials import Lane
 
 DIVERGENCE_FACTOR = 1e4
 """A batch loss above this many times max(first loss, 1) counts as diverged."""
@@ -71,6 +75,11 @@ class Curves:
             if self.alive[lane]:
                 self.alive[lane], self.outcome[lane], self.outcome_step[lane] = False, outcome, step
 
+    def picked(self, lanes: Sequence[Lane], higher_is_better: bool) -> set[int]:
+        """The lanes that their seeds would pick among these, by the values of the last evaluation."""
+        last = self.valid_metric[:, self._done - 1], self.valid_loss[:, self._done - 1]
+        return picked_lanes(lanes, self.outcome, *last, higher_is_better)
+
     def trace(self, test_loss: np.ndarray, test_metric: np.ndarray) -> Trace:
         """The finished record; test values [R] are kept for trials that reached the horizon."""
         return Trace(
@@ -93,9 +102,22 @@ def merged(traces: Sequence[Trace], places: Sequence[int]) -> Trace:
         return np.concatenate([getattr(trace, name) for trace in traces])[back]
 
     outcomes = [outcome for trace in traces for outcome in trace.outcome]
-    names = ("train_loss", "valid_loss", "valid_metric", "outcome_step", "test_loss", "test_metric")
     return Trace(
         evaluate_at=traces[0].evaluate_at,
+        train_loss=rows("train_loss"),
+        valid_loss=rows("valid_loss"),
+        valid_metric=rows("valid_metric"),
         outcome=tuple(outcomes[i] for i in back),
-        **{name: rows(name) for name in names},
+        outcome_step=rows("outcome_step"),
+        test_loss=rows("test_loss"),
+        test_metric=rows("test_metric"),
     )
+
+
+def with_examples(
+    trace: Trace, lanes: Sequence[Lane], found: Mapping[int, Contributions], higher_is_better: bool
+) -> Trace:
+    """The trace with what came of the test examples, of the lane that each seed would pick among all of the shard."""
+    ends = trace.valid_metric[:, -1], trace.valid_loss[:, -1]
+    picked = picked_lanes(lanes, trace.outcome, *ends, higher_is_better)
+    return replace(trace, examples=packed({lane: each for lane, each in found.items() if lane in picked}))

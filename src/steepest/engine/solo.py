@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from steepest.engine.data import Order, Part, to_device
+from steepest.engine.example_recorder import ExampleRecorder
 from steepest.engine.halving import train_with_rungs
 from steepest.engine.object_registry import EMPTY_REGISTRY, ConfiguredRule, ExternalOptimizer, ObjectRegistry
 from steepest.engine.random_sources import seed_step
 from steepest.engine.second_gradient import ComputeSecond, check_second, second_gradient
-from steepest.engine.stopping import curves_of
+from steepest.engine.stopping import StoppingCurves, curves_of
 from steepest.optim.drivers import check_matrices, evaluated, fresh, moved_together, with_second
 from steepest.optim.plateau import Plateau
 from steepest.optim.rule import at_rate, averages, coefficient_record
@@ -62,7 +63,8 @@ class SoloGroup:
 
     def __init__(self, trial: Trial) -> None:
         self.trial, self.lanes = trial, (trial.lane,)
-        self.curves = curves_of(trial.task, trial.shard, 1, lambda: trial.evaluate("test"))
+        self.recorder = ExampleRecorder(trial.task)
+        self.curves = curves_of(trial.task, trial.shard, 1, lambda _: trial.evaluate("test", recorder=self.recorder))
 
     def until(self, last: int, report: Callable[[int], None] = lambda step: None) -> None:
         """Train and evaluate up to step `last`, or until the trial has ended."""
@@ -89,8 +91,9 @@ class SoloGroup:
 
     def finish(self) -> Trace:
         """The record, once the horizon is reached."""
-        nothing = np.full(1, np.nan)
-        return self.curves.trace(*(self.trial.evaluate("test") if self.curves.alive.any() else (nothing, nothing)))
+        if isinstance(self.curves, StoppingCurves) or not self.curves.alive.any():
+            return self.curves.trace(*np.full((2, 1), np.nan))
+        return self.curves.trace(*self.trial.evaluate("test", recorder=self.recorder))
 
 
 class Trial:
@@ -123,8 +126,10 @@ class Trial:
         return loss.item()
 
     @torch.no_grad()
-    def evaluate(self, part: Part, at_most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Loss and metric on a part of the data, or on its first examples: [1] each."""
+    def evaluate(
+        self, part: Part, at_most: int | None = None, recorder: ExampleRecorder | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Loss and metric on a part of the data, or on its first examples: [1] each. A recorder gets the examples."""
         self.model.eval()
         positions = getattr(self.splits, part)[:at_most]
         outputs, targets = [], []
@@ -136,6 +141,8 @@ class Trial:
         all_outputs, all_targets = torch.cat(outputs), torch.cat(targets)
         loss = self.task.measured_loss(all_outputs, all_targets)
         metric = self.task.quality.fn(all_outputs, all_targets)
+        if recorder is not None:
+            recorder.record(0, self.splits, all_outputs, all_targets)
         return np.array([float(loss)]), np.array([float(metric)])
 
     def batch(self, positions: np.ndarray) -> tuple[tuple[Tensor, ...], Tensor]:

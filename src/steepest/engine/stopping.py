@@ -4,7 +4,7 @@ Whenever a lane's validation metric improves, the test part is measured, too; th
 keeping the best weights, without copies of weights, buffers and averages. Only validation decides.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,10 +17,12 @@ from steepest.tasks.task import Task
 AXIS = "early-stopping"
 Scores = tuple[np.ndarray, np.ndarray]
 """Loss and metric of every lane, [R] each."""
+MeasureTest = Callable[[Iterable[int]], Scores]
+"""Measures the test part at the current weights, and records what comes of each example for these lanes."""
 
 
-def curves_of(task: Task, shard: Shard, lanes: int, test: Callable[[], Scores]) -> Curves:
-    """The record of a shard's trials; `test` measures the test part at the current weights."""
+def curves_of(task: Task, shard: Shard, lanes: int, test: MeasureTest) -> Curves:
+    """The record of a shard's trials."""
     epochs = float(shard.contender.axes.get(AXIS, 0))
     if not epochs:
         return Curves(lanes, shard.evaluate_at)
@@ -32,12 +34,7 @@ class StoppingCurves(Curves):
     """The record of trials that stop early. After its end a trial's curve stays at the values of its best weights."""
 
     def __init__(
-        self,
-        lanes: int,
-        evaluate_at: Sequence[int],
-        patience: float,
-        higher_is_better: bool,
-        test: Callable[[], Scores],
+        self, lanes: int, evaluate_at: Sequence[int], patience: float, higher_is_better: bool, test: MeasureTest
     ) -> None:
         """`patience`: steps without a better validation metric, after which a trial ends at an evaluation."""
         super().__init__(lanes, evaluate_at)
@@ -54,7 +51,7 @@ class StoppingCurves(Curves):
         better = self.alive & (goodness > self.best)
         if better.any():
             self.best[better], self.kept[better] = goodness[better], e
-            self.at_test[:, better] = np.stack(self.test())[:, better]
+            self.at_test[:, better] = np.stack(self.test(np.flatnonzero(better).tolist()))[:, better]
         waited = self.step - self.evaluate_at[self.kept]
         ended = self.alive & (waited >= self.patience)
         self.alive[ended], self.last[ended] = False, e

@@ -20,6 +20,7 @@ import numpy as np
 
 from steepest.errors import StudyFolderError
 from steepest.records.bounded import read_file
+from steepest.records.example_outcomes import from_arrays, to_arrays
 from steepest.records.litter import clear_litter_once
 from steepest.records.outcomes import Outcome, Trace
 from steepest.records.probe_trace import ProbeTrace
@@ -115,6 +116,7 @@ def write_trace(path: Path, trace: Trace) -> None:
     """The curves of one shard as .npz; the same trace always gives the same bytes."""
     buffer = io.BytesIO()
     arrays = {name: getattr(trace, name) for name in _ARRAYS}
+    arrays |= {} if trace.examples is None else to_arrays(trace.examples)
     np.savez(buffer, outcome=np.array([str(outcome) for outcome in trace.outcome]), **arrays)
     write_bytes(path, buffer.getvalue())
 
@@ -130,7 +132,10 @@ def read_trace_and_digest(path: Path) -> tuple[Trace, str]:
         content = read_file(path)
         stored = _read_arrays(content)
         outcome = tuple(map(_OUTCOMES.__getitem__, stored["outcome"].tolist()))
-        trace = Trace(outcome=outcome, **{name: stored[name] for name in _ARRAYS})
+        examples = from_arrays(stored)
+        trace = Trace(outcome=outcome, **{name: stored[name] for name in _ARRAYS}, examples=examples)
+        if examples is not None:
+            examples.check([each is Outcome.OK for each in outcome], trace.test_metric)
         if not _fits(trace):
             raise ValueError("its arrays do not belong together")
         return trace, sha256(content).hexdigest()

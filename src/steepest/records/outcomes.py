@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from steepest.records.example_outcomes import ExampleOutcomes
 from steepest.records.trials import Stage
 
 
@@ -81,3 +82,5 @@ class Trace:
     outcome_step: np.ndarray  # [R], int64
     test_loss: np.ndarray  # [R], NaN unless OK
     test_metric: np.ndarray  # [R], NaN unless OK
+    examples: ExampleOutcomes | None = None
+    """What came of each test example, for the trials that their seeds would pick; None where that is not known."""

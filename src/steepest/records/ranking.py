@@ -11,8 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
+import numpy as np
+
 from steepest.records.outcomes import Outcome
-from steepest.records.trials import Rung, Shard
+from steepest.records.trials import Lane, Rung, Shard
 
 Edge = Literal["", "low", "high"]
 """Which end of the rates searched the best rate lies at; "" for neither."""
@@ -84,6 +86,18 @@ def survivors(trials: Iterable[T], count: int, higher_is_better: bool) -> list[T
         return _good(trial, higher_is_better), -_loss(trial), -trial.rate, -trial.seed
 
     return sorted(filter(is_sound, trials), key=rank, reverse=True)[:count]
+
+
+def picked_lanes(
+    lanes: Sequence[Lane], outcomes: Sequence[Outcome], metric: np.ndarray, loss: np.ndarray, higher_is_better: bool
+) -> set[int]:
+    """The lane that each seed picks among these, by validation metric and loss [R]. A replicate chooses among the
+    trials of all shards of its seed, so its pick is among these."""
+    by_seed: dict[int, dict[Score, int]] = defaultdict(dict)
+    for i, (lane, outcome) in enumerate(zip(lanes, outcomes, strict=True)):
+        by_seed[lane.seed][Score(lane.rate, lane.seed, outcome, float(metric[i]), float(loss[i]))] = i
+    best = (pick(scores, higher_is_better) for scores in by_seed.values())
+    return {by_seed[score.seed][score] for score in best if score is not None}
 
 
 def pooled_best(trials: Iterable[RankedTrial], higher_is_better: bool) -> float:

@@ -9,7 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-Purpose = Literal["weights", "order", "split", "dropout", "labels", "augmentation", "data", "bootstrap", "search"]
+Purpose = Literal[
+    "weights", "order", "split", "dropout", "labels", "augmentation", "data", "bootstrap", "search", "examples"
+]
 
 
 def generator(seed: int, purpose: Purpose, *index: int) -> np.random.Generator:

@@ -11,7 +11,8 @@ from steepest.tasks.loss_kinds import Outputs
 from steepest.tasks.readings import PLAIN, Answers, Classes, Reading, answers, classes, shape_form
 
 
-def _read(outputs: Tensor, targets: Tensor, reading: Reading, mask: Tensor | None) -> Classes | Answers:
+def read_outputs(outputs: Tensor, targets: Tensor, reading: Reading, mask: Tensor | None) -> Classes | Answers:
+    """Decisions between classes or answers to questions, as the shapes say."""
     if shape_form(outputs, targets, reading) == "answers":
         return answers(outputs, targets, reading, mask)
     return classes(outputs, targets, reading, mask)
@@ -23,7 +24,7 @@ def accuracy(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: T
     Integer targets are classes, and outputs [n, C, …] or [n, …, C] have a score for each; targets below 0 are padding
     and do not count. Targets 0 or 1 of the outputs' shape are compared with logits: above 0 means 1.
     """
-    match _read(outputs, targets, reading, mask):
+    match read_outputs(outputs, targets, reading, mask):
         case Classes(scores, labels, counts):
             return ((scores.argmax(1) == labels) & counts).sum() / counts.sum()
         case Answers(scores, truth, counts):
@@ -32,20 +33,35 @@ def accuracy(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: T
 
 def top_k(outputs: Tensor, targets: Tensor, k: int, reading: Reading = PLAIN, mask: Tensor | None = None) -> Tensor:
     """Share of examples whose class has one of the k highest scores; of equal scores, the first class ranks higher."""
+    hits, counts = top_k_hits(outputs, targets, k, reading, mask)
+    return hits.sum() / counts.sum()
+
+
+def top_k_hits(
+    outputs: Tensor, targets: Tensor, k: int, reading: Reading, mask: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Of each decision [M]: whether its class has one of the k highest scores, and whether it counts."""
     read = classes(outputs, targets, reading, mask)
     own = read.scores.gather(1, read.labels[:, None])  # [M, 1]
     before = torch.arange(read.scores.shape[1], device=own.device) < read.labels[:, None]
     ahead = ((read.scores > own) | ((read.scores == own) & before)).sum(1)
-    return ((ahead < k) & read.counts).sum() / read.counts.sum()
+    return (ahead < k) & read.counts, read.counts
 
 
 def perplexity(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tensor | None = None) -> Tensor:
     """exp of the mean cross-entropy of all labels that count, from logits, probabilities or log-probabilities."""
+    losses, counts = negative_log_likelihood(outputs, targets, reading, mask)
+    return (losses.sum() / counts.sum()).exp()
+
+
+def negative_log_likelihood(
+    outputs: Tensor, targets: Tensor, reading: Reading, mask: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Of each decision [M]: its cross-entropy, 0 if it does not count, and whether it counts."""
     read = classes(outputs, targets, reading, mask)
     is_probability = reading.scale in (Outputs.DISTRIBUTION, Outputs.PROBABILITIES)
     scores = read.scores.log() if is_probability else read.scores.log_softmax(1)
-    entropy = -scores.gather(1, read.labels[:, None])[:, 0].where(read.counts, 0.0)
-    return (entropy.sum() / read.counts.sum()).exp()
+    return -scores.gather(1, read.labels[:, None])[:, 0].where(read.counts, 0.0), read.counts
 
 
 def macro_f1(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tensor | None = None) -> Tensor:
@@ -53,14 +69,14 @@ def macro_f1(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: T
 
     Of yes-or-no questions, yes and no are the two classes; of several questions, F1 of yes is averaged over them.
     """
-    truth, guess = _memberships(_read(outputs, targets, reading, mask))
+    truth, guess = memberships(read_outputs(outputs, targets, reading, mask))
     total = truth.sum(0) + guess.sum(0)  # [C]
     return _mean_where(2 * (truth * guess).sum(0) / total.clamp(min=1), total > 0)
 
 
 def balanced_accuracy(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tensor | None = None) -> Tensor:
     """Recall of each class, averaged over the classes that occur in the targets."""
-    read = _read(outputs, targets, reading, mask)
+    read = read_outputs(outputs, targets, reading, mask)
     if isinstance(read, Answers) and read.truth.shape[1] > 1:
         right = ((read.scores > 0) == read.truth) & read.counts
         sides = torch.stack([read.counts & read.truth, read.counts & ~read.truth])  # [2, M, K]
@@ -68,7 +84,7 @@ def balanced_accuracy(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN
         recalls = (right & sides).sum(1) / total.clamp(min=1)  # [2, K]
         occur = (total > 0).sum(0)  # [K], of yes and no
         return _mean_where((recalls * (total > 0)).sum(0) / occur.clamp(min=1), occur > 0)
-    truth, guess = _memberships(read)
+    truth, guess = memberships(read)
     total = truth.sum(0)
     return _mean_where((truth * guess).sum(0) / total.clamp(min=1), total > 0)
 
@@ -79,9 +95,17 @@ def auroc(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tens
     Of several questions, the mean over them. Of C classes, the mean of each class that occurs against the others, by
     probability; of two, that of the second.
     """
-    match _read(outputs, targets, reading, mask):
+    scores, truth, counts = auroc_scores(outputs, targets, reading, mask)
+    return _area(scores.mT, truth.mT, counts.mT).to(outputs.dtype)
+
+
+def auroc_scores(
+    outputs: Tensor, targets: Tensor, reading: Reading, mask: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores, truth and what counts [M, K], for K questions of which the area is the mean."""
+    match read_outputs(outputs, targets, reading, mask):
         case Answers(scores, truth, counts):
-            pass
+            return scores, truth, counts
         case Classes(logits, labels, counts):
             is_logits = reading.scale in (Outputs.CLASS_LOGITS, Outputs.SCORES, Outputs.ANY)
             scores = logits.softmax(1) if is_logits else logits
@@ -90,7 +114,7 @@ def auroc(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: Tens
             if scores.shape[1] == 2:
                 scores = logits[:, 1:] - logits[:, :1] if is_logits else logits[:, 1:]
                 truth, counts = truth[:, 1:], counts[:, 1:]
-    return _area(scores.mT, truth.mT, counts.mT).to(outputs.dtype)
+            return scores, truth, counts
 
 
 def _area(scores: Tensor, truth: Tensor, counts: Tensor) -> Tensor:
@@ -105,7 +129,7 @@ def _area(scores: Tensor, truth: Tensor, counts: Tensor) -> Tensor:
     return _mean_where((yes * beaten).sum(1) / pairs.clamp(min=1), pairs > 0)
 
 
-def _memberships(read: Classes | Answers) -> tuple[Tensor, Tensor]:
+def memberships(read: Classes | Answers) -> tuple[Tensor, Tensor]:
     """Truth and guess as 0 or 1 per example and class [M, C], 0 where an example does not count."""
     if isinstance(read, Classes):
         known = torch.arange(read.scores.shape[1], device=read.labels.device)

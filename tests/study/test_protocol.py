@@ -15,15 +15,23 @@ from steepest.records.ranking import Score
 from steepest.records.study_record import StudyDesign
 from steepest.records.trials import Lane
 from steepest.study import protocol as law
-from steepest.study.protocol import around, check_contender, check_protocol, grid, grid_search, trials_of
+from steepest.study.protocol import (
+    around,
+    check_contender,
+    check_protocol,
+    grid,
+    grid_search,
+    search_by_seed,
+    trials_of,
+)
 
 ADAM = Contender("adam", "adam", 1e-3)
 USUAL = StudyDesign()
 
 
-def follow(curve, protocol=USUAL, contender=ADAM, higher=True):
+def follow(curve, protocol=USUAL, contender=ADAM, higher=True, law=grid_search):
     """Drive the law with `curve(lane) -> metric or None`: the requests, and the edge it ends at."""
-    search = grid_search(contender, protocol, higher)
+    search = law(contender, protocol, higher)
     requests, lanes = [], next(search)
     while True:
         requests.append(lanes)
@@ -210,3 +218,80 @@ def test_a_rate_that_is_none_is_refused(rate):
 def test_a_rate_named_twice_is_refused():
     with pytest.raises(BadSetting, match="twice"):
         check_contender(Contender("adam", "adam", 1e-3, rates=(0.1, 0.1)))
+
+
+# ---- every seed for itself -------------------------------------------------------------------------------------------
+
+OWN_BEST = {0: 1e-3, 1: 10**-0.5, 2: 10**-2.5, 3: 1e6}
+"""Seed → its best rate: inside, half a decade beyond the grid, inside, far beyond."""
+
+
+def by_seed(lane):
+    return -(math.log10(lane.rate / OWN_BEST[lane.seed]) ** 2)
+
+
+def tried_by(requests, seed):
+    return [{lane.rate for lane in request if lane.seed == seed} for request in requests]
+
+
+def test_every_seed_places_its_own_rates_and_all_get_equally_many():
+    requests, edge = follow(by_seed, StudyDesign(seeds=4), law=search_by_seed)
+    assert edge == ""
+    for seed in OWN_BEST:
+        alone, _ = follow(by_seed, StudyDesign(seeds=1, first_seed=seed), law=search_by_seed)
+        assert [rates for rates in tried_by(requests, seed) if rates] == tried_by(alone, seed)
+        assert sum(map(len, tried_by(requests, seed))) == 13
+    assert [{lane.stage for lane in request if lane.seed == 1} for request in requests] == [
+        {"grid"}, {"extend"}, {"refine"}
+    ]  # fmt: skip
+    assert len(requests) == 3
+
+
+@given(st.lists(st.floats(-7, 1), min_size=2, max_size=6), st.integers(0, 1000))
+def test_no_seed_sees_another_ones_scores(bests, first):
+    protocol = StudyDesign(seeds=len(bests), first_seed=first)
+    curve = lambda lane, moved=0.0: -((math.log10(lane.rate) - bests[lane.seed - first] - moved) ** 2)  # noqa: E731
+    requests, _ = follow(curve, protocol, law=search_by_seed)
+    others, _ = follow(lambda lane: curve(lane, 2.5 * (lane.seed > first)), protocol, law=search_by_seed)
+    assert set().union(*tried_by(requests, first)) == set().union(*tried_by(others, first))
+
+
+def test_seeds_that_come_to_the_same_place_try_the_very_same_rates():
+    near = {0: 10**-2.95, 1: 10**-2.55, 2: 10**-3.4}
+    requests, _ = follow(lambda lane: -(math.log10(lane.rate / near[lane.seed]) ** 2), StudyDesign(seeds=3),
+                         law=search_by_seed)  # fmt: skip
+    sixths = {round(6 * math.log10(lane.rate / 1e-3), 6) for request in requests for lane in request}
+    assert len({lane.rate for request in requests for lane in request}) == len(sixths)
+
+
+def test_most_seeds_at_an_edge_make_a_contender_untuned():
+    far = lambda lane: -(math.log10(lane.rate / (1e6 if lane.seed < 3 else 1e-3)) ** 2)  # noqa: E731
+    assert follow(far, StudyDesign(seeds=4), law=search_by_seed)[1] == "high"
+    assert follow(far, StudyDesign(seeds=6), law=search_by_seed)[1] == ""
+
+
+def test_a_seed_that_is_best_somewhere_by_chance_looks_where_its_neighbours_are_good_too():
+    lucky = {10**-4.5: 0.99, 10**-2.5: 0.95, 1e-3: 0.97, 10**-3.5: 0.95}
+    value = lambda lane: next((v for rate, v in lucky.items() if abs(rate / lane.rate - 1) < 1e-9), 0.5)  # noqa: E731
+    requests, _ = follow(value, StudyDesign(seeds=1), law=search_by_seed)
+    assert decades(requests[1], 1e-3) == [round(x, 6) for x in (-1 / 3, -1 / 6, 1 / 6, 1 / 3)]
+
+
+@pytest.mark.parametrize("beyond", [None, 0.1, 0.5])
+def test_a_cliff_next_to_the_best_does_not_move_the_search_away_from_it(beyond):
+    cliff = lambda lane: beyond if lane.rate > 1.1e-3 else 0.9 - 0.06 * abs(math.log10(lane.rate / 1e-3))  # noqa: E731
+    requests, _ = follow(cliff, StudyDesign(seeds=1), law=search_by_seed)
+    assert decades(requests[1], 1e-3)[0] == pytest.approx(-1 / 3)
+
+
+def test_a_seed_on_which_everything_fails_goes_down_and_costs_the_same():
+    requests, edge = follow(lambda lane: None, StudyDesign(seeds=2), law=search_by_seed)
+    assert sum(map(len, requests)) == 26
+    assert edge == "low"
+
+
+def test_ones_own_rates_are_tried_as_they_are_on_every_seed():
+    own = Contender("adam", "adam", 1e-3, rates=(0.5, 0.25))
+    requests, _ = follow(by_seed, StudyDesign(seeds=2), own, law=search_by_seed)
+    assert [(lane.rate, lane.seed) for lane in requests[0]] == [(0.5, 0), (0.25, 0), (0.5, 1), (0.25, 1)]
+    assert len(requests) == 1

@@ -9,7 +9,9 @@ import steepest
 from steepest.api import settled
 from steepest.errors import BadSetting, Interrupted
 from steepest.records.study_record import StudyDesign
+from steepest.study.protocol import BY_SEED, POOLED
 from steepest.study.run import resume, run
+from steepest.study.spec import read_spec
 from steepest.study.store import read
 
 SURE = StudyDesign(seeds=10, until_sure=True)
@@ -49,15 +51,45 @@ def test_a_question_that_stays_open_gets_all_its_seeds_and_rows_are_those_of_a_f
     assert plain == {replace(row, shard="", lane=0) for row in five.results}
 
 
-def test_every_seed_runs_the_same_rates_in_the_same_stages(folder):
-    record = study(folder, "inside", "low")
-    for contender in ("inside", "low"):
-        tried = {
-            seed: {(row.stage, row.rate) for row in record.results if (row.contender, row.seed) == (contender, seed)}
-            for seed in seeds(record)
-        }
-        assert len(set(map(frozenset, tried.values()))) == 1
-        assert len(tried[0]) == EACH
+def tried(record, contender):
+    return {
+        seed: {(row.stage, row.rate) for row in record.results if (row.contender, row.seed) == (contender, seed)}
+        for seed in seeds(record)
+    }
+
+
+def test_seeds_that_are_added_place_their_own_rates_as_in_a_study_of_them_all_at_once(folder, tmp_path):
+    record = study(folder, "inside", "edge")
+    fixed = run(
+        toy.spec("inside", "edge", protocol=StudyDesign(seeds=10)), tmp_path / "ten", toy.executor(tmp_path / "ten")
+    )
+    for contender in ("inside", "edge"):
+        assert tried(record, contender) == tried(fixed, contender)
+        assert all(len(rates) == EACH for rates in tried(record, contender).values())
+    assert len(set(map(frozenset, tried(record, "edge").values()))) > 1
+
+
+def test_a_study_that_began_with_rates_placed_by_all_seeds_goes_on_with_them(folder):
+    record = study(folder, "inside", "edge", search=POOLED)
+    assert record.pooled_rates
+    for contender in ("inside", "edge"):
+        assert len(set(map(frozenset, tried(record, contender).values()))) == 1
+        assert len(tried(record, contender)[0]) == EACH
+
+
+@pytest.mark.parametrize("search", [POOLED, BY_SEED])
+def test_a_study_that_was_stopped_goes_on_by_the_law_that_it_began_with(folder, tmp_path, search):
+    whole = study(tmp_path / "whole", "edge", search=search)
+    done = []
+
+    def listener(progress):
+        if progress.trials_done > 60:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        run(toy.spec("edge", protocol=SURE, search=search), folder, toy.executor(folder, done), listener)
+    assert read_spec(folder).search == search
+    assert resume(folder, toy.executor(folder, done)).results == whole.results
 
 
 def test_a_sure_answer_ends_the_study(folder):

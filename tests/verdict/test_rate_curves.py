@@ -1,6 +1,7 @@
 """What a validation curve over the rate says: good ranges, the rate recommended, and who stalled."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from verdict.factory import DIGITS, LINE, study_of, synthetic_study
 
+from steepest.records.outcomes import Outcome
 from steepest.verdict.judge.rate_curves import (
     advise,
     interval_around,
     rate_curve,
+    seed_levels,
     smooth,
     stall_level,
     start_level,
@@ -127,3 +130,42 @@ def test_without_curves_the_start_is_the_lowest_rate_if_that_is_far_enough_from_
     assert stall_level(far, {}) == pytest.approx(0.1 + 0.1 * 0.8)
     assert stall_level(near, {}) is None
     assert stall_level(loss, {}) == pytest.approx(-2.0 + 0.1 * 1.5)
+
+
+# ---- rates that seeds placed for themselves --------------------------------------------------------------------------
+
+GRID = (1e-4, 1e-3, 1e-2)
+
+
+def of_own_rates(levels, more):
+    """Seeds of different levels on a grid whose middle is the best, and rates of their own: seed → rate → what it adds
+    to the seed's level."""
+    rows = study_of({"adam": {rate: [0.9 - 0.1 * (rate != 1e-3) + x for x in levels] for rate in GRID}}).results
+    own = [
+        replace(rows[0], rate=rate, seed=seed, stage="refine", valid_metric=levels[seed] + x, test_metric=0.9)
+        for seed, rates in more.items()
+        for rate, x in rates.items()
+    ]
+    return entrant("adam", [*rows, *own], higher_is_better=True)
+
+
+def test_a_rate_that_only_good_seeds_tried_is_no_better_for_that():
+    item = of_own_rates([0.05, 0.05, -0.05, -0.05], {0: {2e-3: 0.89}, 1: {2e-3: 0.89}, 2: {5e-4: 0.8}, 3: {2e-4: 0.8}})
+    curve = rate_curve(item)
+    assert curve.rates.tolist() == [1e-4, 1e-3, 2e-3, 1e-2]  # 5e-4 and 2e-4 were tried once each
+    assert curve.mean == pytest.approx([0.8, 0.9, 0.89, 0.8])
+    assert advise(curve).peak == 1e-3
+
+
+def test_rates_that_few_seeds_tried_are_not_recommended():
+    item = of_own_rates([0.0] * 4, {0: {2e-3: 0.99}, 1: {5e-4: 0.8}, 2: {2e-4: 0.8}, 3: {3e-4: 0.8}})
+    assert 2e-3 not in rate_curve(item).rates
+    assert advise(rate_curve(item)).rate == 1e-3
+
+
+def test_seed_levels_need_a_rate_at_which_every_seed_trained():
+    item = of_own_rates([0.05, -0.05], {0: {2e-3: 0.8}, 1: {5e-4: 0.8}})
+    assert seed_levels(item) == pytest.approx({0: 0.05, 1: -0.05})
+    rows = [replace(row, outcome=Outcome.DIVERGED) if row.seed == 0 and row.rate != 2e-3 else row
+            for row in item.trials]  # fmt: skip
+    assert seed_levels(entrant("adam", rows, higher_is_better=True)) == {}

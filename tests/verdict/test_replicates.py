@@ -57,6 +57,29 @@ def test_a_later_rate_counts_once_every_replicate_has_run_it():
     assert entrant("adam", rows, higher_is_better=True).values.tolist() == [0.99, 0.99]
 
 
+def with_own_rates(more):
+    """Two seeds with a grid of 0.1 and 0.01, and each with the rates of its own that `more` gives: rate → metric."""
+    rows = rows_of({0.1: [0.8, 0.5], 0.01: [0.7, 0.9]})
+    return rows + [
+        replace(rows[0], rate=rate, seed=seed, stage="refine", valid_metric=value, test_metric=value)
+        for seed, own in enumerate(more)
+        for rate, value in own.items()
+    ]
+
+
+def test_a_seed_that_placed_its_own_rates_picks_among_them_once_all_seeds_have_equally_many():
+    rows = with_own_rates([{0.05: 0.95}, {0.02: 0.97}])
+    found = entrant("adam", rows, higher_is_better=True)
+    assert [each.pick.rate for each in found.replicates] == [0.05, 0.02]
+    assert found.own_rates
+    half_way = entrant("adam", rows[:-1], higher_is_better=True)
+    assert [each.pick.rate for each in half_way.replicates] == [0.1, 0.01]
+
+
+def test_seeds_that_tried_the_same_rates_have_none_of_their_own():
+    assert not entrant("adam", with_own_rates([{0.05: 0.9}, {0.05: 0.9}]), higher_is_better=True).own_rates
+
+
 @pytest.mark.parametrize("outcome", [Outcome.OOM, Outcome.KILLED, Outcome.TIMEOUT, Outcome.NONFINITE])
 def test_every_outcome_but_ok_is_a_failure(outcome):
     found = entrant("adam", rows_of({0.1: [None], 0.01: [0.7]}, outcome=outcome), higher_is_better=True)

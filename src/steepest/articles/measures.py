@@ -90,7 +90,8 @@ def lost_at(study: StudyReader, task: str, name: str, fold: float) -> Figure:
     sign = 1 if verdict.task.higher_is_better else -1
     assert item.rate is not None and verdict.start is not None
     start = sign * verdict.start
-    tried = sorted({point.rate for point in item.points})
+    most = max(point.n for point in item.points)
+    tried = [point.rate for point in item.points if point.n == most]
     wanted = fold * item.rate
     there = min(tried, key=lambda rate: abs(math.log(rate / wanted)))
     trials = [row for row in study.record.results if (row.task, row.contender) == (task, name)]

@@ -6,8 +6,8 @@ when it reads. Nothing here sees a test value.
 """
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
@@ -105,7 +105,8 @@ def pooled_best(trials: Iterable[RankedTrial], higher_is_better: bool) -> float:
 
     A failed trial ranks last: it counts as the worst metric that any sound trial has. One that was stopped ranks below
     those that its seed went on with: it counts as the worst of them. Ties go to fewer failures and stops, then to the
-    lower mean loss, then to the smaller rate; so where nothing is sound, the smallest rate is the best.
+    lower mean loss, then to the smaller rate; so where nothing is sound, the smallest rate is the best. Rates that only
+    some seeds tried count if they have at least half as many trials as any other (`well_tried`).
     """
     trials = list(trials)
     sound = [trial for trial in trials if is_sound(trial)]
@@ -114,6 +115,7 @@ def pooled_best(trials: Iterable[RankedTrial], higher_is_better: bool) -> float:
     by_rate: dict[float, list[RankedTrial]] = defaultdict(list)
     for trial in trials:
         by_rate[trial.rate].append(trial)
+    most = max(map(len, by_rate.values()))
 
     def rank(rate: float) -> tuple[float, int, float, float]:
         sound = [trial for trial in by_rate[rate] if is_sound(trial)]
@@ -123,7 +125,39 @@ def pooled_best(trials: Iterable[RankedTrial], higher_is_better: bool) -> float:
         loss = _mean([_loss(trial) for trial in sound]) if sound else math.inf
         return metric, -len(others), -loss, -rate
 
-    return max(by_rate, key=rank)
+    return max((rate for rate, there in by_rate.items() if 2 * len(there) >= most), key=rank)
+
+
+def well_tried(trials: Iterable[RankedTrial]) -> tuple[float, ...]:
+    """The rates that have at least half as many trials as any other: means of fewer seeds are too noisy to rank."""
+    count = Counter(trial.rate for trial in trials)
+    most = max(count.values(), default=0)
+    return tuple(sorted(rate for rate, n in count.items() if 2 * n >= most))
+
+
+def smoothed_best(trials: Iterable[RankedTrial], higher_is_better: bool) -> float:
+    """The rate around which one seed should try more, from its trials at evenly spaced rates.
+
+    A value counts half and its neighbours the other half, since the best of nine noisy values is often best by chance.
+    But a cliff next to the best must not move the search away from it: a neighbour is left out that failed, was
+    stopped, or lies further below the median than the best lies above it; others below the median count as the median.
+    Ties go to the better metric, then to the lower loss, then to the smaller rate, which is the best where all failed.
+    """
+    ordered = sorted(trials, key=lambda trial: trial.rate)
+    sound = [_good(trial, higher_is_better) for trial in ordered if is_sound(trial)]
+    if not sound:
+        return ordered[0].rate
+    values = [_good(trial, higher_is_better) if is_sound(trial) else min(sound) for trial in ordered]
+    middle = sorted(values)[len(values) // 2]
+    hopeless = middle - (max(values) - middle)
+
+    def rank(i: int) -> tuple[float, float, float, float]:
+        near = [j for j in (i - 1, i + 1) if 0 <= j < len(ordered) and is_sound(ordered[j]) and values[j] >= hopeless]
+        own = max(values[i], middle)
+        smooth = (2 * own + sum(max(values[j], middle) for j in near)) / (2 + len(near))
+        return smooth, values[i], -_loss(ordered[i]), -ordered[i].rate
+
+    return ordered[max((i for i, trial in enumerate(ordered) if is_sound(trial)), key=rank)].rate
 
 
 def worst_of_seed(trials: Iterable[RankedTrial], higher_is_better: bool) -> dict[int, float]:
@@ -137,17 +171,25 @@ def worst_of_seed(trials: Iterable[RankedTrial], higher_is_better: bool) -> dict
 
 
 def edge(trials: Iterable[RankedTrial], higher_is_better: bool) -> Edge:
-    """Where the pooled best rate lies in the range searched.
+    """Where the pooled best rate lies in the range searched; for the trials of one seed, where its own best lies.
 
     Rates of a grid are half a decade apart over four decades, so its outer tenths hold its first and its last point.
     A single rate has no range, and so no edge.
     """
     trials = list(trials)
-    rates = {trial.rate for trial in trials}
-    best = pooled_best(trials, higher_is_better)
+    return end_of(pooled_best(trials, higher_is_better), well_tried(trials))
+
+
+def end_of(best: float, rates: Collection[float]) -> Edge:
+    """Which end of the rates `best` is, if it is one."""
     if len(rates) == 1 or min(rates) < best < max(rates):
         return ""
     return "low" if best == min(rates) else "high"
+
+
+def edge_of_most(ends: Sequence[Edge]) -> Edge:
+    """The edge at which more than half of the seeds end, each of its own range."""
+    return "low" if 2 * ends.count("low") > len(ends) else "high" if 2 * ends.count("high") > len(ends) else ""
 
 
 # ---- races -----------------------------------------------------------------------------------------------------------

@@ -68,5 +68,8 @@ class StudyRecord:
     """The contender that is trained as its owner uses it, at one rate and one trial a seed; "" for none."""
     baseline_tuned: str = ""
     """The contender that is the same optimizer with its rate tuned."""
+    pooled_rates: bool = False
+    """Whether all seeds together placed the rates beyond the grid, as in studies of earlier versions; otherwise each
+    seed placed its own."""
     trained: bool = True
     """Whether this program ran the study; a table of external results does not say how they were obtained."""

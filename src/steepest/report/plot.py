@@ -59,7 +59,9 @@ class Plots:
         figure, axes = self._axes()
         domain = found["axes"]["sensitivity"]["all"]
         for s, look in self._looks(found):
-            points = [(point["rate"], valid) for point in s["points"] if (valid := point["valid"])]
+            most = max((point["n"] for point in s["points"]), default=0)
+            tried = [point for point in s["points"] if 2 * point["n"] >= most]
+            points = [(point["rate"], valid) for point in tried if (valid := point["valid"])]
             rate = [rate for rate, _ in points]
             mean = [valid["value"] for _, valid in points]
             low = [_or(valid["low"], valid["value"]) for _, valid in points]

@@ -1,5 +1,6 @@
 """One contender's run through the protocol on one task: what it has asked for, what is done, where it stands."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from steepest.records.trials import Shard, Stage
 from steepest.study.budget import mode_of, shard_seconds, stages
 from steepest.study.execution import timed_fleet
 from steepest.study.planner import shards
-from steepest.study.protocol import SEARCHES, on_more_seeds, trials_of
+from steepest.study.protocol import POOLED, SEARCHES, on_more_seeds, trials_of
 from steepest.study.spec import RunPlan, StudySpec
 
 
@@ -41,6 +42,7 @@ class ContenderRun:
         self.cost_done = 0.0
         self._spec = spec
         self._task = next(task for task in spec.tasks if task.ref.name == run.task)
+        self._protocol = protocol
         self._search = SEARCHES[spec.search](contender, protocol, facts.higher_is_better)
         self._asked: list[Shard] = []
         self._got: dict[str, tuple[Result, ...]] = {}
@@ -62,7 +64,10 @@ class ContenderRun:
         return self._ask([_score(row) for asked in self._asked for row in self._got[asked.id]])
 
     def more(self, seeds: range) -> list[Shard]:
-        """The shards that add these seeds to a run that has finished."""
+        """The first shards that add these seeds to a run that has finished: each seed searches for itself, unless the
+        study's law is that all seeds have the rates that the first ones have placed."""
+        if self._spec.search != POOLED:
+            return self._search_on(replace(self._protocol, first_seed=seeds.start, seeds=len(seeds)))
         tried: dict[tuple[Stage, float], None] = {(row.stage, row.rate): None for row in self.results}
         lanes = list(on_more_seeds(tried, seeds))
         self._asked = [
@@ -74,14 +79,23 @@ class ContenderRun:
         self._row = replace(self._row, stage=lanes[0][0].stage, planned=self.planned)
         return self._asked
 
+    def _search_on(self, protocol: StudyDesign) -> list[Shard]:
+        self._search = SEARCHES[self._spec.search](self.contender, protocol, self.facts.higher_is_better)
+        self.planned += trials_of(self.contender, protocol)
+        self.cost += sum(map(sum, stages(self.plan, self.contender, protocol, self.facts, self.time, self._spec.race)))
+        asked = self._ask(None)
+        self._row = replace(self._row, stage=asked[0].lanes[0].stage, planned=self.planned)
+        return asked
+
     def end_here(self) -> None:
-        """Ask for nothing more: keep what has been trained."""
+        """Ask for nothing more: keep what has been trained. Seeds that are added later do without it, too."""
+        self._protocol = replace(self._protocol, extra_rates=0)
         self.planned, self.cost = len(self.results), self.cost_done
         self._row = replace(self._row, stage="done", planned=self.planned)
 
     def seconds(self, shard: Shard) -> float:
         """Forecast of one core's time for a shard."""
-        rates = len({lane.rate for lane in shard.lanes})
+        rates = max(Counter(lane.seed for lane in shard.lanes).values())
         return shard_seconds(self.plan, self.facts, self.time, len(shard.lanes), shard.rungs, rates)
 
     @property

@@ -7,6 +7,7 @@ gets the same shards wherever it is resumed. Only a horizon of equal seconds nee
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -197,9 +198,11 @@ def cut(lanes: Sequence[T], most: int) -> list[tuple[T, ...]]:
 
 
 def shards(spec: StudySpec, task: TaskSpec, contender: Contender, run: RunPlan, lanes: Sequence[Lane]) -> list[Shard]:
-    """What a protocol asks for, as work for the executor; where rates race, whole seeds at a time."""
+    """What a protocol asks for, as work for the executor; where rates race, whole seeds at a time, and apart from each
+    other those with different numbers of lanes."""
     most = run.lanes if lanes[0].stage == "grid" else run.extra_lanes
-    each = len({lane.rate for lane in lanes})
+    count = Counter(lane.seed for lane in lanes)
+    sizes = sorted(set(count.values()), reverse=True) if spec.race else [0]
     return [
         _named(
             Shard(
@@ -215,10 +218,13 @@ def shards(spec: StudySpec, task: TaskSpec, contender: Contender, run: RunPlan, 
                 compiled=run.compiled,
                 dtype=spec.dtype,
                 device=spec.device,
-                rungs=rungs(run.evaluate_at, each) if spec.race else (),
+                rungs=rungs(run.evaluate_at, each) if each else (),
             )
         )
-        for part in (cut_by_seed(lanes, each, most) if spec.race else cut(lanes, most))
+        for each in sizes
+        for part in (
+            cut_by_seed([lane for lane in lanes if count[lane.seed] == each], each, most) if each else cut(lanes, most)
+        )
     ]
 
 

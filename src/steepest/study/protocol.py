@@ -1,17 +1,20 @@
 """The protocol of a study: which trials a contender gets on a task. A generator without I/O: it yields lanes to train
 and is sent their scores, which hold validation values only.
 
-Every seed is a replicate that tunes for itself: each rate is tried on every seed, and each seed later picks its own
-(`steepest.records.ranking.pick`). What is pooled over seeds is only where to look next.
+Every seed is a replicate that tunes for itself: it tries the grid, places its own extra rates by its own scores alone,
+and later picks its own rate (`steepest.records.ranking.pick`). So replicates know nothing of each other.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
 
 from steepest.errors import BadSetting
 from steepest.records.contender import Contender
 from steepest.records.limits import MAX_FIRST_SEED, MAX_RATES, MAX_SEEDS
-from steepest.records.ranking import Edge, Score, edge, pooled_best
+from steepest.records.ranking import Edge, Score, edge, edge_of_most, end_of, pooled_best, smoothed_best
 from steepest.records.study_record import StudyDesign
 from steepest.records.trials import Lane, Stage
 
@@ -19,28 +22,79 @@ Search = Generator[tuple[Lane, ...], Sequence[Score], Edge]
 """Yields lanes, is sent one score for each, and returns at which edge the best rate still lies: "" or "untuned"."""
 
 
-def grid_search(contender: Contender, protocol: StudyDesign, higher_is_better: bool) -> Search:
-    """The grid on every seed; then exactly `extra_rates` more rates, the same number for every contender.
+def search_by_seed(contender: Contender, protocol: StudyDesign, higher_is_better: bool) -> Search:
+    """The grid on every seed; then each seed has exactly `extra_rates` more rates of its own.
 
-    While the pooled best lies at an edge, the grid grows by two points (a decade) beyond it; what is left of the extra
-    rates then refines around the best. A best that is still at the edge in the end makes the contender "untuned".
-    Rates of the user's own are tried as they are: there is nothing to refine or extend.
+    While a seed's best lies at an edge, its grid grows by two points (a decade) beyond it; what is left of its extra
+    rates then refines around its best. A seed looks at its own scores only, smoothed over neighbouring rates. Where
+    most seeds end at the same edge, the contender is "untuned".
     """
+    seeds = range(protocol.first_seed, protocol.first_seed + protocol.seeds)
+    searches = {seed: _own_search(contender, replace(protocol, seeds=1, first_seed=seed), higher_is_better)
+                for seed in seeds}  # fmt: skip
+    asked = {seed: next(search) for seed, search in searches.items()}
+    ends: list[Edge] = []
+    while asked:
+        by_seed: dict[int, list[Score]] = defaultdict(list)
+        for score in (yield tuple(lane for lanes in asked.values() for lane in lanes)):
+            by_seed[score.seed].append(score)
+        following: dict[int, tuple[Lane, ...]] = {}
+        for seed in asked:
+            try:
+                following[seed] = searches[seed].send(by_seed[seed])
+            except StopIteration as end:
+                ends.append(end.value)
+        asked = following
+    return edge_of_most(ends)
+
+
+def _own_search(contender: Contender, protocol: StudyDesign, higher_is_better: bool) -> Search:
+    """Of one seed. Rates that several seeds try are the same numbers to the last bit, however each comes to them."""
+
+    def lanes(stage: Stage, rates: Iterable[float]) -> tuple[Lane, ...]:
+        return on_every_seed(stage, [_snapped(rate, contender.centre, protocol) for rate in rates], protocol)
+
+    return (yield from _search(contender, protocol, higher_is_better, smoothed_best, lanes))
+
+
+def grid_search(contender: Contender, protocol: StudyDesign, higher_is_better: bool) -> Search:
+    """The same where all seeds together place the same extra rates: the law of studies that began under it. Near an
+    edge it makes replicates depend on each other."""
+
+    def lanes(stage: Stage, rates: Iterable[float]) -> tuple[Lane, ...]:
+        return on_every_seed(stage, rates, protocol)
+
+    return (yield from _search(contender, protocol, higher_is_better, pooled_best, lanes))
+
+
+def _search(
+    contender: Contender,
+    protocol: StudyDesign,
+    higher_is_better: bool,
+    best_of: Callable[[Sequence[Score], bool], float],
+    lanes: Callable[[Stage, Iterable[float]], tuple[Lane, ...]],
+) -> Search:
+    """Rates of the user's own are tried as they are: there is nothing to refine or extend."""
     if contender.rates:
         return edge((yield on_every_seed("grid", contender.rates, protocol)), higher_is_better)
-    scores = list((yield on_every_seed("grid", grid(contender.centre, protocol), protocol)))
+    scores = list((yield lanes("grid", grid(contender.centre, protocol))))
     left = protocol.extra_rates
-    while left and (side := edge(scores, higher_is_better)):
-        scores += yield on_every_seed("extend", beyond(scores, side, protocol), protocol)
+    best = best_of(scores, higher_is_better)
+    while left and (side := end_of(best, {score.rate for score in scores})):
+        scores += yield lanes("extend", beyond(scores, side, protocol))
         left -= 2
+        best = best_of(scores, higher_is_better)
     if left:
-        best = pooled_best(scores, higher_is_better)
-        scores += yield on_every_seed("refine", around(best, left, protocol), protocol)
+        scores += yield lanes("refine", around(best, left, protocol))
     return edge(scores, higher_is_better)
 
 
-SEARCHES: Mapping[str, Callable[[Contender, StudyDesign, bool], Search]] = {"grid": grid_search}
-"""The searches that a replicate may run. Each stays calibrated as long as every seed runs all of it."""
+POOLED, BY_SEED = "grid", "grid-by-seed"
+SEARCHES: Mapping[str, Callable[[Contender, StudyDesign, bool], Search]] = {
+    BY_SEED: search_by_seed,
+    POOLED: grid_search,
+}
+"""The searches that a replicate may run, by the name in the spec."""
 
 
 def trials_of(contender: Contender, protocol: StudyDesign) -> int:
@@ -85,6 +139,14 @@ def _at(rate: float, decades: float) -> float:
     return float(f"{10 ** (math.log10(rate) + decades):.12g}")
 
 
+def _snapped(rate: float, centre: float, protocol: StudyDesign) -> float:
+    """The same rate, computed from the centre of the grid in one step."""
+    step = spacing(protocol)
+    if not step:
+        return rate
+    return _at(centre, float(Fraction(math.log10(rate / centre) / step).limit_denominator(1000)) * step)
+
+
 def on_every_seed(stage: Stage, rates: Iterable[float], protocol: StudyDesign) -> tuple[Lane, ...]:
     """Replicate by replicate: all rates of the first seed, then of the second, …"""
     rates = tuple(rates)
@@ -95,8 +157,8 @@ def on_every_seed(stage: Stage, rates: Iterable[float], protocol: StudyDesign) -
 def on_more_seeds(tried: Iterable[tuple[Stage, float]], seeds: range) -> Iterator[tuple[Lane, ...]]:
     """The (stage, rate) pairs that a search has tried on its first seeds, on further ones; stage by stage.
 
-    Nothing is searched again: where the rates lie was pooled over the first seeds, and every replicate tunes over the
-    same rates, or its replicates would not be alike.
+    For a study whose rates were placed by all seeds: nothing is searched again, and every replicate tunes over the same
+    rates, or its replicates would not be alike.
     """
     by_stage: dict[Stage, list[float]] = {}
     for stage, rate in tried:

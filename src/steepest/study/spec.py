@@ -24,7 +24,7 @@ from steepest.study import migration
 from steepest.study.database import DATABASE, newer
 from steepest.study.environment import hardware, versions
 from steepest.study.places import check_places
-from steepest.study.protocol import SEARCHES, check_contender, check_protocol, trials_of
+from steepest.study.protocol import BY_SEED, SEARCHES, check_contender, check_protocol, trials_of
 from steepest.study.spec_checks import check_plan
 from steepest.study.spec_file import FORMAT, SPEC, is_newer, remedy, stored_spec
 
@@ -98,7 +98,8 @@ class StudySpec(FrozenModel):
     accept: tuple[str, ...] = ()
     """Ids of the warnings that the user accepts."""
     protocol: StudyDesign = StudyDesign()
-    search: str = "grid"
+    search: str = BY_SEED
+    """The law by which rates are placed. A study goes on with the one that it began with."""
     race: bool = False
     """Whether rates that are behind within their seed are stopped early: see `steepest.records.ranking.rungs`."""
     engine: EngineName = "auto"

@@ -36,6 +36,7 @@ from steepest.study.database import (
 from steepest.study.journal import journal_of
 from steepest.study.lock import FolderLock
 from steepest.study.places import FOLDERS, check_places
+from steepest.study.protocol import POOLED
 from steepest.study.result_rows import agree, check_trace, empty_trace, racing_savings, rows
 from steepest.study.spec import SPEC, Plan, StudySpec, read_spec
 from steepest.study.spec_file import FILES_OF_SPEC, seal_spec, write_spec
@@ -303,6 +304,7 @@ def _record(spec: StudySpec, stored: Contents) -> StudyRecord:
         versions=spec.versions,
         hardware=spec.hardware,
         digests=stored.digests,
+        pooled_rates=spec.search == POOLED,
     )
 
 

@@ -98,7 +98,8 @@ def judge(
     random, examples = generator(0, "bootstrap", index, 0), examples_of(task)
     placing = sorted({row.seed for row in study.results if row.task == task.name})[: min(study.protocol.looks)]
     resampling = generator(0, "bootstrap", index, 4)
-    placed = {name: placement(item, placing, resampling) for name, item in entrants.items()}
+    pooled = entrants if study.pooled_rates else {}
+    placed = {name: placement(item, placing, resampling) for name, item in pooled.items()}
     family = compare_all(judged, 1 - confidence, random, look, lost, examples, placed)
     ranked = ranking(list(entrants.values()), fair_means(judged, family.paired))
     best = ranked[0]

@@ -58,7 +58,8 @@ class RatePoint:
     stalled: int
     """Trials that ended ok but hardly learned: see `curves.stall_level` for the rule."""
     valid: Estimate | None
-    """Mean validation metric of the ok trials, with Student's t interval; None where there is none."""
+    """Mean validation metric of the ok trials, with Student's t interval; None where there is none. Where seeds tried
+    different rates, each value counts as if its seed were an average one."""
     picked: int
     """Replicates that picked this rate."""
 
@@ -150,7 +151,8 @@ class Standing:
     decades_1pct: float
     decades_5pct: float
     untuned: Literal["", "low", "high"]
-    """Not empty when the pooled best rate is still at that edge of what was searched."""
+    """Not empty when the best rate is still at that edge of what was searched: that of all seeds together where all
+    tried the same rates, otherwise that of most seeds."""
     replicates: int
     """Sound replicates: those whose pick reached the horizon."""
     failed_replicates: int

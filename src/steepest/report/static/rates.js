@@ -59,9 +59,15 @@ function panelAxes(plot, s, width) {
   plot.append(drawn("line", { class: "frame", x1: s.left, x2: s.right, y1: s.picks, y2: s.picks }));
 }
 
+/** The points of the curve: rates that at least half of the seeds tried. */
+function onCurve({ points }) {
+  const most = Math.max(...points.map((point) => point.n));
+  return points.filter((point) => 2 * point.n >= most);
+}
+
 /** Tinted regions: not searched, safe, mostly stalled, mostly failed. */
 function panelRegions(plot, s, standing) {
-  const { points } = standing;
+  const points = onCurve(standing);
   if (!points.length) return;
   const half = (i, j) => Math.sqrt(points[i].rate * points[j].rate);
   const last = points.length - 1;
@@ -89,7 +95,7 @@ function panelCurve(plot, s, standing, detail) {
   const contender = view.contenders[standing.contender];
   const frame = s.frame(); // clips what lies outside
   const group = drawn("g", { class: `c${contender.colour}` });
-  const { points } = standing;
+  const points = onCurve(standing);
   points.forEach((point, i) => {
     for (const next of [points[i - 1], points[i + 1]]) {
       if (point.valid || !next?.valid) continue;
@@ -124,7 +130,7 @@ function panelCurve(plot, s, standing, detail) {
 /** The other contenders, faintly, to compare with. */
 function panelGhosts(plot, s, others) {
   const frame = s.frame();
-  frame.append(...others.map((other) => drawn("path", { class: "ghost", d: pathOf(other.points, s) })));
+  frame.append(...others.map((other) => drawn("path", { class: "ghost", d: pathOf(onCurve(other), s) })));
   plot.append(frame);
 }
 

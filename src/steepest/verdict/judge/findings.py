@@ -30,7 +30,7 @@ POWER = 0.8
 
 @dataclass(frozen=True, slots=True)
 class AtEdge:
-    """The pooled best rate lies at an end of what was searched, after the search was extended."""
+    """The best rate lies at an end of what was searched, after the search was extended."""
 
     contender: str
     side: Literal["low", "high"]
@@ -120,7 +120,9 @@ def examine(
 def at_edge(item: Standing) -> AtEdge | None:
     if not item.untuned:
         return None
-    return AtEdge(item.contender, item.untuned, item.points[0 if item.untuned == "low" else -1].rate)
+    most = max(point.n for point in item.points)
+    tried = [point.rate for point in item.points if 2 * point.n >= most]
+    return AtEdge(item.contender, item.untuned, tried[0 if item.untuned == "low" else -1])
 
 
 def too_large(item: Standing, entrant: Entrant) -> TooLarge | None:
@@ -182,9 +184,14 @@ def only_just(verdict: TaskVerdict, evidence: Evidence) -> OnlyJust | None:
     for item in verdict.standings:
         if item.status == "behind":
             pair = evidence.pairs[evidence.best.contender, item.contender]
-            if pair.difference.value < smallest_difference(pair.deviations, pair.n, pair.level, POWER):
+            if is_only_just(pair):
                 found.append(item.contender)
     return OnlyJust(tuple(found)) if found else None
+
+
+def is_only_just(pair: Pair) -> bool:
+    """Whether the difference is smaller than one that such a study finds 4 times in 5."""
+    return abs(pair.difference.value) < smallest_difference(pair.deviations, pair.n, pair.level, POWER)
 
 
 def doubt(item: Standing, evidence: Evidence, generator: np.random.Generator) -> Doubt | None:

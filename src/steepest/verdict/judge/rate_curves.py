@@ -19,6 +19,7 @@ BANDWIDTH_DECADES = 0.25
 """Decades of rate: the standard deviation of the smoothing kernel. The nearest refinement rates (1/6 decade) weigh 0.8,
 the next rates of the grid (1/2 decade) 0.14."""
 RESAMPLES = 200
+RATES_FOR_LEVELS = 3
 STALLED_SHARE = 0.1
 """A trial that makes less than this share of the best contender's progress has stalled."""
 
@@ -35,14 +36,15 @@ class RateCurve:
 
     @property
     def safe(self) -> np.ndarray:  # [K], bool
-        """Rates at which no more trials failed than at the rate that failed least, and some did not; and at which a
-        race stopped no more trials than it let run, if there is such a rate."""
+        """Rates at which no larger share of trials failed than at the rate that failed least, and some did not; and at
+        which a race stopped no more trials than it let run, if there is such a rate."""
         alive = self.count > 0
         if not alive.any():
             return alive
         ran = np.where(alive, self.count / np.maximum(self.count + self.stopped, 1), 0.0)
         alive &= ran >= min(0.5, ran.max())
-        return alive & (self.failed == self.failed[alive].min())
+        share = self.failed / np.maximum(self.failed + self.stopped + self.count, 1)
+        return alive & (share == share[alive].min())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,19 @@ class Advice:
 
 
 def rate_curve(entrant: Entrant) -> RateCurve:
-    rates = entrant.rates
+    """Through the rates that at least half of the seeds tried. Where seeds tried different ones, each value counts as
+    if its seed were an average one (`seed_levels`)."""
+    rates = entrant.curve_rates
     sound = [_goodness(entrant, rate) for rate in rates]
     count = np.array([len(x) for x in sound])
     worst = worst_of_seed(entrant.trials, entrant.sign > 0)
     stopped = [[worst.get(trial.seed, math.nan) for trial in entrant.at(rate) if is_stopped(trial)] for rate in rates]
     gave_way = np.array([len(x) for x in stopped])
-    counted = [[*x, *y] for x, y in zip(sound, stopped, strict=True)]
+    if entrant.own_rates:
+        table = _by_seed(entrant, rates)
+        counted = [column[~np.isnan(column)].tolist() for column in table.T]
+    else:
+        counted = [[*x, *y] for x, y in zip(sound, stopped, strict=True)]
     return RateCurve(
         rates=np.array(rates),
         mean=np.array([math.fsum(x) / len(x) if n else math.nan for x, n in zip(counted, count, strict=True)]),
@@ -118,7 +126,7 @@ def good_rates(entrant: Entrant, curve: RateCurve, advice: Advice, generator: np
     percentile interval of Hesterberg, 2015). Where resamples agree on no range, it is the best rate alone.
     """
     x = np.log10(curve.rates)
-    table = _by_seed(entrant, curve)  # [n, K]
+    table = _by_seed(entrant, entrant.curve_rates)  # [n, K]
     n = len(table)
     if n < 2 or len(x) < 2:
         return GoodRates(advice.safe_rates, (0.0, math.inf))
@@ -141,18 +149,37 @@ def _good(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     return interval_around(x, y, within(y[top], 0.05), top)
 
 
-def _by_seed(entrant: Entrant, curve: RateCurve) -> np.ndarray:  # [n, K]
-    """Goodness as the curve counts it: a stopped trial as the worst of its seed, a failed one not at all."""
+def _by_seed(entrant: Entrant, rates: Sequence[float]) -> np.ndarray:  # [n, K]
+    """Goodness as the curve counts it: a stopped trial as the worst of its seed, a failed one not at all; less what its
+    seed makes better, where seeds tried different rates."""
     worst = worst_of_seed(entrant.trials, entrant.sign > 0)
     seeds = sorted({trial.seed for trial in entrant.trials})
-    table = np.full((len(seeds), len(curve.rates)), math.nan)
-    for j, rate in enumerate(entrant.rates):
+    table = np.full((len(seeds), len(rates)), math.nan)
+    for j, rate in enumerate(rates):
         for trial in entrant.at(rate):
             if is_stopped(trial):
                 table[seeds.index(trial.seed), j] = worst.get(trial.seed, math.nan)
             elif is_sound(trial) and trial.valid_metric is not None:
                 table[seeds.index(trial.seed), j] = entrant.sign * trial.valid_metric
-    return table
+    levels = seed_levels(entrant) if entrant.own_rates else {}
+    return table - np.array([levels.get(seed, 0.0) for seed in seeds])[:, None]
+
+
+def seed_levels(entrant: Entrant) -> dict[int, float]:
+    """Seed → how much better than the average seed it is: the mean over the three best of the rates at which every seed
+    has a sound trial. Empty where there is no such rate.
+
+    Seeds that try a rate are not a random choice of all. Without this, the mean of a rate that only good seeds tried
+    would be too good.
+    """
+    seeds = sorted({trial.seed for trial in entrant.trials})
+    sound = {(t.seed, t.rate): entrant.sign * (t.valid_metric or 0.0) for t in entrant.trials if is_sound(t)}
+    columns = [[sound.get((seed, rate), math.nan) for seed in seeds] for rate in entrant.rates]
+    whole = [column for column in columns if not any(map(math.isnan, column))]
+    if not whole:
+        return {}
+    best = np.array(sorted(whole, key=math.fsum)[-RATES_FOR_LEVELS:]).mean(axis=0)
+    return dict(zip(seeds, (best - best.mean()).tolist(), strict=True))
 
 
 def within(best: float, share: float) -> float:
@@ -197,7 +224,7 @@ def start_level(entrants: Sequence[Entrant], traces: Mapping[str, Trace]) -> flo
     first = [
         entrant.sign * float(curve[1][0])
         for entrant in entrants
-        for trial in entrant.at(entrant.rates[0])
+        for trial in entrant.at(entrant.curve_rates[0])
         if (curve := curve_of(trial, traces)) is not None and math.isfinite(curve[1][0])
     ]
     return float(np.median(first)) if first else None
@@ -215,7 +242,7 @@ def stall_level(entrants: Sequence[Entrant], traces: Mapping[str, Trace]) -> flo
         return None
     best, start = max(peaks), start_level(entrants, traces)
     if start is None:
-        lowest = [_goodness(entrant, entrant.rates[0]) for entrant in entrants]
+        lowest = [_goodness(entrant, entrant.curve_rates[0]) for entrant in entrants]
         start = min((float(np.median(x)) for x in lowest if len(x)), default=best)
         if start > (best / 2 if best > 0 else 2 * best):
             return None

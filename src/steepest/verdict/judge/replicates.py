@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from steepest.records.outcomes import Result, Trace
-from steepest.records.ranking import is_sound, survivors
+from steepest.records.ranking import is_sound, survivors, well_tried
 
 GRID = "grid"
 """The stage that every replicate starts with; rates of later stages count once all replicates have run them."""
@@ -64,6 +64,16 @@ class Entrant:
     def rates(self) -> tuple[float, ...]:
         return tuple(sorted(self._by_rate))
 
+    @cached_property
+    def curve_rates(self) -> tuple[float, ...]:
+        """The rates that at least half of the seeds tried: means of fewer are too noisy to compare."""
+        return well_tried(self.trials)
+
+    @cached_property
+    def own_rates(self) -> bool:
+        """Whether seeds tried different rates: each placed its own beyond the grid."""
+        return len({tuple(sorted(trial.rate for trial in each.trials)) for each in self.replicates}) > 1
+
     def at(self, rate: float) -> tuple[Result, ...]:
         return tuple(self._by_rate.get(rate, ()))
 
@@ -78,8 +88,8 @@ class Entrant:
 def entrant(contender: str, rows: Iterable[Result], higher_is_better: bool) -> Entrant:
     """The replicates in the rows of one contender on one task.
 
-    A seed is a replicate once it has every rate of the grid that any seed has, and it chooses among the rates that
-    all such seeds have: in a finished study that is every seed and every rate.
+    A seed is a replicate once it has every rate of the grid that any seed has. It chooses among all its rates where all
+    such seeds have equally many, as in a finished study; otherwise among the rates that all of them have.
     """
     trials = tuple(sorted(rows, key=lambda row: (row.rate, row.seed)))
     by_seed: dict[int, dict[float, Result]] = defaultdict(dict)
@@ -88,9 +98,10 @@ def entrant(contender: str, rows: Iterable[Result], higher_is_better: bool) -> E
     grid = {trial.rate for trial in trials if trial.stage == GRID}
     complete = {seed: tried for seed, tried in by_seed.items() if grid <= tried.keys()}
     rates = [set(tried) for tried in complete.values()]
+    alike = len(set(map(len, rates))) == 1
     shared = rates[0].intersection(*rates[1:]) if rates else set[float]()
     replicates = tuple(
-        replicate(seed, [trial for rate, trial in tried.items() if rate in shared], higher_is_better)
+        replicate(seed, [trial for rate, trial in tried.items() if alike or rate in shared], higher_is_better)
         for seed, tried in sorted(complete.items())
     )
     return Entrant(contender, 1 if higher_is_better else -1, replicates, trials)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from steepest.records.outcomes import Outcome, Trace
-from steepest.records.ranking import edge, has_failed, is_sound, is_stopped
+from steepest.records.ranking import Edge, edge, edge_of_most, has_failed, is_sound, is_stopped
 from steepest.records.step_times import StepTime
 from steepest.records.task_facts import TaskFacts
 from steepest.verdict.judge.pairs import MIN_SEEDS, Pair, compare
 from steepest.verdict.judge.placement import FIXED_RATES, Placement
-from steepest.verdict.judge.rate_curves import Advice, advise, good_rates, rate_curve
+from steepest.verdict.judge.rate_curves import Advice, advise, good_rates, rate_curve, seed_levels
 from steepest.verdict.judge.replicates import GRID, Entrant, curve_of, has_test_value
 from steepest.verdict.results import Arrival, Estimate, RatePoint, Sensitivity, Standing, Status, Untuned
 from steepest.verdict.stats.inference import (
@@ -95,7 +95,7 @@ def standing(
         decades_between=good.decades if good else None,
         decades_1pct=advice.decades_1pct if advice else 0.0,
         decades_5pct=advice.decades_5pct if advice else 0.0,
-        untuned=edge(item.trials, evidence.task.higher_is_better) if advice and evidence.finished else "",
+        untuned=untuned(item) if advice and evidence.finished else "",
         replicates=len(values),
         failed_replicates=len(item.replicates) - len(values),
         trials=len(item.trials),
@@ -118,6 +118,14 @@ def standing(
         arrivals=found,
         area=area(evidence, item),
     )
+
+
+def untuned(item: Entrant) -> Edge:
+    """At which edge of what was searched the best rate still lies: that of all seeds where all tried the same rates,
+    otherwise each seed's own in more than half of them."""
+    if not item.own_rates:
+        return edge(item.trials, item.sign > 0)
+    return edge_of_most([edge(each.trials, item.sign > 0) for each in item.replicates])
 
 
 def status(evidence: Evidence, item: Entrant) -> Status:
@@ -175,7 +183,10 @@ def level(values: np.ndarray, evidence: Evidence, name: str) -> Estimate | None:
 
 def point(evidence: Evidence, item: Entrant, rate: float) -> RatePoint:
     trials = item.at(rate)
-    valid = np.array([trial.valid_metric for trial in trials if is_sound(trial)], dtype=float)
+    levels = seed_levels(item) if item.own_rates else {}
+    sound = [trial for trial in trials if is_sound(trial)]
+    valid = np.array([trial.valid_metric for trial in sound], dtype=float)
+    fair = valid - item.sign * np.array([levels.get(trial.seed, 0.0) for trial in sound])
     level = evidence.stall_level
     return RatePoint(
         rate=rate,
@@ -183,7 +194,7 @@ def point(evidence: Evidence, item: Entrant, rate: float) -> RatePoint:
         n=len(trials),
         failed=sum(map(has_failed, trials)),
         stalled=0 if level is None else int(np.sum(item.sign * valid <= level)),
-        valid=estimate(valid, evidence.coverage),
+        valid=estimate(fair, evidence.coverage),
         picked=sum(each.pick is not None and each.pick.rate == rate for each in item.replicates),
     )
 
@@ -289,13 +300,13 @@ def sensitivity(item: Entrant, advice: Advice) -> Sensitivity:
 
 def untuned_gap(evidence: Evidence, item: Entrant, rate: float) -> Untuned | None:
     """Replicate by replicate, the pick's test metric against that at `rate`; None outside what was tried."""
-    rates = np.array(item.rates)
     gaps: list[float] = []
-    failed = 0
+    failed, exact = 0, True
     for each in item.replicates:
         by_rate = {trial.rate: trial.test_metric for trial in each.trials if has_test_value(trial)}
         tried = np.array([trial.rate for trial in each.trials])
         mine = np.sort(tried)
+        exact = exact and bool(np.any(np.abs(np.log10(mine / rate)) < 1e-9))
         value = at_rate(mine, np.array([by_rate.get(r, math.nan) for r in mine], dtype=float), rate)
         if value is None:
             return None
@@ -307,7 +318,6 @@ def untuned_gap(evidence: Evidence, item: Entrant, rate: float) -> Untuned | Non
             gaps.append(item.sign * (each.value - value))
     if not item.replicates:
         return None
-    exact = bool(np.any(np.abs(np.log10(rates / rate)) < 1e-9))
     return Untuned(rate, estimate(np.array(gaps), evidence.coverage), failed, not exact)
 
 

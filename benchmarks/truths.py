@@ -384,7 +384,7 @@ def regret_of_equals(studies: int, rng: np.random.Generator, k: int = 7, tasks: 
     held = 0
     for _ in range(studies):
         samples = [[rng.normal(size=10) for _ in range(k)] for _ in range(tasks)]
-        held += sum(each.low <= 0 for each in regrets(samples, np.ones(tasks), 0.95, rng)[0])
+        held += sum(each.low <= 0 for each in regrets(samples, np.ones(tasks), 0.95, rng))
     return held, k * studies
 
 

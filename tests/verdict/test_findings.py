@@ -38,7 +38,6 @@ def evidence_of(task, best, *others):
         coverage=0.95,
         margin=0.0,
         pairs=family.pairs,
-        chances={},
         places={},
         stall_level=None,
         targets={},

@@ -18,9 +18,7 @@ from steepest.verdict.stats.inference import (
     holm,
     mean_interval,
     power,
-    probability_best,
     replicates_needed,
-    resampled_means,
     smallest_difference,
     welch,
 )
@@ -178,67 +176,6 @@ def test_the_p_of_correlation_over_seeds_agrees_with_every_permutation_there_is(
 
 def test_rows_without_spread_are_not_correlated():
     assert correlation_over_seeds(np.array([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]]), rng()) == (0, 1)
-
-
-def enumerate_probability_best(table, together):
-    """Every resample there is, stretched by √(n/(n−1)) around the mean."""
-    n = table.shape[1]
-    draws = [np.array(draw) for draw in itertools.product(range(n), repeat=n)]
-    means = np.array([[row[draw].mean() for draw in draws] for row in table])
-    centre = table.mean(axis=1, keepdims=True)
-    means = centre + (means - centre) * math.sqrt(n / (n - 1))
-    outcomes = means.T if together else itertools.product(*means)
-    wins = np.zeros(len(table))
-    for outcome in outcomes:
-        best = np.isclose(outcome, max(outcome), rtol=0, atol=1e-12)
-        wins += best / best.sum()
-    return wins / wins.sum()
-
-
-@pytest.mark.parametrize("together", [True, False])
-def test_resampled_means_agree_with_every_resample_there_is(together):
-    table = np.array([[0.5, 0.6, 0.95], [0.55, 0.7, 0.8], [0.2, 0.61, 0.75]])
-    mean, away = resampled_means(table, rng(), together, 40_000)
-    means = mean[:, None] + away
-    highest = np.isclose(means, means.max(axis=0), rtol=0, atol=1e-12)
-    ours = (highest / highest.sum(axis=0)).mean(axis=1)
-    assert ours == pytest.approx(enumerate_probability_best(table, together), abs=0.01)
-
-
-def test_a_contender_ahead_on_every_seed_is_the_best():
-    luck = np.linspace(0, 1, 6)
-    assert probability_best(np.array([luck + 0.01, luck]), rng(), together=True).tolist() == [1, 0]
-    assert probability_best(np.array([luck + 0.01, luck]), rng(), together=False)[1] > 0.3
-
-
-def test_a_missing_value_is_not_resampled():
-    table = np.array([[0.5, 0.6, 0.7, math.nan], [math.nan, 0.1, 0.2, 0.3]])
-    for together in (True, False):
-        assert probability_best(table, rng(), together).tolist() == [1, 0]
-
-
-def test_equal_constants_share_the_first_place():
-    table = np.array([[0.3] * 5, [0.3, 0.3, 0.3, 0.3, math.nan], [0.2] * 5])
-    assert probability_best(table, rng(), together=False).tolist() == [0.5, 0.5, 0]
-
-
-@pytest.mark.parametrize("together", [True, False])
-def test_means_of_many_values_are_drawn_as_normal_ones_and_come_out_the_same(together, monkeypatch):
-    luck = rng(3).normal(size=150)
-    table = np.array([luck + rng(k).normal(0.1 * k, 1.0, 150) for k in range(3)])
-    table[1, :20] = np.nan
-    quick = probability_best(table, rng(), together, resamples=20_000)
-    monkeypatch.setattr("steepest.verdict.stats.inference.NORMAL_FROM", 1000)
-    assert quick == pytest.approx(probability_best(table, rng(), together, resamples=20_000), abs=0.02)
-
-
-@given(st.lists(st.lists(st.floats(-9, 9), min_size=4, max_size=4), min_size=1, max_size=4), st.booleans())
-@settings(max_examples=30)
-def test_the_probabilities_sum_to_one_and_go_to_who_is_far_ahead(rows, together):
-    table = np.array(rows)
-    assert probability_best(table, rng(), together, resamples=500).sum() == pytest.approx(1)
-    table[0] += 1e4
-    assert probability_best(table, rng(), together, resamples=500)[0] > 0.99
 
 
 # ---- how much a study can see ----

@@ -10,7 +10,7 @@ from verdict.factory import DIGITS, study_of
 from steepest.verdict.decide import decide
 from steepest.verdict.judge.pairs import compare_all
 from steepest.verdict.judge.standings import examples_of
-from steepest.verdict.stats.inference import mean_interval, probability_best
+from steepest.verdict.stats.inference import mean_interval
 from steepest.verdict.stats.shares import Examples, more_often, share_interval
 
 scipy_stats = pytest.importorskip("scipy.stats")
@@ -157,19 +157,3 @@ def test_many_examples_leave_a_difference_as_sure_as_its_seeds_make_it():
         compare_all({"a": by_seed(a), "b": by_seed(b)}, 0.05, rng, examples=Examples(m)) for m in (0, 2000)
     )
     assert plain.pairs["a", "b"].estimate == shares.pairs["a", "b"].estimate
-
-
-# ---- chances ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("k", [2, 7])
-def test_the_chance_of_the_best_mean_among_equals_is_not_far_from_a_draw(k):
-    """Once .76 of two, and .49 of seven."""
-    rng = np.random.default_rng(8)
-    told = [probability_best(rng.normal(size=(k, 10)), rng, False, 500).max() for _ in range(STUDIES)]
-    assert 1 / k <= np.mean(told) < 1 / k + 0.13
-
-
-def test_a_clear_leader_keeps_its_chance():
-    x = np.random.default_rng(9).normal(size=(3, 10)) + np.array([[3.0], [0.0], [0.0]])
-    assert probability_best(x, np.random.default_rng(0), False)[0] > 0.98

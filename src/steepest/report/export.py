@@ -41,14 +41,14 @@ def ranking_csv(view: View) -> str:
     columns = (
         *("task", "metric", "unit", "place", "contender", "status", "mean", "mean_low", "mean_high", "replicates"),
         *("failed_replicates", "deviation", "behind_best", "behind_best_low", "behind_best_high", "p_best"),
-        *("probability_best", "rate", "safe_low", "safe_high", "untuned", "trials", "failed_trials"),
+        *("first_place", "last_place", "rate", "safe_low", "safe_high", "untuned", "trials", "failed_trials"),
         *("milliseconds_per_step", "state_bytes_per_parameter", "baseline"),
     )
     rows = [
         [
             *(task["name"], task["metric"], task["unit"], s["place"], view["contenders"][s["contender"]]["name"]),
             *(s["status"], *_three(s["quality"]), s["replicates"], s["failed_replicates"], s["deviation"]),
-            *(*_three(s["behind_best"]), s["p_best"]["value"], s["probability_best"], s["rate"]),
+            *(*_three(s["behind_best"]), s["p_best"]["value"], *(s["places"] or (None, None)), s["rate"]),
             *(*(s["safe_rates"] or (None, None)), s["untuned"], s["trials"], s["failed_trials"]),
             *(s["milliseconds"], s["state_bytes"], "yes" if s["contender"] == task["baseline"] else ""),
         ]

@@ -218,7 +218,8 @@ class StandingFigures(TypedDict):
     p_best: PValue
     behind_reference: EstimateView | None
     p_reference: PValue
-    probability_best: Figure
+    places: list[int] | None
+    """The first and the last place that it may truly have."""
     rate: Figure
     rate_text: str
     safe_rates: list[Figure] | None

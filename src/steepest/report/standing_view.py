@@ -21,7 +21,7 @@ def show_standing(s: Standing, scale: float, decimals: int) -> StandingFigures:
         "p_best": {"value": significant(s.p_best), "text": p_value(s.p_best)},
         "behind_reference": _estimate(s.behind_reference, scale, decimals, sign=True),
         "p_reference": {"value": significant(s.p_reference), "text": p_value(s.p_reference)},
-        "probability_best": significant(s.probability_best, 3),
+        "places": None if s.places is None else list(s.places),
         "rate": significant(s.rate, 6),
         "rate_text": "–" if s.rate is None else numbers.rate(s.rate),
         "safe_rates": None if safe is None else [significant(rate, 6) for rate in safe],

@@ -20,13 +20,13 @@ from steepest.verdict.judge.cross_task_cost import everywhere
 from steepest.verdict.judge.diagnosis import diagnose
 from steepest.verdict.judge.expectation import with_expectations
 from steepest.verdict.judge.on_baseline import on_baseline
-from steepest.verdict.judge.pairs import MIN_SEEDS, Pair, Values, compare_all, fair_means
+from steepest.verdict.judge.pairs import MIN_SEEDS, Pair, compare_all, fair_means
 from steepest.verdict.judge.placement import placement
 from steepest.verdict.judge.rate_curves import stall_level, start_level
 from steepest.verdict.judge.replicates import Entrant, entrant
 from steepest.verdict.judge.standings import Evidence, examples_of, standing, targets
 from steepest.verdict.results import Claim, Estimate, RatePoint, Standing, Tally, TaskVerdict, Verdict
-from steepest.verdict.stats.inference import moments, probability_best, rank_intervals
+from steepest.verdict.stats.inference import moments, rank_intervals
 from steepest.verdict.stats.sequential import look_at
 from steepest.verdict.words import claims
 
@@ -101,7 +101,7 @@ def judge(
     pooled = entrants if study.pooled_rates else {}
     placed = {name: placement(item, placing, resampling) for name, item in pooled.items()}
     family = compare_all(judged, 1 - confidence, random, look, lost, examples, placed)
-    ranked = ranking(list(entrants.values()), fair_means(judged, family.paired))
+    ranked = led(ranking(list(entrants.values()), fair_means(judged, family.paired)), family.pairs)
     best = ranked[0]
     start = start_level(ranked, traces)
     evidence = Evidence(
@@ -113,7 +113,6 @@ def judge(
         coverage=1 - look.level(1 - confidence),
         margin=task.margin if margin is None else margin,
         pairs=family.pairs,
-        chances=chances_of(sound, family.paired, generator(0, "bootstrap", index, 1)),
         places=places_of(judged, family.pairs, 1 - confidence),
         stall_level=stall_level(ranked, traces),
         targets=targets(reference, start),
@@ -168,13 +167,19 @@ def ranking(entrants: Sequence[Entrant], means: Mapping[str, float]) -> list[Ent
     return sorted(entrants, key=key)
 
 
-def chances_of(sound: Mapping[str, Values], together: bool, generator: np.random.Generator) -> dict[str, float]:
-    """Contender → probability of having the best mean, among those with a sound replicate."""
-    if not sound:
-        return {}
-    seeds = sorted({seed for values in sound.values() for seed in values})
-    table = np.array([[values.get(seed, math.nan) for seed in seeds] for values in sound.values()])
-    return dict(zip(sound, map(float, probability_best(table, generator, together)), strict=True))
+def led(ranked: Sequence[Entrant], pairs: Mapping[tuple[str, str], Pair]) -> list[Entrant]:
+    """The same order, but first the one whom nobody leads in a direct comparison. Where seeds were lost, means and
+    comparisons rest on different seeds: then the one with the best mean may be behind another on the seeds of both."""
+    names = {one for one, _ in pairs}
+
+    def least(item: Entrant) -> float:
+        return min(pairs[item.contender, name].difference.value for name in names - {item.contender})
+
+    front = [item for item in ranked if item.contender in names]
+    if not front or least(front[0]) >= 0:
+        return list(ranked)
+    first = max(front, key=least)
+    return [first, *(item for item in ranked if item is not first)]
 
 
 def places_of(judged: Iterable[str], pairs: Mapping[tuple[str, str], Pair], alpha: float) -> dict[str, tuple[int, int]]:

@@ -141,8 +141,6 @@ class Standing:
     """p of that difference, adjusted by Holm over all pairs of the task's contenders."""
     behind_reference: Estimate | None
     p_reference: float | None
-    probability_best: float
-    """Predicted chance of having the best mean if the study were repeated; no sentence rests on it."""
     rate: float | None
     """The rate recommended: from the validation curves of all seeds, smoothed."""
     safe_rates: tuple[float, float] | None
@@ -294,8 +292,6 @@ class Everywhere:
     """The largest regret of any task,"""
     worst_task: str
     """and where that was."""
-    probability_least: float
-    """How often its mean regret is the smallest when tasks and seeds are resampled; no sentence rests on it."""
     profile: Estimate | None
     """Area of the performance profile of the time to the 95 % target, for ratios of 1 to 4 to the quickest: 1 if it
     is the quickest everywhere. None where times were not measured on every task."""

@@ -36,7 +36,7 @@ def everywhere(
     unit, units = _units(verdicts, signs, means)
     if not np.all(units > 0):
         return (), ""
-    found, chances = regrets(samples, units, confidence, generator)
+    found = regrets(samples, units, confidence, generator)
     areas = _areas(tables, names, confidence, generator)
     each = regret(means, units)  # [T, k]
     shown = [any(_is_behind(table[name], (1 - confidence) / len(tables)) for table in tables) for name in names]
@@ -46,7 +46,6 @@ def everywhere(
             regret=Estimate(found[c].value, found[c].low if shown[c] else 0.0, found[c].high, len(verdicts)),
             worst=float(each[:, c].max()),
             worst_task=verdicts[int(each[:, c].argmax())].task.name,
-            probability_least=float(chances[c]),
             profile=areas[c] if areas else None,
         )
         for c, name in enumerate(names)

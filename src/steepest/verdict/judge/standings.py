@@ -52,8 +52,6 @@ class Evidence:
     """The practical margin, raw."""
     pairs: Mapping[tuple[str, str], Pair]
     """Among those with enough replicates."""
-    chances: Mapping[str, float]
-    """Contender → probability of having the best mean."""
     places: Mapping[str, tuple[int, int]]
     """Contender → the places that it may truly have."""
     stall_level: float | None
@@ -89,7 +87,6 @@ def standing(
         p_best=p_best,
         behind_reference=behind_reference,
         p_reference=p_reference,
-        probability_best=evidence.chances.get(name, 0.0),
         rate=advice.rate if advice else None,
         safe_rates=good.rates if good else None,
         decades_between=good.decades if good else None,

@@ -59,11 +59,9 @@ def regret(means: np.ndarray, units: np.ndarray) -> np.ndarray:  # means [..., T
     return (means.max(axis=-1, keepdims=True) - means) / units[..., None]
 
 
-def regrets(
-    samples: Samples, units: np.ndarray, confidence: float, generator: np.random.Generator
-) -> tuple[list[Interval], np.ndarray]:
-    """Mean regret over tasks with an expanded percentile interval of the hierarchical bootstrap; and how often each
-    contender has the smallest mean regret in it [k]. Samples hold goodness; units [T] make tasks comparable.
+def regrets(samples: Samples, units: np.ndarray, confidence: float, generator: np.random.Generator) -> list[Interval]:
+    """Mean regret over tasks with an expanded percentile interval of the hierarchical bootstrap. Samples hold goodness;
+    units [T] make tasks comparable.
 
     The best of noisy means is too good, so a regret measured against it is too large. Resampling does the same to it
     once more, and by about as much (Efron and Tibshirani, 1993, chapter 10): that is taken off the value, and twice off
@@ -72,15 +70,13 @@ def regrets(
     means = np.array([[moments(x)[0] for x in row] for row in samples])  # [T, k]
     drawn, tasks = hierarchical(samples, mean_of, generator)
     figures = regret(drawn, units[tasks]).mean(axis=1)  # [resamples, k]
-    least = figures == figures.min(axis=1, keepdims=True)
     seen = regret(means, units).mean(axis=0)  # [k]
     bias = np.maximum(0.0, figures.mean(axis=0) - seen)
     ends = intervals(seen, figures, confidence, len(samples))
-    found = [
+    return [
         Interval(value, max(0.0, min(value, end.low - 2 * off)), max(value, end.high))
         for value, end, off in zip(np.maximum(0.0, seen - bias).tolist(), ends, bias.tolist(), strict=True)
     ]
-    return found, (least / least.sum(axis=1, keepdims=True)).mean(axis=0)
 
 
 # ---- performance profiles --------------------------------------------------------------------------------------------

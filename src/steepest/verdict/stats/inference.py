@@ -14,10 +14,6 @@ from functools import cache
 import numpy as np
 from scipy import special  # pyright: ignore[reportMissingTypeStubs]
 
-NORMAL_FROM = 100
-"""Number of values from which a resampled mean is taken as normal."""
-MANY_ROWS = 50
-"""Number of rows from which they are, too: resampling them would take seconds."""
 VALUES_PER_CHUNK = 1 << 17
 """Values that are resampled at a time."""
 
@@ -207,31 +203,6 @@ def correlation_over_seeds(
     return r, float(1 + np.sum(shuffled >= r - 1e-12)) / (1 + shuffles)
 
 
-def probability_best(
-    values: np.ndarray, generator: np.random.Generator, together: bool, resamples: int = 10_000
-) -> np.ndarray:  # [k]
-    """How often each of k rows of values [k, n] would have the highest mean if the study were repeated.
-
-    NaN is a missing value; every row needs one that is not. together: the same columns are drawn for all rows, because
-    what a column stands for moves them together. Rows that tie for the highest mean share the resample.
-
-    A new study's mean differs from the true one as much as this study's does (Goodman, 1992), and the highest of this
-    study's means is high partly by chance. So the means are drawn around m + B·(x̄ − m), m the mean of all x̄, with a
-    spread of √(1 + B) standard errors. B = 1 − (what chance makes the means differ)/(how much they do), at least 0,
-    estimates which share of the differences is real (Efron and Morris, 1973).
-    """
-    k, n = values.shape
-    if k == 1:
-        return np.ones(1)
-    draw = normal_means if n > NORMAL_FROM or k > MANY_ROWS else resampled_means
-    mean, away = draw(values, generator, together, resamples)  # [k], [k, resamples]
-    by_chance, seen = float(away.var(axis=0).mean()), float(mean.var())
-    real = max(0.0, 1 - by_chance / seen) if seen else 0.0
-    means = (mean.mean() + real * (mean - mean.mean()))[:, None] + math.sqrt(1 + real) * away
-    highest = means == means.max(axis=0)
-    return (highest / highest.sum(axis=0)).mean(axis=1)
-
-
 def shrunk_means(values: np.ndarray) -> list[float]:  # values [k, n]
     """Means of k rows, each moved towards their common mean m: m + B·(x̄ − m), B = 1 − s²/(n·v), at least 0 (Efron and
     Morris, 1973). v is the variance of the means; s² is what is left of the variance when rows and columns have taken
@@ -248,44 +219,6 @@ def shrunk_means(values: np.ndarray) -> list[float]:  # values [k, n]
     by_chance, seen = float(np.sum(left**2)) / ((k - 1) * (n - 1) * n), float(means.var(ddof=1))
     real = max(0.0, 1 - by_chance / seen) if seen else 0.0
     return (means.mean() + real * (means - means.mean())).tolist()
-
-
-def resampled_means(
-    values: np.ndarray, generator: np.random.Generator, together: bool, resamples: int
-) -> tuple[np.ndarray, np.ndarray]:  # [k], [k, resamples]
-    """The mean of each row, and how far resampled means lie from it (bootstrap; Efron, 1979). They spread too little
-    by √((n−1)/n), which matters at n = 5, and are stretched by that factor."""
-    k, n = values.shape
-    middle, away = np.empty(k), np.zeros((k, resamples))
-    counts = generator.multinomial(n, np.full(n, 1 / n), size=resamples)  # [resamples, n]
-    for i, x in enumerate(values):
-        known = ~np.isnan(x)
-        middle[i], variance = moments(x[known])
-        size = int(known.sum())
-        if not 0 < variance < math.inf:
-            continue
-        if not together:
-            counts = np.zeros((resamples, n), dtype=int)
-            counts[:, known] = generator.multinomial(size, np.full(size, 1 / size), size=resamples)
-        drawn = counts[:, known].sum(axis=1)
-        resampled = counts[:, known] @ x[known] / np.maximum(drawn, 1)
-        away[i] = np.where(drawn > 0, resampled - middle[i], 0.0) * math.sqrt(size / (size - 1))
-    return middle, away
-
-
-def normal_means(
-    values: np.ndarray, generator: np.random.Generator, together: bool, resamples: int
-) -> tuple[np.ndarray, np.ndarray]:  # [k], [k, resamples]
-    """The same with means that are drawn as normal ones, as those of many values are: Σ gᵢ·(xᵢ − x̄)/√(n(n−1)) with
-    standard normal gᵢ has the bootstrap's stretched variance s²/n, at a fraction of its time."""
-    k, n = values.shape
-    known = ~np.isnan(values)
-    size = known.sum(axis=1)
-    mean = np.array([moments(x[there])[0] for x, there in zip(values, known, strict=True)])
-    spread = np.where(known, values - mean[:, None], 0.0) / np.sqrt(np.maximum(size * (size - 1), 1))[:, None]  # [k, n]
-    if together:
-        return mean, spread @ generator.standard_normal((n, resamples))
-    return mean, np.linalg.norm(spread, axis=1)[:, None] * generator.standard_normal((k, resamples))
 
 
 def rank_intervals(better: np.ndarray) -> list[tuple[int, int]]:  # better [k, k]

@@ -24,17 +24,18 @@ MAY = {
     "adapters": BASE | {"records", "optim", "codegen"},
     "design": BASE | {"records", "optim", "study", "tasks", "builtin", "ingest"},
     "study": BASE | {"records"},
+    "clusters": BASE | {"records", "study"},
     "verdict": BASE | {"records"},
     "report": BASE | {"records", "verdict"},
     "serving": READS,
     "reader": READS,
     "playground": BASE | {"records", "optim", "report"},
-    "api": READS | {"optim", "tasks", "builtin", "ingest", "engine", "adapters", "design", "reader"},
+    "api": READS | {"optim", "tasks", "builtin", "ingest", "engine", "adapters", "design", "reader", "clusters"},
     "why": READS | {"tasks", "engine", "reader"},
     "articles": READS | {"optim", "tasks", "builtin", "engine", "reader", "api", "why"},
     "cli": READS
     | {"optim", "tasks", "datasets", "builtin", "ingest", "codegen", "engine", "design", "reader", "api", "why"}
-    | {"articles", "playground", "serving"},
+    | {"articles", "playground", "serving", "clusters"},
     "__init__": {"api", "reader", "why", "errors", "tasks", "ingest"},
     "__main__": {"cli"},
 }
@@ -47,7 +48,7 @@ WITHIN = {
     "verdict.decide": {"verdict.stats", "verdict.results", "verdict.judge", "verdict.words"},
 }
 """Rooms within a room: numbers do not know policy, and policy does not know words."""
-WITHOUT_TORCH = ("messages", "locale", "errors", "records", "study", "verdict", "report", "reader", "serving")
+WITHOUT_TORCH = (*sorted(BASE), "records", "study", "clusters", "verdict", "report", "reader", "serving")
 
 
 def house_of(module: str) -> str:

@@ -14,6 +14,8 @@ from steepest.adapters import frameworks
 from steepest.adapters import torch as drop_in
 from steepest.adapters.recommendation import IN_MEMORY, Advice
 from steepest.builtin import task_table as task_catalogue
+from steepest.clusters.on import Place, place, refuse_objects
+from steepest.clusters.remote import RemoteExecutor
 from steepest.design.factors import OF_RULE, describe_axes
 from steepest.design.options import PlanOptions, RunOptions, takes
 from steepest.design.study_spec import OneTask, Tasks, new_folder, study_spec, task_references, worker_count
@@ -121,10 +123,17 @@ def compare(tasks: Tasks, options: RunOptions) -> Study:
     Raises BadInput for invalid arguments, DataUnavailable, StudyFolderError, and Interrupted on Ctrl-C.
     """
     with speaking(options.language):
+        there = place(options.on)
         spec, tasks_here, optimizers_here = study_spec(tasks, options, options.command)
         remember(task.ref for task in spec.tasks)
         folder = new_folder(spec.name) if options.out is None else Path(options.out)
-        executor = _executor(folder, _useful_workers(spec), spec.memory_bytes, tasks_here, optimizers_here)
+        if there is None:
+            executor = _executor(folder, _useful_workers(spec), spec.memory_bytes, tasks_here, optimizers_here)
+        else:
+            refuse_objects(tasks_here, optimizers_here)
+            memory = None if options.memory is None else spec.memory_bytes
+            executor = _remote_executor(folder, there, options.workers, memory)
+            spec = spec.model_copy(update={"workers": executor.workers, "memory_bytes": memory}).check()
         with _progress(options.listener, options.quiet) as listener:
             run_study(
                 spec, folder, executor, listener, overwrite=options.overwrite, settled=settled, began=options.began
@@ -159,13 +168,15 @@ def resume(
     language: Language | None = None,
     trust: bool = False,
     retry_killed: bool = False,
+    on: str = "local",
 ) -> Study:
     """Continue a study that was interrupted or killed. Tasks that were objects in memory must be passed again.
 
     trust: run task files that the study names even if you have not run them before. Raises BadTask without it.
     retry_killed: train again the runs that ran out of memory or were killed.
+    on: where to train, as in `compare`; it need not be where the study began.
     """
-    folder = Path(folder)
+    folder, there = Path(folder), place(on)
     tasks_here = {task.name: task for task in tasks}
     spec = store.read_spec(folder)
     check_trust((task.ref for task in spec.tasks), trust)
@@ -176,7 +187,12 @@ def resume(
                 f"Resume in Python: steepest.resume({str(folder)!r}, tasks=[task])"
             )
     with speaking(language), _progress(listener, quiet) as listener:
-        executor = _executor(folder, worker_count(workers), planner.parse_memory(memory), tasks_here, {})
+        if there is None:
+            executor = _executor(folder, worker_count(workers), planner.parse_memory(memory), tasks_here, {})
+        else:
+            refuse_objects(tasks_here, ())
+            share = None if memory is None else planner.parse_memory(memory)
+            executor = _remote_executor(folder, there, workers, share)
         run_resume(folder, executor, listener, settled, retry_killed)
     return Study(folder)
 
@@ -244,6 +260,12 @@ def _executor(
         import_all()
         return LocalProcesses(folder, workers, partial(serve, registry=registry), share)
     return FunctionExecutor(partial(run_job, folder=folder, registry=registry))
+
+
+def _remote_executor(folder: Path, there: Place, workers: int | None, memory: float | None) -> RemoteExecutor:
+    """memory: bytes for all workers together; None for no limit, since nobody knows what other machines have."""
+    cluster = there(folder, workers)
+    return RemoteExecutor(folder, cluster, None if memory is None else memory / cluster.workers)
 
 
 # ---- catalogues ------------------------------------------------------------------------------------------------------

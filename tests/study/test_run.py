@@ -93,12 +93,12 @@ def test_the_order_in_which_shards_are_done_changes_nothing(folder, tmp_path):
     class Backwards:
         """Does the newest job first, two at a time."""
 
-        workers = 2
+        workers, is_local = 2, True
 
         def __init__(self, folder):
             self.folder, self.jobs = folder, []
 
-        def submit(self, job, patience=None):
+        def submit(self, job, patience=None, seconds=0.0):
             self.jobs.append(job)
 
         def poll(self, timeout):
@@ -191,7 +191,7 @@ def test_a_step_is_timed_while_nothing_else_runs(folder):
     queues = []
 
     class Sees(FunctionExecutor):
-        def submit(self, job, patience=None):
+        def submit(self, job, patience=None, seconds=0.0):
             super().submit(job, patience)
             queues.append([job.kind for job in self._queue])
 
@@ -384,7 +384,7 @@ def test_every_shard_is_sent_with_a_limit_on_the_silence_of_its_worker(folder):
     limits = {}
 
     class Sees(FunctionExecutor):
-        def submit(self, job, patience=None):
+        def submit(self, job, patience=None, seconds=0.0):
             super().submit(job, patience)
             limits.setdefault(job.kind, set()).add(patience)
 

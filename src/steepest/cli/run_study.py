@@ -13,10 +13,12 @@ from cyclopts import Parameter
 import steepest
 from steepest.cli import listings
 from steepest.cli.shared import Json, Own, StudyFolder, is_trusted, own_tasks, print_json, study_folder
+from steepest.clusters.on import LOCAL
 from steepest.design.options import (
     OUTPUT,
     STUDY,
     DataOptions,
+    On,
     PlanOptions,
     Quiet,
     RetryKilled,
@@ -51,7 +53,7 @@ def run(
 ) -> None:
     began = monotonic()
     options = options or RunOptions()
-    with _started_workers(options.workers), _page_beside(open_page, options.out):
+    with _started_workers(options.workers, options.on), _page_beside(open_page, options.out):
         options = replace(options, command=_command_line(), began=began)
         study = steepest.compare(_tasks(tasks, suite, own, json), **vars(options))
         _conclude(study, json)
@@ -79,11 +81,12 @@ def resume(
     retry_killed: RetryKilled = False,
     quiet: Quiet = False,
     json: Json = False,
+    on: On = LOCAL,
 ) -> None:
     place = study_folder(folder)
-    with _started_workers(workers):
+    with _started_workers(workers, on):
         trusted = is_trusted(place, trust)
-        study = steepest.resume(place, workers=workers, quiet=quiet, trust=trusted, retry_killed=retry_killed)
+        study = steepest.resume(place, workers=workers, quiet=quiet, trust=trusted, retry_killed=retry_killed, on=on)
         _conclude(study, json)
 
 
@@ -118,8 +121,11 @@ def _written_report(study: steepest.Study) -> tuple[Path | None, StudyFolderErro
         raise Interrupted(later) from None
 
 
-def _started_workers(workers: int | None) -> AbstractContextManager[None]:
-    """Worker processes that import torch while this process does; says so if they are fewer than asked for."""
+def _started_workers(workers: int | None, on: str = LOCAL) -> AbstractContextManager[None]:
+    """Worker processes that import torch while this process does, if it is to train; says so if they are fewer than
+    asked for."""
+    if on != LOCAL:
+        return nullcontext()
     usable = min(workers or cores(), cores())
     if workers is not None and workers > usable:
         cores_here = counted(

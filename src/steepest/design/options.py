@@ -51,6 +51,9 @@ Workers = Annotated[
     int | None,
     Parameter(group=MACHINE, help="Number of worker processes, one thread each. Default and maximum: one per core."),
 ]
+On = Annotated[
+    str, WORD, Parameter(group=MACHINE, help="Where to train: local, or module:factory for a cluster of your own.")
+]
 Margin = Annotated[
     float | None,
     Parameter(
@@ -207,6 +210,7 @@ class RunOptions(PlanOptions):
         Parameter(name="--out", metavar="PATH", group=OUTPUT, help="Study folder. Default: runs/<task>-<time>."),
     ] = None
     overwrite: Annotated[bool, Parameter(group=OUTPUT, negative="", help="Replace the study in the folder.")] = False
+    on: On = "local"
     margin: Margin = None
     began: Annotated[
         float | None, PYTHON_ONLY, Parameter(help="`time.monotonic()` at which the budget starts. Default: the call.")

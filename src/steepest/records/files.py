@@ -130,20 +130,26 @@ def read_trace_and_digest(path: Path) -> tuple[Trace, str]:
     """The curves, and the SHA-256 of the bytes that they were read from; raises as `read_trace` does."""
     try:
         content = read_file(path)
-        stored = _read_arrays(content)
-        outcome = tuple(map(_OUTCOMES.__getitem__, stored["outcome"].tolist()))
-        examples = from_arrays(stored)
-        trace = Trace(outcome=outcome, **{name: stored[name] for name in _ARRAYS}, examples=examples)
-        if examples is not None:
-            examples.check([each is Outcome.OK for each in outcome], trace.test_metric)
-        if not _fits(trace):
-            raise ValueError("its arrays do not belong together")
+        trace = parse_trace(content)
         return trace, sha256(content).hexdigest()
     except FileNotFoundError:
         raise StudyFolderError(f"{path} is missing.") from None
     except Exception as error:  # zipfile, zlib and NumPy each raise their own kinds on a damaged file
         reason = " ".join(str(error).split())
         raise StudyFolderError(f"{path} is damaged: {reason}.") from None
+
+
+def parse_trace(content: bytes) -> Trace:
+    """The curves that `write_trace` wrote. Raises ValueError, and what zipfile and NumPy raise on damaged bytes."""
+    stored = _read_arrays(content)
+    outcome = tuple(map(_OUTCOMES.__getitem__, stored["outcome"].tolist()))
+    examples = from_arrays(stored)
+    trace = Trace(outcome=outcome, **{name: stored[name] for name in _ARRAYS}, examples=examples)
+    if examples is not None:
+        examples.check([each is Outcome.OK for each in outcome], trace.test_metric)
+    if not _fits(trace):
+        raise ValueError("its arrays do not belong together")
+    return trace
 
 
 def _fits(trace: Trace) -> bool:

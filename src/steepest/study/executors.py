@@ -40,9 +40,9 @@ Serve = Callable[[Connection, Path], None]
 class Event:
     """News of a job."""
 
-    kind: Literal["progress", "done", "failed", "full", "retried", "lost", "hung"]
+    kind: Literal["progress", "done", "failed", "full", "retried", "lost", "hung", "news"]
     """"failed": it raised. "full": memory ran out. "retried": its worker died or hung, another one has it. "lost": its
-    workers died too often. "hung": its workers were silent for too long too often."""
+    workers died too often. "hung": its workers were silent for too long too often. "news": a message about no job."""
     id: str
     done: float = 0.0
     """Share of the job that is done; for "progress"."""
@@ -58,9 +58,12 @@ class Executor(Protocol):
     """Takes jobs, reports events. A job's results are the files that it leaves in the study folder."""
 
     workers: int
+    is_local: bool
+    """Whether times measured by its workers are those of this machine."""
 
-    def submit(self, job: Job, patience: float | None = None) -> None:
-        """Queue a job; returns at once. patience: seconds that its worker may be silent; None for any."""
+    def submit(self, job: Job, patience: float | None = None, seconds: float = 0.0) -> None:
+        """Queue a job; returns at once. patience: seconds that its worker may be silent; None for any. seconds: the
+        forecast for one core, by which jobs are bundled where they travel."""
         ...
 
     def poll(self, timeout: float) -> list[Event]:
@@ -76,12 +79,13 @@ class FunctionExecutor:
     """Runs each job in this process when polled: for tests, and for platforms without worker processes."""
 
     workers = 1
+    is_local = True
 
     def __init__(self, run_job: Callable[[Job], None]) -> None:
         self._run_job = run_job
         self._queue: deque[Job] = deque()
 
-    def submit(self, job: Job, patience: float | None = None) -> None:
+    def submit(self, job: Job, patience: float | None = None, seconds: float = 0.0) -> None:
         self._queue.append(job)
 
     def poll(self, timeout: float) -> list[Event]:
@@ -109,6 +113,7 @@ class LocalProcesses:
     """
 
     RETRIES = 3
+    is_local = True
 
     def __init__(self, folder: Path, workers: int, serve: Serve | None = None, memory: float | None = None) -> None:
         """`serve` makes forked workers, which see the tasks in this process's memory; by default they start afresh.
@@ -123,7 +128,7 @@ class LocalProcesses:
         self._patience: dict[str, float] = {}
         self._failed_starts = 0  # workers in a row that died before they were ready
 
-    def submit(self, job: Job, patience: float | None = None) -> None:
+    def submit(self, job: Job, patience: float | None = None, seconds: float = 0.0) -> None:
         if patience is not None:
             self._patience[job.id] = patience
         self._queue.append(job)

@@ -10,7 +10,7 @@ from steepest.errors import StudyFolderError
 FOLDERS = ("curves", "facts", "logs")
 """Made for every study."""
 _WITHIN = frozenset((*FOLDERS, "probes"))
-_FILES = ("study.json", "study.db", "study.lock")
+_FILES = ("study.json", "study.db", "study.lock", "nodes.json")
 """What the names of our own files begin with."""
 
 

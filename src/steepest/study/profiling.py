@@ -112,6 +112,9 @@ class _Profiler:
                 if task.equal == "seconds":
                     at_own_batch[pair] = self._timing(task.ref, contender, known, known.batch_size)
         found: dict[str, StepTime] = {}
+        if not self.executor.is_local:  # all on one node, which takes them one by one
+            wanted = {job.id: job for job in (*at_its_batch.values(), *at_own_batch.values())}
+            found = self.collect(wanted.values(), "timing", jobs.read_time)
         for job in (*at_its_batch.values(), *at_own_batch.values()):
             if job.id not in found:
                 found[job.id] = self.measure(job)
@@ -133,6 +136,8 @@ class _Profiler:
     def measure(self, job: TimeJob) -> StepTime:
         """The result of a timing: that of an earlier study, once the machine has proved as fast as it was then."""
         path = jobs.facts_path(self.folder, job.id)
+        if not self.executor.is_local:  # what is remembered are times of this machine
+            return self.collect([job], "timing", jobs.read_time)[job.id]
         before = jobs.remembered_time(job)
         if before is not None and self._is_steady and not path.exists():
             write_checked(path, asdict(before))
@@ -164,7 +169,7 @@ class _Profiler:
                     raise jobs.failure(event, self.folder)
                 if event.kind == "done":
                     found[event.id] = read(jobs.facts_path(self.folder, event.id))
-                elif event.kind == "retried":
+                elif event.kind in ("retried", "news") and event.message:
                     self.tracker.say(event.message)
             self.tracker.tell(phase, task)
         return found

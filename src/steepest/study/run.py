@@ -312,6 +312,9 @@ class _Dispatcher:
         self.tracker.say(says)
 
     def handle(self, event: Event) -> None:
+        if event.kind == "news":
+            self.tracker.say(event.message)
+            return
         contender_run, shard = self.waiting[event.id]
         match event.kind:
             case "progress":
@@ -319,7 +322,8 @@ class _Dispatcher:
                 self.tracker.underway(shard.id, event.done * contender_run.seconds(shard))
             case "retried":
                 self.tracker.over(shard.id)
-                self.tracker.say(event.message)
+                if event.message:
+                    self.tracker.say(event.message)
             case "full":
                 self.tracker.over(shard.id)
                 self._ran_out(contender_run, shard)
@@ -376,5 +380,5 @@ class _Dispatcher:
             self.sent[shard.id] = replace(shard, engine=known.engine, width=known.width, compiled=known.compiled)
         else:
             self.sent[shard.id] = shard
-        limit = patience(contender_run.seconds(shard) + contender_run.load_seconds, bool(shard.compiled))
-        self.executor.submit(TrainJob(self.sent[shard.id]), limit)
+        seconds = contender_run.seconds(shard) + contender_run.load_seconds
+        self.executor.submit(TrainJob(self.sent[shard.id]), patience(seconds, bool(shard.compiled)), seconds)

@@ -1,0 +1,71 @@
+"""`--on`: where a study runs."""
+
+from hashlib import sha256
+
+import pytest
+import torch
+from torch import nn
+
+import steepest
+from steepest.clusters.on import place
+from steepest.errors import BadSetting, BadTask
+
+TASK = """
+import torch
+from torch import nn
+import steepest
+
+x = torch.linspace(-1, 1, 96)[:, None]
+task = steepest.Task(
+    model=lambda: nn.Linear(1, 1), loss=nn.functional.mse_loss, data=(x, 2 * x + 1), epochs=3, batch_size=16,
+)
+"""
+
+
+def hashes(folder):
+    return {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted((folder / "curves").glob("*.npz"))}
+
+
+@pytest.mark.parametrize(
+    "words, says",
+    [
+        ("slrum", "Unknown place 'slrum'"),
+        ("no_such_module:make", "no_such_module"),
+        ("clusters.places:none_of_this", "has no none_of_this"),
+    ],
+)
+def test_a_place_that_there_is_not_is_refused(words, says):
+    with pytest.raises(BadSetting, match=says):
+        place(words)
+
+
+def test_a_factory_of_something_else_is_refused(tmp_path):
+    make = place("clusters.places:nothing")
+    assert make is not None
+    with pytest.raises(BadSetting, match="makes a object, which has no workers"):
+        make(tmp_path, None)
+
+
+def test_a_task_in_memory_is_refused_with_the_way_out(tmp_path):
+    x = torch.linspace(-1, 1, 64)[:, None]
+    task = steepest.Task(model=lambda: nn.Linear(1, 1), loss=nn.functional.mse_loss, data=(x, x), batch_size=16)
+    with pytest.raises(BadTask, match=r"pass the file: steepest init"):
+        steepest.compare(task, on="clusters.places:two", out=tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.slow
+def test_a_task_file_travels_and_the_curves_are_those_of_this_machine(tmp_path):
+    file = tmp_path / "line.py"
+    file.write_text(TASK)
+    options = {
+        "optimizers": "sgd,adam",
+        "rates": [0.01, 0.1],
+        "seeds": 2,
+        "workers": 1,
+        "engine": "fleet",
+        "quiet": True,
+    }
+    steepest.compare(str(file), out=tmp_path / "here", quiet=True, **options)
+    steepest.compare(str(file), out=tmp_path / "there", on="clusters.places:two", quiet=True, **options)
+    assert hashes(tmp_path / "there") == hashes(tmp_path / "here") != {}

@@ -7,16 +7,20 @@ INSTALLED := .venv/.installed
 # Where bytecode may not be written, every process compiles each module that it imports, torch's among them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run tasks test test-data test-oracles test-browser test-docs torture check bench calibrate docs site clean
+.PHONY: run tasks test test-data test-oracles test-browser test-clusters test-docs torture check bench calibrate docs site clean
 
 run: $(INSTALLED)
 	$(BIN)/steepest run
 
 test: $(INSTALLED)
-	$(BIN)/pytest -n 2 -m "not browser and not docs and not oracles and not data"
+	$(BIN)/pytest -n 2 -m "not browser and not docs and not oracles and not data and not clusters"
 
 test-data: $(INSTALLED)
 	$(BIN)/pytest -m data
+
+# A real Slurm on loopback; without its packages the tests skip and say what to install.
+test-clusters: $(INSTALLED)
+	$(BIN)/pytest -m clusters -rs
 
 test-oracles: .venv/.installed-oracles
 	$(BIN)/pytest -n 2 -m "oracles or proof" --proofs

@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 
 from steepest.clusters.cluster import Cluster
+from steepest.clusters.slurm import SlurmCluster
+from steepest.clusters.slurm_options import SlurmOptions
 from steepest.errors import BadSetting, BadTask, first_line
 
 LOCAL = "local"
@@ -20,9 +22,12 @@ def place(words: str) -> Place | None:
     kind, _, rest = words.partition(":")
     if words == LOCAL:
         return None
+    if kind == "slurm":
+        options = SlurmOptions.parse(rest)
+        return lambda folder, workers: SlurmCluster(folder, options, workers)
     if kind and rest:
         return _own(kind, rest)
-    raise BadSetting(f"Unknown place {words!r} for --on. Use local, or module:factory for a cluster of your own.")
+    raise BadSetting(f"Unknown place {words!r} for --on. Use local, slurm or module:factory (your own).")
 
 
 def _own(module: str, name: str) -> Place:

@@ -1,5 +1,5 @@
-"""Runs a study's jobs on a cluster. Each job gets exactly one result, whatever happens to messages and machines:
-replies may be lost, doubled, late or forged. Only this process writes into the study folder.
+"""Runs a study's jobs on a cluster. Each job gets exactly one result, although messages and machines may be lost,
+and replies doubled, late or forged. Only this process writes into the study folder.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from time import monotonic, time
 
 from steepest.clusters.cluster import Cluster
 from steepest.clusters.parcels import Parcel, Reply, check_content, pack, read_reply, result_path
-from steepest.errors import StudyFolderError
+from steepest.errors import StudyFolderError, TrialFailed
 from steepest.messages import NOTHING, Message, counted, say, verbatim
 from steepest.records.files import write_bytes
 from steepest.records.job_records import Job
@@ -20,6 +20,8 @@ from steepest.study.executors import Event
 
 MAX_LOSSES = 10
 """Times that a job may be lost with its node: nodes are preempted, which says nothing about the job."""
+MAX_LOSSES_AT_THE_START = 2
+"""The same as long as no node has ever answered: something is wrong with all of them."""
 SECONDS_BETWEEN_NOTES = 2.0
 """Between two notes of the nodes in the study folder."""
 
@@ -173,6 +175,8 @@ class RemoteExecutor:
             elif known.missing_since is None:
                 known.missing_since = now
             elif now - known.missing_since >= self._cluster.grace:
+                if not self._nodes.known and known.losses >= MAX_LOSSES_AT_THE_START:
+                    raise TrialFailed(f"No node has answered, in {known.losses + 1} attempts. See {self._folder}/logs.")
                 lost[known.node] += 1
                 events += self._lost(known)
         return events + [Event("news", "", message=_about_losses(node, count)) for node, count in lost.items()]

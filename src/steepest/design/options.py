@@ -52,7 +52,13 @@ Workers = Annotated[
     Parameter(group=MACHINE, help="Number of worker processes, one thread each. Default and maximum: one per core."),
 ]
 On = Annotated[
-    str, WORD, Parameter(group=MACHINE, help="Where to train: local, or module:factory for a cluster of your own.")
+    str,
+    WORD,
+    Parameter(
+        group=MACHINE,
+        help="Where to train: local, slurm, or module:factory for a cluster of your own. Options follow a colon: "
+        "slurm:nodes=4,cpus=8,partition=cpu.",
+    ),
 ]
 Margin = Annotated[
     float | None,

@@ -9,7 +9,9 @@ from steepest.errors import StudyFolderError
 
 FOLDERS = ("curves", "facts", "logs")
 """Made for every study."""
-_WITHIN = frozenset((*FOLDERS, "probes"))
+SLURM = "slurm"
+"""What travels between the coordinator and the agents of Slurm."""
+_WITHIN = frozenset((*FOLDERS, SLURM, "probes"))
 _FILES = ("study.json", "study.db", "study.lock", "nodes.json")
 """What the names of our own files begin with."""
 

@@ -17,6 +17,7 @@ from steepest.errors import StudyFolderError
 from steepest.messages import Message, say
 from steepest.records.files import file_digest, read_trace, read_trace_and_digest, write_trace
 from steepest.records.litter import clear_litter
+from steepest.records.node_records import NODES
 from steepest.records.outcomes import LOST, Outcome, Result, Trace
 from steepest.records.study_record import StudyRecord
 from steepest.records.trials import Shard
@@ -35,7 +36,7 @@ from steepest.study.database import (
 )
 from steepest.study.journal import journal_of
 from steepest.study.lock import FolderLock
-from steepest.study.places import FOLDERS, check_places
+from steepest.study.places import FOLDERS, SLURM, check_places
 from steepest.study.protocol import POOLED
 from steepest.study.result_rows import agree, check_trace, empty_trace, racing_savings, rows
 from steepest.study.spec import SPEC, Plan, StudySpec, read_spec
@@ -383,7 +384,7 @@ def _now() -> str:
 
 def _clear(folder: Path) -> None:
     """Remove a study, its spec first, so that a folder with a spec is always whole."""
-    for name in (*FILES_OF_SPEC, DATABASE, journal_of(folder / DATABASE).name, "report.html"):
+    for name in (*FILES_OF_SPEC, DATABASE, journal_of(folder / DATABASE).name, "report.html", NODES):
         (folder / name).unlink(missing_ok=True)
-    for name in FOLDERS:
+    for name in (*FOLDERS, SLURM):
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -58,14 +58,7 @@ def test_a_task_in_memory_is_refused_with_the_way_out(tmp_path):
 def test_a_task_file_travels_and_the_curves_are_those_of_this_machine(tmp_path):
     file = tmp_path / "line.py"
     file.write_text(TASK)
-    options = {
-        "optimizers": "sgd,adam",
-        "rates": [0.01, 0.1],
-        "seeds": 2,
-        "workers": 1,
-        "engine": "fleet",
-        "quiet": True,
-    }
+    options = {"optimizers": "sgd,adam", "rates": [0.01, 0.1], "seeds": 2, "engine": "fleet", "workers": 1}
     steepest.compare(str(file), out=tmp_path / "here", quiet=True, **options)
     steepest.compare(str(file), out=tmp_path / "there", on="clusters.places:two", quiet=True, **options)
     assert hashes(tmp_path / "there") == hashes(tmp_path / "here") != {}

@@ -13,7 +13,7 @@ from study import toy
 from steepest.clusters.near import NearCluster
 from steepest.clusters.parcels import Order, Reply, check_content, pack, read_reply
 from steepest.clusters.remote import MAX_LOSSES, RemoteExecutor
-from steepest.errors import BadSetting
+from steepest.errors import BadSetting, TrialFailed
 from steepest.records.files import write_trace
 from steepest.records.job_records import DescribeJob, TrainJob
 from steepest.records.node_records import read_nodes
@@ -140,7 +140,9 @@ def test_a_job_that_is_sent_in_another_way_takes_only_its_own_result(tmp_path):
 
 
 def test_a_job_that_nobody_has_is_sent_again_and_in_the_end_given_up(tmp_path):
-    executor, post, _ = submitted(tmp_path)
+    executor, post, job = submitted(tmp_path)
+    post.brought = [Reply("progress", post.sent[0].ticket, job.id, "n1").to_bytes()]
+    assert [event.kind for event in executor.poll(0)] == ["progress"]
     assert executor.poll(0) == []  # None: the scheduler is silent, so nothing is known to be lost
     post.held_now = {post.sent[0].ticket}
     assert executor.poll(0) == []
@@ -148,6 +150,14 @@ def test_a_job_that_nobody_has_is_sent_again_and_in_the_end_given_up(tmp_path):
     kinds = [event.kind for _ in range(3 * MAX_LOSSES + 3) for event in executor.poll(0)]
     assert len(post.sent) == MAX_LOSSES + 1
     assert kinds.count("retried") == MAX_LOSSES and kinds.count("lost") == 1
+
+
+def test_a_cluster_where_no_node_ever_answers_ends_the_study(tmp_path):
+    executor, post, _ = submitted(tmp_path)
+    post.held_now = set()
+    with pytest.raises(TrialFailed, match="No node has answered, in 3 attempts"):
+        for _ in range(20):
+            executor.poll(0)
 
 
 def zipped(content, method):
@@ -169,7 +179,7 @@ def pickled(content):
     [
         lambda content: b"",
         lambda content: content[:-30],
-        lambda content: content + bytes(10**6),
+        lambda content: content + bytes(10**7),
         lambda content: zipped(content, zipfile.ZIP_DEFLATED),
         pickled,
     ],

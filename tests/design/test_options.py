@@ -36,6 +36,7 @@ TYPED = {
     "quiet": ("-q", None, True),
     "out": ("--out", "here", "here"),
     "overwrite": ("--overwrite", None, True),
+    "on": ("--on", "slurm:nodes=2,cpus=4", "slurm:nodes=2,cpus=4"),
     "margin": ("--margin", "0.1", 0.1),
     "accept": ("--accept", "idle-parameters", "idle-parameters"),
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from steepest.errors import StudyFolderError
+from steepest.records.example_outcomes import MAX_CANDIDATES, MAX_EXAMPLES
 from steepest.records.files import parse_json, parse_trace
 from steepest.records.job_records import Job, TrainJob, job_from_json
 from steepest.records.record import JsonObject, is_json_object
@@ -156,7 +157,8 @@ def check_content(job: Job, content: bytes) -> None:
             raise ValueError("it is not the result of its job")
         return
     lanes, evaluations = len(job.shard.lanes), len(job.shard.evaluate_at)
-    if len(content) > 2**16 + 64 * (lanes + 1) * (evaluations + 8):
+    examples = lanes * (MAX_CANDIDATES // 8 + 2 * MAX_EXAMPLES)
+    if len(content) > 2**16 + 64 * (lanes + 1) * (evaluations + 8) + examples:
         raise ValueError("it has more bytes than its curves can have")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:

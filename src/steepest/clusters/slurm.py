@@ -230,7 +230,7 @@ class SlurmCluster:
 
     def _leave_the_stuck(self) -> None:
         """A task that was preempted or lost its node comes again after minutes, or when somebody releases it: what it
-        had is sent anew instead."""
+        had is sent again instead."""
         stuck = [task for task in self._tasks or () if task.is_stuck]
         if stuck:
             _ask("scancel", *(task.number for task in stuck))

@@ -20,7 +20,7 @@ test-data: $(INSTALLED)
 
 # A real Slurm on loopback; without its packages the tests skip and say what to install.
 test-clusters: $(INSTALLED)
-	$(BIN)/pytest -m clusters -rs
+	$(BIN)/pytest -m clusters -rs tests/clusters
 
 test-oracles: .venv/.installed-oracles
 	$(BIN)/pytest -n 2 -m "oracles or proof" --proofs

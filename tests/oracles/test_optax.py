@@ -40,6 +40,7 @@ def transformation(optax: Any, item: Entry) -> Any:
         "AdaBelief": lambda: optax.adabelief(scheduled),
         "Yogi": lambda: optax.yogi(scheduled),
         "AdEMAMix": lambda: optax.contrib.ademamix(scheduled),
+        "ADOPT": lambda: optax.contrib.adopt(scheduled),
         "LARS": lambda: optax.lars(scheduled),
         "LAMB": lambda: optax.lamb(scheduled),
         "Lion": lambda: optax.lion(scheduled),

@@ -69,6 +69,46 @@ def test_a_rule_is_that_of_pytorch_optimizer(
     proof(entry(name).rule.__name__, f"pytorch_optimizer.{kind}", apart, 1e-12, "pytorch_optimizer")
 
 
+def test_laprop_is_that_of_pytorch_optimizer_but_for_its_constant_inside_the_root(proof: Any) -> None:
+    """The same 1e-15 as below, in MARS."""
+    package = pytest.importorskip("pytorch_optimizer")
+    path = theirs(package.LaProp, foreach=False, weight_decay=0.1)
+    usual = torch.tensor(~problem.TINY)
+    apart = (ours("laprop", weight_decay=0.1) - path)[:, usual].abs().max().item()
+    proof("LaProp", "pytorch_optimizer.LaProp, where gradients are not tiny", apart, 1e-9, "pytorch_optimizer")
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_stable_adamw_is_that_of_pytorch_optimizer(decay: float, proof: Any) -> None:
+    """Its root mean square is that of g/max(√v, ε) with ε² below v, as ours."""
+    package = pytest.importorskip("pytorch_optimizer")
+    path = theirs(package.StableAdamW, foreach=False, kahan_sum=False, weight_decay=decay, eps=1e-6)
+    apart = problem.deviation(ours("stable-adamw", weight_decay=decay), path)
+    proof("StableAdamW", "pytorch_optimizer.StableAdamW", apart, 1e-12, "pytorch_optimizer")
+
+
+def test_adopt_is_that_of_pytorch_optimizer_with_its_limit_one_step_further(proof: Any, flaw: Any) -> None:
+    package = pytest.importorskip("pytorch_optimizer")
+    theirs_ = theirs(package.ADOPT, foreach=False, clip_lambda=lambda t: (t - 1) ** 0.25)
+    apart = problem.deviation(ours("adopt"), theirs_)
+    proof("ADOPT", "pytorch_optimizer.ADOPT with the limit (t−1)^¼", apart, 1e-12, "pytorch_optimizer")
+    assert problem.deviation(ours("adopt"), theirs(package.ADOPT, foreach=False)) > 1e-3
+    flaw("pytorch_optimizer", "ADOPT holds g/√v within t^¼ where its authors' code has (t−1)^¼")
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_schedule_free_radam_is_its_authors(decay: float, proof: Any) -> None:
+    package = pytest.importorskip("schedulefree")
+
+    def training(*arguments: Any, **settings: Any) -> torch.optim.Optimizer:
+        made = package.RAdamScheduleFree(*arguments, **settings, foreach=False)
+        made.train()
+        return made
+
+    apart = problem.deviation(ours("schedule-free-radam", weight_decay=decay), theirs(training, weight_decay=decay))
+    proof("ScheduleFreeRAdam", "schedulefree.RAdamScheduleFree", apart, 1e-12, "schedulefree")
+
+
 @pytest.mark.parametrize("gamma", [0.025, 0.5])
 def test_mars_is_that_of_pytorch_optimizer_but_for_its_constant_inside_the_root(
     gamma: float, proof: Any, flaw: Any

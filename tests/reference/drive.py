@@ -114,8 +114,12 @@ TRIED: dict[str, Settings] = {
 }
 """Settings with which a rule that begins with tiny steps moves far enough in a few of them to be judged."""
 
-DIGITS_LOST = {"Shampoo": 1e-9, "SOAP": 1e-9, "MuonBfloat16": 0.05}
-"""Tolerance of rules that magnify rounding: a root of a small eigenvalue, a turned basis, few digits on purpose."""
+ROUNDED_BY_PLACE = {"AdamAtan2"}
+"""Rules with a function that torch computes in one way for eight numbers at once, and in another for the last few."""
+
+DIGITS_LOST = {"Shampoo": 1e-9, "SOAP": 1e-9, "MuonBfloat16": 0.05, "ScheduleFreeRAdam": 1e-11}
+"""Tolerance of rules that magnify rounding: a root of a small eigenvalue, a turned basis, few digits on
+purpose, first steps that are almost nothing."""
 
 
 def tolerance(rule: type[Rule]) -> float:

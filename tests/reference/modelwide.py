@@ -27,7 +27,7 @@ def schedule_free_sgd(
     for t, eta in enumerate(rates, start=1):
         z = z - eta * (gradient(t, y) + weight_decay * y)
         weights.append(t**power * max(rates[:t]) ** rate_power)
-        c = weights[-1] / sum(weights)
+        c = weights[-1] / sum(weights) if any(weights) else 0.0
         x = (1 - c) * x + c * z
         y = (1 - b1) * z + b1 * x
         path.append(y)
@@ -59,13 +59,37 @@ def schedule_free_adamw(
         v = b2 * v + (1 - b2) * g**2
         z = z - eta * g / (np.sqrt(v / (1 - b2**t)) + eps) - eta * weight_decay * y
         weights.append(t**power * max(rates[:t]) ** rate_power)
-        c = weights[-1] / sum(weights)
+        c = weights[-1] / sum(weights) if any(weights) else 0.0
         x = (1 - c) * x + c * z
         y = (1 - b1) * z + b1 * x
         path.append(y)
         if averages is not None:
             averages.append(x)
     return np.array(path)
+
+
+def schedule_free_radam(
+    gradient: Gradient,
+    w: np.ndarray,
+    rates: Sequence[float],
+    *,
+    b1: float,
+    b2: float,
+    eps: float,
+    power: float,
+    rate_power: float,
+    weight_decay: float,
+) -> np.ndarray:
+    """Schedule-Free AdamW at the rates of RAdam, as the package schedulefree has it: none while ρ is at most 4."""
+    most = 2 / (1 - b2) - 1
+    rectified = []
+    for t, eta in enumerate(rates, start=1):
+        rho = most - 2 * t * b2**t / (1 - b2**t)
+        r = np.sqrt((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)) if rho > 4 else 0.0
+        rectified.append(eta * r)
+    return schedule_free_adamw(
+        gradient, w, rectified, b1=b1, b2=b2, eps=eps, power=power, rate_power=rate_power, weight_decay=weight_decay
+    )
 
 
 def dog(
@@ -221,6 +245,7 @@ def hypergradient_adam(
 REFERENCE: dict[str, Callable[..., np.ndarray]] = {
     "ScheduleFreeSGD": schedule_free_sgd,
     "ScheduleFreeAdamW": schedule_free_adamw,
+    "ScheduleFreeRAdam": schedule_free_radam,
     "DoG": dog,
     "DoWG": dowg,
     "DAdaptSGD": d_adapt_sgd,

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from reference import adam as kin
-from reference import matrix, modelwide, moments, signs, twice
+from reference import matrix, modelwide, moments, signs, successors, twice
 
 Gradient = Callable[[int, np.ndarray], np.ndarray]
 
@@ -239,6 +239,10 @@ REFERENCE: dict[str, Callable[..., np.ndarray]] = {
     "Yogi": moments.yogi,
     "AdEMAMix": moments.ademamix,
     "Adan": moments.adan,
+    "ADOPT": successors.adopt,
+    "LaProp": successors.laprop,
+    "AdamAtan2": successors.adam_atan2,
+    "StableAdamW": successors.stable_adamw,
     "LARS": moments.lars,
     "LAMB": moments.lamb,
     "Adafactor": moments.adafactor,

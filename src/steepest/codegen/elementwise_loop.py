@@ -243,6 +243,7 @@ LOWERINGS: dict[str, Callable[..., str]] = {
     "rsqrt": lambda a: f"T(1) / root({a})",
     "abs": lambda a: f"magnitude({a})",
     "sign": lambda a: f"sign({a})",
+    "atan2": lambda y, x: f"angle({y}, {x})",
     "maximum": lambda a, b: f"larger({a}, {b})",
     "minimum": lambda a, b: f"smaller({a}, {b})",
     "clamp": _clamp,
@@ -260,6 +261,8 @@ _CPP_TEMPLATE = """\
 
 static inline float root(float a) {{ return __builtin_sqrtf(a); }}
 static inline double root(double a) {{ return __builtin_sqrt(a); }}
+static inline float angle(float y, float x) {{ return __builtin_atan2f(y, x); }}
+static inline double angle(double y, double x) {{ return __builtin_atan2(y, x); }}
 static inline float magnitude(float a) {{ return __builtin_fabsf(a); }}
 static inline double magnitude(double a) {{ return __builtin_fabs(a); }}
 #if defined(__FMA__) || defined(__aarch64__)  // a·b + c, rounded once

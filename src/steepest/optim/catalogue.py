@@ -21,6 +21,7 @@ from steepest.optim import (
     schedule_free,
     second_order,
     signs,
+    successors,
 )
 from steepest.optim.entry import Entry
 from steepest.optim.rule import SECOND_OBSTACLE, Rule, check_settings, describe_hyperparameters, hyperparameters
@@ -34,6 +35,7 @@ CATALOGUE = (
     *adaptive.ROWS,
     *adam.ROWS,
     *moments.ROWS,
+    *successors.ROWS,
     *layerwise.ROWS,
     *matrix.ROWS,
     *schedule_free.ROWS,

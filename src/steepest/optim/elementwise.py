@@ -9,8 +9,10 @@ from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
 from steepest.optim.descent import ASGD, SGD, AveragedMomentum, Momentum, Nesterov
 from steepest.optim.moments import AdaBelief, Adan, AdEMAMix, Yogi
 from steepest.optim.signs import Lion, Rprop, SignSGD, Signum
+from steepest.optim.successors import ADOPT, AdamAtan2, LaProp
 
 __all__ = [
+    "ADOPT",
     "ASGD",
     "SGD",
     "AMSGrad",
@@ -19,10 +21,12 @@ __all__ = [
     "AdaGrad",
     "Adadelta",
     "Adam",
+    "AdamAtan2",
     "AdamW",
     "Adamax",
     "Adan",
     "AveragedMomentum",
+    "LaProp",
     "Lion",
     "Momentum",
     "NAdam",

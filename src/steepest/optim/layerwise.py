@@ -28,6 +28,7 @@ YOU = Paper("Y. You, I. Gitman, B. Ginsburg", "Large Batch Training of Convoluti
 YOU_LAMB = Paper("Y. You et al.", "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", 2020)
 SHAZEER = Paper("N. Shazeer, M. Stern", "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", 2018)
 YUAN = Paper("H. Yuan et al.", "MARS: Unleashing the Power of Variance Reduction for Training Large Models", 2024)
+WORTSMAN = Paper("M. Wortsman et al.", "Stable and low-precision training for large-scale vision-language models", 2023)
 
 
 def _ratio(a: Tensor, b: Tensor) -> Tensor:
@@ -231,4 +232,46 @@ adafactor = Entry(
     optax=Departure("adds 1e-30 to g², factors only axes of 128 or more, and does not bound η by 1/√t"),
 )
 
-ROWS = (lars, lamb, adafactor, mars_approx)
+
+@dataclass(frozen=True)
+class StableAdamW(Rule):
+    """m ← b₁m + (1−b₁)g ;  v ← b₂v + (1−b₂)g² ;  w ← (1 − sλ)w − s · m/(√v + ε), s = η/max(1, rms(g/max(√v, ε)))
+
+    b = β(1 − βᵗ⁻¹)/(1 − βᵗ), so that the averages need no correction; rms is over one parameter tensor.
+    """
+
+    lr: float = rate(1e-3)
+    b1: float = number(0.9, "β₁", "share of m, the average of g, kept each step", low=0, below=1)
+    b2: float = number(0.99, "β₂", "share of v, the average of g², kept each step", low=0, below=1)
+    eps: float = number(1e-6, "ε", "added to √v", above=0)
+    weight_decay: float = decoupled_decay(1e-2)
+    scope = "tensor"
+    is_flat = True
+    state = ("m", "v")
+
+    def coefficients(self, t: int) -> dict[str, float]:
+        b1, b2 = (b * (1 - b ** (t - 1)) / (1 - b**t) for b in (self.b1, self.b2))
+        return {"w1": 1 - b1, "b2": b2, "w2": 1 - b2, "eps": self.eps, "lr": self.lr, "decay": self.weight_decay}
+
+    @staticmethod
+    def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
+        m, v = lerp(s.m, g, c.w1), add_product(s.v * c.b2, g, g, c.w2)
+        root = v.sqrt()
+        rms = length(g / root.clamp(min=c.eps)) / length(torch.ones_like(g))
+        step = rms.clamp(min=1.0).reciprocal() * c.lr  # so torch divides a float by a tensor
+        return w * (1 - step * c.decay) - step * (m / shift(root, c.eps)), (m, v)
+
+
+stable_adamw = Entry(
+    name="stable-adamw",
+    title="StableAdamW",
+    rule=StableAdamW,
+    summary="AdamW that shortens the step of a tensor where the gradient is large beside its average of squares.",
+    formula=(
+        "m ← b₁m + (1−b₁)g ;  v ← b₂v + (1−b₂)g², b = β(1−βᵗ⁻¹)/(1−βᵗ) for β₁ and β₂ ;  "
+        "s = η/max(1, rms(g/max(√v, ε))) ;  w ← (1−sλ)w − s · m/(√v + ε)"
+    ),
+    paper=WORTSMAN,
+)
+
+ROWS = (lars, lamb, adafactor, mars_approx, stable_adamw)

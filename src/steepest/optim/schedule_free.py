@@ -1,4 +1,4 @@
-"""The two Schedule-Free rules, which average what they have done in the place of a schedule."""
+"""The Schedule-Free rules, which average what they have done in the place of a schedule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from steepest.optim.rule import (
     Updated,
     add_product,
     add_scaled,
+    at_rate,
     coupled_decay,
     lerp,
     number,
@@ -116,6 +117,41 @@ schedule_free_adamw = Entry(
 )
 
 
+@dataclass(frozen=True)
+class ScheduleFreeRAdam(ScheduleFreeAdamW):
+    """As Schedule-Free AdamW at the rate ηr, with r and ρ as in RAdam ;  while ρ ≤ 4, r is 0
+
+    The warm-up of RAdam, so that none has to be chosen.
+    """
+
+    def advance(self, t: int, carry: dict[str, float]) -> dict[str, float]:
+        own = at_rate(type(self), vars(self), self.lr * _rectified(self.b2, t))
+        return ScheduleFreeAdamW.advance(own, t, carry)
+
+
+schedule_free_radam = Entry(
+    name="schedule-free-radam",
+    title="Schedule-Free RAdam",
+    rule=ScheduleFreeRAdam,
+    centre=1e-2,
+    summary="Schedule-Free AdamW whose rate rises as RAdam's does.",
+    formula=(
+        "v ← β₂v + (1−β₂)g² ;  z ← z − ηr · g/(√(v/(1−β₂ᵗ)) + ε) where ρ > 4 ;  x ← (1−c)x + cz, "
+        "c = (ηr)^φ/Σ(ηr)^φ ;  w ← (1−β)z + βx, evaluated at x"
+    ),
+    paper=DEFAZIO,
+)
+
+
+def _rectified(b2: float, t: int) -> float:
+    """r of RAdam: the share of the rate that v, from t gradients, is good for; 0 while they are too few."""
+    most = 2 / (1 - b2) - 1
+    rho = most - 2 * t * b2**t / (1 - b2**t)
+    if rho <= 4:
+        return 0.0
+    return ((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)) ** 0.5
+
+
 def _schedule_free(w: Tensor, d: Tensor, z: Tensor, c: Scalars) -> Tensor:
     """w after a step along d, without x: w + c(z − w) − η(1 − β(1−c))d."""
     return add_scaled(lerp(w, lerp(z, w, c.first), c.share), d, c.pull)
@@ -125,4 +161,4 @@ def _z(w: Tensor, d: Tensor, z: Tensor, c: Scalars) -> Tensor:
     return add_scaled(lerp(z, w, c.first), d, c.step)
 
 
-ROWS = (schedule_free_sgd, schedule_free_adamw)
+ROWS = (schedule_free_sgd, schedule_free_adamw, schedule_free_radam)

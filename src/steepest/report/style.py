@@ -46,8 +46,8 @@ FAMILIES = {  # colour: the optimizers that share it, in the order of DASHES
     1: "momentum momentum-averaged rprop sign-sgd signum lion tiger",
     2: "adagrad adagrad-printed adadelta adafactor dog dowg",
     3: "rmsprop rmsprop-printed rmsprop-momentum rmsprop-centred d-adapt-sgd d-adapt-adam prodigy",
-    4: "adam adam-printed amsgrad adamax radam adabelief yogi",
-    5: "adamw lamb schedule-free-adamw hypergradient-adam radamw",
+    4: "adam adam-printed amsgrad adamax radam adabelief yogi adopt laprop adam-atan2",
+    5: "adamw lamb schedule-free-adamw hypergradient-adam radamw stable-adamw schedule-free-radam",
     6: "nesterov adan nadam nadamw mars-approx ademamix mars",
     7: "muon muon-bfloat16 shampoo soap sophia-g",
 }

@@ -29,6 +29,7 @@ from steepest.optim.rule import Rule
 from steepest.optim.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
 from steepest.optim.schedules import WARMUP_SHARE
 from steepest.optim.signs import Lion, Rprop, SignSGD, Signum
+from steepest.optim.successors import ADOPT
 
 EPS_CORRECTED = "it adds ε to the root of the corrected v"
 RATE = Part("scale_by_learning_rate")
@@ -36,7 +37,7 @@ STEADY_PSI = 1000
 """From here on NAdam's μ, 1 − ½·0.96^ψ of β₁ at first, is β₁ to the last bit of float64."""
 
 
-_HasMoments = Adam | Adamax | NAdam | RAdam | AdaBelief | Yogi | AdEMAMix | LAMB
+_HasMoments = Adam | Adamax | NAdam | RAdam | AdaBelief | Yogi | AdEMAMix | LAMB | ADOPT
 """Rules that keep averages of g and g² as Adam does."""
 
 
@@ -153,6 +154,15 @@ def _ademamix(h: AdEMAMix) -> Form:
     given = {**_moments(h), "b3": h.b3, "alpha": h.alpha, "weight_decay": h.weight_decay}
     rises = ("its α and β₃ do not rise by themselves",) if h.warmup > 1 else ()
     return Form((Part("contrib.ademamix", given),), rises)
+
+
+def _adopt(h: ADOPT) -> Form:
+    limit = (h.power != 0.25, "it holds g/√v within (t−1)^¼")
+    found = tuple(clause for holds, clause in [limit] if holds)
+    if h.weight_decay == 0:
+        return Form((Part("contrib.adopt", _moments(h)),), found)
+    first = "its decay also shrinks w in the first step"
+    return Form((_part("contrib.scale_by_adopt", **_moments(h)), *_decay(h.weight_decay), RATE), (*found, first))
 
 
 def _lars(h: LARS) -> Form:
@@ -273,6 +283,7 @@ FORMS: Table[Form] = Table(
     row(AdaBelief, _adabelief),
     row(Yogi, _yogi),
     row(AdEMAMix, _ademamix),
+    row(ADOPT, _adopt),
     row(LARS, _lars),
     row(LAMB, lambda h: Form((Part("lamb", {**_moments(h), "weight_decay": h.weight_decay}),))),
     row(RAdamW, _radamw),

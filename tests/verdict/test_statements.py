@@ -3,11 +3,13 @@
 The bounds are those that a statement which keeps its promise misses once in a thousand runs, and the seeds are fixed.
 """
 
+import json
+
 import numpy as np
 import pytest
 from scipy.stats import binom
 
-from benchmarks.statements import STATEMENTS, page
+from benchmarks.statements import PAGE, RESULTS, STATEMENTS, page
 from benchmarks.truths import claimed, differ, searched
 from steepest.study.protocol import POOLED
 from steepest.verdict.judge.placement import placement
@@ -63,3 +65,9 @@ def test_the_page_has_a_row_for_every_statement():
 
 
 EMPTY = {"says": "s", "low": 0, "high": 0.05, "found": None, "n": 0, "from": 0.0, "to": 1.0, "kept": "open"}
+
+
+def test_the_page_in_the_documentation_is_made_from_the_results():
+    rows = json.loads(RESULTS.read_text(encoding="utf-8"))
+    assert rows.keys() <= STATEMENTS.keys()
+    assert PAGE.read_text(encoding="utf-8") == page(rows)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from steepest import api as api
     from steepest import reader as reader
     from steepest import why as why
-    from steepest.api import Advice, Study, compare, open_study, recommend, resume
+    from steepest.api import Advice, Study, compare, extend, open_study, recommend, resume
     from steepest.errors import SteepestError
     from steepest.ingest.from_file import reference as from_file
     from steepest.tasks.task import Metric, Task
@@ -27,6 +27,7 @@ _HOME = {
     "Study": "steepest.api",
     "Task": "steepest.tasks.task",
     "compare": "steepest.api",
+    "extend": "steepest.api",
     "from_file": "steepest.ingest.from_file",
     "open_study": "steepest.api",
     "recommend": "steepest.api",
@@ -47,6 +48,7 @@ __all__ = [
     "Task",
     "__version__",
     "compare",
+    "extend",
     "from_file",
     "open_study",
     "recommend",

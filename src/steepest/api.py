@@ -16,8 +16,9 @@ from steepest.adapters.recommendation import IN_MEMORY, Advice
 from steepest.builtin import task_table as task_catalogue
 from steepest.clusters.on import Place, place, refuse_objects
 from steepest.clusters.remote import RemoteExecutor
+from steepest.design.extension import extended_spec
 from steepest.design.factors import OF_RULE, describe_axes
-from steepest.design.options import PlanOptions, RunOptions, takes
+from steepest.design.options import ExtendOptions, PlanOptions, RunOptions, takes
 from steepest.design.study_spec import OneTask, Tasks, new_folder, study_spec, task_references, worker_count
 from steepest.engine.shard import ObjectRegistry, run_job
 from steepest.engine.try_task import try_task
@@ -34,7 +35,9 @@ from steepest.records.study_record import StudyRecord
 from steepest.report.terminal import listener as live_listener
 from steepest.study import planner, store
 from steepest.study.executors import Executor, FunctionExecutor, LocalProcesses
+from steepest.study.growth import check_finished
 from steepest.study.run import Listener
+from steepest.study.run import extend as run_extend
 from steepest.study.run import forecast as run_forecast
 from steepest.study.run import resume as run_resume
 from steepest.study.run import run as run_study
@@ -180,12 +183,7 @@ def resume(
     tasks_here = {task.name: task for task in tasks}
     spec = store.read_spec(folder)
     check_trust((task.ref for task in spec.tasks), trust)
-    for task in spec.tasks:
-        if task.ref.source == "memory" and task.ref.locator not in tasks_here:
-            raise BadTask(
-                f"The task {task.ref.locator!r} of {folder} was a Python object, which a study folder does not store. "
-                f"Resume in Python: steepest.resume({str(folder)!r}, tasks=[task])"
-            )
+    _check_memory(folder, spec, tasks_here)
     with speaking(language), _progress(listener, quiet) as listener:
         if there is None:
             executor = _executor(folder, worker_count(workers), planner.parse_memory(memory), tasks_here, {})
@@ -195,6 +193,53 @@ def resume(
             executor = _remote_executor(folder, there, workers, share)
         run_resume(folder, executor, listener, settled, retry_killed)
     return Study(folder)
+
+
+def extend(
+    folder: Path | str,
+    *,
+    seeds: int | None = None,
+    optimizers: str | Sequence[Any] | None = None,
+    rates: str | Sequence[float] | None = None,
+    tasks: Any = None,
+    workers: int | None = None,
+    memory: str | float | None = None,
+    quiet: bool = False,
+    listener: Listener | None = None,
+    language: Language | None = None,
+    trust: bool = False,
+    command: str = "",
+) -> Study:
+    """Add seeds, optimizers, learning rates or tasks to a finished study. Only what is new is trained, and the result
+    is that of a study run at once; the verdict accounts for having been repeated.
+
+    seeds: how many the study shall have. optimizers, tasks: as in `compare`; those that the study has are passed again
+    only if they were objects in memory. rates: more of them, for a study with rates of your own.
+
+    Raises BadSetting if there is nothing to add, and otherwise as `resume` and `compare` do.
+    """
+    folder = Path(folder)
+    old = store.read_spec(folder)
+    check_finished(folder, store.read(folder).finished)
+    check_trust((task.ref for task in old.tasks), trust)
+    asked = ExtendOptions(seeds=seeds, optimizers=optimizers, rates=rates, tasks=tasks)
+    spec, tasks_here, optimizers_here = extended_spec(old, asked, command)
+    _check_memory(folder, old, tasks_here)
+    remember(task.ref for task in spec.tasks)
+    with speaking(language), _progress(listener, quiet) as listener:
+        executor = _executor(folder, worker_count(workers), planner.parse_memory(memory), tasks_here, optimizers_here)
+        run_extend(folder, spec, executor, listener, settled)
+    return Study(folder, makers=optimizers_here)
+
+
+def _check_memory(folder: Path, spec: StudySpec, tasks: Mapping[str, Task]) -> None:
+    """Raise BadTask where a task of the study was an object that has not been passed again."""
+    for task in spec.tasks:
+        if task.ref.source == "memory" and task.ref.locator not in tasks:
+            raise BadTask(
+                f"The task {task.ref.locator!r} of {folder} was a Python object, which a study folder does not store. "
+                f"Go on in Python: steepest.resume({str(folder)!r}, tasks=[task])"
+            )
 
 
 def code_to_trust(folder: Path | str) -> str:

@@ -22,6 +22,7 @@ COMMANDS = {
         "optimizers.",
         "plan": "Show what a run would train, how long it would take, and the smallest difference it could detect. "
         "Trains nothing.",
+        "extend": "Add seeds, optimizers, learning rates or tasks to a finished study. Only what is new is trained.",
         "resume": "Continue a study that was interrupted or killed. Finished trials are not repeated.",
     },
     "study_results": {

@@ -18,6 +18,7 @@ from steepest.design.options import (
     OUTPUT,
     STUDY,
     DataOptions,
+    ExtendOptions,
     On,
     PlanOptions,
     Quiet,
@@ -87,6 +88,24 @@ def resume(
     with _started_workers(workers, on):
         trusted = is_trusted(place, trust)
         study = steepest.resume(place, workers=workers, quiet=quiet, trust=trusted, retry_killed=retry_killed, on=on)
+        _conclude(study, json)
+
+
+def extend(
+    folder: StudyFolder = None,
+    *,
+    options: Annotated[ExtendOptions | None, Parameter(name="*")] = None,
+    workers: Workers = None,
+    trust: Trust = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    place, options = study_folder(folder), options or ExtendOptions()
+    with _started_workers(workers):
+        trusted = is_trusted(place, trust)
+        study = steepest.extend(
+            place, **vars(options), workers=workers, quiet=quiet, trust=trusted, command=_command_line()
+        )
         _conclude(study, json)
 
 

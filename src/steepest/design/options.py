@@ -224,6 +224,28 @@ class RunOptions(PlanOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExtendOptions:
+    """What to add to a finished study."""
+
+    seeds: Annotated[
+        int | None, Parameter(group=STUDY, help="Number of seeds that the study shall have, such as 20.")
+    ] = None
+    optimizers: Annotated[
+        str | Sequence[Any] | None,
+        WORD,
+        Parameter(name=["--optimizers", "-o"], group=STUDY, help="Optimizers to add, such as +lion,+muon."),
+    ] = None
+    rates: Annotated[
+        str | Sequence[float] | None,
+        WORD,
+        Parameter(group=STUDY, help="Learning rates to add, in a study that was run with --rates."),
+    ] = None
+    tasks: Annotated[
+        Any, WORD, Parameter(metavar="STR", group=STUDY, help="Tasks to add, such as +fashion-cnn or +my_task.py.")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataOptions:
     """A file that becomes a task without code, and the options that cannot be guessed from it."""
 

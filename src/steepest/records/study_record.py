@@ -23,6 +23,8 @@ class StudyDesign:
     first_seed: int = 0
     until_sure: bool = False
     """Whether seeds are added only until the verdict is settled; then `seeds` is the most there may be."""
+    grown: tuple[int, ...] = ()
+    """Numbers of seeds that the study had before it was extended, rising: it had a verdict after each."""
 
     @property
     def looks(self) -> tuple[int, ...]:
@@ -36,6 +38,11 @@ class StudyDesign:
             return (self.seeds,)
         steps = (round(5 * 2 ** (i / 2)) for i in range(40))
         return (*(step for step in steps if step < self.seeds), self.seeds)
+
+    @property
+    def verdicts_after(self) -> tuple[int, ...]:
+        """Numbers of seeds after which somebody has seen, or may see, a verdict."""
+        return (*self.grown, *self.looks)
 
 
 @dataclass(frozen=True, slots=True)

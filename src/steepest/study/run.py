@@ -20,6 +20,7 @@ from steepest.study.contender_run import ContenderRun
 from steepest.study.environment import versions
 from steepest.study.execution import MAX_LANES
 from steepest.study.executors import Event, Executor
+from steepest.study.growth import check_finished, grow
 from steepest.study.jobs import failure
 from steepest.study.profiling import POLL_SECONDS, profile
 from steepest.study.progress import Listener, ProgressTracker
@@ -84,6 +85,20 @@ def resume(
     try:
         with Store.open(folder) as store:
             return _finish(store, executor, listener, settled, remarks=_about_lost_trials(store, retry_killed))
+    finally:
+        executor.close()
+
+
+def extend(
+    folder: Path, spec: StudySpec, executor: Executor, listener: Listener | None = None, settled: Settled = never
+) -> StudyRecord:
+    """Make the finished study in `folder` the one of this spec, which `growth.whole` has made from its own, and return
+    it finished. Only what is new is trained. Killed in between, `resume` goes on. Raises as `run` does."""
+    try:
+        check_finished(folder, read(folder).finished)
+        with Store.open(folder) as store:
+            grow(store, spec, executor, listener)
+            return _finish(store, executor, listener, settled)
     finally:
         executor.close()
 
@@ -262,12 +277,11 @@ class _Dispatcher:
         while shards:
             shard = shards.pop(0)
             self.asked.add(shard.id)
-            rows = self.store.recall(shard)
+            rows = self.store.recall(shard) or self.store.assemble(shard)
             is_extra = shard.lanes[0].stage != "grid"
             if rows is None and is_extra and self.holds:
                 self.held.append((contender_run, shard))
             elif rows is None:
-                self.waiting[shard.id] = contender_run, shard
                 self._submit(contender_run, shard)
             else:
                 self.holds = self.holds and not is_extra  # an earlier sitting has seen that there is time
@@ -297,7 +311,6 @@ class _Dispatcher:
         assert plan is not None
         if budget is None or left is None or self.tracker.spent + left <= MAX_OVERRUN * budget:
             for contender_run, shard in held:
-                self.waiting[shard.id] = contender_run, shard
                 self._submit(contender_run, shard)
             return
         says = say(
@@ -319,19 +332,19 @@ class _Dispatcher:
         match event.kind:
             case "progress":
                 contender_run.started(shard)
-                self.tracker.underway(shard.id, event.done * contender_run.seconds(shard))
+                self.tracker.underway(event.id, event.done * contender_run.seconds(shard))
             case "retried":
-                self.tracker.over(shard.id)
+                self.tracker.over(event.id)
                 if event.message:
                     self.tracker.say(event.message)
             case "full":
-                self.tracker.over(shard.id)
+                self.tracker.over(event.id)
                 self._ran_out(contender_run, shard)
             case "failed":
                 raise failure(event, self.store.folder)
             case "done" | "lost" | "hung":
-                del self.waiting[shard.id]
-                self.tracker.over(shard.id)
+                del self.waiting[event.id]
+                self.tracker.over(event.id)
                 if event.kind != "done":
                     self.tracker.say(event.message)
                     rows = self.store.give_up(shard, Outcome.KILLED if event.kind == "lost" else Outcome.TIMEOUT)
@@ -352,7 +365,7 @@ class _Dispatcher:
                     **where,
                 )
             )
-            del self.waiting[shard.id]
+            del self.waiting[sent.id]
             self.ask(contender_run, contender_run.take(shard, self.store.give_up(shard, Outcome.OOM)))
             return
         known = self.narrowed.get(contender_run)
@@ -375,10 +388,12 @@ class _Dispatcher:
     def _submit(self, contender_run: ContenderRun, shard: Shard) -> None:
         """Have a shard trained as narrow as its contender run has become, but with its own id: the result is the same
         up to rounding."""
+        rest = self.store.rest(shard)
+        self.waiting[rest.id] = contender_run, shard
         known = self.narrowed.get(contender_run)
         if known is not None:
-            self.sent[shard.id] = replace(shard, engine=known.engine, width=known.width, compiled=known.compiled)
+            self.sent[shard.id] = replace(rest, engine=known.engine, width=known.width, compiled=known.compiled)
         else:
-            self.sent[shard.id] = shard
+            self.sent[shard.id] = rest
         seconds = contender_run.seconds(shard) + contender_run.load_seconds
         self.executor.submit(TrainJob(self.sent[shard.id]), patience(seconds, bool(shard.compiled)), seconds)

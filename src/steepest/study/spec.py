@@ -64,6 +64,16 @@ class RunPlan(FrozenModel):
     """The same for refinement and extension, of which there are fewer trials to share out."""
 
 
+class Growth(FrozenModel):
+    """One extension of a study: when, how, and how large it was before."""
+
+    created: str
+    command: str
+    seeds: int
+    contenders: int
+    tasks: int
+
+
 class Plan(FrozenModel):
     """What will be run, recorded once, so that a resumed study cuts the same shards and counts the same trials."""
 
@@ -113,6 +123,8 @@ class StudySpec(FrozenModel):
     versions: dict[str, str] = Field(default_factory=versions)
     hardware: dict[str, str] = Field(default_factory=hardware)
     plan: Plan | None = None
+    history: tuple[Growth, ...] = ()
+    """Extensions of the study, in order, and the studies that it was merged from."""
 
     def check(self) -> StudySpec:
         """Itself, if a study can be made of it; raises BadSetting or UnknownName otherwise."""

@@ -34,7 +34,9 @@ from steepest.study.database import (
     take_out,
     writer,
 )
+from steepest.study.growth_offer import offer
 from steepest.study.journal import journal_of
+from steepest.study.known_trials import KnownTrials, Piece, joined, rest_of, with_rest
 from steepest.study.lock import FolderLock
 from steepest.study.places import FOLDERS, SLURM, check_places
 from steepest.study.protocol import POOLED
@@ -50,6 +52,7 @@ class Store:
 
     def __init__(self, folder: Path, spec: StudySpec, held: FolderLock) -> None:
         self.folder, self.spec = folder, spec
+        self._known: KnownTrials | None = None
         self.repairs: list[Message] = []
         """What was damaged and is repaired, one sentence each."""
         self._lock = held
@@ -67,7 +70,7 @@ class Store:
             if (folder / SPEC).exists() and not overwrite:
                 raise StudyFolderError(
                     f"{folder} holds a study already. Continue it with: steepest resume {folder}; "
-                    "or choose another folder; or replace it with --overwrite."
+                    f"or choose another folder; or replace it with --overwrite.{_offer(folder, spec)}"
                 )
             # With our lock but no spec, it is what is left of an attempt that was killed before its first word.
             ours = (folder / SPEC).exists() or (folder / lock.NAME).exists()
@@ -110,6 +113,38 @@ class Store:
         """Raise StudyFolderError where the folder was moved or deleted since it was opened."""
         self._lock.check_place()
 
+    # ---- trials that are trained in other shards ---------------------------------------------------------------------
+
+    def pieces(self, shard: Shard) -> dict[int, Piece]:
+        """Lane of the shard → its trial, where an earlier form of this study has trained it."""
+        if not self.spec.history:
+            return {}
+        if self._known is None:
+            database = self._database
+            results = [row for (each,) in database.execute("SELECT id FROM shard") for row in rows_of(database, each)]
+            self._known = KnownTrials(self.folder / "curves", results)
+        return self._known.pieces(shard, self._higher_is_better(shard))
+
+    def assemble(self, shard: Shard) -> tuple[Result, ...] | None:
+        """The rows of a shard all of whose trials are trained already; None if some must be trained."""
+        pieces = self.pieces(shard)
+        if len(pieces) < len(shard.lanes):
+            return None
+        return self._write(shard, pieces)
+
+    def rest(self, shard: Shard) -> Shard:
+        """What of a shard is to be trained."""
+        return rest_of(shard, self.pieces(shard))
+
+    def _write(self, shard: Shard, pieces: Mapping[int, Piece], seconds: float = 0.0) -> tuple[Result, ...]:
+        with _as_study_errors(self.folder):
+            write_trace(self._curves(shard.id), joined(shard, pieces, self._higher_is_better(shard)))
+        return self._keep(shard, read_trace(self._curves(shard.id)), seconds)
+
+    def _higher_is_better(self, shard: Shard) -> bool:
+        assert self.spec.plan is not None
+        return next(each.higher_is_better for each in self.spec.plan.facts if each.name == shard.task.name)
+
     # ---- writing -----------------------------------------------------------------------------------------------------
 
     def save_plan(self, plan: Plan) -> None:
@@ -118,16 +153,31 @@ class Store:
         with _as_study_errors(self.folder):
             write_spec(self.folder, self.spec.to_json())
 
+    def extend(self, spec: StudySpec) -> None:
+        """Put the spec of the extended study, with its plan, in place of the old one. From now on, shards are cut as if
+        the study had been run at once."""
+        self.spec, self._known = spec, None
+        with _as_study_errors(self.folder):
+            write_spec(self.folder, spec.to_json())
+            with changing(self._database) as database:
+                database.remove("finish")
+
     def take_in(self, shard: Shard, seconds: float = 0.0) -> tuple[Result, ...]:
         """Read the curves that a worker left, and keep their rows. Raises StudyFolderError if they are not sound."""
-        trace = read_trace(self._curves(shard.id))
-        check_trace(shard, trace)
-        return self._keep(shard, trace, seconds)
+        rest = self.rest(shard)
+        trace = read_trace(self._curves(rest.id))
+        check_trace(rest, trace)
+        if rest is shard:
+            return self._keep(shard, trace, seconds)
+        found = self._write(shard, with_rest(shard, self.pieces(shard), trace), seconds)
+        self._curves(rest.id).unlink(missing_ok=True)
+        return found
 
     def give_up(self, shard: Shard, outcome: Outcome) -> tuple[Result, ...]:
         """Keep the trials of a shard without a result as what they are: killed, or out of memory."""
+        rest = self.rest(shard)
         with _as_study_errors(self.folder):
-            write_trace(self._curves(shard.id), empty_trace(shard, outcome))
+            write_trace(self._curves(rest.id), empty_trace(rest, outcome))
         return self.take_in(shard)
 
     def remark(self, says: Message) -> None:
@@ -188,10 +238,13 @@ class Store:
 
     def keep_only(self, shards: Container[str]) -> None:
         """Forget the rows of all others: since trials were trained again, the search has led elsewhere. Their curves
-        stay."""
+        stay, unless the study was extended: then its shards hold them."""
         for (shard,) in self._database.execute("SELECT id FROM shard").fetchall():
             if shard not in shards:
                 self._forget(shard)
+        for path in self.folder.joinpath("curves").glob("*.npz") if self.spec.history else ():
+            if path.stem not in shards:
+                path.unlink(missing_ok=True)
 
     def spend(self, seconds: float) -> None:
         """Note the wall time of this sitting so far."""
@@ -376,6 +429,13 @@ def _as_study_errors(folder: Path) -> Generator[None]:
         if is_damage(error):
             raise _damaged(folder / DATABASE, str(error)) from None
         raise StudyFolderError(f"{folder / DATABASE} cannot be used: {error}. What is done is kept.") from None
+
+
+def _offer(folder: Path, spec: StudySpec) -> str:
+    """How to add to the study that is there, if it is a part of the one asked for."""
+    with suppress(StudyFolderError):
+        return offer(read_spec(folder), spec, folder)
+    return ""
 
 
 def _now() -> str:

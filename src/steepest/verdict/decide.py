@@ -93,7 +93,7 @@ def judge(
     reference = entrants.get(study.reference)
     sound = {item.contender: item.goodness for item in entrants.values() if item.goodness}
     judged = {name: values for name, values in sound.items() if len(values) >= MIN_SEEDS}
-    look = look_at(study.protocol.looks, min((len(item.replicates) for item in entrants.values()), default=0))
+    look = look_at(study.protocol.verdicts_after, min((len(item.replicates) for item in entrants.values()), default=0))
     lost = {name: item.lost for name, item in entrants.items()}
     random, examples = generator(0, "bootstrap", index, 0), examples_of(task)
     placing = sorted({row.seed for row in study.results if row.task == task.name})[: min(study.protocol.looks)]
@@ -142,7 +142,7 @@ def judge(
         margin=evidence.margin,
         paired=family.paired,
         correlation=family.correlation,
-        looks=study.protocol.looks if study.protocol.until_sure else (),
+        looks=study.protocol.verdicts_after if len(study.protocol.verdicts_after) > 1 else (),
         start=None if start is None else best.sign * start,
         advised=use.contender if own is None or own.decision == "open" else own.advised,
         baseline=own,

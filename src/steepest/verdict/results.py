@@ -236,7 +236,7 @@ class TaskVerdict:
     correlation: float | None = None
     """Of the contenders' test metrics over seeds, the mean over pairs; None where it could not be measured."""
     looks: tuple[int, ...] = ()
-    """Numbers of repeats after which a study that ends once it is sure is looked at; empty where that is fixed."""
+    """Numbers of repeats after which the study has, or may have, a verdict; empty if there is one only."""
     start: float | None = None
     """Validation metric of an untrained model, raw; None without curves."""
     advised: str = ""

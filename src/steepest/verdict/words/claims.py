@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from steepest.messages import NOTHING, Message, counted, say, term
-from steepest.records.study_record import StudyRecord
+from steepest.records.study_record import StudyDesign, StudyRecord
 from steepest.verdict.judge.diagnosis import Reason
 from steepest.verdict.judge.findings import Finding
 from steepest.verdict.results import Claim, Everywhere, Tally, TaskVerdict
@@ -75,7 +75,7 @@ def about_study(
             planned=study.trials_planned,
         )
         found.append(Claim(says, {"done": done, "planned": study.trials_planned}, ("study",), "weak"))
-    found += _looks(verdicts)
+    found += _grown(study.protocol) if study.protocol.grown else _looks(verdicts)
     found += [_variation(study, verdicts, confidence) if study.trained else _variation_in_a_table(confidence)]
     found += [Claim(says, {}, ("study",), "weak") for says in study.given_up]
     if not study.trained:
@@ -186,6 +186,18 @@ def _quickest(verdicts: Sequence[TaskVerdict], rows: Sequence[Everywhere]) -> It
         tuple(f"task:{verdict.task.name}" for verdict in verdicts),
         "time",
     )
+
+
+def _grown(protocol: StudyDesign) -> Iterator[Claim]:
+    """That the study was extended, and what several verdicts cost."""
+    seen = [*map(str, protocol.grown)]
+    says = say(
+        "The study was extended to {seeds} seeds. It already had a verdict after {seen} seeds. Intervals are wider "
+        "now, so that a repeated verdict is not wrong more often; earlier ones did not account for this.",
+        seeds=protocol.seeds,
+        seen=numbers.names(seen),
+    )
+    yield Claim(says, {"looks": len(seen) + 1, "repeats": protocol.seeds}, ("study",), "luck")
 
 
 def _looks(verdicts: Sequence[TaskVerdict]) -> Iterator[Claim]:

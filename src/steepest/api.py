@@ -119,7 +119,8 @@ def compare(tasks: Tasks, options: RunOptions) -> Study:
     """Train every optimizer at every learning rate on every seed, and return the study with its verdict.
 
     `tasks`: a Task, the name of a built-in task, a file that defines `task`, `steepest.from_file(…)`, or a list of
-    these. `optimizers` may also be rules, `torch.optim` classes or factories. Default: the classic optimizers.
+    these. `optimizers` may also be rules, `torch.optim` classes or factories, or a mapping from names of your own to
+    these. Default: the classic optimizers.
     `axes` may be a mapping, such as {"dropout": [0, 0.2, 0.5]} (docs/axes.md). Lists need not be strings: rates=[0.01],
     batch_sizes=[1, "full"]. A budget may be given in seconds, and memory in bytes.
 

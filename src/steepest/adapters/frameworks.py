@@ -36,5 +36,9 @@ def own_code(framework: str, name: str, rate: float, settings: Mapping[str, Sett
     """The same for an optimizer outside the catalogue: the user's own PyTorch optimizer `name`."""
     if framework != "torch":
         return f"# {title(framework)} cannot train {name} as it was measured: it is your own PyTorch optimizer.\n"
-    arguments = "".join(f", {key}={value!r}" for key, value in settings.items())
-    return f"optimizer = {name}(model.parameters(), lr={rate!r}{arguments})"
+    function, *own = name.split(":")
+    note = ""
+    if not (function.isidentifier() and all("=" in each for each in own)):
+        note, function, own = f"# make: what takes part as {name!r}\n", "make", []
+    arguments = "".join(f", {each}" for each in (*own, *(f"{key}={value!r}" for key, value in settings.items())))
+    return f"{note}optimizer = {function}(model.parameters(), lr={rate!r}{arguments})"

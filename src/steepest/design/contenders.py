@@ -3,7 +3,8 @@
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -38,7 +39,7 @@ DEFAULT = (
 
 
 def enter(
-    optimizers: str | Sequence[Any],
+    optimizers: str | Sequence[Any] | Mapping[str, Any],
     schedule: str = "constant",
     rates: str | Sequence[float] | None = None,
     batch_sizes: str | Sequence[int | str] | None = None,
@@ -50,7 +51,8 @@ def enter(
     check_schedule(schedule)
     memory: dict[str, Any] = {}
     items = _few(_list(optimizers), "optimizers", MAX_CONTENDERS)
-    found = [contender_of(item, schedule, memory) for item in items]
+    items = [named for item in items for named in (_list(item) if isinstance(item, Mapping) else [item])]
+    found = _told_apart([contender_of(item, schedule, memory) for item in items])
     if not found:
         raise BadSetting("The list of optimizers is empty. Give at least one; `steepest optimizers` lists all.")
     if rates is not None:
@@ -76,6 +78,8 @@ def contender_of(item: Any, schedule: str, memory: dict[str, Any]) -> Contender:
     """One optimizer as it enters a study, with a grid of its own."""
     if isinstance(item, Contender):
         return item
+    if isinstance(item, Named):
+        return _named(item, schedule, memory)
     if isinstance(item, str):
         return _parse(item, schedule)
     if isinstance(item, Rule):
@@ -87,6 +91,25 @@ def contender_of(item: Any, schedule: str, memory: dict[str, Any]) -> Contender:
     raise BadSetting(
         f"{item!r} is not an optimizer. Give a name of `steepest optimizers`, a rule, or a class of torch.optim."
     )
+
+
+@dataclass(frozen=True)
+class Named:
+    """An optimizer under a name that its user gives it."""
+
+    name: str
+    item: Any
+
+
+def _named(item: Named, schedule: str, memory: dict[str, Any]) -> Contender:
+    """Objects are kept under their own name, so that two variants of one class do not take each other's place."""
+    own: dict[str, Any] = {}
+    found = contender_of(item.item, schedule, own)
+    rule = found.rule
+    for key, value in own.items():
+        memory[item.name] = value
+        rule = rule.removesuffix(key) + item.name
+    return replace(found, name=item.name, rule=rule)
 
 
 def _parse(words: str, schedule: str) -> Contender:
@@ -150,7 +173,10 @@ def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memo
 
 def _torch_optimizer(factory: Maker, schedule: str, memory: dict[str, Any]) -> Contender:
     """A contender from any torch optimizer, trained one trial at a time. Its grid is centred on its default rate."""
-    name = getattr(factory, "__name__", type(factory).__name__)
+    name = _name_of(factory)
+    while name in memory and memory[name] is not factory:  # such as two lambdas
+        stem, _, number = name.partition("#")
+        name = f"{stem}#{int(number or 1) + 1}"
     try:
         lr = inspect.signature(factory).parameters["lr"].default
     except (KeyError, TypeError, ValueError):
@@ -162,12 +188,39 @@ def _torch_optimizer(factory: Maker, schedule: str, memory: dict[str, Any]) -> C
     return Contender(name=name, rule=TORCH_IN_MEMORY + name, centre=centre, schedule=schedule)
 
 
+def _name_of(factory: Any) -> str:
+    """The name of a function or class; of a partial, with what it sets: "AdamW:betas=(0.9, 0.95)"."""
+    if isinstance(factory, partial):
+        made = cast("partial[Any]", factory)
+        return ":".join([_name_of(made.func), *(f"{key}={value}" for key, value in made.keywords.items())])
+    return getattr(factory, "__name__", type(factory).__name__)
+
+
+def _told_apart(found: Sequence[Contender]) -> list[Contender]:
+    """Contenders of the same name by their settings, where these differ: "adam:b2=0.9"."""
+    by_name: dict[str, list[dict[str, Setting]]] = {}
+    for each in found:
+        by_name.setdefault(each.name, []).append(dict(each.settings))
+
+    def named(each: Contender) -> Contender:
+        settings = by_name[each.name]
+        if any(one == other for i, one in enumerate(settings) for other in settings[:i]):
+            return each
+        values = [f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
+                  for key, value in each.settings.items()]  # fmt: skip
+        return replace(each, name=":".join([each.name, *values])) if len(settings) > 1 else each
+
+    return [*map(named, found)]
+
+
 # ---- parsing values --------------------------------------------------------------------------------------------------
 
 
 def _list(value: Any) -> list[Any]:
     if isinstance(value, str):
         return [word.strip() for word in value.split(",") if word.strip()]
+    if isinstance(value, Mapping):
+        return [Named(str(name), item) for name, item in value.items()]
     return list(value) if isinstance(value, list | tuple | set | range) else [value]
 
 

@@ -87,7 +87,7 @@ class StudyOptions:
     """What to run on the tasks of a study. Every option has a default that suits most studies."""
 
     optimizers: Annotated[
-        str | Sequence[Any] | None,
+        str | Sequence[Any] | Mapping[str, Any] | None,
         WORD,
         Parameter(
             name=["--optimizers", "-o"],

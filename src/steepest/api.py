@@ -30,7 +30,9 @@ from steepest.optim import catalogue as optimizer_catalogue
 from steepest.reader import StudyReader
 from steepest.records.contender import Contender
 from steepest.records.litter import scratch
+from steepest.records.outcomes import Trace
 from steepest.records.progress_record import Progress
+from steepest.records.question import Question
 from steepest.records.study_record import StudyRecord
 from steepest.report.terminal import listener as live_listener
 from steepest.study import planner, store
@@ -51,9 +53,13 @@ class Study(StudyReader):
     """A study. Adds to `StudyReader` what needs torch: the recommended optimizer."""
 
     def __init__(
-        self, folder: Path | str, margin: float | None = None, makers: Mapping[str, Any] | None = None
+        self,
+        folder: Path | str,
+        margin: float | None = None,
+        question: Question | None = None,
+        makers: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(folder, margin)
+        super().__init__(folder, margin, question)
         self._makers = makers or {}
 
     @cached_property
@@ -142,7 +148,7 @@ def compare(tasks: Tasks, options: RunOptions) -> Study:
             run_study(
                 spec, folder, executor, listener, overwrite=options.overwrite, settled=settled, began=options.began
             )
-        return Study(folder, options.margin, optimizers_here)
+        return Study(folder, options.margin, makers=optimizers_here)
 
 
 @takes(PlanOptions)
@@ -252,14 +258,14 @@ def code_to_trust(folder: Path | str) -> str:
     return sentence(unknown) if unknown else ""
 
 
-def open_study(folder: Path | str, margin: float | None = None) -> Study:
+def open_study(folder: Path | str, margin: float | None = None, question: Question | None = None) -> Study:
     """Open an existing study, finished or not."""
-    return Study(folder, margin)
+    return Study(folder, margin, question)
 
 
-def settled(study: StudyRecord) -> frozenset[str]:
+def settled(study: StudyRecord, traces: Mapping[str, Trace]) -> frozenset[str]:
     """The tasks whose verdict is settled, at the default margins. `until_sure` adds seeds until all are."""
-    return frozenset(verdict.task.name for verdict in decide(study).tasks if verdict.settled)
+    return frozenset(verdict.task.name for verdict in decide(study, traces=traces).tasks if verdict.settled)
 
 
 @contextmanager

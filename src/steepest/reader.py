@@ -14,6 +14,7 @@ from steepest.records.files import read_probes, write_bytes
 from steepest.records.limits import MAX_TABLE_BYTES
 from steepest.records.outcomes import Trace
 from steepest.records.probe_trace import ProbeTrace
+from steepest.records.question import Question
 from steepest.records.study_record import StudyRecord
 from steepest.report import export, frames, html, notebook, tensorboard, text
 from steepest.report.plot import Plots
@@ -28,14 +29,16 @@ from steepest.verdict.results import Verdict
 
 class StudyReader:
     """A study folder. Each part is read when it is first used. `margin` replaces each metric's default margin.
+    `question` is what differences and levels hold for: "trained-again", "split-again" or "new-rows". Default: the last,
+    where it can be answered.
 
     `language` is the language of texts and figures (`study.language = "zh"`). Default: the current language, which
     the environment variable STEEPEST_LANG sets.
     """
 
-    def __init__(self, folder: Path | str, margin: float | None = None) -> None:
+    def __init__(self, folder: Path | str, margin: float | None = None, question: Question | None = None) -> None:
         self.folder = Path(folder)
-        self.margin = margin
+        self.margin, self.question = margin, question
         self.language: Language = messages.language()
 
     @cached_property
@@ -56,7 +59,7 @@ class StudyReader:
     @cached_property
     def verdict(self) -> Verdict:
         """The verdict. `str(study.verdict)` is its text."""
-        return decide(self.record, margin=self.margin, traces=self.traces, probes=self.probes)
+        return decide(self.record, margin=self.margin, traces=self.traces, probes=self.probes, question=self.question)
 
     @cached_property
     def view(self) -> View:
@@ -121,7 +124,14 @@ class StudyReader:
 
     def with_margin(self, margin: float | None) -> Self:
         """The same study with another margin."""
-        judged = type(self)(self.folder, margin)
+        return self._judged(margin, self.question)
+
+    def with_question(self, question: Question | None) -> Self:
+        """The same study, with differences and levels that hold for this question."""
+        return self._judged(self.margin, question)
+
+    def _judged(self, margin: float | None, question: Question | None) -> Self:
+        judged = type(self)(self.folder, margin, question)
         judged.language = self.language
         return judged
 

@@ -148,7 +148,7 @@ def test_what_an_earlier_sitting_trained_ahead_does_not_change_the_look(folder):
     """A study that went on to 7 seeds and is asked again at 5 looks at 5."""
     study(folder, "inside", "edge", sure=lambda record: ["toy"] if len(seeds(record)) == 7 else [])
     looked = []
-    resume(folder, toy.executor(folder), settled=lambda record: looked.append(len(seeds(record))) or ["toy"])
+    resume(folder, toy.executor(folder), settled=lambda record, _: looked.append(len(seeds(record))) or ["toy"])
     assert looked == [5]
 
 

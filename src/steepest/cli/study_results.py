@@ -7,7 +7,7 @@ from cyclopts import Group, Parameter
 
 import steepest
 from steepest.cli.shared import Json, StudyFolder, print_json, study_folder
-from steepest.design.options import OUTPUT, Margin
+from steepest.design.options import OUTPUT, AskedQuestion, Margin
 from steepest.errors import BadSetting
 
 TABLE = Group("A table of your own results", sort_key=4)
@@ -45,6 +45,7 @@ def verdict(
         ),
     ] = None,
     margin: Margin = None,
+    question: AskedQuestion = None,
     json: Json = False,
 ) -> None:
     roles = {"optimizer": optimizer, "value": value, "rate": rate, "valid": valid, "seed": seed, "task": task}
@@ -54,10 +55,14 @@ def verdict(
     if csv is not None:
         if folder is not None:
             raise BadSetting("Give a study folder or a table (--csv), not both.")
+        if question is not None:
+            raise BadSetting(
+                "--question needs a study folder: a table does not name the rows that its runs were tested on."
+            )
         found, words = steepest.reader.judge_table(csv, metric, higher_is_better, margin, columns)
         print_json(found.to_json()) if json else print(words)
         return
-    study = steepest.reader.StudyReader(study_folder(folder), margin=margin)
+    study = steepest.reader.StudyReader(study_folder(folder), margin, question)
     print_json(study.verdict.to_json()) if json else print(study.text())
 
 
@@ -67,9 +72,10 @@ def report(
     out: Annotated[
         Path | None, Parameter(group=OUTPUT, help="File to write. Default: report.html in the study folder.")
     ] = None,
+    question: AskedQuestion = None,
     json: Json = False,
 ) -> None:
-    path = steepest.reader.StudyReader(study_folder(folder)).write_report(out)
+    path = steepest.reader.StudyReader(study_folder(folder), question=question).write_report(out)
     print_json({"report": str(path)}) if json else print(path)
 
 

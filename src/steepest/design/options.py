@@ -16,6 +16,7 @@ from cyclopts import Group, Parameter
 from steepest.errors import UnknownName
 from steepest.messages import Language
 from steepest.records.progress_record import Progress
+from steepest.records.question import Question
 from steepest.records.trials import DtypeName, EngineName
 
 Axes = Mapping[str, Any] | Sequence[str] | str
@@ -65,6 +66,14 @@ Margin = Annotated[
     Parameter(
         group=STUDY,
         help="Smallest difference that matters, in the metric's units, such as 0.0025. Smaller ones are ties.",
+    ),
+]
+AskedQuestion = Annotated[
+    Question | None,
+    Parameter(
+        group=STUDY,
+        help="What differences and levels hold for: trained-again (these rows, other seeds), split-again (these rows, "
+        "other splits) or new-rows (other rows of the same kind). Default: new-rows, where it can be answered.",
     ),
 ]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], group=OUTPUT, negative="", help="Hide progress.")]

@@ -3,7 +3,7 @@
 The caller passes an executor, which is closed at the end. After Ctrl-C, `resume` continues with the folder.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
@@ -13,7 +13,7 @@ from shlex import quote
 from steepest.errors import BadInput, Interrupted
 from steepest.messages import Message, counted, enumerated, say
 from steepest.records.job_records import TrainJob
-from steepest.records.outcomes import Outcome
+from steepest.records.outcomes import Outcome, Trace
 from steepest.records.study_record import StudyRecord
 from steepest.records.trials import Shard
 from steepest.study.contender_run import ContenderRun
@@ -26,18 +26,18 @@ from steepest.study.profiling import POLL_SECONDS, profile
 from steepest.study.progress import Listener, ProgressTracker
 from steepest.study.silence import patience
 from steepest.study.spec import Plan, StudySpec
-from steepest.study.store import Store, read
+from steepest.study.store import Store, read, traces
 
-Settled = Callable[[StudyRecord], Collection[str]]
-"""Names the tasks of a study whose verdict is sure. It may look at results only: a resumed study asks it again, and
-must get the same answer."""
+Settled = Callable[[StudyRecord, Mapping[str, Trace]], Collection[str]]
+"""Names the tasks of a study whose verdict is sure, from the study and its curves by shard. It may look at results
+only: a resumed study asks it again, and must get the same answer."""
 MAX_OVERRUN = 1.05
 """A study gives something up on the way when its forecast exceeds this many times the budget."""
 SAVE_SECONDS_EVERY = 2.0
 """Seconds between notes of the wall time: a killed study loses at most this much."""
 
 
-def never(study: StudyRecord) -> Collection[str]:
+def never(study: StudyRecord, curves: Mapping[str, Trace]) -> Collection[str]:
     """No verdict is ever sure: every task gets all its seeds."""
     return ()
 
@@ -178,7 +178,8 @@ def _train(store: Store, executor: Executor, tracker: ProgressTracker, settled: 
     assert plan is not None
     open_ = contender_runs
     for done, seeds in pairwise(plan.protocol.looks):
-        sure = settled(_snapshot(store, contender_runs))
+        so_far = _snapshot(store, contender_runs)
+        sure = settled(so_far, traces(store.folder, so_far))
         open_ = [contender_run for contender_run in open_ if contender_run.plan.task not in sure]
         if not open_:
             break

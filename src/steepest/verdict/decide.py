@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from steepest.errors import BadSetting
+from steepest.errors import BadSetting, UnknownName
 from steepest.records.outcomes import Trace
 from steepest.records.probe_trace import ProbeTrace
+from steepest.records.question import QUESTIONS, Question
 from steepest.records.rng import generator
 from steepest.records.study_record import StudyRecord
 from steepest.verdict.judge import factor_effects, findings
@@ -22,6 +23,7 @@ from steepest.verdict.judge.expectation import with_expectations
 from steepest.verdict.judge.on_baseline import on_baseline
 from steepest.verdict.judge.pairs import MIN_SEEDS, Pair, compare_all, fair_means
 from steepest.verdict.judge.placement import placement
+from steepest.verdict.judge.questions import asked_of
 from steepest.verdict.judge.rate_curves import stall_level, start_level
 from steepest.verdict.judge.replicates import Entrant, entrant
 from steepest.verdict.judge.standings import Evidence, examples_of, standing, targets
@@ -40,6 +42,7 @@ def decide(
     margin: float | None = None,
     traces: Mapping[str, Trace] | None = None,
     probes: Sequence[ProbeTrace] = (),
+    question: Question | None = None,
 ) -> Verdict:
     """What a study concludes; in a study that still runs, what it looks like so far.
 
@@ -47,15 +50,18 @@ def decide(
     margin: the practical margin, raw; None takes each task's own.
     traces: curves by shard id; without them there are no times to target.
     probes: looks into the training of contenders; without them nothing is said of why.
+    question: what levels and differences are the answer to; None, or where it cannot be answered, the widest that can.
     Tasks without any result yet are left out. Raises BadSetting where confidence or margin make no sense.
     """
     if not 0.5 <= confidence < 1:
         raise BadSetting(f"The confidence is {confidence:g}; it must be at least 0.5 and below 1, such as 0.95.")
     if margin is not None and not 0 <= margin < math.inf:
         raise BadSetting(f"The practical margin is {margin:g}; it must be 0 or a positive number.")
+    if question is not None and question not in QUESTIONS:
+        raise UnknownName.among("question", question, QUESTIONS)
     begun = {row.task for row in study.results}
     verdicts = tuple(
-        judge(study, index, confidence, margin, traces or {}, probes)
+        judge(study, index, confidence, margin, traces or {}, probes, question)
         for index, task in enumerate(study.tasks)
         if task.name in begun
     )
@@ -82,6 +88,7 @@ def judge(
     margin: float | None,
     traces: Mapping[str, Trace],
     probes: Sequence[ProbeTrace],
+    question: Question | None = None,
 ) -> TaskVerdict:
     """The verdict on the study's task of this index."""
     task = study.tasks[index]
@@ -100,7 +107,8 @@ def judge(
     resampling = generator(0, "bootstrap", index, 4)
     pooled = entrants if study.pooled_rates else {}
     placed = {name: placement(item, placing, resampling) for name, item in pooled.items()}
-    family = compare_all(judged, 1 - confidence, random, look, lost, examples, placed)
+    asked = asked_of(task, question, entrants, traces)
+    family = compare_all(judged, 1 - confidence, random, look, lost, examples, placed, asked)
     ranked = led(ranking(list(entrants.values()), fair_means(judged, family.paired)), family.pairs)
     best = ranked[0]
     start = start_level(ranked, traces)
@@ -118,6 +126,7 @@ def judge(
         targets=targets(reference, start),
         traces=traces,
         placed=placed,
+        asked=asked,
     )
     times = {time.contender: time for time in study.times if time.task == task.name}
     defaults = {contender.name: contender.default_rate for contender in study.contenders}
@@ -126,7 +135,7 @@ def judge(
         standing(evidence, place, item, times.get(item.contender), defaults[item.contender], bootstrap)
         for place, item in enumerate(ranked, start=1)
     )
-    standings = with_expectations(standings, evidence)
+    standings = with_expectations(standings, ranked, evidence)
     use = advised(standings, evidence.margin)
     own = on_baseline(
         study.baseline, study.baseline_tuned, standings, use, family.pairs, 1 - confidence, evidence.margin
@@ -142,13 +151,17 @@ def judge(
         margin=evidence.margin,
         paired=family.paired,
         correlation=family.correlation,
+        question=asked.answered,
+        asked=question,
         looks=study.protocol.verdicts_after if len(study.protocol.verdicts_after) > 1 else (),
         start=None if start is None else best.sign * start,
         advised=use.contender if own is None or own.decision == "open" else own.advised,
         baseline=own,
     )
     mine = [contender for contender in study.contenders if contender.name in entrants]
-    of_axes = factor_effects.effects(mine, entrants, judged, 1 - confidence, family.paired, look, examples, placed)
+    of_axes = factor_effects.effects(
+        mine, entrants, judged, 1 - confidence, family.paired, look, examples, placed, asked
+    )
     found = (*findings.examine(verdict, evidence, entrants, generator(0, "bootstrap", index, 2)), *of_axes)
     reasons = diagnose(verdict, probes, study.contenders, task.n_train)
     return replace(verdict, claims=claims.about_task(verdict, found, reasons, confidence))

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeGuard
 
 from steepest.messages import Message, paragraph, shown
 from steepest.records.contender import Contender
+from steepest.records.question import Question
 from steepest.records.task_facts import TaskFacts
 from steepest.verdict.stats.tuning import Tunability
 
@@ -190,6 +191,10 @@ class Standing:
     """None where it has too few replicates to be judged."""
     decades_between: tuple[float, float] | None = None
     """Between which the width of its good rates lies, with 95 % confidence: a bootstrap over seeds."""
+    levels: Mapping[Question, Estimate | None] = field(default_factory=dict[Question, Estimate | None])
+    """Question → `quality` as its answer; None where the question cannot be answered."""
+    behind_answers: Mapping[Question, Estimate | None] = field(default_factory=dict[Question, Estimate | None])
+    """Question → `behind_best` as its answer, at the same level; empty for the best."""
     area: Estimate | None = None
     """Mean validation metric over the whole course of the run (its area over its width), over the replicates' picks."""
 
@@ -239,6 +244,10 @@ class TaskVerdict:
     """Numbers of repeats after which the study has, or may have, a verdict; empty if there is one only."""
     start: float | None = None
     """Validation metric of an untrained model, raw; None without curves."""
+    question: Question = "trained-again"
+    """What levels and differences are the answer to: what was asked, or else the widest that can be answered."""
+    asked: Question | None = None
+    """What was asked; None for the widest."""
     advised: str = ""
     """What to use: the best, or one of its ties that fails less or is far faster. See `advice`."""
     baseline: Baseline | None = None

@@ -12,6 +12,7 @@ import numpy as np
 from steepest.records.contender import Contender, Setting
 from steepest.verdict.judge.pairs import NO_PLACEMENT, Values, compare, of_placement
 from steepest.verdict.judge.placement import Placement
+from steepest.verdict.judge.questions import NOTHING_KNOWN, Asked
 from steepest.verdict.judge.replicates import Entrant
 from steepest.verdict.results import Estimate
 from steepest.verdict.stats.inference import holm
@@ -64,11 +65,12 @@ def effects(
     look: Look = FIXED,
     examples: Examples = UNKNOWN,
     placed: Mapping[str, Placement] = NO_PLACEMENT,
+    asked: Asked = NOTHING_KNOWN,
 ) -> tuple[AxisEffect | KeptWeights, ...]:
     """What there is to say on the axes of a study; nothing in a study without.
 
-    samples: those with enough repeats to be judged; `alpha`, `paired`, `look`, `examples` and `placed`
-    as for the pairs of the task.
+    samples: those with enough repeats to be judged; `alpha`, `paired`, `look`, `examples`, `placed`
+    and `asked` as for the pairs of the task.
     """
     groups = [*_groups(contenders)]
     wanted = [(each.name, first.name) for _, _, (first, *rest) in groups for each in rest]
@@ -76,7 +78,14 @@ def effects(
     lost = {name: entrants[name].lost if name in entrants else frozenset[int]() for pair in known for name in pair}
     pairs = [
         compare(
-            samples[one], samples[other], paired, lost[one] | lost[other], examples, of_placement(placed, one, other)
+            samples[one],
+            samples[other],
+            paired,
+            lost[one] | lost[other],
+            examples,
+            of_placement(placed, one, other),
+            asked.of_pair(one, other),
+            asked.answered == "new-rows",
         )
         for one, other in known
     ]

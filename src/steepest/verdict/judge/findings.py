@@ -19,7 +19,7 @@ from steepest.verdict.judge.pairs import Pair
 from steepest.verdict.judge.replicates import Entrant
 from steepest.verdict.judge.standings import Evidence
 from steepest.verdict.results import Standing, TaskVerdict
-from steepest.verdict.stats.inference import Interval, replicates_needed, smallest_difference
+from steepest.verdict.stats.inference import Interval, power, replicates_needed, smallest_difference
 
 _OF_THE_RATE = (Outcome.OK, Outcome.STOPPED, Outcome.DIVERGED)
 SPREAD_CONFIDENCE = 0.9
@@ -82,6 +82,8 @@ class Resolution:
     needed: int | None
     """Replicates of each that are enough to find the practical margin with that chance; None if more than a thousand
     are needed, or if there is no margin."""
+    by_examples: bool = False
+    """Whether the test examples are too few for that, however many replicates there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +168,16 @@ def resolution(verdict: TaskVerdict, evidence: Evidence) -> Resolution | None:
     return Resolution(
         challenger=second,
         n=pair.n,
-        smallest=smallest_difference(spread, pair.n, pair.level, POWER),
-        needed=replicates_needed(margin, spread, pair.level, POWER) if margin > 0 else None,
+        smallest=smallest_difference(spread, pair.n, pair.level, POWER, fixed=pair.fixed),
+        needed=replicates_needed(margin, spread, pair.level, POWER, fixed=pair.fixed) if margin > 0 else None,
+        by_examples=margin > 0 and power(margin, (0.0, 0.0), pair.n, pair.level, pair.fixed) < POWER,
     )
 
 
 def largest_spread(pair: Pair) -> tuple[float, float]:
     """The deviations of both samples, as large as they may be: s·√(ν/χ²) with the 10 % quantile of χ² with ν degrees of
     freedom."""
-    freedom = pair.difference.freedom if 1 <= pair.difference.freedom < 1e6 else max(1, pair.n - 1)
+    freedom = pair.seeds.freedom if 1 <= pair.seeds.freedom < 1e6 else max(1, pair.n - 1)
     factor = math.sqrt(freedom / (2 * float(special.gammaincinv(freedom / 2, 1 - SPREAD_CONFIDENCE))))
     return pair.deviations[0] * factor, pair.deviations[1] * factor
 
@@ -191,7 +194,7 @@ def only_just(verdict: TaskVerdict, evidence: Evidence) -> OnlyJust | None:
 
 def is_only_just(pair: Pair) -> bool:
     """Whether the difference is smaller than one that such a study finds 4 times in 5."""
-    return abs(pair.difference.value) < smallest_difference(pair.deviations, pair.n, pair.level, POWER)
+    return abs(pair.difference.value) < smallest_difference(pair.deviations, pair.n, pair.level, POWER, fixed=pair.fixed)
 
 
 def doubt(item: Standing, evidence: Evidence, generator: np.random.Generator) -> Doubt | None:

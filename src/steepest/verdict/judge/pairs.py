@@ -4,16 +4,20 @@ All pairs, because the best is known only afterwards: compared with the best alo
 would look different too often. Seed by seed if the seeds are shown to move all contenders together.
 """
 
+from __future__ import annotations
+
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
+from steepest.records.question import QUESTIONS, Question
 from steepest.verdict.judge.placement import FIXED_RATES, Placement
+from steepest.verdict.judge.questions import NOTHING_KNOWN, Added, Asked
 from steepest.verdict.results import Estimate
 from steepest.verdict.stats.inference import (
     Difference,
@@ -45,6 +49,11 @@ class Pair:
     """The samples that were compared. Seed by seed they are the differences, and as many zeros."""
     other: np.ndarray
     difference: Difference
+    """As uncertain as the question asked has it."""
+    seeds: Difference
+    """As uncertain as the seeds alone have it."""
+    wider: Difference | None = None
+    """The same on other rows of the same kind; None where the test examples are not known."""
     p: float = 1.0
     """Adjusted over the family, and over all looks at the study."""
     level: float = 1.0
@@ -57,23 +66,52 @@ class Pair:
 
     @property
     def deviations(self) -> tuple[float, float]:
-        """Of both samples; larger than their own where the difference is less certain than they suggest."""
+        """Of both samples; larger than their own where the difference is less certain than they suggest. What the test
+        examples add is not in them: it is `fixed`."""
         one, other = moments(self.one)[1] ** 0.5, moments(self.other)[1] ** 0.5
         own = welch(self.one, self.other).error
         if not 0 < own < math.inf:
-            return (self.difference.error * self.n**0.5, 0.0) if own == 0 else (one, other)
-        return one * self.difference.error / own, other * self.difference.error / own
+            return (self.seeds.error * self.n**0.5, 0.0) if own == 0 else (one, other)
+        return one * self.seeds.error / own, other * self.seeds.error / own
+
+    @property
+    def fixed(self) -> float:
+        """Variance of the difference that more seeds do not reduce."""
+        return max(0.0, self.difference.error**2 - self.seeds.error**2) if math.isfinite(self.seeds.error) else 0.0
 
     def bootstrap(self, confidence: float, generator: np.random.Generator) -> Interval:
-        """The difference with the bootstrap-t interval, unless it is less certain than the values suggest."""
-        if welch(self.one, self.other).error < self.difference.error:
+        """The difference with the bootstrap-t interval, unless it is less certain than the values suggest. What the
+        test examples add widens both sides."""
+        if welch(self.one, self.other).error < self.seeds.error:
             return self.difference.interval(confidence)
-        return bootstrap_t(self.one, self.other, confidence, generator)
+        found = bootstrap_t(self.one, self.other, confidence, generator)
+        if not self.fixed or not math.isfinite(found.low + found.high):
+            return found
+        more = critical_t(1 - confidence, self.difference.freedom) * math.sqrt(self.fixed)
+        low, high = math.hypot(found.value - found.low, more), math.hypot(found.high - found.value, more)
+        return Interval(found.value, found.value - low, found.value + high)
 
     @property
     def estimate(self) -> Estimate:
-        interval = self.difference.interval(1 - self.level)
+        return self._estimate(self.difference)
+
+    def answers(self, own: Question) -> dict[Question, Estimate | None]:
+        """Question → the difference with its interval; None where it cannot be answered. own: the question that the
+        seeds answer."""
+        found: dict[Question, Estimate | None] = dict.fromkeys(QUESTIONS)
+        found[own] = self._estimate(self.seeds)
+        found["new-rows"] = self._estimate(self.wider) if self.wider else None
+        return found
+
+    def _estimate(self, difference: Difference) -> Estimate:
+        interval = difference.interval(1 - self.level)
         return Estimate(interval.value, interval.low, interval.high, self.n)
+
+    def reversed(self) -> Pair:
+        """The pair the other way round."""
+        wider = self.wider.reversed() if self.wider else None
+        turned = {"difference": self.difference.reversed(), "seeds": self.seeds.reversed(), "wider": wider}
+        return replace(self, one=self.other, other=self.one, **turned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +126,8 @@ class Family:
     """Whether contenders are compared seed by seed."""
 
 
+MOST_FREEDOM = 1e6
+"""As good as infinitely many degrees of freedom."""
 NO_LOSS: Mapping[str, AbstractSet[int]] = {}
 NO_PLACEMENT: Mapping[str, Placement] = {}
 
@@ -100,32 +140,34 @@ def compare_all(
     lost: Mapping[str, AbstractSet[int]] = NO_LOSS,
     examples: Examples = UNKNOWN,
     placed: Mapping[str, Placement] = NO_PLACEMENT,
+    asked: Asked = NOTHING_KNOWN,
 ) -> Family:
     """Welch's t for every pair, or Student's t on the differences by seed where that helps; Holm over all pairs.
 
     In a study that is looked at more than once, Holm's procedure takes p values for the whole sequence of looks, and
     the interval of a pair has the level of this look: it holds 0 exactly where the adjusted p is `alpha` or more.
     lost: contender → seeds on which it failed. examples: of the test part, if the metric is a share of them.
-    placed: contender → how uncertain the place of its extra rates is.
+    placed: contender → how uncertain the place of its extra rates is. asked: the question, and the test examples.
     """
-    keys = list(combinations(samples, 2))
+    keys, wide = list(combinations(samples, 2)), asked.answered == "new-rows"
     correlation, paired = together(list(samples.values()), look.level(alpha / max(len(keys), 1)), generator)
     whole = {name: (x := np.array(list(values.values())), (*moments(x), len(x))) for name, values in samples.items()}
 
     def pair_of(one: str, other: str) -> Pair:
         missing, more = {*lost.get(one, ()), *lost.get(other, ())}, of_placement(placed, one, other)
+        added = asked.of_pair(one, other)
         if paired or missing:
-            return compare(samples[one], samples[other], paired, missing, examples, more)
+            return compare(samples[one], samples[other], paired, missing, examples, more, added, wide)
         (x, of_x), (y, of_y) = whole[one], whole[other]
-        return _pair(x, y, welch_of(of_x, of_y), examples, more)
+        return _pair(x, y, welch_of(of_x, of_y), examples, more, added, wide)
 
     pairs = [pair_of(one, other) for one, other in keys]
     adjusted = holm(np.array([look.p(pair.difference.p) for pair in pairs]), alpha)
     found: dict[tuple[str, str], Pair] = {}
     for (one, other), pair, p, level in zip(keys, pairs, adjusted.p, adjusted.level, strict=True):
-        judged = Pair(pair.one, pair.other, pair.difference, float(p), look.level(float(level)))
+        judged = replace(pair, p=float(p), level=look.level(float(level)))
         found[one, other] = judged
-        found[other, one] = Pair(pair.other, pair.one, pair.difference.reversed(), judged.p, judged.level)
+        found[other, one] = judged.reversed()
     return Family(found, correlation, paired)
 
 
@@ -136,12 +178,15 @@ def compare(
     lost: AbstractSet[int] = frozenset(),
     examples: Examples = UNKNOWN,
     placement: float = 0.0,
+    added: Added | None = None,
+    wide: bool = True,
 ) -> Pair:
     """Paired: by the differences on the seeds that both have. Otherwise by the means, without seeds that either lost.
 
     A contender that fails on hard seeds would look better on those that are left, if the other one kept its hard seeds.
     With fewer than `MIN_SEEDS` such seeds all values are compared. placement: variance that the placement of extra
-    rates adds to the difference of the means.
+    rates adds to the difference of the means. added: what other test examples add, where that is known; wide: whether
+    the question asked is that of other rows.
     """
     common = [seed for seed in one if seed in other]
     if paired and len(common) >= MIN_SEEDS:
@@ -151,13 +196,31 @@ def compare(
         x, y = (np.array([value for seed, value in each.items() if seed not in lost]) for each in (one, other))
         if min(len(x), len(y)) < MIN_SEEDS:
             x, y = np.array(list(one.values())), np.array(list(other.values()))
-    return _pair(x, y, welch(x, y), examples, placement)
+    return _pair(x, y, welch(x, y), examples, placement, added, wide)
 
 
-def _pair(x: np.ndarray, y: np.ndarray, difference: Difference, examples: Examples, placement: float) -> Pair:
+def _pair(
+    x: np.ndarray,
+    y: np.ndarray,
+    difference: Difference,
+    examples: Examples,
+    placement: float,
+    added: Added | None,
+    wide: bool,
+) -> Pair:
     n = min(len(x), len(y))
     least = examples.least_variance(difference.value, n, difference.error)
-    return Pair(x, y, difference.at_least(least, n).with_more(placement))
+    seeds = difference.at_least(least, n).with_more(placement)
+    if added is None:
+        return Pair(x, y, seeds, seeds)
+    wider = max(seeds, with_examples(difference, added).with_more(placement), key=lambda each: each.error)
+    return Pair(x, y, wider if wide else seeds, seeds, wider)
+
+
+def with_examples(seeds: Difference, added: Added) -> Difference:
+    """A mean or a difference of means, with what other test examples add to its uncertainty."""
+    known = seeds if seeds.error else replace(seeds, freedom=min(added.freedom, MOST_FREEDOM))
+    return known.with_component(added.variance, added.freedom).with_more(added.fixed).with_least_p(added.least_p)
 
 
 def of_placement(placed: Mapping[str, Placement], one: str, other: str) -> float:

@@ -11,18 +11,22 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from steepest.records.outcomes import Outcome, Trace
+from steepest.records.question import QUESTIONS, Question
 from steepest.records.ranking import Edge, edge, edge_of_most, has_failed, is_sound, is_stopped
 from steepest.records.step_times import StepTime
 from steepest.records.task_facts import TaskFacts
-from steepest.verdict.judge.pairs import MIN_SEEDS, Pair, compare
+from steepest.verdict.judge.pairs import MIN_SEEDS, Pair, compare, with_examples
 from steepest.verdict.judge.placement import FIXED_RATES, Placement
+from steepest.verdict.judge.questions import NOTHING_KNOWN, Asked
 from steepest.verdict.judge.rate_curves import Advice, advise, good_rates, rate_curve, seed_levels
 from steepest.verdict.judge.replicates import GRID, Entrant, curve_of, has_test_value
 from steepest.verdict.results import Arrival, Estimate, RatePoint, Sensitivity, Standing, Status, Untuned
 from steepest.verdict.stats.inference import (
+    Interval,
     area_under,
     best_of_k,
     first_crossing,
+    mean_difference,
     mean_interval,
     median_interval,
     moments,
@@ -60,6 +64,8 @@ class Evidence:
     traces: Mapping[str, Trace]
     placed: Mapping[str, Placement] = field(default_factory=dict[str, Placement])
     """Contender → how uncertain the place of its extra rates is."""
+    asked: Asked = NOTHING_KNOWN
+    """The question, and what is known of the test examples."""
 
 
 def standing(
@@ -77,11 +83,13 @@ def standing(
     behind_best, p_best = behind(evidence, evidence.best, item)
     behind_reference, p_reference = behind(evidence, evidence.reference, item)
     found = arrivals(evidence, item, time)
+    of_questions = levels(item, evidence)
     return Standing(
         contender=name,
         place=place,
         status=status(evidence, item),
-        quality=level(values, evidence, name),
+        quality=of_questions[evidence.asked.answered],
+        levels=of_questions,
         deviation=math.sqrt(moments(values)[1]) if len(values) > 1 else None,
         behind_best=behind_best,
         p_best=p_best,
@@ -109,6 +117,7 @@ def standing(
         steps=item.trials[0].steps,
         places=evidence.places.get(name),
         behind_bootstrap=behind_bootstrap(evidence, item, generator),
+        behind_answers=answers(evidence, item),
         sensitivity=sensitivity(item, advice) if advice else None,
         untuned_gap=untuned_gap(evidence, item, default_rate) if default_rate is not None else None,
         tunability=tunability_of(item, expected),
@@ -145,7 +154,16 @@ def behind(evidence: Evidence, leader: Entrant | None, item: Entrant) -> tuple[E
     pair = evidence.pairs.get((leader.contender, item.contender))
     if pair is not None:
         return pair.estimate, pair.p
-    pair = compare(leader.goodness, item.goodness, False, leader.lost | item.lost, examples_of(evidence.task))
+    asked = evidence.asked
+    pair = compare(
+        leader.goodness,
+        item.goodness,
+        False,
+        leader.lost | item.lost,
+        examples_of(evidence.task),
+        added=asked.of_pair(leader.contender, item.contender),
+        wide=asked.answered == "new-rows",
+    )
     return replace(pair, level=1 - evidence.coverage).estimate, None
 
 
@@ -169,10 +187,38 @@ def estimate(
     return Estimate(interval.value, interval.low, interval.high, len(values))
 
 
-def level(values: np.ndarray, evidence: Evidence, name: str) -> Estimate | None:
-    """Mean test metric. The interval of a share does not reach beyond 0 and 1, between which the truth lies."""
-    task = evidence.task
-    found = estimate(values, evidence.coverage, examples_of(task), evidence.placed.get(name, FIXED_RATES).variance)
+def levels(item: Entrant, evidence: Evidence) -> dict[Question, Estimate | None]:
+    """Question → mean test metric; None where that question cannot be answered."""
+    task, values = evidence.task, item.values
+    placement = evidence.placed.get(item.contender, FIXED_RATES).variance
+    found: dict[Question, Estimate | None] = dict.fromkeys(QUESTIONS)
+    found[evidence.asked.own] = within_bounds(estimate(values, evidence.coverage, examples_of(task), placement), task)
+    wide = on_new_rows(item, evidence)
+    found["new-rows"] = within_bounds(Estimate(wide.value, wide.low, wide.high, len(values)), task) if wide else None
+    return found
+
+
+def on_new_rows(item: Entrant, evidence: Evidence) -> Interval | None:
+    """Mean test metric on other rows of the same kind; None where the test examples are not known."""
+    known = {each.seed: each.value for each in item.replicates if each.value is not None}
+    if len(known) < 2:
+        return None
+    x = np.array(list(known.values()))
+    added = evidence.asked.of_level(item.contender, list(known), moments(x)[1])
+    if added is None:
+        return None
+    placement = evidence.placed.get(item.contender, FIXED_RATES).variance
+    return with_examples(mean_difference(x), added).with_more(placement).interval(evidence.coverage)
+
+
+def answers(evidence: Evidence, item: Entrant) -> dict[Question, Estimate | None]:
+    """Question → how much worse it is than the best; empty for the best, and where one of them cannot be judged."""
+    pair = evidence.pairs.get((evidence.best.contender, item.contender))
+    return pair.answers(evidence.asked.own) if pair else {}
+
+
+def within_bounds(found: Estimate | None, task: TaskFacts) -> Estimate | None:
+    """The interval of a share does not reach beyond 0 and 1, between which the truth lies."""
     if found is None or task.unit != "%" or not (task.higher_is_better and 0 <= found.value <= 1) or found.n < 2:
         return found
     return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))

@@ -57,6 +57,22 @@ class Difference:
             return self
         return self._with(math.hypot(self.error, math.sqrt(variance)), self.freedom)
 
+    def with_component(self, variance: float, freedom: float) -> Difference:
+        """The same with another source of chance, whose variance is an estimate with these degrees of freedom:
+        freedom = (V₁ + V₂)² / (V₁²/ν₁ + V₂²/ν₂) (Satterthwaite, 1946)."""
+        if not variance or not self.freedom > 0:
+            return self
+        whole = self.error**2 + variance
+        parts = (self.error**2 / whole) ** 2 / self.freedom + (variance / whole) ** 2 / freedom
+        return self._with(math.sqrt(whole), 1 / parts if parts else math.inf)
+
+    def with_least_p(self, p: float) -> Difference:
+        """The same as uncertain as an exact test with this p value finds it."""
+        if self.p >= p or not self.value or not self.freedom > 0:
+            return self
+        error = max(self.error, abs(self.value) / critical_t(min(p, 0.5), self.freedom))
+        return replace(self, error=error, p=p)
+
     def _with(self, error: float, freedom: float) -> Difference:
         return Difference(self.value, error, freedom, float(2 * special.stdtr(freedom, -abs(self.value) / error)))
 
@@ -85,6 +101,11 @@ def moments(x: np.ndarray) -> tuple[float, float]:
 def critical_t(level: float, freedom: float) -> float:
     """The t that Student's distribution exceeds on either side with probability `level` in all."""
     return -float(special.stdtrit(freedom, level / 2))
+
+
+def mean_difference(x: np.ndarray, least_variance: float = 0.0) -> Difference:
+    """Mean of x [n] as a difference to 0, with Student's t; its variance is at least `least_variance`."""
+    return welch(x, np.zeros(len(x))).at_least(least_variance, len(x))
 
 
 def mean_interval(x: np.ndarray, confidence: float, least_variance: float = 0.0, more: float = 0.0) -> Interval:
@@ -236,20 +257,22 @@ def rank_intervals(better: np.ndarray) -> list[tuple[int, int]]:  # better [k, k
 # ---- how much a study can see ----------------------------------------------------------------------------------------
 
 
-def power(difference: float, deviations: tuple[float, float], n: int, level: float) -> float:
-    """Chance that Welch's test at `level` finds a true difference with n values a side (Cohen, 1988).
+def power(difference: float, deviations: tuple[float, float], n: int, level: float, fixed: float = 0.0) -> float:
+    """Chance that Welch's test at `level` finds a true difference with n values a side (Cohen, 1988). fixed: variance
+    of the difference that no number of values reduces.
 
     With Z normal and V of χ² with ν degrees of freedom: P(|Z + δ| > t·√(V/ν)), δ the difference in standard errors.
     The mean over V is a quadrature over its quantiles: the noncentral t of SciPy gives NaN in its far corners.
     """
     va, vb = deviations[0] ** 2 / n, deviations[1] ** 2 / n
-    if va + vb == 0:
+    whole = va + vb + fixed
+    if whole == 0:
         return 1.0 if difference else 0.0
-    share = va / (va + vb)
-    freedom = (n - 1) / (share**2 + (1 - share) ** 2)
+    shares = (va / whole) ** 2 + (vb / whole) ** 2
+    freedom = (n - 1) / max(shares, 1e-9)
     nodes, weights = _quadrature()
     edge = critical_t(level, freedom) * np.sqrt(2 * special.gammaincinv(freedom / 2, nodes) / freedom)
-    shift = abs(difference) / math.sqrt(va + vb)
+    shift = abs(difference) / math.sqrt(whole)
     return float(weights @ (special.ndtr(shift - edge) + special.ndtr(-shift - edge)))
 
 
@@ -260,17 +283,19 @@ def _quadrature() -> tuple[np.ndarray, np.ndarray]:
     return (nodes + 1) / 2, weights / 2
 
 
-def smallest_difference(deviations: tuple[float, float], n: int, level: float, chance: float = 0.8) -> float:
+def smallest_difference(
+    deviations: tuple[float, float], n: int, level: float, chance: float = 0.8, fixed: float = 0.0
+) -> float:
     """The true difference that n values a side find with the given chance; infinite for n < 2, 0 without spread."""
     if n < 2:
         return math.inf
-    unit = math.hypot(*deviations) / math.sqrt(n)
+    unit = math.sqrt((deviations[0] ** 2 + deviations[1] ** 2) / n + fixed)
     if unit == 0:
         return 0.0
     little, much = 0.0, unit * (critical_t(level, n - 1) + 10)  # too small to be found, and surely found
     while much - little > 1e-6 * unit:  # power rises with the difference
         middle = (little + much) / 2
-        if power(middle, deviations, n, level) < chance:
+        if power(middle, deviations, n, level, fixed) < chance:
             little = middle
         else:
             much = middle
@@ -278,15 +303,20 @@ def smallest_difference(deviations: tuple[float, float], n: int, level: float, c
 
 
 def replicates_needed(
-    difference: float, deviations: tuple[float, float], level: float, chance: float = 0.8, most: int = 1000
+    difference: float,
+    deviations: tuple[float, float],
+    level: float,
+    chance: float = 0.8,
+    most: int = 1000,
+    fixed: float = 0.0,
 ) -> int | None:
     """The fewest values a side that find `difference` with the given chance; None if `most` are not enough."""
-    if power(difference, deviations, most, level) < chance:
+    if power(difference, deviations, most, level, fixed) < chance:
         return None
     few, many = 1, most  # invariant: `few` are too few, `many` are enough
     while many - few > 1:
         middle = (few + many) // 2
-        if power(difference, deviations, middle, level) < chance:
+        if power(difference, deviations, middle, level, fixed) < chance:
             few = middle
         else:
             many = middle

@@ -77,6 +77,7 @@ def about_study(
         found.append(Claim(says, {"done": done, "planned": study.trials_planned}, ("study",), "weak"))
     found += _grown(study.protocol) if study.protocol.grown else _looks(verdicts)
     found += [_variation(study, verdicts, confidence) if study.trained else _variation_in_a_table(confidence)]
+    found += _unanswered(verdicts)
     found += [Claim(says, {}, ("study",), "weak") for says in study.given_up]
     if not study.trained:
         return tuple(found)
@@ -237,19 +238,53 @@ def _variation(study: StudyRecord, verdicts: Sequence[TaskVerdict], confidence: 
         tuned = say("Every optimizer was tuned separately on each of {seeds} seeds{alike}.", seeds=seeds, alike=alike)
     if study.baseline:
         tuned = say("{tuned} {who} was trained as it is, once per seed.", tuned=tuned, who=study.baseline)
-    return Claim(
-        say(
+    parts = {
+        "tuned": tuned,
+        "random": numbers.names([term(word) for word in drawn]) if drawn else say("everything that is random"),
+        "about": say("at least") if study.protocol.until_sure or len(study.contenders) > 2 else say("about"),
+        "n": 100 * confidence,
+    }
+    wide = [verdict.task.name for verdict in verdicts if verdict.question == "new-rows"]
+    if not wide:
+        says = say(
             "{tuned} A seed sets {random}. Intervals cover only the variation between seeds: with new seeds, {about} "
             "{n:.0f} % of them contain the true value.",
-            tuned=tuned,
-            random=numbers.names([term(word) for word in drawn]) if drawn else say("everything that is random"),
-            about=say("at least") if study.protocol.until_sure or len(study.contenders) > 2 else say("about"),
-            n=100 * confidence,
-        ),
-        {"seeds": seeds, "confidence": confidence},
-        ("study",),
-        "luck",
-    )
+            **parts,
+        )
+    elif len(wide) == len(verdicts):
+        says = say(
+            "{tuned} A seed sets {random}. Intervals cover new seeds and new rows of the same kind: {about} {n:.0f} % "
+            "of them contain the true value.",
+            **parts,
+        )
+    else:
+        says = say(
+            "{tuned} A seed sets {random}. Intervals cover new seeds, and for {names} also new rows of the same kind: "
+            "{about} {n:.0f} % of them contain the true value.",
+            names=numbers.names(wide),
+            **parts,
+        )
+    return Claim(says, {"seeds": seeds, "confidence": confidence}, ("study",), "luck")
+
+
+def _unanswered(verdicts: Sequence[TaskVerdict]) -> Iterator[Claim]:
+    """Where the question asked cannot be answered, and what is answered instead."""
+    for verdict in verdicts:
+        if verdict.asked in (None, verdict.question):
+            continue
+        why = say("its seeds all have the same test rows")
+        if verdict.asked == "new-rows":
+            why = say("it is not known what came of each test example")
+        elif verdict.asked == "trained-again":
+            why = say("each of its seeds has other test rows")
+        says = say(
+            "{task} cannot answer the question {asked}, since {why}. Its intervals answer {instead}.",
+            task=verdict.task.name,
+            asked=str(verdict.asked),
+            why=why,
+            instead=str(verdict.question),
+        )
+        yield Claim(says, {}, (f"task:{verdict.task.name}",), "luck")
 
 
 def _variation_in_a_table(confidence: float) -> Claim:

@@ -423,7 +423,13 @@ def resolution(context: Context, found: Resolution) -> Claim:
     other = found.challenger
     settling = NOTHING
     if other in context.verdict.ties and context.verdict.margin > 0:
-        if found.needed is None:
+        if found.by_examples:
+            settling = say(
+                " For a difference of {limit}, which matters in practice, there are too few test examples, however "
+                "many seeds are added.",
+                limit=context.limit,
+            )
+        elif found.needed is None:
             settling = say(
                 " For a difference of {limit}, which matters in practice, even 1,000 seeds may be too few.",
                 limit=context.limit,

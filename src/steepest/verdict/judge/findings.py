@@ -194,7 +194,9 @@ def only_just(verdict: TaskVerdict, evidence: Evidence) -> OnlyJust | None:
 
 def is_only_just(pair: Pair) -> bool:
     """Whether the difference is smaller than one that such a study finds 4 times in 5."""
-    return abs(pair.difference.value) < smallest_difference(pair.deviations, pair.n, pair.level, POWER, fixed=pair.fixed)
+    return abs(pair.difference.value) < smallest_difference(
+        pair.deviations, pair.n, pair.level, POWER, fixed=pair.fixed
+    )
 
 
 def doubt(item: Standing, evidence: Evidence, generator: np.random.Generator) -> Doubt | None:

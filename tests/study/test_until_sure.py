@@ -23,7 +23,7 @@ def folder(tmp_path):
     return tmp_path / "study"
 
 
-def study(folder, *rules, sure=lambda record: (), done=None, **changes):
+def study(folder, *rules, sure=lambda record, _: (), done=None, **changes):
     spec = toy.spec(*rules, **{"protocol": SURE, **changes})
     return run(spec, folder, toy.executor(folder, done), settled=sure)
 
@@ -93,14 +93,14 @@ def test_a_study_that_was_stopped_goes_on_by_the_law_that_it_began_with(folder, 
 
 
 def test_a_sure_answer_ends_the_study(folder):
-    record = study(folder, sure=lambda record: ["toy"])
+    record = study(folder, sure=lambda record, _: ["toy"])
     assert seeds(record) == list(range(5))
     assert record.finished
     assert record.trials_planned == len(record.results)
 
 
 def test_only_the_tasks_that_are_open_go_on(folder):
-    def sure(record):
+    def sure(record, _):
         return ["other"] if len(seeds(record)) == 5 else ["toy", "other"]
 
     record = study(folder, tasks=("toy", "other"), sure=sure)
@@ -146,7 +146,7 @@ def test_a_finished_study_trains_nothing_when_it_is_resumed(folder):
 
 def test_what_an_earlier_sitting_trained_ahead_does_not_change_the_look(folder):
     """A study that went on to 7 seeds and is asked again at 5 looks at 5."""
-    study(folder, "inside", "edge", sure=lambda record: ["toy"] if len(seeds(record)) == 7 else [])
+    study(folder, "inside", "edge", sure=lambda record, _: ["toy"] if len(seeds(record)) == 7 else [])
     looked = []
     resume(folder, toy.executor(folder), settled=lambda record, _: looked.append(len(seeds(record))) or ["toy"])
     assert looked == [5]
@@ -155,7 +155,7 @@ def test_what_an_earlier_sitting_trained_ahead_does_not_change_the_look(folder):
 def test_shards_are_cut_for_the_first_look(folder):
     """So that every core has work from the start, although the study may grow."""
     done = []
-    study(folder, "inside", sure=lambda record: ["toy"], done=done)
+    study(folder, "inside", sure=lambda record, _: ["toy"], done=done)
     few = []
     run(
         toy.spec("inside", protocol=StudyDesign(seeds=5)),

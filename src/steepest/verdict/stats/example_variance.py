@@ -55,7 +55,7 @@ def example_effect(table: np.ndarray) -> ExampleEffect | None:  # table [n, M], 
 
 
 def sign_test(values: np.ndarray) -> float:
-    """Two-sided p value of the exact sign test: of the values that are not 0, how often so many have the same sign
+    """Two-sided p value of the exact sign test: of the values that are not 0, how often as many have the same sign
     (McNemar, 1947, exactly). values: +1 where one is right and the other wrong, −1 the other way round, 0 for both."""
     up, down = int(np.sum(values > 0)), int(np.sum(values < 0))
     if up == down:

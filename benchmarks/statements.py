@@ -19,6 +19,7 @@ import numpy as np
 from scipy import stats
 
 from benchmarks import truths
+from benchmarks.statements_examples import KINDS, called_different, differences_covered, levels_covered, questions_of
 from benchmarks.truths import LOOKS, Count, Leads
 
 RESULTS = Path(__file__).parent / "results" / "statements.json"
@@ -82,8 +83,26 @@ def _equals() -> Iterator[tuple[str, Statement]]:
         yield what, false_wins(what, partial(truths.looked_at_apart, k=k), 4 * k)
 
 
+def _of_questions() -> Iterator[tuple[str, Statement]]:
+    """Levels and differences as answers to each question, where the test examples are known."""
+    for what, kind in KINDS.items():
+        cost = 200 if kind.metric == "auroc" else 20
+        yield f"{what}, equals", false_wins(f"2 equals: {what}", called_different(kind, "new-rows"), cost)
+        for question in questions_of(kind):
+            says = f"{{}} holds the truth ({question}): {what}"
+            for about, part, count in (
+                ("levels", "the interval of a level", levels_covered),
+                ("differences", "the interval of a difference", differences_covered),
+            ):
+                yield (
+                    f"{what}, {about}, {question}",
+                    Statement(about, says.format(part), 0.93, 1, count(kind, question), cost),
+                )
+
+
 STATEMENTS: dict[str, Statement] = {
     **dict(_equals()),
+    **dict(_of_questions()),
     "equals near an end": false_wins(
         "2 equals whose best rate is next to the end of the grid", truths.differ, 8),
     "equals beyond an end": false_wins(

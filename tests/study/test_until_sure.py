@@ -35,7 +35,7 @@ def seeds(record, task="toy"):
 def test_a_question_that_stays_open_gets_all_its_seeds_and_rows_are_those_of_a_fixed_study(folder, tmp_path):
     seen = []
 
-    def never(record):
+    def never(record, _):
         seen.append((len(record.results), record.finished))
         return ()
 

@@ -38,7 +38,8 @@ class StudyReader:
 
     def __init__(self, folder: Path | str, margin: float | None = None, question: Question | None = None) -> None:
         self.folder = Path(folder)
-        self.margin, self.question = margin, question
+        self.margin = margin
+        self.question: Question | None = question
         self.language: Language = messages.language()
 
     @cached_property

@@ -18,7 +18,7 @@ test: $(INSTALLED)
 test-data: $(INSTALLED)
 	$(BIN)/pytest -m data
 
-# A real Slurm on loopback; without its packages the tests skip and say what to install.
+# A real Slurm and a real Ray on this machine. Where one is not installed, its tests skip and say how to install it.
 test-clusters: $(INSTALLED)
 	$(BIN)/pytest -m clusters -rs tests/clusters
 

@@ -3,11 +3,13 @@
 import io
 import zipfile
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 
 import numpy as np
 import pytest
 from clusters.chaos import ChaosCluster
+from rich.console import Console
 from study import toy
 
 from steepest.clusters.near import NearCluster
@@ -18,6 +20,8 @@ from steepest.records.files import write_trace
 from steepest.records.job_records import DescribeJob, TrainJob
 from steepest.records.node_records import read_nodes
 from steepest.records.task_facts import TaskRef
+from steepest.report import watch_view
+from steepest.serving.follower import Follower
 from steepest.study import environment
 from steepest.study.run import resume, run
 
@@ -232,3 +236,12 @@ def test_a_node_with_another_torch_is_refused_in_a_sentence(tmp_path, monkeypatc
     reply = read_reply(raw)
     assert reply.event == "failed" and reply.error == BadSetting.__name__
     assert f"torch {environment.versions()['torch']} instead of 1.0" in reply.message
+
+
+def test_watch_shows_the_nodes(tmp_path):
+    folder = tmp_path / "study"
+    run(toy.spec("inside"), folder, RemoteExecutor(folder, NearCluster(2, serve=toy.serve)))
+    console = Console(file=io.StringIO(), width=100)
+    watch_view.watch(Follower(folder), console, 1.0, once=True, nodes=partial(read_nodes, folder))
+    shown = console.file.getvalue()
+    assert "jobs lost" in shown and "near-1" in shown and "near-2" in shown

@@ -38,13 +38,20 @@ def here(tmp_path_factory):
     return hashes(folder)
 
 
+PATIENCE = 150.0
+"""Seconds after which a study that takes 20 has come to a stand."""
+
+
 class Harm:
     """A listener that does harm once, when `share` of the trials are done."""
 
-    def __init__(self, share, do):
-        self.share, self.do, self.is_done, self.said = share, do, False, []
+    def __init__(self, site, share, do):
+        self.site, self.share, self.do, self.is_done, self.said = site, share, do, False, []
 
     def __call__(self, progress):
+        if progress.seconds > PATIENCE:
+            assert "idle" not in self.site.states().values(), f"the study stands still: {self.said}"
+            pytest.skip(f"Slurm itself did not recover: {self.site.states()}")
         if progress.message:
             self.said.append(str(progress.message))
         is_time = progress.trials_done >= self.share * progress.trials_planned
@@ -76,7 +83,7 @@ HARMS = {"agent": kill_an_agent, "node": kill_a_node, "scheduler": kill_the_sche
 @pytest.mark.parametrize("what", HARMS)
 def test_the_bits_are_the_same_although_something_dies(site, here, tmp_path, what):
     site.until_idle()
-    harm = Harm(random.random() / 2, lambda: HARMS[what](site))
+    harm = Harm(site, random.random() / 2, lambda: HARMS[what](site))
     folder = tmp_path / "study"
     run(slow_toy.SPEC, folder, slow_toy.executor(folder), harm)
     assert harm.is_done and hashes(folder) == here, harm.said

@@ -1,6 +1,7 @@
 """Commands that show something: a study in the terminal or a browser, and the playground."""
 
 import webbrowser
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from steepest.cli.shared import StudyFolder, study_folder
 from steepest.design.options import MACHINE, OUTPUT
 from steepest.errors import BadSetting, StudyFolderError
+from steepest.records.node_records import read_nodes
 from steepest.report import watch_view
 from steepest.serving import serve as server
 from steepest.serving.follower import Follower
@@ -23,7 +25,9 @@ def watch(
 ) -> None:
     if not every >= 0.1:
         raise BadSetting(f"--every is {every:g}; it must be at least 0.1 s, so that watching does not slow the study.")
-    watch_view.watch(Follower(study_folder(folder)), Console(highlight=False, markup=False), every, once)
+    place = study_folder(folder)
+    console = Console(highlight=False, markup=False)
+    watch_view.watch(Follower(place), console, every, once, partial(read_nodes, place))
 
 
 def serve(

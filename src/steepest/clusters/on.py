@@ -6,6 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from steepest.clusters.cluster import Cluster
+from steepest.clusters.ray_actors import RayCluster
 from steepest.clusters.slurm import SlurmCluster
 from steepest.clusters.slurm_options import SlurmOptions
 from steepest.errors import BadSetting, BadTask, first_line
@@ -25,9 +26,11 @@ def place(words: str) -> Place | None:
     if kind == "slurm":
         options = SlurmOptions.parse(rest)
         return lambda folder, workers: SlurmCluster(folder, options, workers)
+    if kind == "ray":
+        return lambda folder, workers: RayCluster(folder, rest, workers)
     if kind and rest:
         return _own(kind, rest)
-    raise BadSetting(f"Unknown place {words!r} for --on. Use local, slurm or module:factory (your own).")
+    raise BadSetting(f"Unknown place {words!r} for --on. Use local, slurm, ray or module:factory (your own cluster).")
 
 
 def _own(module: str, name: str) -> Place:

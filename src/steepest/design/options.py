@@ -57,7 +57,7 @@ On = Annotated[
     WORD,
     Parameter(
         group=MACHINE,
-        help="Where to train: local, slurm, or module:factory for a cluster of your own. Options follow a colon: "
+        help="Where to train: local, slurm, ray, or module:factory for a cluster of your own. Options follow a colon: "
         "slurm:nodes=4,cpus=8,partition=cpu.",
     ),
 ]

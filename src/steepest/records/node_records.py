@@ -36,7 +36,7 @@ def write_nodes(folder: Path, nodes: list[NodeState]) -> None:
 
 
 def read_nodes(folder: Path) -> list[NodeState]:
-    """None where there is no such note, or it is damaged: nothing depends on it."""
+    """Nothing where there is no such note, or it is damaged: nothing depends on it."""
     path = folder / NODES
     if not path.is_file() or path.is_symlink():
         return []

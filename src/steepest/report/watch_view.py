@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from steepest.messages import counted, say, shown, tr
+from steepest.records.node_records import NodeState
 from steepest.report.rounding import isolated, one_line
 from steepest.report.schema import StandingView, TaskView, View
 
@@ -23,20 +24,26 @@ WIDE, NARROW = 28, 8
 """Characters of a curve, and how few they may become."""
 
 
-def watch(read: Callable[[], View], console: Console, every: float, once: bool = False) -> None:
+def watch(
+    read: Callable[[], View],
+    console: Console,
+    every: float,
+    once: bool = False,
+    nodes: Callable[[], Sequence[NodeState]] = tuple,
+) -> None:
     """Show the view that `read` returns until the study is finished; only once if the output is not a terminal."""
     view = read()
     if once or view["study"]["finished"] or not console.is_terminal:
-        console.print(screen(view))
+        console.print(screen(view, nodes()))
         return
-    with Live(screen(view), console=console, auto_refresh=False) as live:
+    with Live(screen(view, nodes()), console=console, auto_refresh=False) as live:
         while not view["study"]["finished"]:
             time.sleep(every)
             view = read()
-            live.update(screen(view), refresh=True)
+            live.update(screen(view, nodes()), refresh=True)
 
 
-def screen(view: View) -> Group:
+def screen(view: View, nodes: Sequence[NodeState] = ()) -> Group:
     """One frame."""
     study = view["study"]
     done = say(
@@ -49,7 +56,7 @@ def screen(view: View) -> Group:
     bar = ProgressBar(total=max(1, study["planned"]), completed=study["trials"], width=60)
     head = Styled(tr("{title}: {done}", title=isolated(one_line(study["name"], LONG)), done=done))
     tasks = [part for task in view["tasks"] for part in _task(view, task)]
-    return Group(head, Padding(bar, 0), *tasks)  # a bar alone does not end its line
+    return Group(head, Padding(bar, 0), *tasks, *_machines(nodes))  # a bar alone does not end its line
 
 
 def _task(view: View, task: TaskView) -> Iterator[RenderableType]:
@@ -79,6 +86,20 @@ def _task(view: View, task: TaskView) -> Iterator[RenderableType]:
     if known:
         ends = (f"{value:.{task['decimals']}f}" for value in (low, high))
         yield Styled("  ".join(f"{block} {value}" for block, value in zip("▁█", ends, strict=True)), style="dim")
+
+
+def _machines(nodes: Sequence[NodeState]) -> Iterator[RenderableType]:
+    """What each node has, has done, and what was lost with it."""
+    if not nodes:
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column(tr("node"), no_wrap=True, max_width=32, overflow="ellipsis")
+    for title in (tr("jobs now"), tr("jobs done"), tr("jobs lost")):
+        table.add_column(title, justify="right", no_wrap=True)
+    for node in nodes:
+        counts = (f"{count:,.0f}" for count in (node.underway, node.done, node.lost))
+        table.add_row(Styled(isolated(one_line(node.node, LONG))), *map(Styled, counts))
+    yield table
 
 
 @dataclass(frozen=True)

@@ -243,7 +243,7 @@ def _connect(ray: Any, address: str) -> None:
     """Raises BadSetting where there is no cluster, or where anybody on the network could use it."""
     options = {"log_to_driver": False, "include_dashboard": False, "configure_logging": False}
     if not address:
-        ray.init(**options)
+        ray.init(address="local", **options)  # without it, the cluster that this machine last had
         return
     try:
         ray.init(address=address, log_to_driver=False, configure_logging=False)

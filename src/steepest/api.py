@@ -18,7 +18,7 @@ from steepest.clusters.on import Place, place, refuse_objects
 from steepest.clusters.remote import RemoteExecutor
 from steepest.design.extension import extended_spec
 from steepest.design.factors import OF_RULE, describe_axes
-from steepest.design.options import ExtendOptions, PlanOptions, RunOptions, takes
+from steepest.design.options import ExtendOptions, RunOptions, takes
 from steepest.design.study_spec import OneTask, Tasks, new_folder, study_spec, task_references, worker_count
 from steepest.engine.shard import ObjectRegistry, run_job
 from steepest.engine.try_task import try_task
@@ -151,9 +151,10 @@ def compare(tasks: Tasks, options: RunOptions) -> Study:
         return Study(folder, options.margin, makers=optimizers_here)
 
 
-@takes(PlanOptions)
-def plan(tasks: Tasks, options: PlanOptions) -> Plan:
-    """What `compare` would train with the same arguments, and how long it would take. Only times some steps."""
+@takes(RunOptions)
+def plan(tasks: Tasks, options: RunOptions) -> Plan:
+    """What `compare` would train with the same arguments, and how long it would take. Only times some steps; options
+    of the study's folder change nothing."""
     with speaking(options.language), scratch("steepest-plan") as folder:
         spec, tasks_here, optimizers_here = study_spec(tasks, options, options.command)
         remember(task.ref for task in spec.tasks)

@@ -67,10 +67,11 @@ class StudyReader:
         """All values that text and report show, rounded, with units."""
         return view(self.record, self.verdict, self.traces, self.probes)
 
-    def text(self, language: Language | None = None) -> str:
-        """The verdict as text with tables, in colour if standard output is a terminal that supports it."""
+    def text(self, language: Language | None = None, full: bool = True) -> str:
+        """The verdict as text with tables, in colour if standard output is a terminal that supports it. full: every
+        sentence; without it, what fits on a screen."""
         with speaking(language or self.language):
-            return text.text(self.view, text.wants_colour(sys.stdout))
+            return text.text(self.view, text.wants_colour(sys.stdout), full)
 
     def export(self, form: str, language: Language | None = None) -> str:
         """The study as "csv" (one row per trial), "ranking-csv", "json" (the view) or "latex" (the ranking).
@@ -143,6 +144,7 @@ def judge_table(
     higher_is_better: bool | None = None,
     margin: float | None = None,
     columns: Mapping[str, str] | None = None,
+    full: bool = True,
 ) -> tuple[Verdict, str]:
     """The verdict on a CSV table of your own results, and its text.
 
@@ -150,7 +152,7 @@ def judge_table(
     columns optimizer, mean, sd and n instead. The table may be the export of a tracker: `columns` names its columns,
     {"value": "test/acc", "rate": "lr"}, and those that it leaves out are guessed. metric: default from the column's
     name. higher_is_better: None derives it from the metric's name. margin: smaller differences are ties; default 0.0025
-    for accuracies between 0 and 1, else 0. Raises BadTable, BadSetting or UnknownName.
+    for accuracies between 0 and 1, else 0. full: as of `StudyReader.text`. Raises BadTable, BadSetting or UnknownName.
     """
     path = Path(path)
     try:
@@ -161,4 +163,4 @@ def judge_table(
         raise BadTable(f"{path} cannot be read: {error.strerror or error}.") from None
     study = study_of_table(content, path.stem, metric, higher_is_better, columns=columns or {})
     verdict = decide(study, margin=margin)
-    return verdict, text.text(view(study, verdict, {}), text.wants_colour(sys.stdout))
+    return verdict, text.text(view(study, verdict, {}), text.wants_colour(sys.stdout), full)

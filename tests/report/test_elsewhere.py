@@ -424,7 +424,7 @@ def test_a_study_shows_itself_in_all_these_ways(study, tmp_path, capsys):
     main(["export", str(study.folder), "--to", "tensorboard", "--out", str(tmp_path / "events")])
     assert (tmp_path / "trials.parquet").read_bytes()[:4] == b"PAR1"
     assert len(list((tmp_path / "events").iterdir())) == 8
-    main(["verdict", str(study.folder), "--lang", "zh"])
+    main(["verdict", str(study.folder), "--full", "--lang", "zh"])
     assert "复现：" in capsys.readouterr().out
 
 

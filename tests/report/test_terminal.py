@@ -106,6 +106,17 @@ def test_the_summary_shows_progress_time_and_failures():
     assert summary(progress(left=None)).endswith("24 s")
 
 
+def test_rates_that_were_meant_to_be_too_large_are_no_failures():
+    rows = (ProgressRow("digits", "adam", "grid", done=20, planned=130, failed=8, diverged=6),)
+    assert "(28 %), 6 at too large a rate, 2 failed, 24 s" in summary(progress(rows=rows))
+    rows = (ProgressRow("digits", "adam", "grid", done=20, planned=130, failed=6, diverged=6),)
+    assert "failed" not in summary(progress(rows=rows))
+
+
+def test_no_time_left_is_promised_before_the_end():
+    assert summary(progress(left=0.0)).endswith("24 s")
+
+
 def live(*events):
     stream, clock = Terminal(), Clock()
     tell = LiveTable(stream, clock)

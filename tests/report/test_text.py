@@ -23,17 +23,17 @@ def test_the_page_reads_like_this():
     lines = text(small()).split("\n")
     assert lines[0].startswith("Handwritten digits, MLP (synthetic): use adam with learning rate 0.0")
     ranking = lines.index(next(line for line in lines if line.lstrip().startswith("#")))
-    assert lines[ranking : ranking + 4] == GOLDEN_RANKING.strip("\n").split("\n")
+    assert lines[ranking : ranking + 4] == GOLDEN_RANKING.removeprefix("\n").removesuffix("\n").split("\n")
     assert lines[ranking + 4] == ""
     assert lines[ranking + 5 : ranking + 10] == GOLDEN_RATES.strip("\n").split("\n")
     assert lines[-1] == "To reproduce: steepest run digits --seeds 10"
 
 
 GOLDEN_RANKING = """
-#  optimizer  verdict  test accuracy, %  95 %          behind best  95 %                  p
-1  adam       best                 98.0  [97.1, 98.9]            –                        –
-2  sgd        behind               96.0  [94.7, 97.3]         +2.0  [+1.2, +2.9]      0.001
-3  adagrad    behind               10.0  [8.0, 12.0]         +88.0  [+85.6, +90.4]  < 0.001
+  #  optimizer  verdict  test accuracy, %  95 %          behind best  95 %                  p
+→ 1  adam       best                 98.0  [97.1, 98.9]            –                        –
+  2  sgd        behind               96.0  [94.7, 97.3]         +2.0  [+1.2, +2.9]      0.001
+  3  adagrad    behind               10.0  [8.0, 12.0]         +88.0  [+85.6, +90.4]  < 0.001
 """
 
 GOLDEN_RATES = """
@@ -55,7 +55,23 @@ def test_every_claim_is_printed_except_those_that_repeat_the_ranking():
     flat = re.sub(r"\s+", " ", text(shown))
     for claim in [*shown["tasks"][0]["claims"], *shown["claims"]]:
         assert (str(claim["sentence"]) in flat) != claim["pair"], claim
-    assert str(shown["tasks"][0]["headline"]) in flat
+    assert all(str(line) in flat.replace(" - ", " ") for line in shown["tasks"][0]["answer"])
+
+
+def test_without_the_details_it_is_one_screen_that_answers():
+    """The default study: seven optimizers, an answer in lines, the ranking with the advised row marked."""
+    lines = text(default_view(), full=False).split("\n")
+    assert len(lines) <= 30  # three more follow: the report, the details, the code
+    assert len(lines[0].split()) <= 20
+    ranking = next(i for i, line in enumerate(lines) if line.lstrip().startswith("#"))
+    assert [line for line in lines[ranking:] if line.startswith("→")] == [lines[ranking + 1]]
+    assert lines[ranking].endswith("rate  run time")
+    assert "To reproduce" not in "".join(lines)
+
+
+def test_no_sentence_of_the_answer_has_two_intervals():
+    for line in default_view()["tasks"][0]["answer"]:
+        assert all(sentence.count("interval") <= 1 for sentence in str(line).split(". "))
 
 
 def test_columns_stay_aligned_under_wide_characters():

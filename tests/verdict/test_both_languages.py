@@ -146,7 +146,7 @@ def test_text_and_json_are_in_the_language_in_force():
         data = verdict.to_json()
         assert data["headline"] == verdict.summary.render("zh") == data["tasks"][0]["headline"]
         assert data["headline"].startswith("Handwritten digits, MLP (synthetic)：请用 adam，学习率取 0.001。")
-        assert "个随机种子" in data["tasks"][0]["claims"][0]["sentence"]
+        assert "个随机种子" in data["tasks"][0]["claims"][1]["sentence"]
         assert verdict.text().startswith(data["headline"])
     assert verdict.headline == str(verdict.summary)
 

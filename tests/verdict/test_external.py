@@ -155,7 +155,7 @@ def test_a_failed_run_is_counted_and_not_averaged():
     best = verdict.tasks[0].standings[0]
     assert (best.contender, best.replicates, best.failed_replicates) == ("a", 5, 3)
     assert best.quality.value == pytest.approx(np.mean(GOOD))
-    assert "a, which failed on 3 of 8 seeds (95 % interval 8.5 % to 76 %)." in str(verdict)
+    assert "a failed on 3 of 8 seeds (95 % interval 8.5 % to 76 %), at every learning rate." in str(verdict)
 
 
 def test_correlated_seeds_are_compared_seed_by_seed_and_made_up_ones_never():

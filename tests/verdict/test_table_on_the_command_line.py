@@ -21,8 +21,9 @@ def table(tmp_path):
 def test_a_table_gets_a_verdict_in_words_and_tables(table, capsys):
     main(["verdict", "--csv", table, "--metric", "accuracy"])
     words = capsys.readouterr().out
-    assert words.startswith("the table: use a. It reaches 91.0 % accuracy (mean over 6 seeds).")
+    assert words.startswith("the table: use a.\n  - It reaches 91.0 % accuracy (mean over 6 seeds).\n")
     assert "behind best" in words
+    assert "→ 1  a" in words
     assert "To reproduce" not in words
 
 

@@ -292,6 +292,7 @@ def plan(forecast: Plan) -> str:
         say("It would take at most about {time}.", time=time)
         if bounded
         else say("It would take about {time}.", time=time),
+        *([protocol.few_seeds] if protocol.few_seeds else []),
         *forecast.given_up,
     ]
     for fact in forecast.facts:

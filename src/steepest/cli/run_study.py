@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 import steepest
 from steepest.cli import listings
-from steepest.cli.shared import Json, Own, StudyFolder, is_trusted, own_tasks, print_json, study_folder
+from steepest.cli.shared import Full, Json, Own, StudyFolder, is_trusted, own_tasks, print_json, study_folder
 from steepest.clusters.on import LOCAL
 from steepest.design.options import (
     OUTPUT,
@@ -20,7 +20,6 @@ from steepest.design.options import (
     DataOptions,
     ExtendOptions,
     On,
-    PlanOptions,
     Quiet,
     RetryKilled,
     RunOptions,
@@ -38,7 +37,10 @@ Names = Annotated[
     Parameter(group=STUDY, help="Built-in tasks (`steepest tasks` lists them), or Python files that define `task`."),
 ]
 Suite = Annotated[str | None, Parameter(group=STUDY, help="Named set of built-in tasks, such as smoke or core.")]
-LEFT_OUT = ("--out", "--overwrite", "--quiet", "-q", "--json", "--open")
+OpenPage = Annotated[
+    bool, Parameter(name="--open", group=OUTPUT, negative="", help="Watch the study live in a browser.")
+]
+LEFT_OUT = ("--out", "--overwrite", "--quiet", "-q", "--json", "--open", "--full")
 """Options left out of the command that a report shows."""
 
 
@@ -47,9 +49,8 @@ def run(
     suite: Suite = None,
     own: Own = None,
     options: Annotated[RunOptions | None, Parameter(name="*")] = None,
-    open_page: Annotated[
-        bool, Parameter(name="--open", group=OUTPUT, negative="", help="Watch the study live in a browser.")
-    ] = False,
+    open_page: OpenPage = False,
+    full: Full = False,
     json: Json = False,
 ) -> None:
     began = monotonic()
@@ -57,17 +58,20 @@ def run(
     with _started_workers(options.workers, options.on), _page_beside(open_page, options.out):
         options = replace(options, command=_command_line(), began=began)
         study = steepest.compare(_tasks(tasks, suite, own, json), **vars(options))
-        _conclude(study, json)
+        _conclude(study, json, full)
 
 
 def plan(
     *tasks: Names,
     suite: Suite = None,
     own: Own = None,
-    options: Annotated[PlanOptions | None, Parameter(name="*")] = None,
+    options: Annotated[RunOptions | None, Parameter(name="*")] = None,
+    open_page: OpenPage = False,
+    full: Full = False,
     json: Json = False,
 ) -> None:
-    options = options or PlanOptions()
+    """Takes what `run` takes, so that the word can be exchanged; what is only for a run changes nothing."""
+    options = options or RunOptions()
     with _started_workers(options.workers):
         options = replace(options, command=_command_line())
         forecast = steepest.api.plan(_tasks(tasks, suite, own, json), **vars(options))
@@ -81,6 +85,7 @@ def resume(
     trust: Trust = False,
     retry_killed: RetryKilled = False,
     quiet: Quiet = False,
+    full: Full = False,
     json: Json = False,
     on: On = LOCAL,
 ) -> None:
@@ -88,7 +93,7 @@ def resume(
     with _started_workers(workers, on):
         trusted = is_trusted(place, trust)
         study = steepest.resume(place, workers=workers, quiet=quiet, trust=trusted, retry_killed=retry_killed, on=on)
-        _conclude(study, json)
+        _conclude(study, json, full)
 
 
 def extend(
@@ -98,6 +103,7 @@ def extend(
     workers: Workers = None,
     trust: Trust = False,
     quiet: Quiet = False,
+    full: Full = False,
     json: Json = False,
 ) -> None:
     place, options = study_folder(folder), options or ExtendOptions()
@@ -106,7 +112,7 @@ def extend(
         study = steepest.extend(
             place, **vars(options), workers=workers, quiet=quiet, trust=trusted, command=_command_line()
         )
-        _conclude(study, json)
+        _conclude(study, json, full)
 
 
 def _tasks(names: tuple[str, ...], suite: str | None, own: DataOptions | None, json: bool) -> tuple[str | TaskRef, ...]:
@@ -114,13 +120,15 @@ def _tasks(names: tuple[str, ...], suite: str | None, own: DataOptions | None, j
     return (*names, *steepest.api.suite(suite), *own_tasks(own, json)) or ("digits",)
 
 
-def _conclude(study: steepest.Study, json: bool) -> None:
+def _conclude(study: steepest.Study, json: bool, full: bool) -> None:
     """Write the report and print the verdict, which is printed even if the report cannot be written."""
     path, trouble = _written_report(study)
     if json:
         print_json(study.verdict.to_json() | {"folder": str(study.folder), "report": path and str(path)})
     else:
-        print(study.text() + "\n")
+        print(study.text(full=full) + "\n")
+        if not full:
+            print(tr("All sentences: {command}", command=f"steepest verdict {study.folder} --full"))
         if path:
             print(tr("Report: {path}", path=str(path)))
         print(tr("Code to paste: {command}", command=f"steepest use {study.folder}"))

@@ -17,6 +17,10 @@ from steepest.records.task_facts import TaskRef
 from steepest.report.rounding import one_line
 
 Json = Annotated[bool, Parameter(name="--json", negative="", group=OUTPUT, help="Print JSON instead of text.")]
+Full = Annotated[
+    bool,
+    Parameter(name="--full", negative="", group=OUTPUT, help="Print every table and sentence, not just one screen."),
+]
 StudyFolder = Annotated[Path | None, Parameter(help="Study folder. Default: the newest one in runs/.")]
 Own = Annotated[DataOptions | None, Parameter(name="*")]
 """The flags above; None if none is given."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 
 import steepest
-from steepest.cli.shared import Json, StudyFolder, print_json, study_folder
+from steepest.cli.shared import Full, Json, StudyFolder, print_json, study_folder
 from steepest.design.options import OUTPUT, AskedQuestion, Margin
 from steepest.errors import BadSetting
 
@@ -46,6 +46,7 @@ def verdict(
     ] = None,
     margin: Margin = None,
     question: AskedQuestion = None,
+    full: Full = False,
     json: Json = False,
 ) -> None:
     roles = {"optimizer": optimizer, "value": value, "rate": rate, "valid": valid, "seed": seed, "task": task}
@@ -59,11 +60,11 @@ def verdict(
             raise BadSetting(
                 "--question needs a study folder: a table does not name the rows that its runs were tested on."
             )
-        found, words = steepest.reader.judge_table(csv, metric, higher_is_better, margin, columns)
+        found, words = steepest.reader.judge_table(csv, metric, higher_is_better, margin, columns, full)
         print_json(found.to_json()) if json else print(words)
         return
     study = steepest.reader.StudyReader(study_folder(folder), margin, question)
-    print_json(study.verdict.to_json()) if json else print(study.text())
+    print_json(study.verdict.to_json()) if json else print(study.text(full=full))
 
 
 def report(

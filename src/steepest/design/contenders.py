@@ -20,7 +20,9 @@ from steepest.records.limits import MAX_CONTENDERS, MAX_RATES
 Maker = Callable[..., torch.optim.Optimizer]
 """Returns an optimizer for (parameters, lr=…)."""
 
-DEFAULT = (
+DEFAULT = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw")
+"""The classic optimizers as frameworks have them."""
+ARTICLE = (
     "gd",
     "sgd-1",
     "sgd",
@@ -35,7 +37,9 @@ DEFAULT = (
     "adam-printed",
     "adamw",
 )
-"""The classic optimizers, in the standard form and in the printed form of the article if it differs; and AdamW."""
+"""The same with full-batch descent, batches of one example, and the forms that the articles print."""
+GROUPS = {"default": DEFAULT, "article": ARTICLE}
+"""Name for several optimizers → what it stands for."""
 
 
 def enter(
@@ -50,7 +54,8 @@ def enter(
     """
     check_schedule(schedule)
     memory: dict[str, Any] = {}
-    items = _few(_list(optimizers), "optimizers", MAX_CONTENDERS)
+    listed = (GROUPS.get(item, [item]) if isinstance(item, str) else [item] for item in _list(optimizers))
+    items = _few([each for group in listed for each in group], "optimizers", MAX_CONTENDERS)
     items = [named for item in items for named in (_list(item) if isinstance(item, Mapping) else [item])]
     found = _told_apart([contender_of(item, schedule, memory) for item in items])
     if not found:

@@ -102,7 +102,8 @@ class StudyOptions:
             name=["--optimizers", "-o"],
             group=STUDY,
             help="Optimizers to compare, separated by commas. Add settings after a colon: adam:b2=0.99. "
-            "`steepest optimizers` lists them.",
+            "`steepest optimizers` lists them. default: the classic ones as frameworks have them; article: these, the "
+            "articles' printed forms, full batches and batches of one example.",
         ),
     ] = field(default=None, kw_only=False)
     axes: Annotated[

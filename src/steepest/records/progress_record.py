@@ -20,6 +20,8 @@ class ProgressRow:
     best_rate: float | None = None
     best_valid: float | None = None
     """Mean validation metric at the best rate so far, raw."""
+    diverged: int = 0
+    """Of `failed`, those whose rate was too large: a search tries such rates on purpose."""
 
 
 Phase = Literal["describing", "timing", "compiling", "training", "finished"]

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from steepest.messages import Message
+from steepest.messages import NOTHING, Message, counted
 from steepest.records.contender import Contender
 from steepest.records.outcomes import Result
 from steepest.records.step_times import StepTime
 from steepest.records.task_facts import TaskFacts
+
+SEEDS_FOR_A_VERDICT = 5
+"""Fewer replicates than this judge nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,18 @@ class StudyDesign:
     def verdicts_after(self) -> tuple[int, ...]:
         """Numbers of seeds after which somebody has seen, or may see, a verdict."""
         return (*self.grown, *self.looks)
+
+    @property
+    def few_seeds(self) -> Message:
+        """What there is to say before a study with too few seeds for a verdict; else nothing."""
+        if self.seeds >= SEEDS_FOR_A_VERDICT:
+            return NOTHING
+        return counted(
+            self.seeds,
+            "{n} seed is too few for a verdict, which needs {enough}. Results are shown, not judged.",
+            "{n} seeds are too few for a verdict, which needs {enough}. Results are shown, not judged.",
+            enough=SEEDS_FOR_A_VERDICT,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,6 +167,9 @@ class TaskView(TaskSetting):
     """The contender that is trained as its owner uses it."""
     ties: list[int | None]
     headline: Message
+    """The paragraph that is read first."""
+    answer: list[Message]
+    """The same, one claim after the other: what to use, then a line each for how sure that is, and the like."""
     claims: list[ClaimView]
     paired: bool
     mixed: bool

@@ -136,6 +136,10 @@ class LiveTable:
             atexit.unregister(self.close)
 
 
+LEAST_SECONDS_LEFT = 0.5
+"""A time left below this is not worth a word."""
+
+
 def unsaid(progress: Progress, said: set[str]) -> str:
     """The summary, which then counts as said; empty if it has been said already."""
     line = summary(progress)
@@ -156,7 +160,8 @@ def summary(progress: Progress) -> str:
     if progress.phase in BEFORE_TRAINING:
         on = say(" on {task}", task=one_line(progress.task, LONG)) if progress.task else ""
         return tr("{phase}{on} …", phase=phase, on=on)
-    failed = sum(row.failed for row in progress.rows)
+    diverged = sum(row.diverged for row in progress.rows)
+    failed = sum(row.failed for row in progress.rows) - diverged
     share = progress.trials_done / progress.trials_planned if progress.trials_planned else 0.0
     parts = [
         say(
@@ -166,11 +171,14 @@ def summary(progress: Progress) -> str:
             share=100 * share,
         )
     ]
+    if diverged:
+        parts.append(say("{n} at too large a rate", n=diverged))
     if failed:
         parts.append(say("{n} failed", n=failed))
     parts.append(say("{time}", time=numbers.duration(progress.seconds)))
-    if progress.seconds_left is not None and progress.phase == "training":
-        parts.append(say("about {time} left", time=numbers.duration(progress.seconds_left)))
+    left = progress.seconds_left
+    if left is not None and progress.phase == "training" and left >= LEAST_SECONDS_LEFT:
+        parts.append(say("about {time} left", time=numbers.duration(left)))
     return tr("{phase}: {parts}", phase=phase, parts=enumerated(parts, "{clause}, {clauses}"))
 
 
@@ -183,7 +191,7 @@ def frame(progress: Progress, height: int) -> Group:
     table.add_column(tr("optimizer"), no_wrap=True, max_width=28, overflow="ellipsis")
     table.add_column(tr("stage"))
     for column in (
-        say("trials"), say("failed"), say("best rate"), say("validation"),
+        say("trials"), say("too large a rate"), say("failed"), say("best rate"), say("validation"),
     ):  # fmt: skip
         table.add_column(shown(column), justify="right")
     room = max(1, height - 4)
@@ -209,11 +217,13 @@ def frame(progress: Progress, height: int) -> Group:
 
 def _cells(row: ProgressRow) -> list[Styled]:
     colour = {"done": "green", "waiting": "dim"}.get(row.stage, "cyan")
+    failed = row.failed - row.diverged
     return [
         Styled(isolated(one_line(row.contender))),
         Styled(shown(STAGES[row.stage]), style=colour),
         Styled(f"{row.done}/{row.planned}"),
-        Styled(str(row.failed) if row.failed else "–", style="red" if row.failed else "dim"),
+        Styled(str(row.diverged) if row.diverged else "–", style="dim"),
+        Styled(str(failed) if failed else "–", style="red" if failed else "dim"),
         Styled("–" if row.best_rate is None else numbers.rate(row.best_rate)),
         Styled(fixed(row.best_valid, 4)),
     ]

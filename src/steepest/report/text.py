@@ -10,20 +10,26 @@ from rich.cells import cell_len, set_cell_size
 from steepest.messages import NOTHING, counted, say, shown, tr
 from steepest.report import labels
 from steepest.report.rounding import isolated
-from steepest.report.schema import ClaimView, TaskView, View
+from steepest.report.schema import ClaimView, StandingView, TaskView, View
 from steepest.report.wrapping import wrapped
 
 WIDTH = 100
 OPTIMIZER = say("optimizer")
 BOLD, DIM, GREEN, RED = "1", "2", "32", "31"
+ADVISED = "→ "
+"""Marks the row of what to use."""
+MAX_LIMITS = 6
+"""Remarks on the whole study that are shown without `full`."""
+_EDGE = {"": "", "low": " ↓", "high": " ↑"}
 Paint = Callable[[str, str], str]
 """Text and its ANSI style → text."""
 
 
-def text(view: View, colour: bool = False) -> str:
-    """The verdict and its tables; `colour` adds ANSI styles and changes no character besides."""
+def text(view: View, colour: bool = False, full: bool = True) -> str:
+    """The verdict and its tables; `colour` adds ANSI styles and changes no character besides. full: also every other
+    sentence; without it, what fits on a screen."""
     paint = _painted if colour else _plain
-    page = _Page(view, paint)
+    page = _Page(view, paint, full)
     study = view["study"]
     blocks: list[str] = []
     if not study["finished"]:
@@ -34,15 +40,18 @@ def text(view: View, colour: bool = False) -> str:
         )
         blocks.append(paint(shown(unfinished), RED))
     if len(view["tasks"]) > 1:
-        blocks.append(page.headline(view))
+        blocks.append("\n".join(paint(line, BOLD) for line in fill(shown(view["headline"])).split("\n")))
         blocks.append(_tallies(page))
     for task in view["tasks"]:
         blocks += _task(page, task)
     if not view["tasks"]:
         blocks.append(tr("No trial has finished yet."))
-    blocks.append(_claims(page, view["claims"]))
-    if view["reproduce"]["command"]:
-        blocks.append(_reproduce(page))
+    if not full:
+        blocks.append(_limits(view["claims"]))
+    else:
+        blocks.append(_claims(page, view["claims"]))
+        if view["reproduce"]["command"]:
+            blocks.append(_reproduce(page))
     return "\n\n".join(block for block in blocks if block)
 
 
@@ -52,9 +61,16 @@ class _Page:
 
     view: View
     paint: Paint
+    full: bool
 
-    def headline(self, entry: View | TaskView) -> str:
-        return "\n".join(self.paint(line, BOLD) for line in fill(shown(entry["headline"])).split("\n"))
+    def answer(self, task: TaskView) -> str:
+        """What to use, and below it a line for each thing to know about that."""
+        if not task["answer"]:
+            return ""
+        says, *others = map(shown, task["answer"])
+        first, _, rest = labels.first_sentence(says)
+        lines = [fill(line, "  - ", "    ") for line in (rest, *others) if line]
+        return "\n".join([*(self.paint(line, BOLD) for line in fill(first).split("\n")), *lines])
 
 
 def wants_colour(stream: TextIO) -> bool:
@@ -69,10 +85,11 @@ def _task(page: _Page, task: TaskView) -> list[str]:
     blocks: list[str] = []
     if len(page.view["tasks"]) > 1:
         blocks.append(page.paint(f"{task['label']} {'─' * (WIDTH - 1 - cell_len(task['label']))}", BOLD))
-    blocks.append(page.headline(task))
+    blocks.append(page.answer(task))
     blocks.append(_ranking(page, task))
-    blocks.append(_rates(page, task))
-    blocks.append(_claims(page, task["claims"]))
+    if page.full:
+        blocks.append(_rates(page, task))
+        blocks.append(_claims(page, task["claims"]))
     return blocks
 
 
@@ -80,25 +97,40 @@ def _ranking(page: _Page, task: TaskView) -> str:
     interval = tr("{level} %", level=f"{100 * page.view['study']['confidence']:g}")
     unit = say(", {unit}", unit=task["unit"]) if task["unit"] else NOTHING
     metric = tr("test {metric}{unit}", metric=task["metric"], unit=unit)
-    head = ["#", shown(OPTIMIZER), tr("verdict"), metric, interval, tr("behind best"), interval, "p"]
+    head = ["#", shown(OPTIMIZER), tr("verdict"), metric, interval, tr("behind best"), interval]
+    rated = not page.full and any(s["rate_text"] != "–" for s in task["standings"])
+    head += [*((tr("rate"), tr("run time")) if rated else ()), *(("p",) if page.full else ())]
     rows: list[list[str]] = []
     for s in task["standings"]:
         quality, behind = s["quality"], s["behind_best"]
-        rows.append(
-            [
-                str(s["place"]),
-                page.view["contenders"][s["contender"]]["label"],
-                shown(labels.STATUS[s["status"]][0])
-                + ("" if s["contender"] != task["baseline"] else ", " + tr("yours")),
-                quality["text"] if quality else "–",
-                quality["interval"] if quality else "",
-                behind["text"] if behind else "–",
-                behind["interval"] if behind else "",
-                s["p_best"]["text"],
-            ]
-        )
+        cells = [
+            (ADVISED if is_advised(task, s) else "") + str(s["place"]),
+            page.view["contenders"][s["contender"]]["label"],
+            shown(labels.STATUS[s["status"]][0]) + ("" if s["contender"] != task["baseline"] else ", " + tr("yours")),
+            quality["text"] if quality else "–",
+            quality["interval"] if quality else "",
+            behind["text"] if behind else "–",
+            behind["interval"] if behind else "",
+        ]
+        if rated:
+            cells += [s["rate_text"] + _EDGE[s["untuned"]], shown(s["seconds_text"])]
+        rows.append([*cells, s["p_best"]["text"]] if page.full else cells)
     styles = {"best": GREEN, "tie": GREEN, "behind": "", "unsure": DIM, "failed": RED}
-    return _table(head, rows, "r<<r<r<r", page.paint, [styles[s["status"]] for s in task["standings"]])
+    align = "r<<r<r<" + "rr" * rated + "r" * page.full
+    table = _table(head, rows, align, page.paint, [styles[s["status"]] for s in task["standings"]])
+    return "\n".join(filter(None, (table, _edges(task) if rated else "")))
+
+
+def is_advised(task: TaskView, standing: StandingView) -> bool:
+    """Whether the row is marked: that of what to use, where the verdict advises anything."""
+    return standing["contender"] == task["advised"] and standing["status"] in ("best", "tie")
+
+
+def _edges(task: TaskView) -> str:
+    """What the arrows behind rates mean, where there are any."""
+    if not any(s["untuned"] for s in task["standings"]):
+        return ""
+    return tr("↑ ↓ untuned: best rate at the upper or lower edge of the search; a better one may lie beyond.")
 
 
 def _rates(page: _Page, task: TaskView) -> str:
@@ -109,7 +141,7 @@ def _rates(page: _Page, task: TaskView) -> str:
     rows = [
         [
             page.view["contenders"][s["contender"]]["label"],
-            s["rate_text"] + {"": "", "low": " ↓", "high": " ↑"}[s["untuned"]],
+            s["rate_text"] + _EDGE[s["untuned"]],
             shown(s["safe_text"]),
             str(s["failed_trials"]),
             str(s["stalled_trials"]),
@@ -122,11 +154,7 @@ def _rates(page: _Page, task: TaskView) -> str:
     if all(s["rate_text"] == "–" for s in task["standings"]):
         return ""
     table = _table(head, rows, "<r<rrrrr", _plain)
-    if any(s["untuned"] for s in task["standings"]):
-        table += "\n" + tr(
-            "↑ ↓ untuned: best rate at the upper or lower edge of the search; a better one may lie beyond."
-        )
-    return table
+    return "\n".join(filter(None, (table, _edges(task))))
 
 
 def _tallies(page: _Page) -> str:
@@ -144,6 +172,15 @@ def _claims(page: _Page, claims: Sequence[ClaimView]) -> str:
     for label, sentences in labels.by_kind(claims):
         lines.append(tr("{title}:", title=label))
         lines += [fill(shown(sentence), "  - ", "    ") for sentence in sentences]
+    return "\n".join(lines)
+
+
+def _limits(claims: Sequence[ClaimView]) -> str:
+    """What weakens the whole verdict, in a few lines."""
+    weak = [shown(claim["sentence"]) for claim in claims if claim["kind"] == "weak"]
+    lines = [fill(line, "  - ", "    ") for line in weak[:MAX_LIMITS]]
+    if len(weak) > MAX_LIMITS:
+        lines.append(tr("  - {n} more: see --full.", n=len(weak) - MAX_LIMITS))
     return "\n".join(lines)
 
 

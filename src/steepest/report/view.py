@@ -155,6 +155,7 @@ def _task(
         "baseline": _index(study.contenders, study.baseline),
         "ties": [_index(study.contenders, name) for name in verdict.ties],
         "headline": _headline(verdict.claims, fit),
+        "answer": [fit(claim.says) for claim in verdict.claims if claim.part == "headline"],
         "claims": _claims(verdict.claims, fit),
         "paired": verdict.paired,
         "mixed": len({(entry["batch_size"], entry["steps"]) for entry in entries}) > 1,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from steepest.records.contender import Contender
-from steepest.records.outcomes import Result
+from steepest.records.outcomes import Outcome, Result
 from steepest.records.progress_record import ProgressRow
 from steepest.records.ranking import Score, has_failed, is_sound, pooled_best
 from steepest.records.step_times import StepTime
@@ -133,6 +133,7 @@ class ContenderRun:
             stage=stage,
             done=len(self.results),
             failed=sum(map(has_failed, self.results)),
+            diverged=sum(row.outcome is Outcome.DIVERGED for row in self.results),
             best_rate=best if values else None,
             best_valid=sum(values) / len(values) if values else None,
         )

@@ -92,4 +92,11 @@ class ProgressTracker:
         here = done - self._recalled
         elapsed = monotonic() - self._training_since
         pace = elapsed * self._workers / here if here > 0.05 * (here + left) else 1.0
-        return left / self._workers * pace
+        return max(left, self._by_trials(done)) / self._workers * pace
+
+    def _by_trials(self, done: float) -> float:
+        """Forecast seconds of the trials left if they cost half of what those before them did: a forecast that has run
+        out must not promise an end that is far away."""
+        trials = self.trials_done
+        each = done / trials if trials else 0.0
+        return 0.5 * each * max(0, self.trials_planned - trials)

@@ -170,7 +170,7 @@ def _train(store: Store, executor: Executor, tracker: ProgressTracker, settled: 
     dispatcher = _Dispatcher(store, executor, tracker)
     for contender_run in contender_runs:
         dispatcher.ask(contender_run, contender_run.begin())
-    for sentence in (*store.repairs, *_changes(store.spec)):
+    for sentence in (*store.repairs, *_few_seeds(store.spec), *_changes(store.spec)):
         tracker.say(sentence)
     tracker.follow(contender_runs, executor.workers, sum(contender_run.planned for contender_run in contender_runs))
     dispatcher.wait()
@@ -208,6 +208,12 @@ def _snapshot(store: Store, contender_runs: Sequence[ContenderRun]) -> StudyReco
         finished=True,
         results=tuple(row for contender_run in contender_runs for row in contender_run.results),
     )
+
+
+def _few_seeds(spec: StudySpec) -> Iterator[Message]:
+    """What a study with too few seeds will not give, said before it trains."""
+    if spec.plan is not None and (few := spec.plan.protocol.few_seeds):
+        yield few
 
 
 def _changes(spec: StudySpec) -> Iterator[Message]:

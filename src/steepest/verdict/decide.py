@@ -136,7 +136,7 @@ def judge(
         for place, item in enumerate(ranked, start=1)
     )
     standings = with_expectations(standings, ranked, evidence)
-    use = advised(standings, evidence.margin)
+    use = advised(standings, evidence.margin, task.parameters)
     own = on_baseline(
         study.baseline, study.baseline_tuned, standings, use, family.pairs, 1 - confidence, evidence.margin
     )

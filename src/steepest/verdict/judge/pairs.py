@@ -16,6 +16,7 @@ from itertools import combinations
 import numpy as np
 
 from steepest.records.question import QUESTIONS, Question
+from steepest.records.study_record import SEEDS_FOR_A_VERDICT
 from steepest.verdict.judge.placement import FIXED_RATES, Placement
 from steepest.verdict.judge.questions import NOTHING_KNOWN, Added, Asked
 from steepest.verdict.results import Estimate
@@ -35,7 +36,7 @@ from steepest.verdict.stats.shares import UNKNOWN, Examples
 
 Values = Mapping[int, float]
 """Seed → goodness of a sound replicate."""
-MIN_SEEDS = 5
+MIN_SEEDS = SEEDS_FOR_A_VERDICT
 """Valid replicates that a contender needs to be judged, and common seeds needed to test their correlation."""
 CORRELATION_LEVEL = 0.05
 """The significance level of the test for correlation over seeds."""

@@ -16,11 +16,11 @@ from steepest.verdict.words import numbers
 from steepest.verdict.words.baseline_claims import over_all_tasks
 from steepest.verdict.words.context import Context
 from steepest.verdict.words.details import details
-from steepest.verdict.words.headline import headline
+from steepest.verdict.words.headline import headline, less_memory
 from steepest.verdict.words.reasons import why
 from steepest.verdict.words.warning_claims import of_the_results, of_the_task
 
-MAX_HEADLINE_WORDS = 150
+MAX_HEADLINE_WORDS = 190
 """The length of a headline: claims that would exceed it go below it."""
 MIN_TASKS = 6
 """Tasks below which no winner over all tasks is named."""
@@ -43,7 +43,8 @@ def about_task(
         else:
             below.append(claim)
     said = [replace(claim, part="detail") for claim in (*above, *below)]
-    rest = (claim for claim in details(context) if replace(claim, part="detail") not in said)
+    memory = less_memory(context) if context.best.status == "best" else ()
+    rest = (claim for claim in (*memory, *details(context)) if replace(claim, part="detail") not in said)
     return (*above, *below, *why(verdict.task.name, reasons), *rest, *of_the_task(verdict.task))
 
 

@@ -461,13 +461,14 @@ def what_it_holds_for(context: Context) -> Claim:
     wider = NOTHING
     if untuned:
         wider = say(", or a wider search of learning rates for {names}", names=numbers.names(untuned))
+    if len(untuned) > 2:
+        wider = say(", or a wider search of learning rates for {n} of the optimizers", n=len(untuned))
     longer = say("longer training")
     if context.task.steps:
-        longer = say("much longer training than {steps:,} steps", steps=context.task.steps)
+        longer = say("much more than {steps:,} steps", steps=context.task.steps)
     return Claim(
         say(
-            "What could change this advice: {longer}, another batch size or learning-rate schedule, other data or "
-            "another model{wider}.",
+            "Not tested: {longer}, another batch size or learning-rate schedule, other data or another model{wider}.",
             longer=longer,
             wider=wider,
         ),

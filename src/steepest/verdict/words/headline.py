@@ -6,17 +6,19 @@ A "seed" is a replicate: one seed's complete tuning.
 from collections.abc import Iterator, Sequence
 
 from steepest.messages import NOTHING, Message, Part, counted, paragraph, say
-from steepest.verdict.judge.advice import MIN_SPEEDUP, fails_more
-from steepest.verdict.judge.findings import AtEdge
+from steepest.verdict.judge.advice import fails_more, saves_time
+from steepest.verdict.judge.findings import AtEdge, Resolution
 from steepest.verdict.judge.pairs import MIN_SEEDS
 from steepest.verdict.results import Claim, Standing
 from steepest.verdict.words import numbers
 from steepest.verdict.words.baseline_claims import answer
 from steepest.verdict.words.context import Context
-from steepest.verdict.words.details import edge, failure, only_just_behind, unsure
+from steepest.verdict.words.details import edge, failure, only_just_behind, unsure, what_it_holds_for
 
 ROBUST_DECADES, SENSITIVE_DECADES = 1.0, 0.4
 """Decades of good rates from which many rates work, and below which the optimizer is sensitive to its rate."""
+FEW_STEPS = 25
+"""Up to this many steps, a training is too short to judge."""
 MAX_NAMES = 4
 """Contenders that a headline lists by name; where there are more, it counts the rest."""
 
@@ -41,24 +43,26 @@ def headline(context: Context) -> Iterator[Claim]:
         if own is not None and own.decision != "open":
             yield from answer(context, own)
         else:
-            yield use(context)
-        if context.task.source == "a table" and context.others:
-            yield tuned_once(context)
+            yield from use(context)
         if context.ties:
             yield from expected(context)
         if own is None or own.decision != "keep":
             yield from lead(context)
-        if own is None or own.contender != context.verdict.reference:
-            yield from reference(context)
+        if own is None or own.decision == "open":
+            yield from evidence(context)
         yield from (unsure(context, item) for item in context.unsure[:1] if not (context.ties or context.behind))
-        if best.failed_replicates:
-            yield failure(context, best)
-        first = {best.contender, context.advised.contender}
-        yield from (edge(context, each) for each in context.found(AtEdge) if each.contender in first)
+        if context.advised.failed_replicates:
+            yield failure(context, context.advised)
+        yield from (
+            edge(context, each) for each in context.found(AtEdge) if each.contender == context.advised.contender
+        )
         yield from rate(context)
-        yield from less_memory(context)
         if not context.ties:
             yield from expected(context)
+        if context.task.source == "a table" and context.others:
+            yield tuned_once(context)
+        yield from too_short(context)
+        yield what_it_holds_for(context)
 
 
 def nothing_works(context: Context) -> Claim:
@@ -129,33 +133,34 @@ def unjudged_lead(context: Context, leader: Standing) -> Claim:
     return Claim(says, figures, context.keys(leader, best), "weak")
 
 
-def use(context: Context) -> Claim:
-    """What to use, and whether something else would do as well."""
+def use(context: Context) -> Iterator[Claim]:
+    """What to use, what it reaches, and whether something else would do as well."""
     best = context.advised
     take: Part = best.contender
     if best.rate is not None:
         take = say("{best} with learning rate {rate}", best=take, rate=numbers.rate(best.rate))
-    if best.failed_replicates:
-        take = say("{take}, which failed on {share}", take=take, share=context.failures(best))
-    elif fails_more(context.best, best):
-        take = say("{take} instead of {who}, which failed on {share}", take=take, who=context.best.contender,
-                   share=context.failures(context.best))  # fmt: skip
+    figures, keys = _figures(context), context.keys(best)
     failing = [item.contender for item in (context.best, *context.ties) if fails_more(item, best)]
-    result = list(_result(context))
+    level = [Claim(says, figures, keys, "use") for says in _result(context)]
     if not context.ties:
-        says = paragraph([say("{title}: use {take}.", title=context.title, take=take), *result])
-        return Claim(says, _figures(context), context.keys(best), "use")
+        yield Claim(say("{title}: use {take}.", title=context.title, take=take), figures, keys, "use")
+        yield from level
+        return
+    figures, keys = {**figures, "ties": len(context.ties)}, context.keys(best, *context.ties)
+    alike = _no_difference(context)
     if len(context.ties) == len(context.others):
-        keep = say("{title}: a tie. Keep the optimizer that you already use.", title=context.title)
+        keep = say("{title}: a tie; keep the optimizer that you already use.", title=context.title)
         if failing:
-            keep = say("{title}: a tie. Keep the optimizer that you already use, unless it is one that fails: {who}.",
+            keep = say("{title}: a tie; keep the optimizer that you already use, unless it is one that fails: {who}.",
                        title=context.title, who=numbers.names(failing))  # fmt: skip
-        fresh = say("If you start fresh, use {take}.", take=take)
-        says = paragraph([keep, _no_difference(context), fresh, *result])
+        yield Claim(keep, figures, keys, "tie")
+        yield Claim(alike, figures, keys, "tie")
+        yield Claim(say("If you start fresh, use {take}.", take=take), figures, keys, "use")
+        yield from level
     else:
-        first = say("{title}: use {take}.", title=context.title, take=take)
-        says = paragraph([first, *result, _no_difference(context), *_keep(context, failing)])
-    return Claim(says, {**_figures(context), "ties": len(context.ties)}, context.keys(best, *context.ties), "tie")
+        yield Claim(say("{title}: use {take}.", title=context.title, take=take), figures, keys, "tie")
+        yield from level
+        yield Claim(paragraph([alike, *_keep(context, failing)]), figures, keys, "tie")
 
 
 def _keep(context: Context, failing: Sequence[str]) -> Iterator[Message]:
@@ -176,13 +181,20 @@ def _result(context: Context) -> Iterator[Message]:
     best, first = context.advised, context.best
     assert best.quality is not None
     yield say("It reaches {level} (mean over {n} seeds).", level=context.reached(best.quality.value), n=best.replicates)
-    if best is not first and best.seconds and first.seconds and MIN_SPEEDUP * best.seconds <= first.seconds:
+    if best is first:
+        return
+    if fails_more(first, best):
+        yield say("{who} has the best mean, but failed on {share}.", who=first.contender, share=context.failures(first))
+    elif saves_time(best, first) and best.seconds and first.seconds:
         yield say(
             "It trains in {quick}; {first}, which has the best mean, takes {slow}.",
             quick=numbers.duration(best.seconds),
             first=first.contender,
             slow=numbers.duration(first.seconds),
         )
+    else:
+        yield say("It is shown to be as good as {first}, which has the best mean, and needs less memory.",
+                  first=first.contender)  # fmt: skip
 
 
 def _no_difference(context: Context) -> Message:
@@ -235,7 +247,7 @@ def expected(context: Context) -> Iterator[Claim]:
 
 
 def lead(context: Context) -> Iterator[Claim]:
-    """How far behind the next contender is; without one, how close the closest tie is."""
+    """How far behind the next contender is."""
     own = context.verdict.baseline  # what it is behind by has been said
     behind = [item for item in context.behind if own is None or item.contender != own.contender]
     if behind:
@@ -247,24 +259,43 @@ def lead(context: Context) -> Iterator[Claim]:
         else:
             says = say("Next best: {second}, behind by {size}.", second=second.contender, size=size)
         yield context.pair_claim(says, second, "behind")
-    elif context.ties:
-        second = context.ties[0]
-        assert second.behind_best is not None
-        how = context.reach(second.behind_best)
-        if only_just_behind(second):
-            how = say("behind by {size}", size=context.size(second.behind_best))
-        says = say("Closest to {best}: {second}, {how}.", best=context.best.contender, second=second.contender, how=how)
-        yield context.pair_claim(says, second, "tie")
 
 
-def reference(context: Context) -> Iterator[Claim]:
-    """How far behind the reference is, unless the sentence before has said it."""
-    for item in context.behind[1:]:
-        if item.contender == context.verdict.reference and item.behind_best is not None:
-            says = say(
-                "The reference, {who}, is behind by {size}.", who=item.contender, size=context.size(item.behind_best)
-            )
-            yield context.pair_claim(says, item, "behind")
+def evidence(context: Context) -> Iterator[Claim]:
+    """Whether ties are shown to be ties, and what would settle those that are not."""
+    margin = context.verdict.margin
+    gaps = [item.behind_best for item in context.ties if item.behind_best is not None]
+    if not gaps:
+        return
+    keys = context.keys(context.best, *context.ties)
+    if all(max(gap.high, -gap.low) < margin for gap in gaps):
+        says = say("This is settled: all ties are shown to be within {limit} of the best.", limit=context.limit)
+        yield Claim(says, {"margin": margin}, keys, "tie")
+        return
+    found = next(iter(context.found(Resolution)), None)
+    if found is None:
+        return
+    parts = {"n": found.n, "gap": context.gap(found.smallest), "limit": context.limit}
+    if margin > 0 and found.needed is not None and found.needed > found.n:
+        says = say(
+            "Tied for lack of evidence: {n} seeds detect differences of {gap}. To detect {limit}, run {needed} seeds.",
+            **parts,
+            needed=found.needed,
+        )
+    else:
+        says = say("Tied for lack of evidence: {n} seeds detect differences of {gap}. More seeds detect less.", **parts)
+    yield Claim(says, {"n": found.n, "smallest": found.smallest, "needed": found.needed}, keys, "tie")
+
+
+def too_short(context: Context) -> Iterator[Claim]:
+    """Where a training has so few steps that its course says little."""
+    steps = context.task.steps
+    if 0 < steps <= FEW_STEPS:
+        says = say(
+            "A training has only {steps} steps: too few to judge learning curves. Train longer before you decide.",
+            steps=steps,
+        )
+        yield Claim(says, {"steps": steps}, (f"task:{context.task.name}",), "weak")
 
 
 def rate(context: Context) -> Iterator[Claim]:
@@ -322,14 +353,12 @@ def less_memory(context: Context) -> Iterator[Claim]:
     theirs, item = min(lean, key=lambda pair: pair[0])
     if theirs >= mine:
         return
-    which = say("{who} needs less memory", who=item.contender)
-    if len(context.ties) > 1:
-        which = say("Of the tied optimizers, {who} needs the least memory", who=item.contender)
-    parts = {"which": which, "best": context.advised.contender, "mine": mine}
+    parts = {"who": item.contender, "best": context.advised.contender, "mine": mine}
     if not theirs:
-        says = say("{which}: it keeps no state; {best} keeps {mine:.3g} bytes per parameter.", **parts)
+        says = say("Less memory: {who} keeps no state; {best} keeps {mine:.3g} bytes per parameter.", **parts)
     else:
-        says = say("{which}: {theirs:.3g} bytes per parameter; {best} needs {mine:.3g}.", **parts, theirs=theirs)
+        says = say("Less memory: {who} keeps {theirs:.3g} bytes per parameter; {best} keeps {mine:.3g}.", **parts,
+                   theirs=theirs)  # fmt: skip
     yield Claim(says, {"bytes": theirs, "bytes_of_best": mine}, context.keys(context.advised, item), "use")
 
 

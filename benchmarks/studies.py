@@ -1,6 +1,6 @@
 """How long whole studies take: python -m benchmarks.studies [cold] [tenfold] [many], about ten minutes for all three.
 
-cold     the default study with empty caches, compared with the same trials by hand; then again with warm caches
+cold     the study of the articles' methods, empty caches, compared with the same trials by hand; then again with warm caches
 tenfold  the time of ten times as many trials
 many     10,000 trials in one study, and its memory
 """
@@ -163,9 +163,9 @@ def by_hand(study: StudyRecord) -> dict[str, float]:
 
 
 def cold(home: Path) -> dict[str, Any]:
-    """The default study without any cache, against the same trials by hand; and how soon the next one trains."""
-    first = run(home)
-    second = run(home)
+    """The study of the articles' methods without any cache, against the same trials by hand; and how soon the next one trains."""
+    first = run(home, "--optimizers=article")
+    second = run(home, "--optimizers=article")
     study = read(first.folder)
     times = by_hand(study)
     return {

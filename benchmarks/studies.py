@@ -1,6 +1,6 @@
 """How long whole studies take: python -m benchmarks.studies [cold] [tenfold] [many], about ten minutes for all three.
 
-cold     the study of the articles' methods, empty caches, compared with the same trials by hand; then again with warm caches
+cold     the articles' methods with empty caches, compared with the same trials by hand; then again with warm caches
 tenfold  the time of ten times as many trials
 many     10,000 trials in one study, and its memory
 """
@@ -163,7 +163,7 @@ def by_hand(study: StudyRecord) -> dict[str, float]:
 
 
 def cold(home: Path) -> dict[str, Any]:
-    """The study of the articles' methods without any cache, against the same trials by hand; and how soon the next one trains."""
+    """The articles' methods without any cache, against the same trials by hand; and how soon the next study trains."""
     first = run(home, "--optimizers=article")
     second = run(home, "--optimizers=article")
     study = read(first.folder)

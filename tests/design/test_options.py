@@ -8,7 +8,7 @@ import pytest
 import steepest
 from steepest.api import plan
 from steepest.cli.main import app
-from steepest.design.options import PlanOptions, RunOptions, StudyOptions, described
+from steepest.design.options import RunOptions, StudyOptions, described
 from steepest.design.study_spec import study_spec
 from steepest.errors import BadSetting, UnknownName
 from steepest.study.environment import cores
@@ -48,7 +48,7 @@ def options_of(*words: str) -> RunOptions:
     return bound.arguments["options"]
 
 
-@pytest.mark.parametrize(("function", "options"), [(steepest.compare, RunOptions), (plan, PlanOptions)])
+@pytest.mark.parametrize(("function", "options"), [(steepest.compare, RunOptions), (plan, RunOptions)])
 def test_python_takes_every_option_by_its_name_with_its_default(function, options):
     _, *parameters = inspect.signature(function).parameters.values()
     assert [(each.name, each.default) for each in parameters] == [(each.name, each.default) for each in fields(options)]
@@ -76,8 +76,8 @@ def test_every_option_has_help_which_python_shows_as_well():
 def test_an_unknown_option_is_refused_with_the_nearest():
     with pytest.raises(UnknownName, match=r"Unknown option 'sedes'\. Did you mean seeds"):
         steepest.compare("digits", sedes=3)
-    with pytest.raises(UnknownName, match="Unknown option 'overwrite'"):
-        plan("digits", overwrite=True)
+    with pytest.raises(UnknownName, match="Unknown option 'overwite'"):
+        plan("digits", overwite=True)
     with pytest.raises(UnknownName, match="optimizer"):
         steepest.recommend("digits", optimizer="adam")
 
@@ -100,7 +100,7 @@ def test_words_and_values_make_the_same_study():
         ({"grid": 10**9}, "at most 500"),
         ({"batch_sizes": list(range(1, 10**6))}, "There are 999,999 batch sizes"),
         ({"optimizers": ["adam"] * 10**6}, "There are 1,000,000 optimizers; at most 500"),
-        ({"axes": {"l1": range(1000), "l2": range(1000)}}, "13,000,000 contenders; at most 500"),
+        ({"axes": {"l1": range(1000), "l2": range(1000)}}, "7,000,000 contenders; at most 500"),
         ({"optimizers": "adam,sgd", "batch_sizes": list(range(1, 400))}, "798 contenders; at most 500"),
         ({"seeds": 10_000, "grid": 500}, "trials; at most 1,000,000"),
         ({"workers": 0}, "at least 1 worker"),

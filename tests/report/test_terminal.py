@@ -131,7 +131,7 @@ def live(*events):
 def test_the_table_shows_every_contender_with_its_stage_and_best_rate():
     shown = live(progress())
     text = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown)
-    assert re.search(r"adam +refine +97/130 +8 +0\.003\d* +0\.9742", text)
+    assert re.search(r"adam +refine +97/130 +– +8 +0\.003\d* +0\.9742", text)
     assert re.search(r"<script>\\u001b\[31m +grid +12/130 +– +– +–", text)
     assert re.search(r"gd +waiting +0/130", text)
     assert "109 of 390" in text

@@ -165,7 +165,7 @@ def test_progress_is_shown_in_chinese(typed, tmp_path):
     lines = told.splitlines()
     assert lines[0] == "正在检查各任务…"
     assert "正在测量每个优化器一步的用时（line）…" in lines
-    assert re.search(r"已完成：42 次训练中的 42 次（100%），(失败 \d+ 次，)?用时 ", lines[-1])
+    assert re.search(r"已完成：42 次训练中的 42 次（100%），(学习率过大 \d+ 次，)?(失败 \d+ 次，)?用时 ", lines[-1])
     assert not english_in(told)
 
 

@@ -133,7 +133,7 @@ def forked(monkeypatch):
     """Workers are copies of this process: fresh ones would import torch for every sentence."""
     import_all()
     monkeypatch.setattr("steepest.api.LocalProcesses", partial(LocalProcesses, serve=serve))
-    monkeypatch.setattr("steepest.cli.run_study._started_workers", lambda workers: nullcontext())
+    monkeypatch.setattr("steepest.cli.run_study._started_workers", lambda *_: nullcontext())
 
 
 def test_bad_input_leaves_no_traceback_and_exit_code_2(tmp_path):

@@ -172,7 +172,7 @@ def test_a_report_that_cannot_be_written_leaves_the_verdict(finished, tmp_path, 
     folder = Path(shutil.copytree(finished, tmp_path / "study"))
     (folder / "report.html").mkdir()
     with pytest.raises(StudyFolderError, match=r"report\.html cannot be written: Is a directory\. .* --out FILE"):
-        _conclude(steepest.Study(folder), json=False)
+        _conclude(steepest.Study(folder), json=False, full=False)
     assert "Code to paste: steepest use" in capsys.readouterr().out
     with pytest.raises(StudyFolderError):
         _conclude(steepest.Study(folder), json=True)

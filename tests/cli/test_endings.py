@@ -175,7 +175,7 @@ def test_a_report_that_cannot_be_written_leaves_the_verdict(finished, tmp_path, 
         _conclude(steepest.Study(folder), json=False, full=False)
     assert "Code to paste: steepest use" in capsys.readouterr().out
     with pytest.raises(StudyFolderError):
-        _conclude(steepest.Study(folder), json=True)
+        _conclude(steepest.Study(folder), json=True, full=False)
     assert '"report": null' in capsys.readouterr().out
 
 

@@ -151,7 +151,7 @@ def test_bad_input_leaves_no_traceback_and_exit_code_2(tmp_path):
         (["run", "digits", "--optimizers", "adam:bta2=0.9"], ["bta2", "b2"]),
         (["run", "digits", "--optimizers", "adam:b2=1.5"], ["b2", "below 1"]),
         (["run", "digits", "--optimizers", "adam:lr=0.1"], ["rate", "--rates"]),
-        (["run", "digits", "--optimizers", "adam:schedule=cosine"], ["schedule"]),
+        (["run", "digits", "--optimizers", "adam:schedule=cosin"], ["schedule"]),
         (["run", "digits", "--optimizers", "adam:b2"], ["b2", "name=value"]),
         (["run", "digits", "--optimizers", "adam,adam"], ["adam", "twice"]),
         (["run", "digits", "--rates", "0"], ["0", "above 0"]),

@@ -51,6 +51,12 @@ main.main()
 """
 
 
+def _heed_signals() -> None:
+    """A background job of a shell would ignore Ctrl-C, and one under nohup a hang-up, and their children with them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def started(folder: Path, slow_ends: int = 0) -> subprocess.Popen[str]:
     """A command in the middle of its study."""
     process = subprocess.Popen(
@@ -59,8 +65,7 @@ def started(folder: Path, slow_ends: int = 0) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A background job of a shell would ignore Ctrl-C, and its children with it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=_heed_signals,
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "training\n"

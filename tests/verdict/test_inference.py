@@ -17,6 +17,7 @@ from steepest.verdict.stats.inference import (
     first_crossing,
     holm,
     mean_interval,
+    moments,
     power,
     replicates_needed,
     smallest_difference,
@@ -275,3 +276,8 @@ def test_the_median_is_where_the_kaplan_meier_curve_falls_to_one_half(times, unf
     fallen = survival.quantiles[survival.probabilities <= 0.5 + 1e-12]
     median = censored_median([*map(float, times), *[math.inf] * unfinished])
     assert median == (fallen[0] if len(fallen) and fallen[0] <= 100 else None)
+
+
+def test_values_whose_squares_overflow_make_nothing_certain() -> None:
+    mean, variance = moments(np.array([1e200, -3e200, 2e200]))
+    assert math.isfinite(mean) and variance == math.inf

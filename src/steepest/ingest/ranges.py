@@ -15,9 +15,14 @@ OPEN = re.compile(
     re.IGNORECASE,
 )
 
+LONGEST = 100
+"""Characters of a range at most: what a pattern with two open ends takes grows with the square of a cell's length."""
+
 
 def midpoint(cell: str) -> float | None:
     """The middle of a range, or the end of an open one; None if the cell is not a range."""
+    if len(cell) > LONGEST:
+        return None
     if (found := BETWEEN.fullmatch(cell)) is not None:
         ends = taken_apart(found["low"].strip("[(")), taken_apart(found["high"].strip("])"))
         low, high = (None if end is None else end.value("en") for end in ends)

@@ -121,8 +121,10 @@ schedule_free_adamw = Entry(
 class ScheduleFreeRAdam(ScheduleFreeAdamW):
     """As Schedule-Free AdamW at the rate ηr, with r and ρ as in RAdam ;  while ρ ≤ 4, r is 0
 
-    The warm-up of RAdam, so that none has to be chosen.
+    The warm-up of RAdam, so that none has to be chosen. With β₂ up to 0.6, ρ would stay below 4 for good.
     """
+
+    b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", above=0.6, below=1)
 
     def advance(self, t: int, carry: dict[str, float]) -> dict[str, float]:
         own = at_rate(type(self), vars(self), self.lr * _rectified(self.b2, t))

@@ -94,8 +94,9 @@ def moments(x: np.ndarray) -> tuple[float, float]:
     if np.minimum.reduce(x) == np.maximum.reduce(x):
         return float(x[0]), 0.0 if n > 1 else math.inf
     mean = np.add.reduce(x) / n  # as `np.mean` and `np.var` do it, which take five times as long for a few values
-    away = x - mean
-    return float(mean), float(np.add.reduce(away * away) / (n - 1))
+    with np.errstate(over="ignore"):  # beyond 1e154 the variance is infinite, and nothing is certain
+        away = x - mean
+        return float(mean), float(np.add.reduce(away * away) / (n - 1))
 
 
 def critical_t(level: float, freedom: float) -> float:

@@ -29,6 +29,10 @@ def kind_and_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {first_line(error)}".rstrip(": ")
 
 
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
 class SteepestError(Exception):
     """Base class of all errors of steepest. `exit_code` is the exit code of the command line."""
 
@@ -36,9 +40,15 @@ class SteepestError(Exception):
 
 
 class BadInput(SteepestError, ValueError):
-    """Invalid input from the user. Also a ValueError, so it can be caught as one."""
+    """Invalid input from the user. Also a ValueError, so it can be caught as one.
+
+    What it quotes from the input stays in its sentence: a line break is shown as "\\n".
+    """
 
     exit_code = 2
+
+    def __init__(self, *parts: object) -> None:
+        super().__init__(*(_printable(part) if isinstance(part, str) else part for part in parts))
 
 
 class UnknownName(BadInput):

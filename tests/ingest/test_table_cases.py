@@ -433,4 +433,4 @@ def test_names_with_line_breaks_are_told_in_one_line(tmp_path: Path) -> None:
     path.write_text('"1\n999",b\n' + "1,2\n" * 30)
     with pytest.raises(BadTask) as refused:
         from_file.reading_notes(from_file.reference(path, target="c"))
-    assert "\n" not in str(refused.value) and r"Columns: '1\n999', b." in str(refused.value)
+    assert "\n" not in str(refused.value) and r"Columns: 1\n999, b." in str(refused.value)

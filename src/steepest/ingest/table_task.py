@@ -132,8 +132,7 @@ def no_column(wanted: str, there: Iterable[str]) -> BadTask:
     there = [*there]
     near = [name for name in there if name.lower() == wanted.lower()]
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    shown = [name if name.isprintable() else repr(name) for name in there[:12]]
-    names = ", ".join(shown) + (" …" if len(there) > 12 else "")
+    names = ", ".join(there[:12]) + (" …" if len(there) > 12 else "")
     return BadTask(f"There is no column {wanted!r}.{hint} Columns: {names}.")
 
 

@@ -275,15 +275,20 @@ def evidence(context: Context) -> Iterator[Claim]:
     found = next(iter(context.found(Resolution)), None)
     if found is None:
         return
-    parts = {"n": found.n, "gap": context.gap(found.smallest), "limit": context.limit}
-    if margin > 0 and found.needed is not None and found.needed > found.n:
-        says = say(
-            "Tied for lack of evidence: {n} seeds detect differences of {gap}. To detect {limit}, run {needed} seeds.",
-            **parts,
-            needed=found.needed,
-        )
+    if margin == 0 or (found.needed is not None and found.needed <= found.n):
+        settling = say("More seeds would detect smaller ones.")
+    elif found.by_examples:
+        settling = say("To detect {limit}, more test examples are needed.", limit=context.limit)
+    elif found.needed is None:
+        settling = say("To detect {limit}, even 1,000 seeds may be too few.", limit=context.limit)
     else:
-        says = say("Tied for lack of evidence: {n} seeds detect differences of {gap}. More seeds detect less.", **parts)
+        settling = say("To detect {limit}, run {needed} seeds.", limit=context.limit, needed=found.needed)
+    says = say(
+        "Tied for lack of evidence: {n} seeds detect differences of {gap}. {settling}",
+        n=found.n,
+        gap=context.gap(found.smallest),
+        settling=settling,
+    )
     yield Claim(says, {"n": found.n, "smallest": found.smallest, "needed": found.needed}, keys, "tie")
 
 

@@ -34,21 +34,24 @@ def _printable(text: str) -> str:
 
 
 class SteepestError(Exception):
-    """Base class of all errors of steepest. `exit_code` is the exit code of the command line."""
+    """Base class of all errors of steepest.
+
+    exit_code: the exit code of the command line. is_one_line: whether what an error quotes, of input or of a file,
+    stays in its line: a line break is then shown as "\\n".
+    """
 
     exit_code = 1
+    is_one_line = False
+
+    def __init__(self, *parts: object) -> None:
+        super().__init__(*(_printable(part) if self.is_one_line and isinstance(part, str) else part for part in parts))
 
 
 class BadInput(SteepestError, ValueError):
-    """Invalid input from the user. Also a ValueError, so it can be caught as one.
-
-    What it quotes from the input stays in its sentence: a line break is shown as "\\n".
-    """
+    """Invalid input from the user. Also a ValueError, so it can be caught as one."""
 
     exit_code = 2
-
-    def __init__(self, *parts: object) -> None:
-        super().__init__(*(_printable(part) if isinstance(part, str) else part for part in parts))
+    is_one_line = True
 
 
 class UnknownName(BadInput):
@@ -91,12 +94,14 @@ class DataUnavailable(SteepestError):
     """A data set that is missing."""
 
     exit_code = 2
+    is_one_line = True
 
 
 class StudyFolderError(SteepestError):
     """A study folder that cannot be read or written."""
 
     exit_code = 2
+    is_one_line = True
 
 
 class TrialFailed(SteepestError):

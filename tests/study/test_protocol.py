@@ -213,6 +213,8 @@ def test_a_rate_that_is_none_is_refused(rate):
         check_contender(Contender("adam", "adam", rate))
     with pytest.raises(BadSetting, match="above 0"):
         check_contender(Contender("adam", "adam", 1e-3, rates=(0.1, rate)))
+    with pytest.raises(BadSetting):
+        check_contender(Contender("adam", "adam", 1e-3, default_rate=rate))
 
 
 def test_a_rate_named_twice_is_refused():

@@ -172,7 +172,7 @@ def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memo
         settings=others,
         schedule=schedule,
         fleet_obstacle=catalogue.fleet_obstacle(rule, schedule),
-        default_rate=float(default["lr"]),
+        default_rate=float(default["lr"]) or None,
     )
 
 

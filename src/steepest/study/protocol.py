@@ -199,7 +199,8 @@ def check_contender(contender: Contender) -> None:
     """Raise BadSetting where a rate is none, or there are too many."""
     if len(contender.rates) > MAX_RATES:
         raise BadSetting(f"{contender.name} has {len(contender.rates)} rates; at most {MAX_RATES:,} are possible.")
-    for rate in (contender.centre, *contender.rates):
+    default = () if contender.default_rate is None else (contender.default_rate,)
+    for rate in (contender.centre, *default, *contender.rates):
         if not (math.isfinite(rate) and 1e-30 < rate < 1e30):
             raise BadSetting(f"{contender.name}: the rate {rate:g} is not one; it must be above 0 and finite.")
     if len(set(contender.rates)) < len(contender.rates):

@@ -200,6 +200,10 @@ def test_the_law_cannot_see_a_test_value():
         {"extra_rates": 3},
         {"extra_rates": -2},
         {"rates": 2},
+        {"seeds": 10, "grown": (0,)},
+        {"seeds": 10, "grown": (7, 5)},
+        {"seeds": 10, "grown": (10,)},
+        {"seeds": 100, "grown": tuple(range(1, 60))},
     ],
 )
 def test_a_protocol_that_is_none_is_refused_in_a_sentence(wrong):

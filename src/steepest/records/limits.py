@@ -6,6 +6,8 @@ MAX_SEEDS = 10_000
 MAX_FIRST_SEED = 10**15
 MAX_RATES = 500
 """Of one optimizer: in its grid, after the grid, or of the user's own."""
+MAX_GROWTHS = 50
+"""Times that seeds are added to a study: a verdict pays for each look at it."""
 MAX_CONTENDERS = 500
 """Optimizers with their axes and batch sizes: a verdict compares each with each."""
 MAX_TASKS = 200

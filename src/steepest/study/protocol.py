@@ -10,10 +10,11 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 from steepest.errors import BadSetting
 from steepest.records.contender import Contender
-from steepest.records.limits import MAX_FIRST_SEED, MAX_RATES, MAX_SEEDS
+from steepest.records.limits import MAX_FIRST_SEED, MAX_GROWTHS, MAX_RATES, MAX_SEEDS
 from steepest.records.ranking import Edge, Score, edge, edge_of_most, end_of, pooled_best, smoothed_best
 from steepest.records.study_record import StudyDesign
 from steepest.records.trials import Lane, Stage
@@ -175,6 +176,11 @@ def check_protocol(protocol: StudyDesign) -> None:
         raise BadSetting(f"The study asks for {protocol.seeds} seeds; at most {MAX_SEEDS:,} are possible.")
     if not 0 <= protocol.first_seed <= MAX_FIRST_SEED:
         raise BadSetting(f"The first seed is {protocol.first_seed}; seeds are numbers from 0 to {MAX_FIRST_SEED:g}.")
+    if len(protocol.grown) > MAX_GROWTHS or any(a >= b for a, b in pairwise((0, *protocol.grown, protocol.seeds))):
+        raise BadSetting(
+            f"A study that was extended has more seeds each time, at most {MAX_GROWTHS} times; this one names "
+            f"{', '.join(map(str, protocol.grown[:5]))}, and {protocol.seeds} now."
+        )
     if protocol.until_sure and len(protocol.looks) < 2:
         raise BadSetting(
             f"Adding seeds until the verdict is sure begins with 5 seeds, and {protocol.seeds} are the most allowed: "

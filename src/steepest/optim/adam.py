@@ -144,7 +144,7 @@ class AMSGrad(Adam):
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
-        m, v = _moments(g, s, c)
+        m, v = moments_of(g, s, c)
         u = torch.maximum(s.u, v)
         return add_quotient(w, m, shift(u.sqrt() / c.root, c.eps), c.step), (m, v, u)
 
@@ -309,10 +309,8 @@ class RAdam(Rule):
     state = ("m", "v")
 
     def coefficients(self, t: int) -> dict[str, float]:
-        most = 2 / (1 - self.b2) - 1
-        rho = most - 2 * t * self.b2**t / (1 - self.b2**t)
-        adapts = rho > self.threshold
-        rectified = ((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)) ** 0.5 if adapts else 1.0
+        rectified = rectification(self.b2, t, self.threshold)
+        adapts = rectified is not None
         return {
             "decay": self.weight_decay,
             "w1": 1 - self.b1,
@@ -323,7 +321,7 @@ class RAdam(Rule):
             "adapts": 1.0 if adapts else 0.0,  # at 0 the divisor below is 1, and so is the dividend
             "eps": self.eps if adapts else 1.0,
             "root": (1 - self.b2**t) ** 0.5 if adapts else 1.0,
-            "rectified": rectified,
+            "rectified": 1.0 if rectified is None else rectified,
         }
 
     @staticmethod
@@ -375,23 +373,33 @@ radamw = Entry(
 # ---- what they share -------------------------------------------------------------------------------------------------
 
 
-def _moments(g: Tensor, s: State, c: Scalars) -> tuple[Tensor, Tensor]:
+def rectification(b2: float, t: int, threshold: float) -> float | None:
+    """r of RAdam: the share of the rate that v, from t gradients, is good for; None while ρ ≤ threshold."""
+    most = 2 / (1 - b2) - 1
+    rho = most - 2 * t * b2**t / (1 - b2**t)
+    if rho <= threshold:
+        return None
+    return ((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)) ** 0.5
+
+
+def moments_of(g: Tensor, s: State, c: Scalars) -> tuple[Tensor, Tensor]:
+    """The next m and v, from coefficients w1, b2 and w2."""
     return lerp(s.m, g, c.w1), add_product(s.v * c.b2, g, g, c.w2)
 
 
 def _adam_step(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
-    m, v = _moments(g, s, c)
+    m, v = moments_of(g, s, c)
     return add_quotient(w, m, shift(v.sqrt() / c.root, c.eps), c.step), (m, v)
 
 
 def _nadam_step(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
-    m, v = _moments(g, s, c)
+    m, v = moments_of(g, s, c)
     root = shift((v / c.correction).sqrt(), c.eps)
     return add_quotient(add_quotient(w, g, root, c.step_g), m, root, c.step_m), (m, v)
 
 
 def _radam_step(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
-    m, v = _moments(g, s, c)
+    m, v = moments_of(g, s, c)
     scaled = shift(scale(v.sqrt(), c.adapts), c.eps).reciprocal() * c.root  # so torch divides a float by a tensor
     return w - m / c.first * c.lr * scaled * c.rectified, (m, v)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from steepest.optim.adam import AdamW
+from steepest.optim.adam import AdamW, moments_of
 from steepest.optim.entry import Departure, Entry, Paper
 from steepest.optim.reductions import length
 from steepest.optim.rule import (
@@ -101,8 +101,7 @@ class LAMB(Rule):
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
-        m = lerp(s.m, g, c.w1)
-        v = add_product(s.v * c.b2, g, g, c.w2)
+        m, v = moments_of(g, s, c)
         u = add_scaled(m / c.first / shift(v.sqrt() / c.root, c.eps), w, c.decay)
         return add_scaled(w, u, c.step * _ratio(length(w), length(u))), (m, v)
 
@@ -255,7 +254,7 @@ class StableAdamW(Rule):
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
-        m, v = lerp(s.m, g, c.w1), add_product(s.v * c.b2, g, g, c.w2)
+        m, v = moments_of(g, s, c)
         root = v.sqrt()
         rms = length(g / root.clamp(min=c.eps)) / length(torch.ones_like(g))
         step = rms.clamp(min=1.0).reciprocal() * c.lr  # so torch divides a float by a tensor

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from steepest.optim.adam import moments_of
 from steepest.optim.entry import Departure, Entry, Paper
 from steepest.optim.reductions import norm, total
 from steepest.optim.rule import (
@@ -400,8 +401,7 @@ class HypergradientAdam(Rule):
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         g = add_scaled(g, w, c.decay)
         a = s.a + c.hyper * total(g * s.u)
-        m = lerp(s.m, g, c.w1)
-        v = add_product(s.v * c.b2, g, g, c.w2)
+        m, v = moments_of(g, s, c)
         u = add_quotient(torch.zeros_like(w), m, shift(v.sqrt() / c.root, c.eps), c.first)
         return w - (c.rate + a) * u, (m, v, u, a)
 

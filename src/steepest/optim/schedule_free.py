@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from steepest.optim.adam import rectification
 from steepest.optim.entry import Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
@@ -127,7 +128,7 @@ class ScheduleFreeRAdam(ScheduleFreeAdamW):
     b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", above=0.6, below=1)
 
     def advance(self, t: int, carry: dict[str, float]) -> dict[str, float]:
-        own = at_rate(type(self), vars(self), self.lr * _rectified(self.b2, t))
+        own = at_rate(type(self), vars(self), self.lr * (rectification(self.b2, t, 4.0) or 0.0))
         return ScheduleFreeAdamW.advance(own, t, carry)
 
 
@@ -143,15 +144,6 @@ schedule_free_radam = Entry(
     ),
     paper=DEFAZIO,
 )
-
-
-def _rectified(b2: float, t: int) -> float:
-    """r of RAdam: the share of the rate that v, from t gradients, is good for; 0 while they are too few."""
-    most = 2 / (1 - b2) - 1
-    rho = most - 2 * t * b2**t / (1 - b2**t)
-    if rho <= 4:
-        return 0.0
-    return ((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)) ** 0.5
 
 
 def _schedule_free(w: Tensor, d: Tensor, z: Tensor, c: Scalars) -> Tensor:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from steepest.optim.adam import moments_of
 from steepest.optim.entry import Departure, Entry, Paper
 from steepest.optim.rule import (
     Rule,
@@ -148,7 +149,7 @@ class AdamAtan2(Rule):
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
-        m, v = lerp(s.m, g, c.w1), add_product(s.v * c.b2, g, g, c.w2)
+        m, v = moments_of(g, s, c)
         return add_scaled(w * c.keep, torch.atan2(m / c.first, scale(v.sqrt(), c.root)), c.step), (m, v)
 
 

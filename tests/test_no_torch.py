@@ -27,6 +27,12 @@ def test_a_finished_study_is_read_without_torch(module):
     assert "torch" not in loaded_after(f"import steepest.{module}")
 
 
+@pytest.mark.parametrize("module", ["run_study", "study_results", "lookup", "own_task"])
+def test_a_command_starts_before_torch_is_loaded(module):
+    """`run` starts its workers first, which import torch while this process reads what was asked."""
+    assert loaded_after(f"import steepest.cli.{module}") in ("[]", "['numpy']")
+
+
 def processor_seconds(*arguments: str) -> float:
     """Of a process: other tests share the machine, and wall time would measure those."""
     child = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)

@@ -120,7 +120,7 @@ def _tasks(names: tuple[str, ...], suite: str | None, own: DataOptions | None, j
     return (*names, *steepest.api.suite(suite), *own_tasks(own, json)) or ("digits",)
 
 
-def _conclude(study: steepest.Study, json: bool, full: bool) -> None:
+def _conclude(study: "steepest.Study", json: bool, full: bool) -> None:
     """Write the report and print the verdict, which is printed even if the report cannot be written."""
     path, trouble = _written_report(study)
     if json:
@@ -136,7 +136,7 @@ def _conclude(study: steepest.Study, json: bool, full: bool) -> None:
         raise trouble
 
 
-def _written_report(study: steepest.Study) -> tuple[Path | None, StudyFolderError | None]:
+def _written_report(study: "steepest.Study") -> tuple[Path | None, StudyFolderError | None]:
     """The report's path; or why there is none."""
     try:
         return study.write_report(), None

@@ -69,22 +69,22 @@ class Catalogue:
 
 def languages() -> tuple[Language, ...]:
     """The codes of all languages, English first."""
-    return (ENGLISH, *sorted({path.stem for folder in folders() for path in folder.glob("*.po")}))
+    return (ENGLISH, *sorted(_files(os.environ.get(FOLDERS, ""))))
 
 
 def catalogue(language: Language) -> Catalogue:
     """The catalogue of a language other than English. Raises LookupError if it does not exist."""
-    for folder in folders():
-        path = folder / f"{language}.po"
-        if path.is_file():
-            return _catalogue(path)
-    raise LookupError(f"Unknown language {language!r}. Known: {', '.join(languages())}.")
+    path = _files(os.environ.get(FOLDERS, "")).get(language)
+    if path is None:
+        raise LookupError(f"Unknown language {language!r}. Known: {', '.join(languages())}.")
+    return _catalogue(path)
 
 
-def folders() -> list[Path]:
-    """Folders with catalogues. If several have the same language, the first one is used."""
-    more = os.environ.get(FOLDERS, "")
-    return [*map(Path, filter(None, more.split(os.pathsep))), Path(__file__).parent]
+@cache
+def _files(more: str) -> dict[Language, Path]:
+    """Language → its catalogue, in our folder and in those that FOLDERS names. The first of several files counts."""
+    folders = [*map(Path, filter(None, more.split(os.pathsep))), Path(__file__).parent]
+    return {path.stem: path for folder in reversed(folders) for path in folder.glob("*.po")}
 
 
 @cache

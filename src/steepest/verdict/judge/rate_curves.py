@@ -134,7 +134,7 @@ def good_rates(entrant: Entrant, curve: RateCurve, advice: Advice, generator: np
     counts = generator.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = np.where(curve.safe, (counts @ np.where(known, table, 0.0)) / (counts @ known), np.nan)
-    ends = np.array([_good(x, y) for y in means if not np.isnan(y).all()])  # [RESAMPLES, 2]
+    ends = _good(x, means[~np.isnan(means).all(axis=1)])  # [RESAMPLES, 2]
     tail = float(special.ndtr(math.sqrt(n / (n - 1)) * special.stdtrit(n - 1, 0.025)))
     low, high = float(np.quantile(ends[:, 0], 1 - tail)), float(np.quantile(ends[:, 1], tail))
     if low > high:
@@ -144,9 +144,27 @@ def good_rates(entrant: Entrant, curve: RateCurve, advice: Advice, generator: np
     return GoodRates((_rate(curve, x, low), _rate(curve, x, high)), (least, most))
 
 
-def _good(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    top = int(np.nanargmax(y))
-    return interval_around(x, y, within(y[top], 0.05), top)
+def _good(x: np.ndarray, means: np.ndarray) -> np.ndarray:  # [RESAMPLES, 2]
+    """For each curve of means [RESAMPLES, K] the ends of what `interval_around` finds 5 % below its best rate: all
+    curves at once."""
+    rows = np.arange(len(means))
+    top: np.ndarray = np.nanargmax(means, axis=1)
+    best: np.ndarray = means[rows, top]
+    level = np.array([within(float(each), 0.05) for each in best])
+    ends: list[np.ndarray] = []
+    for towards in (-1, +1):
+        i: np.ndarray = top  # the outermost rate of each curve that is still good
+        for _ in range(len(x) - 1):
+            beside: np.ndarray = np.clip(i + towards, 0, len(x) - 1)
+            with np.errstate(invalid="ignore"):
+                i = np.where(means[rows, beside] >= level, beside, i)
+        j: np.ndarray = np.clip(i + towards, 0, len(x) - 1)
+        inner: np.ndarray = means[rows, i]
+        outer: np.ndarray = means[rows, j]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            between: np.ndarray = x[i] + (x[j] - x[i]) * (inner - level) / (inner - outer)
+        ends.append(np.where((i == j) | np.isnan(outer), x[i], between))
+    return np.stack(ends, axis=1)
 
 
 def _by_seed(entrant: Entrant, rates: Sequence[float]) -> np.ndarray:  # [n, K]

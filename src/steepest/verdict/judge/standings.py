@@ -109,7 +109,7 @@ def standing(
         seconds=time.milliseconds * item.trials[0].steps / 1000 if time else None,
         state_bytes_per_parameter=time.state_bytes_per_parameter if time else None,
         steps_to_target={name: each.steps.value if each.steps else None for name, each in found.items()},
-        points=tuple(point(evidence, item, rate) for rate in item.rates),
+        points=points(evidence, item),
         picks={each.seed: each.pick.rate for each in item.replicates if each.pick},
         values={each.seed: each.value for each in item.replicates},
         best_of=best_of(expected),
@@ -224,9 +224,14 @@ def within_bounds(found: Estimate | None, task: TaskFacts) -> Estimate | None:
     return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
 
 
-def point(evidence: Evidence, item: Entrant, rate: float) -> RatePoint:
-    trials = item.at(rate)
+def points(evidence: Evidence, item: Entrant) -> tuple[RatePoint, ...]:
     levels = seed_levels(item) if item.own_rates else {}
+    return tuple(point(evidence, item, rate, levels) for rate in item.rates)
+
+
+def point(evidence: Evidence, item: Entrant, rate: float, levels: Mapping[int, float]) -> RatePoint:
+    """levels: how much better than the average seed each is, where seeds tried different rates."""
+    trials = item.at(rate)
     sound = [trial for trial in trials if is_sound(trial)]
     valid = np.array([trial.valid_metric for trial in sound], dtype=float)
     fair = valid - item.sign * np.array([levels.get(trial.seed, 0.0) for trial in sound])

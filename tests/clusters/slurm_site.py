@@ -9,10 +9,13 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from steepest.clusters.slurm import BUNDLE, REPLY, TAKEN
+from steepest.records.files import parse_json
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol")
 SBIN = ("/usr/sbin", "/sbin")
@@ -38,9 +41,21 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+@dataclass(frozen=True)
+class AgentAtWork:
+    """A running agent that still has jobs without a reply."""
+
+    pid: int
+    node: str
+    bundle: str
+    tickets: frozenset[str]
+
+
 class Site:
     def __init__(self, place: Path, nodes: int = 3, cores: int = 2, node_timeout: int = 10) -> None:
         self.place, self.nodes = place, [f"n{i + 1}" for i in range(nodes)]
+        self._is_down: dict[str, float] = {}  # node → since when
+        self._looked = 0.0
         for name in ("state", "spool", "log", "munge", "run"):
             (place / name).mkdir(parents=True)
         (place / "munge").chmod(0o700)
@@ -54,7 +69,7 @@ class Site:
         os.environ["SLURM_CONF"] = str(self.conf)
         try:
             self.start("munged")
-            self._until(lambda: (place / "run" / "socket").exists(), "munged does not answer")
+            self.until(lambda: (place / "run" / "socket").exists(), "munged does not answer")
             for name in ("slurmctld", *self.nodes):
                 self.start(name)
             self.until_idle()
@@ -87,6 +102,7 @@ class Site:
             ReturnToService=2
             SlurmdTimeout={node_timeout}
             SlurmctldTimeout=10
+            MessageTimeout=5
             KillWait=2
             MinJobAge=60
             SchedulerType=sched/backfill
@@ -134,36 +150,66 @@ class Site:
                 os.kill(pid, 9)
         child.wait()
 
-    def agents(self) -> list[int]:
-        """Process ids of the agents that run."""
-        return [
-            pid
+    def processes(self) -> dict[int, dict[str, str]]:
+        """Agents and their workers: process id → environment."""
+        found = {
+            pid: dict(line.split("=", 1) for line in _environment(pid, self.conf) if "=" in line)
             for pid in _processes()
-            if "steepest.clusters.slurm_agent" in _command(pid)
-            and f"SLURM_CONF={self.conf}" in _environment(pid, self.conf)
-        ]
+        }
+        return {pid: environment for pid, environment in found.items() if "SLURM_ARRAY_TASK_ID" in environment}
+
+    def at_work(self) -> list[AgentAtWork]:
+        """What an agent still has to do follows from its arguments: FOLDER ARRAY."""
+        found = []
+        for pid, environment in self.processes().items():
+            folder, array = ["", "", *_command(pid)][-2:]
+            if array != environment.get("SLURM_JOB_NAME") or _parent(pid) in self.processes():
+                continue  # a worker, or the script that becomes an agent
+            name = f"{array}_{environment['SLURM_ARRAY_TASK_ID']}"
+            if left := open_tickets(Path(folder), name):
+                found.append(AgentAtWork(pid, environment["SLURMD_NODENAME"], name, frozenset(left)))
+        return sorted(found, key=lambda agent: agent.bundle)
+
+    def running(self) -> set[str]:
+        """The bundles that `squeue` shows as running."""
+        words = ["squeue", "--me", "--noheader", "--array", "--states=RUNNING", "--format=%j_%K"]
+        return set(subprocess.run(words, capture_output=True, text=True, timeout=60).stdout.split())
+
+    def queue(self) -> list[str] | None:
+        """All that waits and runs; None where the scheduler does not answer."""
+        done = subprocess.run(["squeue", "--me", "--noheader"], capture_output=True, text=True, timeout=60)
+        return None if done.returncode else done.stdout.splitlines()
 
     def states(self) -> dict[str, str]:
         """Node → state; empty where the scheduler does not answer."""
         done = subprocess.run(["sinfo", "-h", "-N", "-o", "%N %T"], capture_output=True, text=True, timeout=60)
         return dict(line.split() for line in done.stdout.splitlines())
 
-    def until_idle(self) -> None:
-        """Help a site up again as its administrator would; skip the test where that is in vain."""
-        began = time.monotonic()
-        while {*(states := self.states()).values()} != {"idle"}:
-            if (gone := time.monotonic() - began) > 60:
-                pytest.skip(f"Slurm itself did not come up again: {states}")
-            for name in [name for name, child in self.children.items() if child.poll() is not None]:
+    def help(self, but: Collection[str] = ()) -> dict[str, str]:
+        """What an administrator does: start what has ended, and resume what stays down. The states of the nodes."""
+        for name in ("munged", "slurmctld", *self.nodes):
+            if name not in but and (name not in self.children or self.children[name].poll() is not None):
                 self.start(name)
-            if gone > 15:
-                down = [name for name, state in states.items() if state.rstrip("*") in ("down", "drained", "draining")]
-                for name in down:
-                    words = ["scontrol", "update", f"nodename={name}", "state=resume"]
-                    subprocess.run(words, capture_output=True, timeout=60)
-            time.sleep(0.2)
+        if time.monotonic() - self._looked < 1:
+            return {}
+        self._looked = time.monotonic()
+        states, now = self.states(), time.monotonic()
+        down = {name for name, state in states.items() if state.rstrip("*") in ("down", "drained", "draining")}
+        self._is_down = {name: self._is_down.get(name, now) for name in down}
+        for name in [name for name, since in self._is_down.items() if now - since > 10]:
+            words = ["scontrol", "update", f"nodename={name}", "state=resume"]
+            subprocess.run(words, capture_output=True, timeout=60)
+            self._is_down[name] = now
+        return states
 
-    def _until(self, condition, trouble: str, seconds: float = 60.0) -> None:
+    def until_idle(self) -> None:
+        """Until nothing waits or runs, and all nodes are there."""
+        began = time.monotonic()
+        while {*(states := self.help()).values()} != {"idle"} or self.queue() != []:
+            assert time.monotonic() - began < 120, f"Slurm itself does not come up again: {states}, {self.queue()}"
+            time.sleep(1)
+
+    def until(self, condition, trouble: str, seconds: float = 60.0) -> None:
         until = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < until, f"{trouble}: see {self.place / 'log'}"
@@ -190,7 +236,24 @@ def _environment(pid: int, conf: Path) -> list[str]:
     return []
 
 
-def _command(pid: int) -> str:
+def _command(pid: int) -> list[str]:
     with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
-    return ""
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+    return []
+
+
+def _parent(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
+
+
+def open_tickets(folder: Path, bundle: str) -> set[str]:
+    """Of a bundle's jobs, those that have neither a reply nor a mark that it was taken in."""
+    path = folder / f"{bundle}{BUNDLE}"
+    if not path.is_file():
+        return set()
+    tickets = {parse_json(content.encode())["ticket"] for content in parse_json(path.read_bytes())}
+    return {
+        ticket for ticket in tickets if not any((folder / f"{ticket}{ending}").exists() for ending in (REPLY, TAKEN))
+    }

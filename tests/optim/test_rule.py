@@ -175,7 +175,7 @@ def test_one_graph_serves_every_step_and_every_setting(rule: type[Rule]) -> None
     w = torch.ones(2, 5)  # [R, P], or a parameter of one model
     alone = rule.scope in ("tensor", "matrix")
     start = at_rate(rule, h, 0.1)
-    state = fresh(rule, start, w) if alone else fresh_fleet(rule, [start, start], ((5,),), w)
+    state = fresh(rule, start, w) if alone else fresh_fleet(rule, [[start, start]], ((5,),), w)
     carries = [dict(rule.carry) for _ in range(2)]
     for t in range(1, 6):
         changed = {name: value * 0.9 if isinstance(value, float) else value for name, value in h.items()}

@@ -59,7 +59,7 @@ def fleet_path(rule: type[Rule], replicas: Sequence[Settings], dtype: torch.dtyp
     """Where every replica of a fleet goes, each with complete settings of its own: [T, R, P]."""
     w = torch.tensor(problem.START, dtype=dtype).repeat(len(replicas), 1)
     starts = [at_rate(rule, h, h["lr"]) for h in replicas]
-    state = fresh_fleet(rule, starts, problem.SHAPES, w)
+    state = fresh_fleet(rule, [starts], problem.SHAPES, w)
     carries = [dict(rule.carry) for _ in replicas]
     path = []
     for t in range(1, problem.STEPS + 1):

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 
 from steepest.engine.object_registry import ConfiguredRule
-from steepest.optim.rule import at_rate, coefficient_record
+from steepest.optim.drivers import FleetScalars
+from steepest.optim.per_parameter import PerParameter
+from steepest.optim.rule import Scalar, at_rate, coefficient_record
 from steepest.optim.schedules import schedule
 from steepest.records.trials import Shard
 
@@ -23,14 +25,14 @@ class Coefficients:
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        self.rule, self.settings = optimizer.rule, optimizer.settings
+        self.rule, self.settings, self.scale = optimizer.rule, optimizer.settings, optimizer.scale
         self.factor, self.horizon = schedule(shard.contender.schedule), shard.steps
         self.dtype, self.device = dtype, device
         self.distinct, self.of_lane = np.unique(np.asarray(rates, dtype=np.float64), return_inverse=True)
         self._at_once = not self.rule.carry  # all rates as one array, unless the rule does not accept one
         self._begin()
 
-    def steps(self, start: int, stop: int) -> Iterator[Any]:
+    def steps(self, start: int, stop: int) -> Iterator[FleetScalars]:
         """A record for each of the steps t = start + 1 … stop.
 
         A coefficient that is equal for all replicas is a Python float, since rules skip factors of 1 and terms of 0;
@@ -39,7 +41,7 @@ class Coefficients:
         names, table = self.table(start, stop)
         columns = [self._column(table[..., i]) for i in range(len(names))]
         for values in zip(*columns, strict=True):
-            yield coefficient_record(dict(zip(names, values, strict=True)))
+            yield self.record(names, values)
 
     def table(self, start: int, stop: int) -> tuple[list[str], np.ndarray]:
         """Names, and values [steps, distinct rates, names], for the steps t = start + 1 … stop."""
@@ -56,6 +58,15 @@ class Coefficients:
                 values[i, :, j] = row[name]
         return names, values
 
+    def record(self, names: Sequence[str], values: Sequence[Scalar]) -> FleetScalars:
+        """What an update takes, from the names and the values of the coefficients of one step."""
+        return coefficient_record(dict(zip(names, values, strict=True)))
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What distinguishes the records of groups of parameters; nothing without groups."""
+        return ()
+
     def of_lanes(self, values: np.ndarray) -> torch.Tensor:
         """Values [steps, distinct rates, n] as a tensor [steps, n, R, 1]: each lane has those of its rate."""
         lanes = values.transpose(0, 2, 1)[:, :, self.of_lane, None]
@@ -70,11 +81,11 @@ class Coefficients:
         factor = self.factor(t, self.horizon)
         if self._at_once:
             try:
-                return self.rule.advance(at_rate(self.rule, self.settings, self.distinct * factor), t, {})  # type: ignore[arg-type]
+                return self.rule.advance(at_rate(self.rule, self.settings, self.distinct * factor * self.scale), t, {})  # type: ignore[arg-type]
             except (TypeError, ValueError):  # a rule that compares its rate, say
                 self._at_once = False
         rows = [
-            self.rule.advance(at_rate(self.rule, self.settings, rate * factor), t, carry)
+            self.rule.advance(at_rate(self.rule, self.settings, rate * factor * self.scale), t, carry)
             for rate, carry in zip(self.distinct.tolist(), self.carries, strict=True)
         ]
         return {name: [row[name] for row in rows] for name in rows[0]}
@@ -85,3 +96,36 @@ class Coefficients:
             return values[:, 0].tolist()
         lanes = torch.from_numpy(values[:, self.of_lane, None])  # [steps, R, 1]
         return lanes.to(device=self.device, dtype=self.dtype).unbind()
+
+
+class GroupedCoefficients(Coefficients):
+    """The same where groups of parameters have settings of their own: the coefficients of all groups side by side."""
+
+    def __init__(
+        self,
+        groups: Sequence[ConfiguredRule],
+        group_of: Sequence[int],  # of each parameter
+        rates: Sequence[float],
+        shard: Shard,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        self.parts = [Coefficients(each, rates, shard, dtype, device) for each in groups]
+        self.group_of = tuple(group_of)
+        super().__init__(groups[0], rates, shard, dtype, device)
+
+    def table(self, start: int, stop: int) -> tuple[list[str], np.ndarray]:
+        tables = [part.table(start, stop) for part in self.parts]
+        names = [f"{place}.{name}" for place, (own, _) in enumerate(tables) for name in own]
+        return names, np.concatenate([values for _, values in tables], axis=2)
+
+    def record(self, names: Sequence[str], values: Sequence[Scalar]) -> PerParameter:
+        each: list[dict[str, Scalar]] = [{} for _ in self.parts]
+        for name, value in zip(names, values, strict=True):
+            place, _, own = name.partition(".")
+            each[int(place)][own] = value
+        return PerParameter(tuple(map(coefficient_record, each)), self.group_of)
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        return self.group_of

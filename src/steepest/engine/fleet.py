@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from steepest.engine.coefficients import Coefficients
+from steepest.engine.coefficients import Coefficients, GroupedCoefficients
 from steepest.engine.data import Feed, Part, to_device
 from steepest.engine.example_recorder import ExampleRecorder
 from steepest.engine.gradients import LaneByLane, gradients
@@ -120,8 +120,10 @@ class Fleet:
         self.task, self.shard, self.rule = task, shard, optimizer.rule
         self.dtype, self.device = getattr(torch, shard.dtype), torch.device(shard.device)
         self.programs = programs(task, self.dtype, self.device, traced)
-        self.optimizer = optimizer
         self.shapes = tuple(self.programs.layout.shapes.values())
+        model = task.build_model(lanes[0].seed, self.dtype)
+        self.groups, self.group_of = optimizer.for_parameters(model)
+        """The rule with the settings of each group of parameters, and the group of each parameter."""
         seeds, of_lane = self._assign_lanes(lanes)
         models = [task.build_model(seed, self.dtype).to(self.device) for seed in seeds]
         start = replicas(models, of_lane, self.programs.changing)
@@ -129,8 +131,11 @@ class Fleet:
         self.extras = Extras(tuple(start.stacked), tuple(start.shared))
         self.tensors = (*start.stacked.values(), *start.shared.values())
         first = self.coefficients.factor(1, shard.steps)
-        starts = [at_rate(optimizer.rule, optimizer.settings, lane.rate * first) for lane in lanes]
-        self.state = fresh_fleet(self.rule, starts, self.shapes, self.flat)  # each [R, Q]
+        starts = [
+            [at_rate(each.rule, each.settings, lane.rate * first * each.scale) for lane in lanes]
+            for each in self.groups
+        ]
+        self.state = fresh_fleet(self.rule, starts, self.shapes, self.flat, self.group_of)  # each [R, Q]
         self._prepare()
 
     def _assign_lanes(self, lanes: Sequence[Lane]) -> tuple[list[int], Tensor]:
@@ -144,7 +149,11 @@ class Fleet:
         feed = (self.shard.batch_size, self.dtype, self.device)
         self.feed = Feed(self.task, self.splits, seeds, of_lane, *feed)
         rates = [lane.rate for lane in lanes]
-        self.coefficients = Coefficients(self.optimizer, rates, self.shard, self.dtype, self.device)
+        now = (rates, self.shard, self.dtype, self.device)
+        is_one = len(self.groups) == 1
+        self.coefficients = (
+            Coefficients(self.groups[0], *now) if is_one else GroupedCoefficients(self.groups, self.group_of, *now)
+        )
         return seeds, of_lane
 
     def _prepare(self) -> None:

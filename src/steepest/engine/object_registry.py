@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import nn
 
 from steepest.errors import BadInput
 from steepest.optim.catalogue import entry, settings_of
+from steepest.optim.parameter_groups import SCALE, ParameterGroup, assigned, check_groups, facts_of, parted
 from steepest.optim.rule import Rule, check_settings, hyperparameters
 from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, Contender, Setting
 from steepest.tasks.task import Task
@@ -25,9 +27,11 @@ class ObjectRegistry:
 
     def optimizer(self, contender: Contender) -> ConfiguredRule | ExternalOptimizer:
         """Raises UnknownName or BadSetting, and BadInput for an object that is not here."""
+        own, groups = parted(contender.settings)
         if not contender.rule.startswith((RULE_IN_MEMORY, TORCH_IN_MEMORY)):
             item = entry(contender.rule)
-            return ConfiguredRule(item.rule, settings_of(item, contender.settings))
+            check_groups(item.rule, groups)
+            return ConfiguredRule(item.rule, settings_of(item, own), groups)
         key = contender.rule.partition(":")[2]
         found = self.optimizers.get(key)
         if found is None:
@@ -36,9 +40,10 @@ class ObjectRegistry:
                 "Resume the study from that program."
             )
         if contender.rule.startswith(RULE_IN_MEMORY):
-            check_settings(found, contender.settings)
-            return ConfiguredRule(found, {**hyperparameters(found), **contender.settings})
-        return ExternalOptimizer(found, contender.settings)
+            check_settings(found, own)
+            check_groups(found, groups)
+            return ConfiguredRule(found, {**hyperparameters(found), **own}, groups)
+        return ExternalOptimizer(found, own, groups)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,20 @@ class ConfiguredRule:
 
     rule: type[Rule]
     settings: Mapping[str, Setting]
+    groups: Sequence[ParameterGroup] = ()
+    scale: float = 1.0
+    """What multiplies the rate."""
+
+    def for_parameters(self, model: nn.Module) -> tuple[list[ConfiguredRule], tuple[int, ...]]:
+        """The rule with the settings of each group of a model's trainable parameters; and the group of each parameter.
+        Raises BadSetting for a group without parameters.
+        """
+        distinct, group_of = assigned(self.groups, facts_of(model))
+        return [self._in_group(own) for own in distinct], group_of
+
+    def _in_group(self, own: Mapping[str, Setting]) -> ConfiguredRule:
+        settings = {name: value for name, value in own.items() if name != SCALE}
+        return ConfiguredRule(self.rule, {**self.settings, **settings}, scale=float(own.get(SCALE, 1.0)))
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,7 @@ class ExternalOptimizer:
 
     factory: Callable[..., torch.optim.Optimizer]
     settings: Mapping[str, Setting]
+    groups: Sequence[ParameterGroup] = ()
 
 
 EMPTY_REGISTRY = ObjectRegistry()

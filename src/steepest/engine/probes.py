@@ -18,7 +18,6 @@ from steepest.engine.object_registry import EMPTY_REGISTRY, ObjectRegistry
 from steepest.engine.random_sources import seed_step
 from steepest.engine.solo import RuleDriver, Trial
 from steepest.optim.drivers import state_shapes
-from steepest.optim.rule import at_rate, coefficient_record
 from steepest.records.probe_trace import ProbeTrace
 from steepest.records.trials import Shard
 from steepest.tasks.task import Task
@@ -135,12 +134,10 @@ def load_lane(fleet: Fleet, row: int, trial: Trial, t: int) -> None:
         parts = [buffer[row]] * len(sizes) if is_number else buffer[row].split([math.prod(x[k]) for x in shapes])
         for state, values in zip(driver.state, parts, strict=True):
             state[k].copy_(values.view_as(state[k]))
-    driver.carry = dict(driver.rule.carry)
-    for step in range(1 if driver.rule.carry else t, t + 1):
-        rate = trial.lane.rate * trial.factor(max(step, 1), trial.shard.steps)
-        values = driver.rule.advance(at_rate(driver.rule, driver.settings, rate), max(step, 1), driver.carry)
-        driver.last = coefficient_record(values) if t else None
-    driver.t = t
+    driver.restart()
+    driver.t = 0 if driver.rule.carry else max(t - 1, 0)
+    for step in range(driver.t + 1, t + 1):
+        driver.advance(trial.lane.rate * trial.factor(step, trial.shard.steps))
 
 
 # ---- one probe -------------------------------------------------------------------------------------------------------

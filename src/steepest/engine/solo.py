@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +17,13 @@ from steepest.engine.data import Order, Part, to_device
 from steepest.engine.example_recorder import ExampleRecorder
 from steepest.engine.halving import train_with_rungs
 from steepest.engine.object_registry import EMPTY_REGISTRY, ConfiguredRule, ExternalOptimizer, ObjectRegistry
+from steepest.engine.own_optimizers import built, scales_of
 from steepest.engine.random_sources import seed_step
 from steepest.engine.second_gradient import ComputeSecond, check_second, second_gradient
 from steepest.engine.stopping import StoppingCurves, curves_of
 from steepest.optim.drivers import check_matrices, evaluated, fresh, moved_together, with_second
 from steepest.optim.plateau import Plateau
-from steepest.optim.rule import at_rate, averages, coefficient_record
+from steepest.optim.rule import Scalars, at_rate, averages, coefficient_record
 from steepest.optim.schedules import schedule
 from steepest.optim.sparse import move_rows, moves_rows
 from steepest.records.outcomes import Trace
@@ -106,11 +106,11 @@ class Trial:
         self.order = Order(lane.seed, self.splits.train, self.splits.weights)
         self.model = task.build_model(lane.seed, self.dtype).to(self.device)
         self.factor = schedule(shard.contender.schedule)
-        first = lane.rate * self.factor(1, shard.steps)
+        first = self.factor(1, shard.steps)
         optimizer = registry.optimizer(shard.contender)
         if isinstance(optimizer, ConfiguredRule):
             check_second(optimizer.rule.second, task, shard.contender.name)
-        self.optimizer = _driver(optimizer, self.model, first)
+        self.optimizer = _driver(optimizer, self.model, lane.rate, first)
 
     def step(self, t: int) -> float:
         """Step t = 1, 2, …: forward, backward, update. The loss is the batch's, before the update."""
@@ -154,39 +154,56 @@ class Trial:
 
 
 def _driver(
-    optimizer: ConfiguredRule | ExternalOptimizer, model: nn.Module, rate: float
+    optimizer: ConfiguredRule | ExternalOptimizer, model: nn.Module, rate: float, first: float
 ) -> RuleDriver | ExternalDriver:
-    parameters = [p for p in model.parameters() if p.requires_grad]
     if isinstance(optimizer, ConfiguredRule):
-        return RuleDriver(optimizer, parameters, rate)
-    return ExternalDriver(optimizer.factory(parameters, lr=rate, **optimizer.settings))
+        return RuleDriver(optimizer, model, rate * first)
+    return ExternalDriver(built(optimizer, model, rate), rate)
 
 
 class RuleDriver:
     """Applies a rule to parameters one by one, with coefficients as Python floats."""
 
-    def __init__(self, optimizer: ConfiguredRule, parameters: Sequence[Tensor], rate: float) -> None:
-        self.rule, self.settings, self.parameters = optimizer.rule, optimizer.settings, parameters
-        self.state = [fresh(self.rule, at_rate(self.rule, self.settings, rate), w) for w in parameters]
-        check_matrices(self.rule, [w.shape for w in parameters])
-        self.carry = dict(self.rule.carry)
+    def __init__(self, optimizer: ConfiguredRule, model: nn.Module, rate: float) -> None:
+        self.parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
+        self.rule = optimizer.rule
+        self.groups, self.group_of = optimizer.for_parameters(model)
+        starts = [at_rate(self.rule, each.settings, rate * each.scale) for each in self.groups]
+        self.state = [
+            fresh(self.rule, starts[group], w) for w, group in zip(self.parameters, self.group_of, strict=True)
+        ]
+        check_matrices(self.rule, [w.shape for w in self.parameters])
+        self.restart()
+
+    def restart(self) -> None:
+        """Before the first step, as far as numbers on the host go."""
+        self.carries = [dict(self.rule.carry) for _ in self.groups]
         self.t = 0
-        self.last: Any = None  # the coefficients of the step before
+        self.last: list[Scalars] = []  # the coefficients of the step before, of each group
+
+    def advance(self, rate: float) -> list[Scalars]:
+        """The coefficients of each group in the next step."""
+        self.t += 1
+        self.last = [
+            coefficient_record(self.rule.advance(at_rate(self.rule, each.settings, rate * each.scale), self.t, carry))
+            for each, carry in zip(self.groups, self.carries, strict=True)
+        ]
+        return self.last
 
     @torch.no_grad()
     def step(self, rate: float, again: ComputeSecond) -> None:
         """One update. `again` computes the second gradient of given parameters, for a rule that needs one."""
-        self.t += 1
-        c = coefficient_record(self.rule.advance(at_rate(self.rule, self.settings, rate), self.t, self.carry))
+        of_groups = self.advance(rate)
+        of_each = [of_groups[group] for group in self.group_of]
         here = []
-        for i, w in enumerate(self.parameters):
+        for i, (w, c) in enumerate(zip(self.parameters, of_each, strict=True)):
             if w.grad is not None and moves_rows(self.rule, w.grad, c):
                 move_rows(self.rule, w, w.grad, self.state[i], c)
             elif w.grad is not None:
                 here.append(i)
         ws = [self.parameters[i] for i in here]
         gradients = [w.grad.to_dense() for w in ws if w.grad is not None]  # sparse if the rule moves every row
-        states, cs = [self.state[i] for i in here], [c] * len(here)
+        states, cs = [self.state[i] for i in here], [of_each[i] for i in here]
         if self.rule.second:
             other = partial(again, self.rule.second, ws)
             gradients, states = with_second(self.rule, ws, gradients, states, cs, other)
@@ -194,17 +211,16 @@ class RuleDriver:
         for i, w, (new, state) in zip(here, ws, moves, strict=True):
             w.copy_(new)
             self.state[i] = state
-        self.last = c
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Within, the parameters have the values for evaluation."""
-        if not averages(self.rule) or self.last is None:
+        if not averages(self.rule) or not self.last:
             yield
             return
         kept = [w.clone() for w in self.parameters]
-        for w, state in zip(self.parameters, self.state, strict=True):
-            w.copy_(evaluated(self.rule, w, state, self.last))
+        for w, state, group in zip(self.parameters, self.state, self.group_of, strict=True):
+            w.copy_(evaluated(self.rule, w, state, self.last[group]))
         try:
             yield
         finally:
@@ -216,13 +232,15 @@ class RuleDriver:
 
 
 class ExternalDriver:
-    """Sets the rate of a `torch.optim.Optimizer` and steps it.
+    """Sets the rate of a `torch.optim.Optimizer` and steps it. Groups of parameters keep the multiples of the rate with
+    which they were built.
 
     Calls `train()` and `eval()` around evaluations if the optimizer has them, as Schedule-Free ones do.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+    def __init__(self, optimizer: torch.optim.Optimizer, rate: float) -> None:
         self.optimizer = optimizer
+        self.scales = scales_of(optimizer, rate)
         self.switches = [getattr(optimizer, name, None) for name in ("train", "eval")]
         self._switch(0)
 
@@ -231,8 +249,8 @@ class ExternalDriver:
             self.switches[to]()  # type: ignore[misc]
 
     def step(self, rate: float, again: ComputeSecond) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for group, scale in zip(self.optimizer.param_groups, self.scales, strict=True):
+            group["lr"] = rate * scale
         self.optimizer.step()
 
     @contextmanager

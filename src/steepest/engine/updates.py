@@ -12,7 +12,8 @@ from steepest.codegen.toolchain import unavailable_reason
 from steepest.engine.coefficients import Coefficients
 from steepest.engine.compiled.batch_runner import row_addresses
 from steepest.engine.compiled.rule_updates import RuleProgram, rule_program
-from steepest.optim.drivers import Shapes, advance, evaluated
+from steepest.optim.drivers import FleetScalars, Shapes, advance, evaluated
+from steepest.optim.per_parameter import PerParameter
 from steepest.optim.rule import Rule, Tensors, averages, coefficient_record
 
 VERIFIED_STEPS = 3
@@ -24,10 +25,10 @@ class Updates:
 
     def __init__(self, rule: type[Rule], shapes: Shapes, coefficients: Coefficients) -> None:
         self.rule, self.shapes, self.coefficients = rule, shapes, coefficients
-        self.last: Any = None
+        self.last: FleetScalars | None = None
         """The coefficients of the step before."""
 
-    def steps(self, start: int, stop: int) -> Iterable[Any]:
+    def steps(self, start: int, stop: int) -> Iterable[FleetScalars]:
         """What `apply` takes at each of the steps t = start + 1 … stop."""
         return self.coefficients.steps(start, stop)
 
@@ -40,7 +41,8 @@ class Updates:
         """The weights with which to evaluate the lanes after the last step: [R, P]."""
         if self.last is None or not averages(self.rule):
             return w
-        return evaluated(self.rule, w, state, self.last)
+        c = self.last.joined(self.shapes, w) if isinstance(self.last, PerParameter) else self.last
+        return evaluated(self.rule, w, state, c)
 
 
 class KernelUpdates(Updates):
@@ -56,10 +58,12 @@ class KernelUpdates(Updates):
             raise NotCompiled(f"compiled kernels support float32 and float64 on the CPU, not {w.dtype} on {w.device}")
         self.dtype, self._rows = w.dtype, np.arange(len(w))
         self._program: RuleProgram | None = None
-        if rule.scope != "element" or rule.layers is not None:
+        if rule.scope != "element" or rule.layers is not None or coefficients.key:
             names, values = coefficients.table(0, min(VERIFIED_STEPS, coefficients.horizon))
             row, held = w[0], tuple(x[0] for x in state)
-            self._program = rule_program(rule, shapes, names, row, held, values[:, coefficients.of_lane[0]])
+            self._program = rule_program(
+                rule, shapes, coefficients, names, row, held, values[:, coefficients.of_lane[0]]
+            )
         self._kernel(*coefficients.table(0, 1))
 
     def _kernel(self, names: Sequence[str], values: np.ndarray) -> Kernel | RuleProgram:
@@ -69,7 +73,7 @@ class KernelUpdates(Updates):
         pattern = np.where(_is_fixed(values), values[0, 0], np.nan)
         return kernel(self.rule, coefficient_record(dict(zip(names, pattern.tolist(), strict=True))))
 
-    def steps(self, start: int, stop: int) -> Iterable[Any]:
+    def steps(self, start: int, stop: int) -> Iterable[FleetScalars]:
         _, values = self.together(start, stop)
         return np.ascontiguousarray(values[:, self.coefficients.of_lane])  # [steps, R, names]
 
@@ -84,7 +88,7 @@ class KernelUpdates(Updates):
         """Store the coefficients [R, names] of the last step, which a rule that averages needs to evaluate."""
         if averages(self.rule):
             columns = torch.from_numpy(c).to(self.dtype).T[..., None]  # [names, R, 1]
-            self.last = coefficient_record(dict(zip(self.names, columns, strict=True)))
+            self.last = self.coefficients.record(self.names, [*columns])
 
     def apply(self, w: Tensor, g: Tensor, state: Tensors, c: Any) -> tuple[Tensor, Tensors]:
         addresses = np.stack([row_addresses(x, self._rows) for x in (w, g, *state)])  # [2 + states, R]

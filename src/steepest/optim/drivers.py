@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from steepest.errors import BadInput
+from steepest.optim.per_parameter import PerParameter
 from steepest.optim.reductions import Part, across
 from steepest.optim.rule import Rule, Scalars, Tensors, Updated, named_state, state_record
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from steepest.optim.wrappers import Wrapper
 
 Shapes = Sequence[Sequence[int]]
+FleetScalars = Scalars | PerParameter
+"""The coefficients of a step of a fleet: of all parameters, or of each."""
 
 BLOCK = 2**17
 """Numbers that an update processes at a time: together with the temporaries they fit into the cache."""
@@ -177,17 +180,22 @@ def _moved_side_by_side(
         for name, values in zip(rule.state, zip(*states, strict=True), strict=True)
     ]
     new, new_state = rule.update(_side_by_side(ws), _side_by_side(gs), state_record(rule, buffers), _joined(cs, ws))
-    for name, value, old in zip(rule.state, new_state, buffers, strict=True):
-        if name in rule.numbers and value.shape != old.shape:
-            raise BadInput(
-                f"{rule.__name__} has one {name} for all parameters, but the settings of the parameter groups differ. "
-                "Only the rate and weight decay may differ, and no group may be added later."
-            )
+    _check_numbers(rule, buffers, new_state)
     columns = [
         [value] * len(ws) if name in rule.numbers else _cut(value, ws)
         for name, value in zip(rule.state, new_state, strict=True)
     ]
     return [(there, tuple(column[i] for column in columns)) for i, there in enumerate(_cut(new, ws))]
+
+
+def _check_numbers(rule: type[Rule], before: Sequence[Tensor], after: Sequence[Tensor]) -> None:
+    """Raise BadInput if a number that belongs to the whole model has become several."""
+    for name, old, new in zip(rule.state, before, after, strict=True) if rule.numbers else ():
+        if name in rule.numbers and new.shape != old.shape:
+            raise BadInput(
+                f"{rule.__name__} has one {name} for all parameters, but the settings of the parameter groups differ. "
+                "Only the rate and weight decay may differ, and no group may be added later."
+            )
 
 
 def _side_by_side(tensors: Sequence[Tensor]) -> Tensor:
@@ -205,7 +213,7 @@ def _cut(row: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
     return [part.reshape(x.shape) for part, x in zip(parts, like, strict=True)]
 
 
-def _joined(cs: Sequence[Scalars], like: Sequence[Tensor]) -> Any:
+def _joined(cs: Sequence[Scalars], like: Sequence[Tensor]) -> Scalars:
     """The coefficients of all parameters as one record: floats where they agree, else one number per element, [P]."""
     if all(c == cs[0] for c in cs):
         return cs[0]
@@ -233,87 +241,109 @@ def _renewed(rule: type[Rule], w: Tensor, g: Tensor, state: Tensors, c: Scalars)
 # ---- a fleet ---------------------------------------------------------------------------------------------------------
 
 
-def fresh_fleet(rule: type[Rule], starts: Sequence[Rule], shapes: Shapes, w: Tensor) -> Tensors:
-    """The state of R replicas as buffers like `w` [R, P]. `starts` [R]: the hyperparameters of each."""
+def fresh_fleet(
+    rule: type[Rule], starts: Sequence[Sequence[Rule]], shapes: Shapes, w: Tensor, group_of: Sequence[int] = ()
+) -> Tensors:
+    """The state of R replicas as buffers like `w` [R, P]. `starts` [groups][R]: the hyperparameters of each group and
+    replica; `group_of`: the group of each parameter, if there are several.
+    """
     check_matrices(rule, shapes)
-    values = [rule.initial(h) for h in starts]
+    values = [[rule.initial(h) for h in of_group] for of_group in starts]
     sizes = [[math.prod(shape) for shape in state_shapes(rule, shape)] for shape in shapes]  # parameter, state
-    return tuple(
-        w.new_tensor([[value.get(name, 0.0)] for value in values])
-        .expand(-1, 1 if name in rule.numbers else sum(size[i] for size in sizes))
-        .clone()
-        for i, name in enumerate(rule.state)
-    )
+    groups = group_of or [0] * len(shapes)
+    buffers = []
+    for i, name in enumerate(rule.state):
+        columns = [w.new_tensor([[value.get(name, 0.0)] for value in of_group]) for of_group in values]  # [R, 1] each
+        if name in rule.numbers:
+            buffers.append(columns[0].clone())
+            continue
+        parts = [columns[group].expand(-1, size[i]) for group, size in zip(groups, sizes, strict=True)]
+        buffers.append(torch.cat(parts, dim=1))
+    return tuple(buffers)
 
 
-def advance(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> Updated:
+def advance(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: FleetScalars) -> Updated:
     """One update of all replicas: `w` and `g` are [R, P], each state [R, Q], coefficients floats or [R, 1].
 
     The old buffers may be overwritten.
     """
     if rule.layers is not None:
         return _in_layers(*rule.layers, shapes, w, g, state, c)
-    cut = _by_tensor if rule.scope in ("tensor", "matrix") else _by_row
-    return cut(rule, shapes, w, g, state, c)
+    if rule.scope in ("tensor", "matrix"):
+        return _by_tensor(rule, shapes, w, g, state, c)
+    return _by_row(rule, w, g, state, c.joined(shapes, w) if isinstance(c, PerParameter) else c)
 
 
-def _by_row(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> Updated:
+def _by_row(rule: type[Rule], w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> Updated:
     """Update whole buffers: in one call, or, if they are larger than the cache, some rows at a time and in place."""
     if w.numel() <= BLOCK:
-        return rule.update(w, g, state_record(rule, state), c)
+        new, new_state = rule.update(w, g, state_record(rule, state), c)
+        _check_numbers(rule, state, new_state)
+        return new, new_state
     rows = max(1, BLOCK // w.shape[1])
     coefficients = [x.split(rows) if isinstance(x, Tensor) else repeat(x) for x in c]
     for old, gradient, *others in zip(
         zip(*(x.split(rows) for x in (w, *state)), strict=True), g.split(rows), *coefficients, strict=False
     ):
         new, new_state = rule.update(old[0], gradient, state_record(rule, old[1:]), type(c)(*others))
+        _check_numbers(rule, old[1:], new_state)
         for before, after in zip(old, (new, *new_state), strict=True):
             before.copy_(after)
     return w, state
 
 
-def _by_tensor(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: Scalars) -> Updated:
+def _by_tensor(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: FleetScalars) -> Updated:
     def of_one(c: Scalars, w: Tensor, g: Tensor, *held: Tensor) -> Tensors:
         new, new_state = moved(rule, w, g, held, c)
         return (new, *new_state)
 
     kinds = [(shape, shape, *state_shapes(rule, shape)) for shape in shapes]
-    due = getattr(c, "renew", 0.0)
-    if isinstance(due, Tensor) and not due.any():
-        c = c._replace(renew=0.0)
+    if isinstance(c, PerParameter):
+        c = PerParameter(tuple(map(_without_idle_work, c.records)), c.group_of)
+    else:
+        c = _without_idle_work(c)
     new, *new_state = _lane_by_lane(of_one, kinds, c, w, g, *state)
     return new, tuple(new_state)
 
 
-def _lane_by_lane(function: Any, kinds: Sequence[Sequence[Any]], c: Scalars, *buffers: Tensor) -> list[Tensor]:
+def _without_idle_work(c: Scalars) -> Scalars:
+    """The coefficients, with a float for `renew` if it is not due in any lane."""
+    due = getattr(c, "renew", 0.0)
+    return c._replace(renew=0.0) if isinstance(due, Tensor) and not due.any() else c
+
+
+def _lane_by_lane(function: Any, kinds: Sequence[Sequence[Any]], c: FleetScalars, *buffers: Tensor) -> list[Tensor]:
     """Call `function(c, *tensors)` for one parameter after the other, each for all lanes at once. The function sees the
     tensors of a single model. `kinds` [parameter][buffer]: their shapes. Returns buffers.
     """
     columns = [
         buffer.split([math.prod(each[i]) for each in kinds], dim=1) for i, buffer in enumerate(buffers)
     ]  # buffer, parameter → [R, n]
-    changing = [name for name, value in zip(c._fields, c, strict=True) if isinstance(value, Tensor)]
-    lanes = [getattr(c, name)[:, 0] for name in changing]  # [R] each
 
-    def of_one(tensors: Tensors, scalars: Sequence[Tensor]) -> Tensors:
-        return function(c._replace(**dict(zip(changing, scalars, strict=True))), *tensors)
+    def of_parameter(c: Scalars, each: Sequence[Any], parts: Sequence[Tensor]) -> Tensors:
+        changing = [name for name, value in zip(c._fields, c, strict=True) if isinstance(value, Tensor)]
+        lanes = [getattr(c, name)[:, 0] for name in changing]  # [R] each
 
-    results = [
-        vmap(of_one)(tuple(x.unflatten(1, shape or (1,)) for x, shape in zip(parts, each, strict=True)), lanes)
-        for each, *parts in zip(kinds, *columns, strict=True)
-    ]
+        def of_one(tensors: Tensors, scalars: Sequence[Tensor]) -> Tensors:
+            return function(c._replace(**dict(zip(changing, scalars, strict=True))), *tensors)
+
+        return vmap(of_one)(tuple(x.unflatten(1, shape or (1,)) for x, shape in zip(parts, each, strict=True)), lanes)
+
+    cs = c.of_each() if isinstance(c, PerParameter) else repeat(c)
+    results = [of_parameter(own, each, parts) for own, each, *parts in zip(cs, kinds, *columns, strict=False)]
     return [torch.cat([part.flatten(1) for part in parts], dim=1) for parts in zip(*results, strict=True)]
 
 
 def _in_layers(
-    wrapper: type[Wrapper], inner: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: Scalars
+    wrapper: type[Wrapper], inner: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: FleetScalars
 ) -> Updated:
     """Apply a wrapper and a rule one after the other, where one works on the whole model and the other on tensors."""
     own = len(inner.state)
+    whole = c.joined(shapes, w) if isinstance(c, PerParameter) else c
 
     def wrapped(function: Any, *buffers: Tensor) -> list[Tensor]:
         if wrapper.scope != "tensor":
-            return [*function(c, *buffers)]
+            return [*function(whole, *buffers)]
         kinds = [(shape,) * len(buffers) for shape in shapes]
         return _lane_by_lane(function, kinds, c, *buffers)
 

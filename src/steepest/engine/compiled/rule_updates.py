@@ -16,9 +16,10 @@ from steepest.codegen.emitter import KERNELS_HEADER
 from steepest.codegen.strided_view import StridedView
 from steepest.codegen.toolchain import NoCompiler, load
 from steepest.codegen.translate import Translation
+from steepest.engine.coefficients import Coefficients
 from steepest.engine.compiled.program import COMPILER_FLAGS, MAX_GRAPH_NODES
 from steepest.optim.drivers import Shapes, advance
-from steepest.optim.rule import Rule, Tensors, coefficient_record
+from steepest.optim.rule import Rule, Tensors
 
 RELATIVE_TOLERANCE = 1e-3
 """Largest relative difference between the updates of a program and its rule that counts as rounding."""
@@ -28,12 +29,21 @@ class RuleProgram:
     """The machine code of a rule for one model in one precision, with the interface of `Kernel`."""
 
     def __init__(
-        self, rule: type[Rule], shapes: Shapes, names: Sequence[str], w: Tensor, state: Tensors, c: np.ndarray
+        self,
+        rule: type[Rule],
+        shapes: Shapes,
+        coefficients: Coefficients,
+        names: Sequence[str],
+        w: Tensor,
+        state: Tensors,
+        c: np.ndarray,
     ) -> None:
-        """`names` are those of the coefficients. The rows `w` [P] and `state`, each [Q], and the coefficients `c`
-        [steps, n] are an example on which the program is compared with the rule. Raises NotCompiled.
+        """`names` are those of the coefficients, of which `coefficients` makes a record. The rows `w` [P] and `state`,
+        each [Q], and the coefficients `c` [steps, n] are an example on which the program is compared with the rule.
+        Raises NotCompiled.
         """
         self.rule, self.shapes, self.names, self.dtype = rule, shapes, tuple(names), w.dtype
+        self.record = coefficients.record
         row = [w[None], torch.zeros_like(w)[None], *(x[None] for x in state)]
         columns = torch.from_numpy(c[:1]).to(w.dtype)  # [1, n]
         try:
@@ -44,13 +54,13 @@ class RuleProgram:
             raise NotCompiled(f"its update cannot be traced ({type(error).__name__})") from error
         if len(graph.nodes) > MAX_GRAPH_NODES:
             raise NotCompiled(f"its update has {len(graph.nodes):,} calls; at most {MAX_GRAPH_NODES:,} are compiled")
-        *tensors, coefficients = (node for node in graph.nodes if node.op == "placeholder")
+        *tensors, numbers = (node for node in graph.nodes if node.op == "placeholder")
         names = ["w", "g", *(f"s{i}" for i in range(len(state)))]
         views = {
             node: StridedView.contiguous(name, "real", node.meta["val"].shape)
             for name, node in zip(names, tensors, strict=True)
         }
-        views[coefficients] = StridedView.contiguous("c", "real", columns.shape)
+        views[numbers] = StridedView.contiguous("c", "real", columns.shape)
         translation = Translation(graph, views, {})
         if translation.constants:
             raise NotCompiled("its update creates constant arrays")
@@ -76,7 +86,7 @@ class RuleProgram:
     def _moved_in_place(self, w: Tensor, g: Tensor, *rest: Tensor) -> Tensor:
         """One lane as a fleet of one: `w` and `g` [1, P], each state [1, Q], and the coefficients [1, n]."""
         *state, columns = rest
-        c = coefficient_record(dict(zip(self.names, columns.split(1, dim=1), strict=True)))
+        c = self.record(self.names, columns.split(1, dim=1))
         new, news = advance(self.rule, self.shapes, w, g, tuple(state), c)
         for old, there in zip((*state, w), (*news, new), strict=True):  # w last: a state may be a copy of the old w
             old.copy_(there)
@@ -107,7 +117,7 @@ class RuleProgram:
             g = torch.randn(1, len(w), dtype=w.dtype, generator=draw)
             addresses = np.array([[x.data_ptr()] for x in (mine[0], g, *mine[1:])], dtype=np.uint64)
             self.rows(addresses, len(w), np.ascontiguousarray(row[None]), w.dtype)
-            numbers = coefficient_record(dict(zip(self.names, row.tolist(), strict=True)))
+            numbers = self.record(self.names, row.tolist())
             new, news = advance(
                 self.rule, self.shapes, theirs[0].clone(), g, tuple(x.clone() for x in theirs[1:]), numbers
             )
@@ -124,13 +134,19 @@ _programs: dict[tuple[object, ...], RuleProgram | NotCompiled] = {}
 
 
 def rule_program(
-    rule: type[Rule], shapes: Shapes, names: Sequence[str], w: Tensor, state: Tensors, c: np.ndarray
+    rule: type[Rule],
+    shapes: Shapes,
+    coefficients: Coefficients,
+    names: Sequence[str],
+    w: Tensor,
+    state: Tensors,
+    c: np.ndarray,
 ) -> RuleProgram:
     """The program of a rule, with the arguments of `RuleProgram`; compiled once. Raises NotCompiled."""
-    key = (rule, tuple(map(tuple, shapes)), tuple(names), w.dtype)
+    key = (rule, tuple(map(tuple, shapes)), tuple(names), w.dtype, coefficients.key)
     if key not in _programs:
         try:
-            _programs[key] = RuleProgram(rule, shapes, names, w, state, c)
+            _programs[key] = RuleProgram(rule, shapes, coefficients, names, w, state, c)
         except NotCompiled as error:
             _programs[key] = error
     found = _programs[key]

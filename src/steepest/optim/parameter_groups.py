@@ -81,7 +81,7 @@ class ParameterGroup:
 
 
 def gathered(settings: Mapping[str, Setting]) -> dict[str, Setting]:
-    """Settings with those of groups, "vectors.weight_decay", as one text under KEY, after those that it holds already."""
+    """Settings with those of groups, "vectors.weight_decay", as one text under KEY, behind what it holds already."""
     own = {name: value for name, value in settings.items() if "." not in name and name != KEY}
     words = [str(settings[KEY])] if settings.get(KEY) else []
     words += [f"{name}={_word(value)}" for name, value in settings.items() if "." in name]

@@ -169,7 +169,7 @@ def test_a_program_of_the_documentation_runs(page, program, tmp_path):
 
 @pytest.mark.parametrize("lines", [body for page, body in blocks("python") if page == OF_A_MODEL])
 def test_lines_to_paste_build_an_optimizer(lines):
-    place = {"model": torch.nn.Linear(4, 3)}
+    place = {"model": torch.nn.Linear(4, 3), "inputs": torch.zeros(2, 4)}
     exec(lines, place)
     assert isinstance(place["optimizer"], torch.optim.Optimizer)
 

@@ -28,6 +28,7 @@ from steepest.errors import BadSetting, UnknownName
 from steepest.optim.adaptive import Adadelta
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
 from steepest.optim.entry import Entry
+from steepest.optim.roles import by_role
 from steepest.optim.rule import Rule, check_settings
 from steepest.optim.schedules import SCHEDULES, schedule
 from steepest.records.contender import Contender
@@ -87,9 +88,10 @@ def deviation(path: list[Tensor], expected: list[Tensor]) -> float:
 @cache
 def _measured(name: str, rate: float, schedule_name: str, settings: tuple[tuple[str, Any], ...]) -> list[Tensor]:
     model, path, factor = make_model(), [], schedule(schedule_name)
-    optimizer = build(name, model.parameters(), lr=rate, **dict(settings))
+    optimizer = build(name, by_role(model, _x[:2]), lr=rate, **dict(settings))
     for t in range(1, STEPS + 1):
-        optimizer.param_groups[0]["lr"] = rate * factor(t, STEPS)
+        for group in optimizer.param_groups:
+            group["lr"] = rate * factor(t, STEPS)
         for p, g in zip(model.parameters(), gradients(model, t), strict=True):
             p.grad = g
         optimizer.step()
@@ -103,7 +105,7 @@ def measured(what: Contender) -> list[Tensor]:
 
 
 def torch_path(text: str) -> list[Tensor]:
-    space: dict[str, Any] = {"model": make_model()}
+    space: dict[str, Any] = {"model": make_model(), "inputs": _x[:2]}
     exec(compile(text, "pasted", "exec"), space)
     path = []
     for t in range(1, STEPS + 1):

@@ -22,6 +22,7 @@ from steepest.errors import BadInput, BadSetting, UnknownName
 from steepest.optim import elementwise
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
 from steepest.optim.entry import Entry
+from steepest.optim.roles import by_role
 
 each_entry = pytest.mark.parametrize("item", CATALOGUE, ids=operator.attrgetter("name"))
 torch.set_num_threads(1)
@@ -314,7 +315,8 @@ def test_a_frozen_or_transposed_parameter_and_low_precision_are_taken() -> None:
 
 
 def run(text: str) -> dict[str, Any]:
-    space: dict[str, Any] = {"model": make_model()}
+    model = make_model()
+    space: dict[str, Any] = {"model": model, "inputs": torch.zeros(2, next(model.parameters()).shape[1])}
     exec(compile(text, "pasted", "exec"), space)
     return space
 
@@ -328,7 +330,12 @@ def test_pasted_code_follows_the_same_path_bit_for_bit_unless_it_says_otherwise(
     text = code(item, 0.03, settings)
     space = run(text)
     train(space["model"], space["optimizer"], range(12))
-    expected = trained(lambda p: build(item, p, lr=0.03, **settings))
+    if "by_role" in text:
+        model = make_model()
+        train(model, build(item, by_role(model, space["inputs"]), lr=0.03, **settings), range(12))
+        expected = weights(model)
+    else:
+        expected = trained(lambda p: build(item, p, lr=0.03, **settings))
     if "up to rounding" in text:
         assert torch.allclose(weights(space["model"]), expected, rtol=0, atol=1e-6)
     else:

@@ -19,6 +19,7 @@ from steepest.adapters.torch import as_torch
 from steepest.errors import BadSetting
 from steepest.optim.catalogue import CATALOGUE
 from steepest.optim.drivers import advance, fresh_fleet
+from steepest.optim.roles import by_roles, has_roles
 from steepest.optim.rule import Rule, at_rate, check_settings, coefficient_record
 
 Settings = dict[str, Any]
@@ -44,7 +45,8 @@ def optimizer_path(
             p.grad = g
 
     for t, eta in enumerate(problem.rates(lr), start=1):
-        optimizer.param_groups[0]["lr"] = eta
+        for group in optimizer.param_groups:
+            group["lr"] = eta
         optimizer.step(lambda t=t: backward(t))
         path.append(problem.joined(parameters))
     return torch.stack(path)
@@ -52,12 +54,18 @@ def optimizer_path(
 
 def drop_in_path(rule: type[Rule], settings: Settings, dtype: torch.dtype) -> Tensor:
     """Where our optimizer leads, with complete settings."""
-    return optimizer_path(as_torch(rule), dtype=dtype, **settings)
+
+    def build(parameters: list[Tensor], **settings: Any) -> torch.optim.Optimizer:
+        roles = zip(parameters, problem.ROLES, strict=True)
+        return as_torch(rule)([{"params": [p], "role": role} for p, role in roles], **settings)
+
+    return optimizer_path(build if has_roles(rule) else as_torch(rule), dtype=dtype, **settings)
 
 
 def fleet_path(rule: type[Rule], replicas: Sequence[Settings], dtype: torch.dtype) -> Tensor:
     """Where every replica of a fleet goes, each with complete settings of its own: [T, R, P]."""
     w = torch.tensor(problem.START, dtype=dtype).repeat(len(replicas), 1)
+    rule = by_roles(rule, problem.ROLES, [replicas[0]] * len(problem.ROLES))
     starts = [at_rate(rule, h, h["lr"]) for h in replicas]
     state = fresh_fleet(rule, [starts], problem.SHAPES, w)
     carries = [dict(rule.carry) for _ in replicas]

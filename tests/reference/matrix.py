@@ -43,6 +43,11 @@ def _adamw(b1: float, b2: float, eps: float, weight_decay: float, share: float, 
     return step
 
 
+def treats(role: str, applies_to: str) -> bool:
+    """Whether a rule updates parameters of a role itself."""
+    return role == "hidden" or (role != "vector" and applies_to == "matrices")
+
+
 def newton_schulz(x: np.ndarray) -> np.ndarray:
     """Jordan et al. 2024, with the polynomial applied to the singular values themselves."""
     u, sigma, vt = np.linalg.svd(x, full_matrices=False)
@@ -61,6 +66,7 @@ def muon(
     nesterov: bool,
     scale_by: str,
     weight_decay: float,
+    applies_to: str,
     share: float,
     b1: float,
     b2: float,
@@ -68,8 +74,8 @@ def muon(
 ) -> np.ndarray:
     """Jordan et al. 2024; "rms" is equation 4 of Liu et al. 2025, "shape" the factor in Jordan's code."""
 
-    def stepper(shape: tuple[int, ...]) -> Any:
-        if len(shape) < 2:
+    def stepper(shape: tuple[int, ...], role: str) -> Any:
+        if not treats(role, applies_to):
             return _adamw(b1, b2, eps, weight_decay, share)
         buffer = 0.0
 
@@ -82,7 +88,7 @@ def muon(
 
         return step
 
-    return _each(gradient, w, rates, [stepper(shape) for shape in problem.SHAPES])
+    return _each(gradient, w, rates, [*map(stepper, problem.SHAPES, problem.ROLES)])
 
 
 def shampoo(
@@ -93,12 +99,13 @@ def shampoo(
     momentum: float,
     eps: float,
     every: float,
+    applies_to: str,
     share: float,
 ) -> np.ndarray:
     """Gupta et al. 2018, Algorithm 1: W ← W − η L^(−1/4) G R^(−1/4), L_0 = εI, R_0 = εI."""
 
-    def stepper(shape: tuple[int, ...]) -> Any:
-        if len(shape) < 2:
+    def stepper(shape: tuple[int, ...], role: str) -> Any:
+        if not treats(role, applies_to):
             squares: list[Any] = [eps]
 
             def diagonal(t: int, eta: float, w: np.ndarray, g: np.ndarray) -> np.ndarray:
@@ -120,7 +127,7 @@ def shampoo(
 
         return step
 
-    return _each(gradient, w, rates, [stepper(shape) for shape in problem.SHAPES])
+    return _each(gradient, w, rates, [*map(stepper, problem.SHAPES, problem.ROLES)])
 
 
 def soap(
@@ -134,12 +141,13 @@ def soap(
     b_basis: float,
     every: float,
     weight_decay: float,
+    applies_to: str,
     share: float,
 ) -> np.ndarray:
     """Vyas et al. 2024, Algorithms 3 and 4: Adam in the basis (Q_L, Q_R), with m in the weights' own coordinates."""
 
-    def stepper(shape: tuple[int, ...]) -> Any:
-        if len(shape) < 2:
+    def stepper(shape: tuple[int, ...], role: str) -> Any:
+        if not treats(role, applies_to):
             return _adamw(b1, b2, eps, weight_decay, share, raw=True)
         rows, columns = shape[0], int(np.prod(shape[1:]))
         L, R, QL, QR = np.zeros((rows, rows)), np.zeros((columns, columns)), np.eye(rows), np.eye(columns)
@@ -159,7 +167,7 @@ def soap(
 
         return step
 
-    return _each(gradient, w, rates, [stepper(shape) for shape in problem.SHAPES])
+    return _each(gradient, w, rates, [*map(stepper, problem.SHAPES, problem.ROLES)])
 
 
 REFERENCE: dict[str, Callable[..., np.ndarray]] = {"Muon": muon, "MuonBfloat16": muon, "Shampoo": shampoo, "SOAP": soap}

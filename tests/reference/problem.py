@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 SHAPES = ((7, 3), (5,), (2, 3, 4))
+ROLES = ("hidden", "vector", "output")
+"""Of the parameters, for the rules that treat them by role."""
 STEPS = 14
 DECAY = 0.75  # of the rate, per step: its powers are exact in float32 too
 TOLERANCE = 1e-12

@@ -32,6 +32,8 @@ class Advice:
     def build(self, parameters: Any) -> torch.optim.Optimizer:
         """The optimizer over a model's parameters, as `torch.optim` builds them; a schedule is not part of it.
 
+        An optimizer that treats parameters by role, such as Muon, takes `steepest.optim.roles.by_role(model, batch)`.
+
         Raises BadSetting for an optimizer that was an object in another process.
         """
         if not self.rule.startswith(IN_MEMORY):

@@ -36,6 +36,8 @@ class Batch(NamedTuple):
     """For each name of the rule's state, that of every parameter."""
     c: Any
     """The coefficients: a record of floats."""
+    rule: type[Rule]
+    """The rule for these parameters."""
     shards: Sequence[Shard | None] = ()
     """The layout of each parameter, of which then the tensors are this process's part; () if none is sharded."""
 
@@ -70,7 +72,7 @@ def on_shards(batch: Batch) -> Batch:
     if not any(shards):
         return batch
     columns = [[*map(local, column, shards)] for column in (batch.ps, batch.gs, *batch.states)]
-    return Batch(columns[0], columns[1], columns[2:], batch.c, shards)
+    return Batch(columns[0], columns[1], columns[2:], batch.c, batch.rule, shards)
 
 
 def move(rule: type[Rule], batch: Batch, is_compiled: bool) -> bool:
@@ -151,7 +153,7 @@ def check_dense(rule: type[Rule], g: Tensor) -> None:
 
 def _ordinary(rule: type[Rule], batch: Batch) -> Batch:
     """The parameters with a dense gradient, as real views; those with a sparse one are updated here."""
-    ordinary = Batch([], [], [[] for _ in batch.states], batch.c)
+    ordinary = Batch([], [], [[] for _ in batch.states], batch.c, batch.rule)
     for p, g, state, c in batch.each():
         check_real(rule, p)
         if g.layout is not torch.strided:
@@ -213,12 +215,12 @@ def _move_by_type(compiled: Kernel, batch: Batch) -> Batch:
 
 def _sorted(batch: Batch) -> tuple[Batch, list[Batch]]:
     """The parameters that no kernel takes; and, by dtype, the others, with gradients in their memory order."""
-    others = Batch([], [], [[] for _ in batch.states], batch.c)
+    others = Batch([], [], [[] for _ in batch.states], batch.c, batch.rule)
     by_type: dict[torch.dtype, Batch] = {}
     for p, g, state, c in batch.each():
         chosen = others
         if _is_plain(p, g, state):
-            chosen = by_type.setdefault(p.dtype, Batch([], [], [[] for _ in batch.states], c))
+            chosen = by_type.setdefault(p.dtype, Batch([], [], [[] for _ in batch.states], c, batch.rule))
             for x in (p, g, *state):
                 _check_memory(x)
             if g.is_neg() or not _in_one_order(g, p):

@@ -33,13 +33,14 @@ from steepest.adapters.stepping import (
     write,
 )
 from steepest.adapters.torch_arguments import CLASSES, LABELS, NO_CLASSES, as_group, translated
-from steepest.errors import BadInput, BadSetting
+from steepest.errors import BadInput, BadSetting, UnknownName
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
 from steepest.optim.drivers import check_matrices, evaluated, is_wide, moved_together
 from steepest.optim.entry import Entry
 from steepest.optim.equivalents.form import check_horizon, plateau_lines, step_sees
 from steepest.optim.equivalents.torch_forms import torch_form
 from steepest.optim.reductions import across
+from steepest.optim.roles import form_of, has_roles, in_forms, role_of_shape
 from steepest.optim.rule import (
     Rule,
     at_rate,
@@ -52,6 +53,7 @@ from steepest.optim.rule import (
 from steepest.optim.schedules import listens
 from steepest.optim.wrappers import unwrap, wrap
 from steepest.records.contender import Contender, Setting
+from steepest.records.parameter_roles import ROLES
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
@@ -95,6 +97,8 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """As torch's; raises BadSetting for a key that is not a setting, and for a hyperparameter out of its range."""
         kept = {name: param_group[name] for name in param_group if name in LABELS}
+        if kept.get("role", ROLES[0]) not in ROLES:
+            raise UnknownName.among("role of a parameter", str(kept["role"]), ROLES)
         given = {name: value for name, value in param_group.items() if name not in kept}
         own = translated(self.rule, given, may_change=False).settings
         _check(self.rule, own)
@@ -133,7 +137,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
             if kernels is None or not self._took_fast_path(kernels, place, group)
         ]
         for place, group, batches in anew:
-            as_one = [move(rule, on_shards(batch), kernels is not None) for batch in batches] == [True]
+            as_one = [move(batch.rule, on_shards(batch), kernels is not None) for batch in batches] == [True]
             if kernels is not None:
                 kernels.remember(place, rule, group["params"], self.state, batches[0].ps if as_one else [])
         return loss
@@ -161,15 +165,18 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         if group.get("maximize"):
             gs = [*map(torch.neg, gs)]
         states: Any = [self.state[p] for p in ps]
-        for p, state in zip(ps, states, strict=True) if not all(states) else ():
+        forms = _forms(rule, group, ps)
+        for form, p, state in zip(forms, ps, states, strict=True) if not all(states) else ():
             if not state:
-                state.update({"step": 0, **rule.carry, **dict(zip(rule.state, begin(rule, h, p), strict=True))})
+                state.update({"step": 0, **rule.carry, **dict(zip(rule.state, begin(form, h, p), strict=True))})
         times = [*map(itemgetter("step", *rule.carry), states)]  # of each: a parameter without gradient lags behind
-        for time in dict.fromkeys(times):
+        kinds = [*zip(times, forms, strict=True)]
+        for kind in dict.fromkeys(kinds):
             now = (ps, gs, states)
-            if times.count(time) < len(times):
-                at = [i for i, other in enumerate(times) if other == time]
+            if kinds.count(kind) < len(kinds):
+                at = [i for i, other in enumerate(kinds) if other == kind]
                 now = tuple([column[i] for i in at] for column in now)
+            time, form = kind
             done, carried = (time[0], time[1:]) if isinstance(time, tuple) else (time, ())
             t = done + 1
             c, carry = _coefficients(rule, h, t, *carried)
@@ -177,7 +184,7 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
                 state["step"] = t
                 if carry:
                     state.update(carry)
-            yield Batch(now[0], now[1], [[state[name] for state in now[2]] for name in rule.state], c)
+            yield Batch(now[0], now[1], [[state[name] for state in now[2]] for name in rule.state], c, form)
 
     @torch.no_grad()
     def _move_together(self, batches: list[Batch], closure: Callable[[], Any] | None) -> None:
@@ -205,7 +212,8 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         with across(sums_over(ws, shards, group)):
             if self.rule.second and closure is not None:
                 gs, given = self._with_second(params, ws, gs, states, cs, closure)
-            results = moved_together(self.rule, ws, gs, given, cs, shards)
+            forms = [form for batch in batches for form in [batch.rule] * len(batch.ps)]
+            results = moved_together(in_forms(self.rule, forms), ws, gs, given, cs, shards)
         for p, held, (there, new) in zip(ws, states, results, strict=True):
             write(p, held, there, new)
 
@@ -307,6 +315,15 @@ def _names(rule: type[Rule]) -> tuple[str, ...]:
 def _at(rule: type[Rule], group: dict[str, Any]) -> Any:
     """The hyperparameters of a group, with its current rate."""
     return at_rate(rule, {name: group[name] for name in _names(rule)}, float(group["lr"]))
+
+
+def _forms(rule: type[Rule], group: dict[str, Any], params: Sequence[Tensor]) -> Sequence[type[Rule]]:
+    """The rule for each of these parameters of a group, by the group's role, or by shape if it has none."""
+    if not has_roles(rule):
+        return (rule,) * len(params)
+    applies_to = str(group.get("applies_to", ""))
+    role = group.get("role", "")
+    return [form_of(rule, (role if p.ndim > 1 else "") or role_of_shape(p.shape), applies_to) for p in params]
 
 
 def _coefficients(rule: type[Rule], h: Any, t: int, *carried: float) -> tuple[Any, dict[str, float]]:
@@ -428,7 +445,12 @@ def code(
     else:
         imports = ["from steepest.adapters.torch import build"]
         lines = ["# PyTorch has no equivalent: this class of steepest is a torch.optim.Optimizer."]
-        lines.append(f'optimizer = build("{item.name}", model.parameters(), {_arguments(rate, what.settings)})')
+        parameters = "model.parameters()"
+        if has_roles(item.rule) and complete.get("applies_to") == "hidden":
+            imports.append("from steepest.optim.roles import by_role")
+            lines.append("# inputs: one batch, on which the model is run once to find embeddings and output layers.")
+            parameters = "by_role(model, inputs)"
+        lines.append(f'optimizer = build("{item.name}", {parameters}, {_arguments(rate, what.settings)})')
         if averages(item.rule):
             lines += [
                 "# Evaluated at an average of the weights: model.eval() switches to it, model.train() switches back.",

@@ -69,6 +69,7 @@ LABELS = {"params", "param_names", "initial_lr", "max_lr", "min_lr", "max_moment
     "maximize",
     "name",
     "lr_scale",
+    "role",
 }
 """Keys of a parameter group that are not settings: of torch and its schedulers, and labels in wide use."""
 

@@ -22,6 +22,7 @@ from steepest.engine.object_registry import EMPTY_REGISTRY, ConfiguredRule, Obje
 from steepest.engine.programs import Extras, programs
 from steepest.engine.random_sources import seed_torch, step_seed
 from steepest.engine.stopping import StoppingCurves, curves_of
+from steepest.engine.task_roles import for_task
 from steepest.engine.updates import KernelUpdates, updates
 from steepest.errors import BadInput
 from steepest.optim.catalogue import fleet_obstacle
@@ -117,6 +118,7 @@ class Fleet:
             )
         if obstacle := fleet_obstacle(optimizer.rule, shard.contender.schedule):
             raise BadInput(f"{shard.contender.name} {obstacle}: it trains one model at a time. Use solo.")
+        optimizer = for_task(optimizer, task)
         self.task, self.shard, self.rule = task, shard, optimizer.rule
         self.dtype, self.device = getattr(torch, shard.dtype), torch.device(shard.device)
         self.programs = programs(task, self.dtype, self.device, traced)

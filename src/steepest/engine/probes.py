@@ -128,7 +128,7 @@ def load_lane(fleet: Fleet, row: int, trial: Trial, t: int) -> None:
     own = dict(trial.model.named_buffers()) | dict(trial.model.named_parameters())
     for name, values in zip(fleet.extras.stacked, fleet.tensors[:stacked], strict=True):
         own[name].copy_(values[row])
-    shapes = [state_shapes(driver.rule, w.shape) for w in driver.parameters]
+    shapes = [state_shapes(form, w.shape) for form, w in zip(driver.forms, driver.parameters, strict=True)]
     for k, (name, buffer) in enumerate(zip(driver.rule.state, fleet.state, strict=True)):
         is_number = name in driver.rule.numbers
         parts = [buffer[row]] * len(sizes) if is_number else buffer[row].split([math.prod(x[k]) for x in shapes])

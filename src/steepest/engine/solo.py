@@ -21,7 +21,8 @@ from steepest.engine.own_optimizers import built, scales_of
 from steepest.engine.random_sources import seed_step
 from steepest.engine.second_gradient import ComputeSecond, check_second, second_gradient
 from steepest.engine.stopping import StoppingCurves, curves_of
-from steepest.optim.drivers import check_matrices, evaluated, fresh, moved_together, with_second
+from steepest.engine.task_roles import for_task
+from steepest.optim.drivers import check_matrices, evaluated, forms_of, fresh, moved_together, with_second
 from steepest.optim.plateau import Plateau
 from steepest.optim.rule import Scalars, at_rate, averages, coefficient_record
 from steepest.optim.schedules import schedule
@@ -110,6 +111,7 @@ class Trial:
         optimizer = registry.optimizer(shard.contender)
         if isinstance(optimizer, ConfiguredRule):
             check_second(optimizer.rule.second, task, shard.contender.name)
+            optimizer = for_task(optimizer, task)
         self.optimizer = _driver(optimizer, self.model, lane.rate, first)
 
     def step(self, t: int) -> float:
@@ -169,8 +171,10 @@ class RuleDriver:
         self.rule = optimizer.rule
         self.groups, self.group_of = optimizer.for_parameters(model)
         starts = [at_rate(self.rule, each.settings, rate * each.scale) for each in self.groups]
+        self.forms = forms_of(self.rule, len(self.parameters))
         self.state = [
-            fresh(self.rule, starts[group], w) for w, group in zip(self.parameters, self.group_of, strict=True)
+            fresh(form, starts[group], w)
+            for form, w, group in zip(self.forms, self.parameters, self.group_of, strict=True)
         ]
         check_matrices(self.rule, [w.shape for w in self.parameters])
         self.restart()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,11 @@ def check_matrices(rule: type[Rule], shapes: Shapes) -> None:
             f"{rule.__name__} works on matrices, but no parameter has two or more axes. "
             f"Use its fallback, {rule.fallback.__name__}, instead."
         )
+
+
+def forms_of(rule: type[Rule], count: int) -> Sequence[type[Rule]]:
+    """The rule for each of a model's parameters."""
+    return rule.forms or (rule,) * count
 
 
 def state_shapes(rule: type[Rule], shape: Sequence[int]) -> list[torch.Size]:
@@ -95,11 +101,11 @@ def moved_together(
     differ in type, or in settings on which such a number depends.
     """
     parts = parts if rule.scope != "element" and any(parts) else [None] * len(ws)
-    if rule.layers is None and (is_wide(rule) or (rule.is_flat and any(parts))):
+    if rule.layers is None and (is_wide(rule) or (rule.is_flat and any(parts) and not rule.forms)):
         return _moved_side_by_side(rule, ws, gs, states, cs)
     if rule.layers is None:
         with across(None):  # each sees a whole tensor
-            return [moved(rule, *each) for each in zip(ws, gs, states, cs, parts, strict=True)]
+            return [moved(*each) for each in zip(forms_of(rule, len(ws)), ws, gs, states, cs, parts, strict=True)]
     wrapper, inner = rule.layers
     own = len(inner.state)
     if wrapper.scope == "model":
@@ -249,7 +255,8 @@ def fresh_fleet(
     """
     check_matrices(rule, shapes)
     values = [[rule.initial(h) for h in of_group] for of_group in starts]
-    sizes = [[math.prod(shape) for shape in state_shapes(rule, shape)] for shape in shapes]  # parameter, state
+    each = zip(forms_of(rule, len(shapes)), shapes, strict=True)
+    sizes = [[math.prod(shape) for shape in state_shapes(form, shape)] for form, shape in each]  # parameter, state
     groups = group_of or [0] * len(shapes)
     buffers = []
     for i, name in enumerate(rule.state):
@@ -293,16 +300,17 @@ def _by_row(rule: type[Rule], w: Tensor, g: Tensor, state: Tensors, c: Scalars) 
 
 
 def _by_tensor(rule: type[Rule], shapes: Shapes, w: Tensor, g: Tensor, state: Tensors, c: FleetScalars) -> Updated:
-    def of_one(c: Scalars, w: Tensor, g: Tensor, *held: Tensor) -> Tensors:
-        new, new_state = moved(rule, w, g, held, c)
+    def of_one(form: type[Rule], c: Scalars, w: Tensor, g: Tensor, *held: Tensor) -> Tensors:
+        new, new_state = moved(form, w, g, held, c)
         return (new, *new_state)
 
-    kinds = [(shape, shape, *state_shapes(rule, shape)) for shape in shapes]
+    forms = forms_of(rule, len(shapes))
+    kinds = [(shape, shape, *state_shapes(form, shape)) for form, shape in zip(forms, shapes, strict=True)]
     if isinstance(c, PerParameter):
         c = PerParameter(tuple(map(_without_idle_work, c.records)), c.group_of)
     else:
         c = _without_idle_work(c)
-    new, *new_state = _lane_by_lane(of_one, kinds, c, w, g, *state)
+    new, *new_state = _lane_by_lane([partial(of_one, form) for form in forms], kinds, c, w, g, *state)
     return new, tuple(new_state)
 
 
@@ -312,15 +320,17 @@ def _without_idle_work(c: Scalars) -> Scalars:
     return c._replace(renew=0.0) if isinstance(due, Tensor) and not due.any() else c
 
 
-def _lane_by_lane(function: Any, kinds: Sequence[Sequence[Any]], c: FleetScalars, *buffers: Tensor) -> list[Tensor]:
-    """Call `function(c, *tensors)` for one parameter after the other, each for all lanes at once. The function sees the
-    tensors of a single model. `kinds` [parameter][buffer]: their shapes. Returns buffers.
+def _lane_by_lane(
+    functions: Sequence[Any], kinds: Sequence[Sequence[Any]], c: FleetScalars, *buffers: Tensor
+) -> list[Tensor]:
+    """Call `functions[i](c, *tensors)` for each parameter i, for all lanes at once. A function sees the tensors of a
+    single model. `kinds` [parameter][buffer]: their shapes. Returns buffers.
     """
     columns = [
         buffer.split([math.prod(each[i]) for each in kinds], dim=1) for i, buffer in enumerate(buffers)
     ]  # buffer, parameter → [R, n]
 
-    def of_parameter(c: Scalars, each: Sequence[Any], parts: Sequence[Tensor]) -> Tensors:
+    def of_parameter(function: Any, c: Scalars, each: Sequence[Any], parts: Sequence[Tensor]) -> Tensors:
         changing = [name for name, value in zip(c._fields, c, strict=True) if isinstance(value, Tensor)]
         lanes = [getattr(c, name)[:, 0] for name in changing]  # [R] each
 
@@ -330,7 +340,10 @@ def _lane_by_lane(function: Any, kinds: Sequence[Sequence[Any]], c: FleetScalars
         return vmap(of_one)(tuple(x.unflatten(1, shape or (1,)) for x, shape in zip(parts, each, strict=True)), lanes)
 
     cs = c.of_each() if isinstance(c, PerParameter) else repeat(c)
-    results = [of_parameter(own, each, parts) for own, each, *parts in zip(cs, kinds, *columns, strict=False)]
+    results = [
+        of_parameter(function, own, each, parts)
+        for function, own, each, *parts in zip(functions, cs, kinds, *columns, strict=False)
+    ]
     return [torch.cat([part.flatten(1) for part in parts], dim=1) for parts in zip(*results, strict=True)]
 
 
@@ -345,7 +358,7 @@ def _in_layers(
         if wrapper.scope != "tensor":
             return [*function(whole, *buffers)]
         kinds = [(shape,) * len(buffers) for shape in shapes]
-        return _lane_by_lane(function, kinds, c, *buffers)
+        return _lane_by_lane([function] * len(kinds), kinds, c, *buffers)
 
     def after(c: Scalars, w: Tensor, new: Tensor, g: Tensor, *held: Tensor) -> Tensors:
         new, kept = wrapper.after(w, new, g, state_record(wrapper, held), c)

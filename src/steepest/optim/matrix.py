@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar
 
 import torch
@@ -45,13 +46,14 @@ GUPTA = Paper("V. Gupta, T. Koren, Y. Singer", "Shampoo: Preconditioned Stochast
 VYAS = Paper("N. Vyas et al.", "SOAP: Improving and Stabilizing Shampoo using Adam", 2024)
 MUON = (
     "m ← μm + (1−μ)g ;  w ← (1−ηλ)w − {scale} · U, U ≈ (uuᵀ)^(−1/2)u, u = (1−μ)g + μm ;  "
-    "not a matrix: m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  w ← (1−ρηλ)w − ρη · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)"
+    "not a hidden matrix: m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  w ← (1−ρηλ)w − ρη · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)"
 )
 
 PREFIX = "fallback_"
 """Prefix of the fallback's coefficients among those of the rule."""
 
-LR_SHARE = "rate of parameters that are not matrices, as a share of η"
+LR_SHARE = "rate of the parameters that the fallback updates, as a share of η"
+APPLIES_TO = "which matrices the rule updates itself; the fallback updates the rest"
 
 
 class MatrixRule(Rule):
@@ -89,6 +91,10 @@ class MatrixRule(Rule):
         return len(shape) >= 2
 
     @classmethod
+    def form(cls, role: str, applies_to: str) -> type[Rule]:
+        return _fallback_only(cls) if applies_to == "hidden" and role in ("embedding", "output") else cls
+
+    @classmethod
     def shapes(cls, shape: torch.Size) -> dict[str, Sequence[int]]:  # type: ignore[override]
         if not cls.treats(shape):
             own: Mapping[str, Sequence[int]] = dict.fromkeys(cls.fallback.state, shape)
@@ -108,6 +114,13 @@ class MatrixRule(Rule):
         return new, tuple(s._replace(**dict(zip(cls.fallback.state, moved, strict=True))))
 
 
+@cache
+def _fallback_only(rule: type[MatrixRule]) -> type[MatrixRule]:
+    """The rule for a parameter that its fallback updates, also if it is a matrix."""
+    own = {"treats": classmethod(lambda cls, shape: False), "renew": staticmethod(Rule.renew)}
+    return type(rule.__name__, (rule,), {"__module__": rule.__module__, **own})
+
+
 # ---- Muon ------------------------------------------------------------------------------------------------------------
 
 
@@ -116,7 +129,8 @@ class Muon(MatrixRule):
     """m ← μm + (1−μ)g ;  u ← (1−μ)g + μm ;  w ← (1 − ηλ)w − ησU, where U ≈ (uuᵀ)^(−1/2)u
 
     Five Newton–Schulz steps take u to U, with all singular values near 1. σ is 0.2√max(m, n), or √max(1, m/n) for
-    scale_by="shape". Without `nesterov` u is m. AdamW with β₁, β₂, ε and λ updates the other parameters at the rate ρη.
+    scale_by="shape". Without `nesterov` u is m. AdamW with β₁, β₂, ε and λ updates the other parameters at the rate ρη:
+    vectors, and, unless applies_to is "matrices", embeddings and the output layer.
     """
 
     lr: float = rate(1e-3)
@@ -124,6 +138,7 @@ class Muon(MatrixRule):
     nesterov: bool = choice(True, False, True, meaning="whether u looks one step ahead of m")
     scale_by: str = choice("rms", "rms", "shape", meaning="σ: as large as AdamW's usual step, or by the matrix' shape")
     weight_decay: float = decoupled_decay(0.1)
+    applies_to: str = choice("hidden", "hidden", "matrices", meaning=APPLIES_TO)
     share: float = number(1.0, "ρ", LR_SHARE, low=0)
     b1: float = number(0.9, "β₁", "of the fallback", low=0, below=1)
     b2: float = number(0.999, "β₂", "of the fallback", low=0, below=1)
@@ -163,9 +178,12 @@ muon = Entry(
     paper=LIU,
     torch=Departure("accepts matrices only, uses another scale, and rounds to bfloat16: see muon-bfloat16"),
     keras=Departure(
-        "the same, except that ε is added to √v before its correction for parameters that are not matrices"
+        "the same, except that an output layer counts as hidden, and that ε is added to √v before its correction for "
+        "parameters that are not matrices"
     ),
-    optax=Departure("contrib.muon corrects m for its start at zero; without nesterov it is the same"),
+    optax=Departure(
+        "contrib.muon corrects m for its start at zero; without nesterov and for applies_to=matrices it is the same"
+    ),
 )
 
 
@@ -242,6 +260,7 @@ class Shampoo(MatrixRule):
     momentum: float = number(0.0, "β", "share of the velocity m kept each step", low=0, below=1)
     eps: float = number(1e-4, "ε", "where the diagonals of L and R start, and AdaGrad's sum", above=0)
     every: float = number(1.0, "k", "steps between two computations of the roots, fewer before step k²", low=1)
+    applies_to: str = choice("matrices", "hidden", "matrices", meaning=APPLIES_TO)
     share: float = number(1.0, "ρ", LR_SHARE, low=0)
     fallback = AdaGrad
     state = ("m", "L", "R", "A", "B", "G")
@@ -315,6 +334,7 @@ class SOAP(MatrixRule):
     b_basis: float = number(0.95, "β_s", "share of L and R kept each step", low=0, below=1)
     every: float = number(10.0, "k", "steps between two renewals of the basis", low=1)
     weight_decay: float = decoupled_decay(0.01)
+    applies_to: str = choice("matrices", "hidden", "matrices", meaning=APPLIES_TO)
     share: float = number(1.0, "ρ", LR_SHARE, low=0)
     fallback = AdamW
     state = ("m", "v", "L", "R", "QL", "QR")

@@ -89,6 +89,8 @@ class Rule:
     """Those names of the state, in a rule of the whole model, that are one number for all parameters, [1] or [R, 1]."""
     layers: ClassVar[tuple[type[Wrapper], type[Rule]] | None] = None
     """Wrapper and rule within, of a wrapped rule if one of them looks at the whole model and the other at tensors."""
+    forms: ClassVar[tuple[type[Rule], ...]] = ()
+    """Of a rule for one model, if its parameters are treated by role: the rule for each of them, in their order."""
     second: ClassVar[Second] = ""
     """The second gradient that a step needs, in those steps in which a coefficient `second` is not zero, or in all if
     there is none of that name. "elsewhere": of the same batch, at the weights that `elsewhere` names. "sampled": of the
@@ -127,6 +129,14 @@ class Rule:
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         """New parameters and new state from parameters `w`, gradient `g`, state `s` and coefficients `c`; pure."""
         raise NotImplementedError
+
+    @classmethod
+    def form(cls, role: str, applies_to: str) -> type[Rule]:
+        """The rule for a parameter of this role, with the same state and coefficients; most rules treat all alike.
+
+        applies_to: the setting of that name, "" if the rule has none.
+        """
+        return cls
 
     @staticmethod
     def renew(w: Tensor, g: Tensor, s: State, c: Scalars) -> Mapping[str, Tensor]:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from steepest.errors import BadTask
 from steepest.messages import Message, mark, say, verbatim
 from steepest.records import rng
+from steepest.records.parameter_roles import checked_roles
 from steepest.records.task_facts import SeedDraw, TaskFacts
 from steepest.records.task_warnings import TaskWarning, check_ids, warning
 from steepest.tasks.arrays import PARTS, Pool, pool_of, redrawn
@@ -124,6 +125,8 @@ class Task:
     for all."""
     accept: Sequence[str] = ()
     """Ids of warnings to accept, such as ["shared-rows"]: they no longer stop a study. docs/warnings.md lists them."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """Roles of parameters by name, pattern or shape, where those found are wrong: {"*.head.*": "output"}."""
     found: Sequence[TaskWarning] = field(default=(), repr=False)
     """Warnings that were found while the data were read."""
 
@@ -140,6 +143,7 @@ class Task:
             hint = f"{self.loss.__name__}()" if isinstance(self.loss, type) else "torch.nn.functional.cross_entropy"
             raise BadTask(f"loss is {self.loss!r}. Pass a function of outputs and targets, such as {hint}.")
         object.__setattr__(self, "accept", check_ids([self.accept] if isinstance(self.accept, str) else self.accept))
+        object.__setattr__(self, "roles", checked_roles(self.roles))
         metric_of(first_metric(self.metric)[0], own_loss)  # raises for an unknown metric here and not in a worker
         if self.augmentation not in ("fresh", "frozen"):
             raise BadTask(f'augmentation is {self.augmentation!r}; it must be "fresh" or "frozen".')

@@ -120,8 +120,9 @@ def _muon(h: Muon) -> Form:
     shape = (h.scale_by != "rms", "it does not scale by the shape")
     eps_hat = (h.eps != 0, f"for parameters that are not matrices {EPS_HAT}")
     shared = (h.share != 1 and h.weight_decay != 0, "parameters that are not matrices shrink at the rate η")
+    output = (h.applies_to == "hidden", "it moves the matrix of an output layer as a hidden one")
     form = _form(
-        "Muon", h, shape, eps_hat, shared, decay="decoupled", momentum=h.momentum, nesterov=h.nesterov,
+        "Muon", h, shape, eps_hat, shared, output, decay="decoupled", momentum=h.momentum, nesterov=h.nesterov,
         adam_beta_1=h.b1, adam_beta_2=h.b2, epsilon=h.eps, adam_lr_ratio=h.share, adam_weight_decay=h.weight_decay,
     )  # fmt: skip
     return replace(form, note="It takes matrices only: kernels of convolutions and embeddings move as a vector does.")

@@ -198,6 +198,7 @@ def _muon(h: Muon) -> Form:
     )
     adam = (h.eps != 1e-8, "ε is 1e-8 for parameters that are not matrices")
     shared = (h.share != 1, "parameters that are not matrices move at the rate η")
+    roles = (h.applies_to == "hidden", "it moves embeddings and output layers as hidden ones")
     width = (h.scale_by != "rms", "its scale by the shape is that of the transposed matrix")
     given: dict[str, float] = {
         "beta": h.momentum,
@@ -209,7 +210,7 @@ def _muon(h: Muon) -> Form:
     }
     if h.scale_by == "rms":
         given["consistent_rms"] = 0.2
-    found = tuple(clause for holds, clause in (ahead, adam, shared, width) if holds)
+    found = tuple(clause for holds, clause in (ahead, adam, shared, width, roles) if holds)
     return Form((Part("contrib.muon", given),), found, note="It takes matrices only, and other kernels as a vector.")
 
 

@@ -7,15 +7,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from steepest.codegen.elementwise_loop import NotCompiled
-from steepest.engine import graph
+from steepest.codegen.torch_calls import TorchCall
+from steepest.engine import programs as module
 
 NUMBERS = DRAW.integers(0, 5, (60, 6))
 
 
 @pytest.fixture(autouse=True)
-def strict(monkeypatch):
+def may_compile(monkeypatch):
     monkeypatch.delenv("STEEPEST_COMPILE", raising=False)
-    monkeypatch.setattr(graph, "RELATIVE_TOLERANCE", 1e-9)
 
 
 def grouped() -> nn.Module:
@@ -103,11 +103,16 @@ class Indexed(nn.Module):
         put[:, [0, 2]] = columns[:, 1:3] * 2
         put[x > 3] = 0.5
         added = torch.zeros_like(h).index_put((torch.arange(len(h))[:, None], x), rows, accumulate=True)
-        along = [h.cumsum(1).flip(0, 1), h.gather(1, x), h.scatter_add(1, x, columns)]
+        along = [h.cumsum(1).flip(0, 1), h.gather(1, x), h.scatter_add(1, x, columns), h.index_select(1, x[0])]
         return torch.cat([*along, by_two.flatten(1), around.flatten(1), columns, rows, put, added], 1)
 
 
+def enlarged() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Upsample(scale_factor=(2, 3)), nn.Conv2d(4, 3, 3))
+
+
 MODELS = {
+    "enlarged": (enlarged, IMAGES),
     "grouped": (grouped, IMAGES),
     "dilated": (dilated, IMAGES),
     "dilated series": (dilated_series, SERIES),
@@ -124,7 +129,55 @@ def test_a_form_gives_what_torch_gives(name):
     body, x = MODELS[name]
     example = torch.from_numpy(x[:2])
     width = body()(example).flatten(1).shape[1]
-    assert native(task_of(lambda: Then(body(), width), x)).length > 0
+    assert native(task_of(lambda: Then(body(), width), x)).torch_calls == []
+
+
+class WithoutForms(nn.Module):
+    """Calls for which there is no C++: one that gives two arrays, one that takes numbers and a list, one whose
+    gradient leaves out an array, and one of truths.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.volume = nn.Linear(20, 24), nn.Conv3d(2, 3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.first(x)
+        best, places = torch.topk(h, 4)
+        volume = self.volume(h.view(-1, 2, 3, 2, 2)).flatten(1)
+        around = torch.logcumsumexp(h, 1)[:, ::6].contiguous()
+        return torch.cat([best, best * places, volume, around, torch.isin(places, torch.tensor([1, 2])) * best], 1)
+
+
+@pytest.mark.compile
+def test_what_has_no_form_is_done_by_torch_inside_the_program(monkeypatch):
+    example = torch.from_numpy(VECTORS[:2])
+    width = WithoutForms()(example).shape[1]
+    task = task_of(lambda: Then(WithoutForms(), width), VECTORS)
+    program = native(task)
+    assert {"aten.topk.default", "aten.convolution.default", "aten.logcumsumexp.default"} <= {*program.torch_calls}
+
+    def fails(self, addresses, dtype):
+        raise ArithmeticError("no more")
+
+    monkeypatch.setattr(TorchCall, "run", fails)
+    module.programs.cache_clear()
+    with pytest.raises(ArithmeticError, match="no more"):
+        native(task)
+
+
+@pytest.mark.compile
+def test_where_rounding_is_coarse_the_same_program_is_judged_in_double_precision(monkeypatch):
+    """A program that is right in float64 is taken although float32 differs by more than is usual, and no other."""
+    task = task_of(lambda: Then(dilated(), 60), IMAGES)
+    monkeypatch.setattr(module, "SINGLE_TOLERANCE", 0.0)
+    module.programs.cache_clear()
+    assert native(task, torch.float32).length > 0
+    monkeypatch.setattr(module, "DOUBLE_TOLERANCE", 0.0)
+    module.programs.cache_clear()
+    with pytest.raises(NotCompiled, match="differ from those of the model"):
+        native(task, torch.float32)
+    module.programs.cache_clear()
 
 
 class Masked(nn.Module):

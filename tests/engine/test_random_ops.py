@@ -48,6 +48,18 @@ class Drawing(nn.Module):
         return self.second(F.dropout1d(h, 0.3)) + F.gumbel_softmax(h, dim=-1)[:, :10]
 
 
+class Transformer(nn.Module):
+    """Drops numbers that lie in another order in memory than their axes: batches come second inside of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.2, batch_first=True)
+        self.out = nn.Linear(64, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.layer(x.unflatten(1, (8, 8))).flatten(1))
+
+
 def curves(trace) -> np.ndarray:
     return np.stack([trace.train_loss, trace.valid_loss, trace.valid_metric])
 
@@ -60,7 +72,7 @@ def drawn(function, *example: Tensor, dtype: torch.dtype = torch.float32) -> Ran
 
 
 @pytest.mark.compile
-@pytest.mark.parametrize("model", [dropping, Drawing])
+@pytest.mark.parametrize("model", [dropping, Drawing, Transformer])
 def test_a_lane_draws_the_random_numbers_that_its_trial_draws_alone(model):
     task = digits(model)
     plan = shard("adam", seeds=(0, 1), steps=100, dtype="float64", compiled=COMPILED)

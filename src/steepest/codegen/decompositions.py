@@ -159,6 +159,24 @@ def _flip(x: Tensor, dims: Sequence[int]) -> Tensor:
     return x
 
 
+def _index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    return aten.index.Tensor(x, [*[None] * (dim % x.ndim), index])
+
+
+def _nearest_backward(
+    g: Tensor, size: Sequence[int], before: Sequence[int], *scales: float | None
+) -> Tensor:  # [B, C, h, w]
+    """Where each pixel was repeated h × w times, the sum over its copies."""
+    (*_, height, width), (*_, h, w) = size, before
+    if (
+        height % h
+        or width % w
+        or any(s not in (None, n / m) for s, n, m in zip(scales, size[-2:], (h, w), strict=False))
+    ):
+        return NotImplemented
+    return g.reshape(*before[:2], h, height // h, w, width // w).sum((3, 5))
+
+
 # ---- pooling to a size ----------------------------------------------------------------------------------------------
 
 
@@ -213,6 +231,8 @@ DECOMPOSITIONS: dict[OpOverload, Callable[..., object]] = {
     aten.linalg_vector_norm.default: _vector_norm,
     aten.cumsum.default: _cumulative_sum,
     aten.flip.default: _flip,
+    aten.index_select.default: _index_select,
+    aten.upsample_nearest2d_backward.default: _nearest_backward,
     aten._adaptive_avg_pool2d.default: _adaptive_mean,
     aten._adaptive_avg_pool2d_backward.default: _adaptive_mean_backward,
     aten.adaptive_max_pool2d.default: _adaptive_max,

@@ -16,6 +16,7 @@ from steepest.codegen.emitter import Emitter, is_narrow
 from steepest.codegen.loops import Loop, emit_copy, emit_fill, literal
 from steepest.codegen.pointwise import POINTWISE_OPS, expression
 from steepest.codegen.strided_view import Kind, StridedView, kind_of
+from steepest.codegen.torch_calls import TorchCall
 
 aten = torch.ops.aten
 ROW_MULTIPLE = 16
@@ -60,12 +61,21 @@ class Translation:
     """Translates one graph into the text of an Emitter."""
 
     def __init__(
-        self, graph: fx.Graph, arguments: Mapping[fx.Node, StridedView], targets: Mapping[fx.Node, StridedView]
+        self,
+        graph: fx.Graph,
+        arguments: Mapping[fx.Node, StridedView],
+        targets: Mapping[fx.Node, StridedView],
+        may_call_torch: bool = False,
     ) -> None:
-        """`arguments` says where the inputs lie, `targets` where to write the results."""
+        """`arguments` says where the inputs lie, `targets` where to write the results. Raises NotCompiled for an
+        operation without a C++ form, unless the program `may_call_torch` to do it.
+        """
+        self._may_call_torch = may_call_torch
         self.emitter = Emitter()
         self.constants: list[Tensor] = []
         """Arrays that do not depend on the arguments: buffers k0, k1, …"""
+        self.torch_calls: list[TorchCall] = []
+        """What torch does, in the order of their numbers in the program."""
         self.overwritten: set[str] = set()
         """Buffers of arguments that already hold their final values."""
         self._values: dict[fx.Node, Value | _Constant] = dict(arguments)
@@ -153,14 +163,45 @@ class Translation:
             self._values[node] = self._viewed(node)
         elif packet in COPY_OPS:
             self._values[node] = self.view_of(inputs[0])
-        elif packet is aten.add and self._fuse_add(node):
-            pass
-        elif packet in POINTWISE_OPS:
+        else:
+            try:
+                self._lower(node)
+            except (AttributeError, IndexError, KeyError, NotCompiled, RuntimeError, TypeError, ValueError) as reason:
+                self._values[node] = self._by_torch(node, reason)
+
+    def _lower(self, node: fx.Node) -> None:
+        """Raises NotCompiled, or what a lowering raises for arguments that it does not know."""
+        packet = packet_of(node)
+        if packet is aten.add and self._fuse_add(node):
+            return
+        if packet in POINTWISE_OPS:
             self._add_to_loop(node)
         elif packet in LOWERINGS:
             self._values[node] = LOWERINGS[packet](self, node, *node.args, **node.kwargs)
         else:
             raise NotCompiled(f"{node.target} has no C++ lowering")
+
+    def _by_torch(self, node: fx.Node, reason: Exception) -> Value:
+        """Have torch do an operation that has no C++ form, on contiguous arrays. Raises the reason where it cannot."""
+        try:
+            if not self._may_call_torch:
+                raise reason
+            call = TorchCall(node)
+        except NotCompiled:
+            raise reason from None
+        read = [contiguous(self, self.view_of(x)) for x in call.inputs]
+        made = [x and self.emitter.new_contiguous(kind_of(x[1]), x[0]) for x in call.results]
+        written = [x for x in made if x is not None]
+        names = [*(f"y{i}" for i in range(len(written))), *(f"x{i}" for i in range(len(read)))]
+        addresses = ", ".join(f"(void *){name}" for name in names)
+        number = len(self.torch_calls)
+        self.torch_calls.append(call)
+        self.emitter.call(
+            f"// {call}\nvoid *at[] = {{{addresses}}};\nif (by_torch({number}, at)) throw integer({number});",
+            written,
+            read,
+        )
+        return made[0] if isinstance(node.meta["val"], Tensor) else made
 
     def _evaluated(self, node: fx.Node) -> Tensor:
         """The value of a node whose inputs are all constants."""

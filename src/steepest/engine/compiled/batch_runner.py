@@ -110,19 +110,21 @@ def gives_same(
     own: Sequence[Tensor],
     extras: Sequence[Tensor],
     batch: Sequence[Tensor],
+    tolerance: float,
 ) -> bool:
     """Whether a program gives the same loss, gradients and changed extras as its function, (*parameters, *extras,
-    *batch) → loss, *gradients, with the same random numbers.
+    *batch) → loss, *gradients, with the same random numbers. tolerance: of the norm of each.
     """
     theirs, mine = ([x.clone() for x in extras] for _ in range(2))
     with preserved_generators():
         seed_step(0, 1)
         loss, *gradients = function(*own, *theirs, *batch)
-        drawn = program.random_ops.draw(0, 0, 1)
+        drawn = program.random_ops.draw(0, 0, 1, as_traced=True)
     flat = torch.cat([x.flatten() for x in own])[None]
     found = torch.empty_like(flat)
     step_data = StepData([Examples(list(batch), np.arange(program.batch_size)[None])], [drawn])
     lanes = LaneRunner(program, step_data, flat, mine, 0, [0], [0])
     lanes.step(flat, found)
     ours = [torch.from_numpy(lanes.losses[0]), found[0], *mine]
-    return all(map(close, ours, [loss[None], torch.cat([x.flatten() for x in gradients]), *theirs]))
+    wanted = [loss[None], torch.cat([x.flatten() for x in gradients]), *theirs]
+    return all(close(a, b, tolerance) for a, b in zip(ours, wanted, strict=True))

@@ -15,8 +15,9 @@ from steepest.codegen.elementwise_loop import NUMBER_TYPES, NotCompiled
 from steepest.codegen.emitter import CACHE_LINE_BYTES, KERNELS_HEADER, buffer_bytes
 from steepest.codegen.strided_view import CPP_TYPES, Kind, StridedView, kind_of
 from steepest.codegen.toolchain import NoCompiler, load
+from steepest.codegen.torch_calls import CALLBACK, Caller
 from steepest.codegen.translate import Translation
-from steepest.engine.compiled.random_ops import RandomOps
+from steepest.engine.compiled.random_ops import Drawn, RandomOps
 from steepest.engine.layout import Layout
 
 COMPILER_FLAGS = ("-ffp-contract=fast", "-fno-signed-zeros", "-Wno-psabi")
@@ -45,14 +46,15 @@ class GradientProgram:
         extras: int,
         batch: Sequence[Tensor],  # inputs and targets, each [B, …]
         dtype: torch.dtype,
+        drawn: Sequence[Drawn] = (),
     ) -> None:
-        """`graph`: (*parameters, *extras, *batch) → loss, *gradients. Raises NotCompiled."""
+        """`graph`: (*parameters, *extras, *batch) → loss, *gradients; `drawn`: see `RandomOps`. Raises NotCompiled."""
         if dtype not in NUMBER_TYPES:
             raise NotCompiled(f"compiled programs support float32 and float64 on the CPU, not {dtype}")
         if len(graph.nodes) > MAX_GRAPH_NODES:
             raise NotCompiled(f"a step has {len(graph.nodes):,} calls; at most {MAX_GRAPH_NODES:,} are compiled")
         self.length, self.dtype, self.batch_size = sum(layout.sizes), dtype, len(batch[0])
-        self.random_ops = RandomOps(graph, dtype)
+        self.random_ops = RandomOps(graph, dtype, drawn)
         views: dict[fx.Node, StridedView] = {**self.random_ops.views}
         inputs = [node for node in graph.nodes if node.op == "placeholder" and node not in views]
         count = len(layout.shapes)
@@ -73,8 +75,11 @@ class GradientProgram:
             if not isinstance(node, fx.Node) or node in targets:
                 raise NotCompiled("two parameters share a gradient")
             targets[node] = StridedView.contiguous("g", "real", shape, offset)
-        translation = Translation(graph, views, targets)
+        translation = Translation(graph, views, targets, may_call_torch=True)
         calls, self.memory = translation.emitter.calls()
+        self._caller = Caller(translation.torch_calls, dtype)
+        self.torch_calls = [str(call.function) for call in translation.torch_calls]
+        """Operations that torch does inside the program, since they have no C++ form."""
         self.constants = [x.to(dtype) if x.is_floating_point() else x for x in translation.constants]
         self._arena: Tensor | None = None
         self.extras: list[Kind] = [views[node].kind for node in inputs[count : count + extras]]
@@ -84,7 +89,8 @@ class GradientProgram:
         except NoCompiler as error:
             raise NotCompiled(str(error)) from None
         self._train = library.train
-        self._train.argtypes = [c_longlong, c_longlong, c_void_p, c_void_p, c_void_p, c_longlong, c_longlong, c_void_p]
+        numbers, address = (c_longlong, c_longlong), c_void_p
+        self._train.argtypes = [*numbers, address, address, address, *numbers, address, CALLBACK]
         self._train.restype = None
 
     def _text(self, functions: str, calls: str) -> str:
@@ -137,14 +143,25 @@ class GradientProgram:
             self._arena = torch.empty(self.memory + CACHE_LINE_BYTES, dtype=torch.uint8)
         start = -(-self._arena.data_ptr() // CACHE_LINE_BYTES) * CACHE_LINE_BYTES
         self._train(
-            len(lanes), steps, lanes.ctypes.data, constants.ctypes.data, update, lanes.shape[1], coefficients, start
+            len(lanes),
+            steps,
+            lanes.ctypes.data,
+            constants.ctypes.data,
+            update,
+            lanes.shape[1],
+            coefficients,
+            start,
+            self._caller.callback,
         )
+        self._caller.raise_error()
 
 
 _CPP_TEMPLATE = """\
 {kernels}
 typedef {number} Number;
 typedef void Update(long long, void **, const long long *, const double *, long long, int);
+typedef int ByTorch(long long, void **);
+static ByTorch *by_torch;  // (number of the call, addresses of its results and inputs) → 0, or 1 if it failed
 
 template <typename X> static void gather(X *to, const X *from, const integer *at, integer width) {{
     for (integer i = 0; i < {batch}; ++i) std::memcpy(to + i * width, from + at[i] * width, width * sizeof(X));
@@ -177,9 +194,13 @@ static void work(
 // of the pool, the extras, what the steps draw, each [steps, numbers], and then what is updated: w, g and each state.
 extern "C" void train(
     integer n, integer steps, void **lanes, void **constants, void *update, integer pointers, integer coefficients,
-    char *arena) {{
-    for (integer i = 0; i < n; ++i)
-        work<Number>(
-            steps, lanes + i * pointers, constants, reinterpret_cast<Update *>(update), coefficients, arena);
+    char *arena, ByTorch *calls) {{
+    by_torch = calls;
+    try {{
+        for (integer i = 0; i < n; ++i)
+            work<Number>(
+                steps, lanes + i * pointers, constants, reinterpret_cast<Update *>(update), coefficients, arena);
+    }} catch (integer) {{
+    }}  // who called knows why
 }}
 """

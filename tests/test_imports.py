@@ -36,7 +36,7 @@ MAY = {
     "cli": READS
     | {"optim", "tasks", "datasets", "builtin", "ingest", "codegen", "engine", "design", "reader", "api", "why"}
     | {"articles", "playground", "serving", "clusters"},
-    "__init__": {"api", "reader", "why", "errors", "tasks", "ingest"},
+    "__init__": {"api", "reader", "why", "errors", "tasks", "ingest", "design"},
     "__main__": {"cli"},
 }
 WITHIN = {

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from steepest import reader as reader
     from steepest import why as why
     from steepest.api import Advice, Study, compare, extend, open_study, recommend, resume
+    from steepest.design.contenders import with_groups
     from steepest.errors import SteepestError
     from steepest.ingest.from_file import reference as from_file
     from steepest.tasks.task import Metric, Task
@@ -32,6 +33,7 @@ _HOME = {
     "open_study": "steepest.api",
     "recommend": "steepest.api",
     "resume": "steepest.api",
+    "with_groups": "steepest.design.contenders",
 }
 
 _CALLED = {"from_file": "reference"}
@@ -53,6 +55,7 @@ __all__ = [
     "open_study",
     "recommend",
     "resume",
+    "with_groups",
 ]
 
 

@@ -32,7 +32,6 @@ from steepest.adapters.stepping import (
     real,
     write,
 )
-from steepest.adapters.torch_arguments import CLASSES, LABELS, NO_CLASSES, as_group, translated
 from steepest.errors import BadInput, BadSetting, UnknownName
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
 from steepest.optim.drivers import check_matrices, evaluated, is_wide, moved_together
@@ -51,6 +50,7 @@ from steepest.optim.rule import (
     hyperparameters,
 )
 from steepest.optim.schedules import listens
+from steepest.optim.torch_arguments import CLASSES, LABELS, NO_CLASSES, as_group, translated
 from steepest.optim.wrappers import unwrap, wrap
 from steepest.records.contender import Contender, Setting
 from steepest.records.parameter_roles import ROLES

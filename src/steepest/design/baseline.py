@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from steepest.design.contenders import contender_of, enter, entered, read, schedule_of
+from steepest.design.contenders import FROM_FILE, contender_of, enter, entered, read, schedule_of
 from steepest.design.factors import ALSO, AXES, parse, with_values
 from steepest.errors import BadSetting
 from steepest.optim import catalogue
+from steepest.optim.parameter_groups import KEY, parted
 from steepest.optim.rule import hyperparameters
+from steepest.optim.spelling import in_our_words
 from steepest.records.contender import Contender, Setting
+
+_RATE = ("lr=", "learning_rate=")
 
 
 @dataclass(frozen=True)
@@ -58,15 +62,19 @@ def add_baseline(
 
 def _parsed(words: str, schedule: str, memory: dict[str, Any]) -> tuple[Contender, float]:
     """The optimizer that the words describe without their rate, and the rate: the catalogue's where they have none."""
+    title = ":".join(part for part in words.split(":") if not part.strip().startswith(_RATE))
+    if FROM_FILE.match(words):
+        own = contender_of(title, schedule, memory)
+        _, settings = read(words.partition(".py:")[2])
+        return own, _positive(own.name, settings.get("lr", own.centre))
     name, settings = read(words)
-    item = catalogue.entry(name.split("#")[0])
+    item, settings = in_our_words(catalogue.entry(name.split("#")[0]), settings)
     rate = settings.pop("lr", item.rate)
     own = {*hyperparameters(item.rule), "schedule"}
     of_axes = {key: ALSO.get(key, key).replace("_", "-") for key in settings if key not in own}
     given = {key: [settings.pop(key)] for key, axis in of_axes.items() if axis in AXES}
     axes = {axis: values[0] for axis, values in parse(given).items()}
     found = entered(item, settings, schedule_of(settings, schedule))
-    title = ":".join(part for part in words.split(":") if not part.strip().startswith("lr="))
     found = replace(found, name=title)
     return (replace(with_values(found, axes, memory), name=title) if axes else found), _positive(name, rate)
 
@@ -85,7 +93,7 @@ def _positive(name: str, rate: Setting) -> float:
 
 
 def _named_with_rate(item: Any, name: str, rate: float) -> str:
-    typed = isinstance(item, str) and any(part.strip().startswith("lr=") for part in item.split(":"))
+    typed = isinstance(item, str) and any(part.strip().startswith(_RATE) for part in item.split(":"))
     return item if typed else f"{name}:lr={rate:.6g}"
 
 
@@ -99,4 +107,6 @@ def _settings(contender: Contender) -> Mapping[str, Setting]:
     """Every hyperparameter, so that typing a default makes no difference."""
     if contender.is_in_memory:
         return contender.settings
-    return catalogue.settings_of(catalogue.entry(contender.rule), contender.settings)
+    own, _ = parted(contender.settings)
+    groups = {KEY: contender.settings.get(KEY, "")}
+    return {**catalogue.settings_of(catalogue.entry(contender.rule), own), **groups}

@@ -1,19 +1,24 @@
 """Turns optimizers, learning rates and batch sizes, as users give them, into the contenders of a study."""
 
-import inspect
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import torch
 
+from steepest.design.own_optimizer import default_rate
 from steepest.errors import BadSetting
+from steepest.ingest.own_objects import key_of, load_object
 from steepest.optim import catalogue
 from steepest.optim.entry import Entry
+from steepest.optim.parameter_groups import KEY, check_groups, gathered, parted, text_of, value_of
 from steepest.optim.rule import Rule, check_settings, hyperparameters
 from steepest.optim.schedules import schedule as check_schedule
+from steepest.optim.spelling import in_our_words
 from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY, BatchSize, Contender, Setting
 from steepest.records.limits import MAX_CONTENDERS, MAX_RATES
 
@@ -54,7 +59,7 @@ def enter(
     """
     check_schedule(schedule)
     memory: dict[str, Any] = {}
-    listed = (GROUPS.get(item, [item]) if isinstance(item, str) else [item] for item in _list(optimizers))
+    listed = (GROUPS.get(item, [item]) if isinstance(item, str) else [item] for item in _optimizers(optimizers))
     items = _few([each for group in listed for each in group], "optimizers", MAX_CONTENDERS)
     items = [named for item in items for named in (_list(item) if isinstance(item, Mapping) else [item])]
     found = _told_apart([contender_of(item, schedule, memory) for item in items])
@@ -85,12 +90,20 @@ def contender_of(item: Any, schedule: str, memory: dict[str, Any]) -> Contender:
         return item
     if isinstance(item, Named):
         return _named(item, schedule, memory)
+    if isinstance(item, WithGroups):
+        return _grouped(item, schedule, memory)
     if isinstance(item, str):
-        return _parse(item, schedule)
+        return _of_file(item, schedule, memory) if FROM_FILE.match(item) else _parse(item, schedule)
     if isinstance(item, Rule):
         return _own_rule(type(item), vars(item), schedule, memory)
     if isinstance(item, type) and issubclass(item, Rule):
         return _own_rule(item, {}, schedule, memory)
+    if isinstance(item, torch.optim.Optimizer):
+        kind = type(item).__name__
+        raise BadSetting(
+            f"An object of {kind} holds the parameters of one model, and every trial has its own. Give the class, or a "
+            f"function: lambda params, lr: {kind}(params, lr=lr)."
+        )
     if callable(item):
         return _torch_optimizer(cast(Maker, item), schedule, memory)
     raise BadSetting(
@@ -103,7 +116,65 @@ class Named:
     """An optimizer under a name that its user gives it."""
 
     name: str
-    item: Any
+    item: object
+
+
+@dataclass(frozen=True)
+class WithGroups:
+    """An optimizer with groups of parameters that have settings of their own."""
+
+    item: object
+    groups: str
+    """As the text among the settings of a contender."""
+
+
+def with_groups(optimizer: object, groups: Mapping[str, Mapping[str, Setting]]) -> WithGroups:
+    """An optimizer, as `compare` takes them, with settings of their own for groups of parameters:
+
+        steepest.with_groups("adamw:weight_decay=0.1", {"vectors": {"weight_decay": 0}, "head": {"lr_scale": 10}})
+
+    A group is a kind of parameter (vectors, matrices, biases, norms, embeddings), a type of module (LayerNorm), the
+    path of a module (h.0), or a pattern of names (h.*.weight). `lr_scale` multiplies the learning rate. If two groups
+    set the same for a parameter, the last one counts. Raises BadSetting.
+    """
+    return WithGroups(optimizer, text_of(groups))
+
+
+def _grouped(item: WithGroups, schedule: str, memory: dict[str, Any]) -> Contender:
+    found = contender_of(item.item, schedule, memory)
+    groups = [str(found.settings[KEY])] if KEY in found.settings else []
+    settings = gathered({**found.settings, KEY: ":".join([*groups, item.groups])})
+    if found.is_torch_optimizer:
+        return replace(found, settings=settings)
+    own = found.rule.removeprefix(RULE_IN_MEMORY)
+    entry = None if found.is_custom_rule else catalogue.entry(own)
+    settings = settings if entry is None else in_our_words(entry, settings)[1]
+    check_groups(memory[own] if entry is None else entry.rule, parted(settings)[1])
+    return replace(found, settings=settings)
+
+
+FROM_FILE = re.compile(r"(?P<file>[^:]+\.py):(?P<name>\w+)(?P<settings>(:.*)?)$")
+"""An optimizer that a file defines: "mine.py:Name"."""
+
+
+def _of_file(words: str, schedule: str, memory: dict[str, Any]) -> Contender:
+    """A rule, a class of torch optimizers or a function that builds one, by the file that defines it."""
+    found = FROM_FILE.match(words)
+    assert found is not None
+    _, settings = read(f"{found['name']}{found['settings']}")
+    schedule = schedule_of(settings, schedule)
+    _check_no_rate(f"{found['file']}:{found['name']}", settings)
+    key = key_of(Path(found["file"]), found["name"])
+    made: dict[str, Any] = {}
+    own = contender_of(load_object(key), schedule, made)
+    if own.is_in_memory:
+        memory[key] = next(iter(made.values()))
+        own = replace(own, rule=own.rule[: own.rule.index(":") + 1] + key)
+    if own.is_custom_rule:
+        mine, groups = parted(settings)
+        check_settings(memory[key], mine)
+        check_groups(memory[key], groups)
+    return replace(own, name=found["name"] + found["settings"], settings=gathered({**own.settings, **settings}))
 
 
 def _named(item: Named, schedule: str, memory: dict[str, Any]) -> Contender:
@@ -132,7 +203,7 @@ def read(words: str) -> tuple[str, dict[str, Setting]]:
         key, equals, value = pair.partition("=")
         if not equals:
             raise BadSetting(f"{words!r}: the setting {pair!r} has no value. Write name=value, as in adam:b2=0.99.")
-        settings[key.strip()] = _value(value.strip())
+        settings[key.strip()] = value_of(value.strip())
     return name.strip(), settings
 
 
@@ -145,14 +216,23 @@ def schedule_of(settings: dict[str, Setting], usual: str) -> str:
 
 
 def entered(item: Entry, settings: Mapping[str, Setting], schedule: str) -> Contender:
-    """A contender from the catalogue with settings. Raises an error for "lr" and for unknown settings."""
+    """A contender from the catalogue with settings, which may have the names that torch or Keras give them. Raises an
+    error for "lr" and for unknown settings.
+    """
+    item, settings = in_our_words(item, settings)
+    _check_no_rate(item.name, settings)
+    own, groups = parted(settings)
+    check_settings(item.rule, own)
+    check_groups(item.rule, groups)
+    return replace(catalogue.contender(item, schedule=schedule), settings=dict(settings))
+
+
+def _check_no_rate(name: str, settings: Mapping[str, Setting]) -> None:
     if "lr" in settings:
         raise BadSetting(
-            f"{item.name}: lr cannot be set, because the study searches it. Give your own learning rates with --rates, "
-            f"or what you use now as it is with --baseline {item.name}:lr={settings['lr']}."
+            f"{name}: lr cannot be set, because the study searches it. Give your own learning rates with --rates, "
+            f"or what you use now as it is with --baseline {name}:lr={settings['lr']}."
         )
-    check_settings(item.rule, settings)
-    return replace(catalogue.contender(item, schedule=schedule), settings=dict(settings))
 
 
 def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memory: dict[str, Any]) -> Contender:
@@ -182,14 +262,8 @@ def _torch_optimizer(factory: Maker, schedule: str, memory: dict[str, Any]) -> C
     while name in memory and memory[name] is not factory:  # such as two lambdas
         stem, _, number = name.partition("#")
         name = f"{stem}#{int(number or 1) + 1}"
-    try:
-        lr = inspect.signature(factory).parameters["lr"].default
-    except (KeyError, TypeError, ValueError):
-        raise BadSetting(
-            f"{name} has no argument `lr`, so its learning rate cannot be searched. Give a function that has it."
-        ) from None
+    centre = default_rate(factory, name)
     memory[name] = factory
-    centre = float(lr) if isinstance(lr, int | float) and lr > 0 else 1e-2
     return Contender(name=name, rule=TORCH_IN_MEMORY + name, centre=centre, schedule=schedule)
 
 
@@ -221,6 +295,11 @@ def _told_apart(found: Sequence[Contender]) -> list[Contender]:
 # ---- parsing values --------------------------------------------------------------------------------------------------
 
 
+def _optimizers(value: Any) -> list[Any]:
+    """As `_list`; a comma before a number belongs to a pair, as in "adamw:betas=0.9,0.95"."""
+    return _list(re.sub(r",(?=\s*[\d.])", "/", value) if isinstance(value, str) else value)
+
+
 def _list(value: Any) -> list[Any]:
     if isinstance(value, str):
         return [word.strip() for word in value.split(",") if word.strip()]
@@ -243,15 +322,6 @@ def check_number_of_contenders(number: int) -> None:
             f"Optimizers, batch sizes and axes make {number:,} contenders; at most {MAX_CONTENDERS} are possible. Take "
             "fewer values."
         )
-
-
-def _value(word: str) -> Setting:
-    if word in ("true", "false"):
-        return word == "true"
-    try:
-        return float(word)
-    except ValueError:
-        return word
 
 
 def _rate(value: Any) -> float:

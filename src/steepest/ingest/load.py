@@ -32,7 +32,8 @@ from steepest.tasks.task import Task
 
 def reference(path: Path) -> TaskRef:
     """The reference by which workers find a task file from any working directory. Raises BadTask; runs nothing."""
-    return TaskRef(path.stem, "file", str(path.expanduser().resolve()), sha256(_read(path.expanduser())).hexdigest())
+    digest = sha256(read_source(path.expanduser())).hexdigest()
+    return TaskRef(path.stem, "file", str(path.expanduser().resolve()), digest)
 
 
 def resolve(ref: TaskRef, memory: Mapping[str, Task] | None = None) -> Task:
@@ -53,7 +54,7 @@ def resolve(ref: TaskRef, memory: Mapping[str, Task] | None = None) -> Task:
         return _built(ref.locator)
     if ref.source == "data":
         return from_file.resolve(ref)
-    source = _read(Path(ref.locator))
+    source = read_source(Path(ref.locator))
     if ref.digest and sha256(source).hexdigest() != ref.digest:
         raise BadTask(f"{ref.locator} has changed since the study began. Restore it, or start a new study.")
     return _run(Path(ref.locator), source)
@@ -67,10 +68,11 @@ def _built(name: str) -> Task:
 def load_file(path: Path) -> Task:
     """The task that a file defines. Raises BadTask with the line number for any error in the file."""
     path = path.expanduser()
-    return _run(path.resolve(), _read(path))
+    return _run(path.resolve(), read_source(path))
 
 
-def _read(path: Path) -> bytes:
+def read_source(path: Path) -> bytes:
+    """The bytes of a Python file. Raises BadTask."""
     if path.suffix != ".py":
         raise BadTask(f"{path} is not a Python file. A task file ends in .py and defines `task`.")
     try:
@@ -82,8 +84,10 @@ def _read(path: Path) -> bytes:
 
 
 @lru_cache(maxsize=16)
-def _run(path: Path, source: bytes) -> Task:
-    """Run these bytes, which were hashed, with the file's folder on the path as for a script."""
+def names_in(path: Path, source: bytes) -> dict[str, object]:
+    """What a file defines. These bytes, which were hashed, run with the file's folder on the path as for a script.
+    Raises BadTask.
+    """
     module = ModuleType(f"steepest_task_{path.stem}_{sha256(source).hexdigest()[:8]}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses and torch look classes up by their module
@@ -94,13 +98,24 @@ def _run(path: Path, source: bytes) -> Task:
     try:
         with redirect_stdout(sys.stderr), _fixed_seeds():  # standard output may be JSON
             exec(compile(source, str(path), "exec"), module.__dict__)
-            found = module.__dict__.get("task")
-            if inspect.isroutine(found):
+    except (Exception, SystemExit) as error:
+        raise _error_in_file(path, error) from error
+    return module.__dict__
+
+
+@lru_cache(maxsize=16)
+def _run(path: Path, source: bytes) -> Task:
+    """The task that a file defines."""
+    names = names_in(path, source)
+    found = names.get("task")
+    try:
+        if inspect.isroutine(found):
+            with redirect_stdout(sys.stderr), _fixed_seeds():
                 found = found()
     except (Exception, SystemExit) as error:
         raise _error_in_file(path, error) from error
     if found is None:
-        tasks = [name for name, value in vars(module).items() if isinstance(value, Task)]
+        tasks = [name for name, value in names.items() if isinstance(value, Task)]
         hint = f" It defines {tasks[0]!r}: rename it to `task`." if tasks else " Add task = steepest.Task(…)."
         raise BadTask(f"{path.name} does not define `task`, or `task` is None.{hint}")
     if not isinstance(found, Task):

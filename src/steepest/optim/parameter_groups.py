@@ -124,7 +124,9 @@ def value_of(word: str) -> Setting:
 def _word(value: Setting) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return value if isinstance(value, str) else repr(value)
+    if isinstance(value, str):
+        return value
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(value)
 
 
 # ---- checks and assignment -------------------------------------------------------------------------------------------

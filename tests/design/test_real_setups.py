@@ -106,6 +106,7 @@ def test_an_optimizer_of_a_file_by_its_name(tmp_path):
     assert [each.centre for each in found] == [1e-3, 3e-4]
     for registry in (ObjectRegistry(optimizers=memory), ObjectRegistry()):  # in another process, it is loaded again
         rule, factory = map(registry.optimizer, found)
+        assert isinstance(rule, ConfiguredRule)
         assert (rule.rule.__name__, rule.settings["b2"]) == ("Slow", 0.99)
         assert factory.settings == {"b": 0.5}
     own = add_baseline(f"{path}:mine:lr=0.01:b=0.5", found, memory)

@@ -104,6 +104,7 @@ def test_shapes_that_torch_has_not_can_be_worked_out_by_hand() -> None:
     )
     root = schedule("inverse-sqrt:share=0.04")
     assert [root(t, 100) for t in (1, 4, 16, 64)] == pytest.approx([0.25, 1, 0.5, 0.25])
+    assert [schedule("warmup-cosine:steps=4")(t, 100) for t in (1, 4, 5)] == [0.25, 1, 1]
     warm = schedule("warmup-step:share=0.1:factor=0.5:every=0.5")
     assert [warm(t, 100) for t in (5, 10, 11, 55, 56, 100)] == pytest.approx([0.5, 1, 1, 1, 0.5, 0.5])
 

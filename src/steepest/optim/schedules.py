@@ -95,9 +95,11 @@ def _between(a: float, b: float, x: float) -> float:
     return b + (a - b) * (1 + math.cos(math.pi * x)) / 2
 
 
-def _warm(decay: Schedule, t: int, horizon: int, share: float = WARMUP_SHARE, **numbers: float) -> float:
-    """t/k over the first k steps, then `decay` over the remaining steps."""
-    k = max(1, round(share * horizon))
+def _warm(
+    decay: Schedule, t: int, horizon: int, share: float = WARMUP_SHARE, steps: float = 0, **numbers: float
+) -> float:
+    """t/k over the first k steps, a share of the horizon or a number of steps, then `decay` over the remaining ones."""
+    k = max(1, round(steps or share * horizon))
     return t / k if t <= k else decay(t - k, horizon - k, **numbers)
 
 
@@ -122,6 +124,7 @@ _LIMITS = {
     "factor": (0.0, 1.0),
     "start": (0.0, 1.0),
     "share": (0.0, 1.0),
+    "steps": (0.0, 1e9),
     "rise": (0.0, 1.0),
     "fall": (0.0, 1.0),
     "every": (0.0, 1.0),
@@ -139,7 +142,7 @@ def numbers_of(name: str) -> dict[str, float]:
     function: Any = Plateau if name == LISTENING else SCHEDULES[name]
     own = inspect.signature(function.args[0] if isinstance(function, partial) else function).parameters
     found = {key: value.default for key, value in own.items() if value.default is not inspect.Parameter.empty}
-    return {"share": WARMUP_SHARE, **found} if isinstance(function, partial) else found
+    return {"share": WARMUP_SHARE, "steps": 0.0, **found} if isinstance(function, partial) else found
 
 
 def schedule(words: str) -> Schedule:

@@ -14,15 +14,17 @@ from steepest.engine.shard import job_conditions
 from steepest.ingest.own_objects import key_of, load_object
 from steepest.records.task_facts import TaskRef
 from steepest.records.trials import Lane, Shard
+from steepest.tasks.task import Task
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STEPS = 12
 RATES = (1e-3, 3e-3)
 
 
-def example(name: str):
+def example(name: str) -> tuple[Task, Shard]:
     """The task of an example, and a shard of its setup in float64."""
     setup, task = (load_object(key_of(EXAMPLES / f"{name}.py", each)) for each in ("SETUP", "task"))
+    assert isinstance(task, Task)
     (contender,), _ = enter([setup])
     lanes = tuple(Lane(rate, 0) for rate in RATES)
     where = TaskRef(name, "memory", name)

@@ -59,7 +59,7 @@ def enter(
     """
     check_schedule(schedule)
     memory: dict[str, Any] = {}
-    listed = (GROUPS.get(item, [item]) if isinstance(item, str) else [item] for item in _optimizers(optimizers))
+    listed = (GROUPS.get(item, [item]) if isinstance(item, str) else [item] for item in _list(_with_pairs(optimizers)))
     items = _few([each for group in listed for each in group], "optimizers", MAX_CONTENDERS)
     items = [named for item in items for named in (_list(item) if isinstance(item, Mapping) else [item])]
     found = _told_apart([contender_of(item, schedule, memory) for item in items])
@@ -295,9 +295,9 @@ def _told_apart(found: Sequence[Contender]) -> list[Contender]:
 # ---- parsing values --------------------------------------------------------------------------------------------------
 
 
-def _optimizers(value: Any) -> list[Any]:
-    """As `_list`; a comma before a number belongs to a pair, as in "adamw:betas=0.9,0.95"."""
-    return _list(re.sub(r",(?=\s*[\d.])", "/", value) if isinstance(value, str) else value)
+def _with_pairs(optimizers: object) -> object:
+    """Words in which a comma before a number, as in "adamw:betas=0.9,0.95", is a slash."""
+    return re.sub(r",(?=\s*[\d.])", "/", optimizers) if isinstance(optimizers, str) else optimizers
 
 
 def _list(value: Any) -> list[Any]:

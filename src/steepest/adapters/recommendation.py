@@ -8,6 +8,7 @@ import torch
 
 from steepest.adapters import torch as drop_in
 from steepest.errors import BadSetting
+from steepest.optim.parameter_groups import KEY, group_dicts, parted
 from steepest.records.contender import RULE_IN_MEMORY, TORCH_IN_MEMORY
 
 IN_MEMORY = (RULE_IN_MEMORY, TORCH_IN_MEMORY)
@@ -34,17 +35,24 @@ class Advice:
 
         An optimizer that treats parameters by role, such as Muon, takes `steepest.optim.roles.by_role(model, batch)`.
 
-        Raises BadSetting for an optimizer that was an object in another process.
+        With parameter groups it takes the model itself. Raises BadSetting for an optimizer that was an object in
+        another process, and for parameters without their model where there are groups.
         """
+        settings = {name: value for name, value in self.settings.items() if name != KEY}
+        _, groups = parted(self.settings)
+        if groups:
+            if not isinstance(parameters, torch.nn.Module):
+                raise BadSetting(f"{self.optimizer} has parameter groups. Pass the model, not its parameters.")
+            parameters = group_dicts(parameters, groups, self.rate)
         if not self.rule.startswith(IN_MEMORY):
-            return drop_in.build(self.rule, parameters, lr=self.rate, **self.settings)
+            return drop_in.build(self.rule, parameters, lr=self.rate, **settings)
         if self.maker is None:
             raise BadSetting(
                 f"{self.optimizer} was an object of the process that ran the study. Build it as that program does."
             )
         if self.rule.startswith(RULE_IN_MEMORY):
-            return drop_in.build(self.maker, parameters, lr=self.rate, **self.settings)
-        return self.maker(parameters, lr=self.rate, **self.settings)
+            return drop_in.build(self.maker, parameters, lr=self.rate, **settings)
+        return self.maker(parameters, lr=self.rate, **settings)
 
     def to_json(self) -> dict[str, Any]:
         return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "maker"}

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from steepest.adapters.closures import SECOND_GRADIENT_LINES, SecondGradients
+from steepest.adapters.group_lines import group_lines, in_torchs_words
 from steepest.adapters.sharded import dealing_group, sums_over
 from steepest.adapters.stepping import (
     Batch,
@@ -38,6 +39,7 @@ from steepest.optim.drivers import check_matrices, evaluated, is_wide, moved_tog
 from steepest.optim.entry import Entry
 from steepest.optim.equivalents.form import check_horizon, plateau_lines, step_sees
 from steepest.optim.equivalents.torch_forms import torch_form
+from steepest.optim.parameter_groups import parted
 from steepest.optim.reductions import across
 from steepest.optim.roles import form_of, has_roles, in_forms, role_of_shape
 from steepest.optim.rule import (
@@ -433,31 +435,37 @@ def code(
     if not isinstance(what, Contender):
         what = contender(what, **(settings or {}))  # type: ignore[arg-type]
     item = entry(what.rule)
-    complete = settings_of(item, {**what.settings, "lr": rate})
+    own, groups = parted(what.settings)
+    complete = settings_of(item, {**own, "lr": rate})
     plain = torch_form(item.rule, complete)
-    if plain:
+    named = in_torchs_words(item.rule, complete, groups)
+    parameters = "groups" if groups else "model.parameters()"
+    if plain and named is not None:
+        groups = named
         imports = ["import torch"]
         degree = "bit for bit" if plain.is_exact else "up to rounding"
         lines = [f"# PyTorch's own class: on CPU it equals the optimizer that was measured, {degree}."]
         defaults = inspect.signature(getattr(torch.optim, plain.name)).parameters
         kept = {name: value for name, value in plain.arguments.items() if value != defaults[name].default}
-        lines.append(f"optimizer = torch.optim.{plain.name}(model.parameters(), {_arguments(rate, kept)})")
+        lines.append(f"optimizer = torch.optim.{plain.name}({parameters}, {_arguments(rate, kept)})")
     else:
         imports = ["from steepest.adapters.torch import build"]
         lines = ["# PyTorch has no equivalent: this class of steepest is a torch.optim.Optimizer."]
-        parameters = "model.parameters()"
-        if has_roles(item.rule) and complete.get("applies_to") == "hidden":
+        by_role = has_roles(item.rule) and complete.get("applies_to") == "hidden"
+        if by_role and groups:
+            lines.append("# It treats embeddings and output layers as hidden matrices here, unlike the study.")
+        elif by_role:
             imports.append("from steepest.optim.roles import by_role")
             lines.append("# inputs: one batch, on which the model is run once to find embeddings and output layers.")
             parameters = "by_role(model, inputs)"
-        lines.append(f'optimizer = build("{item.name}", {parameters}, {_arguments(rate, what.settings)})')
+        lines.append(f'optimizer = build("{item.name}", {parameters}, {_arguments(rate, own)})')
         if averages(item.rule):
             lines += [
                 "# Evaluated at an average of the weights: model.eval() switches to it, model.train() switches back.",
                 "optimizer.follow(model)",
             ]
         lines += SECOND_GRADIENT_LINES[item.rule.second]
-    lines = [*(f"# {sentence}" for sentence in step_sees(what)), *lines]
+    lines = [*(f"# {sentence}" for sentence in step_sees(what)), *group_lines(groups, rate), *lines]
     if listens(what.schedule):
         imports.append("import torch")
         lines += plateau_lines(what.schedule, rate)

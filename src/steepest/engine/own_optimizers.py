@@ -8,7 +8,7 @@ from torch import nn
 
 from steepest.engine.object_registry import ExternalOptimizer
 from steepest.errors import BadSetting
-from steepest.optim.parameter_groups import SCALE, assigned, facts_of
+from steepest.optim.parameter_groups import group_dicts
 
 TAKES_MODEL = ("model", "module", "net")
 """Names of a first argument that is the model itself."""
@@ -28,7 +28,7 @@ def built(optimizer: ExternalOptimizer, model: nn.Module, rate: float) -> torch.
                 "Groups cannot be given for a function that takes the model, since it makes its own groups. Make "
                 "them there."
             )
-        groups = _groups(optimizer, model, rate)
+        groups = group_dicts(model, optimizer.groups, rate)
         made = factory(groups, **settings)
         if unknown := sorted({name for group in groups for name in group} - {"params", *made.defaults}):
             raise BadSetting(f"{type(made).__name__} has no setting {unknown[0]!r} for a group of parameters.")
@@ -37,17 +37,6 @@ def built(optimizer: ExternalOptimizer, model: nn.Module, rate: float) -> torch.
         return factory(model, **settings)
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     return factory(named if first == TAKES_NAMES else [p for _, p in named], **settings)
-
-
-def _groups(optimizer: ExternalOptimizer, model: nn.Module, rate: float) -> list[dict[str, object]]:
-    distinct, group_of = assigned(optimizer.groups, facts_of(model))
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    made: list[dict[str, object]] = []
-    for place, own in enumerate(distinct):
-        held = [p for p, group in zip(parameters, group_of, strict=True) if group == place]
-        others = {name: value for name, value in own.items() if name != SCALE}
-        made.append({"params": held, **others, "lr": rate * float(own.get(SCALE, 1.0))})
-    return made
 
 
 def scales_of(optimizer: torch.optim.Optimizer, rate: float) -> list[float]:

@@ -77,6 +77,11 @@ class ParameterGroup:
         )
 
 
+def enumerated_groups(groups: Sequence[ParameterGroup]) -> str:
+    """The groups by their selectors, each once: "vectors, head"."""
+    return ", ".join(dict.fromkeys(group.selector for group in groups))
+
+
 # ---- as text ---------------------------------------------------------------------------------------------------------
 
 
@@ -155,6 +160,18 @@ def check_scale(group: ParameterGroup) -> None:
     value = group.settings.get(SCALE, 1.0)
     if isinstance(value, bool | str) or not 0 <= value < float("inf"):
         raise BadSetting(f"The group {group.selector} has {SCALE}={value!r}; it must be a number of at least 0.")
+
+
+def group_dicts(model: nn.Module, groups: Sequence[ParameterGroup], rate: float) -> list[dict[str, object]]:
+    """The groups of a model as `torch.optim` takes them: parameters, rate and own settings. Raises BadSetting."""
+    distinct, group_of = assigned(groups, facts_of(model))
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    made: list[dict[str, object]] = []
+    for place, own in enumerate(distinct):
+        held = [p for p, group in zip(parameters, group_of, strict=True) if group == place]
+        others = {name: value for name, value in own.items() if name != SCALE}
+        made.append({"params": held, **others, "lr": rate * float(own.get(SCALE, 1.0))})
+    return made
 
 
 def assigned(

@@ -13,6 +13,7 @@ from steepest.errors import BadSetting
 from steepest.optim.adaptive import AdaGrad, RMSProp
 from steepest.optim.catalogue import entry, settings_of
 from steepest.optim.entry import Entry
+from steepest.optim.parameter_groups import enumerated_groups, parted
 from steepest.optim.plateau import Plateau
 from steepest.optim.rule import AnyRule, Rule, with_settings
 from steepest.optim.schedules import listens
@@ -122,13 +123,17 @@ class Framework:
         or BadSetting.
         """
         item = entry(what.rule)
-        form = self.form(item.rule, settings_of(item, {**what.settings, "lr": rate}), what.schedule)
+        own, groups = parted(what.settings)
+        form = self.form(item.rule, settings_of(item, {**own, "lr": rate}), what.schedule)
         check_horizon(what.schedule, horizon)
         if form is None:
             return _comment(
                 f"{self.title} cannot train {item.title} as it was measured: none of its optimizers is known to follow "
                 "this rule. For PyTorch code: steepest use --framework torch."
             )
+        if groups:
+            clause = f"the settings that {enumerated_groups(groups)} had of their own are left out"
+            form = replace(form, differs=(*form.differs, clause))
         lines = [self.imports]
         if listens(what.schedule):
             clause = f"there, {self.plateau} adapts the rate to the loss; below it is constant"
@@ -160,7 +165,7 @@ class Framework:
         item = entry(what.rule)
         for departure in item.departures:
             if departure.framework == self.title and departure.settings:
-                settings = {**what.settings, **departure.settings}
+                settings = {**parted(what.settings)[0], **departure.settings}
                 form = self.form(item.rule, settings_of(item, settings), what.schedule)
                 if form and not form.differs:
                     return ":".join([item.name, *(f"{name}={_word(value)}" for name, value in settings.items())])

@@ -12,6 +12,9 @@ from steepest.engine.data import Examples
 from steepest.engine.graph import close
 from steepest.engine.random_sources import preserved_generators, seed_step
 
+ROUNDINGS = 100
+"""How often a number of order 1 may be rounded on the way to a running statistic."""
+
 
 @dataclass(frozen=True)
 class StepData:
@@ -125,6 +128,17 @@ def gives_same(
     step_data = StepData([Examples(list(batch), np.arange(program.batch_size)[None])], [drawn])
     lanes = LaneRunner(program, step_data, flat, mine, 0, [0], [0])
     lanes.step(flat, found)
-    ours = [torch.from_numpy(lanes.losses[0]), found[0], *mine]
-    wanted = [loss[None], torch.cat([x.flatten() for x in gradients]), *theirs]
-    return all(close(a, b, tolerance) for a, b in zip(ours, wanted, strict=True))
+    ours = torch.from_numpy(lanes.losses[0]), found[0]
+    wanted = loss[None], torch.cat([x.flatten() for x in gradients])
+    return all(close(a, b, tolerance) for a, b in zip(ours, wanted, strict=True)) and all(
+        close(a, b, tolerance) or _is_rounding(a - b) for a, b in zip(mine, theirs, strict=True)
+    )
+
+
+def _is_rounding(apart: Tensor) -> bool:
+    """Whether a difference is nothing beside numbers of order 1, which running statistics are: the mean of what has
+    been normalized already is 0 but for rounding, and has no digits to agree on.
+    """
+    if not apart.is_floating_point():
+        return False
+    return bool(apart.norm() <= ROUNDINGS * torch.finfo(apart.dtype).eps * apart.numel() ** 0.5)

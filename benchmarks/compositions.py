@@ -59,7 +59,7 @@ class Residual(nn.Module):
 class Sequences(nn.Module):
     """A recurrent layer over the last axis of [B, C, T]."""
 
-    def __init__(self, kind: type[nn.RNNBase], channels: int, width: int, both_ways: bool) -> None:
+    def __init__(self, kind: Callable[..., nn.Module], channels: int, width: int, both_ways: bool) -> None:
         super().__init__()
         self.layer = kind(channels, width, batch_first=True, bidirectional=both_ways)
 

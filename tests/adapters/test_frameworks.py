@@ -185,7 +185,9 @@ def settings_to_try(item: Entry, chosen: str) -> list[dict[str, Any]]:
         zeros = [name for name, value in here.items() if value == 0 and not isinstance(value, bool)]
         tried += [{name: ON.get(name, 0.1)} for name in zeros]
         off = ({name: 0.0} for name in ("eps", "momentum") if here.get(name) and item.rule is not Adadelta)
-        tried += [settings for settings in off if takes(item.rule, settings)]
+        off = [settings for settings in off if takes(item.rule, settings)]
+        tried += off
+        tried += [{**settings, "applies_to": "matrices"} for settings in off if "applies_to" in here]
     different: list[dict[str, Any]] = []
     for settings in tried:
         kept = {name: value for name, value in settings.items() if name != "lr" and value != here[name]}

@@ -5,10 +5,12 @@ An error found there is kept as a test too: it fails once that package has mende
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -123,6 +125,31 @@ def test_mars_is_that_of_pytorch_optimizer_but_for_its_constant_inside_the_root(
     assert problem.deviation(found, path) > 0.1
     if gamma == 0.025:
         flaw("pytorch_optimizer", "MARS adds 1e-15 inside the root, beside its ε, which gradients of a millionth feel")
+
+
+@pytest.mark.parametrize("scale_by", ["shape", "rms"])
+def test_normuon_is_that_of_pytorch_optimizer_without_its_rounding(
+    scale_by: str, proof: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = pytest.importorskip("pytorch_optimizer")
+    base = importlib.import_module("pytorch_optimizer.optimizer.muon.normuon")
+    exact = partial(base.zero_power_via_newton_schulz_5, dtype=torch.float64)
+    monkeypatch.setattr(base, "zero_power_via_newton_schulz_5", exact)
+    share, decay = 0.5, 0.1
+
+    def grouped(parameters: list[torch.Tensor], lr: float) -> torch.optim.Optimizer:
+        each = zip(parameters, problem.ROLES, strict=True)
+        groups = [{"params": [p], "use_muon": role == "hidden", "weight_decay": decay} for p, role in each]
+        made = package.NorMuon(groups, lr=lr, use_adjusted_lr=scale_by == "rms", foreach=False)
+        made.register_step_pre_hook(slow_the_rest)
+        return made
+
+    def slow_the_rest(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        for group in optimizer.param_groups:
+            group["lr"] *= 1.0 if group["use_muon"] else share
+
+    apart = problem.deviation(ours("normuon", scale_by=scale_by, weight_decay=decay, share=share), theirs(grouped))
+    proof("NorMuon", "pytorch_optimizer.NorMuon in float64", apart, 1e-9, "pytorch_optimizer")
 
 
 # ---- errors found in Optax 0.2.8 -------------------------------------------------------------------------------------

@@ -91,6 +91,44 @@ def muon(
     return _each(gradient, w, rates, [*map(stepper, problem.SHAPES, problem.ROLES)])
 
 
+def normuon(
+    gradient: Gradient,
+    w: np.ndarray,
+    rates: Sequence[float],
+    *,
+    momentum: float,
+    nesterov: bool,
+    scale_by: str,
+    weight_decay: float,
+    applies_to: str,
+    share: float,
+    b1: float,
+    b2: float,
+    eps: float,
+    b_rows: float,
+) -> np.ndarray:
+    """Li et al. 2025, Algorithm 1, with the norm of the step kept at Muon's, as in the authors' code."""
+
+    def stepper(shape: tuple[int, ...], role: str) -> Any:
+        if not treats(role, applies_to):
+            return _adamw(b1, b2, eps, weight_decay, share)
+        buffer, squares = 0.0, 0.0
+
+        def step(t: int, eta: float, w: np.ndarray, g: np.ndarray) -> np.ndarray:
+            nonlocal buffer, squares
+            buffer = momentum * buffer + (1 - momentum) * g
+            O = newton_schulz((1 - momentum) * g + momentum * buffer if nesterov else buffer)  # noqa: E741
+            squares = b_rows * squares + (1 - b_rows) * np.mean(O**2, axis=1, keepdims=True)
+            normed = O / (np.sqrt(squares) + eps)
+            normed = normed * np.linalg.norm(O) / (np.linalg.norm(normed) + eps)
+            factor = 0.2 * np.sqrt(max(w.shape)) if scale_by == "rms" else np.sqrt(max(1, w.shape[0] / w.shape[1]))
+            return w - eta * weight_decay * w - eta * factor * normed
+
+        return step
+
+    return _each(gradient, w, rates, [*map(stepper, problem.SHAPES, problem.ROLES)])
+
+
 def shampoo(
     gradient: Gradient,
     w: np.ndarray,
@@ -170,4 +208,10 @@ def soap(
     return _each(gradient, w, rates, [*map(stepper, problem.SHAPES, problem.ROLES)])
 
 
-REFERENCE: dict[str, Callable[..., np.ndarray]] = {"Muon": muon, "MuonBfloat16": muon, "Shampoo": shampoo, "SOAP": soap}
+REFERENCE: dict[str, Callable[..., np.ndarray]] = {
+    "Muon": muon,
+    "MuonBfloat16": muon,
+    "NorMuon": normuon,
+    "Shampoo": shampoo,
+    "SOAP": soap,
+}

@@ -53,6 +53,7 @@ PREFIX = "fallback_"
 """Prefix of the fallback's coefficients among those of the rule."""
 
 LR_SHARE = "rate of the parameters that the fallback updates, as a share of η"
+SCALE_BY = "σ: as large as AdamW's usual step, or by the matrix' shape"
 APPLIES_TO = "which matrices the rule updates itself; the fallback updates the rest"
 
 
@@ -136,7 +137,7 @@ class Muon(MatrixRule):
     lr: float = rate(1e-3)
     momentum: float = number(0.95, "μ", "share of m, the average of g, kept each step", low=0, below=1)
     nesterov: bool = choice(True, False, True, meaning="whether u looks one step ahead of m")
-    scale_by: str = choice("rms", "rms", "shape", meaning="σ: as large as AdamW's usual step, or by the matrix' shape")
+    scale_by: str = choice("rms", "rms", "shape", meaning=SCALE_BY)
     weight_decay: float = decoupled_decay(0.1)
     applies_to: str = choice("hidden", "hidden", "matrices", meaning=APPLIES_TO)
     share: float = number(1.0, "ρ", LR_SHARE, low=0)
@@ -217,9 +218,14 @@ muon_bfloat16 = Entry(
 def _muon(w: Tensor, g: Tensor, s: State, c: Scalars, precision: torch.dtype) -> tuple[Tensor, dict[str, Tensor]]:
     m = lerp(s.m, g, c.w1)
     u = lerp(g, m, c.ahead)
+    step = orthogonal(u.to(precision)).to(w.dtype)
+    return add_scaled(w * c.keep, step, c.step * scale_of_step(w, c)), {"m": m}
+
+
+def scale_of_step(w: Tensor, c: Scalars) -> Scalar:
+    """σ of Muon for a matrix [m, n]."""
     rows, columns = w.shape
-    scale = c.by_rms * (0.2 * math.sqrt(max(rows, columns))) + c.by_shape * math.sqrt(max(1, rows / columns))
-    return add_scaled(w * c.keep, orthogonal(u.to(precision)).to(w.dtype), c.step * scale), {"m": m}
+    return c.by_rms * (0.2 * math.sqrt(max(rows, columns))) + c.by_shape * math.sqrt(max(1, rows / columns))
 
 
 def orthogonal(x: Tensor) -> Tensor:

@@ -40,6 +40,7 @@ def home(made, tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path / "cache"))
     (made / "ran").unlink(missing_ok=True)
     load._run.cache_clear()
+    load.names_in.cache_clear()
     monkeypatch.chdir(shutil.copytree(made / "study", tmp_path / "study").parent)
     return made
 

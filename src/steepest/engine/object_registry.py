@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from steepest.errors import BadInput
-from steepest.ingest.own_objects import is_key, load_object
 from steepest.optim.catalogue import entry, settings_of
 from steepest.optim.parameter_groups import SCALE, ParameterGroup, assigned, check_groups, facts_of, parted
 from steepest.optim.rule import Rule, check_settings, hyperparameters
@@ -35,9 +34,6 @@ class ObjectRegistry:
             return ConfiguredRule(item.rule, settings_of(item, own), groups)
         key = contender.rule.partition(":")[2]
         found: Any = self.optimizers.get(key)
-        if found is None and is_key(key):
-            made = load_object(key)
-            found = type(made) if isinstance(made, Rule) else made
         if found is None:
             raise BadInput(
                 f"The optimizer {key!r} existed only in the memory of the program that started this study. "

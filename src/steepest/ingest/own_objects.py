@@ -1,4 +1,4 @@
-"""Optimizers that a Python file defines, by a key under which workers find them: "/path/file.py:Name#digest"."""
+"""Optimizers that a Python file defines, by a key: "/path/file.py:Name#digest"."""
 
 from hashlib import sha256
 from pathlib import Path
@@ -8,11 +8,6 @@ from steepest.ingest.load import names_in, read_source
 
 DIGITS = 12
 """Of a file's digest in a key."""
-
-
-def is_key(key: str) -> bool:
-    """Whether a key names an object of a file."""
-    return ".py:" in key and "#" in key
 
 
 def key_of(path: Path, name: str) -> str:

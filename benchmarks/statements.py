@@ -37,13 +37,13 @@ class Statement:
     low: float
     high: float
     count: Simulation
-    cost: int = 1
-    """How many of the cheapest studies take as long as one of these."""
+    cost: float = 1
+    """How many of the cheapest studies take as long as one of these; below 1 where many are simulated at a time."""
 
     def row(self, studies: int, seed: int = 0) -> dict[str, Any]:
         """Promised and found, with the exact interval of Clopper and Pearson; kept if all of it keeps the promise,
         broken if none of it does."""
-        hits, n = self.count(max(20, studies // self.cost), np.random.default_rng([seed, 16]))
+        hits, n = self.count(max(20, int(studies / self.cost)), np.random.default_rng([seed, 16]))
         low = float(stats.beta.ppf(0.025, hits, n - hits + 1)) if hits else 0.0
         high = float(stats.beta.ppf(0.975, hits + 1, n - hits)) if hits < n else 1.0
         inside = self.low <= low and high <= self.high
@@ -53,7 +53,7 @@ class Statement:
                 "kept": "yes" if inside else "no" if outside else "open"}  # fmt: skip
 
 
-def false_wins(says: str, count: Simulation, cost: int = 1) -> Statement:
+def false_wins(says: str, count: Simulation, cost: float = 1) -> Statement:
     """At most 5 % may be called different that are equal."""
     return Statement("false wins", says, 0, 0.05, count, cost)
 
@@ -68,19 +68,24 @@ def held(lead: int, lag: float, of: Callable[[Leads], int]) -> Simulation:
     return count
 
 
+TWO = 0.05
+"""Two contenders are simulated in whole arrays."""
+
+
 def _equals() -> Iterator[tuple[str, Statement]]:
     """Equal contenders over the grid of conditions."""
-    for k, cost in ((2, 1), (5, 2), (13, 8)):
+    for k, cost in ((2, TWO), (5, 2), (13, 8)):
         for luck in ("normal", "skewed", "heavy tails"):
             for shared in (0.0, 0.8):
                 what = f"{k} equals, {luck} noise{', 80 % of it shared by seed' if shared else ''}"
                 yield what, false_wins(what, partial(truths.told_apart, k=k, luck=luck, shared=shared), cost)
     for n in (5, 20):
-        what = f"2 equals, {n} seeds"
-        yield what, false_wins(what, partial(truths.told_apart, k=2, n=n))
-    for k in (2, 5):
+        for shared in (0.0, 0.2):
+            what = f"2 equals, {n} seeds{', 20 % of the noise shared' if shared else ''}"
+            yield what, false_wins(what, partial(truths.told_apart, k=2, n=n, shared=shared), TWO)
+    for k, cost in ((2, TWO), (5, 10)):
         what = f"{k} equals, looked at after 5, 7, 10, 14 and 20 seeds"
-        yield what, false_wins(what, partial(truths.looked_at_apart, k=k), 4 * k)
+        yield what, false_wins(what, partial(truths.looked_at_apart, k=k), cost)
 
 
 def _of_questions() -> Iterator[tuple[str, Statement]]:

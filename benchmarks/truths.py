@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from benchmarks import two_at_once
 from benchmarks.simulation import false_behind, looked_at
 from steepest.articles.hypotheses import NotBehind
 from steepest.articles.measures import Figure
@@ -99,12 +100,16 @@ def differ(studies: int, rng: np.random.Generator, seeds: int = 10, noise: float
 def told_apart(studies: int, rng: np.random.Generator, k: int, luck: str = "normal", shared: float = 0.0,
                n: int = 10) -> Count:  # fmt: skip
     """Equals that each tune for themselves: one is called behind the best."""
+    if k == 2:
+        return two_at_once.told_apart(studies, rng, (n,), luck, shared), studies
     share = false_behind([0.0] * k, n, studies, luck, shared, seed=int(rng.integers(1 << 30)))
     return round(share * studies), studies
 
 
 def looked_at_apart(studies: int, rng: np.random.Generator, k: int, luck: str = "normal", shared: float = 0.0) -> Count:
     """The same, looked at after 5, 7, 10, 14 and 20 seeds."""
+    if k == 2:
+        return two_at_once.told_apart(studies, rng, LOOKS, luck, shared), studies
     share = looked_at([0.0] * k, LOOKS, studies, luck, shared, seed=int(rng.integers(1 << 30)))[0]
     return round(share * studies), studies
 

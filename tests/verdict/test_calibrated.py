@@ -3,12 +3,16 @@
 The bounds are those that a sound method misses once in a thousand runs, and the seeds are fixed.
 """
 
+import numpy as np
 import pytest
 from scipy.stats import binom
 from verdict.factory import Shape, synthetic_study
 
 from benchmarks.simulation import coverage, false_behind, found_behind
+from benchmarks.two_at_once import p_values, tuned_pairs
 from steepest.verdict.decide import decide
+from steepest.verdict.judge.pairs import compare_all
+from steepest.verdict.stats.sequential import Look
 
 STUDIES = 2000
 
@@ -69,3 +73,13 @@ def test_whole_studies_of_one_optimizer_under_two_names_end_in_a_tie():
         study, _ = synthetic_study(twins, seeds=5, reference="one", luck=luck, evaluations=2)
         wins += decide(study, margin=0.0).tasks[0].ties == ()
     assert wins / studies <= at_most(0.05, studies)
+
+
+@pytest.mark.parametrize("looks", [(5,), (12,), (5, 7, 10)])
+def test_two_contenders_simulated_in_arrays_have_the_p_values_of_the_verdict(looks):
+    draw = np.random.default_rng(3)
+    x = tuned_pairs(draw, 6, looks[-1], "skewed", 0.3, 0.0)
+    look = Look(len(looks) - 1, looks)
+    for study, p in zip(x, p_values(x, look), strict=True):
+        samples = {name: dict(enumerate(row)) for name, row in zip("ab", study, strict=True)}
+        assert compare_all(samples, 0.05, draw, look).pairs["a", "b"].p == pytest.approx(min(1, look.p(p)))

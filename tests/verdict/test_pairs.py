@@ -49,6 +49,23 @@ def test_pairing_is_decided_for_the_whole_task_and_not_by_the_pair_it_would_suit
     assert all(zeros) == family.paired == any(zeros)
 
 
+@pytest.mark.parametrize(("rows", "paired"), [(ALIKE, True), (APART, False)])
+def test_of_two_contenders_the_clearer_comparison_counts_and_the_choice_has_its_price(rows, paired):
+    two = {name: rows[name] for name in "ab"}
+    family = compare_all(two, 0.05, rng())
+    pair, (a, b) = family.pairs["a", "b"], (np.array(list(two[name].values())) for name in "ab")
+    by_seed, apart = scipy_stats.ttest_rel(a, b).pvalue, scipy_stats.ttest_ind(a, b, equal_var=False).pvalue
+    assert family.paired == paired == (by_seed < apart)
+    assert family.price == pytest.approx(1.25 + 1.25 / N)
+    assert pair.p == pytest.approx(min(1, family.price * min(by_seed, apart)))
+    assert pair.level == pytest.approx(0.05 / family.price)
+
+
+def test_the_choice_of_two_comparisons_costs_nothing_where_there_is_none():
+    other_seeds = {"a": APART["a"], "b": {seed + 100: value for seed, value in APART["b"].items()}}
+    assert [compare_all(samples, 0.05, rng()).price for samples in (APART, other_seeds)] == [1, 1]
+
+
 def test_a_pair_is_the_same_seen_from_either_side():
     pairs = compare_all(ALIKE, 0.05, rng()).pairs
     here, there = pairs["a", "c"], pairs["c", "a"]
@@ -68,7 +85,7 @@ def test_contenders_with_different_seeds_are_paired_on_those_that_both_have():
 
 
 def test_without_pairing_the_seeds_that_one_lost_are_left_out_of_the_other():
-    gaps = {"a": {seed: value for seed, value in APART["a"].items() if seed > 1}, "b": APART["b"]}
+    gaps = {**APART, "a": {seed: value for seed, value in APART["a"].items() if seed > 1}}
     lost = compare_all(gaps, 0.05, rng(), lost={"a": {0, 1}}).pairs["a", "b"]
     assert (len(lost.one), len(lost.other)) == (N - 2, N - 2)
     never_run = compare_all(gaps, 0.05, rng()).pairs["a", "b"]

@@ -172,6 +172,12 @@ class TaskView(TaskSetting):
     """The same, one claim after the other: what to use, then a line each for how sure that is, and the like."""
     claims: list[ClaimView]
     paired: bool
+    correlation: Figure
+    """Of the contenders' values over seeds."""
+    question: str
+    """What levels and differences are the answer to."""
+    placement: Literal["by seed", "pooled"]
+    """Whether each seed placed its rates beyond the grid, or all together."""
     mixed: bool
     """Whether contenders differ in batch size or steps."""
     targets: dict[str, Figure]
@@ -221,6 +227,14 @@ class StandingFigures(TypedDict):
     p_best: PValue
     behind_reference: EstimateView | None
     p_reference: PValue
+    levels: dict[str, EstimateView | None]
+    """Question → `quality` as its answer; None where it cannot be answered."""
+    behind_answers: dict[str, EstimateView | None]
+    """The same of `behind_best`."""
+    expected: EstimateView | None
+    """The level to expect, shrunk towards those that tie."""
+    on_new_examples: bool
+    """Whether that holds for other examples of the same kind."""
     places: list[int] | None
     """The first and the last place that it may truly have."""
     rate: Figure

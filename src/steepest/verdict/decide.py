@@ -99,7 +99,7 @@ def judge(
             entrants[contender.name] = entrant(contender.name, rows, task.higher_is_better)
     reference = entrants.get(study.reference)
     sound = {item.contender: item.goodness for item in entrants.values() if item.goodness}
-    judged = {name: values for name, values in sound.items() if len(values) >= MIN_SEEDS}
+    samples = {name: values for name, values in sound.items() if len(values) >= MIN_SEEDS}
     look = look_at(study.protocol.verdicts_after, min((len(item.replicates) for item in entrants.values()), default=0))
     lost = {name: item.lost for name, item in entrants.items()}
     random, examples = generator(0, "bootstrap", index, 0), examples_of(task)
@@ -108,8 +108,8 @@ def judge(
     pooled = entrants if study.pooled_rates else {}
     placed = {name: placement(item, placing, resampling) for name, item in pooled.items()}
     asked = asked_of(task, question, entrants, traces)
-    family = compare_all(judged, 1 - confidence, random, look, lost, examples, placed, asked)
-    ranked = led(ranking(list(entrants.values()), fair_means(judged, family.paired)), family.pairs)
+    family = compare_all(samples, 1 - confidence, random, look, lost, examples, placed, asked)
+    ranked = led(ranking(list(entrants.values()), fair_means(samples, family.paired)), family.pairs)
     best = ranked[0]
     start = start_level(ranked, traces)
     evidence = Evidence(
@@ -121,7 +121,7 @@ def judge(
         coverage=1 - look.level(1 - confidence),
         margin=task.margin if margin is None else margin,
         pairs=family.pairs,
-        places=places_of(judged, family.pairs, 1 - confidence),
+        places=places_of(samples, family.pairs, 1 - confidence),
         stall_level=stall_level(ranked, traces),
         targets=targets(reference, start),
         traces=traces,
@@ -159,9 +159,7 @@ def judge(
         baseline=own,
     )
     mine = [contender for contender in study.contenders if contender.name in entrants]
-    of_axes = factor_effects.effects(
-        mine, entrants, judged, 1 - confidence, family.paired, look, examples, placed, asked
-    )
+    of_axes = factor_effects.effects(mine, entrants, samples, 1 - confidence, family, look, examples, placed, asked)
     found = (*findings.examine(verdict, evidence, entrants, generator(0, "bootstrap", index, 2)), *of_axes)
     reasons = diagnose(verdict, probes, study.contenders, task.n_train)
     return replace(verdict, claims=claims.about_task(verdict, found, reasons, confidence))

@@ -5,17 +5,14 @@ Which pairs are compared is known before anything is trained, so these compariso
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from steepest.records.contender import Contender, Setting
-from steepest.verdict.judge.pairs import NO_PLACEMENT, Values, compare, of_placement
+from steepest.verdict.judge.pairs import NO_PLACEMENT, Family, Values, compare, judged, of_placement
 from steepest.verdict.judge.placement import Placement
 from steepest.verdict.judge.questions import NOTHING_KNOWN, Asked
 from steepest.verdict.judge.replicates import Entrant
 from steepest.verdict.results import Estimate
-from steepest.verdict.stats.inference import holm
 from steepest.verdict.stats.sequential import FIXED, Look
 from steepest.verdict.stats.shares import UNKNOWN, Examples
 
@@ -61,7 +58,7 @@ def effects(
     entrants: Mapping[str, Entrant],
     samples: Mapping[str, Values],
     alpha: float,
-    paired: bool,
+    family: Family,
     look: Look = FIXED,
     examples: Examples = UNKNOWN,
     placed: Mapping[str, Placement] = NO_PLACEMENT,
@@ -69,8 +66,8 @@ def effects(
 ) -> tuple[AxisEffect | KeptWeights, ...]:
     """What there is to say on the axes of a study; nothing in a study without.
 
-    samples: those with enough repeats to be judged; `alpha`, `paired`, `look`, `examples`, `placed`
-    and `asked` as for the pairs of the task.
+    samples: those with enough repeats to be judged; `family`: the pairs of the task. `alpha`, `look`, `examples`,
+    `placed` and `asked` as for those.
     """
     groups = [*_groups(contenders)]
     wanted = [(each.name, first.name) for _, _, (first, *rest) in groups for each in rest]
@@ -80,7 +77,7 @@ def effects(
         compare(
             samples[one],
             samples[other],
-            paired,
+            family.paired,
             lost[one] | lost[other],
             examples,
             of_placement(placed, one, other),
@@ -89,11 +86,8 @@ def effects(
         )
         for one, other in known
     ]
-    adjusted = holm(np.array([look.p(pair.difference.p) for pair in pairs]), alpha)
-    gains = {
-        key: replace(pair, level=look.level(float(level))).estimate
-        for key, pair, level in zip(known, pairs, adjusted.level, strict=True)
-    }
+    adjusted = judged(pairs, family.price, look, alpha)
+    gains = {key: pair.estimate for key, pair in zip(known, adjusted, strict=True)}
     found: list[AxisEffect] = []
     for axis, within, (first, *rest) in groups:
         changes = tuple(

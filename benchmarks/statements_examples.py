@@ -5,17 +5,15 @@ differ on these test examples and do not on others of the same kind. `benchmarks
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import torch
 from scipy import special
 
 from steepest.records.example_outcomes import Contributions
-from steepest.tasks.metrics import NAMED
-from steepest.tasks.per_example import contributions
 from steepest.verdict.judge.pairs import Pair, compare_all, with_examples
 from steepest.verdict.judge.questions import Asked
 from steepest.verdict.results import Question
@@ -60,11 +58,13 @@ class Simulated:
     rows: Mapping[str, np.ndarray]
     """By contender: the score of each row without seed and rest."""
     yes: np.ndarray
-    """Which rows are positive, for AUROC."""
+    """Which rows are positive, for metrics of classes; the target of each row, for R²."""
 
     def truth(self, name: str, question: Question) -> float:
         """The mean over all seeds: of these rows, or of all of the kind."""
         kind, spread = self.kind, math.hypot(self.kind.seed, self.kind.rest)
+        if kind.metric in LINEARIZED:
+            return _truth_of_many(kind)
         if kind.metric == "auroc":
             return (
                 _truth_of_auroc(kind) if question == "new-rows" else _auroc_over_seeds(kind, self.rows[name], self.yes)
@@ -97,7 +97,7 @@ def simulated(kind: Kind, rng: np.random.Generator, lag: float = 0.0) -> Simulat
     """A study. lag: how much lower the scores of "b" are on all rows."""
     n = kind.pool or kind.examples
     common = kind.mean + kind.example * rng.normal(size=n)
-    yes = np.arange(n) % 2 == 0
+    yes = targets(kind, n, rng)
     rows = {name: common + kind.own * rng.normal(size=n) - (lag if name == "b" else 0) for name in "ab"}
     outcomes: dict[str, dict[int, Contributions]] = {name: {} for name in rows}
     samples: dict[str, dict[int, float]] = {name: {} for name in rows}
@@ -122,13 +122,77 @@ def _values(kind: Kind, scores: np.ndarray, shift: float, yes: np.ndarray) -> tu
     if kind.metric == "loss":  # skewed, as a cross-entropy is
         losses = np.exp(-(scores + shift))
         return losses - losses.mean(), float(losses.mean()), False
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in a worker: on a busy machine, two threads wait for each other
-    found = contributions(NAMED["auroc"], torch.from_numpy(_logits(kind, scores, shift, yes)), torch.from_numpy(yes))
-    torch.set_num_threads(threads)
-    assert found is not None
-    values = found.values.numpy()
+    values = LINEAR[kind.metric](_outputs(kind, scores, shift, yes), yes)
     return values - values.mean(), float(values.mean()), False
+
+
+def targets(kind: Kind, n: int, rng: np.random.Generator) -> np.ndarray:
+    """One row in three or in two is positive; or numbers, for R²."""
+    if kind.metric == "r2":
+        return rng.normal(size=n)
+    return np.arange(n) % (3 if kind.metric in LINEARIZED else 2) == 0
+
+
+def _outputs(kind: Kind, scores: np.ndarray, shift: float, yes: np.ndarray) -> np.ndarray:
+    """What the model says: logits whose sign decides, or for R², the target with an error."""
+    if kind.metric == "r2":
+        return yes + 0.5 * (scores - kind.mean + shift)
+    return _logits(kind, scores, shift, yes) - (kind.mean / 2 if kind.metric in LINEARIZED else 0)
+
+
+@cache
+def _truth_of_many(kind: Kind) -> float:
+    """The metric of very many rows, the mean over very many seeds."""
+    rng, n, found = np.random.default_rng(5), 60_000, []
+    for _ in range(60):
+        scores, yes = kind.mean + _spread_of_rows(kind) * rng.normal(size=n), targets(kind, n, rng)
+        found.append(LINEAR[kind.metric](_outputs(kind, scores, kind.seed * rng.normal(), yes), yes).mean())
+    return float(np.mean(found))
+
+
+def _spread_of_rows(kind: Kind) -> float:
+    return math.sqrt(kind.example**2 + kind.own**2 + kind.rest**2)
+
+
+# ---- contributions of examples to metrics that are not means, as `steepest.tasks.per_example` has them ---------------
+
+
+def _auroc(logits: np.ndarray, yes: np.ndarray) -> np.ndarray:
+    """The metric plus n·derivative by each example's weight: the share of the other class that an example beats."""
+    up, down = np.sort(logits[yes]), np.sort(logits[~yes])
+    beats = np.empty(len(yes))
+    beats[yes] = np.searchsorted(down, logits[yes]) / len(down)
+    beats[~yes] = 1 - np.searchsorted(up, logits[~yes]) / len(up)
+    whole = beats[yes].mean()
+    return whole + len(yes) * (beats - whole) / np.where(yes, len(up), len(down))
+
+
+def _ratios(a: np.ndarray, b: np.ndarray) -> np.ndarray:  # a, b [n, G]
+    """Contributions to the mean over G of Σa/Σb."""
+    ratio = a.sum(axis=0) / b.sum(axis=0)
+    return ratio.mean() + len(a) * ((a - ratio * b) / b.sum(axis=0)).mean(axis=1)
+
+
+def _balanced(logits: np.ndarray, yes: np.ndarray) -> np.ndarray:
+    truth = np.stack([yes, ~yes], axis=1).astype(float)
+    return _ratios(truth * ((logits > 0) == yes)[:, None], truth)
+
+
+def _macro_f1(logits: np.ndarray, yes: np.ndarray) -> np.ndarray:
+    truth, guess = (np.stack([each, ~each], axis=1).astype(float) for each in (yes, logits > 0))
+    return _ratios(2 * truth * guess, truth + guess)
+
+
+def _r2(outputs: np.ndarray, y: np.ndarray) -> np.ndarray:
+    errors, spread = (outputs - y) ** 2, (y - y.mean()) ** 2
+    return 1 - errors.sum() / spread.sum() - len(y) * (errors - errors.sum() / spread.sum() * spread) / spread.sum()
+
+
+LINEAR: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "auroc": _auroc, "balanced-accuracy": _balanced, "macro-f1": _macro_f1, "r2": _r2,
+}  # fmt: skip
+LINEARIZED = ("balanced-accuracy", "macro-f1", "r2")
+"""Of these, only what is true of new rows is simulated."""
 
 
 def _logits(kind: Kind, scores: np.ndarray, shift: float, yes: np.ndarray) -> np.ndarray:
@@ -190,6 +254,32 @@ def called_different(kind: Kind, question: Question, lag: float = 0.0) -> Callab
     return count
 
 
+Key = tuple[str, Question]
+"""What is counted ("different", "levels" or "differences"), and the question."""
+
+
+@cache
+def counted(kind: Kind, studies: int, seed: int) -> Mapping[Key, int]:
+    """All of the above from the same studies."""
+    rng, hits = np.random.default_rng(seed), Counter[Key]()
+    for _ in range(studies):
+        study = simulated(kind, rng)
+        for question in questions_of(kind):
+            pair, truths = study.pair(question), [study.truth(name, question) for name in "ab"]
+            (low, high), gap = study.level("a", question), pair.estimate
+            hits["levels", question] += low <= truths[0] <= high
+            hits["differences", question] += gap.low <= truths[0] - truths[1] <= gap.high
+            hits["different", question] += pair.p < 0.05
+    return hits
+
+
+def count_of(kind: Kind, key: Key) -> Callable[[int, np.random.Generator], Count]:
+    def count(studies: int, rng: np.random.Generator) -> Count:
+        return counted(kind, studies, int(rng.integers(1 << 30)))[key], studies
+
+    return count
+
+
 KINDS = {
     "accuracy, 300 shared test examples": Kind(),
     "accuracy, 36 shared test examples, near the ceiling": Kind(examples=36, mean=2.5),
@@ -202,10 +292,18 @@ KINDS = {
     "loss, 200 of 1,000 rows drawn by each seed": Kind("loss", examples=200, pool=1000, example=0.7),
     "AUROC, 300 shared test examples": Kind("auroc"),
     "AUROC, 200 of 1,000 rows drawn by each seed": Kind("auroc", examples=200, pool=1000),
+    "balanced accuracy, 300 shared test examples": Kind("balanced-accuracy"),
+    "balanced accuracy, 200 of 1,000 rows drawn by each seed": Kind("balanced-accuracy", examples=200, pool=1000),
+    "macro F1, 300 shared test examples": Kind("macro-f1"),
+    "macro F1, 200 of 1,000 rows drawn by each seed": Kind("macro-f1", examples=200, pool=1000),
+    "R², 300 shared test examples": Kind("r2"),
+    "R², 200 of 1,000 rows drawn by each seed": Kind("r2", examples=200, pool=1000),
 }
 """What is simulated."""
 
 
-def questions_of(kind: Kind) -> tuple[Question, Question]:
-    """What can be answered."""
+def questions_of(kind: Kind) -> tuple[Question, ...]:
+    """What is simulated of what can be answered."""
+    if kind.metric in LINEARIZED:
+        return ("new-rows",)
     return "new-rows", "split-again" if kind.drawn else "trained-again"

@@ -93,7 +93,7 @@ def test_a_rate_is_too_small_up_to_where_most_trials_learned_almost_nothing():
 
 
 def test_the_resolution_is_what_the_test_sees_4_times_in_5():
-    study = study_of({"adam": {0.1: FIVE}, "sgd": {0.1: [0.94, 0.97, 0.96, 0.95, 0.96]}, "slow": {0.1: [0.5] * 5}})
+    study = study_of({"adam": {0.1: FIVE}, "sgd": {0.1: [0.94, 0.96, 0.95, 0.96, 0.97]}, "slow": {0.1: [0.5] * 5}})
     verdict = decide(study).tasks[0]
     best, second = (entrant_of({0.1: list(item.values.values())}, item.contender) for item in verdict.standings[:2])
     found = resolution(verdict, evidence_of(verdict.task, best, second))
@@ -101,7 +101,8 @@ def test_the_resolution_is_what_the_test_sees_4_times_in_5():
     deviations = (float(np.std(best.values, ddof=1)), float(np.std(second.values, ddof=1)))
     # The spread may be larger than it looks: with 90 % confidence, by √(ν/χ²).
     wide = math.sqrt(7.9 / chi2.ppf(0.1, 7.9))
-    assert power(found.smallest, (wide * deviations[0], wide * deviations[1]), 5, 0.05) == pytest.approx(0.8, abs=0.03)
+    level = 0.05 / (1.25 + 1.25 / 5)  # of two contenders, the clearer one of two comparisons counts
+    assert power(found.smallest, (wide * deviations[0], wide * deviations[1]), 5, level) == pytest.approx(0.8, abs=0.03)
     assert found.needed is None or found.needed > 5
 
 
@@ -116,7 +117,7 @@ def doubt_of(leader, other):
 
 def test_a_verdict_that_depends_on_normal_scatter_gets_a_warning():
     """Each sample has one value far out: Student's interval just clears 0, the bootstrap-t interval does not."""
-    found = doubt_of([0.95, 0.951, 0.9505, 0.9508, 0.9493], [0.9485, 0.949, 0.9492, 0.9488, 0.9505])
+    found = doubt_of([0.95, 0.951, 0.9505, 0.9508, 0.9493], [0.9482, 0.9487, 0.9489, 0.9485, 0.9502])
     assert isinstance(found, Doubt)
     assert found.bootstrap.low <= 0 < found.bootstrap.high
 

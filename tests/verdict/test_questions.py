@@ -5,12 +5,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.stats import binom
+from torch import from_numpy
 from verdict import factory
 
-from benchmarks.statements_examples import KINDS, Kind, called_different, differences_covered, levels_covered, simulated
+from benchmarks.statements_examples import (
+    KINDS,
+    LINEAR,
+    Kind,
+    called_different,
+    count_of,
+    differences_covered,
+    levels_covered,
+    simulated,
+)
 from steepest.errors import UnknownName
 from steepest.records.example_outcomes import Contributions, packed
 from steepest.records.outcomes import Outcome, Trace
+from steepest.tasks.metrics import NAMED
+from steepest.tasks.per_example import contributions
 from steepest.verdict.decide import decide
 from steepest.verdict.judge.pairs import compare_all
 from steepest.verdict.judge.questions import Asked
@@ -108,6 +120,23 @@ def test_auroc_counts_its_examples_too():
     assert binom.ppf(0.001, n, 0.95) <= hits
     narrow, n = levels_covered(kind, "trained-again")(3, np.random.default_rng(6))
     assert (narrow, n) == (3, 3)
+
+
+@pytest.mark.parametrize("metric", LINEAR)
+def test_simulated_examples_contribute_what_those_of_a_trial_do(metric):
+    rng = np.random.default_rng(2)
+    y = rng.normal(size=41) if metric == "r2" else np.arange(41) % 3 == 0
+    outputs = rng.normal(size=41) + (y if metric == "r2" else 1.5 * y - 0.7)
+    found = contributions(NAMED[metric], from_numpy(outputs), from_numpy(y))
+    assert found is not None
+    assert LINEAR[metric](outputs, y) == pytest.approx(found.values.numpy())
+
+
+def test_what_is_counted_at_once_is_what_is_counted_apart():
+    kind = replace(KINDS["macro F1, 300 shared test examples"], examples=60, seeds=5)
+    seed = int(np.random.default_rng(8).integers(1 << 30))
+    at_once = count_of(kind, ("levels", "new-rows"))(6, np.random.default_rng(8))
+    assert at_once == levels_covered(kind, "new-rows")(6, np.random.default_rng(seed))
 
 
 def test_equals_that_differ_on_these_rows_are_found_different_there_and_not_elsewhere():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from benchmarks.statements import PAGE, RESULTS, STATEMENTS, page
+from benchmarks.statements import PAGE, RESULTS, STATEMENTS, of_real, page
 from benchmarks.truths import claimed, differ, searched
 from steepest.study.protocol import POOLED
 from steepest.verdict.judge.placement import placement
@@ -70,4 +70,4 @@ EMPTY = {"says": "s", "low": 0, "high": 0.05, "found": None, "n": 0, "from": 0.0
 def test_the_page_in_the_documentation_is_made_from_the_results():
     rows = json.loads(RESULTS.read_text(encoding="utf-8"))
     assert rows.keys() <= STATEMENTS.keys()
-    assert PAGE.read_text(encoding="utf-8") == page(rows)
+    assert PAGE.read_text(encoding="utf-8") == page(rows, of_real())

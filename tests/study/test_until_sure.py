@@ -187,5 +187,6 @@ def test_real_training_until_sure(tmp_path):
     )
     task = found.verdict.tasks[0]
     assert task.looks == (5, 7)
-    assert task.settled == (len(seeds(found.record, "line")) == 5)
+    assert task.settled
+    assert len(seeds(found.record, "line")) in task.looks
     assert "until the result is settled" in str(found.verdict)

@@ -162,9 +162,10 @@ def smoothed_best(trials: Iterable[RankedTrial], higher_is_better: bool) -> floa
 
 def worst_of_seed(trials: Iterable[RankedTrial], higher_is_better: bool) -> dict[int, float]:
     """Seed → the goodness (metric, its sign turned where lower is better) of the worst of its sound trials: as what a
-    trial that was stopped in that seed counts."""
+    trial that was stopped in that seed counts. Empty if none was stopped."""
+    trials = list(trials)
     found: dict[int, float] = {}
-    for trial in trials:
+    for trial in trials if any(map(is_stopped, trials)) else ():
         if is_sound(trial):
             found[trial.seed] = min(found.get(trial.seed, math.inf), _good(trial, higher_is_better))
     return found

@@ -6,10 +6,13 @@ from typing import TypeAlias, cast
 from steepest.messages import Message, wordings
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | float | bool | None"
+PLAIN = {str, float, int, bool, type(None)}
 
 
 def plain(value: object) -> Json:
     """A view, or a part of it, as plain JSON values: a message becomes its wording in every language."""
+    if type(value) in PLAIN:  # most are: the other questions take their time
+        return cast("Json", value)
     if isinstance(value, Message):
         return {**wordings(value)}
     if isinstance(value, Mapping):

@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from rich.console import Console
 
 from steepest.cli.shared import StudyFolder, study_folder
 from steepest.design.options import MACHINE, OUTPUT
 from steepest.errors import BadSetting, StudyFolderError
+from steepest.records.node_records import read_nodes
+from steepest.report import watch_view
 from steepest.serving import serve as server
+from steepest.serving.follower import Follower
 
 
 def watch(
@@ -21,12 +25,6 @@ def watch(
 ) -> None:
     if not every >= 0.1:
         raise BadSetting(f"--every is {every:g}; it must be at least 0.1 s, so that watching does not slow the study.")
-    from rich.console import Console  # loads what a server does without
-
-    from steepest.records.node_records import read_nodes
-    from steepest.report import watch_view
-    from steepest.serving.follower import Follower
-
     place = study_folder(folder)
     console = Console(highlight=False, markup=False)
     watch_view.watch(Follower(place), console, every, once, partial(read_nodes, place))

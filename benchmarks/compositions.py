@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.zoo.__main__ import TOLERANCE, compared
+from benchmarks.agreement import TOLERANCE, compared
 from steepest import Task
 
 CLASSES, BATCH, EXAMPLES = 5, 8, 64

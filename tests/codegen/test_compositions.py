@@ -2,8 +2,8 @@
 
 import pytest
 
+from benchmarks.agreement import compared
 from benchmarks.compositions import task
-from benchmarks.zoo.__main__ import compared
 
 
 @pytest.mark.compile

@@ -177,6 +177,26 @@ def test_what_has_no_form_is_done_by_torch_inside_the_program(monkeypatch):
         native(task)
 
 
+class OverAndOver(nn.Module):
+    """Sorts after each layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(20, 20)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(3):
+            x = torch.topk(self.out(x), 20).values
+        return x[:, :10]
+
+
+@pytest.mark.compile
+def test_a_call_that_is_made_often_is_written_once():
+    program = native(task_of(OverAndOver, VECTORS))
+    assert program.torch_calls == ["aten.topk.default"]
+    assert program.text.count("by_torch(0, at)") == 1
+
+
 @pytest.mark.compile
 def test_where_rounding_is_coarse_the_same_program_is_judged_in_double_precision(monkeypatch):
     """A program that is right in float64 is taken although float32 differs by more than is usual, and no other."""

@@ -168,11 +168,8 @@ def _nearest_backward(
 ) -> Tensor:  # [B, C, h, w]
     """Where each pixel was repeated h × w times, the sum over its copies."""
     (*_, height, width), (*_, h, w) = size, before
-    if (
-        height % h
-        or width % w
-        or any(s not in (None, n / m) for s, n, m in zip(scales, size[-2:], (h, w), strict=False))
-    ):
+    times = zip(scales, (height / h, width / w), strict=False)
+    if height % h or width % w or any(scale not in (None, whole) for scale, whole in times):
         return NotImplemented
     return g.reshape(*before[:2], h, height // h, w, width // w).sum((3, 5))
 

@@ -75,7 +75,8 @@ class Translation:
         self.constants: list[Tensor] = []
         """Arrays that do not depend on the arguments: buffers k0, k1, …"""
         self.torch_calls: list[TorchCall] = []
-        """What torch does, in the order of their numbers in the program."""
+        """What torch does, by its number in the program: each call once, however often it is made."""
+        self._numbers: dict[str, int] = {}
         self.overwritten: set[str] = set()
         """Buffers of arguments that already hold their final values."""
         self._values: dict[fx.Node, Value | _Constant] = dict(arguments)
@@ -183,9 +184,9 @@ class Translation:
 
     def _by_torch(self, node: fx.Node, reason: Exception) -> Value:
         """Have torch do an operation that has no C++ form, on contiguous arrays. Raises the reason where it cannot."""
+        if not self._may_call_torch:
+            raise reason
         try:
-            if not self._may_call_torch:
-                raise reason
             call = TorchCall(node)
         except NotCompiled:
             raise reason from None
@@ -194,8 +195,9 @@ class Translation:
         written = [x for x in made if x is not None]
         names = [*(f"y{i}" for i in range(len(written))), *(f"x{i}" for i in range(len(read)))]
         addresses = ", ".join(f"(void *){name}" for name in names)
-        number = len(self.torch_calls)
-        self.torch_calls.append(call)
+        number = self._numbers.setdefault(str(call), len(self.torch_calls))
+        if number == len(self.torch_calls):
+            self.torch_calls.append(call)
         self.emitter.call(
             f"// {call}\nvoid *at[] = {{{addresses}}};\nif (by_torch({number}, at)) throw integer({number});",
             written,

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, fx
 from torch.func import functional_call, grad_and_value, vjp, vmap
 
-from steepest.codegen.decompositions import graph_of
+from steepest.codegen.decompositions import graph_of, is_random_op
 from steepest.codegen.elementwise_loop import NotCompiled
 from steepest.engine.compiled.batch_runner import gives_same
 from steepest.engine.compiled.program import GradientProgram
 from steepest.engine.compiled.random_ops import drawn_by
 from steepest.engine.data import contiguous_column, to_device
-from steepest.engine.graph import Program, program
+from steepest.engine.graph import RELATIVE_TOLERANCE, Program, program
 from steepest.engine.layout import Layout, Named, changing_buffers
 from steepest.engine.random_sources import preserved_generators
 from steepest.errors import kind_and_line
@@ -28,7 +28,7 @@ from steepest.tasks.task import Task
 
 Function = Callable[..., Any]
 
-SINGLE_TOLERANCE = 1e-4
+SINGLE_TOLERANCE = RELATIVE_TOLERANCE
 DOUBLE_TOLERANCE = 1e-6
 """By how much the gradients of a generated program may differ from the model's, as a share of their norm. Some of
 torch's own kernels, such as that of Hardsigmoid's gradient, have constants of single precision.
@@ -128,7 +128,8 @@ class Programs:
             graph = graph_of(gradient, [*own, *other, *batch])
         except Exception as error:  # a model may do anything; if it cannot be traced, it runs kernel by kernel
             raise NotCompiled(f"the model cannot be traced ({kind_and_line(error)})") from error
-        drawn = drawn_by(lambda: self.task.training_loss(model.train()(*inputs), targets))
+        is_random = any(is_random_op(node.target) for node in graph.nodes)
+        drawn = drawn_by(lambda: self.task.training_loss(model.train()(*inputs), targets)) if is_random else ()
         try:
             gradient_program = GradientProgram(graph, self.layout, len(extras), batch, self.dtype, drawn)
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:

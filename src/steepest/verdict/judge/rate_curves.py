@@ -134,7 +134,10 @@ def good_rates(entrant: Entrant, curve: RateCurve, advice: Advice, generator: np
     counts = generator.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = np.where(curve.safe, (counts @ np.where(known, table, 0.0)) / (counts @ known), np.nan)
-    ends = _good(x, means[~np.isnan(means).all(axis=1)])  # [RESAMPLES, 2]
+    means = means[~np.isnan(means).all(axis=1)]
+    top: np.ndarray = np.nanargmax(means, axis=1)
+    levels = np.array([within(float(y[i]), 0.05) for y, i in zip(means, top, strict=True)])
+    ends = intervals_around(x, means, levels, top)  # [RESAMPLES, 2]
     tail = float(special.ndtr(math.sqrt(n / (n - 1)) * special.stdtrit(n - 1, 0.025)))
     low, high = float(np.quantile(ends[:, 0], 1 - tail)), float(np.quantile(ends[:, 1], tail))
     if low > high:
@@ -142,29 +145,6 @@ def good_rates(entrant: Entrant, curve: RateCurve, advice: Advice, generator: np
     width = ends[:, 1] - ends[:, 0]
     least, most = (float(np.quantile(width, at)) for at in (tail, 1 - tail))
     return GoodRates((_rate(curve, x, low), _rate(curve, x, high)), (least, most))
-
-
-def _good(x: np.ndarray, means: np.ndarray) -> np.ndarray:  # [RESAMPLES, 2]
-    """For each curve of means [RESAMPLES, K] the ends of what `interval_around` finds 5 % below its best rate: all
-    curves at once."""
-    rows = np.arange(len(means))
-    top: np.ndarray = np.nanargmax(means, axis=1)
-    best: np.ndarray = means[rows, top]
-    level = np.array([within(float(each), 0.05) for each in best])
-    ends: list[np.ndarray] = []
-    for towards in (-1, +1):
-        i: np.ndarray = top  # the outermost rate of each curve that is still good
-        for _ in range(len(x) - 1):
-            beside: np.ndarray = np.clip(i + towards, 0, len(x) - 1)
-            with np.errstate(invalid="ignore"):
-                i = np.where(means[rows, beside] >= level, beside, i)
-        j: np.ndarray = np.clip(i + towards, 0, len(x) - 1)
-        inner: np.ndarray = means[rows, i]
-        outer: np.ndarray = means[rows, j]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            between: np.ndarray = x[i] + (x[j] - x[i]) * (inner - level) / (inner - outer)
-        ends.append(np.where((i == j) | np.isnan(outer), x[i], between))
-    return np.stack(ends, axis=1)
 
 
 def _by_seed(entrant: Entrant, rates: Sequence[float]) -> np.ndarray:  # [n, K]
@@ -211,17 +191,28 @@ def interval_around(x: np.ndarray, y: np.ndarray, level: float, at: int) -> tupl
     NaN marks a point that must not be used: the interval ends at its neighbour. It also ends at the first and last x,
     so at an edge of what was searched it is a lower bound.
     """
+    low, high = intervals_around(x, y[None], np.array([level]), np.array([at]))[0]
+    return float(low), float(high)
 
-    def end(towards: int) -> float:
-        i = at
-        while 0 <= i + towards < len(x) and y[i + towards] >= level:  # never true of NaN
-            i += towards
-        j = i + towards
-        if not 0 <= j < len(x) or math.isnan(y[j]):
-            return float(x[i])
-        return float(x[i] + (x[j] - x[i]) * (y[i] - level) / (y[i] - y[j]))
 
-    return end(-1), end(+1)
+def intervals_around(x: np.ndarray, ys: np.ndarray, levels: np.ndarray, at: np.ndarray) -> np.ndarray:  # [n, 2]
+    """`interval_around` for each curve of ys [n, K], with its own level and place: all curves at once."""
+    rows = np.arange(len(ys))
+
+    def value(i: np.ndarray) -> np.ndarray:
+        return ys[rows, i]
+
+    ends: list[np.ndarray] = []
+    for towards in (-1, +1):
+        inner = at  # the outermost point of each curve that is still in
+        for _ in range(len(x) - 1):
+            outer = np.clip(inner + towards, 0, len(x) - 1)
+            inner = np.where(value(outer) >= levels, outer, inner)  # never true of NaN
+        outer = np.clip(inner + towards, 0, len(x) - 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            crossing = x[inner] + (x[outer] - x[inner]) * (value(inner) - levels) / (value(inner) - value(outer))
+        ends.append(np.where((inner == outer) | np.isnan(value(outer)), x[inner], crossing))
+    return np.stack(ends, axis=1)
 
 
 def smooth(x: np.ndarray, y: np.ndarray, weight: np.ndarray, bandwidth: float = BANDWIDTH_DECADES) -> np.ndarray:

@@ -20,7 +20,7 @@ MAY = {
     "builtin": BASE | {"records", "tasks", "datasets"},
     "ingest": BASE | {"records", "tasks", "builtin", "checks"},
     "codegen": BASE | {"records", "optim"},
-    "engine": BASE | {"records", "optim", "tasks", "checks", "ingest", "codegen"},
+    "engine": BASE | {"records", "optim", "tasks", "checks", "ingest", "codegen", "adapters"},
     "adapters": BASE | {"records", "optim", "codegen"},
     "design": BASE | {"records", "optim", "study", "tasks", "builtin", "ingest"},
     "study": BASE | {"records"},

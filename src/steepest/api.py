@@ -14,7 +14,7 @@ from steepest.adapters import frameworks
 from steepest.adapters import torch as drop_in
 from steepest.adapters.recommendation import IN_MEMORY, Advice
 from steepest.builtin import task_table as task_catalogue
-from steepest.clusters.on import Place, place, refuse_objects
+from steepest.clusters.on import Place, place, refuse_objects, refuse_parallel
 from steepest.clusters.remote import RemoteExecutor
 from steepest.design.extension import extended_spec
 from steepest.design.factors import OF_RULE, describe_axes
@@ -141,6 +141,7 @@ def compare(tasks: Tasks, options: RunOptions) -> Study:
             executor = _executor(folder, _useful_workers(spec), spec.memory_bytes, tasks_here, optimizers_here)
         else:
             refuse_objects(tasks_here, optimizers_here)
+            refuse_parallel(spec.parallel)
             memory = None if options.memory is None else spec.memory_bytes
             executor = _remote_executor(folder, there, options.workers, memory)
             spec = spec.model_copy(update={"workers": executor.workers, "memory_bytes": memory}).check()
@@ -194,9 +195,11 @@ def resume(
     _check_memory(folder, spec, tasks_here)
     with speaking(language), _progress(listener, quiet) as listener:
         if there is None:
-            executor = _executor(folder, worker_count(workers), planner.parse_memory(memory), tasks_here, {})
+            count = worker_count(workers, spec.ranks)
+            executor = _executor(folder, count, planner.parse_memory(memory), tasks_here, {})
         else:
             refuse_objects(tasks_here, ())
+            refuse_parallel(spec.parallel)
             share = None if memory is None else planner.parse_memory(memory)
             executor = _remote_executor(folder, there, workers, share)
         run_resume(folder, executor, listener, settled, retry_killed)
@@ -235,7 +238,8 @@ def extend(
     _check_memory(folder, old, tasks_here)
     remember(task.ref for task in spec.tasks)
     with speaking(language), _progress(listener, quiet) as listener:
-        executor = _executor(folder, worker_count(workers), planner.parse_memory(memory), tasks_here, optimizers_here)
+        count = worker_count(workers, spec.ranks)
+        executor = _executor(folder, count, planner.parse_memory(memory), tasks_here, optimizers_here)
         run_extend(folder, spec, executor, listener, settled)
     return Study(folder, makers=optimizers_here)
 

@@ -33,6 +33,7 @@ TYPED = {
     "engine": ("--engine", "solo", "solo"),
     "dtype": ("--dtype", "float64", "float64"),
     "device": ("--device", "cpu", "cpu"),
+    "parallel": ("--parallel", "ddp:2", "ddp:2"),
     "quiet": ("-q", None, True),
     "out": ("--out", "here", "here"),
     "overwrite": ("--overwrite", None, True),

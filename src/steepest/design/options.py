@@ -198,6 +198,15 @@ class StudyOptions:
         ),
     ] = "auto"
     dtype: Annotated[DtypeName, Parameter(group=MACHINE, help="Floating-point type of the training.")] = "float32"
+    parallel: Annotated[
+        str,
+        Parameter(
+            metavar="STR",
+            group=MACHINE,
+            help="Train each trial on several processes of this machine: ddp:2, or fsdp2:2 with sharded parameters. "
+            "Batches are shared out, so curves differ by rounding only.",
+        ),
+    ] = ""
     device: Annotated[str, Parameter(group=MACHINE, help="torch device. Only cpu is tested.")] = "cpu"
 
 

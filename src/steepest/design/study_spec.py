@@ -1,5 +1,6 @@
 """Turns tasks and options, as the caller gives them, into a checked and complete spec of a study."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +20,7 @@ from steepest.records.contender import Contender
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskRef
 from steepest.records.task_warnings import check_ids
+from steepest.records.trials import EngineName, Parallel
 from steepest.study import planner
 from steepest.study.environment import cores
 from steepest.study.spec import StudySpec, TaskSpec
@@ -39,6 +41,7 @@ def study_spec(
 
     Raises BadInput or DataUnavailable.
     """
+    parallel = Parallel.parse(options.parallel)
     refs, tasks_in_memory = task_references(tasks)
     optimizers = DEFAULT if options.optimizers is None else options.optimizers
     contenders, optimizers_in_memory = enter(optimizers, options.schedule, options.rates, options.batch_sizes)
@@ -62,10 +65,11 @@ def study_spec(
         protocol=_study_design(options),
         race=options.race,
         memory_bytes=planner.parse_memory(options.memory),
-        engine=options.engine,
+        engine=_engine(options, parallel),
         dtype=options.dtype,
         device=_device(options.device),
-        workers=worker_count(options.workers),
+        parallel=options.parallel,
+        workers=worker_count(options.workers, parallel.ranks if parallel else 1),
         budget_seconds=None if options.budget is None else planner.parse_budget(options.budget),
     )
     if reference is not None and reference not in names:
@@ -94,11 +98,14 @@ def task_references(tasks: Any) -> tuple[list[TaskRef], dict[str, Task]]:
     return refs, memory
 
 
-def worker_count(workers: int | None) -> int:
-    """The given number of workers, but at most one per core. Raises BadSetting for none."""
+def worker_count(workers: int | None, ranks: int = 1) -> int:
+    """The given number of workers, but at most one per core. Raises BadSetting for none.
+
+    ranks: processes of a trial; then it is the number of trials at a time, of all cores by default.
+    """
     if workers is not None and workers < 1:
         raise BadSetting(f"A study needs at least 1 worker, not {workers}.")
-    return cores() if workers is None else min(workers, cores())
+    return max(1, cores() // ranks) if workers is None else min(workers, cores())
 
 
 def new_folder(name: str) -> Path:
@@ -143,6 +150,17 @@ def _usual_reference(contenders: Sequence[Contender]) -> str:
     """Adam, the most common choice, if it takes part, else the first contender."""
     found = (contender.name for contender in contenders if "adam" in (contender.name, contender.optimizer))
     return next(found, contenders[0].name)
+
+
+def _engine(options: StudyOptions, parallel: Parallel | None) -> EngineName:
+    """Trials on several processes are trained one at a time. Raises BadSetting where they cannot be."""
+    if parallel is None:
+        return options.engine
+    if options.engine not in ("auto", "solo"):
+        raise BadSetting(f"--parallel trains one trial at a time, so the engine cannot be {options.engine}.")
+    if torch.device(_device(options.device)).type != "cpu" or not sys.platform.startswith("linux"):
+        raise BadSetting("--parallel works on the device cpu of Linux only: nothing else could be tried yet.")
+    return "solo"
 
 
 def _device(device: str) -> str:

@@ -11,7 +11,7 @@ import torch
 
 from steepest.checks.all_checks import warnings_about
 from steepest.codegen.toolchain import unavailable_reason
-from steepest.engine import fleet, solo
+from steepest.engine import fleet, parallel, solo
 from steepest.engine.calibrate import first_fleet, step_time
 from steepest.engine.fleet_support import unsupported_reason
 from steepest.engine.object_registry import EMPTY_REGISTRY, ObjectRegistry
@@ -58,7 +58,8 @@ def run_job(
             case CompileJob():
                 write_checked(facts, asdict(_compile(job, registry)))
             case TrainJob():
-                found = ENGINES[job.shard.engine](_task(job.shard, registry), job.shard, registry, progress)
+                engine = parallel.train if job.shard.parallel else ENGINES[job.shard.engine]
+                found = engine(_task(job.shard, registry), job.shard, registry, progress)
                 write_trace(folder / "curves" / f"{job.id}.npz", found)
             case ProbeJob():
                 seen = probe(_task(job.shard, registry), job.shard, registry, progress)
@@ -79,6 +80,9 @@ def _describe(job: DescribeJob, registry: ObjectRegistry) -> TaskFacts:
 
 def _time(job: TimeJob, registry: ObjectRegistry) -> StepTime:
     shard = _timing_shard(job)
+    if job.parallel:
+        shard = replace(shard, engine="solo", parallel=job.parallel)
+        return parallel.step_time(_task(shard, registry), shard, registry)
     return step_time(_task(shard, registry), shard, job.candidates, registry)
 
 

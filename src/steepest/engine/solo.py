@@ -40,14 +40,16 @@ def train(
     shard: Shard,
     registry: ObjectRegistry = EMPTY_REGISTRY,
     progress: Callable[[float], None] = lambda done: None,
+    make_trial: Callable[[Task, Shard, Lane, ObjectRegistry], Trial] | None = None,
 ) -> Trace:
     """Train the trials of a shard one after another; with rungs, those of a seed take turns from rung to rung."""
+    make = make_trial or Trial
     places = sorted(range(len(shard.lanes)), key=lambda place: shard.lanes[place].seed)
     seeds = [[[place] for place in group] for _, group in groupby(places, key=lambda place: shard.lanes[place].seed)]
     cohorts = seeds if shard.rungs else [[[place]] for place in range(len(shard.lanes))]
 
     def start_group(part: Sequence[int]) -> SoloGroup:
-        return SoloGroup(Trial(task, shard, shard.lanes[part[0]], registry))
+        return SoloGroup(make(task, shard, shard.lanes[part[0]], registry))
 
     return train_with_rungs(cohorts, start_group, shard, task.quality.higher_is_better, progress)
 
@@ -105,14 +107,24 @@ class Trial:
         self.dtype, self.device = getattr(torch, shard.dtype), torch.device(shard.device)
         self.splits = task.splits(lane.seed)
         self.order = Order(lane.seed, self.splits.train, self.splits.weights)
-        self.model = task.build_model(lane.seed, self.dtype).to(self.device)
+        self.model = self.prepared(task.build_model(lane.seed, self.dtype).to(self.device))
         self.factor = schedule(shard.contender.schedule)
         first = self.factor(1, shard.steps)
         optimizer = registry.optimizer(shard.contender)
         if isinstance(optimizer, ConfiguredRule):
             check_second(optimizer.rule.second, task, shard.contender.name)
             optimizer = for_task(optimizer, task)
-        self.optimizer = _driver(optimizer, self.model, lane.rate, first)
+        self.optimizer = self.driver(optimizer, lane.rate, first)
+
+    def prepared(self, model: nn.Module) -> nn.Module:
+        """The model as it is trained."""
+        return model
+
+    def driver(
+        self, optimizer: ConfiguredRule | ExternalOptimizer, rate: float, first: float
+    ) -> RuleDriver | ExternalDriver:
+        """What updates the model's parameters; first: the schedule's factor in the first step."""
+        return driver_of(optimizer, self.model, rate, first)
 
     def step(self, t: int) -> float:
         """Step t = 1, 2, …: forward, backward, update. The loss is the batch's, before the update."""
@@ -122,10 +134,17 @@ class Trial:
         self.model.train()
         self.model.zero_grad()
         loss = self.task.training_loss(self.model(*inputs), targets)
-        loss.backward()
-        again = partial(second_gradient, self.task, self.model, inputs, targets, self.lane.seed, t)
-        self.optimizer.step(self.lane.rate * self.factor(t, self.shard.steps), again)
+        self.backward(loss)
+        self.optimizer.step(self.lane.rate * self.factor(t, self.shard.steps), self.second(inputs, targets, t))
         return loss.item()
+
+    def backward(self, loss: Tensor) -> None:
+        """Compute the gradients of all parameters."""
+        loss.backward()
+
+    def second(self, inputs: tuple[Tensor, ...], targets: Tensor, t: int) -> ComputeSecond:
+        """Computes the second gradient of step t."""
+        return partial(second_gradient, self.task, self.model, inputs, targets, self.lane.seed, t)
 
     @torch.no_grad()
     def evaluate(
@@ -155,7 +174,7 @@ class Trial:
 # ---- optimizers ------------------------------------------------------------------------------------------------------
 
 
-def _driver(
+def driver_of(
     optimizer: ConfiguredRule | ExternalOptimizer, model: nn.Module, rate: float, first: float
 ) -> RuleDriver | ExternalDriver:
     if isinstance(optimizer, ConfiguredRule):

@@ -59,6 +59,8 @@ class TimeJob:
     dtype: DtypeName
     device: str
     candidates: tuple[FleetCandidate, ...] = ()
+    parallel: str = ""
+    """As in `Shard`; then there are no candidates."""
 
     def to_json(self) -> JsonObject:
         return {"kind": self.kind, **asdict(self)}
@@ -73,6 +75,7 @@ class TimeJob:
             dtype=data["dtype"],
             device=data["device"],
             candidates=tuple(map(FleetCandidate.from_json, data["candidates"])),
+            parallel=data.get("parallel", ""),
         )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from steepest.errors import BadSetting
 from steepest.records.contender import Contender
 from steepest.records.record import JsonObject
 from steepest.records.task_facts import TaskRef
@@ -15,6 +17,35 @@ DtypeName = Literal["float32", "float64"]
 """Numbers that a trial is trained in."""
 Compiled = Literal["gradient", "update"]
 """What of a fleet's step can be compiled: the gradient of its lanes, one after the other; the update of all of them."""
+
+MAX_RANKS = 64
+
+
+class Parallel(NamedTuple):
+    """How a trial is trained on several processes."""
+
+    kind: Literal["ddp", "fsdp2"]
+    """Each has the whole model, or a part of every parameter."""
+    ranks: int
+    """Processes of a trial."""
+
+    @classmethod
+    def parse(cls, words: str) -> Parallel | None:
+        """From "ddp:2"; None for "". Raises BadSetting.
+
+        >>> Parallel.parse("fsdp2:4")
+        Parallel(kind='fsdp2', ranks=4)
+        """
+        if not words:
+            return None
+        found = re.fullmatch(r"(ddp|fsdp2):(\d{1,3})", words)
+        if found is None or not 1 <= int(found[2]) <= MAX_RANKS:
+            raise BadSetting(
+                f"parallel is {words!r}. Use ddp:N or fsdp2:N, such as ddp:2: N processes train each trial, at most "
+                f"{MAX_RANKS}."
+            )
+        return cls("ddp" if found[1] == "ddp" else "fsdp2", int(found[2]))
+
 
 Stage = Literal["grid", "refine", "extend"]
 """Part of a search: the grid; rates around its best; rates beyond its edge."""
@@ -55,6 +86,8 @@ class Shard:
     device: str = "cpu"
     rungs: tuple[Rung, ...] = ()
     """After these steps each seed goes on with its best lanes alone; it must then have all its lanes in this shard."""
+    parallel: str = ""
+    """How each trial is trained on several processes, such as ddp:2; "" for one."""
 
     def to_json(self) -> JsonObject:
         whole = asdict(self)
@@ -63,6 +96,8 @@ class Shard:
                 del whole[part][name]
         if not self.rungs:  # a shard without rungs keeps its old id
             del whole["rungs"]
+        if not self.parallel:
+            del whole["parallel"]
         return whole
 
     @classmethod

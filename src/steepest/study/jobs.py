@@ -53,6 +53,7 @@ def time(
         dtype=spec.dtype,
         device=spec.device,
         candidates=tuple(candidates),
+        parallel=spec.parallel,
     )
 
 
@@ -89,7 +90,8 @@ def compile(
 
 
 def _conditions(spec: StudySpec, batch_size: int) -> dict[str, object]:
-    return {"batch_size": batch_size, "dtype": spec.dtype, "device": spec.device}
+    found: dict[str, object] = {"batch_size": batch_size, "dtype": spec.dtype, "device": spec.device}
+    return {**found, "parallel": spec.parallel} if spec.parallel else found
 
 
 def _training(contender: Contender) -> dict[str, object]:

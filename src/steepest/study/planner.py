@@ -133,6 +133,11 @@ def plan_run(
 ) -> RunPlan:
     """How the trials of one contender on one task are run; without a mode, in the one that needs no measuring."""
     runs = len(spec.tasks) * len(spec.contenders)
+    if batch_size < spec.ranks:
+        raise BadSetting(
+            f"{contender.name}: a batch of {batch_size} cannot be shared by {spec.ranks} processes. Take a larger "
+            f"batch on {facts.name}, or fewer processes with --parallel."
+        )
     mode = mode or ExecutionMode(engine_of(spec, contender, facts))
     engine = mode.engine
 
@@ -219,6 +224,7 @@ def shards(spec: StudySpec, task: TaskSpec, contender: Contender, run: RunPlan, 
                 dtype=spec.dtype,
                 device=spec.device,
                 rungs=rungs(run.evaluate_at, each) if each else (),
+                parallel=spec.parallel,
             )
         )
         for each in sizes

@@ -19,7 +19,7 @@ from steepest.records.limits import MAX_CONTENDERS, MAX_TASKS, MAX_TRIALS, MAX_W
 from steepest.records.step_times import StepTime
 from steepest.records.study_record import StudyDesign
 from steepest.records.task_facts import TaskFacts, TaskRef
-from steepest.records.trials import Compiled, DtypeName, EngineName
+from steepest.records.trials import Compiled, DtypeName, EngineName, Parallel
 from steepest.study import migration
 from steepest.study.database import DATABASE, newer
 from steepest.study.environment import hardware, versions
@@ -115,6 +115,8 @@ class StudySpec(FrozenModel):
     engine: EngineName = "auto"
     dtype: DtypeName = "float32"
     device: str = "cpu"
+    parallel: str = ""
+    """How each trial is trained on several processes, such as ddp:2; "" for one."""
     workers: int = 1
     """The number of workers that the plan is made for. A resumed study may use another; its shards stay the same."""
     memory_bytes: float | None = None
@@ -164,6 +166,8 @@ class StudySpec(FrozenModel):
                 f"The study has {self.asked_trials():,} trials; at most {MAX_TRIALS:,} are possible. Take fewer seeds, "
                 "rates, optimizers or tasks."
             )
+        if Parallel.parse(self.parallel) and (self.engine != "solo" or self.device != "cpu"):
+            raise BadSetting("Trials on several processes (parallel) need the engine solo and the device cpu.")
         if not 1 <= self.workers <= MAX_WORKERS:
             raise BadSetting(f"A study needs at least 1 worker and at most {MAX_WORKERS:,}, not {self.workers}.")
         for task in self.tasks:
@@ -171,8 +175,17 @@ class StudySpec(FrozenModel):
                 raise BadSetting(f"{task.ref.name}: {task.epochs:g} epochs; a horizon must be above 0 epochs.")
         return self
 
+    @property
+    def ranks(self) -> int:
+        """Processes that train a trial."""
+        found = Parallel.parse(self.parallel)
+        return found.ranks if found else 1
+
     def to_json(self) -> dict[str, Any]:
-        return self.model_dump(mode="json")
+        whole = self.model_dump(mode="json")
+        if not self.parallel:  # as versions before it wrote it
+            del whole["parallel"]
+        return whole
 
     def asked_trials(self) -> int:
         """Trials in all, before a budget takes any."""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
@@ -261,10 +260,11 @@ class _DropoutOfBatch(TorchFunctionMode):
         self,
         func: Callable[..., Tensor],
         types: object,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> object:
-        return self._masked(func, *args, **(kwargs or {})) if func in MASKED else func(*args, **(kwargs or {}))
+        args: tuple[Tensor, ...] = (),
+        kwargs: Mapping[str, bool] | None = None,
+    ) -> Tensor:
+        named = kwargs or {}
+        return self._masked(func, args[0], **named) if func in MASKED else func(*args, **named)
 
     def _masked(
         self, func: Callable[..., Tensor], input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False

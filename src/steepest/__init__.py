@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from steepest import api as api
     from steepest import reader as reader
     from steepest import why as why
-    from steepest.api import Advice, Study, compare, extend, open_study, recommend, resume
+    from steepest.api import Advice, Study, compare, extend, merge, open_study, recommend, resume
     from steepest.design.contenders import with_groups
     from steepest.errors import SteepestError
     from steepest.ingest.from_file import reference as from_file
@@ -30,6 +30,7 @@ _HOME = {
     "compare": "steepest.api",
     "extend": "steepest.api",
     "from_file": "steepest.ingest.from_file",
+    "merge": "steepest.api",
     "open_study": "steepest.api",
     "recommend": "steepest.api",
     "resume": "steepest.api",
@@ -52,6 +53,7 @@ __all__ = [
     "compare",
     "extend",
     "from_file",
+    "merge",
     "open_study",
     "recommend",
     "resume",

@@ -38,9 +38,11 @@ from steepest.report.terminal import listener as live_listener
 from steepest.study import planner, store
 from steepest.study.executors import Executor, FunctionExecutor, LocalProcesses
 from steepest.study.growth import check_finished
+from steepest.study.merging import merged, parts_of
 from steepest.study.run import Listener
 from steepest.study.run import extend as run_extend
 from steepest.study.run import forecast as run_forecast
+from steepest.study.run import merge as run_merge
 from steepest.study.run import resume as run_resume
 from steepest.study.run import run as run_study
 from steepest.study.spec import Plan, StudySpec
@@ -242,6 +244,43 @@ def extend(
         executor = _executor(folder, count, planner.parse_memory(memory), tasks_here, optimizers_here)
         run_extend(folder, spec, executor, listener, settled)
     return Study(folder, makers=optimizers_here)
+
+
+def merge(
+    *folders: Path | str,
+    into: Path | str | None = None,
+    workers: int | None = None,
+    quiet: bool = False,
+    listener: Listener | None = None,
+    language: Language | None = None,
+    command: str = "",
+) -> Study:
+    """Put finished studies of the same task and protocol together in a new folder, as the study of all their
+    optimizers, learning rates and seeds, run at once. The studies themselves are not changed.
+
+    into: the new folder. Default: runs/<task>-<time>. Trials are taken as they are; only a few whose test examples were
+    not kept are trained again, if the task is at hand.
+
+    Raises BadSetting for studies that are not comparable, or that differ in a trial that both have.
+    """
+    with speaking(language), _progress(listener, quiet) as listener:
+        parts = parts_of([Path(folder) for folder in folders])
+        spec = merged(parts, command or "steepest.merge(…), in Python")
+        folder = new_folder(spec.name) if into is None else Path(into)
+        if folder.resolve() in [part.folder.resolve() for part in parts]:
+            raise BadSetting(f"{folder} is one of the studies to merge, which are not changed. Give another folder.")
+        executor = _executor(folder, worker_count(workers), None, {}, {}) if _can_train(spec) else None
+        run_merge(parts, spec, folder, executor, listener, settled)
+    return Study(folder)
+
+
+def _can_train(spec: StudySpec) -> bool:
+    """Whether its trials can be trained here without any object or code that would have to be asked for."""
+    if any(each.is_in_memory for each in spec.contenders) or any(each.ref.source == "memory" for each in spec.tasks):
+        return False
+    with suppress(BadTask):
+        return not unknown_code(each.ref for each in spec.tasks)
+    return False
 
 
 def _check_memory(folder: Path, spec: StudySpec, tasks: Mapping[str, Task]) -> None:

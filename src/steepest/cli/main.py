@@ -23,6 +23,7 @@ COMMANDS = {
         "plan": "Show what a run would train, how long it would take, and the smallest difference it could detect. "
         "Trains nothing.",
         "extend": "Add seeds, optimizers, learning rates or tasks to a finished study. Only what is new is trained.",
+        "merge": "Put finished studies of the same task together in a new folder, as if they had been run at once.",
         "resume": "Continue a study that was interrupted or killed. Finished trials are not repeated.",
     },
     "study_results": {

@@ -1,4 +1,4 @@
-"""Commands that make studies: run, plan and resume."""
+"""Commands that make studies: run, plan, extend, merge and resume."""
 
 import shlex
 import sys
@@ -37,6 +37,10 @@ Names = Annotated[
     Parameter(group=STUDY, help="Built-in tasks (`steepest tasks` lists them), or Python files that define `task`."),
 ]
 Suite = Annotated[str | None, Parameter(group=STUDY, help="Named set of built-in tasks, such as smoke or core.")]
+Folders = Annotated[Path, Parameter(help="Study folders, two or more.")]
+Into = Annotated[
+    Path | None, Parameter(name="--into", group=OUTPUT, help="New study folder. Default: runs/<task>-<time>.")
+]
 OpenPage = Annotated[
     bool, Parameter(name="--open", group=OUTPUT, negative="", help="Watch the study live in a browser.")
 ]
@@ -113,6 +117,18 @@ def extend(
             place, **vars(options), workers=workers, quiet=quiet, trust=trusted, command=_command_line()
         )
         _conclude(study, json, full)
+
+
+def merge(
+    *folders: Folders,
+    into: Into = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    full: Full = False,
+    json: Json = False,
+) -> None:
+    study = steepest.merge(*folders, into=into, workers=workers, quiet=quiet, command=_command_line())
+    _conclude(study, json, full)
 
 
 def _tasks(names: tuple[str, ...], suite: str | None, own: DataOptions | None, json: bool) -> tuple[str | TaskRef, ...]:

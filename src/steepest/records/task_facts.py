@@ -76,6 +76,12 @@ class TaskFacts:
     """How the task was made from a file, or remarks of its author."""
     warnings: tuple[TaskWarning, ...] = ()
     """What the checks found; the severe ones first. Older studies have none."""
+    data_digest: str = ""
+    """Of the examples and the parts that seeds draw from them; "" in older studies."""
+    model_digest: str = ""
+    """Of the model's first step on this machine; "" in older studies, and where nothing could be asked."""
+    code_digest: str = ""
+    """Of the user's own source files that the worker had loaded; "" in older studies."""
 
     @classmethod
     def from_json(cls, data: JsonObject) -> TaskFacts:

@@ -44,10 +44,11 @@ class KnownTrials:
         }
         self._traces: dict[str, Trace | None] = {}
 
-    def pieces(self, shard: Shard, higher_is_better: bool) -> dict[int, Piece]:
+    def pieces(self, shard: Shard, higher_is_better: bool, take_all: bool = False) -> dict[int, Piece]:
         """Lane of the shard → its trial. Where rates race, those of a seed all or none, since they stopped each other.
 
-        Without a trial whose test examples were not kept, because its seed did not pick it in its old shard.
+        Without a trial whose test examples were not kept, because its seed did not pick it in its old shard; unless
+        `take_all`.
         """
         found: dict[int, Piece] = {}
         for i, lane in enumerate(shard.lanes):
@@ -56,7 +57,7 @@ class KnownTrials:
             trace = None if place is None else self._trace(place[0])
             if place is not None and trace is not None and tuple(trace.evaluate_at.tolist()) == shard.evaluate_at:
                 found[i] = Piece(trace, place[1])
-        if len(found) == len(shard.lanes):
+        if len(found) == len(shard.lanes) and not take_all:
             whole = joined(shard, found, higher_is_better)
             kept = any(piece.trace.examples is not None for piece in found.values())
             for i in picks(shard, whole, higher_is_better) if kept else ():

@@ -10,16 +10,17 @@ from itertools import pairwise
 from pathlib import Path
 from shlex import quote
 
-from steepest.errors import BadInput, Interrupted
+from steepest.errors import BadInput, BadSetting, Interrupted
 from steepest.messages import Message, counted, enumerated, say
-from steepest.records.job_records import TrainJob
+from steepest.records.job_records import Job, TrainJob
 from steepest.records.outcomes import Outcome, Trace
 from steepest.records.study_record import StudyRecord
 from steepest.records.trials import Shard
+from steepest.study import merging
 from steepest.study.contender_run import ContenderRun
 from steepest.study.environment import versions
 from steepest.study.execution import MAX_LANES
-from steepest.study.executors import Event, Executor
+from steepest.study.executors import Event, Executor, FunctionExecutor
 from steepest.study.growth import check_finished, grow
 from steepest.study.jobs import failure
 from steepest.study.profiling import POLL_SECONDS, profile
@@ -101,6 +102,34 @@ def extend(
             return _finish(store, executor, listener, settled)
     finally:
         executor.close()
+
+
+def merge(
+    parts: Sequence[merging.Part],
+    spec: StudySpec,
+    folder: Path,
+    executor: Executor | None,
+    listener: Listener | None = None,
+    settled: Settled = never,
+) -> StudyRecord:
+    """Put studies together in a new folder, as the study of this spec, which `merging.merged` has made, and return it.
+    The executor trains again the few trials whose test examples are missing; without one, they stay missing."""
+    nobody = executor or FunctionExecutor(_refuse)
+    try:
+        with Store.create(folder, spec) as store:
+            try:
+                store.only_known = executor is None
+                merging.fill(store, parts)
+                return _finish(store, nobody, listener, settled)
+            except BadInput:
+                store.discard()
+                raise
+    finally:
+        nobody.close()
+
+
+def _refuse(job: Job) -> None:
+    raise BadSetting(f"The studies together lack the trials of {job.id}. Resume one of them first: steepest resume")
 
 
 def _about_lost_trials(store: Store, retry: bool) -> tuple[Message, ...]:

@@ -10,6 +10,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,6 +54,8 @@ class Store:
     def __init__(self, folder: Path, spec: StudySpec, held: FolderLock) -> None:
         self.folder, self.spec = folder, spec
         self._known: KnownTrials | None = None
+        self.only_known = False
+        """Whether nothing can be trained: trials are then taken without test examples that were not kept."""
         self.repairs: list[Message] = []
         """What was damaged and is repaired, one sentence each."""
         self._lock = held
@@ -123,7 +126,7 @@ class Store:
             database = self._database
             results = [row for (each,) in database.execute("SELECT id FROM shard") for row in rows_of(database, each)]
             self._known = KnownTrials(self.folder / "curves", results)
-        return self._known.pieces(shard, self._higher_is_better(shard))
+        return self._known.pieces(shard, self._higher_is_better(shard), self.only_known)
 
     def assemble(self, shard: Shard) -> tuple[Result, ...] | None:
         """The rows of a shard all of whose trials are trained already; None if some must be trained."""
@@ -161,6 +164,23 @@ class Store:
             write_spec(self.folder, spec.to_json())
             with changing(self._database) as database:
                 database.remove("finish")
+
+    def adopt(self, name: str, trace: Trace, found: Iterable[Result]) -> None:
+        """Keep curves of another study under this name, and these of their rows, in place of those of the same trials.
+        The shards of this study are put together from them."""
+        self._known = None
+        with _as_study_errors(self.folder):
+            write_trace(self._curves(name), trace)
+            digest = file_digest(self._curves(name))
+            with changing(self._database) as database:
+                database.add("shard", [(name, digest, 0.0, self._sitting)])
+                put_rows(database, tuple(replace(row, shard=name) for row in found))
+
+    def add_seconds(self, seconds: float) -> None:
+        """Count the wall time of a study that this one was made from."""
+        with _as_study_errors(self.folder), changing(self._database) as database:
+            (number,) = self._database.execute("SELECT max(id) + 1 FROM sitting").fetchone()
+            database.add("sitting", [(number, _now(), seconds)])
 
     def take_in(self, shard: Shard, seconds: float = 0.0) -> tuple[Result, ...]:
         """Read the curves that a worker left, and keep their rows. Raises StudyFolderError if they are not sound."""

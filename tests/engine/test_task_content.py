@@ -17,6 +17,7 @@ Y = (X @ torch.tensor([1.0, -1.0, 0.5]) > 0).long()
 
 
 def task(x=X, y=Y, width=2, loss=torch.nn.functional.cross_entropy, **changes):
+    changes = {"batch_size": 16, **changes}
     return Task(model=lambda: torch.nn.Linear(3, width), data=(x, y), loss=loss, metric="accuracy", **changes)
 
 

@@ -29,7 +29,7 @@ def test_an_entry_names_settings_that_its_rule_takes(item: Entry) -> None:
     assert "lr" not in item.settings
     for departure in item.departures:
         check_settings(item.rule, departure.settings or {})
-        assert departure.framework in ("PyTorch", "Keras", "Optax", "the article")
+        assert departure.framework in ("PyTorch", "Keras", "Optax", "the authors' code", "the article")
 
 
 @each_entry

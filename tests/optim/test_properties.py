@@ -22,6 +22,8 @@ SHAPES = ((5,), (1,), (4, 3), (3, 40), (40, 3), (1, 6), (2, LARGEST + 1), (LARGE
 """Vectors, matrices tall and wide, a row, matrices with a side that is too long for a square of it, and a kernel."""
 LINEAR = {"gd", "sgd-1", "sgd", "momentum", "momentum-averaged", "nesterov", "asgd", "schedule-free-sgd"}
 """Rules whose steps are as long as the gradients make them; those of all others do not depend on their scale."""
+LINEAR_IN_VECTORS = {"lars"}
+"""Its vectors have no ratio, and so the steps of momentum."""
 LEARNS_ITS_RATE = {"hypergradient-sgd", "hypergradient-adam"}
 """Its rate moves by products of gradients, so that later steps scale by a power of their own."""
 FIRST_STEPS_PLAIN = {"radam", "radamw"}
@@ -31,10 +33,10 @@ SEEKS_ITS_RATE = {"prodigy", "d-adapt-sgd", "d-adapt-adam", "dog", "dowg", *LEAR
 LARGEST_JUMP = 4.0
 
 
-def step_lengths(name: str, shape: Sequence[int], scale: float, steps: int) -> list[float]:
+def step_lengths(name: str, shape: Sequence[int], scale: float, steps: int, start: float = 1.0) -> list[float]:
     """‖Δw‖ of each step under gradients with a constant mean and constant noise, times `scale`, in float64."""
     draw = torch.Generator().manual_seed(1)
-    w = torch.ones(shape, dtype=torch.float64, requires_grad=True)
+    w = torch.full(shape, start, dtype=torch.float64, requires_grad=True)
     matrix = torch.ones(2, 2, dtype=torch.float64, requires_grad=True)  # rules of matrices need one
     known = hyperparameters(next(entry.rule for entry in CATALOGUE if entry.name == name))
     settings: dict[str, Any] = {"weight_decay": 0.0} if "weight_decay" in known else {}  # which moves weights by itself
@@ -62,6 +64,8 @@ def test_a_step_depends_on_the_scale_of_the_gradients_as_the_rule_says_for_every
         pytest.skip("its curvature is that of a cross-entropy, whose scale is fixed")
     power = 1.0 if name in LINEAR or name == "hypergradient-sgd" else 0.0
     for shape in SHAPES:
+        if name in LINEAR_IN_VECTORS:
+            power = 1.0 if len(shape) < 2 else 0.0
         small, large = (step_lengths(name, shape, scale, 12) for scale in (100.0, 1e4))  # MARS clips below a norm of 1
         powers = [math.log(b / a, 100) for a, b in zip(small, large, strict=True) if a > 0]
         if name in LEARNS_ITS_RATE:
@@ -81,3 +85,11 @@ def test_step_lengths_have_no_jump(name: str) -> None:
         lengths = step_lengths(name, shape, 1.0, 32)[6 if name in FIRST_STEPS_PLAIN else 0 :]
         jumps = [max(a / b, b / a) for a, b in itertools.pairwise(lengths) if a and b]
         assert max(jumps) < LARGEST_JUMP, f"{shape}: {max(jumps):.1f}"
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in CATALOGUE])
+def test_a_bias_at_zero_moves_as_one_that_is_nearly_zero(name: str) -> None:
+    """A ratio of lengths, 1 where weights are zero, would move the one by η and the other by almost nothing."""
+    first = 1 if name == "adopt" else 0  # whose first step is none
+    at_zero, near_zero = (step_lengths(name, (5,), 1.0, 8, start=start)[first:] for start in (0.0, 1e-6))
+    assert at_zero == pytest.approx(near_zero, rel=0.01)

@@ -52,7 +52,7 @@ def test_sophia_that_does_not_look_at_the_curvature_steps_by_signs() -> None:
 
 
 def test_mars_without_correction_is_adamw_on_gradients_of_length_one_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings: dict[str, Any] = {"gamma": 0.0, "weight_decay": 0.1}
+    settings: dict[str, Any] = {"gamma": 0.0, "weight_decay": 0.1, "applies_to": "all"}
     assert torch.equal(path(MARS, **settings), path(MARSApprox, **settings))
     whole = problem.gradient
     monkeypatch.setattr(problem, "gradient", lambda t, w: 0.01 * whole(t, w))

@@ -123,6 +123,23 @@ def test_cautious_steps_are_the_rule_s_own_where_it_agrees_with_the_gradient_and
     assert problem.deviation(path(wrap(Momentum, "cautious")), torch.stack(expected)) <= problem.TOLERANCE
 
 
+def test_the_authors_cautious_adamw_decays_without_the_mask() -> None:
+    """Their C-AdamW: w ← (1 − ηλ)w, and then Adam's step where it agrees with the gradient."""
+    decay = 0.1
+    w = problem.split(torch.tensor(problem.START, dtype=torch.float64))
+    m, v = ([torch.zeros_like(x) for x in w] for _ in range(2))
+    expected = []
+    for t, eta in enumerate(problem.rates(RATE), start=1):
+        for i, g in enumerate(problem.split(problem.gradient(t, problem.joined(w)))):
+            m[i], v[i] = 0.9 * m[i] + 0.1 * g, 0.999 * v[i] + 0.001 * g**2
+            u = m[i] / (1 - 0.9**t) / ((v[i] / (1 - 0.999**t)).sqrt() + 1e-8)
+            agrees = (m[i] * g > 0).double()
+            w[i] = w[i] * (1 - eta * decay) - eta * u * agrees / max(agrees.mean().item(), 1e-3)
+        expected.append(problem.joined(w))
+    assert problem.deviation(path(wrap(Adam, "cautious", "decay"), decay=decay), torch.stack(expected)) < 1e-12
+    assert problem.deviation(path(wrap(AdamW, "cautious"), weight_decay=decay), torch.stack(expected)) > 1e-3
+
+
 def test_cautious_gradient_descent_is_gradient_descent_bit_for_bit_since_it_always_agrees() -> None:
     assert torch.equal(path(wrap(SGD, "cautious")), path(SGD))
 

@@ -138,15 +138,27 @@ def pieces() -> Iterator[tuple[slice, tuple[int, ...]]]:
 
 
 def lars(
-    gradient: Gradient, w: np.ndarray, rates: Sequence[float], *, trust: float, momentum: float, weight_decay: float
+    gradient: Gradient,
+    w: np.ndarray,
+    rates: Sequence[float],
+    *,
+    trust: float,
+    momentum: float,
+    weight_decay: float,
+    applies_to: str,
+    share: float,
 ) -> np.ndarray:
-    """You et al. 2017, Algorithm 1."""
+    """You et al. 2017, Algorithm 1; vectors without ratio and decay, as in the code of You's MLPerf submissions."""
     path = []
     v = np.zeros_like(w)
     for t, gamma in enumerate(rates, start=1):
         g = gradient(t, w)
         w, v = w.copy(), v.copy()
-        for part, _ in pieces():
+        for (part, _), role in zip(pieces(), problem.ROLES, strict=True):
+            if role == "vector" and applies_to == "matrices":
+                v[part] = momentum * v[part] + share * gamma * g[part]
+                w[part] = w[part] - v[part]
+                continue
             length, slope = np.linalg.norm(w[part]), np.linalg.norm(g[part])
             local = trust * length / (slope + weight_decay * length) if length > 0 and slope > 0 else 1
             v[part] = momentum * v[part] + gamma * local * (g[part] + weight_decay * w[part])
@@ -156,9 +168,18 @@ def lars(
 
 
 def lamb(
-    gradient: Gradient, w: np.ndarray, rates: Sequence[float], *, b1: float, b2: float, eps: float, weight_decay: float
+    gradient: Gradient,
+    w: np.ndarray,
+    rates: Sequence[float],
+    *,
+    b1: float,
+    b2: float,
+    eps: float,
+    weight_decay: float,
+    applies_to: str,
+    share: float,
 ) -> np.ndarray:
-    """You et al. 2020, Algorithm 2, φ(z) = z."""
+    """You et al. 2020, Algorithm 2, φ(z) = z; vectors without ratio and decay, as in ALBERT's lamb_optimizer.py."""
     path = []
     m = np.zeros_like(w)
     v = np.zeros_like(w)
@@ -168,7 +189,10 @@ def lamb(
         v = b2 * v + (1 - b2) * g**2
         r = (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + eps)
         w = w.copy()
-        for part, _ in pieces():
+        for (part, _), role in zip(pieces(), problem.ROLES, strict=True):
+            if role == "vector" and applies_to == "matrices":
+                w[part] = w[part] - share * eta * r[part]
+                continue
             u = r[part] + weight_decay * w[part]
             w[part] = w[part] - eta * np.linalg.norm(w[part]) / np.linalg.norm(u) * u
         path.append(w)
@@ -187,9 +211,18 @@ def mars_approximate(
     eps_at: str,
     gamma: float,
     weight_decay: float,
+    applies_to: str,
+    share: float,
+    b1_others: float,
+    b2_others: float,
+    decay_others: float,
 ) -> np.ndarray:
-    """Yuan et al. 2024, Algorithm 2 (MARS-AdamW) with the gradient before as its authors' code has it: first zero."""
+    """Yuan et al. 2024, Algorithm 2 (MARS-AdamW) with the gradient before as its authors' code has it: first zero.
+
+    As in their code, tensors without exactly two axes have an AdamW of their own.
+    """
     path = []
+    others = adamw_of_others(applies_to, share, b1_others, b2_others, eps, decay_others)
     m = np.zeros_like(w)
     v = np.zeros_like(w)
     before = np.zeros_like(w)
@@ -209,8 +242,28 @@ def mars_approximate(
         else:
             w = w - eta * (m / first) / (np.sqrt(v / second) + eps)
         before = g
+        w = others(t, eta, g, path[-1] if path else problem.START, w)
         path.append(w)
     return np.array(path)
+
+
+def adamw_of_others(
+    applies_to: str, share: float, b1: float, b2: float, eps: float, decay: float
+) -> Callable[..., np.ndarray]:
+    """A function (t, η, g, w before, w after) → w, with AdamW's step where MARS takes none."""
+    m, v = np.zeros_like(problem.START), np.zeros_like(problem.START)
+
+    def step(t: int, eta: float, g: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        nonlocal m, v
+        m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+        u = (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + eps)
+        w = before - share * eta * (u + decay * before)
+        for part, shape in pieces():
+            if len(shape) == 2 or applies_to == "all":
+                w[part] = after[part]
+        return w
+
+    return step
 
 
 def adafactor(
@@ -222,6 +275,7 @@ def adafactor(
     eps: float,
     eps2: float,
     clip: float,
+    relative: bool,
     weight_decay: float,
 ) -> np.ndarray:
     """Shazeer and Stern 2018, Algorithms 4 and 5, with torch's place for ε₁ and its bound 1/√t on the rate."""
@@ -233,7 +287,7 @@ def adafactor(
         beta = 1 - t**-power
         for i, (part, shape) in enumerate(pieces()):
             x, y = w[part].reshape(shape), g[part].reshape(shape)
-            alpha = max(eps2, np.sqrt(np.mean(x**2))) * min(lr, 1 / np.sqrt(t))
+            alpha = (max(eps2, np.sqrt(np.mean(x**2))) if relative else 1) * min(lr, 1 / np.sqrt(t))
             if len(shape) > 1:
                 rows[i] = beta * rows.get(i, 0.0) + (1 - beta) * np.mean(y**2, axis=-1)
                 columns[i] = beta * columns.get(i, 0.0) + (1 - beta) * np.mean(y**2, axis=-2)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from reference import problem
-from reference.moments import pieces
+from reference.moments import adamw_of_others, pieces
 
 Gradient = Callable[[int, np.ndarray], np.ndarray]
 
@@ -50,9 +50,15 @@ def mars(
     eps: float,
     gamma: float,
     weight_decay: float,
+    applies_to: str,
+    share: float,
+    b1_others: float,
+    b2_others: float,
+    decay_others: float,
 ) -> np.ndarray:
     """Yuan et al. 2024, Algorithms 1 and 2: the difference of two gradients of one batch, x₀ = x₁."""
     path = []
+    others = adamw_of_others(applies_to, share, b1_others, b2_others, eps, decay_others)
     m = np.zeros_like(w)
     v = np.zeros_like(w)
     before = w
@@ -65,6 +71,7 @@ def mars(
         before = w
         w = w - eta * weight_decay * w
         w = w - eta * (m / (1 - b1**t)) / (np.sqrt(v / (1 - b2**t)) + eps)
+        w = others(t, eta, gradient(t, before), before, w)
         path.append(w)
     return np.array(path)
 

@@ -94,7 +94,7 @@ def _departures(departures: Iterable[Page]) -> str:
     return "\n".join(wrapped(line, WIDTH, rest="    ") for line in lines)
 
 
-FRAMEWORKS = (mark("PyTorch"), mark("Keras"), mark("Optax"), mark("the article"))
+FRAMEWORKS = (mark("PyTorch"), mark("Keras"), mark("Optax"), mark("the authors' code"), mark("the article"))
 
 
 def optimizers(rows: Sequence[Page]) -> str:

@@ -338,6 +338,7 @@ radam = Entry(
     paper=LIU,
     torch=SAME_BITS,
     optax=Departure("ε is added to the corrected root"),
+    authors=Departure("takes no step where ρ is below ρ₀, unless degenerated_to_sgd is set, and decouples its decay"),
 )
 
 

@@ -75,6 +75,7 @@ def wrapped(item: Entry, *wrappers: str) -> Entry:
             keras=None,
             keras_decouples=False,
             optax=None,
+            authors=None,
             article=None,
         )
     return item

@@ -29,7 +29,7 @@ class Departure:
     settings: Mapping[str, Setting] | None = None
     """On top of the entry's own settings: {} means that it is the same already, None that no setting makes it so."""
     framework: str = ""
-    """"PyTorch", "Keras", "Optax" or "the article"."""
+    """"PyTorch", "Keras", "Optax", "the authors' code" or "the article"."""
 
 
 # ---- departures that many rows share ---------------------------------------------------------------------------------
@@ -64,6 +64,8 @@ class Entry:
     keras_decouples: bool = False
     """Whether to say that Keras decouples its weight decay, as it does for every optimizer."""
     optax: Departure | None = NONE
+    authors: Departure | None = None
+    """From the code that the authors of the paper publish, where that was read line by line."""
     article: Departure | None = None
     settings: Mapping[str, Setting] = field(default_factory=dict)
     """Hyperparameters, other than the rate, in which this form differs from the rule's defaults."""
@@ -81,10 +83,11 @@ class Entry:
 
     @property
     def departures(self) -> tuple[Departure, ...]:
-        """How it differs in each framework and in the article; nothing where that is not known."""
+        """How it differs in each framework, its authors' code and the article; nothing where that is not known."""
         keras_decay = KERAS_DECAY if self.keras_decouples else None
-        found = zip(_COMPARED, (self.torch, self.keras, keras_decay, self.optax, self.article), strict=True)
+        known = (self.torch, self.keras, keras_decay, self.optax, self.authors, self.article)
+        found = zip(_COMPARED, known, strict=True)
         return tuple(replace(departure, framework=name) for name, departure in found if departure)
 
 
-_COMPARED = ("PyTorch", "Keras", "Keras", "Optax", "the article")
+_COMPARED = ("PyTorch", "Keras", "Keras", "Optax", "the authors' code", "the article")

@@ -1,7 +1,10 @@
 """Rules that look at one parameter tensor as a whole, in order of rising complexity: ‖·‖ is its Euclidean norm."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -17,12 +20,17 @@ from steepest.optim.rule import (
     add_product,
     add_quotient,
     add_scaled,
+    at_rate,
+    choice,
+    coefficient_record,
     decoupled_decay,
+    hyperparameters,
     lerp,
     number,
     rate,
     shift,
 )
+from steepest.records.contender import Setting
 
 YOU = Paper("Y. You, I. Gitman, B. Ginsburg", "Large Batch Training of Convolutional Networks", 2017)
 YOU_LAMB = Paper("Y. You et al.", "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", 2020)
@@ -31,25 +39,69 @@ YUAN = Paper("H. Yuan et al.", "MARS: Unleashing the Power of Variance Reduction
 WORTSMAN = Paper("M. Wortsman et al.", "Stable and low-precision training for large-scale vision-language models", 2023)
 
 
+APPLIES_TO = "whether vectors, such as biases and parameters of norms, have a ratio and a decay too"
+SHARE = "rate of the vectors without a ratio, as a share of η"
+MARS_APPLIES_TO = "whether parameters without exactly two axes are corrected too"
+MARS_SHARE = "rate of the parameters that AdamW updates, as a share of η"
+
+
+class RatioRule(Rule):
+    """Base of the rules whose step is scaled to the length of a tensor, except for vectors: unless applies_to is "all",
+    they have no ratio and no decay.
+    """
+
+    scope = "tensor"
+    is_flat = True
+
+    @staticmethod
+    def update_vector(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
+        """`update` without ratio and decay."""
+        raise NotImplementedError
+
+    @classmethod
+    def form(cls, role: str, applies_to: str) -> type[Rule]:
+        return _for_vectors(cls) if applies_to == "matrices" and role == "vector" else cls
+
+
+@cache
+def _for_vectors(rule: type[RatioRule]) -> type[RatioRule]:
+    own = {"update": staticmethod(rule.update_vector)}
+    return type(rule.__name__, (rule,), {"__module__": rule.__module__, **own})
+
+
 def _ratio(a: Tensor, b: Tensor) -> Tensor:
     """a/b, or 1 where either is zero."""
     return torch.where((a > 0) & (b > 0), a / b, 1.0)
 
 
 @dataclass(frozen=True)
-class LARS(Rule):
-    """r = ϑ‖w‖/(‖g‖ + λ‖w‖) ;  v ← μv + ηr(g + λw) ;  w ← w − v ;  r is 1 where either norm is zero"""
+class LARS(RatioRule):
+    """r = ϑ‖w‖/(‖g‖ + λ‖w‖) ;  v ← μv + ηr(g + λw) ;  w ← w − v ;  r is 1 where either norm is zero
+
+    Vectors, such as biases: v ← μv + ρηg ;  w ← w − v, unless applies_to is "all".
+    """
 
     lr: float = rate(1.0)
     trust: float = number(1e-3, "ϑ", "share of its own length that a tensor may move by at η = 1", above=0)
     momentum: float = number(0.9, "μ", "share of the velocity v kept each step", low=0)
     weight_decay: float = number(0.0, "λ", "weight decay, which counts in the ratio", low=0)
-    scope = "tensor"
-    is_flat = True
+    applies_to: str = choice("matrices", "all", "matrices", meaning=APPLIES_TO)
+    share: float = number(1.0, "ρ", SHARE, low=0)
     state = ("v",)
 
     def coefficients(self, t: int) -> dict[str, float]:
-        return {"decay": self.weight_decay, "trust": self.trust, "momentum": self.momentum, "rate": self.lr}
+        return {
+            "decay": self.weight_decay,
+            "trust": self.trust,
+            "momentum": self.momentum,
+            "rate": self.lr,
+            "rate_vector": self.share * self.lr,
+        }
+
+    @staticmethod
+    def update_vector(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
+        v = s.v * c.momentum + c.rate_vector * g
+        return w - v, (v,)
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
@@ -65,17 +117,20 @@ lars = Entry(
     rule=LARS,
     centre=1e1,
     summary="Momentum whose steps are scaled, layer by layer, to a share of the length of the weights.",
-    formula="r = ϑ‖w‖/‖g‖ ;  v ← μv + ηrg ;  w ← w − v",
+    formula="r = ϑ‖w‖/‖g‖, or ρ for a vector ;  v ← μv + ηrg ;  w ← w − v",
     paper=YOU,
-    optax=Departure("the same without decay; with it the ratio has ‖g + λw‖ below", {}),
+    optax=Departure(
+        "scales vectors too unless a mask excludes them; with decay the ratio has ‖g + λw‖ below", {"applies_to": "all"}
+    ),
 )
 
 
 @dataclass(frozen=True)
-class LAMB(Rule):
+class LAMB(RatioRule):
     """m and v as in Adam ;  u = m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε) + λw ;  w ← w − η · ‖w‖/‖u‖ · u
 
-    The ratio is 1 where either norm is zero.
+    The ratio is 1 where either norm is zero. Vectors, such as biases, have Adam's step at the rate ρη without ratio and
+    decay, unless applies_to is "all".
     """
 
     lr: float = rate(1e-3)
@@ -83,8 +138,8 @@ class LAMB(Rule):
     b2: float = number(0.999, "β₂", "share of v, the average of g², kept each step", low=0, below=1)
     eps: float = number(1e-6, "ε", "added to the root", low=0)
     weight_decay: float = number(1e-2, "λ", "weight decay, which counts in the ratio", low=0)
-    scope = "tensor"
-    is_flat = True
+    applies_to: str = choice("matrices", "all", "matrices", meaning=APPLIES_TO)
+    share: float = number(1.0, "ρ", SHARE, low=0)
     state = ("m", "v")
 
     def coefficients(self, t: int) -> dict[str, float]:
@@ -97,7 +152,13 @@ class LAMB(Rule):
             "root": (1 - self.b2**t) ** 0.5,
             "eps": self.eps,
             "step": -self.lr,
+            "step_vector": -self.share * self.lr,
         }
+
+    @staticmethod
+    def update_vector(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
+        m, v = moments_of(g, s, c)
+        return add_scaled(w, m / c.first / shift(v.sqrt() / c.root, c.eps), c.step_vector), (m, v)
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
@@ -113,13 +174,49 @@ lamb = Entry(
     centre=1e-2,
     summary="AdamW whose steps are scaled, layer by layer, to the length of the weights.",
     formula=(
-        "m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  u = m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε) + λw ;  w ← w − η · ‖w‖/‖u‖ · u"
+        "m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  u = m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε) + λw ;  "
+        "w ← w − η · ‖w‖/‖u‖ · u ;  a vector: w ← w − ρη · (u − λw)"
     ),
     paper=YOU_LAMB,
-    keras=Departure("ε is 1e-7 and λ 0", {"eps": 1e-7, "weight_decay": 0.0}),
+    keras=Departure("scales vectors too; ε is 1e-7 and λ 0", {"applies_to": "all", "eps": 1e-7, "weight_decay": 0.0}),
     keras_decouples=True,
-    optax=Departure("λ is 0", {"weight_decay": 0.0}),
+    optax=Departure("scales vectors too; λ is 0", {"applies_to": "all", "weight_decay": 0.0}),
+    authors=Departure("corrects neither average, and takes as vectors what it is given by name (lamb_optimizer.py)"),
 )
+
+
+OTHERS = "others_"
+"""Prefix of MARS' coefficients for parameters that are not matrices."""
+
+
+def mars_coefficients(own: Mapping[str, float], others: AdamW | None, correct: float, t: int) -> dict[str, float]:
+    """The coefficients of MARS: AdamW's `own` for matrices, and those of another AdamW, if any, for the rest."""
+    own = {**own, "correct": correct, "clips": 1.0}
+    theirs = {**others.coefficients(t), "correct": 0.0, "clips": 0.0} if others else own
+    return {**own, **{OTHERS + name: theirs[name] for name in _OF_OTHERS}}
+
+
+def adamw(lr: float, **settings: Setting) -> AdamW:
+    """AdamW with these settings, not checked, for one step."""
+    return at_rate(AdamW, {**hyperparameters(AdamW), **settings}, lr)
+
+
+_OF_OTHERS = ("keep", "w1", "b2", "w2", "root", "eps", "step", "correct", "clips")
+
+
+def of_parameter(w: Tensor, c: Scalars) -> Scalars:
+    """MARS' coefficients for this parameter."""
+    if w.ndim == 2:
+        return c
+    return coefficient_record({name: getattr(c, OTHERS + name) for name in _OF_OTHERS})
+
+
+def mars_step(w: Tensor, corrected: Tensor, s: State, c: Scalars) -> tuple[Tensor, Tensor, Tensor]:
+    """The weights, m and v after AdamW's step with the corrected gradient, clipped; the coefficients as above."""
+    clipped = corrected / (1 + c.clips * (length(corrected) - 1).clamp(min=0.0))
+    m = lerp(s.m, clipped, c.w1)
+    v = add_product(s.v * c.b2, clipped, clipped, c.w2)
+    return add_quotient(w * c.keep, m, shift(v.sqrt() / c.root, c.eps), c.step), m, v
 
 
 @dataclass(frozen=True)
@@ -127,7 +224,8 @@ class MARSApprox(AdamW):
     """c = g + γβ₁/(1−β₁) · (g − p) ;  p ← g ;  c ← c/max(1, ‖c‖) ;  then AdamW with c in the place of g
 
     MARS wants p to be the last weights' gradient on *this* batch, at twice the cost; its authors' cheaper form, which
-    this is, takes the gradient that it had. p starts at zero, as in their code.
+    this is, takes the gradient that it had. p starts at zero, as in their code. Parameters without exactly two axes,
+    such as biases and kernels, get AdamW's step with settings of their own, unless applies_to is "all".
     """
 
     lr: float = rate(3e-3)
@@ -135,20 +233,29 @@ class MARSApprox(AdamW):
     b2: float = number(0.99, "β₂", "share of v, the average of c², kept each step", low=0, below=1)
     gamma: float = number(0.025, "γ", "how far the change of the gradient corrects it", low=0)
     weight_decay: float = decoupled_decay()
+    applies_to: str = choice("matrices", "all", "matrices", meaning=MARS_APPLIES_TO)
+    share: float = number(1.0, "ρ", MARS_SHARE, low=0)
+    b1_others: float = number(0.9, "β₁′", "β₁ of these parameters", low=0, below=1)
+    b2_others: float = number(0.95, "β₂′", "β₂ of these parameters", low=0, below=1)
+    decay_others: float = number(0.1, "κ", "decoupled weight decay of these parameters", low=0)
     scope = "tensor"
-    is_flat = True
     state = ("p", "m", "v")
 
     def coefficients(self, t: int) -> dict[str, float]:
-        return {**super().coefficients(t), "correct": self.gamma * self.b1 / (1 - self.b1)}
+        correct = self.gamma * self.b1 / (1 - self.b1)
+        return mars_coefficients(super().coefficients(t), _of_others(self), correct, t)
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
-        corrected = add_scaled(g, g - s.p, c.correct)
-        corrected = corrected / length(corrected).clamp(min=1.0)
-        m = lerp(s.m, corrected, c.w1)
-        v = add_product(s.v * c.b2, corrected, corrected, c.w2)
-        return add_quotient(w * c.keep, m, shift(v.sqrt() / c.root, c.eps), c.step), (g.clone(), m, v)
+        c = of_parameter(w, c)
+        new, m, v = mars_step(w, add_scaled(g, g - s.p, c.correct), s, c)
+        return new, (g.clone(), m, v)
+
+
+def _of_others(h: MARSApprox) -> AdamW | None:
+    if h.applies_to == "all":
+        return None
+    return adamw(h.share * h.lr, b1=h.b1_others, b2=h.b2_others, eps=h.eps, weight_decay=h.decay_others)
 
 
 mars_approx = Entry(
@@ -158,9 +265,11 @@ mars_approx = Entry(
     summary="AdamW on gradients that are corrected by how they changed since the last batch.",
     formula=(
         "c = g + γβ₁/(1−β₁) · (g − p) ;  p ← g ;  c ← c/max(1, ‖c‖) ;  m ← β₁m + (1−β₁)c ;  "
-        "v ← β₂v + (1−β₂)c² ;  w ← w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)"
+        "v ← β₂v + (1−β₂)c² ;  w ← w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε) ;  "
+        "without two axes: AdamW with ρη, β₁′, β₂′ and κ"
     ),
     paper=YUAN,
+    authors=Departure("the same with mars_type=mars-adamw; mars-lion and mars-shampoo are other rules", {}),
 )
 
 
@@ -170,6 +279,7 @@ class Adafactor(Rule):
     v = rc/mean(r) ;  u = g/√max(v, ε²) ;  w ← (1−ηλ)w − min(η, 1/√t) · max(ε₂, rms(w)) · u/max(1, rms(u)/d)
 
     That is for tensors of two axes or more, whose last two are factored; for others v ← βv + (1−β)g². rms(x) is ‖x‖/√n.
+    With relative=False, max(ε₂, rms(w)) is left out.
     """
 
     lr: float = rate(1e-2)
@@ -177,6 +287,7 @@ class Adafactor(Rule):
     eps: float = number(2**-23, "ε", "keeps the root from zero; that of float32", above=0)
     eps2: float = number(1e-3, "ε₂", "lower bound of the size of w", low=0)
     clip: float = number(1.0, "d", "largest root mean square of u", low=1)
+    relative: bool = choice(True, True, False, meaning="whether a step is in proportion to the size of w")
     weight_decay: float = decoupled_decay()
     scope = "tensor"
     state = ("r", "c", "v")
@@ -194,14 +305,15 @@ class Adafactor(Rule):
             "rate": min(self.lr, t**-0.5),
             "eps": self.eps,
             "floor": self.eps**2,
-            "eps2": self.eps2,
+            "eps2": self.eps2 if self.relative else 1.0,
+            "relative": float(self.relative),
             "clip": self.clip,
         }
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
         size = g.numel() ** 0.5
-        step = (length(w) / size).clamp(min=c.eps2) * c.rate
+        step = (c.relative * length(w) / size).clamp(min=c.eps2) * c.rate
         r, columns, v = s.r, s.c, s.v
         if g.ndim > 1:
             r = lerp(r, (g * g).mean(dim=-1, keepdim=True), c.take)

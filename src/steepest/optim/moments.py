@@ -176,6 +176,7 @@ ademamix = Entry(
     ),
     paper=PAGLIARDINI,
     optax=Departure("the same; schedules of α and β₃ are the caller's", {}),
+    authors=Departure("α is 2; α and β₃ rise over steps of their own, in the paper over the whole run", {"alpha": 2.0}),
 )
 
 
@@ -230,6 +231,7 @@ adan = Entry(
     ),
     paper=XIE,
     optax=Departure("weighs Δ and d by 1−β₂ with β₂ as the share kept, against the paper (0.2.8)"),
+    authors=Departure("the same; can also decay as AdamW does (no_prox), and clip the whole gradient", {}),
 )
 
 ROWS = (adabelief, yogi, ademamix, adan)

@@ -8,20 +8,27 @@ from torch import Tensor
 
 from steepest.errors import BadInput
 from steepest.optim.entry import Departure, Entry, Paper
-from steepest.optim.reductions import length
+from steepest.optim.layerwise import (
+    MARS_APPLIES_TO,
+    MARS_SHARE,
+    YUAN,
+    adamw,
+    mars_coefficients,
+    mars_step,
+    of_parameter,
+)
 from steepest.optim.rule import (
     Rule,
     Scalars,
     State,
     Updated,
     add_product,
-    add_quotient,
     add_scaled,
+    choice,
     decoupled_decay,
     lerp,
     number,
     rate,
-    shift,
 )
 
 LIU = Paper(
@@ -29,7 +36,6 @@ LIU = Paper(
     "Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training",
     2024,
 )
-YUAN = Paper("H. Yuan et al.", "MARS: Unleashing the Power of Variance Reduction for Training Large Models", 2024)
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,9 @@ sophia_g = Entry(
         "estimates the curvature after the step and corrects m; γ is 0.01 and λ 1e-4; by default it is Sophia-H, "
         "which takes the curvature of the loss along random signs"
     ),
+    authors=Departure(
+        "their code has other defaults than their paper", {"b1": 0.965, "gamma": 0.04, "weight_decay": 0.1}
+    ),
 )
 
 
@@ -97,7 +106,8 @@ class MARS(Rule):
     """c = g + γβ₁/(1−β₁) · (g − ∇L(o)) ;  o ← w ;  c ← c/max(1, ‖c‖) ;  then AdamW with c in the place of g
 
     ∇L(o) is the gradient of *this* batch at the weights before the last step, ‖·‖ the norm of one parameter tensor. The
-    first step has no such weights, and corrects nothing.
+    first step has no such weights, and corrects nothing. Parameters without exactly two axes, such as biases and
+    kernels, get AdamW's step with settings of their own, unless applies_to is "all".
     """
 
     lr: float = rate(3e-3)
@@ -106,23 +116,21 @@ class MARS(Rule):
     eps: float = number(1e-8, "ε", "added to the root", low=0)
     gamma: float = number(0.025, "γ", "how far the change of the gradient corrects it", low=0)
     weight_decay: float = decoupled_decay()
+    applies_to: str = choice("matrices", "all", "matrices", meaning=MARS_APPLIES_TO)
+    share: float = number(1.0, "ρ", MARS_SHARE, low=0)
+    b1_others: float = number(0.9, "β₁′", "β₁ of these parameters", low=0, below=1)
+    b2_others: float = number(0.95, "β₂′", "β₂ of these parameters", low=0, below=1)
+    decay_others: float = number(0.1, "κ", "decoupled weight decay of these parameters", low=0)
     scope = "tensor"
-    is_flat = True
     state = ("o", "m", "v")
     second = "elsewhere"
 
     def coefficients(self, t: int) -> dict[str, float]:
-        return {
-            "second": 0.0 if t == 1 else 1.0,
-            "correct": self.gamma * self.b1 / (1 - self.b1),
-            "keep": 1 - self.lr * self.weight_decay,
-            "w1": 1 - self.b1,
-            "b2": self.b2,
-            "w2": 1 - self.b2,
-            "root": (1 - self.b2**t) ** 0.5,
-            "eps": self.eps,
-            "step": -(self.lr / (1 - self.b1**t)),
-        }
+        own = adamw(self.lr, b1=self.b1, b2=self.b2, eps=self.eps, weight_decay=self.weight_decay).coefficients(t)
+        settings = {"b1": self.b1_others, "b2": self.b2_others, "eps": self.eps, "weight_decay": self.decay_others}
+        others = adamw(self.share * self.lr, **settings) if self.applies_to == "matrices" else None
+        correct = self.gamma * self.b1 / (1 - self.b1)
+        return {"second": 0.0 if t == 1 else 1.0, **mars_coefficients(own, others, correct, t)}
 
     @staticmethod
     def elsewhere(w: Tensor, g: Tensor, s: State, c: Scalars) -> Tensor:
@@ -130,14 +138,12 @@ class MARS(Rule):
 
     @staticmethod
     def combine(w: Tensor, g: Tensor, second: Tensor, s: State, c: Scalars) -> tuple[Tensor, Mapping[str, Tensor]]:
-        return add_scaled(g, g - second, c.correct), {}
+        return add_scaled(g, g - second, of_parameter(w, c).correct), {}
 
     @staticmethod
     def update(w: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
-        clipped = g / length(g).clamp(min=1.0)
-        m = lerp(s.m, clipped, c.w1)
-        v = add_product(s.v * c.b2, clipped, clipped, c.w2)
-        return add_quotient(w * c.keep, m, shift(v.sqrt() / c.root, c.eps), c.step), (w.clone(), m, v)
+        new, m, v = mars_step(w, g, s, of_parameter(w, c))
+        return new, (w.clone(), m, v)
 
 
 mars = Entry(
@@ -147,9 +153,11 @@ mars = Entry(
     summary="AdamW on gradients that are corrected by how the last step changed them, on the same batch.",
     formula=(
         "c = g + γβ₁/(1−β₁) · (g − ∇L(o)) ;  o ← w ;  c ← c/max(1, ‖c‖) ;  m ← β₁m + (1−β₁)c ;  "
-        "v ← β₂v + (1−β₂)c² ;  w ← w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)"
+        "v ← β₂v + (1−β₂)c² ;  w ← w − η · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε) ;  "
+        "without two axes: AdamW with ρη, β₁′, β₂′ and κ"
     ),
     paper=YUAN,
+    authors=Departure("the same with is_approx=False, where the caller makes the second gradient", {}),
 )
 
 

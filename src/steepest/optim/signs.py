@@ -93,6 +93,10 @@ tiger = Entry(
     formula="m ← βm + (1−β)g ;  w ← (1−ηλ)w − η·sign(m)",
     paper=SU,
     optax=Departure("has none of that name; signum with another β and no decay", {"b1": 0.9, "weight_decay": 0.0}),
+    authors=Departure(
+        "multiplies η by the root mean square of each tensor, or of each row of an embedding; biases and norms have "
+        "half the rate and no decay"
+    ),
 )
 
 

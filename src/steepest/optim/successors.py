@@ -75,6 +75,9 @@ adopt = Entry(
     formula=("n = g/max(√v, ε) within ±(t−1)^κ ;  m ← β₁m + (1−β₁)n ;  w ← w − ηm ;  v ← β₂v + (1−β₂)g², first g²"),
     paper=TANIGUCHI,
     optax=Departure("the same, as contrib.adopt", {}),
+    authors=Departure(
+        "couples its decay by default; an early version held √v above 0.9^(t−2) instead of g/√v within a limit"
+    ),
 )
 
 

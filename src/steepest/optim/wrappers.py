@@ -239,6 +239,7 @@ class Cautious(Wrapper):
     """w ← w − φΔ/max(mean φ, 10⁻³), where Δ is the rule's step and φ = 1 where Δg > 0, else 0
 
     The mean is over one parameter tensor. Δ is the whole change that the inner rule makes, including its weight decay.
+    So its authors' C-AdamW, whose decay has no mask, is adam+cautious+decay and not adamw+cautious.
     """
 
     scope = "tensor"

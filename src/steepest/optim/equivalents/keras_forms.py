@@ -93,7 +93,8 @@ def _nadam(h: NAdam, decay: str = "coupled") -> Form:
 
 def _lamb(h: LAMB) -> Form:
     apart = (h.weight_decay != 0, "its weight_decay does not count in the ratio")
-    return _form("Lamb", h, apart, decay="decoupled", beta_1=h.b1, beta_2=h.b2, epsilon=h.eps)
+    vectors = (h.applies_to != "all", "it scales vectors too")
+    return _form("Lamb", h, apart, vectors, decay="decoupled", beta_1=h.b1, beta_2=h.b2, epsilon=h.eps)
 
 
 def _lion(h: Lion) -> Form | None:
@@ -113,7 +114,8 @@ def _adafactor(h: Adafactor) -> Form:
     decays = (h.weight_decay != 0, "it shrinks w before it takes its size")
     numbers = {"beta_2_decay": -h.power, "epsilon_1": 1e-30, "epsilon_2": h.eps2, "clip_threshold": h.clip}
     added = (True, "it adds 1e-30 to g² where v is held above ε²")
-    return _form("Adafactor", h, added, decays, decay="decoupled", **numbers)
+    sizes = (not h.relative, "its step is in proportion to the size of w")
+    return _form("Adafactor", h, added, decays, sizes, decay="decoupled", **numbers)
 
 
 def _muon(h: Muon) -> Form:

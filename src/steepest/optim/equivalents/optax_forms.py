@@ -167,7 +167,14 @@ def _adopt(h: ADOPT) -> Form:
 
 def _lars(h: LARS) -> Form:
     given = {"weight_decay": h.weight_decay, "trust_coefficient": h.trust, "momentum": h.momentum}
-    return Form((Part("lars", given),), ("its ratio has ‖g + λw‖ below, not ‖g‖ + λ‖w‖",) if h.weight_decay else ())
+    below = (h.weight_decay != 0, "its ratio has ‖g + λw‖ below, not ‖g‖ + λ‖w‖")
+    vectors = (h.applies_to != "all", "it scales vectors too")
+    return Form((Part("lars", given),), tuple(clause for holds, clause in (below, vectors) if holds))
+
+
+def _lamb(h: LAMB) -> Form:
+    vectors = ("it scales vectors too",) if h.applies_to != "all" else ()
+    return Form((Part("lamb", {**_moments(h), "weight_decay": h.weight_decay}),), vectors)
 
 
 def _radamw(h: RAdamW) -> Form:
@@ -188,6 +195,8 @@ def _adafactor(h: Adafactor) -> Form:
     sizes = (h.eps2 != 1e-3, "the lower bound of the size of w is 1e-3")
     decays = (h.weight_decay != 0, "its decay is left out here: it is not multiplied by η")
     given = {"min_dim_size_to_factor": 2, "decay_rate": h.power, "clipping_threshold": h.clip}
+    if not h.relative:
+        given["multiply_by_parameter_scale"] = False
     return Form((Part("adafactor", given),), (added, *(clause for holds, clause in (sizes, decays) if holds)))
 
 
@@ -286,7 +295,7 @@ FORMS: Table[Form] = Table(
     row(AdEMAMix, _ademamix),
     row(ADOPT, _adopt),
     row(LARS, _lars),
-    row(LAMB, lambda h: Form((Part("lamb", {**_moments(h), "weight_decay": h.weight_decay}),))),
+    row(LAMB, _lamb),
     row(RAdamW, _radamw),
     row(Adan, _adan),
     row(Adafactor, _adafactor),

@@ -131,7 +131,9 @@ def _asgd(h: ASGD) -> TorchForm:
     return TorchForm("ASGD", arguments, is_exact=False)
 
 
-def _adafactor(h: Adafactor) -> TorchForm:
+def _adafactor(h: Adafactor) -> TorchForm | None:
+    if not h.relative:
+        return None
     arguments = {"beta2_decay": -h.power, "eps": (h.eps, h.eps2), "d": h.clip, "weight_decay": h.weight_decay}
     return TorchForm("Adafactor", arguments, is_exact=False)
 

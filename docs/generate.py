@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from steepest.adapters.frameworks import OTHERS
-from steepest.adapters.torch import build, code
+from steepest.adapters.torch import build
+from steepest.adapters.torch_code import code
 from steepest.cli.main import app
 from steepest.optim.catalogue import CATALOGUE, contender, describe, settings_of
 from steepest.optim.drivers import state_shapes
@@ -159,7 +160,8 @@ def worked(item: Entry) -> list[float]:
 
 FRAMEWORKS_HEAD = """# The same optimizer in PyTorch, Keras and Optax
 
-Made by `make docs` from the tables that `steepest use STUDY --framework torch|keras|optax` also uses.
+Made by `make docs` from the tables that `steepest use STUDY --framework torch|keras|optax` also uses; `lightning`
+and `transformers` write the same torch optimizer into `configure_optimizers` and for a `Trainer`.
 `make test-oracles` runs every line on a small network in float64. An optimizer listed as the same stays within 1e-6 of
 our path over 50 steps; one listed as different does not.
 
@@ -167,8 +169,9 @@ our path over 50 steps; one listed as different does not.
 a framework differs, the last column shows what to pass to `--optimizers` so that a study measures what the framework
 does.
 
-Schedules use the framework's own classes where they exist: `linear` and `cosine` in Keras, these and their warm-ups in
-Optax. For all other schedules the code looks up the rate of each step in a list, in the same way for every framework.
+Schedules use the framework's own classes where they have the same rate at every step: nearly all in torch; `linear`,
+`cosine`, `polynomial` and `exponential` in Keras; these, and their warm-ups, in Optax. For all other schedules the code
+has the formula in plain Python.
 """
 
 

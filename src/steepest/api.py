@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from steepest.adapters import frameworks
-from steepest.adapters import torch as drop_in
 from steepest.adapters.recommendation import IN_MEMORY, Advice
 from steepest.builtin import task_table as task_catalogue
 from steepest.clusters.on import Place, place, refuse_objects, refuse_parallel
@@ -70,7 +69,7 @@ class Study(StudyReader):
         return self.advice()
 
     def advice(self, task: str | None = None, optimizer: str | None = None, framework: str = "torch") -> Advice:
-        """How to use an optimizer on a task, with code for "torch", "keras" or "optax".
+        """How to use an optimizer on a task, with code for "torch", "lightning", "transformers", "keras" or "optax".
 
         task: default the first one. optimizer: default the recommended one.
 
@@ -92,6 +91,8 @@ class Study(StudyReader):
             )
         contender = next(item for item in self.record.contenders if item.name == chosen)
         own = contender.rule.partition(":")[2] if contender.rule.startswith(IN_MEMORY) else ""
+        pasted = rate if rate in contender.rates else float(f"{rate:.3g}")
+        steps = verdicts[name].task.steps
         return Advice(
             task=name,
             optimizer=chosen,
@@ -101,9 +102,9 @@ class Study(StudyReader):
             settings=dict(contender.settings),
             code=_comment_on_factors(contender)
             + (
-                frameworks.own_code(framework, own, rate, contender.settings)
+                frameworks.own_code(framework, own, contender, pasted, horizon=steps)
                 if own
-                else frameworks.code(framework, contender, rate, horizon=verdicts[name].task.steps)
+                else frameworks.code(framework, contender, pasted, horizon=steps)
             ),
             framework=framework,
             maker=self._makers.get(own),
@@ -372,7 +373,7 @@ def describe(name: str) -> tuple[Literal["optimizer", "task"], dict[str, Any]]:
     if name.split("+")[0] in optimizer_catalogue.names():
         entry = optimizer_catalogue.entry(name)
         return "optimizer", optimizer_catalogue.describe(entry) | {
-            "code": drop_in.code(optimizer_catalogue.contender(entry), entry.rate)
+            "code": frameworks.code("torch", optimizer_catalogue.contender(entry), entry.rate)
         }
     if name in task_catalogue.names():
         return "task", task_catalogue.describe(task_catalogue.entry(name))

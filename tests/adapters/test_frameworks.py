@@ -11,8 +11,9 @@ import os
 import warnings
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from operator import attrgetter
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,11 @@ from reference.drive import variants
 from sklearn.datasets import load_breast_cancer
 from torch import Tensor, nn
 
-from steepest.adapters.frameworks import OTHERS, code
+from steepest.adapters.frameworks import OF_TORCH, OTHERS, code
 from steepest.adapters.torch import build
+from steepest.design.contenders import enter
+from steepest.engine.object_registry import EMPTY_REGISTRY, ConfiguredRule
+from steepest.engine.solo import RuleDriver
 from steepest.errors import BadSetting, UnknownName
 from steepest.optim.adaptive import Adadelta
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
@@ -107,10 +111,21 @@ def measured(what: Contender) -> list[Tensor]:
 def torch_path(text: str) -> list[Tensor]:
     space: dict[str, Any] = {"model": make_model(), "inputs": _x[:2]}
     exec(compile(text, "pasted", "exec"), space)
+    if "configure_optimizers" in space:  # a LightningModule is a module
+        space["model"].example_input_array = _x[:2]
+        given = space["configure_optimizers"](space["model"])
+        space |= {"optimizer": given} if isinstance(given, torch.optim.Optimizer) else dict(given)
+        if "lr_scheduler" in space:
+            assert space["lr_scheduler"]["interval"] == "step"
+            space["scheduler"] = space["lr_scheduler"]["scheduler"]
     path = []
     for t in range(1, STEPS + 1):
         for p, g in zip(space["model"].parameters(), gradients(space["model"], t), strict=True):
             p.grad = g
+        if "arguments" in space:  # as the Trainer of transformers does
+            assert space["optimizers"] == (space["optimizer"], space["scheduler"])
+            if space["arguments"]["max_grad_norm"]:
+                nn.utils.clip_grad_norm_(space["model"].parameters(), space["arguments"]["max_grad_norm"])
         space["optimizer"].step()
         if "scheduler" in space:
             space["scheduler"].step()
@@ -119,10 +134,10 @@ def torch_path(text: str) -> list[Tensor]:
 
 
 def keras_path(keras: ModuleType, text: str) -> list[Tensor]:
-    space: dict[str, Any] = {}
-    exec(compile(text, "pasted", "exec"), space)
     model, path = make_model(), []
     variables = [keras.Variable(p.detach().numpy(), dtype="float64") for p in model.parameters()]
+    space: dict[str, Any] = {"model": SimpleNamespace(trainable_variables=variables)}
+    exec(compile(text, "pasted", "exec"), space)
     for t in range(1, STEPS + 1):
         space["optimizer"].apply(gradients(model, t), variables)
         _load(model, [variable.value.detach().numpy() for variable in variables])
@@ -200,10 +215,65 @@ def settings_to_try(item: Entry, chosen: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", [item.name for item in CATALOGUE if not item.rule.second])
 def test_torch_code_follows_what_was_measured(name: str) -> None:
-    for chosen in ("constant", "warmup-cosine"):
+    for chosen, framework in product(("constant", "warmup-cosine"), OF_TORCH):
         what = contender(name, schedule=chosen)
-        path = torch_path(code("torch", what, what.centre, horizon=STEPS))
+        path = torch_path(code(framework, what, what.centre, horizon=STEPS))
         assert deviation(path, measured(what)) < TOLERANCE
+
+
+WITH_NUMBERS = (
+    *("linear:end=0.1", "cosine:end=0.2", "polynomial:power=0.5", "polynomial:end=0.1", "step:factor=0.5:every=0.25"),
+    *("exponential:end=0", "warm-restarts:cycles=2:end=0.1", "warm-restarts:growth=2", "one-cycle:rise=0.5:start=0.1"),
+    *("one-cycle:end=0", "warmup-cosine:steps=7:end=0.1", "warmup-linear:share=0.2", "warmup-stable-decay:fall=0.5"),
+)
+
+
+@pytest.mark.parametrize("chosen", [*SCHEDULES, *WITH_NUMBERS])
+@pytest.mark.parametrize("framework", OF_TORCH)
+def test_a_scheduler_of_torch_has_the_measured_rate_at_every_step(framework: str, chosen: str) -> None:
+    for words, horizon in product(("sgd", "sgd:vectors.lr_scale=3"), (1, 2, 7, 50, 60)):
+        (what,), _ = enter(f"{words}:schedule={chosen.replace(':', '/')}")
+        text = code(framework, what, 0.01, horizon=horizon)
+        assert "steepest" not in text
+        space: dict[str, Any] = {"model": make_model()}
+        exec(text, space)
+        if framework == "lightning":
+            given = space["configure_optimizers"](space["model"])
+            given = {"optimizer": given} if chosen == "constant" else given
+            space |= {"optimizer": given["optimizer"], "scheduler": given.get("lr_scheduler", {}).get("scheduler")}
+        optimizer, scheduler, factor = space["optimizer"], space.get("scheduler"), schedule(chosen)
+        for t in range(1, horizon + 1):
+            rates = {group["lr"] for group in optimizer.param_groups}
+            wanted = {0.01 * factor(t, horizon) * scale for scale in ([1, 3] if "vectors" in words else [1])}
+            assert sorted(rates) == pytest.approx(sorted(wanted), rel=1e-12, abs=1e-15)
+            optimizer.step()
+            if scheduler is not None:
+                scheduler.step()
+
+
+RULES = ("sgd:weight_decay=0.1", "nesterov", "adamw:weight_decay=0.1", "rmsprop", "adagrad", "lion")
+CLIPPED = (
+    "adamw+clip-norm:max_norm=0.01",
+    "sgd+clip-value:max_value=0.001",
+    "momentum+clip-value+clip-norm:max_norm=0.01",
+)
+
+
+@pytest.mark.parametrize("chosen", ["constant", "linear", "warmup-linear", "cosine", "warmup-cosine", "one-cycle"])
+@pytest.mark.parametrize("framework", OF_TORCH)
+def test_rule_and_schedule_together_follow_what_was_measured(framework: str, chosen: str) -> None:
+    for words in (*RULES, *CLIPPED):
+        (what,), _ = enter(f"{words}:schedule={chosen}")
+        text = code(framework, what, what.centre, horizon=STEPS)
+        assert deviation(torch_path(text), measured(what)) < TOLERANCE, text
+        assert ("steepest" in text) == (words == "lion")
+
+
+def test_an_optimizer_in_a_trainer_is_not_clipped_unless_the_study_did() -> None:
+    (bare, clipped), _ = enter("adamw,adamw+clip-norm:max_norm=0.5")
+    assert "arguments = {'max_steps': 9, 'max_grad_norm': 0.0}" in code("transformers", bare, 0.01, horizon=9)
+    text = code("transformers", clipped, 0.01, horizon=9)
+    assert "'max_grad_norm': 0.5" in text and "hook" not in text
 
 
 @pytest.mark.oracles
@@ -231,8 +301,45 @@ def test_code_follows_what_was_measured_or_says_what_differs(
         proof(item.rule.__name__, f"{CODE} {OTHERS[framework].title}", apart, TOLERANCE, framework)
 
 
+CLIPPED_ELSEWHERE = ("sgd+clip-value:max_value=0.001", "adamw+clip-value:max_value=0.001:eps_at=raw:eps=1e-7")
+GROUPED = (
+    "adamw:eps_at=raw:eps=1e-7:weight_decay=0.1:vectors.weight_decay=0",
+    "adamw:vectors.lr_scale=0.5:schedule=cosine",
+)
+
+
 @pytest.mark.oracles
-@pytest.mark.parametrize("chosen", [*SCHEDULES, "stairs"])
+@pytest.mark.parametrize("words", [*CLIPPED_ELSEWHERE, *GROUPED, "momentum+clip-norm:max_norm=0.01"])
+@pytest.mark.parametrize("framework", OTHERS)
+def test_clipping_and_groups_follow_what_was_measured(framework: str, words: str, frameworks: dict[str, Any]) -> None:
+    (what,), _ = enter(words)
+    text = code(framework, what, what.centre, horizon=STEPS)
+    if "cannot train" in text:
+        assert (framework, words) in (
+            ("keras", GROUPED[1]),
+            *(("optax", each) for each in (*CLIPPED_ELSEWHERE, *GROUPED)),
+        )
+        return
+    tolerance = 1e-4 if "clip-norm" in words else TOLERANCE  # its sentence says why
+    assert deviation(frameworks[framework](text), grouped_path(what)) < tolerance
+
+
+def grouped_path(what: Contender) -> list[Tensor]:
+    """Where the study's optimizer goes with parameter groups."""
+    model, path, factor = make_model(), [], schedule(what.schedule)
+    rule = EMPTY_REGISTRY.optimizer(what)
+    assert isinstance(rule, ConfiguredRule)
+    driver = RuleDriver(rule, model, what.centre)
+    for t in range(1, STEPS + 1):
+        for p, g in zip(model.parameters(), gradients(model, t), strict=True):
+            p.grad = g
+        driver.step(what.centre * factor(t, STEPS), lambda *_: [])
+        path.append(where(model))
+    return path
+
+
+@pytest.mark.oracles
+@pytest.mark.parametrize("chosen", [*SCHEDULES, *WITH_NUMBERS[:9], "stairs"])
 @pytest.mark.parametrize("framework", OTHERS)
 def test_code_with_a_schedule_has_the_measured_rate_at_every_step(
     framework: str, chosen: str, frameworks: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,7 @@
 """Code for parameter groups is run, and gives the optimizer that was measured."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -11,6 +13,7 @@ from steepest.engine.object_registry import EMPTY_REGISTRY, ConfiguredRule
 from steepest.engine.solo import RuleDriver
 from steepest.errors import BadSetting
 from steepest.optim.schedules import schedule
+from steepest.records.contender import Contender
 
 STEPS = 50
 RATE = 0.01
@@ -72,6 +75,7 @@ def test_a_class_of_torch_is_used_where_it_has_the_groups():
 @pytest.mark.parametrize("framework", ["keras", "optax"])
 def test_other_frameworks_say_that_groups_are_left_out(framework):
     (contender,), _ = enter("adamw:vectors.weight_decay=0:3.lr_scale=2")
+    assert "vectors, 3 had" in " ".join(code(framework, contender, RATE).replace("# ", "").split())
     assert "vectors, 3" in code(framework, contender, RATE)
 
 
@@ -87,7 +91,43 @@ def test_advice_builds_groups_from_the_model():
 
 
 def test_the_code_of_one_s_own_optimizer_has_groups_too():
-    text = own_code("torch", "/some/mine.py:Own#0123", RATE, {"b": 0.5, "groups": "vectors.weight_decay=0"})
-    assert text.startswith("from mine import Own\n")
+    settings = {"b": 0.5, "groups": "vectors.weight_decay=0"}
+    what = Contender("mine", "torch:mine", 0.01, settings, schedule="linear")
+    text = own_code("torch", "/some/mine.py:Own#0123", what, RATE, horizon=STEPS)
+    assert "from mine import Own\n" in text
     assert "if p.ndim < 2:\n        own['weight_decay'] = 0.0" in text
-    assert text.endswith("optimizer = Own(groups, lr=0.01, b=0.5)")
+    assert "optimizer = Own(groups, lr=0.01, b=0.5)\n" in text
+    assert "LinearLR(optimizer, start_factor=1.0, end_factor=0.0, total_iters=horizon)" in text
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inside, self.wte, self.lm_head = nn.Linear(4, 4), nn.Embedding(2, 4), nn.Linear(4, 2, bias=False)
+        self.lm_head.weight = self.wte.weight
+
+    def forward(self, x):
+        return self.lm_head(self.inside(x))
+
+
+@pytest.mark.parametrize("framework", ["torch", "lightning", "transformers"])
+@pytest.mark.parametrize(
+    "group", ["lm_head.lr_scale=0.5", "lm_head.*.weight_decay=0.5", "embeddings.lr_scale=0.1", "Linear.lr_scale=2"]
+)
+def test_a_tied_weight_goes_by_all_of_its_names_in_the_code_too(framework, group):
+    (contender,), _ = enter(f"adamw:{group}")
+    torch.manual_seed(0)
+    theirs = Tied().double()
+    mine = copy.deepcopy(theirs)
+    place = {"model": theirs}
+    exec(code(framework, contender, RATE, horizon=STEPS), place)
+    optimizer = place["configure_optimizers"](theirs) if framework == "lightning" else place["optimizer"]
+    rule = EMPTY_REGISTRY.optimizer(contender)
+    driver = RuleDriver(rule, mine, RATE)
+    for _ in range(STEPS):
+        gradients(theirs)
+        optimizer.step()
+        gradients(mine)
+        driver.step(RATE, lambda *_: [])
+    for p, q in zip(theirs.parameters(), mine.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=0, atol=1e-6)

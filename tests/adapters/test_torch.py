@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 import steepest
 import steepest.adapters.torch as adapter
-from steepest.adapters.torch import AdaGrad, Adam, Momentum, RuleOptimizer, as_torch, build, code
+from steepest.adapters.torch import AdaGrad, Adam, Momentum, RuleOptimizer, as_torch, build
+from steepest.adapters.torch_code import code
 from steepest.errors import BadInput, BadSetting, UnknownName
 from steepest.optim import elementwise
 from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of

@@ -1,22 +1,27 @@
 """The frameworks for which code can be generated, by name."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
-from steepest.adapters import torch
-from steepest.adapters.group_lines import group_lines
+from steepest.adapters import torch_code
+from steepest.adapters.torch_code import TorchCode, own_parts, parts_of
 from steepest.errors import UnknownName
 from steepest.optim.equivalents.keras_forms import KERAS
 from steepest.optim.equivalents.optax_forms import OPTAX
-from steepest.optim.parameter_groups import parted
-from steepest.records.contender import Contender, Setting
+from steepest.records.contender import Contender
 
 OTHERS = {"keras": KERAS, "optax": OPTAX}
-GENERATORS: dict[str, Callable[..., str]] = {
-    "torch": torch.code,
-    **{name: other.code for name, other in OTHERS.items()},
+OF_TORCH: dict[str, Callable[[TorchCode], str]] = {
+    "torch": torch_code.plain,
+    "lightning": torch_code.lightning,
+    "transformers": torch_code.transformers,
 }
-TITLES = {"torch": "PyTorch", **{name: other.title for name, other in OTHERS.items()}}
+"""How each training loop in torch takes an optimizer and its scheduler."""
+TITLES = {
+    "torch": "PyTorch",
+    "lightning": "PyTorch Lightning",
+    "transformers": "Transformers",
+    **{name: other.title for name, other in OTHERS.items()},
+}
 
 
 def title(framework: str) -> str:
@@ -27,28 +32,18 @@ def title(framework: str) -> str:
 
 
 def code(framework: str, what: Contender, rate: float, *, horizon: int | None = None) -> str:
-    """Python code that builds a contender's optimizer in "torch", "keras" or "optax", with comments on differences.
+    """Python code that builds a contender's optimizer and its schedule, with comments on differences.
 
     Raises UnknownName or BadSetting; see the `code` of each framework.
     """
     title(framework)
-    return GENERATORS[framework](what, rate, horizon=horizon)
+    if framework in OF_TORCH:
+        return OF_TORCH[framework](parts_of(what, rate, horizon))
+    return OTHERS[framework].code(what, rate, horizon=horizon)
 
 
-def own_code(framework: str, name: str, rate: float, settings: Mapping[str, Setting]) -> str:
+def own_code(framework: str, name: str, what: Contender, rate: float, *, horizon: int | None = None) -> str:
     """The same for an optimizer outside the catalogue: the user's own PyTorch optimizer `name`."""
-    if framework != "torch":
+    if framework not in OF_TORCH:
         return f"# {title(framework)} cannot train {name} as it was measured: it is your own PyTorch optimizer.\n"
-    settings, groups = parted(settings)
-    note = ""
-    if ".py:" in name and "#" in name:
-        path, _, function = name.rpartition("#")[0].rpartition(":")
-        note, own = f"from {Path(path).stem} import {function}\n\n", []
-    else:
-        function, *own = name.split(":")
-    if not (function.isidentifier() and all("=" in each for each in own)):
-        note, function, own = f"# make: what takes part as {name!r}\n", "make", []
-    arguments = "".join(f", {each}" for each in (*own, *(f"{key}={value!r}" for key, value in settings.items())))
-    parameters = "groups" if groups else "model.parameters()"
-    lines = "".join(f"{line}\n" for line in group_lines(groups, rate))
-    return f"{note}{lines}optimizer = {function}({parameters}, lr={rate!r}{arguments})"
+    return OF_TORCH[framework](own_parts(what, name, rate, horizon))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from steepest.optim.equivalents.schedule_forms import short
 from steepest.optim.equivalents.torch_forms import torch_form
 from steepest.optim.parameter_groups import SCALE, ParameterGroup
 from steepest.optim.rule import Rule
@@ -10,7 +11,7 @@ from steepest.records.contender import Setting
 KINDS = {
     "vectors": "p.ndim < 2",
     "matrices": "p.ndim >= 2",
-    "biases": 'name.rpartition(".")[2].startswith("bias")',
+    "biases": 'any(name.rpartition(".")[2].startswith("bias") for name in names)',
     "norms": 'any("Norm" in kind for kind in kinds)',
     "embeddings": 'any(kind.startswith("Embedding") for kind in kinds)',
 }
@@ -22,11 +23,20 @@ def group_lines(groups: Sequence[ParameterGroup], rate: float) -> list[str]:
     if not groups:
         return []
     conditions = [_condition(group.selector) for group in groups]
-    lines = ["from fnmatch import fnmatchcase", ""] if any("fnmatchcase" in each for each in conditions) else []
-    lines += ["groups = []", "for name, p in model.named_parameters():"]
+    lines = ["from fnmatch import fnmatchcase"] if any("fnmatchcase" in each for each in conditions) else []
+    if any("kinds" in each or "name" in each for each in conditions):
+        lines += [
+            "names_of = {}  # a tied weight has several names",
+            "for name, p in model.named_parameters(remove_duplicate=False):",
+            "    names_of.setdefault(p, []).append(name)",
+            "groups = []",
+            "for p, names in names_of.items():",
+        ]
+    else:
+        lines += ["groups = []", "for p in model.parameters():"]
     if any("kinds" in each for each in conditions):
-        lines.append('    module = model.get_submodule(name.rpartition(".")[0])')
-        lines.append("    kinds = [kind.__name__ for kind in type(module).__mro__]")
+        lines.append('    modules = [model.get_submodule(name.rpartition(".")[0]) for name in names]')
+        lines.append("    kinds = {kind.__name__ for module in modules for kind in type(module).__mro__}")
     lines.append(f'    own = {{"params": [p], "lr": {rate!r}}}')
     for group, condition in zip(groups, conditions, strict=True):
         lines.append(f"    if {condition}:")
@@ -36,7 +46,7 @@ def group_lines(groups: Sequence[ParameterGroup], rate: float) -> list[str]:
 
 def _settings(settings: Mapping[str, object], rate: float) -> dict[str, object]:
     return {
-        ("lr" if name == SCALE else name): rate * value if name == SCALE and isinstance(value, float) else value
+        ("lr" if name == SCALE else name): short(rate * value) if name == SCALE and isinstance(value, float) else value
         for name, value in settings.items()
     }
 
@@ -45,9 +55,10 @@ def _condition(selector: str) -> str:
     if selector in KINDS:
         return KINDS[selector]
     if any(sign in selector for sign in "*?["):
-        return f"fnmatchcase(name, {selector!r})"
+        return f"any(fnmatchcase(name, {selector!r}) for name in names)"
     inside = selector + "."
-    return f"name == {selector!r} or name.startswith({inside!r}) or {selector!r} in kinds"
+    named = f"any(name == {selector!r} or name.startswith({inside!r}) for name in names)"
+    return f"{named} or {selector!r} in kinds"
 
 
 def in_torchs_words(

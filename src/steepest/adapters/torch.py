@@ -1,4 +1,4 @@
-"""Any rule as a `torch.optim.Optimizer`, and the code to paste that builds one.
+"""Any rule as a `torch.optim.Optimizer`.
 
     from steepest.adapters.torch import AdaGrad, build
     optimizer = AdaGrad(model.parameters(), lr=0.01)
@@ -8,7 +8,7 @@ The classes are made from the rules of the catalogue and carry their names.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from operator import itemgetter
@@ -17,8 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from steepest.adapters.closures import SECOND_GRADIENT_LINES, SecondGradients
-from steepest.adapters.group_lines import group_lines, in_torchs_words
+from steepest.adapters.closures import SecondGradients
 from steepest.adapters.sharded import dealing_group, sums_over
 from steepest.adapters.stepping import (
     Batch,
@@ -34,12 +33,9 @@ from steepest.adapters.stepping import (
     write,
 )
 from steepest.errors import BadInput, BadSetting, UnknownName
-from steepest.optim.catalogue import CATALOGUE, contender, entry, settings_of
+from steepest.optim.catalogue import CATALOGUE, entry, settings_of
 from steepest.optim.drivers import check_matrices, evaluated, is_wide, moved_together
 from steepest.optim.entry import Entry
-from steepest.optim.equivalents.form import check_horizon, plateau_lines, step_sees
-from steepest.optim.equivalents.torch_forms import torch_form
-from steepest.optim.parameter_groups import parted
 from steepest.optim.reductions import across
 from steepest.optim.roles import form_of, has_roles, in_forms, role_of_shape
 from steepest.optim.rule import (
@@ -51,10 +47,9 @@ from steepest.optim.rule import (
     describe_hyperparameters,
     hyperparameters,
 )
-from steepest.optim.schedules import listens
 from steepest.optim.torch_arguments import CLASSES, LABELS, NO_CLASSES, as_group, translated
 from steepest.optim.wrappers import unwrap, wrap
-from steepest.records.contender import Contender, Setting
+from steepest.records.contender import Setting
 from steepest.records.parameter_roles import ROLES
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -414,73 +409,3 @@ def build(
     if not (isinstance(optimizer, type) and issubclass(optimizer, Rule)):
         raise BadInput(f'{optimizer!r} is not an optimizer. Pass its name, such as "adam", its entry or its rule.')
     return as_torch(optimizer)(params, compile=compile, **chosen)
-
-
-# ---- code to paste ---------------------------------------------------------------------------------------------------
-
-
-def code(
-    what: Contender | Entry | str,
-    rate: float,
-    settings: Mapping[str, Setting] | None = None,
-    *,
-    horizon: int | None = None,
-) -> str:
-    """Python code that builds an optimizer for a `model`: torch's own class if it is equivalent, else ours.
-
-    `what` is a contender, or an entry or its name with `settings` that replace its own. A schedule runs over `horizon`
-    steps; without it, the code computes the steps from a `loader` and a number of `epochs`. Raises UnknownName or
-    BadSetting.
-    """
-    if not isinstance(what, Contender):
-        what = contender(what, **(settings or {}))  # type: ignore[arg-type]
-    item = entry(what.rule)
-    own, groups = parted(what.settings)
-    complete = settings_of(item, {**own, "lr": rate})
-    plain = torch_form(item.rule, complete)
-    named = in_torchs_words(item.rule, complete, groups)
-    parameters = "groups" if groups else "model.parameters()"
-    if plain and named is not None:
-        groups = named
-        imports = ["import torch"]
-        degree = "bit for bit" if plain.is_exact else "up to rounding"
-        lines = [f"# PyTorch's own class: on CPU it equals the optimizer that was measured, {degree}."]
-        defaults = inspect.signature(getattr(torch.optim, plain.name)).parameters
-        kept = {name: value for name, value in plain.arguments.items() if value != defaults[name].default}
-        lines.append(f"optimizer = torch.optim.{plain.name}({parameters}, {_arguments(rate, kept)})")
-    else:
-        imports = ["from steepest.adapters.torch import build"]
-        lines = ["# PyTorch has no equivalent: this class of steepest is a torch.optim.Optimizer."]
-        by_role = has_roles(item.rule) and complete.get("applies_to") == "hidden"
-        if by_role and groups:
-            lines.append("# It treats embeddings and output layers as hidden matrices here, unlike the study.")
-        elif by_role:
-            imports.append("from steepest.optim.roles import by_role")
-            lines.append("# inputs: one batch, on which the model is run once to find embeddings and output layers.")
-            parameters = "by_role(model, inputs)"
-        lines.append(f'optimizer = build("{item.name}", {parameters}, {_arguments(rate, own)})')
-        if averages(item.rule):
-            lines += [
-                "# Evaluated at an average of the weights: model.eval() switches to it, model.train() switches back.",
-                "optimizer.follow(model)",
-            ]
-        lines += SECOND_GRADIENT_LINES[item.rule.second]
-    lines = [*(f"# {sentence}" for sentence in step_sees(what)), *group_lines(groups, rate), *lines]
-    if listens(what.schedule):
-        imports.append("import torch")
-        lines += plateau_lines(what.schedule, rate)
-    elif what.schedule != "constant":
-        check_horizon(what.schedule, horizon)
-        imports += ["import torch", "from steepest.optim.schedules import schedule"]
-        lines += [
-            "# Call scheduler.step() after every optimizer.step().",
-            f"horizon = {horizon or 'len(loader) * epochs'}  # steps of the whole training",
-            f'factor = schedule("{what.schedule}")',
-            "scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: factor(done + 1, horizon))",
-        ]
-    imports = sorted(set(imports), key=lambda line: (line.startswith("from"), line))
-    return "\n".join([*imports, "", *lines, ""])
-
-
-def _arguments(rate: float, settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in {"lr": rate, **settings}.items())

@@ -108,7 +108,7 @@ def use(
     task: Annotated[str | None, Parameter(help="Task, if the study has several. Default: the first.")] = None,
     optimizer: Annotated[str | None, Parameter(help="Optimizer to build. Default: the recommended one.")] = None,
     framework: Annotated[
-        Literal["torch", "keras", "optax"],
+        Literal["torch", "lightning", "transformers", "keras", "optax"],
         Parameter(help="Framework to write code for. Differences are noted in the code."),
     ] = "torch",
     json: Json = False,

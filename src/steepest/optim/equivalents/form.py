@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar, cast
 
-from steepest.errors import BadSetting
 from steepest.optim.adaptive import AdaGrad, RMSProp
 from steepest.optim.catalogue import entry, settings_of
 from steepest.optim.entry import Entry
-from steepest.optim.parameter_groups import enumerated_groups, parted
-from steepest.optim.plateau import Plateau
+from steepest.optim.equivalents.schedule_forms import check_horizon, factor_lines, short
+from steepest.optim.parameter_groups import ParameterGroup, enumerated_groups, parted
 from steepest.optim.rule import AnyRule, Rule, with_settings
 from steepest.optim.schedules import listens
 from steepest.optim.schedules import schedule as schedule_of
@@ -95,6 +94,22 @@ class Form:
 
 
 @dataclass(frozen=True)
+class Grouped:
+    """An optimizer whose groups a framework can give their own settings."""
+
+    expression: str = ""
+    """What builds it; "" if that is as without groups."""
+    after: Sequence[str] = ()
+    """Lines behind it."""
+    imports: Sequence[str] = ()
+
+
+CLIPS = {"clip-norm": "max_norm", "clip-value": "max_value"}
+"""Wrappers that other frameworks have too, and their setting."""
+CLIP_NOTE = "It scales a gradient by κ/|g|, the study by κ/(|g| + 10⁻⁶)."
+
+
+@dataclass(frozen=True)
 class Framework:
     """Another framework for which equivalent optimizers are known."""
 
@@ -110,6 +125,10 @@ class Framework:
     """Lines that define `rate`, from a schedule's name and the highest rate; they may use `horizon`."""
     plateau: str
     """Its class that lowers the rate when the loss stops falling."""
+    clip: Callable[[Form, str, float], Form]
+    """The form behind a clipping of the gradient: by the name of its wrapper, and its limit."""
+    group: Callable[[Sequence[ParameterGroup], Callable[[Mapping[str, Setting]], Form | None], str], Grouped | None]
+    """How groups are written: from them, from the form with some settings replaced, and from the text of the rate."""
 
     def form(self, rule: type[Rule], settings: Mapping[str, Setting], schedule: str = "constant") -> Form | None:
         """The nearest form of `rule` with these (complete) settings; None if there is none."""
@@ -124,29 +143,44 @@ class Framework:
         """
         item = entry(what.rule)
         own, groups = parted(what.settings)
-        form = self.form(item.rule, settings_of(item, {**own, "lr": rate}), what.schedule)
+        complete = settings_of(item, {**own, "lr": rate})
+        form = self._clipped(item, complete, what.schedule)
         check_horizon(what.schedule, horizon)
         if form is None:
             return _comment(
                 f"{self.title} cannot train {item.title} as it was measured: none of its optimizers is known to follow "
                 "this rule. For PyTorch code: steepest use --framework torch."
             )
+        is_scheduled = what.schedule != "constant" and not listens(what.schedule)
+        text = "rate" if is_scheduled else repr(short(form.share * rate))
+        grouped = Grouped()
         if groups:
+            grouped = self.group(groups, lambda own: self._clipped(item, {**complete, **own}, what.schedule), text)
+        if grouped is None:
             clause = f"the settings that {enumerated_groups(groups)} had of their own are left out"
             form = replace(form, differs=(*form.differs, clause))
-        lines = [self.imports]
+            grouped = Grouped()
+        lines = [self.imports, *grouped.imports]
         if listens(what.schedule):
             clause = f"there, {self.plateau} adapts the rate to the loss; below it is constant"
             form = replace(form, differs=(*form.differs, clause))
-        if what.schedule == "constant" or listens(what.schedule):
-            text = repr(form.share * rate)
-        else:
-            lines += schedule_lines(horizon, self.steps, self.write_schedule(what.schedule, form.share * rate))
-            text = "rate"
+        if is_scheduled:
+            written = self.write_schedule(what.schedule, short(form.share * rate))
+            lines += schedule_lines(horizon, self.steps, written)
         lines.append("")
         lines += [_comment(sentence).rstrip() for sentence in self._sentences(what, item, form)]
-        lines.append(f"optimizer = {self.write(form.parts, text)}")
-        return "\n".join([*lines, ""])
+        lines.append(f"optimizer = {grouped.expression or self.write(form.parts, text)}")
+        return "\n".join([*lines, *grouped.after, ""])
+
+    def _clipped(self, item: Entry, complete: Mapping[str, Setting], schedule: str) -> Form | None:
+        """The form of a rule, or of a rule within one clipping that the framework has, too."""
+        form = self.form(item.rule, complete, schedule)
+        inner, plus, wrapper = item.name.rpartition("+")
+        if form is not None or not plus or wrapper not in CLIPS or "+" in inner:
+            return form
+        limit, inside = complete[CLIPS[wrapper]], entry(inner)
+        form = self.form(inside.rule, {name: complete[name] for name in settings_of(inside)}, schedule)
+        return form and self.clip(form, wrapper, float(limit))
 
     def _sentences(self, what: Contender, item: Entry, form: Form) -> list[str]:
         sentences = [*step_sees(what), *([form.note] if form.note else [])]
@@ -183,13 +217,6 @@ def step_sees(what: Contender) -> list[str]:
     return [f"Give every step the gradient {named.get(what.batch_size, f'over {what.batch_size} examples')}."]
 
 
-def check_horizon(name: str, horizon: int | None) -> None:
-    """Raise UnknownName or BadSetting for a schedule that does not exist or has a horizon of no steps."""
-    schedule_of(name)
-    if name != "constant" and horizon is not None and horizon < 1:
-        raise BadSetting(f"The schedule {name} needs a horizon of at least one step; it is {horizon}.")
-
-
 def schedule_lines(horizon: int | None, steps: str, lines: Sequence[str]) -> list[str]:
     """The lines of a schedule with its imports above and its horizon."""
     imports = [line for line in lines if line.startswith(("import ", "from "))]
@@ -197,23 +224,9 @@ def schedule_lines(horizon: int | None, steps: str, lines: Sequence[str]) -> lis
     return [*imports, "", f"horizon = {horizon or steps}  # steps of the whole training", *rest]
 
 
-def plateau_lines(words: str, rate: float) -> list[str]:
-    """torch's scheduler for the schedule that depends on the loss."""
-    factor = schedule_of(words)
-    assert isinstance(factor, Plateau)
-    least = f", min_lr={factor.end * rate!r}" if factor.end else ""
-    return [
-        "# Call scheduler.step(loss) with the loss of the validation part after every epoch.",
-        "scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(",
-        f"    optimizer, factor={factor.factor!r}, patience=int({factor.patience!r} * epochs), "
-        f"threshold={factor.threshold!r}{least}, eps=0.0",
-        ")",
-    ]
-
-
-def looked_up(name: str, rate: float) -> str:
-    """The rates of all steps and the rate after them, for a schedule that the framework does not have."""
-    return f'[{rate!r} * schedule("{name}")(t, horizon) for t in range(1, horizon + 2)]'
+def looked_up(name: str, rate: float) -> list[str]:
+    """Lines that define `rates`, of all steps and after them, for a schedule that the framework does not have."""
+    return [*factor_lines(name), f"rates = [{rate!r} * factor(done) for done in range(horizon + 1)]"]
 
 
 def call(function: str, *arguments: str, **named: Argument) -> str:

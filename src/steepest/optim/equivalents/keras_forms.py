@@ -4,15 +4,17 @@ Keras multiplies by η before it keeps a velocity, adds ε where others do not, 
 Formulas below are those of Keras 3.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW
 from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
 from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
 from steepest.optim.equivalents.form import (
+    CLIP_NOTE,
     Form,
     Framework,
+    Grouped,
     Part,
     Rates,
     Table,
@@ -22,11 +24,14 @@ from steepest.optim.equivalents.form import (
     row,
     scheduled,
 )
+from steepest.optim.equivalents.schedule_forms import ScheduleWords, schedule_words, short
 from steepest.optim.layerwise import LAMB, Adafactor
 from steepest.optim.matrix import Muon
+from steepest.optim.parameter_groups import ParameterGroup
 from steepest.optim.rule import Rule
 from steepest.optim.schedule_free import ScheduleFreeAdamW
 from steepest.optim.signs import Lion, Signum
+from steepest.records.contender import Setting
 
 EPS_HAT = "it adds ε to √v before v is corrected, so that the ε of the first steps is much larger"
 EPS_INSIDE = "it adds ε inside the root"
@@ -176,18 +181,28 @@ def _write(parts: tuple[Part, ...], rate: str) -> str:
     return call(f"keras.optimizers.{part.name}", f"learning_rate={rate}", **part.arguments)
 
 
-_OWN_SCHEDULES = {
-    "linear": "PolynomialDecay({rate!r}, horizon, end_learning_rate=0.0)",
-    "cosine": "CosineDecay({rate!r}, horizon)",
-}
+def _own_schedule(parts: ScheduleWords, rate: float) -> str:
+    """The call of Keras' schedule without a warm-up; "" if it has none."""
+    own = parts.numbers
+    end = short(own.get("end", 0.0) * rate)
+    match parts.decay:
+        case "linear":
+            return f"PolynomialDecay({rate!r}, horizon, end_learning_rate={end!r})"
+        case "polynomial":
+            return f"PolynomialDecay({rate!r}, horizon, end_learning_rate={end!r}, power={own['power']!r})"
+        case "cosine":
+            return f"CosineDecay({rate!r}, horizon, alpha={own['end']!r})"
+        case "exponential" if end:
+            return f"ExponentialDecay({rate!r}, horizon, {own['end']!r})"
+    return ""
 
 
 def _write_schedule(name: str, rate: float) -> Sequence[str]:
-    if name in _OWN_SCHEDULES:
-        return [f"rate = keras.optimizers.schedules.{_OWN_SCHEDULES[name].format(rate=rate)}"]
+    parts = schedule_words(name)
+    if not parts.is_warm and (made := _own_schedule(parts, rate)):
+        return [f"rate = keras.optimizers.schedules.{made}"]
     return [
-        "from steepest.optim.schedules import schedule",
-        f"rates = {looked_up(name, rate)}",
+        *looked_up(name, rate),
         "",
         "",
         "class Rate(keras.optimizers.schedules.LearningRateSchedule):",
@@ -203,6 +218,33 @@ def _write_schedule(name: str, rate: float) -> Sequence[str]:
     ]
 
 
+def _clip(form: Form, wrapper: str, limit: float) -> Form:
+    (part,) = form.parts
+    name = {"clip-norm": "global_clipnorm", "clip-value": "clipvalue"}[wrapper]
+    note = " ".join(filter(None, (form.note, CLIP_NOTE if wrapper == "clip-norm" else "")))
+    return replace(form, parts=(replace(part, arguments={**part.arguments, name: limit}),), note=note)
+
+
+NO_DECAY = {"vectors": "len(v.shape) < 2", "matrices": "len(v.shape) >= 2"}
+
+
+def _group(
+    groups: Sequence[ParameterGroup], form_with: Callable[[Mapping[str, Setting]], Form | None], rate: str
+) -> Grouped | None:
+    """Keras can exempt variables from a decoupled weight decay, and has no other settings of their own for them."""
+    usual = form_with({})
+    decays = usual is not None and "weight_decay" in usual.parts[0].arguments
+    if not decays or any(group.selector not in NO_DECAY or group.settings != {"weight_decay": 0} for group in groups):
+        return None
+    conditions = dict.fromkeys(NO_DECAY[group.selector] for group in groups)
+    return Grouped(
+        after=[
+            f"optimizer.exclude_from_weight_decay([v for v in model.trainable_variables if {condition}])"
+            for condition in conditions
+        ]
+    )
+
+
 KERAS = Framework(
     "Keras",
     "import keras",
@@ -211,4 +253,6 @@ KERAS = Framework(
     "steps_per_epoch * epochs",
     _write_schedule,
     "the callback keras.callbacks.ReduceLROnPlateau",
+    _clip,
+    _group,
 )

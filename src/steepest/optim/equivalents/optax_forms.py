@@ -3,15 +3,18 @@
 A chain says most rules exactly: where η enters a velocity, a coupled decay, the place of an ε beside or in the root.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from steepest.optim.adam import Adam, Adamax, AdamW, AMSGrad, NAdam, NAdamW, RAdam, RAdamW
 from steepest.optim.adaptive import Adadelta, AdaGrad, RMSProp, RMSPropMomentum
 from steepest.optim.descent import SGD, AveragedMomentum, Momentum, Nesterov
 from steepest.optim.equivalents.form import (
+    CLIP_NOTE,
     Argument,
     Form,
     Framework,
+    Grouped,
     Part,
     Rates,
     Table,
@@ -21,15 +24,17 @@ from steepest.optim.equivalents.form import (
     row,
     scheduled,
 )
+from steepest.optim.equivalents.schedule_forms import ScheduleWords, schedule_words, short
 from steepest.optim.layerwise import LAMB, LARS, Adafactor
 from steepest.optim.matrix import Muon
 from steepest.optim.modelwide import DAdaptAdam, DoG, DoWG, Prodigy
 from steepest.optim.moments import AdaBelief, Adan, AdEMAMix, Yogi
+from steepest.optim.parameter_groups import SCALE, ParameterGroup
 from steepest.optim.rule import Rule
 from steepest.optim.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
-from steepest.optim.schedules import WARMUP_SHARE
 from steepest.optim.signs import Lion, Rprop, SignSGD, Signum
 from steepest.optim.successors import ADOPT
+from steepest.records.contender import Setting
 
 EPS_CORRECTED = "it adds ε to the root of the corrected v"
 RATE = Part("scale_by_learning_rate")
@@ -314,33 +319,87 @@ def _write(parts: tuple[Part, ...], rate: str) -> str:
     return calls[0] if len(calls) == 1 else "\n".join(["optax.chain(", *(f"    {each}," for each in calls), ")"])
 
 
-_OWN_SCHEDULES = {
-    "constant": "optax.constant_schedule({rate!r})",
-    "linear": "optax.linear_schedule({rate!r}, 0.0, {steps})",
-    "cosine": "optax.cosine_decay_schedule({rate!r}, {steps})",
-}
+def _own_schedule(parts: ScheduleWords, rate: float, steps: str) -> str:
+    """The call of Optax' schedule for a decay over `steps`; "" if it has none."""
+    own = parts.numbers
+    end = short(own.get("end", 0.0) * rate)
+    match parts.decay:
+        case "constant":
+            return f"constant_schedule({rate!r})"
+        case "linear":
+            return f"linear_schedule({rate!r}, {end!r}, {steps})"
+        case "cosine":
+            return f"cosine_decay_schedule({rate!r}, {steps}{f', alpha={share!r}' if (share := own['end']) else ''})"
+        case "polynomial":
+            return f"polynomial_schedule({rate!r}, {end!r}, {own['power']!r}, {steps})"
+        case "exponential" if end:
+            return f"exponential_decay({rate!r}, {steps}, {own['end']!r})"
+    return ""
 
 
 def _write_schedule(name: str, rate: float) -> Sequence[str]:
-    decay = _OWN_SCHEDULES.get(name.removeprefix("warmup-"))
-    if decay and name.startswith("warmup-"):
+    parts = schedule_words(name)
+    if parts.is_warm and (decay := _own_schedule(parts, rate, "max(1, horizon - warm)")):
         return [
-            f"k = max(1, round({WARMUP_SHARE} * horizon))  # steps of the warm-up",
-            f"rise = optax.linear_schedule({rate!r} / k, {rate!r}, k - 1)",
-            f"rate = optax.join_schedules([rise, {decay.format(rate=rate, steps='max(1, horizon - k)')}], [k])",
+            f"warm = {parts.warm_steps}  # steps of the warm-up",
+            f"rise = optax.linear_schedule({rate!r} / warm, {rate!r}, warm - 1)",
+            f"rate = optax.join_schedules([rise, optax.{decay}], [warm])",
         ]
-    if decay:
-        return [f"rate = {decay.format(rate=rate, steps='horizon')}"]
+    if not parts.is_warm and (decay := _own_schedule(parts, rate, "horizon")):
+        return [f"rate = optax.{decay}"]
+    first, *lines = ["from jax import numpy as jnp", *looked_up(name, rate)]
     return [
-        "from jax import numpy as jnp",
-        "from steepest.optim.schedules import schedule",
-        f"rates = jnp.asarray({looked_up(name, rate)})",
+        first,
+        *lines[:-1],
+        lines[-1].replace("rates = [", "rates = jnp.asarray([") + ")",
         "",
         "",
         "def rate(count):",
         "    return rates[jnp.minimum(count, horizon)]",
         "",
     ]
+
+
+def _clip(form: Form, wrapper: str, limit: float) -> Form:
+    if wrapper == "clip-value":
+        return replace(form, parts=(_part("clip", max_delta=limit), *form.parts))
+    note = " ".join(filter(None, (form.note, CLIP_NOTE)))
+    return replace(form, parts=(_part("clip_by_global_norm", max_norm=limit), *form.parts), note=note)
+
+
+def _group(
+    groups: Sequence[ParameterGroup], form_with: Callable[[Mapping[str, Setting]], Form | None], rate: str
+) -> Grouped | None:
+    """Vectors and matrices with settings of their own; what else a group can name depends on the user's model."""
+    if any(group.selector not in ("vectors", "matrices") for group in groups):
+        return None
+    usual = form_with({})
+    if usual is None or any(part.name in _ACROSS for part in usual.parts):
+        return None
+    clips = [part for part in usual.parts if part.name == "clip_by_global_norm"]
+    written = {}
+    for selector in ("vectors", "matrices"):
+        own: dict[str, Setting] = {}
+        for group in groups:
+            own |= group.settings if group.selector == selector else {}
+        scale = float(own.pop(SCALE, 1.0))
+        form = form_with(own)
+        if form is None or form.differs != usual.differs or form.share != usual.share:
+            return None
+        scaled = rate if scale == 1 else f"lambda count: {scale!r} * rate(count)"
+        scaled = scaled if rate == "rate" else repr(short(scale * float(rate)))
+        written[selector] = _write(tuple(part for part in form.parts if part not in clips), scaled)
+    named = [f"    {selector!r}: {text}," for selector, text in written.items()]
+    table = "\n".join(named).replace("\n    optax", "\n        optax").replace("\n),", "\n    ),")
+    labels = 'lambda params: jax.tree.map(lambda p: "vectors" if p.ndim < 2 else "matrices", params)'
+    made = f"optax.multi_transform({{\n{table}\n}}, {labels})"
+    for part in clips:
+        made = f"optax.chain({_write((part,), '')}, {made})"
+    return Grouped(made, imports=["import jax"])
+
+
+_ACROSS = frozenset({"contrib.prodigy", "contrib.dadapt_adamw", "contrib.dog", "contrib.dowg"})
+"""Optimizers that look at all parameters at once, so that parts of them are not the same."""
 
 
 OPTAX = Framework(
@@ -351,4 +410,6 @@ OPTAX = Framework(
     "steps_per_epoch * epochs",
     _write_schedule,
     "the transformation optax.contrib.reduce_on_plateau",
+    _clip,
+    _group,
 )

@@ -74,7 +74,7 @@ def parts_of(what: Contender, rate: float, horizon: int | None) -> TorchCode:
         lines, clips = _ours(entry(what.rule), rate, own, complete, groups), {}
     else:
         groups = named
-        lines = _torchs(plain, rate, groups)
+        lines = _torchs(plain, rate, groups, plain.is_exact and not clips)
     return TorchCode(
         [*comments, *group_lines(groups, rate)], lines, *_schedule(what.schedule, rate, horizon, groups), clips
     )
@@ -124,8 +124,8 @@ def _of(item: Entry, complete: Mapping[str, Setting]) -> dict[str, Setting]:
     return {name: complete[name] for name in settings_of(item) if name in complete} | {"lr": complete["lr"]}
 
 
-def _torchs(plain: TorchForm, rate: float, groups: Sequence[ParameterGroup]) -> list[str]:
-    degree = "bit for bit" if plain.is_exact else "up to rounding"
+def _torchs(plain: TorchForm, rate: float, groups: Sequence[ParameterGroup], is_exact: bool) -> list[str]:
+    degree = "bit for bit" if is_exact else "up to rounding"
     defaults = inspect.signature(getattr(torch.optim, plain.name)).parameters
     kept = {name: value for name, value in plain.arguments.items() if value != defaults[name].default}
     parameters = "groups" if groups else "model.parameters()"

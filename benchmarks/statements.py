@@ -103,6 +103,15 @@ def _of_questions() -> Iterator[tuple[str, Statement]]:
                 )
 
 
+LOSSES: dict[str, dict[str, Any]] = {
+    "5 equals, 5 seeds": {"spread": 0.0},
+    "5 that differ by half a standard deviation, 5 seeds": {},
+    "5 that differ by a standard deviation, 10 seeds": {"spread": 1.0, "seeds": 10},
+    "the same, 5 seeds, skewed noise": {"spread": 1.0, "luck": "skewed"},
+    "2 that differ by half a standard deviation, 5 seeds": {"k": 2},
+}
+"""What contenders are like → how they are simulated, to see what the advice may lose."""
+
 STATEMENTS: dict[str, Statement] = {
     **dict(_equals()),
     **dict(_of_questions()),
@@ -150,10 +159,18 @@ STATEMENTS: dict[str, Statement] = {
     "quick and worse": Statement(
         "advice", "of 13, one that is 4 margins worse and twice as quick is advised", 0, 0.05,
         truths.quick_and_worse, 40),
+    **{
+        f"loss of advice, {what}": Statement(
+            "advice", f"the advised one of {what} is worse by more than the verdict says it may be", 0, 0.05,
+            partial(truths.lost_by_advice, **how), 15)
+        for what, how in LOSSES.items()
+    },
     "safe rates": Statement(
         "rates", "both ends of the range of good rates are truly within 5 %, 10 seeds", 0.95, 1, truths.safe, 8),
     "safe rates, noisy": Statement(
         "rates", "the same, 5 seeds and three times the noise", 0.95, 1, partial(truths.safe, n=5, noise=0.03), 8),
+    "safe rates, seeds fail": Statement(
+        "rates", "the same, 5 seeds that fail one by one as the rate falls", 0.95, 1, truths.safe_where_seeds_fail, 8),
     "most forgiving": Statement(
         "rates", "one of 5 equals is said to have the widest range of good rates", 0, 0.05,
         truths.named_most_forgiving, 40),
@@ -162,6 +179,9 @@ STATEMENTS: dict[str, Statement] = {
     "median time": Statement(
         "times", "the interval of the median time to a target holds the true one; 2 of 10 runs never arrive", 0.95, 1,
         truths.median_time),
+    "noisy alone": Statement(
+        "several tasks", "of 3 on 6 tasks, the one that is worse and noisier is alone most often good", 0, 0.05,
+        truths.noisy_named_alone, 60),
     "called fastest": Statement(
         "several tasks", "one of 3 that are equally fast on 6 tasks is called the fastest", 0, 0.05,
         truths.called_fastest, 10),

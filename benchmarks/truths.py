@@ -22,7 +22,7 @@ from steepest.records.step_times import StepTime
 from steepest.records.study_record import StudyDesign, StudyRecord
 from steepest.records.task_facts import TaskFacts
 from steepest.study.protocol import BY_SEED, POOLED, SEARCHES
-from steepest.verdict.decide import decide
+from steepest.verdict.decide import decide, is_good
 from steepest.verdict.judge.advice import FAILURE_LEVEL, unseen_share
 from steepest.verdict.judge.findings import is_only_just, largest_spread
 from steepest.verdict.judge.pairs import compare_all
@@ -200,6 +200,24 @@ def called_fastest(studies: int, rng: np.random.Generator, k: int = 3, tasks: in
     return said, studies
 
 
+def noisy_named_alone(studies: int, rng: np.random.Generator, tasks: int = 6, seeds: int = 10) -> Count:
+    """Of three, two are the best on three tasks each by 1.5 standard deviations, and the third, worse than the best by
+    one, is three times as noisy: it alone is said to be good most often."""
+    said = 0
+    for _ in range(studies):
+        of_tasks: list[TaskVerdict] = []
+        for i in range(tasks):
+            lag = {"a": 1.5 * (i % 2), "b": 1.5 * (1 - i % 2), "noisy": 1.0}
+            noise = {name: rng.normal(size=seeds) * (3 if name == "noisy" else 1) for name in lag}
+            of_tasks.append(judged(facts(), {name: 0.7 + 0.01 * (noise[name] - lag[name]) for name in lag}))
+        good = {
+            name: sum(is_good(item, v.margin) for v in of_tasks for item in v.standings if item.contender == name)
+            for name in ("a", "b", "noisy")
+        }
+        said += good["noisy"] > max(good["a"], good["b"])
+    return said, studies
+
+
 # ---- levels ----------------------------------------------------------------------------------------------------------
 
 
@@ -242,6 +260,20 @@ def level_of_the_first(studies: int, rng: np.random.Generator, k: int = 13, spre
         assert item.expected is not None
         held += item.expected.level.low <= true[int(item.contender)] <= item.expected.level.high
     return held, studies
+
+
+def lost_by_advice(
+    studies: int, rng: np.random.Generator, k: int = 5, spread: float = 0.5, seeds: int = 5, luck: str = "normal"
+) -> Count:
+    """The one to use is worse than another by more than the margin, and by more than the verdict says it may be."""
+    broken = 0
+    for _ in range(studies):
+        true = 0.7 + 0.01 * spread * rng.normal(size=k)
+        noise = rng.normal(size=(k, seeds)) if luck == "normal" else 1 - rng.exponential(size=(k, seeds))
+        verdict = judged(facts(), {str(i): true[i] + 0.01 * noise[i] for i in range(k)})
+        assert verdict.may_lose is not None
+        broken += float(true.max()) - true[int(verdict.advised)] > max(verdict.margin, verdict.may_lose)
+    return broken, studies
 
 
 def on_new_examples(studies: int, rng: np.random.Generator, test: int = 1000, seeds: int = 10) -> Count:
@@ -360,6 +392,24 @@ def safe(studies: int, rng: np.random.Generator, n: int = 10, noise: float = 0.0
         assert advice is not None
         ends = good_rates(item, curve, advice, rng).rates
         good += all(abs(math.log10(rate / 1e-3)) <= width + 1e-9 for rate in ends)
+    return good, studies
+
+
+def safe_where_seeds_fail(studies: int, rng: np.random.Generator, n: int = 5) -> Count:
+    """The same where lower rates are equally good until, between half a decade and two decades below the best, one seed
+    after another hardly learns: 0.3 instead of 0.9. So 5 % of the best are lost on average 0.61 decades below it."""
+    good = 0
+    for _ in range(studies):
+        rows: list[Result] = []
+        for seed, fails in enumerate(rng.uniform(-2.0, -0.5, size=n)):
+            for x in TRIED:
+                value = (0.3 if x < fails else 0.9 - 0.045 * max(0.0, 2 * float(x)) ** 2) + 0.005 * rng.normal()
+                rows.append(replace(result(float(f"{1e-3 * 10**x:.6g}"), seed, "grid", value, value), contender="a"))
+        item = entrant("a", rows, True)
+        advice = advise(curve := rate_curve(item))
+        assert advice is not None
+        low, high = (math.log10(rate / 1e-3) for rate in good_rates(item, curve, advice, rng).rates)
+        good += low >= -0.5 - 0.045 / 0.6 * 1.5 - 1e-9 and high <= 0.5 + 1e-9
     return good, studies
 
 

@@ -16,8 +16,8 @@ from steepest.errors import BadTask, UnknownName
 from steepest.records.trials import Lane
 from steepest.tasks.check import check
 from steepest.tasks.loss_calls import calls_of_library
-from steepest.tasks.metrics import NAMED, SAME_SHAPE, Metric, metric_of, named, read_as
-from steepest.tasks.readings import PLAIN, reading_of
+from steepest.tasks.metrics import NAMED, SAME_SHAPE, Metric, constant_level, metric_of, named, read_as
+from steepest.tasks.readings import PLAIN, Reading, reading_of
 from steepest.tasks.task import Task
 
 draw = torch.Generator().manual_seed(0)
@@ -407,3 +407,42 @@ def test_an_unknown_metric_gets_the_nearest_names():
     for nonsense in (3, F, torch.nn.MSELoss, torch.nn.MSELoss(), np.mean(3)):
         with pytest.raises(BadTask, match=r"steepest\.Metric"):
             metric_of(nonsense, F.mse_loss)  # type: ignore[arg-type]
+
+
+# ---- constant predictions --------------------------------------------------------------------------------------------
+
+YES = torch.tensor([1.0, 1.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    "targets, reading, expected",
+    [
+        (torch.tensor([0, 1, 1, 1, 2]), PLAIN, 0.6),
+        (torch.tensor([[0, 1], [1, -100]]), PLAIN, 2 / 3),  # padding does not count
+        (torch.tensor([255, 255, 255, 1, 0, 0]), Reading(ignored=255), 2 / 3),
+        (YES[:, None], PLAIN, 0.75),
+        (torch.stack([YES, 1 - YES, torch.tensor([1.0, 1.0, 0.0, 0.0])], dim=1), PLAIN, (0.75 + 0.75 + 0.5) / 3),
+        (2 * YES[:, None] - 1, Reading(signs=True), 0.75),
+        (torch.eye(3)[[0, 1, 1, 1]], Reading(one_hot=True), 0.75),
+    ],
+)
+def test_the_accuracy_of_a_constant_is_that_of_the_most_frequent_answer(targets, reading, expected):
+    metric = read_as(NAMED["accuracy"], reading)
+    assert constant_level(metric, targets) == pytest.approx(expected)
+
+
+def test_the_error_of_a_constant_is_scikit_learns_of_the_best_one():
+    y = TARGETS[:, :1]
+    mean, middle = y.mean().expand_as(y), y.median().expand_as(y)
+    assert constant_level(NAMED["mse"], y) == pytest.approx(reference.mean_squared_error(y, mean))
+    assert constant_level(NAMED["rmse"], y) == pytest.approx(reference.mean_squared_error(y, mean) ** 0.5)
+    assert constant_level(NAMED["mae"], y) == pytest.approx(reference.mean_absolute_error(y, middle), rel=1e-4)
+    assert constant_level(NAMED["r2"], y) == 0
+    assert constant_level(NAMED["auroc"], y) == 0.5
+    assert constant_level(Metric("mine", lambda outputs, targets: outputs.sum()), y) is None
+
+
+def test_the_facts_of_a_task_have_the_level_of_a_constant():
+    how = {"loss": F.cross_entropy, "metric": "accuracy", "batch_size": 8, "epochs": 1}
+    data = torch.randn(40, 3), torch.tensor([0] * 30 + [1] * 10)
+    assert Task(model=lambda: nn.Linear(3, 2), data=data, **how).facts().constant == 0.75

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from verdict.factory import Shape, synthetic_study
+from verdict.factory import DIGITS, Shape, study_of, synthetic_study
 
 from steepest.verdict.decide import decide
 from steepest.verdict.judge.advice import EQUAL_TIME_RATIO, MIN_BYTES_SAVED, MIN_SAVING, MIN_SECONDS, advised
@@ -130,3 +130,38 @@ def test_none_that_fails_clearly_more_than_another_is_advised(standings):
     assert advised_of(alike) is alike[0]
     quick = costing((first, failing(second, 5), third, behind), (740, 20, 700, 10))
     assert advised_of(quick).contender == first.contender
+
+
+# ---- what the advice may lose ----------------------------------------------------------------------------------------
+
+
+def test_a_tie_for_lack_of_evidence_says_how_much_the_advised_one_may_lose():
+    verdict = decide(study_of({"a": {0.1: [0.9, 0.94, 0.9, 0.92, 0.93]}, "b": {0.1: [0.91, 0.9, 0.92, 0.9, 0.92]}}))
+    task = verdict.tasks[0]
+    gap = next(item.behind_best for item in task.standings if item.contender == "b")
+    assert task.advised == "a"
+    assert task.may_lose == pytest.approx(-gap.low)
+    assert "a may be up to 1.7 points worse than another" in task.headline
+
+
+def test_the_best_of_all_may_lose_nothing_to_those_behind():
+    task = decide(study_of({"a": {0.1: [0.9, 0.91, 0.9, 0.91, 0.9]}, "b": {0.1: [0.5, 0.51, 0.5, 0.51, 0.5]}})).tasks[0]
+    assert task.may_lose == 0
+
+
+def test_one_alone_is_compared_with_nobody():
+    assert decide(study_of({"a": {0.1: [0.9] * 5}})).tasks[0].may_lose is None
+
+
+def test_what_does_no_better_than_a_constant_prediction_is_said_to_and_has_no_good_rates():
+    table = {"a": {0.01: [0.98] * 5, 0.1: [0.98] * 5}, "b": {0.01: [0.98] * 5, 0.1: [0.97] * 5}}
+    known, unknown = (decide(study_of(table, task=replace(DIGITS, constant=level))).tasks[0] for level in (0.979, None))
+    assert "not shown to do better than a constant prediction, which reaches 97.9 % accuracy" in known.headline
+    assert known.standings[0].safe_rates is None
+    assert "constant" not in unknown.headline
+    assert unknown.standings[0].safe_rates is not None
+
+
+def test_what_beats_a_constant_prediction_says_nothing_of_it():
+    table = {"a": {0.01: [0.9, 0.91, 0.9, 0.91, 0.9]}, "b": {0.01: [0.91] * 5}}
+    assert "constant" not in decide(study_of(table, task=replace(DIGITS, constant=0.1))).tasks[0].headline

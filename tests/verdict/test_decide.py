@@ -270,6 +270,17 @@ def test_several_tasks_are_tallied():
     assert sum(tally.best for tally in verdict.tallies) == 3
 
 
+def test_a_tie_for_lack_of_evidence_does_not_count_as_good():
+    """`noisy` is never shown to be behind, nor to be as good as the best."""
+    first = study_of({"a": {0.1: [0.9, 0.901, 0.9, 0.901, 0.9]}, "b": {0.1: [0.9, 0.9, 0.901, 0.9, 0.9]},
+                      "noisy": {0.1: [0.7, 1.0, 0.6, 1.0, 0.95]}})  # fmt: skip
+    second = replace(first, tasks=(HOUSING,), results=tuple(replace(row, task="housing") for row in first.results))
+    both = replace(first, tasks=(DIGITS, HOUSING), results=first.results + second.results)
+    found = {tally.contender: tally for tally in decide(both, margin=0.01).tallies}
+    assert (found["a"].good, found["b"].good, found["noisy"].good) == (2, 2, 0)
+    assert (found["b"].tie, found["noisy"].tie) == (2, 2)
+
+
 def test_a_single_task_needs_no_tally():
     assert decide(synthetic_study(SEVEN[:2])[0]).tallies == ()
 

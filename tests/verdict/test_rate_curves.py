@@ -12,7 +12,9 @@ from verdict.factory import DIGITS, LINE, study_of, synthetic_study
 from steepest.records.outcomes import Outcome
 from steepest.verdict.judge.rate_curves import (
     advise,
+    good_rates,
     interval_around,
+    lower_bounds,
     rate_curve,
     seed_levels,
     smooth,
@@ -106,6 +108,51 @@ def test_a_loss_is_good_where_it_is_small():
     assert advice is not None
     assert advice.rate == 0.01
     assert advice.decades_5pct == pytest.approx(0.05 + 0.1)
+
+
+def shown(values, task=DIGITS):
+    """The range that is shown to be good, and the decades that it may have."""
+    item = entrant_of(values, task)
+    curve = rate_curve(item)
+    found = good_rates(item, curve, advise(curve), np.random.default_rng(0))
+    return found.rates, found.decades
+
+
+def test_without_noise_the_range_shown_to_be_good_is_the_measured_one():
+    values = {10.0**x: [y] * 5 for x, y in ((-4, 0.0), (-3, 0.9), (-2, 1.0), (-1, 0.9), (0, 0.0))}
+    rates, decades = shown(values)
+    assert rates == pytest.approx((10**-2.5, 10**-1.5))
+    assert decades == pytest.approx((1.0, 1.0))
+
+
+def test_a_bound_is_students_on_the_differences_by_seed():
+    best, other = np.array([0.9, 0.92, 0.94, 0.9]), np.array([0.88, 0.92, 0.93, 0.86])
+    table = np.stack([other, best], axis=1)
+    bound = lower_bounds(table, table.mean(axis=0), top=1, towards=-1)
+    half = 3.182446 * (other - best).std(ddof=1) / 2  # t of 97.5 % with 3 degrees of freedom
+    assert bound == pytest.approx([other.mean() - 0.95 * best.mean() - half, 0.05 * best.mean()], rel=1e-4)
+
+
+def test_a_rate_next_to_one_where_a_seed_hardly_learns_is_not_shown_to_be_good():
+    """Of rates that all have the best mean, only those from whose neighbour no seed has failed."""
+    values = {1e-4: [0.9, 0.3, 0.9, 0.9, 0.9], 1e-3: [0.9] * 5, 1e-2: [0.9] * 5, 1e-1: [0.9] * 5}
+    (low, high), _ = shown(values)
+    assert 1e-3 < low < 1e-2
+    assert high == 1e-1
+
+
+def test_of_one_seed_only_the_best_rate_is_named():
+    assert shown({0.01: [0.8], 0.1: [0.9], 1.0: [0.89]}) == ((0.1, 0.1), (0.0, math.inf))
+
+
+def test_more_noise_shows_fewer_good_rates():
+    rng = np.random.default_rng(1)
+    noise = rng.normal(size=(5, 6))
+    quiet, loud = (
+        shown({10.0**x: list(0.9 - 0.01 * x**2 + sd * noise[i]) for i, x in enumerate((-2, -1, 0, 1, 2))})[0]
+        for sd in (0.001, 0.02)
+    )
+    assert math.log10(loud[1] / loud[0]) < math.log10(quiet[1] / quiet[0])
 
 
 def test_nothing_is_recommended_where_nothing_is_sound():

@@ -22,6 +22,7 @@ SIZES = {
     "level among 13 equals": 4, "level among 7": 6, "level on new examples": 15,
     "level on new examples, 20 seeds": 10, "level on new rows": 20, "noticed 4 times in 5": 60, "fails alike": 500,
     "unseen failures": 500, "quick and worse": 3, "safe rates": 20, "safe rates, noisy": 20, "most forgiving": 4,
+    "safe rates, seeds fail": 20, "loss of advice, 5 equals, 5 seeds": 6, "noisy alone": 3,
     "sensitive": 10, "median time": 200, "called fastest": 10, "regret of equals": 10, "supported": 100,
 }  # fmt: skip
 

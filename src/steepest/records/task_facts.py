@@ -67,6 +67,9 @@ class TaskFacts:
     """Where the data come from, with the licence: one line."""
     target: float | None = None
     """The level that a sound run must reach, on test, in raw units."""
+    constant: float | None = None
+    """What the best constant prediction reaches, such as the share of the most frequent class; raw. None where that is
+    not known."""
     loss_name: str = "loss"
     fleet_obstacle: Message = NOTHING
     """Why this task cannot be trained as a fleet, if it cannot: the reason, in words."""

@@ -31,6 +31,17 @@ def accuracy(outputs: Tensor, targets: Tensor, reading: Reading = PLAIN, mask: T
             return (((scores > 0) == truth) & counts).sum() / counts.sum()
 
 
+def most_frequent(targets: Tensor, reading: Reading = PLAIN) -> float:
+    """The accuracy of always deciding for the most frequent class; of questions, each for its more frequent answer."""
+    if reading.one_hot:
+        targets = targets.argmax(1 if reading.class_axis is None else reading.class_axis)
+    if reading.one_hot or not targets.is_floating_point():
+        known = targets[(targets >= 0) & (targets != (-1 if reading.ignored is None else reading.ignored))]
+        return float(known.unique(return_counts=True)[1].max() / known.numel()) if known.numel() else 0.0
+    yes = (targets > (0.0 if reading.signs else 0.5)).double().mean(0)
+    return float(torch.maximum(yes, 1 - yes).mean())
+
+
 def top_k(outputs: Tensor, targets: Tensor, k: int, reading: Reading = PLAIN, mask: Tensor | None = None) -> Tensor:
     """Share of examples whose class has one of the k highest scores; of equal scores, the first class ranks higher."""
     hits, counts = top_k_hits(outputs, targets, k, reading, mask)

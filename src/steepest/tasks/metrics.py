@@ -17,7 +17,16 @@ from torch.nn import functional as F
 
 from steepest.errors import BadTask, UnknownName
 from steepest.messages import mark
-from steepest.tasks.class_metrics import CLASSIFICATION, accuracy, auroc, balanced_accuracy, macro_f1, perplexity, top_k
+from steepest.tasks.class_metrics import (
+    CLASSIFICATION,
+    accuracy,
+    auroc,
+    balanced_accuracy,
+    macro_f1,
+    most_frequent,
+    perplexity,
+    top_k,
+)
 from steepest.tasks.loss_kinds import Outputs
 from steepest.tasks.readings import PLAIN, Reading
 from steepest.tasks.several import HeadMetric
@@ -156,14 +165,33 @@ def natural_margin(metric: Metric, targets: Tensor) -> float:
 
     The margin of MSE thus equals that of R² in other units.
     """
+    return metric.margin if (error := constant_error(metric, targets)) is None else MARGIN * error
+
+
+def constant_error(metric: Metric, targets: Tensor) -> float | None:
+    """MSE, RMSE or MAE of the constant that predicts the targets best; None for other metrics."""
     y = targets.double()
     if base_of(metric.fn) is mse:
-        return MARGIN * float(y.var(0, correction=0).mean())
+        return float(y.var(0, correction=0).mean())
     if base_of(metric.fn) is rmse:
-        return MARGIN * float(y.var(0, correction=0).mean().sqrt())
+        return float(y.var(0, correction=0).mean().sqrt())
     if base_of(metric.fn) is mae:
-        return MARGIN * float((y - y.median(0).values).abs().mean())
-    return metric.margin
+        return float((y - y.median(0).values).abs().mean())
+    return None
+
+
+def constant_level(metric: Metric, targets: Tensor) -> float | None:
+    """What the best constant prediction reaches, in the metric's raw units, such as the share of the most frequent
+    class; None for a metric of which that is not known."""
+    fn = base_of(metric.fn)
+    if fn is r2:
+        return 0.0
+    if fn is auroc:
+        return 0.5
+    if fn is accuracy:
+        of_head = metric.fn.fn if isinstance(metric.fn, HeadMetric) else metric.fn
+        return most_frequent(targets, getattr(of_head, "keywords", {}).get("reading", PLAIN))
+    return constant_error(metric, targets)
 
 
 def _scalar(fn: Callable[[Any, Tensor], Any]) -> Callable[[Any, Tensor], Tensor]:

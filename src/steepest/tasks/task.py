@@ -36,7 +36,7 @@ from steepest.tasks.measuring import (
     own_metric,
     reading,
 )
-from steepest.tasks.metrics import MARGIN, Loss, Metric, base_of, metric_of, natural_margin
+from steepest.tasks.metrics import MARGIN, Loss, Metric, base_of, constant_level, metric_of, natural_margin
 from steepest.tasks.model_wrappers import WrappedModel, own_loss
 from steepest.tasks.readings import PLAIN, fitted
 from steepest.tasks.several import HeadMetric, JointLoss, TreeLoss, WeightedLoss, is_unreduced, is_weighting, unpacked
@@ -316,6 +316,7 @@ class Task:
             source=self.source,
             target=None if self.target is None else float(self.target),
             notes=self.remarks,
+            constant=constant_level(self.quality, self._measured_targets()),
             loss_name=getattr(self.loss, "__name__", type(self.loss).__name__).replace("<lambda>", "loss"),
         )
 
@@ -435,13 +436,17 @@ class Task:
             return float(self.margin)
         if self.metric == "loss":
             return MARGIN * self._untrained_loss(model)
+        return natural_margin(self.quality, self._measured_targets())
+
+    def _measured_targets(self) -> Tensor:
+        """All targets, as the metric sees them."""
         targets = self._pool.targets
         if isinstance(self.quality.fn, HeadMetric) and self.quality.fn.is_named:
             targets, _ = self.quality.fn.truth_of(targets)
         if self._scales_targets:
             shift, scale = moments(targets)
             targets = (targets - shift) / scale
-        return natural_margin(self.quality, targets)
+        return targets
 
     def _untrained_loss(self, model: nn.Module) -> float:
         """The loss of the initial weights on up to 256 validation examples; 0 if it is not finite."""

@@ -16,7 +16,7 @@ from steepest.records.question import QUESTIONS, Question
 from steepest.records.rng import generator
 from steepest.records.study_record import StudyRecord
 from steepest.verdict.judge import factor_effects, findings
-from steepest.verdict.judge.advice import advised
+from steepest.verdict.judge.advice import advised, may_lose
 from steepest.verdict.judge.cross_task_cost import everywhere
 from steepest.verdict.judge.diagnosis import diagnose
 from steepest.verdict.judge.expectation import with_expectations
@@ -140,6 +140,7 @@ def judge(
     own = on_baseline(
         study.baseline, study.baseline_tuned, standings, use, family.pairs, 1 - confidence, evidence.margin
     )
+    name = use.contender if own is None or own.decision == "open" else own.advised
     verdict = TaskVerdict(
         task=task,
         best=best.contender,
@@ -155,7 +156,8 @@ def judge(
         asked=question,
         looks=study.protocol.verdicts_after if len(study.protocol.verdicts_after) > 1 else (),
         start=None if start is None else best.sign * start,
-        advised=use.contender if own is None or own.decision == "open" else own.advised,
+        advised=name,
+        may_lose=may_lose(name, family.pairs),
         baseline=own,
     )
     mine = [contender for contender in study.contenders if contender.name in entrants]
@@ -205,11 +207,20 @@ def places_of(judged: Iterable[str], pairs: Mapping[tuple[str, str], Pair], alph
 
 
 def tally(study: StudyRecord, verdicts: Sequence[TaskVerdict]) -> tuple[Tally, ...]:
-    """How often each contender was what, those in front most often first."""
+    """How often each contender was what; first those that were most often good, for which a tie counts only if it is
+    shown to be one: otherwise noisy results would."""
 
     def count(name: str) -> Tally:
-        found = [item.status for verdict in verdicts for item in verdict.standings if item.contender == name]
-        return Tally(name, *(found.count(each) for each in ("best", "tie", "behind", "unsure", "failed")))
+        found = [(item, verdict) for verdict in verdicts for item in verdict.standings if item.contender == name]
+        status = [item.status for item, _ in found]
+        counts = (status.count(each) for each in ("best", "tie", "behind", "unsure", "failed"))
+        return Tally(name, *counts, good=sum(is_good(item, verdict.margin) for item, verdict in found))
 
     tallies = [count(contender.name) for contender in study.contenders]
-    return tuple(sorted(tallies, key=lambda each: (-(each.best + each.tie), -each.best, each.behind)))
+    return tuple(sorted(tallies, key=lambda each: (-each.good, -each.best, -each.tie, each.behind)))
+
+
+def is_good(item: Standing, margin: float) -> bool:
+    """Whether it is the best, or a tie that is shown to lose less than `margin` to the best."""
+    gap = item.behind_best
+    return item.status == "best" or (item.status == "tie" and gap is not None and gap.high < margin)

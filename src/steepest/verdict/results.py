@@ -250,6 +250,9 @@ class TaskVerdict:
     """What was asked; None for the widest."""
     advised: str = ""
     """What to use: the best, or one of its ties that fails less or is far faster. See `advice`."""
+    may_lose: float | None = None
+    """By how much the advised one may be worse than another: the largest upper end of the intervals of these
+    differences, in goodness, at least 0. None where nobody else was judged."""
     baseline: Baseline | None = None
     """What to tell the owner of the baseline; None in a study without one."""
 
@@ -286,6 +289,8 @@ class Tally:
     behind: int
     unsure: int
     failed: int
+    good: int = 0
+    """On how many it was the best, or a tie that is shown to be within the practical margin of the best."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ cheaper one is advised only where it costs at most the practical margin, and sav
 runs that take minutes, or much memory. The cost of a run is not due to chance.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from steepest.verdict.judge.pairs import Pair
 from steepest.verdict.results import Standing
 from steepest.verdict.stats.inference import Interval
 from steepest.verdict.stats.shares import more_often, share_interval
@@ -48,6 +49,13 @@ def advised(standings: Sequence[Standing], margin: float, parameters: int = 0) -
     least = min(item.seconds or 0.0 for item in cheaper)
     fast = [item for item in cheaper if (item.seconds or 0.0) <= EQUAL_TIME_RATIO * least]
     return min(fast, key=lambda item: (item.state_bytes_per_parameter or 0.0, item.place))
+
+
+def may_lose(name: str, pairs: Mapping[tuple[str, str], Pair]) -> float | None:
+    """By how much the contender of this name may be worse than another: the largest upper end of the intervals of
+    these differences, at least 0; None where it was compared with nobody."""
+    worst = [pair.estimate.high for (_, other), pair in pairs.items() if other == name]
+    return max(0.0, *worst) if worst else None
 
 
 def saves_time(item: Standing, first: Standing) -> bool:

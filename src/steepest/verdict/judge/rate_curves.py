@@ -53,7 +53,7 @@ class Advice:
 
     rate: float
     peak: float
-    """The rate with the best mean, which the ranges lie around."""
+    """The rate with the best mean, which the ranges lie around; of several equal ones, the middle one."""
     safe_rates: tuple[float, float]
     """Within 5 % of it."""
     closest_rates: tuple[float, float]
@@ -95,7 +95,8 @@ def advise(curve: RateCurve) -> Advice | None:
     if not safe.any() or NO_RATE in curve.rates:
         return None
     x, y = np.log10(curve.rates), np.where(safe, curve.mean, np.nan)
-    top = int(np.nanargmax(y))
+    best_means = np.flatnonzero(y == np.nanmax(y))
+    top = int(best_means[len(best_means) // 2])
     low, high = interval_around(x, y, within(y[top], 0.05), top)
     low1, high1 = interval_around(x, y, within(y[top], 0.01), top)
     smoothed = smooth(x, y, curve.count)
@@ -120,31 +121,67 @@ class GoodRates:
 
 
 def good_rates(entrant: Entrant, curve: RateCurve, advice: Advice, generator: np.random.Generator) -> GoodRates:
-    """From resamples of the seeds: the range that all but a few of them agree on, with 95 % confidence at each end.
-
-    Percentiles are taken further out than 2.5 %, since resamples of few seeds spread too little (the expanded
-    percentile interval of Hesterberg, 2015). Where resamples agree on no range, it is the best rate alone.
-    """
+    """The range around the best rate in which the mean of each rate tried is shown to be within 5 % of the best, each
+    end with 97.5 % confidence; between rates, the bounds are interpolated. And from resamples of the seeds, how wide
+    the range of good rates may be at most."""
     x = np.log10(curve.rates)
     table = _by_seed(entrant, entrant.curve_rates)  # [n, K]
-    n = len(table)
-    if n < 2 or len(x) < 2:
-        return GoodRates(advice.safe_rates, (0.0, math.inf))
-    known = ~np.isnan(table)
+    if len(table) < 2 or len(x) < 2:
+        return GoodRates((advice.peak, advice.peak), (0.0, math.inf))
+    top = int(np.argmin(np.abs(curve.rates - advice.peak)))
+    low, high = (
+        interval_around(x, lower_bounds(table, np.where(curve.safe, curve.mean, np.nan), top, towards), 0.0, top)[side]
+        for side, towards in enumerate((-1, +1))
+    )
+    most = _widest(x, table, curve.safe, generator)
+    return GoodRates((_rate(curve, x, low), _rate(curve, x, high)), (high - low, max(high - low, most)))
+
+
+def lower_bounds(table: np.ndarray, mean: np.ndarray, top: int, towards: int) -> np.ndarray:  # [K]
+    """By how much the mean goodness of each rate exceeds 95 % of that of the best rate, `top`, at least: the one-sided
+    97.5 % bound of Student's t on the differences by seed. table [n, K]: goodness by seed, NaN where there is none.
+
+    Towards an end of the good rates, seeds begin to fail one by one, and few seeds may show none of them. So the noise
+    at a rate is taken to be no smaller than at the next rate `towards` that end (−1 or +1).
+    """
+    spread, freedom = map(np.array, zip(*(_apart(table[:, k], table[:, top]) for k in range(len(mean))), strict=True))
+    outer = np.roll(spread, -towards)
+    outer[-1 if towards > 0 else 0] = math.nan
+    noise = np.fmax(spread, outer)
+    noise[top] = 0.0
+    error = noise / np.sqrt(freedom + 1)
+    return mean - within(float(mean[top]), 0.05) - special.stdtrit(np.maximum(freedom, 1), 0.975) * error
+
+
+def _apart(one: np.ndarray, best: np.ndarray) -> tuple[float, int]:
+    """The standard deviation of the difference of two rates over seeds, and its degrees of freedom: from the seeds that
+    tried both, or, if fewer than two did, from those that tried either. NaN where neither is possible."""
+    known, of_best = ~np.isnan(one), ~np.isnan(best)
+    both = known & of_best
+    if both.sum() > 1:
+        return float((one - best)[both].std(ddof=1)), int(both.sum()) - 1
+    if min(known.sum(), of_best.sum()) < 2:
+        return math.nan, 1
+    variance = one[known].var(ddof=1) + best[of_best].var(ddof=1)
+    return math.sqrt(float(variance)), int(min(known.sum(), of_best.sum())) - 1
+
+
+def _widest(x: np.ndarray, table: np.ndarray, safe: np.ndarray, generator: np.random.Generator) -> float:
+    """Decades that the range of good rates has at most, with 95 % confidence: of the ranges of resampled seeds.
+
+    The percentile is taken further out than 97.5 %, since resamples of few seeds spread too little (the expanded
+    percentile interval of Hesterberg, 2015).
+    """
+    n, known = len(table), ~np.isnan(table)
     counts = generator.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = np.where(curve.safe, (counts @ np.where(known, table, 0.0)) / (counts @ known), np.nan)
+        means = np.where(safe, (counts @ np.where(known, table, 0.0)) / (counts @ known), np.nan)
     means = means[~np.isnan(means).all(axis=1)]
     top: np.ndarray = np.nanargmax(means, axis=1)
     levels = np.array([within(float(y[i]), 0.05) for y, i in zip(means, top, strict=True)])
     ends = intervals_around(x, means, levels, top)  # [RESAMPLES, 2]
     tail = float(special.ndtr(math.sqrt(n / (n - 1)) * special.stdtrit(n - 1, 0.025)))
-    low, high = float(np.quantile(ends[:, 0], 1 - tail)), float(np.quantile(ends[:, 1], tail))
-    if low > high:
-        low = high = math.log10(advice.peak)
-    width = ends[:, 1] - ends[:, 0]
-    least, most = (float(np.quantile(width, at)) for at in (tail, 1 - tail))
-    return GoodRates((_rate(curve, x, low), _rate(curve, x, high)), (least, most))
+    return float(np.quantile(ends[:, 1] - ends[:, 0], 1 - tail))
 
 
 def _by_seed(entrant: Entrant, rates: Sequence[float]) -> np.ndarray:  # [n, K]

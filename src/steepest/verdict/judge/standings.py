@@ -79,16 +79,18 @@ def standing(
     name, values, expected = item.contender, item.values, expected_picks(item)
     curve = rate_curve(item)
     advice = advise(curve)
-    good = good_rates(item, curve, advice, generator) if advice else None
     behind_best, p_best = behind(evidence, evidence.best, item)
     behind_reference, p_reference = behind(evidence, evidence.reference, item)
     found = arrivals(evidence, item, time)
     of_questions = levels(item, evidence)
+    quality = of_questions[evidence.asked.answered]
+    learns = quality is None or beats_constant(quality, evidence.task)
+    good = good_rates(item, curve, advice, generator) if advice and learns else None
     return Standing(
         contender=name,
         place=place,
         status=status(evidence, item),
-        quality=of_questions[evidence.asked.answered],
+        quality=quality,
         levels=of_questions,
         deviation=math.sqrt(moments(values)[1]) if len(values) > 1 else None,
         behind_best=behind_best,
@@ -222,6 +224,13 @@ def within_bounds(found: Estimate | None, task: TaskFacts) -> Estimate | None:
     if found is None or task.unit != "%" or not (task.higher_is_better and 0 <= found.value <= 1) or found.n < 2:
         return found
     return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
+
+
+def beats_constant(found: Estimate, task: TaskFacts) -> bool:
+    """Whether a level is shown to be better than that of the best constant prediction, or that is not known."""
+    if task.constant is None or found.n < 2:
+        return True
+    return found.low > task.constant if task.higher_is_better else found.high < task.constant
 
 
 def points(evidence: Evidence, item: Entrant) -> tuple[RatePoint, ...]:

@@ -98,14 +98,13 @@ def about_study(
 
 
 def _across(verdicts: Sequence[TaskVerdict], tallies: Sequence[Tally]) -> Claim:
-    """How often each contender is among the best; with few tasks, no overall winner is named."""
-    tasks = len(verdicts)
-    front = [tally for tally in tallies if tally.best + tally.tie == tallies[0].best + tallies[0].tie]
-    count = front[0].best + front[0].tie
+    """Which contenders are most often good; with few tasks, no overall winner is named."""
+    tasks, count = len(verdicts), tallies[0].good
+    front = [tally for tally in tallies if tally.good == count]
     often = say("None of them has enough seeds for a verdict yet")
     if count:
         often = say(
-            "Most often best or not shown to be behind: {who}, on {count} of {tasks}",
+            "Most often best, or shown to be practically equivalent to the best: {who}, on {count} of {tasks}",
             who=numbers.names([tally.contender for tally in front][:4]),
             count=count,
             tasks=tasks,
@@ -115,7 +114,7 @@ def _across(verdicts: Sequence[TaskVerdict], tallies: Sequence[Tally]) -> Claim:
         rule = say("With fewer than {enough} tasks, no overall winner is named", enough=MIN_TASKS)
     return Claim(
         say("{tasks} tasks, each with its own verdict. {often}. {rule}.", tasks=tasks, often=often, rule=rule),
-        {"tasks": tasks, **{tally.contender: tally.best + tally.tie for tally in tallies}},
+        {"tasks": tasks, **{tally.contender: tally.good for tally in tallies}},
         tuple(f"task:{verdict.task.name}" for verdict in verdicts),
         "use",
         part="headline",

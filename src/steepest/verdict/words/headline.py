@@ -9,6 +9,7 @@ from steepest.messages import NOTHING, Message, Part, counted, paragraph, say
 from steepest.verdict.judge.advice import fails_more, saves_time
 from steepest.verdict.judge.findings import AtEdge, Resolution
 from steepest.verdict.judge.pairs import MIN_SEEDS
+from steepest.verdict.judge.standings import beats_constant
 from steepest.verdict.results import Claim, Standing
 from steepest.verdict.words import numbers
 from steepest.verdict.words.baseline_claims import answer
@@ -44,6 +45,7 @@ def headline(context: Context) -> Iterator[Claim]:
             yield from answer(context, own)
         else:
             yield from use(context)
+        yield from nothing_learned(context)
         if context.ties:
             yield from expected(context)
         if own is None or own.decision != "keep":
@@ -213,6 +215,18 @@ def _no_difference(context: Context) -> Message:
     return say("Not significantly different from {best}: {some}.", best=best, some=some)
 
 
+def nothing_learned(context: Context) -> Iterator[Claim]:
+    """Where even the one to use is not shown to do better than a constant prediction."""
+    item, task = context.advised, context.task
+    if task.constant is None or item.quality is None or beats_constant(item.quality, task):
+        return
+    says = say(
+        "It is not shown to do better than a constant prediction, which reaches {level}.",
+        level=context.level(task.constant),
+    )
+    yield Claim(says, {"constant": task.constant}, context.keys(item), "weak")
+
+
 def tuned_once(context: Context) -> Claim:
     """What a table does not say, and what would make its verdict too sure."""
     says = say("If the settings were tuned once, before these runs, the differences are less certain than stated.")
@@ -283,13 +297,20 @@ def evidence(context: Context) -> Iterator[Claim]:
         settling = say("To detect {limit}, even 1,000 seeds may be too few.", limit=context.limit)
     else:
         settling = say("To detect {limit}, run {needed} seeds.", limit=context.limit, needed=found.needed)
-    says = say(
-        "Tied for lack of evidence: {n} seeds detect differences of {gap}. {settling}",
-        n=found.n,
-        gap=context.gap(found.smallest),
-        settling=settling,
-    )
-    yield Claim(says, {"n": found.n, "smallest": found.smallest, "needed": found.needed}, keys, "tie")
+    parts = {"n": found.n, "gap": context.gap(found.smallest), "settling": settling}
+    loss, who = context.verdict.may_lose, context.advised.contender
+    if loss:
+        says = say(
+            "Tied for lack of evidence: {who} may be up to {loss} worse than another. {n} seeds detect differences of "
+            "{gap}. {settling}",
+            who=who,
+            loss=context.gap(loss),
+            **parts,
+        )
+    else:
+        says = say("Tied for lack of evidence: {n} seeds detect differences of {gap}. {settling}", **parts)
+    figures = {"n": found.n, "smallest": found.smallest, "needed": found.needed, "may_lose": loss}
+    yield Claim(says, figures, keys, "tie")
 
 
 def too_short(context: Context) -> Iterator[Claim]:

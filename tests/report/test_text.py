@@ -38,8 +38,8 @@ GOLDEN_RANKING = """
 
 GOLDEN_RATES = """
 optimizer   rate  safe rates       failed  stalled  trials  ms/step  run time
-adam        0.01  0.0016 to 0.032       5       10      65    0.450    0.22 s
-sgd         0.46  0.09 to 0.46         14        5      65    0.310    0.15 s
+adam        0.01  0.0017 to 0.032       5       10      65    0.450    0.22 s
+sgd         0.46  0.089 to 0.46        14        5      65    0.310    0.15 s
 adagrad    100 ↑  0.0001 to 100         0       65      65    0.500    0.24 s
 ↑ ↓ untuned: best rate at the upper or lower edge of the search; a better one may lie beyond.
 """

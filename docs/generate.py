@@ -239,6 +239,7 @@ to read, `--lang zh` prints Chinese. [Errors](errors.md) lists the exit codes.
 |---|---|
 | `STEEPEST_LANG` | `zh`: every command prints Chinese |
 | `STEEPEST_CACHE` | folder of data sets and compiled code; `~/.cache/steepest` if it is not set |
+| `STEEPEST_REUSE` | `0`: every trial is trained, [known or not](study-folder.md#trials-that-are-trained-already) |
 | `STEEPEST_OFFLINE` | `1`: nothing is downloaded |
 | `STEEPEST_COMPILE` | `0`: optimizers are not compiled ([drop-in](drop-in.md)) |
 """

@@ -5,6 +5,7 @@ leaves behind that numbers too small for full precision count as zero, as engine
 tests need stands here too: the command line.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from proofs import flaw, proof, pytest_addoption, pytest_runtest_logreport, pytest_sessionfinish  # noqa: F401
 
+os.environ["STEEPEST_REUSE"] = "0"  # no test takes trials from studies of the user, or leaves its own to them
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 

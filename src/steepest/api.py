@@ -45,6 +45,7 @@ from steepest.study.run import merge as run_merge
 from steepest.study.run import resume as run_resume
 from steepest.study.run import run as run_study
 from steepest.study.spec import Plan, StudySpec
+from steepest.study.trial_cache import is_wanted
 from steepest.study.trust import check_trust, remember, sentence, unknown_code
 from steepest.tasks.task import Task
 from steepest.verdict.decide import decide
@@ -150,7 +151,14 @@ def compare(tasks: Tasks, options: RunOptions) -> Study:
             spec = spec.model_copy(update={"workers": executor.workers, "memory_bytes": memory}).check()
         with _progress(options.listener, options.quiet) as listener:
             run_study(
-                spec, folder, executor, listener, overwrite=options.overwrite, settled=settled, began=options.began
+                spec,
+                folder,
+                executor,
+                listener,
+                overwrite=options.overwrite,
+                settled=settled,
+                began=options.began,
+                reuse=is_wanted(options.reuse),
             )
         return Study(folder, options.margin, makers=optimizers_here)
 
@@ -222,13 +230,15 @@ def extend(
     listener: Listener | None = None,
     language: Language | None = None,
     trust: bool = False,
+    reuse: bool | None = None,
     command: str = "",
 ) -> Study:
     """Add seeds, optimizers, learning rates or tasks to a finished study. Only what is new is trained, and the result
     is that of a study run at once; the verdict accounts for having been repeated.
 
     seeds: how many the study shall have. optimizers, tasks: as in `compare`; those that the study has are passed again
-    only if they were objects in memory. rates: more of them, for a study with rates of your own.
+    only if they were objects in memory. rates: more of them, for a study with rates of your own. reuse: as in
+    `compare`.
 
     Raises BadSetting if there is nothing to add, and otherwise as `resume` and `compare` do.
     """
@@ -243,7 +253,7 @@ def extend(
     with speaking(language), _progress(listener, quiet) as listener:
         count = worker_count(workers, spec.ranks)
         executor = _executor(folder, count, planner.parse_memory(memory), tasks_here, optimizers_here)
-        run_extend(folder, spec, executor, listener, settled)
+        run_extend(folder, spec, executor, listener, settled, is_wanted(reuse))
     return Study(folder, makers=optimizers_here)
 
 

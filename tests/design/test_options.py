@@ -38,6 +38,7 @@ TYPED = {
     "out": ("--out", "here", "here"),
     "overwrite": ("--overwrite", None, True),
     "on": ("--on", "slurm:nodes=2,cpus=4", "slurm:nodes=2,cpus=4"),
+    "reuse": ("--no-reuse", None, False),
     "margin": ("--margin", "0.1", 0.1),
     "accept": ("--accept", "idle-parameters", "idle-parameters"),
 }

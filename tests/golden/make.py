@@ -13,7 +13,7 @@ from contextlib import chdir, redirect_stdout
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-os.environ |= {"NO_COLOR": "1", "CI": "1"}
+os.environ |= {"NO_COLOR": "1", "CI": "1", "STEEPEST_REUSE": "0"}
 
 from golden import questions
 

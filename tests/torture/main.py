@@ -31,7 +31,7 @@ def main() -> None:
     tally = Tally()
     try:
         with_shim(scratch)
-        os.environ["STEEPEST_CACHE"] = str(scratch / "cache")
+        os.environ |= {"STEEPEST_CACHE": str(scratch / "cache"), "STEEPEST_REUSE": "0"}
         from torture.parts import torture  # once the shim is there
 
         for part in given.only or PARTS:

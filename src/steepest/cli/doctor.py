@@ -13,7 +13,12 @@ from steepest.cli.shared import Json, print_json
 from steepest.codegen.toolchain import compiler, unavailable_reason
 from steepest.datasets import sources
 from steepest.messages import Message, counted, say, verbatim
+from steepest.records.private_cache import private_folder
+from steepest.study import trial_cache
 from steepest.study.environment import cores, hardware, versions
+
+Findings = dict[str, Any]
+"""As JSON."""
 
 
 def doctor(*, json: Json = False) -> None:
@@ -21,16 +26,16 @@ def doctor(*, json: Json = False) -> None:
     print_json(findings) if json else print(listings.doctor(findings))
 
 
-def examine() -> dict[str, Any]:
+def examine() -> Findings:
     """Versions, hardware, and checks: {"what", "ok", "finding"}. If a check is not ok, its finding names the remedy."""
     return {
         "versions": versions() | {"cuda": torch.version.cuda or "none"},
         "hardware": hardware(),
-        "checks": [_workers(), _folder(), _compiler(), _parquet(), *_data_sets()],
+        "checks": [_workers(), _folder(), _compiler(), _parquet(), _trials(), *_data_sets()],
     }
 
 
-def _workers() -> dict[str, Any]:
+def _workers() -> Findings:
     count = cores()
     forks = sys.platform.startswith("linux")
     finding = say("{workers}, one thread each", workers=counted(count, "{n:,} worker", "{n:,} workers"))
@@ -38,26 +43,37 @@ def _workers() -> dict[str, Any]:
     return _check(say("workers"), True, finding if forks else here)
 
 
-def _folder() -> dict[str, Any]:
+def _folder() -> Findings:
     writable = os.access(Path.cwd(), os.W_OK)
     here = say("runs/ in the current folder")
     remedy = say("{place} is not writable. Give another folder with --out.", place=str(Path.cwd()))
     return _check(say("study folders"), writable, here if writable else remedy)
 
 
-def _compiler() -> dict[str, Any]:
+def _compiler() -> Findings:
     reason, found = unavailable_reason(), str(compiler())
     without = say("{reason}; trials are trained without compiled programs", reason=reason)
     return _check(say("C++ compiler"), not reason, without if reason else verbatim(found))
 
 
-def _parquet() -> dict[str, Any]:
+def _parquet() -> Findings:
     found = find_spec("pyarrow") is not None
     remedy = say("pyarrow is not installed: pip install 'steepest[data]'")
     return _check(say("Parquet"), found, say("pyarrow") if found else remedy)
 
 
-def _data_sets() -> list[dict[str, Any]]:
+def _trials() -> Findings:
+    held = say(
+        "{size:.1f} of at most {most:.0f} MB in {place}",
+        size=trial_cache.size() / 1e6,
+        most=trial_cache.MAX_BYTES / 1e6,
+        place=str(private_folder("trials")),
+    )
+    off = say("{held}; not used, since STEEPEST_REUSE is 0", held=held)
+    return _check(say("trials to use again"), True, held if trial_cache.is_wanted(None) else off)
+
+
+def _data_sets() -> list[Findings]:
     rows = []
     for name in sources.datasets():
         remedy = say("not downloaded yet: steepest data fetch {name}", name=name)
@@ -66,5 +82,5 @@ def _data_sets() -> list[dict[str, Any]]:
     return rows
 
 
-def _check(what: Message, ok: bool, finding: Message) -> dict[str, Any]:
+def _check(what: Message, ok: bool, finding: Message) -> Findings:
     return {"what": what, "ok": ok, "finding": finding}

@@ -22,6 +22,7 @@ from steepest.design.options import (
     On,
     Quiet,
     RetryKilled,
+    Reuse,
     RunOptions,
     Trust,
     Workers,
@@ -104,6 +105,7 @@ def extend(
     folder: StudyFolder = None,
     *,
     options: Annotated[ExtendOptions | None, Parameter(name="*")] = None,
+    reuse: Reuse = None,
     workers: Workers = None,
     trust: Trust = False,
     quiet: Quiet = False,
@@ -113,9 +115,8 @@ def extend(
     place, options = study_folder(folder), options or ExtendOptions()
     with _started_workers(workers):
         trusted = is_trusted(place, trust)
-        study = steepest.extend(
-            place, **vars(options), workers=workers, quiet=quiet, trust=trusted, command=_command_line()
-        )
+        given = {"workers": workers, "quiet": quiet, "trust": trusted, "reuse": reuse}
+        study = steepest.extend(place, **vars(options), **given, command=_command_line())
         _conclude(study, json, full)
 
 

@@ -88,6 +88,16 @@ Trust = Annotated[
 RetryKilled = Annotated[
     bool, Parameter(group=EFFORT, negative="", help="Train again the runs that ran out of memory or were killed.")
 ]
+Reuse = Annotated[
+    bool | None,
+    Parameter(
+        name="--reuse",
+        negative="--no-reuse",
+        group=EFFORT,
+        help="Take trials that another study on this machine has trained already, bit for bit. Default: on, unless "
+        "STEEPEST_REUSE is 0.",
+    ),
+]
 """Options shared by several commands."""
 
 
@@ -235,6 +245,7 @@ class RunOptions(PlanOptions):
         Parameter(name="--out", metavar="PATH", group=OUTPUT, help="Study folder. Default: runs/<task>-<time>."),
     ] = None
     overwrite: Annotated[bool, Parameter(group=OUTPUT, negative="", help="Replace the study in the folder.")] = False
+    reuse: Reuse = None
     on: On = "local"
     margin: Margin = None
     began: Annotated[

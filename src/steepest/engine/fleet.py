@@ -28,6 +28,7 @@ from steepest.errors import BadInput
 from steepest.optim.catalogue import fleet_obstacle
 from steepest.optim.drivers import fresh_fleet
 from steepest.optim.rule import at_rate
+from steepest.records.fleet_sizes import lanes_per_fleet
 from steepest.records.outcomes import Trace
 from steepest.records.trials import Lane, Shard
 from steepest.tasks.splits import Splits
@@ -35,10 +36,6 @@ from steepest.tasks.task import Task
 
 Record = Callable[[int, Splits, Tensor, Tensor], None]
 """Hears what a row of a fleet gave for a part of the data: row, its seed's data, outputs [n, …], targets."""
-MAX_WORK_PER_STEP = 2**25
-"""Parameters × examples, summed over lanes, in one step: a larger fleet gains nothing."""
-MAX_LANES = 128
-"""Lanes in one fleet."""
 CHECK_INTERVAL_STEPS = 64
 """Steps between checks for divergence; until then a diverged lane does no harm."""
 EVALUATION_NUMBERS = 2**18
@@ -85,17 +82,6 @@ def split_into_fleets(task: Task, shard: Shard, lanes: Sequence[Lane]) -> list[l
     count = math.ceil(len(units) / (width // max(map(len, units))))
     bounds = [len(units) * i // count for i in range(count + 1)]
     return [[place for unit in units[start:end] for place in unit] for start, end in pairwise(bounds)]
-
-
-def lanes_per_fleet(parameters: int, batch_size: int) -> int:
-    """The number of lanes beyond which a fleet gains nothing, since arithmetic then outweighs the overhead of calls.
-
-    A function of sizes alone: the split decides the last bits of results, and a job must always give the same.
-    Measured (docs/engine.md): more lanes cost memory and hardly any time.
-    """
-    return max(
-        1, min(MAX_LANES, MAX_WORK_PER_STEP // (parameters * (batch_size + 4)))
-    )  # an update costs as much as 4 examples
 
 
 class Fleet:

@@ -17,7 +17,7 @@ from steepest.engine.fleet_support import unsupported_reason
 from steepest.engine.object_registry import EMPTY_REGISTRY, ObjectRegistry
 from steepest.engine.probes import probe
 from steepest.engine.random_sources import preserved_generators
-from steepest.engine.task_content import code_digest, data_digest, model_digest
+from steepest.engine.task_content import code_digest, data_digest, is_plain, model_digest
 from steepest.errors import BadSetting, first_line
 from steepest.ingest.load import resolve
 from steepest.records.files import write_checked, write_json, write_probes, write_trace
@@ -79,6 +79,7 @@ def _describe(job: DescribeJob, registry: ObjectRegistry) -> TaskFacts:
         data_digest=data_digest(task),
         model_digest=model_digest(task),
         code_digest=code_digest(),
+        plain_lanes=is_plain(task),
     )
 
 

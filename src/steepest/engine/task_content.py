@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import steepest
 from steepest.records.files import file_digest
@@ -19,6 +19,13 @@ from steepest.tasks.task import Task
 PROBED_SEEDS = (0, 1)
 """Their parts are digested; what draws them for two seeds draws them for all."""
 PROBED_EXAMPLES = 8
+PLAIN_LAYERS = frozenset(
+    {
+        *(nn.Sequential, nn.Linear, nn.Flatten, nn.Unflatten, nn.Identity),
+        *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softplus),
+    }
+)
+"""Layers whose kernels round alike for any number of lanes above one. A convolution's do not."""
 
 
 def data_digest(task: Task) -> str:
@@ -54,6 +61,11 @@ def model_digest(task: Task) -> str:
             _take(found, value)
         return found.hexdigest()
     return ""
+
+
+def is_plain(task: Task) -> bool:
+    """Whether a lane of a fleet has the same bits among any number of others."""
+    return all(type(layer) in PLAIN_LAYERS for layer in task.build_model(0).modules())
 
 
 def code_digest() -> str:

@@ -85,6 +85,13 @@ class TaskFacts:
     """Of the model's first step on this machine; "" in older studies, and where nothing could be asked."""
     code_digest: str = ""
     """Of the user's own source files that the worker had loaded; "" in older studies."""
+    plain_lanes: bool = False
+    """Whether a lane of a fleet has the same bits among any number of others."""
+
+    @property
+    def digests(self) -> tuple[str, str, str]:
+        """What shows whether it is still the same task."""
+        return self.data_digest, self.model_digest, self.code_digest
 
     @classmethod
     def from_json(cls, data: JsonObject) -> TaskFacts:

@@ -2,8 +2,11 @@
 
 import os
 import platform
+import shutil
+from contextlib import suppress
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
 from steepest.records.bounded import machine_memory
@@ -23,6 +26,52 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
+
+
+@cache
+def computing(compiles: bool) -> dict[str, str]:
+    """What of this machine and its programs can change the last bits of a trial; `compiles`: the compiler, too."""
+    found = {**versions(), "processor": _processor(), "abilities": _abilities(), "installed": _installed()}
+    found |= {name: value for name, value in os.environ.items() if name.startswith(_NUMERIC) and name not in _HARMLESS}
+    for name in ("g++", "clang++", os.environ.get("CXX", "")) if compiles else ():
+        if path := shutil.which(name):
+            seen = Path(path).stat()
+            found[f"compiler {name}"] = f"{path} {seen.st_size} {seen.st_mtime_ns}"
+    return found
+
+
+_NUMERIC = ("MKL_", "KMP_", "DNNL_", "ONEDNN_", "ATEN_", "TORCH_", "PYTORCH_", "OPENBLAS_", "NPY_", "STEEPEST_COMPILE")
+"""What the names of environment variables begin with that can change a result."""
+_HARMLESS = ("TORCH_HOME",)
+
+
+def _abilities() -> str:
+    """A digest of what the processor can do: kernels are chosen by that."""
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+        return sha256(" ".join(sorted(flags.split())).encode()).hexdigest()[:16]
+    return ""
+
+
+def _installed() -> str:
+    """A digest of all packages and their versions: a task file may use any."""
+    found = sorted(f"{each.name} {each.version}" for each in distributions())
+    return sha256("\n".join(found).encode()).hexdigest()[:16]
+
+
+@cache
+def code_of_this_package() -> str:
+    """A digest of the source that trains: an installation for development changes without its version."""
+    root, found = Path(__file__).parents[1], sha256()
+    for folder in _TRAINS:
+        for path in sorted(root.joinpath(folder).rglob("*")):
+            if path.suffix in (".py", ".h", ".cpp", ".json"):
+                found.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
+    return found.hexdigest()[:32]
+
+
+_TRAINS = ("records", "optim", "tasks", "builtin", "datasets", "ingest", "codegen", "engine", "adapters")
 
 
 def hardware() -> dict[str, str]:

@@ -9,6 +9,7 @@ from shlex import quote
 
 from steepest.errors import BadSetting, StudyFolderError
 from steepest.records.step_times import StepTime
+from steepest.records.task_facts import TaskFacts
 from steepest.study.budget import mode_of
 from steepest.study.executors import Executor
 from steepest.study.planner import plan_run
@@ -58,13 +59,17 @@ def whole(old: StudySpec, new: StudySpec, command: str) -> StudySpec:
     ).check()
 
 
-def grow(store: Store, spec: StudySpec, executor: Executor, listener: Listener | None) -> None:
-    """Make the plan of the whole study and put it in place. What was trained so far goes on as it was trained."""
+def grow(store: Store, spec: StudySpec, executor: Executor, listener: Listener | None) -> dict[str, TaskFacts]:
+    """Make the plan of the whole study and put it in place. What was trained so far goes on as it was trained.
+
+    Returns the tasks by name that are, as far as anybody can tell, what they were when the study began."""
     old = store.spec.plan
     assert old is not None
     plan = profile(spec, store.folder, executor, ProgressTracker(listener, spec.asked_trials(), store.seconds()))
     store.check_place()
     store.extend(spec.model_copy(update={"plan": as_before(spec, old, plan)}))
+    before = {each.name: each.digests for each in old.facts}
+    return {each.name: each for each in plan.facts if before.get(each.name, each.digests) == each.digests}
 
 
 def as_before(spec: StudySpec, old: Plan, new: Plan) -> Plan:

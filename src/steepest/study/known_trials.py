@@ -27,6 +27,9 @@ class Piece:
     trace: Trace
     lane: int
 
+    origin: str = ""
+    """Where it was trained, if by another study."""
+
     @property
     def examples(self) -> Contributions | None:
         return None if self.trace.examples is None else self.trace.examples.of(self.lane)
@@ -57,12 +60,8 @@ class KnownTrials:
             trace = None if place is None else self._trace(place[0])
             if place is not None and trace is not None and tuple(trace.evaluate_at.tolist()) == shard.evaluate_at:
                 found[i] = Piece(trace, place[1])
-        if len(found) == len(shard.lanes) and not take_all:
-            whole = joined(shard, found, higher_is_better)
-            kept = any(piece.trace.examples is not None for piece in found.values())
-            for i in picks(shard, whole, higher_is_better) if kept else ():
-                if whole.examples is None or i not in whole.examples.lanes:
-                    del found[i]
+        if not take_all:
+            drop_unkept(shard, found, higher_is_better)
         if shard.rungs:
             torn = {lane.seed for i, lane in enumerate(shard.lanes) if i not in found}
             found = {i: piece for i, piece in found.items() if shard.lanes[i].seed not in torn}
@@ -75,6 +74,20 @@ class KnownTrials:
             except StudyFolderError:  # then its trials are trained again
                 self._traces[shard] = None
         return self._traces[shard]
+
+
+def drop_unkept(shard: Shard, found: dict[int, Piece], higher_is_better: bool) -> None:
+    """Take away the trials that seeds pick among those found, and whose test examples were not kept, though some
+    were."""
+    if not any(piece.trace.examples is not None for piece in found.values()):
+        return
+    places = sorted(found)
+    part = replace(shard, lanes=tuple(shard.lanes[i] for i in places))
+    together = joined(part, {k: found[i] for k, i in enumerate(places)}, higher_is_better)
+    kept = () if together.examples is None else together.examples.lanes
+    for k in picks(part, together, higher_is_better):
+        if k not in kept:
+            del found[places[k]]
 
 
 def rest_of(shard: Shard, pieces: Mapping[int, Piece]) -> Shard:

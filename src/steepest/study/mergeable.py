@@ -32,6 +32,7 @@ _NOT_OF_FACTS = (
     "data_digest",
     "model_digest",
     "code_digest",
+    "plain_lanes",
 )
 """What may differ between equal tasks: remarks, and what depends on the contenders or the machine."""
 

@@ -50,6 +50,10 @@ class ProgressTracker:
         self._training_since = monotonic()
         self._recalled = sum(contender_run.cost_done for contender_run in contender_runs)
 
+    def recalled(self, seconds: float) -> None:
+        """What has not been trained in this sitting says nothing of its pace; in forecast seconds."""
+        self._recalled += seconds
+
     def underway(self, shard: str, seconds: float) -> None:
         """Note how much of a shard is done, in forecast seconds."""
         self._underway[shard] = seconds

@@ -3,7 +3,7 @@
 The caller passes an executor, which is closed at the end. After Ctrl-C, `resume` continues with the folder.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
@@ -11,23 +11,24 @@ from pathlib import Path
 from shlex import quote
 
 from steepest.errors import BadInput, BadSetting, Interrupted
-from steepest.messages import Message, counted, enumerated, say
+from steepest.messages import Message, enumerated, say
 from steepest.records.job_records import Job, TrainJob
 from steepest.records.outcomes import Outcome, Trace
 from steepest.records.study_record import StudyRecord
 from steepest.records.trials import Shard
 from steepest.study import merging
 from steepest.study.contender_run import ContenderRun
-from steepest.study.environment import versions
 from steepest.study.execution import MAX_LANES
 from steepest.study.executors import Event, Executor, FunctionExecutor
 from steepest.study.growth import check_finished, grow
 from steepest.study.jobs import failure
+from steepest.study.notices import about_changes, about_few_seeds, about_lost_trials, about_reused_trials
 from steepest.study.profiling import POLL_SECONDS, profile
 from steepest.study.progress import Listener, ProgressTracker
 from steepest.study.silence import patience
 from steepest.study.spec import Plan, StudySpec
 from steepest.study.store import Store, read, traces
+from steepest.study.trial_cache import TrialCache
 
 Settled = Callable[[StudyRecord, Mapping[str, Trace]], Collection[str]]
 """Names the tasks of a study whose verdict is sure, from the study and its curves by shard. It may look at results
@@ -51,9 +52,11 @@ def run(
     overwrite: bool = False,
     settled: Settled = never,
     began: float | None = None,
+    reuse: bool = False,
 ) -> StudyRecord:
     """Make a study in a new folder, and return it finished. `settled` is asked at each look, where the protocol adds
     seeds only until the verdict is sure. A budget counts from when it `began`, by `monotonic()`, or else from now.
+    `reuse`: take trials that another study on this machine has trained, and leave those of this one to others.
 
     Raises BadInput for a spec, task or budget that nothing can be made of, leaving no folder behind; StudyFolderError
     for a folder that cannot be used; TrialFailed where the training itself is broken; Interrupted on Ctrl-C.
@@ -61,7 +64,7 @@ def run(
     try:
         with Store.create(folder, spec.check(), overwrite) as store:
             try:
-                return _finish(store, executor, listener, settled, began)
+                return _finish(store, executor, listener, settled, began, reuse=reuse)
             except BadInput:
                 if store.spec.plan is None:
                     executor.close()
@@ -85,20 +88,27 @@ def resume(
     """
     try:
         with Store.open(folder) as store:
-            return _finish(store, executor, listener, settled, remarks=_about_lost_trials(store, retry_killed))
+            return _finish(store, executor, listener, settled, remarks=about_lost_trials(store, retry_killed))
     finally:
         executor.close()
 
 
 def extend(
-    folder: Path, spec: StudySpec, executor: Executor, listener: Listener | None = None, settled: Settled = never
+    folder: Path,
+    spec: StudySpec,
+    executor: Executor,
+    listener: Listener | None = None,
+    settled: Settled = never,
+    reuse: bool = False,
 ) -> StudyRecord:
     """Make the finished study in `folder` the one of this spec, which `growth.whole` has made from its own, and return
     it finished. Only what is new is trained. Killed in between, `resume` goes on. Raises as `run` does."""
     try:
         check_finished(folder, read(folder).finished)
         with Store.open(folder) as store:
-            grow(store, spec, executor, listener)
+            known = grow(store, spec, executor, listener)
+            if reuse and executor.is_local:
+                store.cache = TrialCache(folder, known)
             return _finish(store, executor, listener, settled)
     finally:
         executor.close()
@@ -132,28 +142,6 @@ def _refuse(job: Job) -> None:
     raise BadSetting(f"The studies together lack the trials of {job.id}. Resume one of them first: steepest resume")
 
 
-def _about_lost_trials(store: Store, retry: bool) -> tuple[Message, ...]:
-    """Forget them if they are to be trained again, and say so; or say how that is done."""
-    if retry:
-        count = store.forget_lost()
-        return (
-            counted(
-                count,
-                "Training again: {n} run that ran out of memory or was killed.",
-                "Training again: {n} runs that ran out of memory or were killed.",
-            ),
-        )
-    if count := store.lost_trials():
-        return (
-            counted(
-                count,
-                "{n} run ran out of memory or was killed. Train it again: --retry-killed",
-                "{n} runs ran out of memory or were killed. Train them again: --retry-killed",
-            ),
-        )
-    return ()
-
-
 def forecast(spec: StudySpec, folder: Path, executor: Executor, listener: Listener | None = None) -> Plan:
     """What `run` would do and cost: describes the tasks and times the steps in `folder`, and trains nothing."""
     try:
@@ -169,6 +157,7 @@ def _finish(
     settled: Settled,
     began: float | None = None,
     remarks: Iterable[Message] = (),
+    reuse: bool = False,
 ) -> StudyRecord:
     tracker = ProgressTracker(listener, store.spec.asked_trials(), store.seconds(), began)
     for remark in remarks:
@@ -178,6 +167,8 @@ def _finish(
             plan = profile(store.spec, store.folder, executor, tracker)
             store.check_place()
             store.save_plan(plan)
+            if reuse and executor.is_local:
+                store.cache = TrialCache(store.folder, {known.name: known for known in plan.facts})
         _train(store, executor, tracker, settled)
         store.spend(tracker.sitting)
     except KeyboardInterrupt:
@@ -199,7 +190,7 @@ def _train(store: Store, executor: Executor, tracker: ProgressTracker, settled: 
     dispatcher = _Dispatcher(store, executor, tracker)
     for contender_run in contender_runs:
         dispatcher.ask(contender_run, contender_run.begin())
-    for sentence in (*store.repairs, *_few_seeds(store.spec), *_changes(store.spec)):
+    for sentence in (*store.repairs, *about_few_seeds(store.spec), *about_changes(store.spec)):
         tracker.say(sentence)
     tracker.follow(contender_runs, executor.workers, sum(contender_run.planned for contender_run in contender_runs))
     dispatcher.wait()
@@ -227,6 +218,9 @@ def _train(store: Store, executor: Executor, tracker: ProgressTracker, settled: 
         tracker.follow(contender_runs, executor.workers, sum(contender_run.planned for contender_run in contender_runs))
         dispatcher.wait()
     store.keep_only(dispatcher.asked)
+    for says in about_reused_trials(store):
+        tracker.say(says)
+        store.remark(says)
     store.finish()
 
 
@@ -237,27 +231,6 @@ def _snapshot(store: Store, contender_runs: Sequence[ContenderRun]) -> StudyReco
         finished=True,
         results=tuple(row for contender_run in contender_runs for row in contender_run.results),
     )
-
-
-def _few_seeds(spec: StudySpec) -> Iterator[Message]:
-    """What a study with too few seeds will not give, said before it trains."""
-    if spec.plan is not None and (few := spec.plan.protocol.few_seeds):
-        yield few
-
-
-def _changes(spec: StudySpec) -> Iterator[Message]:
-    """What is not as it was when the study began, and could change a result."""
-    now = versions()
-    changed = [
-        say("{name} was {before}, is {now}", name=name, before=version, now=found)
-        for name, version in spec.versions.items()
-        if (found := str(now.get(name))) != version
-    ]
-    if changed:
-        yield say(
-            "Versions have changed ({changes}): new trials may differ from old ones in their last bits.",
-            changes=enumerated(changed, "{clause}; {clauses}"),
-        )
 
 
 def _contender_runs(spec: StudySpec) -> list[ContenderRun]:
@@ -321,6 +294,7 @@ class _Dispatcher:
                 self._submit(contender_run, shard)
             else:
                 self.holds = self.holds and not is_extra  # an earlier sitting has seen that there is time
+                self.tracker.recalled(contender_run.seconds(shard))
                 shards += contender_run.take(shard, rows)
 
     def wait(self) -> None:
@@ -385,7 +359,10 @@ class _Dispatcher:
                     self.tracker.say(event.message)
                     rows = self.store.give_up(shard, Outcome.KILLED if event.kind == "lost" else Outcome.TIMEOUT)
                 else:
+                    whole = self.sent[shard.id] == shard
                     rows = self.store.take_in(shard, event.seconds)
+                    if whole and self.store.cache is not None:
+                        self.store.cache.keep(shard, self.store.folder / "curves" / f"{shard.id}.npz")
                 self.ask(contender_run, contender_run.take(shard, rows))
 
     def _ran_out(self, contender_run: ContenderRun, shard: Shard) -> None:

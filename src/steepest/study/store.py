@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from steepest.errors import StudyFolderError
 from steepest.messages import Message, say
-from steepest.records.files import file_digest, read_trace, read_trace_and_digest, write_trace
+from steepest.records.files import file_digest, read_trace, read_trace_and_digest, write_checked, write_trace
 from steepest.records.litter import clear_litter
 from steepest.records.node_records import NODES
 from steepest.records.outcomes import LOST, Outcome, Result, Trace
@@ -44,7 +44,10 @@ from steepest.study.protocol import POOLED
 from steepest.study.result_rows import agree, check_trace, empty_trace, racing_savings, rows
 from steepest.study.spec import SPEC, Plan, StudySpec, read_spec
 from steepest.study.spec_file import FILES_OF_SPEC, seal_spec, write_spec
+from steepest.study.trial_cache import TrialCache
 
+REUSED = ".reused.json"
+"""Ends the name of a file in facts/ that says which study each trial of a shard was taken from."""
 _STAGES = ("grid", "extend", "refine")
 
 
@@ -54,6 +57,11 @@ class Store:
     def __init__(self, folder: Path, spec: StudySpec, held: FolderLock) -> None:
         self.folder, self.spec = folder, spec
         self._known: KnownTrials | None = None
+        self._pieces: dict[str, Mapping[int, Piece]] = {}
+        self.cache: TrialCache | None = None
+        """Where trials of other studies are looked for, and those of this one kept for them."""
+        self.reused: Counter[str] = Counter()
+        """Study → trials that were taken from it in this sitting."""
         self.only_known = False
         """Whether nothing can be trained: trials are then taken without test examples that were not kept."""
         self.repairs: list[Message] = []
@@ -118,10 +126,18 @@ class Store:
 
     # ---- trials that are trained in other shards ---------------------------------------------------------------------
 
-    def pieces(self, shard: Shard) -> dict[int, Piece]:
-        """Lane of the shard → its trial, where an earlier form of this study has trained it."""
-        if not self.spec.history:
+    def pieces(self, shard: Shard) -> Mapping[int, Piece]:
+        """Lane of the shard → its trial, where an earlier form of this study has trained it, or another study. The
+        same until the shard is done."""
+        if not self.spec.history and self.cache is None:
             return {}
+        if shard.id not in self._pieces:
+            higher, mine = self._higher_is_better(shard), self._own_pieces(shard) if self.spec.history else {}
+            others = {} if self.cache is None else self.cache.pieces(shard, mine, higher)
+            self._pieces[shard.id] = {**mine, **others}
+        return self._pieces[shard.id]
+
+    def _own_pieces(self, shard: Shard) -> dict[int, Piece]:
         if self._known is None:
             database = self._database
             results = [row for (each,) in database.execute("SELECT id FROM shard") for row in rows_of(database, each)]
@@ -142,6 +158,11 @@ class Store:
     def _write(self, shard: Shard, pieces: Mapping[int, Piece], seconds: float = 0.0) -> tuple[Result, ...]:
         with _as_study_errors(self.folder):
             write_trace(self._curves(shard.id), joined(shard, pieces, self._higher_is_better(shard)))
+            origins = {str(i): piece.origin for i, piece in pieces.items() if piece.origin}
+            if origins:
+                write_checked(self.folder / "facts" / f"{shard.id}{REUSED}", {"study_by_lane": origins})
+                self.reused.update(origins.values())
+        self._pieces.pop(shard.id, None)
         return self._keep(shard, read_trace(self._curves(shard.id)), seconds)
 
     def _higher_is_better(self, shard: Shard) -> bool:
@@ -159,7 +180,7 @@ class Store:
     def extend(self, spec: StudySpec) -> None:
         """Put the spec of the extended study, with its plan, in place of the old one. From now on, shards are cut as if
         the study had been run at once."""
-        self.spec, self._known = spec, None
+        self.spec, self._known, self._pieces = spec, None, {}
         with _as_study_errors(self.folder):
             write_spec(self.folder, spec.to_json())
             with changing(self._database) as database:
@@ -188,6 +209,7 @@ class Store:
         trace = read_trace(self._curves(rest.id))
         check_trace(rest, trace)
         if rest is shard:
+            self._pieces.pop(shard.id, None)
             return self._keep(shard, trace, seconds)
         found = self._write(shard, with_rest(shard, self.pieces(shard), trace), seconds)
         self._curves(rest.id).unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from steepest.study.store import traces
 Key = tuple[str, str, float, int]
 """Of a trial: task, contender, rate, seed."""
 
-_OF_SPEC = ("engine", "dtype", "device", "race", "search")
+_OF_SPEC = ("engine", "dtype", "device", "parallel", "race", "search")
 _OF_PROTOCOL = ("rates", "decades", "extra_rates", "until_sure")
 _OF_TASK = ("source", "digest", "options")
 _NOT_OF_FACTS = (

@@ -34,6 +34,7 @@ MAX_BYTES = 2**29
 _FORMAT = 1
 _NAMES = ("name", "centre", "default_rate", "rates", "optimizer", "fleet_obstacle", "batch_size")
 """Of a contender's fields: what changes no bit of a trial, or stands in its shard."""
+_ASKED_APART = ("id", "task", "contender", "lanes")
 _DRAWN_TOGETHER = {SeedDraw.DROPOUT, SeedDraw.MODEL, SeedDraw.AUGMENTATION}
 """What the lanes of a plain fleet draw from one generator."""
 
@@ -101,7 +102,11 @@ class TrialCache:
         facts = self._facts.get(shard.task.name)
         if facts is None or shard.task.source == "memory" or shard.contender.is_in_memory:
             return None
-        if not (facts.data_digest and facts.model_digest and facts.code_digest) or shard.device != "cpu":
+        if (
+            not (facts.data_digest and facts.model_digest and facts.code_digest)
+            or shard.device != "cpu"
+            or shard.parallel
+        ):
             return None
         contender = {name: value for name, value in asdict(shard.contender).items() if name not in _NAMES}
         task = shard.task
@@ -111,8 +116,7 @@ class TrialCache:
             "digests": [facts.data_digest, facts.model_digest, facts.code_digest if task.source == "file" else ""],
             "metric": [facts.metric, facts.higher_is_better],
             "contender": contender,
-            "training": [shard.batch_size, shard.steps, list(shard.evaluate_at), shard.dtype, list(shard.rungs)],
-            "engine": [shard.engine, shard.width, list(shard.compiled)],
+            "training": {name: value for name, value in shard.to_json().items() if name not in _ASKED_APART},
             "machine": computing(bool(shard.compiled)),
             "code": code_of_this_package(),
         }

@@ -158,6 +158,7 @@ def test_what_does_no_better_than_a_constant_prediction_is_said_to_and_has_no_go
     known, unknown = (decide(study_of(table, task=replace(DIGITS, constant=level))).tasks[0] for level in (0.979, None))
     assert "not shown to do better than a constant prediction, which reaches 97.9 % accuracy" in known.headline
     assert known.standings[0].safe_rates is None
+    assert not any("good rates reach" in claim.sentence for claim in known.claims)
     assert "constant" not in unknown.headline
     assert unknown.standings[0].safe_rates is not None
 

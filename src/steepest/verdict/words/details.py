@@ -233,9 +233,9 @@ MIN_ASYMMETRY_DECADES = 0.5
 
 def direction(context: Context) -> Iterator[Claim]:
     """On which side of its best rate the best contender has more good rates; nothing where both sides are alike, or
-    where it is unknown what lies beyond."""
-    found = context.best.sensitivity
-    if found is None or context.best.untuned or abs(found.asymmetry) < MIN_ASYMMETRY_DECADES:
+    where it is unknown what lies beyond or whether any rate is good."""
+    found, best = context.best.sensitivity, context.best
+    if found is None or best.untuned or best.safe_rates is None or abs(found.asymmetry) < MIN_ASYMMETRY_DECADES:
         return
     up = say("up to {high}", high=numbers.rate(found.good_5pct[1]))
     down = say("down to {low}", low=numbers.rate(found.good_5pct[0]))

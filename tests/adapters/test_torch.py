@@ -275,11 +275,9 @@ def test_a_saved_state_goes_on_bit_for_bit(item: Entry) -> None:
 def test_a_state_of_another_optimizer_is_refused() -> None:
     model = make_model()
     with pytest.raises(BadInput, match=r"This state has no b1, b2, .*: it was not saved by Adam\."):
+        Adam(model.parameters()).load_state_dict(adapter.SGD(model.parameters()).state_dict())
+    with pytest.raises(BadInput, match=r"This state has momentum, which torch\.optim\.Adam has not"):
         Adam(model.parameters()).load_state_dict(torch.optim.SGD(model.parameters()).state_dict())
-    other = torch.optim.SGD(model.parameters(), momentum=0.9)
-    train(model, other, range(1))
-    with pytest.raises(BadInput, match=r"This state has no step: it was not saved by SGD\."):
-        adapter.SGD(model.parameters()).load_state_dict(other.state_dict())
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])

@@ -12,8 +12,15 @@ from torch.testing._internal.common_optimizers import OptimizerInput, optim_db
 import steepest
 from steepest.errors import BadSetting
 
-HERE = [info for info in optim_db if info.optim_cls.__name__ not in ("LBFGS", "SparseAdam", "Muon")]
-"""Muon's steps are its own here: another scale, and no rounding to bfloat16."""
+NOT_HERE = ("LBFGS", "SparseAdam")
+HERE = [info for info in optim_db if info.optim_cls.__name__ not in (*NOT_HERE, "Muon")]
+"""Muon's steps are its own here: another scale, and no rounding to bfloat16. MuonBfloat16 has torch's."""
+MUON = [
+    pytest.param(each, id=each.desc)
+    for info in optim_db
+    if info.optim_cls.__name__ == "Muon"
+    for each in info.optim_inputs_func(device="cpu")
+]
 INPUTS = [
     pytest.param(info.optim_cls, each, id=f"{info.optim_cls.__name__}: {each.desc}")
     for info in HERE
@@ -26,6 +33,7 @@ ERRORS = [
     if each.error_type in (ValueError, TypeError)
 ]
 UP_TO_ROUNDING = 1e-6
+EXACT = 1e-9
 
 
 def ours(theirs: type[torch.optim.Optimizer]) -> Any:
@@ -55,10 +63,41 @@ def trained(kind: Any, arguments: dict[str, Any], scheduler: Any = None) -> Tens
 def test_every_configuration_of_torch_trains_as_in_torch(
     theirs: type[torch.optim.Optimizer], given: OptimizerInput
 ) -> None:
+    """In double precision by default, as torch rounds ASGD's rate and NAdam's product to the default type."""
     arguments = {"lr": 0.01, **given.kwargs}
-    assert torch.allclose(
-        trained(ours(theirs), arguments), trained(theirs, arguments), rtol=UP_TO_ROUNDING, atol=UP_TO_ROUNDING
-    )
+    torch.set_default_dtype(torch.float64)
+    try:
+        found, expected = trained(ours(theirs), arguments), trained(theirs, arguments)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.allclose(found, expected, rtol=0, atol=EXACT)
+
+
+@pytest.mark.parametrize("given", MUON)
+def test_muon_of_torch_is_muon_bfloat16(given: OptimizerInput) -> None:
+    """Other Newton–Schulz steps are refused; one that would work after all fails here."""
+    weights = [nn.Parameter(torch.randn(6, 4, dtype=torch.float64)) for _ in range(2)]
+    weights[1].data.copy_(weights[0].data)
+    theirs = torch.optim.Muon([weights[0]], **given.kwargs)
+    arguments = {"adjust_lr_fn": None, **given.kwargs}
+    if {"ns_steps", "ns_coefficients"} & given.kwargs.keys():
+        with pytest.raises(BadSetting, match="Newton–Schulz steps"):
+            steepest.optim.MuonBfloat16([weights[1]], **arguments)
+        return
+    mine = steepest.optim.MuonBfloat16([weights[1]], **arguments)
+    for _ in range(5):
+        for p in weights:
+            p.grad = weights[0].detach().sin()
+        theirs.step()
+        mine.step()
+    rounds = isinstance(given.kwargs.get("lr"), Tensor)  # torch multiplies by a rate in single precision
+    assert torch.allclose(weights[0], weights[1], rtol=0, atol=UP_TO_ROUNDING if rounds else EXACT)
+
+
+@pytest.mark.parametrize("name", NOT_HERE)
+def test_classes_that_are_none_here_say_what_there_is(name: str) -> None:
+    with pytest.raises(AttributeError, match=rf"steepest\.optim has no {name}: .*Use torch\.optim\.{name}"):
+        getattr(steepest.optim, name)
 
 
 @pytest.mark.parametrize(("theirs", "given"), ERRORS)

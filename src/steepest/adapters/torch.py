@@ -32,6 +32,7 @@ from steepest.adapters.stepping import (
     real,
     write,
 )
+from steepest.adapters.torch_states import StateDict, from_torch, is_torchs, to_torch
 from steepest.errors import BadInput, BadSetting, UnknownName
 from steepest.optim.catalogue import CATALOGUE, entry, settings_of
 from steepest.optim.drivers import check_matrices, evaluated, is_wide, moved_together
@@ -272,8 +273,34 @@ class RuleOptimizer(SecondGradients, torch.optim.Optimizer):
         """
         model.register_forward_pre_hook(lambda module, _: self.train() if module.training else self.eval())
 
+    def _become(self, rule: type[Rule], load: Callable[[], None]) -> None:
+        """Load a state as an optimizer of this rule; stay what it is if that fails."""
+        before = self.__class__
+        if rule is not self.rule:
+            self.__class__ = as_torch(rule)  # type: ignore[assignment]
+        try:
+            load()
+        except BaseException:
+            self.__class__ = before
+            raise
+        if self.__class__ is not before:
+            self._kernels = None
+            self.defaults = {**hyperparameters(rule), **{name: self.param_groups[0][name] for name in _names(rule)}}
+            if {"b1", "b2"} <= self.defaults.keys():
+                self.defaults["betas"] = (self.defaults["b1"], self.defaults["b2"])
+
+    def torch_state_dict(self) -> StateDict:
+        """The state in the form of the class of torch.optim that does the same, to load it there. Raises BadInput if
+        there is none. `load_state_dict` takes both forms."""
+        return to_torch(self.rule, self.param_groups, self.state)
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As torch's; raises BadInput if the state was saved by another kind of optimizer."""
+        """As torch's. Takes also the state of the class of torch.optim that does the same, settings included. Raises
+        BadInput if the state was saved by another kind of optimizer."""
+        if is_torchs(self.rule, state_dict):
+            rule, state_dict = from_torch(self.rule, state_dict)
+            self._become(rule, lambda: self.load_state_dict(state_dict))
+            return
         parts = [(hyperparameters(self.rule), state_dict["param_groups"])]
         parts += [(("step", *self.rule.carry, *self.rule.state), state_dict["state"].values())]
         for wanted, saved in parts:

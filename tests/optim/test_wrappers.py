@@ -31,6 +31,7 @@ LIVELY = {
     "l2": 0.1,
     "l1": 0.1,
     "decay": 0.1,
+    "agreeing_decay": 0.1,
     "keep": 0.5,
     "look_every": 3.0,
     "floor": 9.0,
@@ -138,6 +139,44 @@ def test_the_authors_cautious_adamw_decays_without_the_mask() -> None:
         expected.append(problem.joined(w))
     assert problem.deviation(path(wrap(Adam, "cautious", "decay"), decay=decay), torch.stack(expected)) < 1e-12
     assert problem.deviation(path(wrap(AdamW, "cautious"), weight_decay=decay), torch.stack(expected)) > 1e-3
+
+
+def after_adam(change: Any) -> Tensor:
+    """Adam from its formulas, whose steps u, at the rate η, `change(w, u, η)` turns into new weights."""
+    w = problem.split(torch.tensor(problem.START, dtype=torch.float64))
+    m, v = ([torch.zeros_like(x) for x in w] for _ in range(2))
+    places = []
+    for t, eta in enumerate(problem.rates(RATE), start=1):
+        for i, g in enumerate(problem.split(problem.gradient(t, problem.joined(w)))):
+            m[i], v[i] = 0.9 * m[i] + 0.1 * g, 0.999 * v[i] + 0.001 * g**2
+            w[i] = change(w[i], m[i] / (1 - 0.9**t) / ((v[i] / (1 - 0.999**t)).sqrt() + 1e-8), eta)
+        places.append(problem.joined(w))
+    return torch.stack(places)
+
+
+def test_cautious_decay_shrinks_only_weights_that_the_step_takes_towards_zero() -> None:
+    """Chen et al. 2025, Algorithm 1: x ← x − η(u + λ·𝕀(ux ≥ 0)·x)."""
+    expected = after_adam(lambda w, u, eta: w - eta * (u + 0.1 * (u * w >= 0).double() * w))
+    found = path(wrap(Adam, "cautious-decay"), agreeing_decay=0.1)
+    assert problem.deviation(found, expected) <= problem.TOLERANCE
+    assert problem.deviation(found, path(AdamW, weight_decay=0.1)) > 1e-3
+
+
+def test_hyperball_takes_steps_of_a_relative_length_and_keeps_that_of_the_weights() -> None:
+    """Wen et al. 2025: W ← Norm(W − η·Norm(u)·‖W₀‖)·‖W₀‖ for matrices, and Adam for vectors."""
+    starts = iter(problem.split(torch.tensor(problem.START, dtype=torch.float64)))
+    first = {tuple(x.shape): x.norm() for x in starts}
+
+    def change(w: Tensor, u: Tensor, eta: float) -> Tensor:
+        if w.ndim < 2:
+            return w - eta * u
+        moved = w - eta * u / u.norm() * first[tuple(w.shape)]
+        return moved / moved.norm() * first[tuple(w.shape)]
+
+    found = path(wrap(Adam, "hyperball"))
+    assert problem.deviation(found, after_adam(change)) <= problem.TOLERANCE
+    lengths = [part.norm() for part in problem.split(found[-1]) if part.ndim > 1]
+    assert torch.allclose(torch.stack(lengths), torch.stack([first[(7, 3)], first[(2, 3, 4)]]), rtol=1e-13)
 
 
 def test_cautious_gradient_descent_is_gradient_descent_bit_for_bit_since_it_always_agrees() -> None:

@@ -257,6 +257,56 @@ class Cautious(Wrapper):
 
 
 @dataclass(frozen=True)
+class CautiousDecay(Wrapper):
+    """w ← w − Δ − ηλ_c·φw, where Δ is the rule's step and φ = 1 where Δw ≥ 0, else 0
+
+    A weight decays only where the step takes it towards zero too. Leave the rule's own decay at zero.
+    """
+
+    agreeing_decay: float = number(1e-2, "λ_c", "decay of the weights that the step moves towards zero", low=0)
+    title = "cautious decay"
+    sentence = "with a weight decay only where the step points towards zero too"
+    formula = "w ← w − Δ − ηλ_c·φw, φ = [Δw ≥ 0]"
+    source = "L. Chen et al., Cautious Weight Decay, 2025"
+
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"agreeing_shrink": -self.lr * self.agreeing_decay}
+
+    @staticmethod
+    def after(w: Tensor, new: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
+        agree = ((w - new) * w >= 0).to(w.dtype)
+        return add_scaled(new, agree * w, c.agreeing_shrink), ()
+
+
+@dataclass(frozen=True)
+class Hyperball(Wrapper):
+    """w' = w − η‖w‖·Δ/‖Δ‖ ;  w ← ‖w‖·w'/‖w'‖, where Δ is the rule's step; vectors take Δ itself
+
+    So matrices and kernels keep the length that they started with, and η is the length of a step relative to it. A
+    matrix that starts at zero never moves.
+    """
+
+    scope = "tensor"
+    title = "hyperball"
+    sentence = "with matrices kept at the length they start with, and steps of that length times η"
+    formula = "w ← ‖w‖·w'/‖w'‖, w' = w − η‖w‖·Δ/‖Δ‖"
+    source = "K. Wen et al., Hyperball Optimization, 2025"
+
+    def coefficients(self, t: int) -> dict[str, float]:
+        return {"ball_rate": self.lr}
+
+    @staticmethod
+    def after(w: Tensor, new: Tensor, g: Tensor, s: State, c: Scalars) -> Updated:
+        if w.ndim < 2:
+            return new, ()
+        step, size = w - new, torch.linalg.vector_norm(w)
+        length = torch.linalg.vector_norm(step)
+        moved = w - c.ball_rate * size * step / torch.where(length > 0, length, 1.0)
+        there = torch.linalg.vector_norm(moved)
+        return moved * (size / torch.where(there > 0, there, 1.0)), ()
+
+
+@dataclass(frozen=True)
 class Lookahead(Wrapper):
     """every k steps: φ ← φ + α(w − φ) ;  w ← φ, where φ starts at w"""
 
@@ -337,6 +387,8 @@ WRAPPERS: dict[str, type[Wrapper]] = {
     "centralise": Centralise,
     "sam": SharpnessAware,
     "cautious": Cautious,
+    "cautious-decay": CautiousDecay,
+    "hyperball": Hyperball,
     "lookahead": Lookahead,
     "ema": MovingAverage,
     "average": PolynomialAverage,

@@ -17,6 +17,7 @@ from steepest.engine.solo import Trial
 from steepest.errors import BadInput
 from steepest.optim.adam import AdamW
 from steepest.optim.adaptive import AdaGrad
+from steepest.optim.grafting import GraftedShampoo
 from steepest.optim.matrix import LARGEST, SOAP, Muon, MuonBfloat16, Shampoo, orthogonal
 from steepest.optim.rule import Rule, hyperparameters
 from steepest.records.trials import Lane
@@ -108,6 +109,28 @@ def test_shampoo_on_a_matrix_of_one_number_is_adagrad() -> None:
         return w.item()
 
     assert end((1, 1)) == pytest.approx(end((1,)), rel=1e-13)
+
+
+def test_grafted_shampoo_that_never_begins_is_adamw() -> None:
+    own = hyperparameters(GraftedShampoo)
+    settings = {name: own[name] for name in ("b1", "b2", "eps", "weight_decay")}
+    assert problem.deviation(path(GraftedShampoo, begin=1e9), path(AdamW, **settings)) <= problem.TOLERANCE
+
+
+def test_the_steps_of_grafted_shampoo_are_as_long_as_adam_s() -> None:
+    """As long as those that AdamW would take, from the same weights, under the same gradients."""
+    draw = torch.Generator().manual_seed(3)
+    starts = [torch.randn(6, 9, generator=draw, dtype=torch.float64) for _ in range(2)]
+    ws = [start.clone().requires_grad_() for start in starts]
+    ours = build(GraftedShampoo, [ws[0]], lr=0.01, weight_decay=0.0)
+    adam = build(AdamW, [ws[1]], lr=0.01, weight_decay=0.0)
+    for _ in range(25):
+        g, before = torch.randn(6, 9, generator=draw, dtype=torch.float64), [w.detach().clone() for w in ws]
+        ws[0].grad, ws[1].grad = g.clone(), g.clone()
+        ours.step()
+        adam.step()
+        lengths = [(w.detach() - old).norm().item() for w, old in zip(ws, before, strict=True)]
+        assert lengths[0] == pytest.approx(lengths[1], rel=1e-12)
 
 
 def test_soap_whose_basis_is_never_renewed_is_adamw(monkeypatch: pytest.MonkeyPatch) -> None:

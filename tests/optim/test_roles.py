@@ -8,11 +8,12 @@ from engine.small import digits, shard
 from torch import Tensor, nn
 
 from steepest.adapters.torch import build
+from steepest.adapters.torch_code import code
 from steepest.engine.fleet import Fleet
 from steepest.engine.solo import Trial
 from steepest.engine.task_roles import task_roles
 from steepest.errors import BadInput, UnknownName
-from steepest.optim.catalogue import entry
+from steepest.optim.catalogue import CATALOGUE, entry
 from steepest.optim.roles import by_role, by_roles, has_roles, roles_of
 from steepest.optim.rule import hyperparameters
 from steepest.records.trials import Lane
@@ -131,7 +132,12 @@ def test_a_group_of_a_role_has_its_own_rate_and_a_wrong_role_is_refused() -> Non
         build("muon", [{"params": list(model.parameters()), "role": "head"}])
 
 
-@pytest.mark.parametrize("name", ["muon", "muon+clip-norm", "muon+cautious", "soap"])
+def test_code_to_paste_finds_roles_for_rules_whose_shape_is_not_enough() -> None:
+    finds = {item.name for item in CATALOGUE if "by_role(model, inputs)" in code(item, item.rate)}
+    assert finds == {"muon", "muon-bfloat16", "normuon", "scion"}
+
+
+@pytest.mark.parametrize("name", ["muon", "muon+clip-norm", "muon+cautious", "soap", "scion", "lamb"])
 def test_a_fleet_one_trial_and_the_drop_in_take_the_same_steps(name: str) -> None:
     task = digits()
     plan = shard(name, rates=(0.01, 0.02), seeds=(0,), steps=6, dtype="float64")

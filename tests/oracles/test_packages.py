@@ -157,6 +157,55 @@ def test_normuon_is_that_of_pytorch_optimizer_without_its_rounding(
     proof("NorMuon", "pytorch_optimizer.NorMuon in float64", apart, 1e-9, "pytorch_optimizer")
 
 
+@pytest.mark.parametrize("constrained", [True, False])
+def test_scion_is_that_of_pytorch_optimizer_without_its_rounding(
+    constrained: bool, proof: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In whose output layer `in` is the second axis alone, so that the scale has to make up for the kernel's places."""
+    package = pytest.importorskip("pytorch_optimizer")
+    base = importlib.import_module("pytorch_optimizer.optimizer.scion")
+    exact = partial(base.zero_power_via_newton_schulz_5, dtype=torch.float64)
+    monkeypatch.setattr(base, "zero_power_via_newton_schulz_5", exact)
+    norms = {"hidden": base.LMONorm.SPECTRAL, "vector": base.LMONorm.BIAS, "output": base.LMONorm.SIGN}
+
+    def grouped(parameters: list[torch.Tensor], lr: float) -> torch.optim.Optimizer:
+        each = zip(parameters, problem.ROLES, strict=True)
+        scale = {"hidden": 2.0, "vector": 2.0, "output": 2.0 * 3.0 / 4}
+        groups = [{"params": [p], "norm_type": norms[role], "scale": scale[role]} for p, role in each]
+        return package.SCION(groups, lr=lr, constraint=constrained, foreach=False)
+
+    path = theirs(grouped)
+    apart = problem.deviation(ours("scion", radius=2.0, output_scale=3.0, constrained=constrained), path)
+    proof("Scion", "pytorch_optimizer.SCION in float64", apart, 1e-9, "pytorch_optimizer")
+
+
+def test_scion_moves_embeddings_and_kernels_as_pytorch_optimizer_does(
+    proof: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = pytest.importorskip("pytorch_optimizer")
+    base = importlib.import_module("pytorch_optimizer.optimizer.scion")
+    exact = partial(base.zero_power_via_newton_schulz_5, dtype=torch.float64)
+    monkeypatch.setattr(base, "zero_power_via_newton_schulz_5", exact)
+    shapes = {"embedding": (6, 4), "hidden": (5, 3, 2, 2)}
+    for role, norm in (("embedding", base.LMONorm.COL), ("hidden", base.LMONorm.SPECTRALCONV)):
+        start = torch.randn(shapes[role], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        ends = []
+        for is_ours in (True, False):
+            w = start.clone().requires_grad_()
+            if is_ours:
+                optimizer: Any = build("scion", [{"params": [w], "role": role}], lr=0.1, radius=2.0)
+            else:
+                kind: dict[str, Any] = {"norm_type": norm, "scale": 2.0, "constraint": True}
+                kind["norm_kwargs"] = {"transpose": True} if role == "embedding" else {}
+                optimizer = package.SCION([w], lr=0.1, foreach=False, **kind)
+            for t in range(4):
+                w.grad = torch.cos(w.detach() + t)
+                optimizer.step()
+            ends.append(w.detach())
+        apart = ((ends[0] - ends[1]).abs().max() / (ends[1] - start).abs().max()).item()
+        proof("Scion", f"pytorch_optimizer.SCION in float64, for {norm.name.lower()}", apart, 1e-9, "pytorch_optimizer")
+
+
 # ---- errors found in Optax 0.2.8 -------------------------------------------------------------------------------------
 
 

@@ -108,6 +108,7 @@ LIVELY: dict[str, Settings] = {
     "AdaBelief": {"eps": 1e-8},
     "Adafactor": {"eps": 1e-3, "eps2": 2.0, "clip": 1.05},
     "DoG": {"eps": 1e-3},
+    "GraftedShampoo": {"begin": 3.0, "every": 2.0},
     "SophiaG": {"gamma": 3.0, "eps": 0.3, "every": 4.0},
 }
 """Settings that put numbers to work which are limits, and so do nothing at their defaults."""
@@ -125,7 +126,7 @@ TRIED: dict[str, Settings] = {
 ROUNDED_BY_PLACE = {"AdamAtan2"}
 """Rules with a function that torch computes in one way for eight numbers at once, and in another for the last few."""
 
-DIGITS_LOST = {"Shampoo": 1e-9, "SOAP": 1e-9, "MuonBfloat16": 0.05, "ScheduleFreeRAdam": 1e-11}
+DIGITS_LOST = {"Shampoo": 1e-9, "GraftedShampoo": 1e-9, "SOAP": 1e-9, "MuonBfloat16": 0.05, "ScheduleFreeRAdam": 1e-11}
 """Tolerance of rules that magnify rounding: a root of a small eigenvalue, a turned basis, few digits on
 purpose, first steps that are almost nothing."""
 

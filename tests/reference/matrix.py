@@ -129,6 +129,37 @@ def normuon(
     return _each(gradient, w, rates, [*map(stepper, problem.SHAPES, problem.ROLES)])
 
 
+def scion(
+    gradient: Gradient,
+    w: np.ndarray,
+    rates: Sequence[float],
+    *,
+    take: float,
+    radius: float,
+    output_scale: float,
+    constrained: bool,
+) -> np.ndarray:
+    """Pethick et al. 2025, Algorithms 1 and 2, with the norms of their Table 2 for hidden layers, output and biases."""
+
+    def stepper(shape: tuple[int, ...], role: str) -> Any:
+        d = 0.0
+
+        def step(t: int, eta: float, w: np.ndarray, g: np.ndarray) -> np.ndarray:
+            nonlocal d
+            d = (1 - take) * d + take * g
+            if role == "hidden":
+                u = np.sqrt(len(w) / w.shape[1]) * newton_schulz(d)
+            elif role == "output":
+                u = output_scale * np.sign(d) / w.shape[1]
+            else:
+                u = d / (np.sqrt(np.mean(d**2)) + 1e-8)
+            return (1 - eta * constrained) * w - eta * radius * u
+
+        return step
+
+    return _each(gradient, w, rates, [*map(stepper, problem.SHAPES, problem.ROLES)])
+
+
 def shampoo(
     gradient: Gradient,
     w: np.ndarray,
@@ -166,6 +197,52 @@ def shampoo(
         return step
 
     return _each(gradient, w, rates, [*map(stepper, problem.SHAPES, problem.ROLES)])
+
+
+def grafted_shampoo(
+    gradient: Gradient,
+    w: np.ndarray,
+    rates: Sequence[float],
+    *,
+    b1: float,
+    b2: float,
+    eps: float,
+    ridge: float,
+    every: float,
+    begin: float,
+    weight_decay: float,
+    applies_to: str,
+    share: float,
+) -> np.ndarray:
+    """Anil et al. 2020, with the averages and the grafting of Shi et al. 2023, Algorithms 2 and 3."""
+
+    def stepper(shape: tuple[int, ...], role: str) -> Any:
+        if not treats(role, applies_to):
+            return _adamw(b1, b2, eps, weight_decay, share)
+        L = R = m = v = 0.0
+        left = right = np.zeros(0)
+
+        def step(t: int, eta: float, w: np.ndarray, g: np.ndarray) -> np.ndarray:
+            nonlocal L, R, m, v, left, right
+            m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g**2
+            L, R = b2 * L + (1 - b2) * g @ g.T, b2 * R + (1 - b2) * g.T @ g
+            if (t - 1) % min(every, max(1, (t - 1) // every)) == 0:
+                left, right = (_inverse_fourth_root(x / (1 - b2**t), ridge) for x in (L, R))
+            P = m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps)
+            if t > begin:
+                D = left @ m @ right
+                P = D * np.linalg.norm(P) / np.linalg.norm(D)
+            return w - eta * weight_decay * w - eta * P
+
+        return step
+
+    return _each(gradient, w, rates, [*map(stepper, problem.SHAPES, problem.ROLES)])
+
+
+def _inverse_fourth_root(x: np.ndarray, ridge: float) -> np.ndarray:
+    """By singular values, which are the eigenvalues here."""
+    u, sigma, _ = np.linalg.svd(x, hermitian=True)
+    return u @ np.diag((sigma + ridge * sigma.max()) ** -0.25) @ u.T
 
 
 def soap(
@@ -212,6 +289,8 @@ REFERENCE: dict[str, Callable[..., np.ndarray]] = {
     "Muon": muon,
     "MuonBfloat16": muon,
     "NorMuon": normuon,
+    "Scion": scion,
+    "GraftedShampoo": grafted_shampoo,
     "Shampoo": shampoo,
     "SOAP": soap,
 }

@@ -21,7 +21,7 @@ from steepest.optim.equivalents.schedule_forms import check_horizon, scheduler_l
 from steepest.optim.equivalents.torch_forms import TorchForm, torch_form
 from steepest.optim.parameter_groups import SCALE, ParameterGroup, parted
 from steepest.optim.plateau import Plateau
-from steepest.optim.roles import has_roles
+from steepest.optim.roles import beyond_shape
 from steepest.optim.rule import averages
 from steepest.optim.schedules import listens
 from steepest.optim.schedules import schedule as schedule_of
@@ -147,7 +147,7 @@ def _ours(
         "# PyTorch has no equivalent: this class of steepest is a torch.optim.Optimizer.",
     ]
     parameters = "groups" if groups else "model.parameters()"
-    by_role = has_roles(item.rule) and complete.get("applies_to") == "hidden"
+    by_role = beyond_shape(item.rule, str(complete.get("applies_to", "")))
     if by_role and groups:
         lines.append("# It treats embeddings and output layers as hidden matrices here, unlike the study.")
     elif by_role:

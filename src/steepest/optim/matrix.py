@@ -277,7 +277,7 @@ class Shampoo(MatrixRule):
             "eps": self.eps,
             "momentum": self.momentum,
             "step": -self.lr,
-            "renew": float((t - 1) % min(self.every, max(1, (t - 1) // self.every)) == 0),
+            "renew": float(is_early_or_due(t, self.every)),
         }
 
     @classmethod
@@ -290,21 +290,21 @@ class Shampoo(MatrixRule):
 
     @staticmethod
     def matrix_shapes(m: int, n: int) -> dict[str, Sequence[int]]:
-        left, right = _square(m), _square(n)
-        return {"m": (m, n), "L": left, "R": right, "A": left, "B": right}
+        a, b = square(m), square(n)
+        return {"m": (m, n), "L": a, "R": b, "A": a, "B": b}
 
     @staticmethod
     def renew(w: Tensor, g: Tensor, s: State, c: Scalars) -> dict[str, Tensor]:
         if not Shampoo.treats(w.shape):
             return {}
         L, R = _sums(g.flatten(1), s, c)
-        power = -0.25 if len(L) and len(R) else -0.5
-        return {"A": _power(L, power, c.eps), "B": _power(R, power, c.eps)}
+        exponent = -0.25 if len(L) and len(R) else -0.5
+        return {"A": _power(L, exponent, c.eps), "B": _power(R, exponent, c.eps)}
 
     @staticmethod
     def update_matrix(w: Tensor, g: Tensor, s: State, c: Scalars) -> tuple[Tensor, dict[str, Tensor]]:
         L, R = _sums(g, s, c)
-        m = s.m * c.momentum + _right(_left(s.A, g), s.B)
+        m = s.m * c.momentum + right(left(s.A, g), s.B)
         return add_scaled(w, m, c.step), {"m": m, "L": L, "R": R}
 
 
@@ -363,24 +363,24 @@ class SOAP(MatrixRule):
 
     @staticmethod
     def matrix_shapes(m: int, n: int) -> dict[str, Sequence[int]]:
-        left, right = _square(m), _square(n)
-        return {"m": (m, n), "v": (m, n), "L": left, "R": right, "QL": left, "QR": right}
+        a, b = square(m), square(n)
+        return {"m": (m, n), "v": (m, n), "L": a, "R": b, "QL": a, "QR": b}
 
     @staticmethod
     def renew(w: Tensor, g: Tensor, s: State, c: Scalars) -> dict[str, Tensor]:
         if w.ndim < 2:
             return {}
-        m = _right(_left(s.QL, s.m), s.QR.mT)
+        m = right(left(s.QL, s.m), s.QR.mT)
         QL, QR = _turned(s.L, s.QL), _turned(s.R, s.QR)
-        return {"m": _right(_left(QL.mT, m), QR), "QL": QL, "QR": QR}
+        return {"m": right(left(QL.mT, m), QR), "QL": QL, "QR": QR}
 
     @staticmethod
     def update_matrix(w: Tensor, g: Tensor, s: State, c: Scalars) -> tuple[Tensor, dict[str, Tensor]]:
         QL, QR = _from_identity(s.QL, c.first), _from_identity(s.QR, c.first)
-        turned = _right(_left(QL.mT, g), QR)
+        turned = right(left(QL.mT, g), QR)
         m = lerp(s.m, turned, c.w1)
         v = add_product(s.v * c.b2, turned, turned, c.w2)
-        step = _right(_left(QL, m / shift(v.sqrt(), c.eps)), QR.mT)
+        step = right(left(QL, m / shift(v.sqrt(), c.eps)), QR.mT)
         L = lerp(s.L, g @ g.mT, c.ws) if len(s.L) else s.L
         R = lerp(s.R, g.mT @ g, c.ws) if len(s.R) else s.R
         return add_scaled(w * c.keep, step, c.step), {"m": m, "v": v, "L": L, "R": R, "QL": QL, "QR": QR}
@@ -409,16 +409,21 @@ RIDGE = 1e-4
 """Share of the mean eigenvalue, added to all: rounding errors must not rotate a basis where no gradient occurred."""
 
 
-def _square(side: int) -> tuple[int, int]:
+def is_early_or_due(t: int, every: float) -> bool:
+    """Whether Shampoo's roots are due at step t: in each of the first 2k steps, ever less often until every k-th."""
+    return (t - 1) % min(every, max(1, (t - 1) // every)) == 0
+
+
+def square(side: int) -> tuple[int, int]:
     return (side, side) if side <= LARGEST else (0, 0)
 
 
-def _left(side: Tensor, g: Tensor) -> Tensor:
+def left(side: Tensor, g: Tensor) -> Tensor:
     """side · g; an empty side is the identity."""
     return side @ g if len(side) else g
 
 
-def _right(g: Tensor, side: Tensor) -> Tensor:
+def right(g: Tensor, side: Tensor) -> Tensor:
     """g · side; an empty side is the identity."""
     return g @ side if len(side) else g
 
@@ -438,11 +443,11 @@ def _sums(g: Tensor, s: State, c: Scalars) -> tuple[Tensor, Tensor]:
     return L, R
 
 
-def _power(side: Tensor, power: float, least: Scalar) -> Tensor:
-    """side^power, with eigenvalues of at least `least`. A diverged replica must not stop the others."""
+def _power(side: Tensor, exponent: float, least: Scalar) -> Tensor:
+    """side^exponent, with eigenvalues of at least `least`. A diverged replica must not stop the others."""
     values, vectors = torch.linalg.eigh(torch.nan_to_num(side, nan=0.0, posinf=0.0, neginf=0.0))
     values = torch.maximum(values, torch.zeros_like(values) + least)
-    return (vectors * values.pow(power)) @ vectors.mT
+    return (vectors * values.pow(exponent)) @ vectors.mT
 
 
 def _turned(side: Tensor, basis: Tensor) -> Tensor:

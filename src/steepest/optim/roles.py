@@ -27,6 +27,13 @@ def has_roles(rule: type[Rule]) -> bool:
 
 
 @cache
+def beyond_shape(rule: type[Rule], applies_to: str) -> bool:
+    """Whether a rule treats embeddings or output layers unlike hidden matrices, which no shape shows."""
+    forms = {form_of(rule, role, applies_to) for role in ("hidden", "embedding", "output")}
+    return has_roles(rule) and len(forms) > 1
+
+
+@cache
 def form_of(rule: type[Rule], role: str, applies_to: str) -> type[Rule]:
     """What a rule, which may be wrapped, is for a parameter of this role."""
     base, wrappers = unwrap(rule)

@@ -49,7 +49,7 @@ FAMILIES = {  # colour: the optimizers that share it, in the order of DASHES
     4: "adam adam-printed amsgrad adamax radam adabelief yogi adopt laprop adam-atan2",
     5: "adamw lamb schedule-free-adamw hypergradient-adam radamw stable-adamw schedule-free-radam",
     6: "nesterov adan nadam nadamw mars-approx ademamix mars",
-    7: "muon muon-bfloat16 normuon shampoo soap sophia-g",
+    7: "muon muon-bfloat16 normuon shampoo soap sophia-g scion shampoo-grafted",
 }
 FIXED = {name: Style(colour, dash) for colour, names in FAMILIES.items() for dash, name in enumerate(names.split())}
 """Catalogue name → its look, for good: relatives share a colour, and the dash distinguishes them."""

@@ -44,7 +44,8 @@ SCHEDULES_HEAD = f"""## Schedules
 
 A schedule multiplies η at step t of a horizon; x = (t−1)/horizon is the completed fraction. Set its numbers as in
 `step:factor=0.5:every=0.25`; fractions are of the horizon. `warmup-NAME` rises over the first {WARMUP_SHARE:.0%} of the
-steps, or over another `share`, and then follows NAME. Schedules that rise by themselves have no such form. `plateau`
+steps, or over another `share`, and then follows NAME. A cooldown of `warmup-stable-decay` with `power=0.5` is the
+1 − √y of Hägele et al., 2024, where y goes from 0 to 1. Schedules that rise by themselves have no such form. `plateau`
 follows the validation loss, so a study that uses it trains its models one at a time.
 """
 

@@ -17,7 +17,7 @@ SAMPLE = ["adam", "lamb", "prodigy", "muon", "mars", "adafactor", "muon+clip-nor
 DRAWS = {"sophia-g"}
 """Every process draws targets for its own part of a batch: the same in distribution, not in value."""
 WITHIN = 1e-12
-LOOSE = {"soap": 1e-10}
+LOOSE = {"soap": 1e-10, "shampoo-grafted": 1e-10}
 """Eigenvectors carry rounding further: DDP, which leaves the optimizer as it is, differs as much."""
 
 

@@ -109,6 +109,14 @@ def test_shapes_that_torch_has_not_can_be_worked_out_by_hand() -> None:
     assert [warm(t, 100) for t in (5, 10, 11, 55, 56, 100)] == pytest.approx([0.5, 1, 1, 1, 0.5, 0.5])
 
 
+def test_a_cooldown_has_the_shape_of_its_power() -> None:
+    """1 − √y falls fast at first, a line evenly, 1 − y² late; before they fall, and at the end, all are the same."""
+    root, line, late = (schedule(f"warmup-stable-decay:fall=0.4:power={power}") for power in (0.5, 1, 2))
+    assert [f(61, 100) for f in (root, line, late)] == [1.0] * 3
+    assert [f(71, 100) for f in (root, line, late)] == pytest.approx([1 - 0.25**0.5, 0.75, 1 - 0.25**2])
+    assert [f(101, 100) for f in (root, line, late)] == [0.0] * 3
+
+
 @pytest.mark.parametrize("words", ["cosine", "one-cycle", "warmup-polynomial:power=3"])
 def test_a_schedule_can_be_taken_away_as_one_of_torch_s(words: str) -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)

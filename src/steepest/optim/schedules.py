@@ -77,13 +77,15 @@ def one_cycle(t: int, horizon: int, rise: float = 0.3, start: float = 0.04, end:
     return _between(1.0, end, min((t - 1 - top) / max(horizon - 1 - top, 1e-12), 1.0))
 
 
-def warmup_stable_decay(t: int, horizon: int, rise: float = WARMUP_SHARE, fall: float = 0.2, end: float = 0.0) -> float:
-    """t/k over the share `rise`, then 1, then a line to `end` over the share `fall` (Hu et al., MiniCPM, 2024)"""
+def warmup_stable_decay(
+    t: int, horizon: int, rise: float = WARMUP_SHARE, fall: float = 0.2, end: float = 0.0, power: float = 1.0
+) -> float:
+    """t/k over the share `rise`, then 1, then 1 − (1−end)y^power over the share `fall` (Hu et al., MiniCPM, 2024)"""
     k = max(1, round(rise * horizon))
     if t <= k:
         return t / k
     left = max(1, round(fall * horizon))
-    return 1 - (1 - end) * min(max(t - 1 - (horizon - left), 0) / left, 1.0)
+    return 1 - (1 - end) * min(max(t - 1 - (horizon - left), 0) / left, 1.0) ** power
 
 
 def _passed(t: int, horizon: int) -> float:

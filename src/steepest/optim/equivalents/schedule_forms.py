@@ -202,7 +202,7 @@ _BODIES: dict[str, Sequence[str]] = {
         "warm, fall = max(1, round({rise!r} * horizon)), max(1, round({fall!r} * horizon))",
         "if done < warm:",
         "    return (done + 1) / warm",
-        "return 1 - {rest!r} * min(max(done - (horizon - fall), 0) / fall, 1)",
+        "return 1 - {rest!r} * min(max(done - (horizon - fall), 0) / fall, 1) ** {power!r}",
     ],
 }
 """The lines of a function of `done` steps and the `horizon`."""

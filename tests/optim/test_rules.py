@@ -49,8 +49,16 @@ def forms(rule: type[Rule], settings: Settings) -> list[Settings]:
     """The settings as they are and with everything switched on, both also with one number off: in all named choices."""
     settings = {**settings, "lr": RATE, **TRIED.get(rule.__name__, {})}
     bases = [base for start in (settings, with_all_on(rule, settings)) for base in (start, *with_one_off(rule, start))]
-    every = (form for base in bases for form in variants(rule, base))
+    every = (form for base in bases for form in few_variants(rule, base))
     return [form for form in every if not (form.get("centred") and form["b2"] == 0)]  # one gradient has no deviation
+
+
+def few_variants(rule: type[Rule], base: Settings) -> list[Settings]:
+    """Every combination of the named choices; of more than eight those that differ in one choice from the first."""
+    every = list(variants(rule, base))
+    if len(every) <= 8:
+        return every
+    return [form for form in every if sum(form[name] != base[name] for name in base) <= 1]
 
 
 def forms_in_torch() -> list[Any]:

@@ -144,6 +144,8 @@ def test_a_picture_shows_the_paths_of_the_rules_as_they_are(name):
 
 OF_A_MODEL = "optimizers.md"
 """Holds lines to paste below a `model` of one's own, rather than programs."""
+OF_FRAMEWORKS = "coming-from.md"
+"""Holds programs that need other packages: tests/coming_from/test_page.py runs them."""
 OF_A_STUDY = "study-folder.md"
 """Holds a program that reads the study of the commands."""
 
@@ -157,7 +159,7 @@ def test_a_rule_of_one_s_own_races_in_under_25_lines():
 @pytest.mark.docs
 @pytest.mark.parametrize(
     ("page", "program"),
-    [block for block in blocks("python") if block[0] not in (OF_A_MODEL, OF_A_STUDY)],
+    [block for block in blocks("python") if block[0] not in (OF_A_MODEL, OF_A_STUDY, OF_FRAMEWORKS)],
     ids=lambda value: value.split("\n")[0],
 )
 def test_a_program_of_the_documentation_runs(page, program, tmp_path):

@@ -19,6 +19,7 @@ MAY = {
     "checks": BASE | {"records", "tasks"},
     "builtin": BASE | {"records", "tasks", "datasets"},
     "ingest": BASE | {"records", "tasks", "builtin", "checks"},
+    "coming_from": BASE | {"records", "optim", "tasks"},
     "codegen": BASE | {"records", "optim"},
     "engine": BASE | {"records", "optim", "tasks", "checks", "ingest", "codegen", "adapters"},
     "adapters": BASE | {"records", "optim", "codegen"},
@@ -36,7 +37,7 @@ MAY = {
     "cli": READS
     | {"optim", "tasks", "datasets", "builtin", "ingest", "codegen", "engine", "design", "reader", "api", "why"}
     | {"articles", "playground", "serving", "clusters"},
-    "__init__": {"api", "reader", "why", "errors", "tasks", "ingest", "design"},
+    "__init__": {"api", "reader", "why", "errors", "tasks", "ingest", "design", "coming_from"},
     "__main__": {"cli"},
 }
 WITHIN = {

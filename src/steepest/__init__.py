@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from steepest import reader as reader
     from steepest import why as why
     from steepest.api import Advice, Study, compare, extend, merge, open_study, recommend, resume
+    from steepest.coming_from.keras_tasks import from_keras
+    from steepest.coming_from.lightning_tasks import from_lightning
+    from steepest.coming_from.setups import setup_of
+    from steepest.coming_from.sklearn_tasks import from_sklearn
+    from steepest.coming_from.transformers_tasks import from_transformers
     from steepest.design.contenders import with_groups
     from steepest.errors import SteepestError
     from steepest.ingest.from_file import reference as from_file
@@ -30,10 +35,15 @@ _HOME = {
     "compare": "steepest.api",
     "extend": "steepest.api",
     "from_file": "steepest.ingest.from_file",
+    "from_keras": "steepest.coming_from.keras_tasks",
+    "from_lightning": "steepest.coming_from.lightning_tasks",
+    "from_sklearn": "steepest.coming_from.sklearn_tasks",
+    "from_transformers": "steepest.coming_from.transformers_tasks",
     "merge": "steepest.api",
     "open_study": "steepest.api",
     "recommend": "steepest.api",
     "resume": "steepest.api",
+    "setup_of": "steepest.coming_from.setups",
     "with_groups": "steepest.design.contenders",
 }
 
@@ -53,10 +63,15 @@ __all__ = [
     "compare",
     "extend",
     "from_file",
+    "from_keras",
+    "from_lightning",
+    "from_sklearn",
+    "from_transformers",
     "merge",
     "open_study",
     "recommend",
     "resume",
+    "setup_of",
     "with_groups",
 ]
 

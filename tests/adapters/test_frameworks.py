@@ -126,6 +126,8 @@ def torch_path(text: str) -> list[Tensor]:
             assert space["optimizers"] == (space["optimizer"], space["scheduler"])
             if space["arguments"]["max_grad_norm"]:
                 nn.utils.clip_grad_norm_(space["model"].parameters(), space["arguments"]["max_grad_norm"])
+        if "configure_gradient_clipping" in space:
+            space["configure_gradient_clipping"](space["model"], space["optimizer"])
         space["optimizer"].step()
         if "scheduler" in space:
             space["scheduler"].step()

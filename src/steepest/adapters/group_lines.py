@@ -58,7 +58,7 @@ def _condition(selector: str) -> str:
         return f"any(fnmatchcase(name, {selector!r}) for name in names)"
     inside = selector + "."
     named = f"any(name == {selector!r} or name.startswith({inside!r}) for name in names)"
-    return f"{named} or {selector!r} in kinds"
+    return named if "." in selector else f"{named} or {selector!r} in kinds"
 
 
 def in_torchs_words(

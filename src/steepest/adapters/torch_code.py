@@ -8,7 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -204,7 +203,7 @@ def plain(code: TorchCode) -> str:
 
 def lightning(code: TorchCode) -> str:
     """For a LightningModule: its `configure_optimizers`."""
-    imports, lines = _imports_apart([*code.before, *code.optimizer, *code.clip_lines])
+    imports, lines = _imports_apart([*code.before, *code.optimizer])
     for word in ("model.parameters(", "model.named_parameters(", "model.get_submodule("):
         lines = [line.replace(word, word.replace("model", "self")) for line in lines]
     lines = [
@@ -226,7 +225,18 @@ def lightning(code: TorchCode) -> str:
         given = ""
     lines.append(f'return {{"optimizer": optimizer, "lr_scheduler": {given}}}' if given else "return optimizer")
     body = [f"    {line}" if line else "" for line in lines]
-    return _text([*imports, "", "", "def configure_optimizers(self):  # of the LightningModule", *body])
+    return _text(
+        [*imports, "", "", "def configure_optimizers(self):  # of the LightningModule", *body, *_clip_method(code)]
+    )
+
+
+def _clip_method(code: TorchCode) -> list[str]:
+    """Lightning computes gradients within a step, so that a hook before it would clip those of the step before."""
+    if not code.clips:
+        return []
+    calls = [CLIPS[name][1].format(limit).replace("model.", "self.") for name, limit in code.clips.items()]
+    arguments = "self, optimizer, gradient_clip_val=None, gradient_clip_algorithm=None"
+    return ["", "", f"def configure_gradient_clipping({arguments}):", *(f"    {call}" for call in calls)]
 
 
 def transformers(code: TorchCode) -> str:
@@ -272,7 +282,7 @@ def _horizon(code: TorchCode, steps: str) -> str:
     return f"horizon = {code.horizon or steps}  # steps of the whole training"
 
 
-def _arguments(rate: float, settings: Mapping[str, Any]) -> str:
+def _arguments(rate: float, settings: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in {"lr": rate, **settings}.items())
 
 

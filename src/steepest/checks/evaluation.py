@@ -109,7 +109,8 @@ def evaluation_is_a_function(specimen: Specimen) -> Iterator[TaskWarning]:
         yield _random(subject, draws)
         return
     yield from _training_ignored(subject)
-    if subject.count < 2 or (task.has_own_loss and task.heads is None):
+    returns_means = getattr(getattr(subject.model, "model", None), "returns_means", False)
+    if subject.count < 2 or (task.has_own_loss and task.heads is None) or returns_means:
         return  # one example has no neighbours; a mean loss depends on all
     for others in (everyone[::-1], everyone[: subject.count - 1]):
         if len(others) > 1 and subject.differ(first[others], subject.outputs(others, seed=2)):

@@ -39,6 +39,8 @@ def facts_of(model: nn.Module) -> list[ParameterFacts]:
     """The trainable parameters of a model, in its own order."""
     names: dict[int, list[str]] = {}
     modules: dict[int, set[str]] = {}
+    while inside := getattr(model, "users_model", None):  # what wraps a user's model leaves its names
+        (model,) = inside
     for path, module in model.named_modules(remove_duplicate=False):
         for name, p in module.named_parameters(recurse=False, remove_duplicate=False):
             names.setdefault(id(p), []).append(f"{path}.{name}" if path else name)

@@ -23,6 +23,7 @@ class WrappedModel(nn.Module):
     ) -> None:
         super().__init__()
         self.model, self.names, self.returns_loss, self.tree = model, names, returns_loss, tree
+        self.users_model = [model]  # groups go by its names; torch does not register a list
 
     def forward(self, *inputs: Tensor) -> Any:
         result = self.model(**dict(zip(self.names, inputs, strict=True))) if self.names else self.model(*inputs)

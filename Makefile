@@ -27,7 +27,7 @@ test-oracles: .venv/.installed-oracles
 
 # Lightning and transformers themselves: their models as tasks, and the code for them in their own Trainers.
 test-frameworks: .venv/.installed-frameworks
-	$(BIN)/pytest -m frameworks -rs tests/coming_from
+	$(BIN)/pytest -n 2 -m frameworks -rs tests/coming_from
 
 test-browser: .venv/.installed-browser
 	$(BIN)/pytest -n 2 -m browser

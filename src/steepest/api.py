@@ -13,7 +13,7 @@ from typing import Any, Literal
 from steepest.adapters import frameworks
 from steepest.adapters.recommendation import IN_MEMORY, Advice
 from steepest.builtin import task_table as task_catalogue
-from steepest.clusters.on import Place, place, refuse_objects, refuse_parallel
+from steepest.clusters.on import Place, place, refuse_objects
 from steepest.clusters.remote import RemoteExecutor
 from steepest.design.extension import extended_spec
 from steepest.design.factors import OF_RULE, describe_axes
@@ -141,13 +141,9 @@ def compare(tasks: Tasks, options: RunOptions) -> Study:
         spec, tasks_here, optimizers_here = study_spec(tasks, options, options.command)
         remember(task.ref for task in spec.tasks)
         folder = new_folder(spec.name) if options.out is None else Path(options.out)
-        if there is None:
-            executor = _executor(folder, _useful_workers(spec), spec.memory_bytes, tasks_here, optimizers_here)
-        else:
-            refuse_objects(tasks_here, optimizers_here)
-            refuse_parallel(spec.parallel)
-            memory = None if options.memory is None else spec.memory_bytes
-            executor = _remote_executor(folder, there, options.workers, memory)
+        memory = spec.memory_bytes if there is None or options.memory is not None else None
+        executor = _executor(there, folder, spec, options.workers, memory, tasks_here, optimizers_here)
+        if there is not None:
             spec = spec.model_copy(update={"workers": executor.workers, "memory_bytes": memory}).check()
         with _progress(options.listener, options.quiet) as listener:
             run_study(
@@ -170,7 +166,7 @@ def plan(tasks: Tasks, options: RunOptions) -> Plan:
     with speaking(options.language), scratch("steepest-plan") as folder:
         spec, tasks_here, optimizers_here = study_spec(tasks, options, options.command)
         remember(task.ref for task in spec.tasks)
-        executor = _executor(folder, _useful_workers(spec), spec.memory_bytes, tasks_here, optimizers_here)
+        executor = _executor(None, folder, spec, options.workers, spec.memory_bytes, tasks_here, optimizers_here)
         with _progress(options.listener, options.quiet) as listener:
             return run_forecast(spec, folder, executor, listener)
 
@@ -205,14 +201,7 @@ def resume(
     check_trust((task.ref for task in spec.tasks), trust)
     _check_memory(folder, spec, tasks_here)
     with speaking(language), _progress(listener, quiet) as listener:
-        if there is None:
-            count = worker_count(workers, spec.ranks)
-            executor = _executor(folder, count, planner.parse_memory(memory), tasks_here, {})
-        else:
-            refuse_objects(tasks_here, ())
-            refuse_parallel(spec.parallel)
-            share = None if memory is None else planner.parse_memory(memory)
-            executor = _remote_executor(folder, there, workers, share)
+        executor = _executor(there, folder, spec, workers, memory, tasks_here, {})
         run_resume(folder, executor, listener, settled, retry_killed)
     return Study(folder)
 
@@ -232,17 +221,18 @@ def extend(
     trust: bool = False,
     reuse: bool | None = None,
     command: str = "",
+    on: str = "local",
 ) -> Study:
     """Add seeds, optimizers, learning rates or tasks to a finished study. Only what is new is trained, and the result
     is that of a study run at once; the verdict accounts for having been repeated.
 
     seeds: how many the study shall have. optimizers, tasks: as in `compare`; those that the study has are passed again
-    only if they were objects in memory. rates: more of them, for a study with rates of your own. reuse: as in
-    `compare`.
+    only if they were objects in memory. rates: more of them, for a study with rates of your own. reuse, on: as in
+    `compare`; the place need not be where the study began.
 
     Raises BadSetting if there is nothing to add, and otherwise as `resume` and `compare` do.
     """
-    folder = Path(folder)
+    folder, there = Path(folder), place(on)
     old = store.read_spec(folder)
     check_finished(folder, store.read(folder).finished)
     check_trust((task.ref for task in old.tasks), trust)
@@ -251,8 +241,7 @@ def extend(
     _check_memory(folder, old, tasks_here)
     remember(task.ref for task in spec.tasks)
     with speaking(language), _progress(listener, quiet) as listener:
-        count = worker_count(workers, spec.ranks)
-        executor = _executor(folder, count, planner.parse_memory(memory), tasks_here, optimizers_here)
+        executor = _executor(there, folder, spec, workers, memory, tasks_here, optimizers_here)
         run_extend(folder, spec, executor, listener, settled, is_wanted(reuse))
     return Study(folder, makers=optimizers_here)
 
@@ -280,7 +269,7 @@ def merge(
         folder = new_folder(spec.name) if into is None else Path(into)
         if folder.resolve() in [part.folder.resolve() for part in parts]:
             raise BadSetting(f"{folder} is one of the studies to merge, which are not changed. Give another folder.")
-        executor = _executor(folder, worker_count(workers), None, {}, {}) if _can_train(spec) else None
+        executor = _local_executor(folder, worker_count(workers), None, {}, {}) if _can_train(spec) else None
         run_merge(parts, spec, folder, executor, listener, settled)
     return Study(folder)
 
@@ -347,32 +336,43 @@ def _progress(listener: Listener | None, quiet: bool) -> Iterator[Listener]:
             table.close()
 
 
-def _useful_workers(spec: StudySpec) -> int:
-    """More workers than trials would have nothing to do."""
-    return min(spec.workers, spec.asked_trials())
-
-
 def _executor(
+    there: Place | None,
+    folder: Path,
+    spec: StudySpec,
+    workers: int | None,
+    memory: str | float | None,
+    tasks: Mapping[str, Task],
+    optimizers: Mapping[str, Any],
+) -> Executor:
+    """The workers of a study: of this machine, or of the cluster that is `there`.
+
+    workers: as many trials at a time; by default all cores, but no more than there are trials. memory: for all workers
+    together; by default what this machine can give, and no limit elsewhere, since nobody knows what is there.
+    """
+    if there is None:
+        count = min(worker_count(workers, spec.ranks), spec.asked_trials())
+        whole = planner.parse_memory(memory)
+        return _local_executor(folder, count, None if whole is None else whole / count, tasks, optimizers)
+    refuse_objects(tasks, optimizers)
+    cluster = there(folder, None if workers is None else workers * spec.ranks)
+    return RemoteExecutor(folder, cluster, None if memory is None else planner.parse_memory(memory), spec.ranks)
+
+
+def _local_executor(
     folder: Path, workers: int, memory: float | None, tasks: Mapping[str, Task], optimizers: Mapping[str, Any]
 ) -> Executor:
     """New worker processes, or forked ones if they need objects of this process. Without fork, this process trains.
 
-    memory: bytes for all workers together.
+    memory: bytes for each worker.
     """
-    share = None if memory is None else memory / workers
     if not (tasks or optimizers):
-        return LocalProcesses(folder, workers, memory=share)
+        return LocalProcesses(folder, workers, memory=memory)
     registry = ObjectRegistry(tasks=tasks, optimizers=optimizers)
     if sys.platform.startswith("linux"):  # elsewhere a fork of a process that has used torch may hang
         import_all()
-        return LocalProcesses(folder, workers, partial(serve, registry=registry), share)
+        return LocalProcesses(folder, workers, partial(serve, registry=registry), memory)
     return FunctionExecutor(partial(run_job, folder=folder, registry=registry))
-
-
-def _remote_executor(folder: Path, there: Place, workers: int | None, memory: float | None) -> RemoteExecutor:
-    """memory: bytes for all workers together; None for no limit, since nobody knows what other machines have."""
-    cluster = there(folder, workers)
-    return RemoteExecutor(folder, cluster, None if memory is None else memory / cluster.workers)
 
 
 # ---- catalogues ------------------------------------------------------------------------------------------------------

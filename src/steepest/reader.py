@@ -12,6 +12,7 @@ from steepest.messages import Language, speaking
 from steepest.records.bounded import read_stream
 from steepest.records.files import read_probes, write_bytes
 from steepest.records.limits import MAX_TABLE_BYTES
+from steepest.records.node_records import read_nodes
 from steepest.records.outcomes import Trace
 from steepest.records.probe_trace import ProbeTrace
 from steepest.records.question import Question
@@ -117,7 +118,7 @@ class StudyReader:
         """
         path = self.folder / "report.html" if path is None else path
         with speaking(language or self.language):
-            content = html.html(self.view, trials(self.record, self.traces)).encode()
+            content = html.html(self.view, trials(self.record, self.traces), nodes=read_nodes(self.folder)).encode()
         try:
             write_bytes(path, content)
         except OSError as error:

@@ -7,5 +7,10 @@ def two(folder, workers):
     return NearCluster(workers or 2)
 
 
+def pair(folder, workers):
+    """One agent of two cores."""
+    return NearCluster(1, 2)
+
+
 def nothing(folder, workers):
     return object()

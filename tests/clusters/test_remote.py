@@ -1,10 +1,12 @@
 """Jobs on a cluster: each gets exactly one result, the same bits as here, whatever happens on the way."""
 
 import io
+import os
 import zipfile
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,16 +14,19 @@ from clusters.chaos import ChaosCluster
 from rich.console import Console
 from study import toy
 
+from steepest.cli import doctor
+from steepest.clusters.engines_here import ray_version
 from steepest.clusters.near import NearCluster
 from steepest.clusters.parcels import Order, Reply, check_content, pack, read_reply
 from steepest.clusters.remote import MAX_LOSSES, RemoteExecutor
 from steepest.errors import BadSetting, TrialFailed
 from steepest.records.files import write_trace
 from steepest.records.job_records import DescribeJob, TrainJob
-from steepest.records.node_records import read_nodes
+from steepest.records.node_records import NodeState, read_nodes, write_nodes
 from steepest.records.task_facts import TaskRef
 from steepest.report import watch_view
 from steepest.serving.follower import Follower
+from steepest.serving.snapshot import StudyFolder
 from steepest.study import environment
 from steepest.study.run import resume, run
 
@@ -236,6 +241,34 @@ def test_a_node_with_another_torch_is_refused_in_a_sentence(tmp_path, monkeypatc
     reply = read_reply(raw)
     assert reply.event == "failed" and reply.error == BadSetting.__name__
     assert f"torch {environment.versions()['torch']} instead of 1.0" in reply.message
+
+
+def test_the_page_and_doctor_show_the_nodes(tmp_path, monkeypatch):
+    folder = tmp_path / "runs" / "study"
+    run(toy.spec("inside"), folder, RemoteExecutor(folder, NearCluster(2, serve=toy.serve)))
+    write_nodes(folder, [*read_nodes(folder), NodeState("<b>gone", underway=1, lost=12)])
+    page = StudyFolder(folder).snapshot(1).page().decode()
+    assert "near-1" in page and "near-2" in page and "<b>gone" not in page and "&lt;b&gt;gone" in page
+    monkeypatch.chdir(tmp_path)
+    rows = {str(row["what"]): str(row["finding"]) for row in doctor.examine()["checks"]}
+    assert rows[f"node <b>gone of {Path('runs/study')}"] == "1 job now, 0 done, 12 lost"
+    assert rows["Ray"] == (ray_version() or "not installed: pip install 'steepest[ray]'")
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("echo 'n1|idle\nn2|idle*\nn1|idle\nn3|down'", "3 nodes: 2 idle, 1 down"),
+        ("echo 'Unable to contact slurm controller' >&2; exit 1", "installed, but no answer: sinfo says why"),
+    ],
+)
+def test_doctor_says_what_slurm_answers(tmp_path, monkeypatch, script, says):
+    program = tmp_path / "sinfo"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    rows = {str(row["what"]): row for row in doctor.examine()["checks"]}
+    assert str(rows["Slurm"]["finding"]) == says and rows["Slurm"]["ok"] == says.startswith("3")
 
 
 def test_watch_shows_the_nodes(tmp_path):

@@ -100,6 +100,7 @@ def test_the_bits_are_the_same_although_something_dies(site, here, tmp_path, wha
     harm = (HarmToTheScheduler if what == "scheduler" else Harm)(site, folder, HARMS[what])
     run(slow_toy.SPEC, folder, slow_toy.executor(folder), harm)
     assert harm.is_done and hashes(folder) == here, harm.said
+    assert not (folder / "slurm").exists(), "files of the cluster are left"
     nodes = read_nodes(folder)
     assert {node.node for node in nodes} <= set(site.nodes)
     if what == "scheduler":

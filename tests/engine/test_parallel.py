@@ -206,7 +206,6 @@ def test_a_study_trains_its_trials_so(tmp_path):
         ({"parallel": "ddp"}, "Use ddp:N or fsdp2:N"),
         ({"parallel": "ddp:999"}, "at most 64"),
         ({"parallel": "ddp:2", "engine": "fleet"}, "one trial at a time"),
-        ({"parallel": "ddp:2", "on": "slurm"}, "on this machine only|is not installed"),
         ({"parallel": "ddp:2", "device": "meta"}, "the device cpu of Linux only"),
     ],
 )

@@ -9,10 +9,13 @@ from typing import Any
 import torch
 
 from steepest.cli import listings
-from steepest.cli.shared import Json, print_json
+from steepest.cli.shared import Json, print_json, study_folder
+from steepest.clusters.engines_here import ray_version, slurm_nodes
 from steepest.codegen.toolchain import compiler, unavailable_reason
 from steepest.datasets import sources
+from steepest.errors import StudyFolderError
 from steepest.messages import Message, counted, say, verbatim
+from steepest.records.node_records import read_nodes
 from steepest.records.private_cache import private_folder
 from steepest.study import trial_cache
 from steepest.study.environment import cores, hardware, versions
@@ -31,7 +34,11 @@ def examine() -> Findings:
     return {
         "versions": versions() | {"cuda": torch.version.cuda or "none"},
         "hardware": hardware(),
-        "checks": [_workers(), _folder(), _compiler(), _parquet(), _trials(), *_data_sets()],
+        "checks": [
+            *(_workers(), _folder(), _compiler(), _parquet(), _trials(), _slurm(), _ray()),
+            *_nodes(),
+            *_data_sets(),
+        ],
     }
 
 
@@ -71,6 +78,44 @@ def _trials() -> Findings:
     )
     off = say("{held}; not used, since STEEPEST_REUSE is 0", held=held)
     return _check(say("trials to use again"), True, held if trial_cache.is_wanted(None) else off)
+
+
+def _slurm() -> Findings:
+    states = slurm_nodes()
+    if states is None:
+        return _check(verbatim("Slurm"), True, say("not installed here; start a study for it on a login node"))
+    if not states:
+        return _check(verbatim("Slurm"), False, say("installed, but no answer: sinfo says why"))
+    listed = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    nodes = counted(states.total(), "{n:,} node", "{n:,} nodes")
+    return _check(verbatim("Slurm"), True, say("{nodes}: {states}", nodes=nodes, states=listed))
+
+
+def _ray() -> Findings:
+    found = ray_version()
+    remedy = say("not installed: pip install 'steepest[ray]'")
+    return _check(verbatim("Ray"), True, verbatim(found) if found else remedy)
+
+
+def _nodes() -> list[Findings]:
+    """Of the newest study, where it ran on other machines."""
+    try:
+        folder = study_folder(None)
+    except StudyFolderError:
+        return []
+    return [
+        _check(
+            say("node {name} of {folder}", name=node.node, folder=str(folder)),
+            True,
+            say(
+                "{now}, {done:,} done, {lost:,} lost",
+                now=counted(round(node.underway), "{n:,} job now", "{n:,} jobs now"),
+                done=round(node.done),
+                lost=round(node.lost),
+            ),
+        )
+        for node in read_nodes(folder)
+    ]
 
 
 def _data_sets() -> list[Findings]:

@@ -111,11 +111,12 @@ def extend(
     quiet: Quiet = False,
     full: Full = False,
     json: Json = False,
+    on: On = LOCAL,
 ) -> None:
     place, options = study_folder(folder), options or ExtendOptions()
-    with _started_workers(workers):
+    with _started_workers(workers, on):
         trusted = is_trusted(place, trust)
-        given = {"workers": workers, "quiet": quiet, "trust": trusted, "reuse": reuse}
+        given = {"workers": workers, "quiet": quiet, "trust": trusted, "reuse": reuse, "on": on}
         study = steepest.extend(place, **vars(options), **given, command=_command_line())
         _conclude(study, json, full)
 

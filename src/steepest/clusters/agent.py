@@ -24,7 +24,7 @@ OFFLINE = "STEEPEST_OFFLINE"
 
 
 class Agent:
-    """`workers` processes in `folder`, which belongs to this agent alone."""
+    """`workers` processes in `folder`, which belongs to this agent alone; fewer where each needs several cores."""
 
     def __init__(self, folder: Path, workers: int, node: str = "", serve: Serve | None = None) -> None:
         """`serve`: as for LocalProcesses."""
@@ -63,7 +63,8 @@ class Agent:
             self._refuse(order, "BadSetting", words)
             return
         if self._local is None:
-            self._local = LocalProcesses(self.folder, self.workers, self._serve, order.share)
+            at_a_time = max(1, self.workers // order.cores)
+            self._local = LocalProcesses(self.folder, at_a_time, self._serve, order.share)
         self._orders[order.id] = order
         self._local.submit(job, order.patience)
 

@@ -31,7 +31,7 @@ class Cluster(Protocol):
         ...
 
     def forget(self, ticket: str) -> None:
-        """This job's reply has been taken in."""
+        """This job's reply has been taken in, or nobody waits for it any more."""
         ...
 
     def news(self) -> list[Message]:

@@ -68,9 +68,3 @@ def refuse_objects(tasks: Collection[str], optimizers: Collection[str]) -> None:
             f"The optimizer {min(optimizers)!r} is a Python object, which other machines cannot see. Compare it on "
             "this machine, without --on."
         )
-
-
-def refuse_parallel(parallel: str) -> None:
-    """Raise BadSetting for trials on several processes: agents give each trial one core."""
-    if parallel:
-        raise BadSetting(f"--parallel {parallel} works on this machine only. Leave out --on, or --parallel.")

@@ -51,16 +51,21 @@ class Parcel:
     """The task file or data file that it needs, for nodes that do not share the coordinator's files."""
     digest: str = ""
     """Its SHA-256."""
+    cores: int = 1
+    """That a worker needs: one for each process of a trial."""
 
 
-def pack(job: Job, patience: float | None = None, seconds: float = 0.0, share: float | None = None) -> Parcel:
-    """The parcel of a job. share: bytes of memory that each worker may take."""
+def pack(
+    job: Job, patience: float | None = None, seconds: float = 0.0, share: float | None = None, cores: int = 1
+) -> Parcel:
+    """The parcel of a job. share: bytes of memory that each worker may take; cores: that it needs."""
     asked = {"versions": versions(), "job": job.to_json()}
     ticket = sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
-    content = json.dumps({**asked, "ticket": ticket, "patience": patience, "share": share}).encode()
+    content = json.dumps({**asked, "ticket": ticket, "patience": patience, "share": share, "cores": cores})
     task = job.shard.task if isinstance(job, TrainJob) else getattr(job, "task", None)
     source = Path(task.locator) if task is not None and task.source in ("file", "data") else None
-    return Parcel(job.id, ticket, content, seconds, job.kind == "time", source, task.digest if task and source else "")
+    digest = task.digest if task and source else ""
+    return Parcel(job.id, ticket, content.encode(), seconds, job.kind == "time", source, digest, cores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +76,15 @@ class Order:
     id: str
     patience: float | None
     share: float | None
+    cores: int
     versions: Mapping[str, str]
     job: JsonObject
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "Order":
         data = parse_json(content)
-        return cls(
-            data["ticket"], data["job"]["id"], data["patience"], data["share"], data["versions"], dict(data["job"])
-        )
+        job = dict(data["job"])
+        return cls(data["ticket"], job["id"], data["patience"], data["share"], data["cores"], data["versions"], job)
 
     def work(self) -> Job:
         return job_from_json(self.job)

@@ -102,6 +102,12 @@ class RayCluster:
         self.workers = workers or sum(map(_cores, self._alive())) or 1
 
     def send(self, parcels: Sequence[Parcel]) -> None:
+        most = max(map(_cores, self._alive()), default=0)
+        if parcels and most and parcels[0].cores > most:
+            raise BadSetting(
+                f"A trial on {parcels[0].cores} processes needs as many cores of one node, and the largest node has "
+                f"{most}. Take fewer processes with --parallel."
+            )
         self._queue.extend(parcels)
 
     def receive(self, timeout: float) -> list[bytes]:
@@ -203,7 +209,7 @@ class RayCluster:
 
     def _hand_out(self) -> None:
         for node in sorted(self._nodes.values(), key=lambda node: len(node.tickets)):
-            while self._queue and node.ready is None and len(node.tickets) < node.cores:
+            while self._queue and node.ready is None and len(node.tickets) < node.cores // self._queue[0].cores:
                 if self._queue[0].alone and node is not next(iter(self._nodes.values())):
                     break  # all timings on one node
                 self._give(node, self._queue.popleft())

@@ -78,18 +78,20 @@ class RemoteExecutor:
 
     is_local = False
 
-    def __init__(self, folder: Path, cluster: Cluster, share: float | None = None) -> None:
-        """share: bytes of memory that each worker may take; None for no limit."""
-        self.workers = cluster.workers
-        self._folder, self._cluster, self._share = folder, cluster, share
+    def __init__(self, folder: Path, cluster: Cluster, memory: float | None = None, ranks: int = 1) -> None:
+        """memory: bytes for all workers together; None for no limit. ranks: cores that each worker needs."""
+        self.workers = max(1, cluster.workers // ranks)
+        self._folder, self._cluster, self._ranks = folder, cluster, ranks
+        self._share = None if memory is None else memory / self.workers
         self._open: dict[str, _Open] = {}  # by ticket
         self._nodes = _Nodes(folder)
         self._is_closed = False
 
     def submit(self, job: Job, patience: float | None = None, seconds: float = 0.0) -> None:
-        parcel = pack(job, patience, seconds, self._share)
+        parcel = pack(job, patience, seconds, self._share, self._ranks)
         for ticket in [ticket for ticket, known in self._open.items() if known.job.id == job.id]:
             del self._open[ticket]  # it is done in another way now, whose result alone counts
+            self._cluster.forget(ticket)
         self._open[parcel.ticket] = _Open(job, parcel)
 
     def poll(self, timeout: float) -> list[Event]:

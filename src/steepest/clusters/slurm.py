@@ -34,6 +34,8 @@ MAX_REPLY_BYTES = 2**28
 SECONDS_BETWEEN_LOOKS = 3.0
 """Between two calls of `squeue`."""
 SECONDS_BETWEEN_LISTINGS = 0.25
+TRIES_TO_REMOVE = 8
+"""A folder into which others write."""
 COMMAND_SECONDS = 30.0
 """That a command of Slurm may take."""
 SECONDS_TO_TRY_AGAIN = 10.0
@@ -82,6 +84,11 @@ class SlurmCluster:
     # ---- jobs out ----------------------------------------------------------------------------------------------------
 
     def send(self, parcels: Sequence[Parcel]) -> None:
+        if parcels and parcels[0].cores > self.options.cpus:
+            raise BadSetting(
+                f"A trial on {parcels[0].cores} processes needs as many cores of one node, and an agent has "
+                f"{self.options.cpus}. Give --on slurm:cpus={parcels[0].cores} or more."
+            )
         self._begin()
         under_way = self._look()
         held = {ticket for name in under_way or () for ticket in self._bundles.get(name, ())}
@@ -113,8 +120,8 @@ class SlurmCluster:
         """An array for what waits; where the scheduler does not take it, again in a while."""
         if not self._waiting or monotonic() < self._try_again:
             return
-        alone = self._waiting[0].alone
-        made = [*bundles(self._waiting, self.options.nodes, self.options.cpus, self.options.bundle, self.options.most)]
+        alone, at_a_time = self._waiting[0].alone, self.options.cpus // self._waiting[0].cores
+        made = [*bundles(self._waiting, self.options.nodes, at_a_time, self.options.bundle, self.options.most)]
         array = f"{self._name}-{secrets.token_hex(4)}"
         for number, bundle in enumerate(made):
             content = json.dumps([parcel.content.decode() for parcel in bundle]).encode()
@@ -254,9 +261,19 @@ class SlurmCluster:
             _ask("scancel", *{task.number.partition("_")[0] for task in self._tasks})
         elif self._tasks is None:
             _ask("scancel", "--me", f"--name={','.join({name.rpartition('_')[0] for name in self._bundles})}")
-        if not any(True for _ in self._files(REPLY)):
-            shutil.rmtree(self._place, ignore_errors=True)
+        left = {path.name.removesuffix(REPLY) for path in self._files(REPLY)}
+        taken = {path.name.removesuffix(TAKEN) for path in self._files(TAKEN)}
+        if left <= taken:  # what has come twice
+            self._remove_place()
         self._name = ""
+
+    def _remove_place(self) -> None:
+        """The folder of bundles and replies, in which an agent that is just being cancelled may still write."""
+        for _ in range(TRIES_TO_REMOVE):
+            shutil.rmtree(self._place, ignore_errors=True)
+            if not self._place.exists():
+                return
+            sleep(SECONDS_BETWEEN_LISTINGS)
 
     def _files(self, ending: str) -> list[Path]:
         """Whole files of this kind in our folder, and no links."""

@@ -5,6 +5,7 @@ It reads its jobs from a file and leaves replies as files. It does not need the 
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 
@@ -53,12 +54,18 @@ def _work(agent: Agent, folder: Path, name: str) -> None:
                 way[reply.ticket] = raw.rstrip(b"\n")
             else:
                 way.pop(reply.ticket, None)
-                write_bytes(folder / f"{reply.ticket}{REPLY}", raw)
+                _leave(folder / f"{reply.ticket}{REPLY}", raw)
         if way and monotonic() - noted >= SECONDS_BETWEEN_NOTES:
             noted = monotonic()
-            write_bytes(folder / f"{name}{SEEN}", b"\n".join(way.values()))
+            _leave(folder / f"{name}{SEEN}", b"\n".join(way.values()))
         if not replies and not is_busy:
             return
+
+
+def _leave(path: Path, content: bytes) -> None:
+    """Write a file for the coordinator, unless it has ended and removed the folder."""
+    with suppress(FileNotFoundError):
+        write_bytes(path, content, make_folder=False)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from scipy import special  # pyright: ignore[reportMissingTypeStubs]
 
 from steepest.messages import language
+from steepest.records.node_records import NodeState
 from steepest.report import export, labels, offline_page, spans, style
 from steepest.report.bundle import bundle
 from steepest.report.plain import Json, plain
@@ -40,12 +41,15 @@ class PageData(TypedDict):
     t975: list[float]
 
 
-def html(view: View, trials: Sequence[Mapping[str, Block]] = (), live: int | None = None) -> str:
+def html(
+    view: View, trials: Sequence[Mapping[str, Block]] = (), live: int | None = None, nodes: Sequence[NodeState] = ()
+) -> str:
     """The report: opens from a file, offline, in any browser of the last years; under 1 MB for the default study.
 
     trials: what `report.trials` makes of the same study; without it, the page has no single trials. It opens in the
     language in force; the reader can change it. live: the snapshot's version, where a server will tell of changes;
-    such a page asks the server for its trials, so that it can show what the words are about first.
+    such a page asks the server for its trials, so that it can show what the words are about first. nodes: the machines
+    that train beside this one.
     """
     sheet, code = stylesheet(), script(live is not None)
     return (
@@ -53,6 +57,7 @@ def html(view: View, trials: Sequence[Mapping[str, Block]] = (), live: int | Non
         .get_template("page.html")
         .render(
             **_context(view),
+            nodes=nodes,
             language=language(),
             live=live,
             policy=_policy(sheet, code, live is not None),
@@ -85,10 +90,11 @@ def trial_lines(trials: Sequence[Mapping[str, Block]]) -> str:
     )
 
 
-def sections(view: View) -> dict[str, str]:
+def sections(view: View, nodes: Sequence[NodeState] = ()) -> dict[str, str]:
     """The parts of the page that the server renders again as a study goes on, by their `data-section`."""
     module = _environment().get_template("sections.html").make_module(_context(view))
     parts = {"notice": _render(module, "notice"), "reproduce": _render(module, "reproduce")}
+    parts["nodes"] = _render(module, "nodes", nodes)
     if len(view["tasks"]) > 1:
         parts["overview"] = _render(module, "overview")
     for task in view["tasks"]:

@@ -1,6 +1,6 @@
 """One moment of a study, ready to be shown: its view, its trials, its page. What was read once stays in memory."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +8,7 @@ from threading import Lock
 
 from steepest.messages import Language, language
 from steepest.records.files import read_probes
+from steepest.records.node_records import NodeState, read_nodes
 from steepest.records.outcomes import Trace
 from steepest.records.study_record import StudyRecord
 from steepest.report import html
@@ -28,6 +29,8 @@ class Snapshot:
     traces: Mapping[str, Trace]
     known: MutableMapping[str, Block]
     """Trials packed earlier, of this snapshot or another one of the same folder."""
+    nodes: Sequence[NodeState] = ()
+    """The machines that train beside this one."""
     _making: Lock = field(default_factory=Lock, repr=False, compare=False)
     """Held while a page or its trials are made: twenty who ask at once wait for one, and do not make twenty."""
 
@@ -48,7 +51,7 @@ class Snapshot:
     @cached_property
     def sections(self) -> dict[str, str]:
         """The parts of the page that are words and tables, by the name that the page gives them."""
-        return html.sections(self.view)
+        return html.sections(self.view, self.nodes)
 
     @cached_property
     def data(self) -> html.PageData:
@@ -63,7 +66,7 @@ class Snapshot:
         """The whole page, for a browser that will follow the study from here, in the language in force."""
         with self._making:
             if language() not in self._pages:
-                self._pages[language()] = html.html(self.view, live=self.version).encode()
+                self._pages[language()] = html.html(self.view, live=self.version, nodes=self.nodes).encode()
             return self._pages[language()]
 
 
@@ -83,4 +86,4 @@ class StudyFolder:
         traces = {shard: trace for shard, trace in self._traces.items() if shard in wanted}
         probes = tuple(read_probes(path) for path in sorted((self.folder / "probes").glob("*.npz")))
         shown = view(record, decide(record, traces=traces, probes=probes), traces, probes)
-        return Snapshot(version, record, shown, traces, self._blocks)
+        return Snapshot(version, record, shown, traces, self._blocks, read_nodes(self.folder))

@@ -18,8 +18,8 @@ test: $(INSTALLED)
 test-data: $(INSTALLED)
 	$(BIN)/pytest -m data
 
-# A real Slurm and a real Ray on this machine. Where one is not installed, its tests skip and say how to install it.
-test-clusters: $(INSTALLED)
+# A real Slurm and a real Ray on this machine. Where Slurm is not installed, its tests skip and say how to install it.
+test-clusters: .venv/.installed-ray
 	$(BIN)/pytest -m clusters -rs tests/clusters
 
 test-oracles: .venv/.installed-oracles

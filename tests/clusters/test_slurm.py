@@ -5,12 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from clusters import slow_toy
+from clusters.listeners import listening
 from clusters.slurm_site import Site, why_not
 from study import toy
 
@@ -46,15 +46,17 @@ PATIENCE = 240.0
 class Harm:
     """A listener that does harm while an agent has work: shards are held until then, so that there is some."""
 
-    def __init__(self, site, folder, do):
+    def __init__(self, site, folder, do, after=1):
+        """after: shards that are trained before."""
         self.site, self.folder, self.do, self.is_done, self.said = site, folder, do, False, []
-        slow_toy.hold(folder, after=1)
+        self.after = after
+        slow_toy.hold(folder, after)
 
     def __call__(self, progress):
         assert progress.seconds < PATIENCE, f"the study stands still: {self.said}, {self.site.states()}"
         if progress.message:
             self.said.append(str(progress.message))
-        if not self.is_done and slow_toy.trained(self.folder) and (agents := self.site.at_work()):
+        if not self.is_done and len(slow_toy.trained(self.folder)) >= self.after and (agents := self.site.at_work()):
             self.do(self.site, agents[0])
             self.is_done = True
             slow_toy.release(self.folder)
@@ -149,15 +151,6 @@ def test_a_refusal_of_slurm_is_told_in_its_words(site, tmp_path):
     with pytest.raises(steepest.errors.BadSetting, match=r"Slurm refuses the study: .*partition"):
         steepest.compare("digits-linear", on="slurm:partition=nowhere", out=tmp_path / "study", quiet=True)
     assert not (tmp_path / "study").exists()
-
-
-def listening(pid):
-    """Addresses on which a process listens."""
-    found = set()
-    with suppress(OSError):  # it has ended
-        found = {str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()}
-    rows = [row.split() for name in ("tcp", "tcp6") for row in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
-    return [row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in found]
 
 
 def test_a_real_study_has_the_same_bits_and_nothing_listens(site, tmp_path):

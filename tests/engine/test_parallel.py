@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from clusters.listeners import CONNECTED, LISTENING, listening
 from engine.small import digits, shard
 from study import toy
 from torch import nn
@@ -17,6 +18,7 @@ import steepest
 from steepest.engine import parallel, ranks, solo
 from steepest.engine.object_registry import ObjectRegistry
 from steepest.errors import BadSetting, BadTask, TrialFailed
+from steepest.optim.parameter_groups import KEY
 from steepest.records.contender import TORCH_IN_MEMORY
 from steepest.records.trials import Lane, Parallel
 from steepest.study.planner import plan_run
@@ -61,6 +63,7 @@ def mlp(*more):
         ("mars", "ddp:2"),
         ("muon", "ddp:3"),
         ("lamb", "fsdp2:2"),
+        ("muon+clip-norm", "fsdp2:2"),
         ("adam+ema", "fsdp2:3"),
     ],
 )
@@ -121,9 +124,8 @@ def test_what_a_share_cannot_give_is_refused(task, why):
 def test_fsdp2_refuses_what_it_cannot_shard():
     with pytest.raises(BadTask, match="sparse gradients"):
         parallel.train(task_of(Forgetful), plan("sgd", "fsdp2:2"))
-    for optimizer, why in (("mars", "two gradients in a step"), ("muon", "groups or roles")):
-        with pytest.raises(BadSetting, match=why):
-            parallel.train(digits(), plan(optimizer, "fsdp2:2"))
+    with pytest.raises(BadSetting, match="two gradients in a step"):
+        parallel.train(digits(), plan("mars", "fsdp2:2"))
 
 
 def test_an_optimizer_of_torch_is_sharded_too():
@@ -131,6 +133,15 @@ def test_an_optimizer_of_torch_is_sharded_too():
     own = plan(kind="fsdp2:2")
     own = replace(own, contender=replace(own.contender, rule=f"{TORCH_IN_MEMORY}own", settings={}))
     assert largest_difference(digits(), own, registry) < 1e-12
+
+
+def test_groups_of_parameters_are_sharded_too():
+    plain = plan("adamw", "fsdp2:2")
+    settings = {**plain.contender.settings, KEY: "vectors.weight_decay=0:vectors.lr_scale=3"}
+    own = replace(plain, contender=replace(plain.contender, settings=settings))
+    assert largest_difference(digits(), own) < 1e-12
+    alone = [solo.train(digits(), replace(each, parallel="")).valid_loss for each in (own, plain)]
+    assert not np.array_equal(*alone)
 
 
 def dies(rank, marks, times):
@@ -169,6 +180,15 @@ def test_an_error_in_one_process_is_the_trials_error():
     with pytest.raises(RuntimeError, match="ValueError: only here"):
         ranks.together(2, fails)
     assert ranks.together(3, lambda: ranks.shares(10)) == [3, 3, 4]
+
+
+LOOPBACK = ("0100007F:", "00000000000000000000000001000000:", "0000000000000000FFFF00000100007F:")
+"""127.0.0.1 and ::1, as /proc/net writes them."""
+
+
+def test_processes_of_a_trial_talk_over_loopback_alone():
+    found = ranks.together(2, lambda: (ranks.agreed(1.0), listening(os.getpid(), (LISTENING, CONNECTED)))[1])
+    assert found and all(address.startswith(LOOPBACK) for address in found)
 
 
 def test_progress_is_heard(tmp_path):

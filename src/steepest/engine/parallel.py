@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
@@ -22,9 +23,10 @@ from steepest.engine.object_registry import EMPTY_REGISTRY, ConfiguredRule, Exte
 from steepest.engine.random_sources import seed_step
 from steepest.engine.ranks import agreed, gathered, report, share, shares, together
 from steepest.engine.second_gradient import ComputeSecond
+from steepest.engine.task_roles import task_roles
 from steepest.errors import BadSetting, BadTask
+from steepest.optim.roles import has_roles
 from steepest.optim.rule import Second
-from steepest.records.contender import Setting
 from steepest.records.outcomes import Trace
 from steepest.records.step_times import StepTime
 from steepest.records.trials import Lane, Parallel, Shard
@@ -115,8 +117,7 @@ class ParallelTrial(solo.Trial):
         """With the names of parameters that the user's model has."""
         assert isinstance(self.model, SharedBatch)
         if self.parallel.kind == "fsdp2" and isinstance(optimizer, ConfiguredRule):
-            _check_rule(optimizer)
-            optimizer = ExternalOptimizer(as_torch(optimizer.rule), _without_rate(optimizer))
+            return solo.ExternalDriver(_sharded(optimizer, self.model.model, self.task, rate), rate)
         return solo.driver_of(optimizer, self.model.model, rate, first)
 
     def step(self, t: int) -> float:
@@ -167,19 +168,26 @@ class ParallelTrial(solo.Trial):
             )
 
 
-def _check_rule(optimizer: ConfiguredRule) -> None:
-    """Raise BadSetting for what the sharded optimizer cannot do here."""
-    name, why = optimizer.rule.__name__, ""
-    if optimizer.rule.second:
-        why = "takes two gradients in a step"
-    elif optimizer.groups or optimizer.rule.forms:
-        why = "treats parameters by their groups or roles"
-    if why:
-        raise BadSetting(f"{name} {why}, which fsdp2 cannot give here. Use --parallel ddp, or leave it out.")
-
-
-def _without_rate(optimizer: ConfiguredRule) -> dict[str, Setting]:
-    return {name: value for name, value in optimizer.settings.items() if name != "lr"}
+def _sharded(optimizer: ConfiguredRule, model: nn.Module, task: Task, rate: float) -> torch.optim.Optimizer:
+    """The optimizer of a sharded model, with a group for the parameters of each group and role. Raises BadSetting."""
+    rule = optimizer.rule
+    if rule.second:
+        raise BadSetting(
+            f"{rule.__name__} takes two gradients in a step, which fsdp2 cannot give here. Use --parallel ddp, or "
+            "leave it out."
+        )
+    if rule.forms:  # made for this model by the roles of its parameters
+        (rule,) = rule.__bases__
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    roles = task_roles(task) if has_roles(rule) else ("",) * len(parameters)
+    parts, part_of = optimizer.for_parameters(model)
+    kinds = [*zip(part_of, roles, strict=True)]
+    groups: list[dict[str, Any]] = []
+    for kind in dict.fromkeys(kinds):
+        part, role = parts[kind[0]], {"role": kind[1]} if kind[1] else {}
+        held = [p for p, other in zip(parameters, kinds, strict=True) if other == kind]
+        groups.append({"params": held, **part.settings, "lr": rate * part.scale, **role})
+    return as_torch(rule)(groups)
 
 
 def _check_model(model: nn.Module, task: Task, parallel: Parallel) -> None:

@@ -40,6 +40,7 @@ SUBSETS = 5
 """Sets of such examples that each study sees, one at a time."""
 PROMISED: dict[str, tuple[str, float, float]] = {
     "clone": ("one optimizer under two names is called different", 0, 0.05),
+    "clone, extended": ("the same of studies extended from 5 to 10 seeds, after a verdict on the 5", 0, 0.05),
     "clone, new rows": ("the same, asked about new rows", 0, 0.05),
     "win": ("an optimizer that is called behind is truly behind", 0.95, 1),
     "advised": ("the advised optimizer is worse than another by more than the verdict says it may be", 0, 0.05),
@@ -146,6 +147,15 @@ def clones(pool: Pool, found: Found) -> None:
             found["clone"].append([false_win(with_clone(a, b, name, True), name, 0.0) for name in pool.names])
 
 
+def extended_clones(pool: Pool, found: Found) -> None:
+    """The same of studies of 10 seeds that had a verdict after 5: an extended study has the trials of one run at once,
+    and its verdict pays for both looks."""
+    seeds = sorted({row.seed for row in pool.record.results})
+    tens = [pool.cut(tuple(seeds[i : i + 10])) for i in range(0, len(seeds) - 9, 10)]
+    for a, b in pairs_of([replace(each, protocol=replace(each.protocol, grown=(5,))) for each in tens]):
+        found["clone, extended"].append([false_win(with_clone(a, b, name, True), name, 0.0) for name in pool.names])
+
+
 # ---- new rows --------------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +218,7 @@ def examined(place: Path, record: StudyRecord, found: Found) -> int:
     for seeds in studies:
         judged(pool, seeds, found)
     clones(pool, found)
+    extended_clones(pool, found)
     if record.tasks[0].n_test == FIXED_TEST:
         asked = asked_of(record.tasks[0], "new-rows", pool.entrants, traces(place, record))
         assert asked.outcomes, f"{place}: the test examples are not known"

@@ -15,6 +15,7 @@ from steepest.adapters.recommendation import IN_MEMORY, Advice
 from steepest.builtin import task_table as task_catalogue
 from steepest.clusters.on import Place, place, refuse_objects
 from steepest.clusters.remote import RemoteExecutor
+from steepest.design.contenders import of_files
 from steepest.design.extension import extended_spec
 from steepest.design.factors import OF_RULE, describe_axes
 from steepest.design.options import ExtendOptions, RunOptions, takes
@@ -46,7 +47,7 @@ from steepest.study.run import resume as run_resume
 from steepest.study.run import run as run_study
 from steepest.study.spec import Plan, StudySpec
 from steepest.study.trial_cache import is_wanted
-from steepest.study.trust import check_trust, remember, sentence, unknown_code
+from steepest.study.trust import check_trust, code_of, remember, sentence, unknown_code
 from steepest.tasks.task import Task
 from steepest.verdict.decide import decide
 
@@ -139,7 +140,7 @@ def compare(tasks: Tasks, options: RunOptions) -> Study:
     with speaking(options.language):
         there = place(options.on)
         spec, tasks_here, optimizers_here = study_spec(tasks, options, options.command)
-        remember(task.ref for task in spec.tasks)
+        remember(code_of(spec))
         folder = new_folder(spec.name) if options.out is None else Path(options.out)
         memory = spec.memory_bytes if there is None or options.memory is not None else None
         executor = _executor(there, folder, spec, options.workers, memory, tasks_here, optimizers_here)
@@ -165,7 +166,7 @@ def plan(tasks: Tasks, options: RunOptions) -> Plan:
     of the study's folder change nothing."""
     with speaking(options.language), scratch("steepest-plan") as folder:
         spec, tasks_here, optimizers_here = study_spec(tasks, options, options.command)
-        remember(task.ref for task in spec.tasks)
+        remember(code_of(spec))
         executor = _executor(None, folder, spec, options.workers, spec.memory_bytes, tasks_here, optimizers_here)
         with _progress(options.listener, options.quiet) as listener:
             return run_forecast(spec, folder, executor, listener)
@@ -191,17 +192,17 @@ def resume(
 ) -> Study:
     """Continue a study that was interrupted or killed. Tasks that were objects in memory must be passed again.
 
-    trust: run task files that the study names even if you have not run them before. Raises BadTask without it.
+    trust: run files that the study names even if you have not run them before. Raises BadTask without it.
     retry_killed: train again the runs that ran out of memory or were killed.
     on: where to train, as in `compare`; it need not be where the study began.
     """
     folder, there = Path(folder), place(on)
     tasks_here = {task.name: task for task in tasks}
     spec = store.read_spec(folder)
-    check_trust((task.ref for task in spec.tasks), trust)
+    check_trust(code_of(spec), trust)
     _check_memory(folder, spec, tasks_here)
     with speaking(language), _progress(listener, quiet) as listener:
-        executor = _executor(there, folder, spec, workers, memory, tasks_here, {})
+        executor = _executor(there, folder, spec, workers, memory, tasks_here, of_files(spec.contenders))
         run_resume(folder, executor, listener, settled, retry_killed)
     return Study(folder)
 
@@ -235,11 +236,12 @@ def extend(
     folder, there = Path(folder), place(on)
     old = store.read_spec(folder)
     check_finished(folder, store.read(folder).finished)
-    check_trust((task.ref for task in old.tasks), trust)
+    check_trust(code_of(old), trust)
     asked = ExtendOptions(seeds=seeds, optimizers=optimizers, rates=rates, tasks=tasks)
     spec, tasks_here, optimizers_here = extended_spec(old, asked, command)
+    optimizers_here = {**of_files(old.contenders), **optimizers_here}
     _check_memory(folder, old, tasks_here)
-    remember(task.ref for task in spec.tasks)
+    remember(code_of(spec))
     with speaking(language), _progress(listener, quiet) as listener:
         executor = _executor(there, folder, spec, workers, memory, tasks_here, optimizers_here)
         run_extend(folder, spec, executor, listener, settled, is_wanted(reuse))
@@ -294,11 +296,11 @@ def _check_memory(folder: Path, spec: StudySpec, tasks: Mapping[str, Task]) -> N
 
 
 def code_to_trust(folder: Path | str) -> str:
-    """Which task files `resume` would run that the user has not run before, as a sentence; "" if there are none.
+    """Which files `resume` would run that the user has not run before, as a sentence; "" if there are none.
 
     Raises BadTask for a file that is not the one that the study was made with.
     """
-    unknown = unknown_code(task.ref for task in store.read_spec(Path(folder)).tasks)
+    unknown = unknown_code(code_of(store.read_spec(Path(folder))))
     return sentence(unknown) if unknown else ""
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import torch
 
 from steepest.design.own_optimizer import default_rate
 from steepest.errors import BadSetting
-from steepest.ingest.own_objects import key_of, load_object
+from steepest.ingest.own_objects import is_key, key_of, load_object
 from steepest.optim import catalogue
 from steepest.optim.entry import Entry
 from steepest.optim.parameter_groups import KEY, check_groups, gathered, parted, text_of, value_of
@@ -165,16 +165,27 @@ def _of_file(words: str, schedule: str, memory: dict[str, Any]) -> Contender:
     schedule = schedule_of(settings, schedule)
     _check_no_rate(f"{found['file']}:{found['name']}", settings)
     key = key_of(Path(found["file"]), found["name"])
-    made: dict[str, Any] = {}
-    own = contender_of(load_object(key), schedule, made)
+    own, made = _loaded(key, schedule)
     if own.is_in_memory:
-        memory[key] = next(iter(made.values()))
+        memory[key] = made
         own = replace(own, rule=own.rule[: own.rule.index(":") + 1] + key)
     if own.is_custom_rule:
         mine, groups = parted(settings)
         check_settings(memory[key], mine)
         check_groups(memory[key], groups)
     return replace(own, name=found["name"] + found["settings"], settings=gathered({**own.settings, **settings}))
+
+
+def _loaded(key: str, schedule: str) -> tuple[Contender, Any]:
+    """The contender of a key of `key_of`, and what makes it: None for a rule of the catalogue."""
+    made: dict[str, Any] = {}
+    return contender_of(load_object(key), schedule, made), next(iter(made.values()), None)
+
+
+def of_files(contenders: Iterable[Contender]) -> dict[str, Any]:
+    """What makes the contenders that files define, by key. Runs the files. Raises BadInput or BadTask."""
+    rules = (each.rule.partition(":")[2] for each in contenders if each.is_in_memory)
+    return {key: _loaded(key, "constant")[1] for key in rules if is_key(key)}
 
 
 def _named(item: Named, schedule: str, memory: dict[str, Any]) -> Contender:

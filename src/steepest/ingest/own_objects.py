@@ -1,5 +1,6 @@
 """Optimizers that a Python file defines, by a key: "/path/file.py:Name#digest"."""
 
+import re
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +15,11 @@ def key_of(path: Path, name: str) -> str:
     """The key of an object of a file. Raises BadTask if the file cannot be read."""
     path = path.expanduser().resolve()
     return f"{path}:{name}#{sha256(read_source(path)).hexdigest()[:DIGITS]}"
+
+
+def is_key(text: str) -> bool:
+    """Whether a text is such a key, and not the name of an object in memory."""
+    return re.fullmatch(rf"/.*:\w+#[0-9a-f]{{{DIGITS}}}", text) is not None
 
 
 def load_object(key: str) -> object:

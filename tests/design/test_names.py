@@ -9,6 +9,7 @@ from steepest.adapters.frameworks import own_code
 from steepest.design.contenders import enter
 from steepest.errors import BadSetting
 from steepest.optim.adam import Adam
+from steepest.records.contender import TORCH_IN_MEMORY, Contender
 
 LOW, HIGH = (partial(torch.optim.AdamW, betas=(0.9, b2)) for b2 in (0.95, 0.999))
 
@@ -62,5 +63,6 @@ def test_variants_in_a_list_are_told_apart_by_what_differs():
     ],
 )
 def test_the_code_to_paste_is_python_under_any_name(name, code):
-    assert own_code("torch", name, 0.1, {}) == code
-    compile(code, name, "exec")
+    found = own_code("torch", name, Contender(name, TORCH_IN_MEMORY + name, 0.1), 0.1)
+    assert found.strip() == code
+    compile(found, name, "exec")

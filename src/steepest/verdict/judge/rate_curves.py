@@ -53,7 +53,7 @@ class Advice:
 
     rate: float
     peak: float
-    """The rate with the best mean, which the ranges lie around; of several equal ones, the middle one."""
+    """The rate with the best mean, which the ranges lie around; of equal ones, the middle one or the lower of two."""
     safe_rates: tuple[float, float]
     """Within 5 % of it."""
     closest_rates: tuple[float, float]
@@ -96,7 +96,7 @@ def advise(curve: RateCurve) -> Advice | None:
         return None
     x, y = np.log10(curve.rates), np.where(safe, curve.mean, np.nan)
     best_means = np.flatnonzero(y == np.nanmax(y))
-    top = int(best_means[len(best_means) // 2])
+    top = int(best_means[(len(best_means) - 1) // 2])
     low, high = interval_around(x, y, within(y[top], 0.05), top)
     low1, high1 = interval_around(x, y, within(y[top], 0.01), top)
     smoothed = smooth(x, y, curve.count)

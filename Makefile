@@ -56,6 +56,8 @@ bench: .venv/.installed-bench
 # Is a verdict as sure as it says? 200 real studies and simulations, under 30 minutes on 2 cores; goes on where it was.
 calibrate: $(INSTALLED)
 	$(BIN)/python -m benchmarks.calibrate
+	$(BIN)/python -m benchmarks.real_pools
+	$(BIN)/python -m benchmarks.real_studies
 	$(BIN)/python -m benchmarks.statements
 
 docs: $(INSTALLED)

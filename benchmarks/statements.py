@@ -234,7 +234,8 @@ def _of_real(found: Mapping[str, Any]) -> str:
         "Networks are small and training is short. What is true is the mean over all other seeds of the same data; of "
         "new rows, the mean over their outcomes on test examples that the study does not see. *n* is the number of "
         "statements; the interval counts studies, because the statements of one study share its seeds. "
-        "`python -m benchmarks.real_pools` and `python -m benchmarks.real_studies` make this table."
+        "`python -m benchmarks.real_pools`, again with `--first 1000` and `--first 2000`, and `python -m "
+        "benchmarks.real_studies` make this table."
     )
     parts = ["## Real studies", "", fill(opening, 120, break_on_hyphens=False), ""]
     parts += ["| statement | promised | found | *n* | kept? |", "|---|---|---|---|---|"]

@@ -7,7 +7,6 @@ import inspect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 
@@ -24,7 +23,7 @@ from steepest.optim.roles import beyond_shape
 from steepest.optim.rule import averages
 from steepest.optim.schedules import listens
 from steepest.optim.schedules import schedule as schedule_of
-from steepest.records.contender import Contender, Setting
+from steepest.records.contender import Contender, OwnFile, Setting
 
 CLIPS = {
     "clip-norm": ("max_norm", "torch.nn.utils.clip_grad_norm_(model.parameters(), {0!r})"),
@@ -83,9 +82,10 @@ def own_parts(what: Contender, name: str, rate: float, horizon: int | None) -> T
     """The code for an optimizer outside the catalogue: the user's own PyTorch optimizer `name`."""
     settings, groups = parted(what.settings)
     note: list[str] = [f"# {sentence}" for sentence in step_sees(what)]
-    if ".py:" in name and "#" in name:
-        path, _, function = name.rpartition("#")[0].rpartition(":")
-        note, own = [f"from {Path(path).stem} import {function}", *note], []
+    file = OwnFile.from_key(name)
+    if file is not None and file.path.stem.isidentifier():
+        function, own = file.name, list[str]()
+        note = [f"from {file.path.stem} import {function}", *note]
     else:
         function, *own = name.split(":")
     if not (function.isidentifier() and all("=" in each for each in own)):

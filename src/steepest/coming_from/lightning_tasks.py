@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from steepest.coming_from.foreign import Foreign
 from steepest.errors import BadTask
 from steepest.messages import Message, say
-from steepest.tasks.metrics import Metric
+from steepest.tasks.metrics import MARGIN, Metric
 from steepest.tasks.task import Task
 
 RISING = ("acc", "f1", "auc", "auroc", "precision", "recall", "r2", "iou", "dice", "map", "score", "bleu")
@@ -30,7 +30,6 @@ HOOKS = (
     "configure_gradient_clipping",
 )
 """Hooks that a study does not call."""
-ACCURACY_MARGIN = 0.0025
 REFUSED = ("optimizer_step", "backward", "lr_scheduler_step")
 """Hooks without which the training would be another one."""
 
@@ -75,7 +74,7 @@ def from_lightning(
         way = mode or {1: "max", -1: "min"}.get(_direction(chosen))
         if way is None:
             raise BadTask(f"Is a higher {chosen} better? Pass mode='max' or mode='min'.")
-        margin = ACCURACY_MARGIN if "acc" in chosen.lower() else 0.0
+        margin = MARGIN if "acc" in chosen.lower() else 0.0
         metric = Metric(chosen, LoggedValue(chosen), higher_is_better=way == "max", margin=margin)
     given = {"data": parts["train"]} if len(parts) == 1 else parts
     return Task(

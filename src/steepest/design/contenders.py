@@ -12,7 +12,7 @@ import torch
 
 from steepest.design.own_optimizer import default_rate
 from steepest.errors import BadSetting
-from steepest.ingest.own_objects import is_key, key_of, load_object
+from steepest.ingest.own_objects import key_of, load_object
 from steepest.optim import catalogue
 from steepest.optim.entry import Entry
 from steepest.optim.parameter_groups import KEY, check_groups, gathered, parted, text_of, value_of
@@ -184,8 +184,8 @@ def _loaded(key: str, schedule: str) -> tuple[Contender, Any]:
 
 def of_files(contenders: Iterable[Contender]) -> dict[str, Any]:
     """What makes the contenders that files define, by key. Runs the files. Raises BadInput or BadTask."""
-    rules = (each.rule.partition(":")[2] for each in contenders if each.is_in_memory)
-    return {key: _loaded(key, "constant")[1] for key in rules if is_key(key)}
+    files = [each.own_file for each in contenders]
+    return {file.key: _loaded(file.key, "constant")[1] for file in files if file is not None}
 
 
 def _named(item: Named, schedule: str, memory: dict[str, Any]) -> Contender:

@@ -1,11 +1,11 @@
 """Optimizers that a Python file defines, by a key: "/path/file.py:Name#digest"."""
 
-import re
 from hashlib import sha256
 from pathlib import Path
 
 from steepest.errors import BadInput
 from steepest.ingest.load import names_in, read_source
+from steepest.records.contender import OwnFile
 
 DIGITS = 12
 """Of a file's digest in a key."""
@@ -14,19 +14,14 @@ DIGITS = 12
 def key_of(path: Path, name: str) -> str:
     """The key of an object of a file. Raises BadTask if the file cannot be read."""
     path = path.expanduser().resolve()
-    return f"{path}:{name}#{sha256(read_source(path)).hexdigest()[:DIGITS]}"
-
-
-def is_key(text: str) -> bool:
-    """Whether a text is such a key, and not the name of an object in memory."""
-    return re.fullmatch(rf"/.*:\w+#[0-9a-f]{{{DIGITS}}}", text) is not None
+    return OwnFile(path, name, sha256(read_source(path)).hexdigest()[:DIGITS]).key
 
 
 def load_object(key: str) -> object:
     """The object of a key. Raises BadInput if the file has changed or does not define it, BadTask for errors in it."""
-    place, _, digest = key.rpartition("#")
-    file, _, name = place.rpartition(":")
-    path = Path(file)
+    file = OwnFile.from_key(key)
+    assert file is not None, key
+    path, name, digest = file
     source = read_source(path)
     if sha256(source).hexdigest()[:DIGITS] != digest:
         raise BadInput(f"{path} has changed since the study began. Restore it, or start a new study.")

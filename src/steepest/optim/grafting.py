@@ -9,7 +9,7 @@ from torch import Tensor
 from steepest.optim.adam import AdamW, moments_of
 from steepest.optim.entry import Departure, Entry, Paper
 from steepest.optim.layerwise import adamw
-from steepest.optim.matrix import APPLIES_TO, LR_SHARE, MatrixRule, is_early_or_due, left, right, square
+from steepest.optim.matrix import APPLIES_TO, LR_SHARE, MatrixRule, is_early_or_due, left, right, side_averages, square
 from steepest.optim.rule import Scalars, State, add_scaled, choice, decoupled_decay, lerp, number, rate, shift
 
 ANIL = Paper("R. Anil, V. Gupta, T. Koren, K. Regan, Y. Singer", "Scalable Second Order Optimization", 2020)
@@ -65,27 +65,20 @@ class GraftedShampoo(MatrixRule):
     def renew(w: Tensor, g: Tensor, s: State, c: Scalars) -> dict[str, Tensor]:
         if w.ndim < 2:
             return {}
-        L, R = _averages(g.flatten(1), s, c)
+        L, R = side_averages(g.flatten(1), s, c.w2)
         exponent = -0.25 if len(L) and len(R) else -0.5
         return {"A": _root(L, exponent, c), "B": _root(R, exponent, c)}
 
     @staticmethod
     def update_matrix(w: Tensor, g: Tensor, s: State, c: Scalars) -> tuple[Tensor, dict[str, Tensor]]:
         m, v = moments_of(g, s, c)
-        L, R = _averages(g, s, c)
+        L, R = side_averages(g, s, c.w2)
         P = m / shift(v.sqrt() / c.root, c.eps)
         D = right(left(s.A, m), s.B)
         size = torch.linalg.vector_norm(D)
         grafted = D * torch.where(size > 0, torch.linalg.vector_norm(P) / size, 0.0)
         step = lerp(P, grafted, c.grafts)
         return add_scaled(w * c.keep, step, c.step), {"m": m, "v": v, "L": L, "R": R}
-
-
-def _averages(g: Tensor, s: State, c: Scalars) -> tuple[Tensor, Tensor]:
-    """L and R, updated with this gradient."""
-    L = lerp(s.L, g @ g.mT, c.w2) if len(s.L) else s.L
-    R = lerp(s.R, g.mT @ g, c.w2) if len(s.R) else s.R
-    return L, R
 
 
 def _root(side: Tensor, exponent: float, c: Scalars) -> Tensor:

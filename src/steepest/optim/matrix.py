@@ -381,8 +381,7 @@ class SOAP(MatrixRule):
         m = lerp(s.m, turned, c.w1)
         v = add_product(s.v * c.b2, turned, turned, c.w2)
         step = right(left(QL, m / shift(v.sqrt(), c.eps)), QR.mT)
-        L = lerp(s.L, g @ g.mT, c.ws) if len(s.L) else s.L
-        R = lerp(s.R, g.mT @ g, c.ws) if len(s.R) else s.R
+        L, R = side_averages(g, s, c.ws)
         return add_scaled(w * c.keep, step, c.step), {"m": m, "v": v, "L": L, "R": R, "QL": QL, "QR": QR}
 
 
@@ -416,6 +415,13 @@ def is_early_or_due(t: int, every: float) -> bool:
 
 def square(side: int) -> tuple[int, int]:
     return (side, side) if side <= LARGEST else (0, 0)
+
+
+def side_averages(g: Tensor, s: State, share: Scalar) -> tuple[Tensor, Tensor]:
+    """The averages L of ggᵀ and R of gᵀg with this gradient, which has the given share; an empty side stays empty."""
+    L = lerp(s.L, g @ g.mT, share) if len(s.L) else s.L
+    R = lerp(s.R, g.mT @ g, share) if len(s.R) else s.R
+    return L, R
 
 
 def left(side: Tensor, g: Tensor) -> Tensor:

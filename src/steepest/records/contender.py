@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 from steepest.records.record import JsonObject
 
@@ -19,6 +21,26 @@ RULE_IN_MEMORY = "rule:"
 
 TORCH_IN_MEMORY = "torch:"
 """Starts `Contender.rule` where it means a foreign `torch.optim.Optimizer`, which trains one model at a time."""
+
+
+class OwnFile(NamedTuple):
+    """The file that defines an optimizer; as the key of one, "/path/file.py:Name#digest"."""
+
+    path: Path
+    name: str
+    """What it is called in the file."""
+    digest: str
+    """The beginning of the file's SHA-256."""
+
+    @classmethod
+    def from_key(cls, key: str) -> OwnFile | None:
+        """None for a key of an object that only a process holds."""
+        found = re.fullmatch(r"(/.*\.py):(\w+)#([0-9a-f]+)", key, re.DOTALL)
+        return cls(Path(found[1]), found[2], found[3]) if found else None
+
+    @property
+    def key(self) -> str:
+        return f"{self.path}:{self.name}#{self.digest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +86,11 @@ class Contender:
     def is_in_memory(self) -> bool:
         """Whether its rule is an object that only the process that began the study holds."""
         return self.is_custom_rule or self.is_torch_optimizer
+
+    @property
+    def own_file(self) -> OwnFile | None:
+        """The file that defines its rule; None for a rule of the catalogue, and for any other object in memory."""
+        return OwnFile.from_key(self.rule.partition(":")[2]) if self.is_in_memory else None
 
     @classmethod
     def from_json(cls, data: JsonObject) -> Contender:

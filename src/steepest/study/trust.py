@@ -5,7 +5,6 @@ Files that this user has run by name, with `run`, `plan` or `check`, are known: 
 in a private folder of the cache. Others run only if the user says so.
 """
 
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
@@ -17,19 +16,15 @@ from steepest.records.private_cache import private_folder
 from steepest.records.task_facts import TaskRef
 from steepest.study.spec import StudySpec
 
-OF_FILE = re.compile(r"[^:]*:(?P<file>/.*):\w+#(?P<digest>[0-9a-f]+)")
-"""The rule of a contender that a file defines: with the beginning of the file's SHA-256."""
-
 
 def code_of(spec: StudySpec) -> list[TaskRef]:
     """The files of the user's own that a study runs: of its tasks, and those that define its optimizers."""
     found = [task.ref for task in spec.tasks]
     for each in spec.contenders:
-        if each.is_in_memory and (named := OF_FILE.fullmatch(each.rule)):
-            path = Path(named["file"])
-            now = file_digest(path)
-            digest = now if now and now.startswith(named["digest"]) else named["digest"]
-            found.append(TaskRef(path.name, "file", str(path), digest))
+        if file := each.own_file:
+            now = file_digest(file.path)
+            digest = now if now and now.startswith(file.digest) else file.digest
+            found.append(TaskRef(file.path.name, "file", str(file.path), digest))
     return [ref for i, ref in enumerate(found) if ref not in found[:i]]
 
 

@@ -13,6 +13,7 @@ MAY = {
     "messages": {"locale"},
     "errors": set(),
     "records": BASE,
+    "search": BASE | {"records"},
     "optim": BASE | {"records"},
     "tasks": BASE | {"records"},
     "datasets": BASE | {"records"},
@@ -23,8 +24,8 @@ MAY = {
     "codegen": BASE | {"records", "optim"},
     "engine": BASE | {"records", "optim", "tasks", "checks", "ingest", "codegen", "adapters"},
     "adapters": BASE | {"records", "optim", "codegen"},
-    "design": BASE | {"records", "optim", "study", "tasks", "builtin", "ingest"},
-    "study": BASE | {"records"},
+    "design": BASE | {"records", "search", "optim", "study", "tasks", "builtin", "ingest"},
+    "study": BASE | {"records", "search"},
     "clusters": BASE | {"records", "study"},
     "verdict": BASE | {"records"},
     "report": BASE | {"records", "verdict"},
@@ -49,7 +50,7 @@ WITHIN = {
     "verdict.decide": {"verdict.stats", "verdict.results", "verdict.judge", "verdict.words"},
 }
 """Rooms within a room: numbers do not know policy, and policy does not know words."""
-WITHOUT_TORCH = (*sorted(BASE), "records", "study", "clusters", "verdict", "report", "reader", "serving")
+WITHOUT_TORCH = (*sorted(BASE), "records", "search", "study", "clusters", "verdict", "report", "reader", "serving")
 
 
 def house_of(module: str) -> str:

@@ -9,12 +9,13 @@ from steepest.engine.object_registry import EMPTY_REGISTRY
 from steepest.optim import catalogue
 from steepest.optim.rule import at_rate
 from steepest.optim.schedules import schedule
+from steepest.records.trials import Lane
 
 
 def coefficients(name: str, rates: list[float], schedule_name: str = "constant") -> Coefficients:
     optimizer = EMPTY_REGISTRY.optimizer(catalogue.contender(name))
     plan = shard(name, steps=40, schedule=schedule_name)
-    return Coefficients(optimizer, rates, plan, torch.float64, torch.device("cpu"))
+    return Coefficients(optimizer, [Lane(rate, 0) for rate in rates], plan, torch.float64, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("name", ["momentum", "adagrad", "adam", "adamw"])

@@ -96,7 +96,7 @@ def moved(item, shapes, compile: bool):
     gradients = torch.randn(9, len(rates), numbers, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     w = torch.ones(len(rates), numbers, dtype=torch.float64)
     state = fresh_fleet(item.rule, [[at_rate(item.rule, optimizer.settings, rate) for rate in rates]], shapes, w)
-    coefficients = Coefficients(optimizer, rates, plan, w.dtype, w.device)
+    coefficients = Coefficients(optimizer, plan.lanes, plan, w.dtype, w.device)
     updates = Updates(item.rule, shapes, coefficients)
     if compile:
         updates = KernelUpdates(item.rule, shapes, coefficients, w, state)

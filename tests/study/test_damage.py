@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from study import flips, toy
+from study.older import turn_back
 
 from steepest.errors import StudyFolderError
 from steepest.study.database import changing, writer
@@ -146,10 +147,7 @@ def test_a_kill_between_the_files_of_a_new_spec_leaves_the_old_one_valid(tmp_pat
 def test_a_study_of_an_older_version_gets_its_checksums_when_it_is_resumed(folder):
     for name in ("study.json.copy", "study.json.sha256"):
         (folder / name).unlink()
-    with sqlite3.connect(folder / "study.db") as database:
-        database.execute("DROP TABLE seal")
-        database.execute("PRAGMA user_version = 3")
-    database.close()
+    turn_back(folder / "study.db", 3)
     before = read(folder)
     assert traces(folder, before)
     assert resume(folder, toy.executor(folder)).results == before.results
@@ -222,8 +220,7 @@ def test_rows_with_impossible_values_are_refused(folder, column, value):
     with sqlite3.connect(folder / "study.db") as database:
         database.execute("PRAGMA foreign_keys = OFF")
         database.execute(f"UPDATE result SET {column} = ? WHERE rowid = 1", (value,))
-        database.execute("DROP TABLE seal")
-        database.execute("PRAGMA user_version = 3")
     database.close()
+    turn_back(folder / "study.db", 3)
     with pytest.raises(StudyFolderError, match="is damaged"):
         read(folder)

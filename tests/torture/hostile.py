@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 from pyarrow import parquet
+from study.older import turn_back
 from study.test_hostile_folder import FILES, NAMES, hot_journal, name_super_journal, put_aside, state
 from torture import subjects
 from torture.damage import damaged
@@ -211,7 +212,7 @@ def _curves_with(content: bytes, folder: Path) -> None:
     path.write_bytes(content)
     with closing(sqlite3.connect(folder / "study.db", isolation_level=None)) as database:
         database.execute("UPDATE shard SET sha256 = ? WHERE id = ?", (sha256(content).hexdigest(), path.stem))
-        database.executescript("DROP TABLE seal; PRAGMA user_version = 3")
+    turn_back(folder / "study.db", 3)
 
 
 def _archive(arrays: dict[str, bytes], how: int = zipfile.ZIP_STORED) -> bytes:

@@ -1,35 +1,72 @@
 """The coefficients of an update for many steps and replicas at once: float64 on the host, cast at the end."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
+from steepest.engine.lane_settings import schedule_of, settings_of
 from steepest.engine.object_registry import ConfiguredRule
 from steepest.optim.drivers import FleetScalars
 from steepest.optim.per_parameter import PerParameter
 from steepest.optim.rule import Scalar, at_rate, coefficient_record
-from steepest.optim.schedules import schedule
-from steepest.records.trials import Shard
+from steepest.optim.schedules import Schedule, schedule
+from steepest.records.dials import Setting
+from steepest.records.trials import Lane, Shard
+
+Values = Mapping[str, Any]
+"""Name of a coefficient → a number, or an array over rates."""
+
+
+@dataclass
+class _Alike:
+    """Lanes with equal dials, which differ only in their rate."""
+
+    settings: Mapping[str, Setting]
+    factor: Schedule
+    rates: np.ndarray  # [k], distinct
+    places: np.ndarray  # [k]: of these rates among the distinct pairs of rate and dials
+    carries: list[dict[str, float]]
+    """One for each rate, after step `done`."""
+    at_once: bool
+    """All rates are taken as one array, unless the rule does not accept one."""
 
 
 class Coefficients:
-    """The coefficients that `rule.update` takes at each step, for R replicas that differ only in their rate."""
+    """The coefficients that `rule.update` takes at each step, for R replicas that differ in their rate and dials.
+
+    What is computed for one of several equal pairs of rate and dials ("distinct rates" below) holds for all of them.
+    """
 
     def __init__(
         self,
         optimizer: ConfiguredRule,
-        rates: Sequence[float],  # [R]
+        lanes: Sequence[Lane],  # [R]
         shard: Shard,
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        self.rule, self.settings, self.scale = optimizer.rule, optimizer.settings, optimizer.scale
-        self.factor, self.horizon = schedule(shard.contender.schedule), shard.steps
+        self.rule, self.scale, self.horizon = optimizer.rule, optimizer.scale, shard.steps
         self.dtype, self.device = dtype, device
-        self.distinct, self.of_lane = np.unique(np.asarray(rates, dtype=np.float64), return_inverse=True)
-        self._at_once = not self.rule.carry  # all rates as one array, unless the rule does not accept one
+        distinct = sorted({(lane.dials, lane.rate) for lane in lanes})
+        place = {pair: i for i, pair in enumerate(distinct)}
+        self.of_lane = np.array([place[lane.dials, lane.rate] for lane in lanes])
+        self.count = len(distinct)
+        self._kinds: list[_Alike] = []
+        for lane in {lane.dials: lane for lane in lanes}.values():
+            rates = [rate for dials, rate in distinct if dials == lane.dials]
+            self._kinds.append(
+                _Alike(
+                    settings=settings_of(optimizer, lane),
+                    factor=schedule(schedule_of(shard, lane)),
+                    rates=np.array(rates, dtype=np.float64),
+                    places=np.array([place[lane.dials, rate] for rate in rates]),
+                    carries=[],
+                    at_once=not self.rule.carry,
+                )
+            )
         self._begin()
 
     def steps(self, start: int, stop: int) -> Iterator[FleetScalars]:
@@ -52,7 +89,7 @@ class Coefficients:
         rows = [self._at(t) for t in range(start + 1, stop + 1)]
         self.done = stop
         names = list(rows[0])
-        values = np.empty((len(rows), len(self.distinct), len(names)))
+        values = np.empty((len(rows), self.count, len(names)))
         for i, row in enumerate(rows):
             for j, name in enumerate(names):
                 values[i, :, j] = row[name]
@@ -74,19 +111,30 @@ class Coefficients:
 
     def _begin(self) -> None:
         self.done = 0
-        self.carries = [dict(self.rule.carry) for _ in self.distinct]  # one per distinct rate, after step `done`
+        for kind in self._kinds:
+            kind.carries = [dict(self.rule.carry) for _ in kind.rates]
 
-    def _at(self, t: int) -> Mapping[str, Any]:
+    def _at(self, t: int) -> Values:
         """The coefficients of step t, each a number or an array over distinct rates; advances the carries."""
-        factor = self.factor(t, self.horizon)
-        if self._at_once:
+        if len(self._kinds) == 1:
+            return self._of_kind(self._kinds[0], t)
+        found: dict[str, np.ndarray] = {}
+        for kind in self._kinds:
+            for name, value in self._of_kind(kind, t).items():
+                found.setdefault(name, np.full(self.count, np.nan))[kind.places] = value
+        return found
+
+    def _of_kind(self, kind: _Alike, t: int) -> Values:
+        """The same over the rates of these lanes."""
+        factor, settings = kind.factor(t, self.horizon), kind.settings
+        if kind.at_once:
             try:
-                return self.rule.advance(at_rate(self.rule, self.settings, self.distinct * factor * self.scale), t, {})  # type: ignore[arg-type]
+                return self.rule.advance(at_rate(self.rule, settings, kind.rates * factor * self.scale), t, {})  # type: ignore[arg-type]
             except (TypeError, ValueError):  # a rule that compares its rate, say
-                self._at_once = False
+                kind.at_once = False
         rows = [
-            self.rule.advance(at_rate(self.rule, self.settings, rate * factor * self.scale), t, carry)
-            for rate, carry in zip(self.distinct.tolist(), self.carries, strict=True)
+            self.rule.advance(at_rate(self.rule, settings, rate * factor * self.scale), t, carry)
+            for rate, carry in zip(kind.rates.tolist(), kind.carries, strict=True)
         ]
         return {name: [row[name] for row in rows] for name in rows[0]}
 
@@ -105,14 +153,14 @@ class GroupedCoefficients(Coefficients):
         self,
         groups: Sequence[ConfiguredRule],
         group_of: Sequence[int],  # of each parameter
-        rates: Sequence[float],
+        lanes: Sequence[Lane],
         shard: Shard,
         dtype: torch.dtype,
         device: torch.device,
     ) -> None:
-        self.parts = [Coefficients(each, rates, shard, dtype, device) for each in groups]
+        self.parts = [Coefficients(each, lanes, shard, dtype, device) for each in groups]
         self.group_of = tuple(group_of)
-        super().__init__(groups[0], rates, shard, dtype, device)
+        super().__init__(groups[0], lanes, shard, dtype, device)
 
     def table(self, start: int, stop: int) -> tuple[list[str], np.ndarray]:
         tables = [part.table(start, stop) for part in self.parts]

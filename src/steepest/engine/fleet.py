@@ -17,6 +17,7 @@ from steepest.engine.data import Feed, Part, to_device
 from steepest.engine.example_recorder import ExampleRecorder
 from steepest.engine.gradients import LaneByLane, gradients
 from steepest.engine.halving import train_with_rungs
+from steepest.engine.lane_settings import schedule_of, settings_of
 from steepest.engine.layout import replicas
 from steepest.engine.object_registry import EMPTY_REGISTRY, ConfiguredRule, ObjectRegistry
 from steepest.engine.programs import Extras, programs
@@ -28,6 +29,7 @@ from steepest.errors import BadInput
 from steepest.optim.catalogue import fleet_obstacle
 from steepest.optim.drivers import fresh_fleet
 from steepest.optim.rule import at_rate
+from steepest.optim.schedules import schedule
 from steepest.records.fleet_sizes import lanes_per_fleet
 from steepest.records.outcomes import Trace
 from steepest.records.trials import Lane, Shard
@@ -85,7 +87,7 @@ def split_into_fleets(task: Task, shard: Shard, lanes: Sequence[Lane]) -> list[l
 
 
 class Fleet:
-    """R trials trained in step: one task, one batch size, one optimizer; rates and seeds differ."""
+    """R trials trained in step: one task, one batch size, one optimizer; rates, dials and seeds differ."""
 
     @torch.no_grad()
     def __init__(
@@ -118,9 +120,12 @@ class Fleet:
         self.flat = start.flat  # [R, P]
         self.extras = Extras(tuple(start.stacked), tuple(start.shared))
         self.tensors = (*start.stacked.values(), *start.shared.values())
-        first = self.coefficients.factor(1, shard.steps)
+        first = [schedule(schedule_of(shard, lane))(1, shard.steps) for lane in lanes]
         starts = [
-            [at_rate(each.rule, each.settings, lane.rate * first * each.scale) for lane in lanes]
+            [
+                at_rate(each.rule, settings_of(each, lane), lane.rate * factor * each.scale)
+                for lane, factor in zip(lanes, first, strict=True)
+            ]
             for each in self.groups
         ]
         self.state = fresh_fleet(self.rule, starts, self.shapes, self.flat, self.group_of)  # each [R, Q]
@@ -136,8 +141,7 @@ class Fleet:
         of_lane = torch.tensor([i for i, group in enumerate(places) for _ in group], device=self.device)
         feed = (self.shard.batch_size, self.dtype, self.device)
         self.feed = Feed(self.task, self.splits, seeds, of_lane, *feed)
-        rates = [lane.rate for lane in lanes]
-        now = (rates, self.shard, self.dtype, self.device)
+        now = (lanes, self.shard, self.dtype, self.device)
         is_one = len(self.groups) == 1
         self.coefficients = (
             Coefficients(self.groups[0], *now) if is_one else GroupedCoefficients(self.groups, self.group_of, *now)

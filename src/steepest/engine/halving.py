@@ -80,7 +80,7 @@ def _stop(groups: Sequence[TrialGroup], count: int, higher_is_better: bool) -> N
     for i, group in enumerate(groups):
         for j in group.curves.alive.nonzero()[0].tolist():
             lane, (metric, loss) = group.lanes[j], group.curves.now(j)
-            of_seed[lane.seed].append((i, j, Score(lane.rate, lane.seed, Outcome.OK, metric, loss)))
+            of_seed[lane.seed].append((i, j, Score(lane.rate, lane.seed, Outcome.OK, metric, loss, lane.dials)))
     ended: list[list[int]] = [[] for _ in groups]
     for entries in of_seed.values():
         going = survivors([score for *_, score in entries], count, higher_is_better)

@@ -55,6 +55,8 @@ class ConfiguredRule:
     groups: Sequence[ParameterGroup] = ()
     scale: float = 1.0
     """What multiplies the rate."""
+    own: frozenset[str] = frozenset()
+    """The settings that a group of parameters has of its own: no dial turns them."""
 
     def for_parameters(self, model: nn.Module) -> tuple[list[ConfiguredRule], tuple[int, ...]]:
         """The rule with the settings of each group of a model's trainable parameters; and the group of each parameter.
@@ -65,7 +67,8 @@ class ConfiguredRule:
 
     def _in_group(self, own: Mapping[str, Setting]) -> ConfiguredRule:
         settings = {name: value for name, value in own.items() if name != SCALE}
-        return ConfiguredRule(self.rule, {**self.settings, **settings}, scale=float(own.get(SCALE, 1.0)))
+        scale = float(own.get(SCALE, 1.0))
+        return ConfiguredRule(self.rule, {**self.settings, **settings}, scale=scale, own=frozenset(settings))
 
 
 @dataclass(frozen=True)

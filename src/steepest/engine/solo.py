@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from steepest.engine.data import Order, Part, to_device
 from steepest.engine.example_recorder import ExampleRecorder
 from steepest.engine.halving import train_with_rungs
+from steepest.engine.lane_settings import schedule_of, with_dials
 from steepest.engine.object_registry import EMPTY_REGISTRY, ConfiguredRule, ExternalOptimizer, ObjectRegistry
 from steepest.engine.own_optimizers import built, scales_of
 from steepest.engine.random_sources import seed_step
@@ -108,9 +109,9 @@ class Trial:
         self.splits = task.splits(lane.seed)
         self.order = Order(lane.seed, self.splits.train, self.splits.weights)
         self.model = self.prepared(task.build_model(lane.seed, self.dtype).to(self.device))
-        self.factor = schedule(shard.contender.schedule)
+        self.factor = schedule(schedule_of(shard, lane))
         first = self.factor(1, shard.steps)
-        optimizer = registry.optimizer(shard.contender)
+        optimizer = with_dials(registry.optimizer(shard.contender), lane)
         if isinstance(optimizer, ConfiguredRule):
             check_second(optimizer.rule.second, task, shard.contender.name)
             optimizer = for_task(optimizer, task)

@@ -174,6 +174,25 @@ def schedule(words: str) -> Schedule:
     return Plateau(**chosen) if name == LISTENING else partial(SCHEDULES[name], **chosen)
 
 
+def warmed_up(words: str, share: float) -> str:
+    """The same schedule, with a linear warm-up over this share of the horizon in place of its own; 0 for none.
+
+    >>> warmed_up("cosine:end=0.1", 0.05), warmed_up("warmup-cosine", 0.0), warmed_up("warmup-stable-decay", 0.1)
+    ('warmup-cosine:end=0.1:share=0.05', 'cosine', 'warmup-stable-decay:rise=0.1')
+    """
+    name, *pairs = words.split(":")
+    own = "share" if name.startswith("warmup-") and name != "warmup-stable-decay" else _WARMTH.get(name, "share")
+    kept = [pair for pair in pairs if pair.partition("=")[0] not in (own, "steps")]
+    if name in _RISING:
+        return ":".join([name, *kept, f"{own}={share!r}"])
+    name = name.removeprefix("warmup-")
+    return ":".join([f"warmup-{name}", *kept, f"share={share!r}"] if share else [name, *kept])
+
+
+_WARMTH = {"one-cycle": "rise", "warmup-stable-decay": "rise", "inverse-sqrt": "share"}
+"""Schedules that rise by themselves, and the number that says over which share of the horizon."""
+
+
 def listens(words: str) -> bool:
     """Whether a schedule depends on the validation loss and not only on the step."""
     return words.split(":")[0] == LISTENING

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from steepest.records.dials import Dial, Setting
 from steepest.records.record import JsonObject
-
-Setting = float | bool | str
-"""The value of one hyperparameter."""
 
 BatchSize = int | Literal["full"]
 """Examples a step; "full" means the whole training part, that is, plain gradient descent."""
@@ -69,6 +67,11 @@ class Contender:
     optimizer: str = ""
     """The name that it would have without axes; "" where it has none."""
 
+    search: str = ""
+    """How settings beyond the rate are searched, such as "gp"; "" where only the rate is tuned."""
+    dials: tuple[Dial, ...] = ()
+    """What that search turns besides the rate."""
+
     default_rate: float | None = None
     """The optimizer's default rate, for the verdict's gap between tuned and untuned; None where it has none."""
 
@@ -96,4 +99,5 @@ class Contender:
     def from_json(cls, data: JsonObject) -> Contender:
         values = dict(data)
         values["rates"] = tuple(data.get("rates", ()))
+        values["dials"] = tuple(map(Dial.from_json, data.get("dials", ())))
         return cls(**values)

@@ -68,6 +68,8 @@ class Result:
     test_metric: float | None
     shard: str
     lane: int
+    dials: str = ""
+    """Values of further dials than the rate, as `steepest.records.dials.packed` writes them; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)

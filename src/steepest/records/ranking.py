@@ -33,6 +33,8 @@ class RankedTrial(Protocol):
     def valid_metric(self) -> float | None: ...
     @property
     def valid_loss(self) -> float | None: ...
+    @property
+    def dials(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Score:
     outcome: Outcome
     valid_metric: float | None
     valid_loss: float | None
+    dials: str = ""
 
 
 T = TypeVar("T", bound=RankedTrial)
@@ -82,8 +85,8 @@ def pick(trials: Iterable[T], higher_is_better: bool) -> T | None:
 def survivors(trials: Iterable[T], count: int, higher_is_better: bool) -> list[T]:
     """The best `count` of a replicate's trials, the best first; fewer where fewer are sound."""
 
-    def rank(trial: T) -> tuple[float, float, float, int]:
-        return _good(trial, higher_is_better), -_loss(trial), -trial.rate, -trial.seed
+    def rank(trial: T) -> tuple[float, float, float, int, str]:
+        return _good(trial, higher_is_better), -_loss(trial), -trial.rate, -trial.seed, trial.dials
 
     return sorted(filter(is_sound, trials), key=rank, reverse=True)[:count]
 
@@ -95,7 +98,8 @@ def picked_lanes(
     trials of all shards of its seed, so its pick is among these."""
     by_seed: dict[int, dict[Score, int]] = defaultdict(dict)
     for i, (lane, outcome) in enumerate(zip(lanes, outcomes, strict=True)):
-        by_seed[lane.seed][Score(lane.rate, lane.seed, outcome, float(metric[i]), float(loss[i]))] = i
+        score = Score(lane.rate, lane.seed, outcome, float(metric[i]), float(loss[i]), lane.dials)
+        by_seed[lane.seed][score] = i
     best = (pick(scores, higher_is_better) for scores in by_seed.values())
     return {by_seed[score.seed][score] for score in best if score is not None}
 

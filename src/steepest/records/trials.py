@@ -47,8 +47,8 @@ class Parallel(NamedTuple):
         return cls("ddp" if found[1] == "ddp" else "fsdp2", int(found[2]))
 
 
-Stage = Literal["grid", "refine", "extend"]
-"""Part of a search: the grid; rates around its best; rates beyond its edge."""
+Stage = Literal["grid", "refine", "extend", "search"]
+"""Part of a search: the grid; rates around its best; rates beyond its edge; settings that turn other dials, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ class Lane:
     rate: float
     seed: int
     stage: Stage = "grid"
+    dials: str = ""
+    """Values of further dials, as `steepest.records.dials.packed` writes them; "" where the rate alone is tuned."""
 
 
 Rung = tuple[int, int]
@@ -94,6 +96,11 @@ class Shard:
         for part, name in (("task", "options"), ("contender", "axes"), ("contender", "optimizer")):
             if not whole[part][name]:  # an absent part must not change the id
                 del whole[part][name]
+        for name in ("search", "dials"):  # how its settings were found changes no trial
+            del whole["contender"][name]
+        for lane in whole["lanes"]:
+            if not lane["dials"]:
+                del lane["dials"]
         if not self.rungs:  # a shard without rungs keeps its old id
             del whole["rungs"]
         if not self.parallel:

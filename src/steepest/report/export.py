@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterable
 
 from steepest.errors import UnknownName
 from steepest.messages import NOTHING, Message, counted, say, shown, tr
-from steepest.records.outcomes import Result
-from steepest.records.record import field_names
 from steepest.records.study_record import StudyRecord
 from steepest.report.plain import plain
 from steepest.report.rounding import one_line
 from steepest.report.schema import EstimateView, Figure, TaskView, View
+from steepest.report.trial_table import trial_columns
 
 
 def export(form: str, study: StudyRecord, view: View) -> str:
@@ -32,8 +31,8 @@ def export(form: str, study: StudyRecord, view: View) -> str:
 
 def trials_csv(study: StudyRecord) -> str:
     """One row per trial, failed ones included, with the columns of `types.Result`; a cell without a value is empty."""
-    columns = field_names(Result)
-    return _csv(columns, ([getattr(result, column) for column in columns] for result in study.results))
+    columns = trial_columns(study.results)
+    return _csv(columns, zip(*columns.values(), strict=True))
 
 
 def ranking_csv(view: View) -> str:

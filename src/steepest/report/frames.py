@@ -3,27 +3,23 @@
 import io
 from typing import Any
 
-from steepest.records.outcomes import Result
-from steepest.records.record import field_names
 from steepest.records.study_record import StudyRecord
 from steepest.report.optional import extra
-
-DTYPES = {
-    **dict.fromkeys(("seed", "batch_size", "steps", "outcome_step", "lane"), "int64"),
-    **dict.fromkeys(("rate", "train_loss", "valid_loss", "valid_metric", "test_loss", "test_metric"), "float64"),
-}
-"""The columns of numbers, so that they are numbers also in a study in which no trial has one; the others are text."""
+from steepest.report.trial_table import Cell, trial_columns, type_of
 
 
-def columns(study: StudyRecord) -> dict[str, list[Any]]:
-    """Name → one value per trial; None where a trial has none. Half a surrogate pair becomes a visible escape."""
-    return {name: [_cell(getattr(result, name)) for result in study.results] for name in field_names(Result)}
+def columns(study: StudyRecord) -> dict[str, tuple[str | None, list[Cell]]]:
+    """Name → the type of a column, None for text; and one value per trial, None where a trial has none. Half a
+    surrogate pair becomes a visible escape."""
+    found = trial_columns(study.results)
+    types = {name: type_of(name, values) for name, values in found.items()}
+    return {name: (types[name], [_cell(each, types[name]) for each in values]) for name, values in found.items()}
 
 
 def to_pandas(study: StudyRecord) -> Any:
     """A DataFrame with one row per trial, failed ones included. Raises BadSetting where pandas is missing."""
     pandas = extra("pandas", "A table of trials", "pandas")
-    found = {name: pandas.Series(values, dtype=DTYPES.get(name)) for name, values in columns(study).items()}
+    found = {name: pandas.Series(values, dtype=kind) for name, (kind, values) in columns(study).items()}
     return pandas.DataFrame(found)
 
 
@@ -32,10 +28,13 @@ def parquet(study: StudyRecord) -> bytes:
     arrow, writer = extra("pyarrow", "Parquet", "data"), extra("pyarrow.parquet", "Parquet", "data")
     buffer = io.BytesIO()
     types = {"float64": arrow.float64(), "int64": arrow.int64(), None: arrow.string()}
-    schema = arrow.schema([(name, types[DTYPES.get(name)]) for name in field_names(Result)])
-    writer.write_table(arrow.table(columns(study), schema=schema), buffer)
+    found = columns(study)
+    schema = arrow.schema([(name, types[kind]) for name, (kind, _) in found.items()])
+    writer.write_table(arrow.table({name: values for name, (_, values) in found.items()}, schema=schema), buffer)
     return buffer.getvalue()
 
 
-def _cell(value: Any) -> Any:
-    return str(value).encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+def _cell(value: Cell, kind: str | None) -> Cell:
+    if value is None or kind is not None:
+        return value
+    return str(value).encode("utf-8", "backslashreplace").decode()

@@ -141,4 +141,4 @@ class ContenderRun:
 
 def _score(row: Result) -> Score:
     """What a search may know of a trial: nothing from the test part."""
-    return Score(row.rate, row.seed, row.outcome, row.valid_metric, row.valid_loss)
+    return Score(row.rate, row.seed, row.outcome, row.valid_metric, row.valid_loss, row.dials)

@@ -47,13 +47,29 @@ MIGRATIONS = (
     DROP TABLE remark;
     """,
     "CREATE TABLE seal (sum TEXT NOT NULL);",
+    """
+    ALTER TABLE result RENAME TO older;
+    CREATE TABLE result (
+        task TEXT NOT NULL, contender TEXT NOT NULL, rate REAL NOT NULL, seed INTEGER NOT NULL, stage TEXT NOT NULL,
+        batch_size INTEGER NOT NULL, steps INTEGER NOT NULL, outcome TEXT NOT NULL, outcome_step INTEGER NOT NULL,
+        train_loss REAL, valid_loss REAL, valid_metric REAL, test_loss REAL, test_metric REAL,
+        shard TEXT NOT NULL REFERENCES shard (id) ON DELETE CASCADE, lane INTEGER NOT NULL, dials TEXT NOT NULL,
+        PRIMARY KEY (task, contender, rate, seed, dials)
+    );
+    INSERT INTO result SELECT *, '' FROM older ORDER BY rowid;
+    DROP TABLE older;
+    """,
 )
 """What turns a database of version i into one of version i + 1; `PRAGMA user_version` counts them. Only ever append."""
 SEALED = 4
 """The first version whose rows have a checksum."""
+WITH_DIALS = 5
+"""The first version in which a trial may have other dials than its rate."""
 
 _COLUMNS = field_names(Result)
 _NAMED = ", ".join(_COLUMNS)
+_NAMED_BEFORE = ", ".join([*_COLUMNS[:-1], "''"])
+"""The same in a version without dials."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +220,7 @@ def contents(database: sqlite3.Connection) -> Contents:
 
 def _checked_rows(database: sqlite3.Connection, version: int) -> list[Row]:
     """The rows of results, once they, and all others, have proved to be what was written."""
-    found = database.execute(f"SELECT {_NAMED} FROM result").fetchall()
+    found = database.execute(f"SELECT {_NAMED if version >= WITH_DIALS else _NAMED_BEFORE} FROM result").fetchall()
     check_rows(found)
     if version >= SEALED:
         seal.check(database, found)
@@ -220,8 +236,8 @@ def take_out(rows: Seal, shard: str) -> None:
 def put_rows(rows: Seal, results: tuple[Result, ...]) -> None:
     """Keep rows, in place of those of the same trials."""
     for each in results:
-        trial = (each.task, each.contender, each.rate, each.seed)
-        rows.remove("result", "task = ? AND contender = ? AND rate = ? AND seed = ?", trial)
+        trial = (each.task, each.contender, each.rate, each.seed, each.dials)
+        rows.remove("result", "task = ? AND contender = ? AND rate = ? AND seed = ? AND dials = ?", trial)
     rows.add("result", map(astuple, results))
 
 

@@ -41,7 +41,7 @@ class KnownTrials:
     def __init__(self, curves: Path, results: Iterable[Result]) -> None:
         self._curves = curves
         self._places = {
-            (row.task, row.contender, row.rate, row.seed, row.steps, row.batch_size): (row.shard, row.lane)
+            (row.task, row.contender, row.rate, row.seed, row.dials, row.steps, row.batch_size): (row.shard, row.lane)
             for row in results
             if row.outcome not in LOST
         }
@@ -55,7 +55,8 @@ class KnownTrials:
         """
         found: dict[int, Piece] = {}
         for i, lane in enumerate(shard.lanes):
-            key = (shard.task.name, shard.contender.name, lane.rate, lane.seed, shard.steps, shard.batch_size)
+            own = (lane.rate, lane.seed, lane.dials)
+            key = (shard.task.name, shard.contender.name, *own, shard.steps, shard.batch_size)
             place = self._places.get(key)
             trace = None if place is None else self._trace(place[0])
             if place is not None and trace is not None and tuple(trace.evaluate_at.tolist()) == shard.evaluate_at:

@@ -16,8 +16,8 @@ from steepest.study.protocol import BY_SEED
 from steepest.study.spec import Plan, StudySpec
 from steepest.study.store import traces
 
-Key = tuple[str, str, float, int]
-"""Of a trial: task, contender, rate, seed."""
+Key = tuple[str, str, float, int, str]
+"""Of a trial: task, contender, rate, seed, and its other dials."""
 
 _OF_SPEC = ("engine", "dtype", "device", "parallel", "race", "search")
 _OF_PROTOCOL = ("rates", "decades", "extra_rates", "until_sure")
@@ -59,7 +59,7 @@ class Part:
     def rows(self) -> dict[Key, Result]:
         """The trials that have a result."""
         found = (row for row in self.record.results if row.outcome not in LOST)
-        return {(row.task, row.contender, row.rate, row.seed): row for row in found}
+        return {(row.task, row.contender, row.rate, row.seed, row.dials): row for row in found}
 
     @property
     def seeds(self) -> range:
@@ -169,12 +169,13 @@ def check_equal_trials(one: Part, other: Part) -> None:
     ]
     if not different:
         return
-    task, contender, rate, seed = key = different[0]
+    task, contender, rate, seed, dials = key = different[0]
+    others = f" and {dials}" if dials else ""
     files = (str(part.folder / "curves" / f"{part.rows[key].shard}.npz") for part in (one, other))
     more = f" {len(different) - 1} more trials differ." if len(different) > 1 else ""
     raise BadSetting(
-        f"{contender} on {task} at rate {rate:g} with seed {seed} has other results in {' than in '.join(files)}, so "
-        f"the studies are not comparable.{more}"
+        f"{contender} on {task} at rate {rate:g}{others} with seed {seed} has other results in "
+        f"{' than in '.join(files)}, so the studies are not comparable.{more}"
     )
 
 

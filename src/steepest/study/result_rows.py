@@ -31,6 +31,7 @@ def rows(shard: Shard, trace: Trace) -> tuple[Result, ...]:
             test_metric=_value(trace.test_metric[i], outcome),
             shard=shard.id,
             lane=i,
+            dials=lane.dials,
         )
         for i, (lane, outcome) in enumerate(zip(shard.lanes, trace.outcome, strict=True))
     )

@@ -5,14 +5,16 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, get_args
 
+from steepest.records.dials import is_packed
 from steepest.records.outcomes import Outcome, Result
 from steepest.records.record import field_names
 from steepest.records.trials import Stage
 from steepest.study.places import is_plain_name
 
 _COLUMNS = field_names(Result)
-_TEXTS = ("task", "contender", "stage", "outcome", "shard")
+_TEXTS = ("task", "contender", "stage", "outcome", "shard", "dials")
 _AT_LEAST = {"seed": 0, "batch_size": 1, "steps": 1, "outcome_step": 0, "lane": 0}
+_CHECKED = {"shard": is_plain_name, "dials": is_packed}
 _KNOWN = {"stage": frozenset(get_args(Stage)), "outcome": frozenset(map(str, Outcome))}
 
 
@@ -28,7 +30,9 @@ def _is_sound(name: str, column: Sequence[Any]) -> bool:
     if name in _TEXTS:
         known = _KNOWN.get(name)
         texts = set(column) if kinds == {str} else set[str]()
-        return kinds == {str} and (texts <= known if known else name != "shard" or all(map(is_plain_name, texts)))
+        if name in _CHECKED:
+            return kinds == {str} and all(map(_CHECKED[name], texts))
+        return kinds == {str} and (not known or texts <= known)
     if name in _AT_LEAST:
         return kinds == {int} and min(column) >= _AT_LEAST[name]
     if name == "rate":

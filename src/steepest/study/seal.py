@@ -22,10 +22,12 @@ _SIZE = 2**256
 def _bytes_of_result(row: Row) -> bytes:
     """A row of results, of which there are many; `json` takes ten times as long. NULL is written as NaN, which SQLite
     cannot store."""
-    task, contender, rate, seed, stage, batch, steps, outcome, end, a, b, c, d, e, shard, lane = row
+    task, contender, rate, seed, stage, batch, steps, outcome, end, a, b, c, d, e, shard, lane, dials = row
     if None in row:
         a, b, c, d, e = (math.nan if each is None else each for each in (a, b, c, d, e))
     words = f"{task}\0{contender}\0{stage}\0{outcome}\0{shard}".encode()
+    if dials:  # so that rows without keep the checksum that they had before there were any
+        words += f"\0{dials}".encode()
     return words + _numbers(rate, seed, batch, steps, end, a, b, c, d, e, lane)
 
 
@@ -37,7 +39,7 @@ TABLES: Mapping[str, tuple[tuple[type[Any], ...], Callable[[Row], bytes]]] = {
     "sitting": ((int, str, float), _bytes_of_any),
     "shard": ((str, str, float, int), _bytes_of_any),
     "result": (
-        (str, str, float, int, str, int, int, str, int, float, float, float, float, float, str, int),
+        (str, str, float, int, str, int, int, str, int, float, float, float, float, float, str, int, str),
         _bytes_of_result,
     ),
     "finish": ((str,), _bytes_of_any),

@@ -185,6 +185,9 @@ class StudySpec(FrozenModel):
         whole = self.model_dump(mode="json")
         if not self.parallel:  # as versions before it wrote it
             del whole["parallel"]
+        for contender in whole["contenders"]:
+            if not contender["search"]:
+                del contender["search"], contender["dials"]
         return whole
 
     def asked_trials(self) -> int:

@@ -48,7 +48,7 @@ from steepest.study.trial_cache import TrialCache
 
 REUSED = ".reused.json"
 """Ends the name of a file in facts/ that says which study each trial of a shard was taken from."""
-_STAGES = ("grid", "extend", "refine")
+_STAGES = ("grid", "extend", "refine", "search")
 
 
 class Store:
@@ -445,13 +445,13 @@ def _damaged(path: Path, reason: str) -> StudyFolderError:
     )
 
 
-def _order(spec: StudySpec) -> Callable[[Result], tuple[int, int, int, int, float]]:
+def _order(spec: StudySpec) -> Callable[[Result], tuple[int, int, int, int, float, str]]:
     """Rows in the order of the study, not the order in which their shards were done."""
     tasks = {task.ref.name: i for i, task in enumerate(spec.tasks)}
     contenders = {contender.name: i for i, contender in enumerate(spec.contenders)}
 
-    def key(row: Result) -> tuple[int, int, int, int, float]:
-        return (tasks[row.task], contenders[row.contender], _STAGES.index(row.stage), row.seed, row.rate)
+    def key(row: Result) -> tuple[int, int, int, int, float, str]:
+        return (tasks[row.task], contenders[row.contender], _STAGES.index(row.stage), row.seed, row.rate, row.dials)
 
     return key
 

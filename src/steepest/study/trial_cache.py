@@ -31,17 +31,24 @@ SWITCH = "STEEPEST_REUSE"
 """Environment variable: 0 for no use of this cache, unless somebody asks for it."""
 MAX_BYTES = 2**29
 """Of all files. Beyond that, those that have not been used for longest go."""
-_FORMAT = 1
-_NAMES = ("name", "centre", "default_rate", "rates", "optimizer", "fleet_obstacle", "batch_size")
+_FORMAT = 2
+_NAMES = (
+    *("name", "centre", "default_rate", "rates", "optimizer", "fleet_obstacle", "batch_size"),
+    *("search", "dials"),
+)
 """Of a contender's fields: what changes no bit of a trial, or stands in its shard."""
 _ASKED_APART = ("id", "task", "contender", "lanes")
 _DRAWN_TOGETHER = {SeedDraw.DROPOUT, SeedDraw.MODEL, SeedDraw.AUGMENTATION}
 """What the lanes of a plain fleet draw from one generator."""
 
 
+Trial = tuple[float, int, str]
+"""Rate, seed and dials."""
+
+
 class _Entry(NamedTuple):
     path: Path
-    lanes: tuple[tuple[float, int], ...]
+    lanes: tuple[Trial, ...]
     trace: Trace
     origin: str
 
@@ -63,7 +70,7 @@ class TrialCache:
         """Lane of the shard → its trial, for lanes that are not `known`. All or none where lanes change each other."""
         if (question := self._question(shard)) is None or (known and "lanes" in question):
             return {}
-        wanted = {(lane.rate, lane.seed): i for i, lane in enumerate(shard.lanes) if i not in known}
+        wanted = {(lane.rate, lane.seed, lane.dials): i for i, lane in enumerate(shard.lanes) if i not in known}
         found: dict[int, Piece] = {}
         for entry in _entries(question, shard):
             for place, key in enumerate(entry.lanes):
@@ -85,7 +92,7 @@ class TrialCache:
         nothing is kept."""
         if (question := self._question(shard)) is None:
             return
-        lanes = [[lane.rate, lane.seed] for lane in shard.lanes]
+        lanes = [[lane.rate, lane.seed, lane.dials] for lane in shard.lanes]
         head = {"question": question, "lanes": lanes, "study": self._study, "shard": shard.id}
         with suppress(OSError, ValueError):
             content = json.dumps(head, sort_keys=True, allow_nan=False).encode() + b"\n" + read_file(curves)
@@ -121,7 +128,7 @@ class TrialCache:
             "code": code_of_this_package(),
         }
         if not _are_apart(shard, facts):
-            question["lanes"] = [[lane.rate, lane.seed] for lane in shard.lanes]
+            question["lanes"] = [[lane.rate, lane.seed, lane.dials] for lane in shard.lanes]
         return parse_json(json.dumps(question).encode())  # as it will be read again
 
 
@@ -155,9 +162,9 @@ def _entry(path: Path, question: Mapping[str, object], shard: Shard) -> _Entry |
         stored = parse_json(head)
         if path.name != _digest(content) or not is_json_object(stored) or stored["question"] != question:
             return None
-        lanes = tuple((float(rate), int(seed)) for rate, seed in stored["lanes"])
+        lanes = tuple((float(rate), int(seed), str(dials)) for rate, seed, dials in stored["lanes"])
         trace = parse_trace(curves)
-        check_trace(replace(shard, lanes=tuple(Lane(*lane) for lane in lanes)), trace)
+        check_trace(replace(shard, lanes=tuple(Lane(rate, seed, dials=dials) for rate, seed, dials in lanes)), trace)
         return _Entry(path, lanes, trace, str(stored["study"]))
     return None
 

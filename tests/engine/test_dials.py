@@ -10,7 +10,7 @@ from steepest.engine import fleet, solo
 from steepest.engine.lane_settings import schedule_of, settings_of
 from steepest.engine.object_registry import EMPTY_REGISTRY, ConfiguredRule
 from steepest.optim.schedules import SCHEDULES, schedule, warmed_up
-from steepest.records.dials import packed, unpacked
+from steepest.records.dial import packed, unpacked
 from steepest.records.trials import Lane, Shard
 
 DIALS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from steepest.errors import BadSetting, UnknownName
-from steepest.search.dials import rate_dial, scheduled
+from steepest.search.dials import rate_dial
 from steepest.search.space import Dial, Space, parse_space, usual_dials
 
 ADAMW = usual_dials({"lr": 1e-3, "weight_decay": 0.01, "b1": 0.9, "b2": 0.999, "eps": 1e-8}, decoupled=True)
@@ -154,18 +154,3 @@ def test_edges_are_named_but_no_end_that_nothing_lies_beyond():
 
 def test_an_absent_dial_is_at_its_default():
     assert MIXED.key({"schedule": "constant", "end": 0.3}) == MIXED.key({"weight_decay": 0.01, "b2": 0.999})
-
-
-@pytest.mark.parametrize(
-    ("values", "usual", "words"),
-    [
-        ({}, "cosine", "cosine"),
-        ({"schedule": "linear"}, "cosine", "linear"),
-        ({"warmup": 0.05}, "cosine:end=0.1", "warmup-cosine:end=0.1:share=0.05"),
-        ({"warmup": 0.0}, "warmup-cosine:share=0.1", "cosine"),
-        ({"schedule": "warmup-stable-decay", "warmup": 0.1}, "constant", "warmup-stable-decay:rise=0.1"),
-        ({"schedule": "one-cycle", "warmup": 0.1}, "constant", "one-cycle"),
-    ],
-)
-def test_schedule_and_warmup_make_one_schedule(values, usual, words):
-    assert scheduled(values, usual) == words

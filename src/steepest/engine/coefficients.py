@@ -13,7 +13,7 @@ from steepest.optim.drivers import FleetScalars
 from steepest.optim.per_parameter import PerParameter
 from steepest.optim.rule import Scalar, at_rate, coefficient_record
 from steepest.optim.schedules import Schedule, schedule
-from steepest.records.dials import Setting
+from steepest.records.dial import Setting
 from steepest.records.trials import Lane, Shard
 
 Values = Mapping[str, Any]

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from steepest.engine.object_registry import ConfiguredRule, ExternalOptimizer
 from steepest.optim.schedules import warmed_up
-from steepest.records.dials import NOT_OF_RULE, SCHEDULE, WARMUP, Setting, unpacked
+from steepest.records.dial import NOT_OF_RULE, SCHEDULE, WARMUP, Setting, unpacked
 from steepest.records.trials import Lane, Shard
 
 AnyOptimizer = TypeVar("AnyOptimizer", bound=ConfiguredRule | ExternalOptimizer)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from steepest.records.dials import Dial, Setting
+from steepest.records.dial import Dial, Setting
 from steepest.records.record import JsonObject
 
 BatchSize = int | Literal["full"]

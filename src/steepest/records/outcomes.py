@@ -69,7 +69,7 @@ class Result:
     shard: str
     lane: int
     dials: str = ""
-    """Values of further dials than the rate, as `steepest.records.dials.packed` writes them; "" for none."""
+    """Values of further dials than the rate, as `steepest.records.dial.packed` writes them; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)

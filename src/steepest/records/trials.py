@@ -59,7 +59,7 @@ class Lane:
     seed: int
     stage: Stage = "grid"
     dials: str = ""
-    """Values of further dials, as `steepest.records.dials.packed` writes them; "" where the rate alone is tuned."""
+    """Values of further dials, as `steepest.records.dial.packed` writes them; "" where the rate alone is tuned."""
 
 
 Rung = tuple[int, int]

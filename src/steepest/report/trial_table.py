@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from steepest.records.dials import unpacked
+from steepest.records.dial import unpacked
 from steepest.records.outcomes import Result
 from steepest.records.record import field_names
 

@@ -2,55 +2,13 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from steepest.errors import BadSetting, UnknownName
-from steepest.records.contender import Setting
+from steepest.records.dial import RATE, SCHEDULE, WARMUP, Dial, Setting
 
 Values = Mapping[str, Setting]
 """Dial → value. The learning rate is the dial "lr"; a conditional dial that does not apply is absent."""
-Kind = Literal["log", "linear", "integer", "choice"]
-RATE, SCHEDULE, WARMUP = "lr", "schedule", "warmup"
-
-
-@dataclass(frozen=True)
-class Dial:
-    """One hyperparameter to tune.
-
-    "log" and "linear" are numbers from `low` to `high`; "integer" counts, on a logarithmic scale where `high` is ten
-    times `low` or more; "choice" takes one of `choices`. A dial with low = high has no usual range: the user gives one.
-    """
-
-    name: str
-    kind: Kind
-    low: float = 0.0
-    high: float = 0.0
-    choices: tuple[Setting, ...] = ()
-    complement: bool = False
-    """Whether the logarithmic scale is that of 1 − x, as for β₁, β₂ and momentum."""
-    zero: bool = False
-    """Whether 0 is possible, too, as for a weight decay: {0} ∪ [low, high]."""
-    default: Setting | None = None
-    only_if: tuple[str, tuple[Setting, ...]] | None = None
-    """The dial counts only while another one has one of these values."""
-
-    def __post_init__(self) -> None:
-        ends = (1 - self.high, 1 - self.low) if self.complement else (self.low, self.high)
-        if self.kind == "log" and self.has_range and not 0 < ends[0] < ends[1] < math.inf:
-            raise BadSetting(
-                f"The dial {self.name} has the range {self.low:g}..{self.high:g}. "
-                f"It must be {'at least 0 and below 1' if self.complement else 'above 0'}, the smaller number first."
-            )
-
-    @property
-    def has_range(self) -> bool:
-        """Whether it is known which values to try."""
-        return self.kind == "choice" or self.high != self.low
-
-    def applies(self, values: Values) -> bool:
-        """Whether the dial counts beside these values of the others."""
-        return self.only_if is None or values.get(self.only_if[0]) in self.only_if[1]
 
 
 def exact(value: float) -> float:
@@ -119,28 +77,6 @@ def _average(name: str, low: float, high: float, default: float) -> Dial:
     return Dial(name, "log", min(low, default), high, complement=True, default=default)
 
 
-def scheduled(values: Values, usual: str) -> str:
-    """The schedule in words that values of the dials `schedule` and `warmup` mean, or else the usual one.
-
-    >>> scheduled({"schedule": "cosine", "warmup": 0.05}, "constant")
-    'warmup-cosine:share=0.05'
-    """
-    name, colon, numbers = str(values.get(SCHEDULE, usual)).replace("/", ":").partition(":")
-    warm = values.get(WARMUP)
-    if warm is None or name in UNWARMED:
-        return name + colon + numbers
-    if name == "warmup-stable-decay":
-        kept = [pair for pair in numbers.split(":") if pair and not pair.startswith("rise=")]
-        return ":".join([name, *kept, f"rise={warm:g}"])
-    name = name.removeprefix("warmup-")
-    kept = [pair for pair in numbers.split(":") if pair and not pair.startswith(("share=", "steps="))]
-    return ":".join([f"warmup-{name}", *kept, f"share={warm:g}"] if warm else [name, *kept])
-
-
-UNWARMED = ("one-cycle", "inverse-sqrt", "plateau")
-"""Schedules that have their own rise, or none: the dial `warmup` does not change them."""
-
-
 # ---- spaces in words -------------------------------------------------------------------------------------------------
 
 Words = str | Mapping[str, object] | Sequence[str]
@@ -149,7 +85,8 @@ EXAMPLE = "weight_decay=1e-4..1 or schedule=constant|cosine"
 
 def parse_space(text: Words, known: Mapping[str, Dial]) -> tuple[Dial, ...]:
     """The dials that a user names, in the given order: "weight_decay,b2", {"b2": (0.9, 0.999)} or
-    "weight_decay=1e-4..1,schedule=constant|cosine". A dial without values has its usual range; two numbers are a range, all else are choices.
+    "weight_decay=1e-4..1,schedule=constant|cosine". A dial without values has its usual range; two numbers are a range,
+    all else are choices.
 
     Raises UnknownName or BadSetting.
     """

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from steepest.records.dials import is_packed
+from steepest.records.dial import is_packed
 from steepest.records.outcomes import Outcome, Result
 from steepest.records.record import field_names
 from steepest.records.trials import Stage

@@ -8,6 +8,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Literal
 
+from steepest.errors import BadSetting
 from steepest.records.record import JsonObject, is_json_object
 
 Setting = float | bool | str
@@ -25,22 +26,42 @@ DialKind = Literal["log", "linear", "integer", "choice"]
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """One thing that a search may vary, and the values that it may take."""
+    """One hyperparameter to tune.
+
+    "log" and "linear" are numbers from `low` to `high`; "integer" counts, on a logarithmic scale where `high` is ten
+    times `low` or more; "choice" takes one of `choices`. A dial with low = high has no usual range: the user gives one.
+    """
 
     name: str
     kind: DialKind
     low: float = 0.0
     high: float = 0.0
-    """Ends of the range, both possible; not used by a choice."""
     choices: tuple[Setting, ...] = ()
     complement: bool = False
-    """Whether the scale is that of 1 − value, as for β₁, where 0.9 and 0.99 are as far apart as 0.99 and 0.999."""
+    """Whether the logarithmic scale is that of 1 − x, as for β₁, β₂ and momentum."""
     zero: bool = False
-    """Whether 0 is possible as well, besides the range: no weight decay."""
+    """Whether 0 is possible, too, as for a weight decay: {0} ∪ [low, high]."""
     default: Setting | None = None
     """The value that a trial has where the dial is not turned."""
     only_if: tuple[str, tuple[Setting, ...]] | None = None
-    """Another dial, and its values at which alone this one has a meaning."""
+    """The dial counts only while another one has one of these values."""
+
+    def __post_init__(self) -> None:
+        ends = (1 - self.high, 1 - self.low) if self.complement else (self.low, self.high)
+        if self.kind == "log" and self.has_range and not 0 < ends[0] < ends[1] < math.inf:
+            raise BadSetting(
+                f"The dial {self.name} has the range {self.low:g}..{self.high:g}. "
+                f"It must be {'at least 0 and below 1' if self.complement else 'above 0'}, the smaller number first."
+            )
+
+    @property
+    def has_range(self) -> bool:
+        """Whether it is known which values to try."""
+        return self.kind == "choice" or self.high != self.low
+
+    def applies(self, values: Mapping[str, Setting]) -> bool:
+        """Whether the dial counts beside these values of the others."""
+        return self.only_if is None or values.get(self.only_if[0]) in self.only_if[1]
 
     @classmethod
     def from_json(cls, data: JsonObject) -> "Dial":

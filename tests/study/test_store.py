@@ -9,12 +9,14 @@ import socket
 import sqlite3
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from study import toy
 
 from steepest.errors import StudyFolderError
+from steepest.messages import verbatim
 from steepest.records.outcomes import Outcome
 from steepest.study.database import changing
 from steepest.study.lock import FolderLock
@@ -288,8 +290,10 @@ def test_two_coordinators_cannot_have_one_folder(folder):
     with Store.open(folder):
         code = f"""
 import sys
+from contextlib import suppress
 from pathlib import Path
 from steepest.errors import StudyFolderError
+from steepest.messages import verbatim
 from steepest.study.store import Store
 try:
     Store.open(Path({str(folder)!r}))
@@ -327,6 +331,21 @@ def test_a_study_can_be_read_while_another_process_writes_it(folder):
             database.add("sitting", [(number, started, 1e6)])
             assert read(folder).seconds < 1e6, "what is not committed is not seen"
         assert read(folder).seconds >= 1e6
+
+
+def test_what_is_taken_in_at_once_is_kept_although_an_error_follows(finished, folder):
+    """And a change that fails among them is undone alone."""
+    with Store.open(folder) as store:
+        before = read(folder).results
+        with pytest.raises(ZeroDivisionError), store.at_once():
+            store.remark(verbatim("kept"))
+            with suppress(KeyError), changing(store._database) as database:
+                database.remove("result")
+                raise KeyError
+            assert verbatim("kept") not in read(folder).given_up, "not yet"
+            1 / 0  # noqa: B018
+    assert verbatim("kept") in read(folder).given_up
+    assert read(folder).results == before
 
 
 def test_readers_do_not_write(folder):

@@ -3,7 +3,7 @@ and replies doubled, late or forged. Only this process writes into the study fol
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,13 +61,14 @@ class _Nodes:
             self.known.setdefault(name, NodeState(name)).lost += 1
             self._is_changed = True
 
-    def note(self, underway: Mapping[str, int], at_once: bool = False) -> None:
-        """Write it down for `watch` and the page, if there is something new."""
+    def note(self, having: Iterable[str], at_once: bool = False) -> None:
+        """Write it down for `watch` and the page, if there is something new. having: the node of each open job."""
         if not self._is_changed or (not at_once and monotonic() - self._noted < SECONDS_BETWEEN_NOTES):
             return
         self._noted, self._is_changed = monotonic(), False
+        underway = Counter(having)
         for state in self.known.values():
-            state.underway = underway.get(state.node, 0)
+            state.underway = underway[state.node]
         with suppress(OSError):  # a full disk: results say so
             write_nodes(self.folder, [*self.known.values()])
 
@@ -84,15 +85,16 @@ class RemoteExecutor:
         self._folder, self._cluster, self._ranks = folder, cluster, ranks
         self._share = None if memory is None else memory / self.workers
         self._open: dict[str, _Open] = {}  # by ticket
+        self._tickets: dict[str, str] = {}  # by job
         self._nodes = _Nodes(folder)
         self._is_closed = False
 
     def submit(self, job: Job, patience: float | None = None, seconds: float = 0.0) -> None:
         parcel = pack(job, patience, seconds, self._share, self._ranks)
-        for ticket in [ticket for ticket, known in self._open.items() if known.job.id == job.id]:
-            del self._open[ticket]  # it is done in another way now, whose result alone counts
-            self._cluster.forget(ticket)
-        self._open[parcel.ticket] = _Open(job, parcel)
+        if (earlier := self._tickets.get(job.id, "")) in self._open:
+            del self._open[earlier]  # it is done in another way now, whose result alone counts
+            self._cluster.forget(earlier)
+        self._open[parcel.ticket], self._tickets[job.id] = _Open(job, parcel), parcel.ticket
 
     def poll(self, timeout: float) -> list[Event]:
         self._send()
@@ -162,7 +164,7 @@ class RemoteExecutor:
             return  # it was moved or deleted, which the study notices next; nothing is made in its old place
         path = result_path(self._folder, job)
         try:
-            write_bytes(path, content)
+            write_bytes(path, content, make_folder=not path.parent.is_dir())
         except OSError as error:
             raise StudyFolderError(f"{path} cannot be written: {error.strerror or error}.") from None
 
@@ -197,7 +199,7 @@ class RemoteExecutor:
 
     def _note(self, at_once: bool = False) -> None:
         if self._folder.is_dir():
-            self._nodes.note(Counter(known.node for known in self._open.values()), at_once)
+            self._nodes.note((known.node for known in self._open.values()), at_once)
 
 
 def _about_losses(node: str, count: int) -> Message:

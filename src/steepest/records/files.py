@@ -174,6 +174,8 @@ def _read_arrays(content: bytes) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for entry in archive.infolist():
+            if entry.compress_type != zipfile.ZIP_STORED:
+                raise ValueError("it is compressed")  # and could grow without limit
             raw = _stored(content, entry) or archive.read(entry)
             start = 10 + int.from_bytes(raw[8:10], "little")  # magic, version, length of the header, header
             shape, in_columns, dtype = _header(raw[:start])
@@ -183,11 +185,11 @@ def _read_arrays(content: bytes) -> dict[str, np.ndarray]:
 
 
 def _stored(content: bytes, entry: zipfile.ZipInfo) -> bytes | None:
-    """The bytes of an uncompressed entry; None if it is unusual: the library then reads it, or raises."""
+    """The bytes of an entry; None if it is unusual: the library then reads it, or raises."""
     names, extras = struct.unpack_from("<HH", content, entry.header_offset + 26)
     start = entry.header_offset + 30 + names + extras
     raw = content[start : start + entry.file_size]
-    return raw if entry.compress_type == zipfile.ZIP_STORED and zlib.crc32(raw) == entry.CRC else None
+    return raw if zlib.crc32(raw) == entry.CRC else None
 
 
 @lru_cache(maxsize=1024)

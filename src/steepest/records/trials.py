@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from steepest.errors import BadSetting
 from steepest.records.contender import Contender
-from steepest.records.record import JsonObject
+from steepest.records.record import JsonObject, values_of
 from steepest.records.task_facts import TaskRef
 
 EngineName = Literal["auto", "fleet", "solo", "compiled"]
@@ -92,15 +92,17 @@ class Shard:
     """How each trial is trained on several processes, such as ddp:2; "" for one."""
 
     def to_json(self) -> JsonObject:
-        whole = asdict(self)
-        for part, name in (("task", "options"), ("contender", "axes"), ("contender", "optimizer")):
-            if not whole[part][name]:  # an absent part must not change the id
-                del whole[part][name]
+        task, contender = values_of(self.task), values_of(self.contender)
+        for part, name in ((task, "options"), (contender, "axes"), (contender, "optimizer")):
+            if not part[name]:  # an absent part must not change the id
+                del part[name]
         for name in ("search", "dials"):  # how its settings were found changes no trial
-            del whole["contender"][name]
-        for lane in whole["lanes"]:
+            del contender[name]
+        lanes = [*map(values_of, self.lanes)]
+        for lane in lanes:
             if not lane["dials"]:
                 del lane["dials"]
+        whole = {**values_of(self), "task": task, "contender": contender, "lanes": lanes}
         if not self.rungs:  # a shard without rungs keeps its old id
             del whole["rungs"]
         if not self.parallel:

@@ -47,6 +47,8 @@ class ContenderRun:
         self._asked: list[Shard] = []
         self._got: dict[str, tuple[Result, ...]] = {}
         self._row = ProgressRow(facts.name, contender.name, "waiting", 0, self.planned, 0)
+        self._counted = 0
+        """Results that the row shows: it is made when somebody looks, since each looks through all results."""
 
     def begin(self) -> list[Shard]:
         """The first shards to train."""
@@ -57,7 +59,7 @@ class ContenderRun:
         self._got[shard.id] = rows
         self.results += rows
         self.cost_done += self.seconds(shard)
-        self._stand(shard.lanes[0].stage)
+        self._row = replace(self._row, stage=shard.lanes[0].stage)
         if len(self._got) < len(self._asked):
             return []
         # In the order asked, not the order done: what a search sees must not depend on timing.
@@ -111,6 +113,9 @@ class ContenderRun:
 
     def row(self) -> ProgressRow:
         """Where it stands, for the progress table."""
+        if self._counted != len(self.results):
+            self._counted = len(self.results)
+            self._stand()
         return self._row
 
     def _ask(self, scores: Sequence[Score] | None) -> list[Shard]:
@@ -124,13 +129,12 @@ class ContenderRun:
         self._asked, self._got = shards(self._spec, self._task, self.contender, self.plan, lanes), {}
         return self._asked
 
-    def _stand(self, stage: Stage) -> None:
+    def _stand(self) -> None:
         higher = self.facts.higher_is_better
         best = pooled_best(self.results, higher)
         values = [row.valid_metric or 0.0 for row in self.results if row.rate == best and is_sound(row)]
         self._row = replace(
             self._row,
-            stage=stage,
             done=len(self.results),
             failed=sum(map(has_failed, self.results)),
             diverged=sum(row.outcome is Outcome.DIVERGED for row in self.results),

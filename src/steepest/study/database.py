@@ -9,9 +9,10 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cache
 from itertools import repeat
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -70,6 +71,7 @@ _COLUMNS = field_names(Result)
 _NAMED = ", ".join(_COLUMNS)
 _NAMED_BEFORE = ", ".join([*_COLUMNS[:-1], "''"])
 """The same in a version without dials."""
+_values = attrgetter(*_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -185,17 +187,31 @@ def is_damage(error: sqlite3.DatabaseError) -> bool:
 
 @contextmanager
 def changing(database: sqlite3.Connection) -> Generator[Seal]:
-    """Changes of rows, with their checksum: all or nothing."""
-    database.execute("BEGIN IMMEDIATE")
+    """Changes of rows, with their checksum: all or nothing. Within `one_commit`, all of a part of it."""
+    begin, undo, end = ("BEGIN IMMEDIATE", "ROLLBACK", "COMMIT")
+    if database.in_transaction:
+        begin, undo, end = "SAVEPOINT change", "ROLLBACK TO change", "RELEASE change"
+    database.execute(begin)
     try:
         rows = Seal(database)
         yield rows
         rows.write()
     except BaseException:
         with suppress(sqlite3.Error):
-            database.execute("ROLLBACK")
+            database.execute(undo)
         raise
-    database.execute("COMMIT")
+    database.execute(end)
+
+
+@contextmanager
+def one_commit(database: sqlite3.Connection) -> Generator[None]:
+    """All changes within reach the disk together, also where an error ends it: each commit waits for the disk."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        if database.in_transaction:  # SQLite itself rolls back where the disk is full
+            database.execute("COMMIT")
 
 
 # ---- rows ------------------------------------------------------------------------------------------------------------
@@ -238,7 +254,7 @@ def put_rows(rows: Seal, results: tuple[Result, ...]) -> None:
     for each in results:
         trial = (each.task, each.contender, each.rate, each.seed, each.dials)
         rows.remove("result", "task = ? AND contender = ? AND rate = ? AND seed = ? AND dials = ?", trial)
-    rows.add("result", map(astuple, results))
+    rows.add("result", map(_values, results))
 
 
 def rows_of(database: sqlite3.Connection, shard: str) -> tuple[Result, ...]:

@@ -42,7 +42,7 @@ class ProgressTracker:
 
     @property
     def trials_done(self) -> int:
-        return sum(contender_run.row().done for contender_run in self._contender_runs)
+        return sum(len(contender_run.results) for contender_run in self._contender_runs)
 
     def follow(self, contender_runs: Sequence[ContenderRun], workers: int, trials_planned: int) -> None:
         """Training begins; what the contender runs have by now comes from earlier sittings."""

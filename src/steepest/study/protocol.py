@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 
 from steepest.errors import BadSetting
@@ -53,7 +54,7 @@ def _own_search(contender: Contender, protocol: StudyDesign, higher_is_better: b
     """Of one seed. Rates that several seeds try are the same numbers to the last bit, however each comes to them."""
 
     def lanes(stage: Stage, rates: Iterable[float]) -> tuple[Lane, ...]:
-        return on_every_seed(stage, [_snapped(rate, contender.centre, protocol) for rate in rates], protocol)
+        return on_every_seed(stage, [_snapped(rate, contender.centre, spacing(protocol)) for rate in rates], protocol)
 
     return (yield from _search(contender, protocol, higher_is_better, smoothed_best, lanes))
 
@@ -135,14 +136,15 @@ def spacing(protocol: StudyDesign) -> float:
     return protocol.decades / (protocol.rates - 1) if protocol.rates > 1 else 0.0
 
 
+@lru_cache(maxsize=4096)
 def _at(rate: float, decades: float) -> float:
     """`rate` moved by `decades`, rounded to 12 digits: 0.001 prints as that, and the last bit does not matter."""
     return float(f"{10 ** (math.log10(rate) + decades):.12g}")
 
 
-def _snapped(rate: float, centre: float, protocol: StudyDesign) -> float:
-    """The same rate, computed from the centre of the grid in one step."""
-    step = spacing(protocol)
+@lru_cache(maxsize=4096)
+def _snapped(rate: float, centre: float, step: float) -> float:
+    """The same rate, computed from the centre of a grid with this spacing in one go. Every seed asks for the same."""
     if not step:
         return rate
     return _at(centre, float(Fraction(math.log10(rate / centre) / step).limit_denominator(1000)) * step)

@@ -4,7 +4,7 @@ The caller passes an executor, which is closed at the end. After Ctrl-C, `resume
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -306,8 +306,9 @@ class _Dispatcher:
                 self._go_on_or_give_up()
             events = self.executor.poll(POLL_SECONDS)
             self.store.check_place()  # before anything is looked for, or made again, where the folder no longer is
-            for event in events:
-                self.handle(event)
+            with self.store.at_once() if len(events) > 1 else nullcontext():
+                for event in events:
+                    self.handle(event)
             if self.tracker.sitting - noted > SAVE_SECONDS_EVERY:
                 noted = self.tracker.sitting
                 self.store.spend(noted)

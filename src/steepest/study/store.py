@@ -16,7 +16,7 @@ from pathlib import Path
 
 from steepest.errors import StudyFolderError
 from steepest.messages import Message, say
-from steepest.records.files import file_digest, read_trace, read_trace_and_digest, write_checked, write_trace
+from steepest.records.files import file_digest, read_trace_and_digest, write_checked, write_trace
 from steepest.records.litter import clear_litter
 from steepest.records.node_records import NODES
 from steepest.records.outcomes import LOST, Outcome, Result, Trace
@@ -29,6 +29,7 @@ from steepest.study.database import (
     changing,
     contents,
     is_damage,
+    one_commit,
     put_rows,
     reader,
     rows_of,
@@ -163,7 +164,7 @@ class Store:
                 write_checked(self.folder / "facts" / f"{shard.id}{REUSED}", {"study_by_lane": origins})
                 self.reused.update(origins.values())
         self._pieces.pop(shard.id, None)
-        return self._keep(shard, read_trace(self._curves(shard.id)), seconds)
+        return self._keep(shard, *read_trace_and_digest(self._curves(shard.id)), seconds)
 
     def _higher_is_better(self, shard: Shard) -> bool:
         assert self.spec.plan is not None
@@ -203,14 +204,21 @@ class Store:
             (number,) = self._database.execute("SELECT max(id) + 1 FROM sitting").fetchone()
             database.add("sitting", [(number, _now(), seconds)])
 
+    @contextmanager
+    def at_once(self) -> Generator[None]:
+        """What is taken in within is put into the database by one commit. Were it lost, the curves would still be
+        there, from which `recall` makes it again."""
+        with _as_study_errors(self.folder), one_commit(self._database):
+            yield
+
     def take_in(self, shard: Shard, seconds: float = 0.0) -> tuple[Result, ...]:
         """Read the curves that a worker left, and keep their rows. Raises StudyFolderError if they are not sound."""
         rest = self.rest(shard)
-        trace = read_trace(self._curves(rest.id))
+        trace, digest = read_trace_and_digest(self._curves(rest.id))
         check_trace(rest, trace)
         if rest is shard:
             self._pieces.pop(shard.id, None)
-            return self._keep(shard, trace, seconds)
+            return self._keep(shard, trace, digest, seconds)
         found = self._write(shard, with_rest(shard, self.pieces(shard), trace), seconds)
         self._curves(rest.id).unlink(missing_ok=True)
         return found
@@ -243,9 +251,9 @@ class Store:
                 self._forget(shard.id)
             return None
         try:
-            trace = read_trace(path)
+            trace, digest = read_trace_and_digest(path)
             check_trace(shard, trace)
-            if known and known[0] != file_digest(path):
+            if known and known[0] != digest:
                 raise StudyFolderError(f"{path} is not the file that was written.")
         except StudyFolderError:
             with _as_study_errors(self.folder):
@@ -257,7 +265,7 @@ class Store:
             return None
         if known and rows_of(self._database, shard.id) == rows(shard, trace):
             return rows(shard, trace)
-        return self._keep(shard, trace)  # finished, but its coordinator was killed before it was taken in
+        return self._keep(shard, trace, digest)  # finished, but its coordinator was killed before it was taken in
 
     def forget_lost(self) -> int:
         """Forget the trials that the machine has ended, so that they are trained again; how many."""
@@ -314,9 +322,8 @@ class Store:
 
     # ---- inside ------------------------------------------------------------------------------------------------------
 
-    def _keep(self, shard: Shard, trace: Trace, seconds: float = 0.0) -> tuple[Result, ...]:
+    def _keep(self, shard: Shard, trace: Trace, digest: str, seconds: float = 0.0) -> tuple[Result, ...]:
         found = rows(shard, trace)
-        digest = file_digest(self._curves(shard.id))
         with _as_study_errors(self.folder), changing(self._database) as database:
             take_out(database, shard.id)
             database.add("shard", [(shard.id, digest, seconds, self._sitting)])

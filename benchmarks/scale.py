@@ -79,19 +79,23 @@ class Sleepers:
         if self.began >= 0:
             self.coordinator += used
         self.clock += used
-        while self._queue and len(self._busy) < self.workers:
-            parcel = self._queue.popleft()
-            if self.began < 0 and self._is_shard(parcel):
-                self.began = self.clock
-            heapq.heappush(self._busy, (self.clock + self._length(parcel), parcel.ticket, parcel))
+        self._hand_out()
         replies: list[bytes] = []
         if self._busy:
             self.clock = max(self.clock, self._busy[0][0])
             self._die()
             while self._busy and self._busy[0][0] <= self.clock:
                 replies.append(self._reply(heapq.heappop(self._busy)[2]))
+        self._hand_out()
         self._cpu = time.process_time()
         return replies
+
+    def _hand_out(self) -> None:
+        while self._queue and len(self._busy) < self.workers:
+            parcel = self._queue.popleft()
+            if self.began < 0 and self._is_shard(parcel):
+                self.began = self.clock
+            heapq.heappush(self._busy, (self.clock + self._length(parcel), parcel.ticket, parcel))
 
     def held(self) -> set[str]:
         return {parcel.ticket for parcel in self._queue} | {ticket for _, ticket, _ in self._busy}

@@ -37,13 +37,17 @@ class NearCluster:
         self._queue.extend(parcels)
 
     def receive(self, timeout: float) -> list[bytes]:
-        for agent in self.agents:
-            while self._queue and len(agent.tickets) < self.cores:
-                self.hand_over(agent, self._queue.popleft())
+        self._hand_out()
         found: list[bytes] = []
         for agent in self.agents:
             found += agent.poll(timeout / len(self.agents) if agent.tickets else 0.0)
+        self._hand_out()  # whoever is free works while the study takes in what was found
         return found
+
+    def _hand_out(self) -> None:
+        for agent in self.agents:
+            while self._queue and len(agent.tickets) < self.cores:
+                self.hand_over(agent, self._queue.popleft())
 
     def hand_over(self, agent: Agent, parcel: Parcel) -> None:
         if parcel.source is not None and parcel.source.is_file():

@@ -41,7 +41,7 @@ class NearCluster:
         found: list[bytes] = []
         for agent in self.agents:
             found += agent.poll(timeout / len(self.agents) if agent.tickets else 0.0)
-        self._hand_out()  # whoever is free works while the study takes in what was found
+        self._hand_out()  # free workers go on while the study takes in what was found
         return found
 
     def _hand_out(self) -> None:

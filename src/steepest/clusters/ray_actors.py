@@ -133,7 +133,7 @@ class RayCluster:
                 found += replies
             else:
                 node.ready = None
-        self._hand_out()  # nodes work while the study takes in what was found
+        self._hand_out()  # nodes go on while the study takes in what was found
         return found
 
     def held(self) -> set[str]:

@@ -57,6 +57,13 @@ def test_python_takes_every_option_by_its_name_with_its_default(function, option
     assert [each.name for each in parameters if each.kind is not each.KEYWORD_ONLY] == ["optimizers"]
 
 
+def test_plan_takes_every_flag_of_run() -> None:
+    run, forecast = (app[name].assemble_argument_collection() for name in ("run", "plan"))
+    flags = {name for argument in run for name in argument.names}
+    assert {"--out", "--overwrite", "--suite", "--data", "--baseline", "--parallel", "--open", "--json"} <= flags
+    assert flags == {name for argument in forecast for name in argument.names}
+
+
 def test_every_option_is_a_flag_or_known_to_be_for_python_only():
     assert {each.name for each in fields(RunOptions)} == {*TYPED} | PYTHON_ONLY
 

@@ -7,13 +7,13 @@ INSTALLED := .venv/.installed
 # Where bytecode may not be written, every process compiles each module that it imports, torch's among them.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run tasks test test-data test-oracles test-frameworks test-browser test-clusters test-docs torture check bench calibrate docs site clean
+.PHONY: run tasks test test-data test-oracles test-frameworks test-optuna test-browser test-clusters test-docs torture check bench calibrate docs site clean
 
 run: $(INSTALLED)
 	$(BIN)/steepest run
 
 test: $(INSTALLED)
-	$(BIN)/pytest -n 2 -m "not browser and not docs and not oracles and not data and not clusters and not frameworks"
+	$(BIN)/pytest -n 2 -m "not browser and not docs and not oracles and not data and not clusters and not frameworks and not optuna"
 
 test-data: $(INSTALLED)
 	$(BIN)/pytest -m data
@@ -28,6 +28,10 @@ test-oracles: .venv/.installed-oracles
 # Lightning and transformers themselves: their models as tasks, and the code for them in their own Trainers.
 test-frameworks: .venv/.installed-frameworks
 	$(BIN)/pytest -n 2 -m frameworks -rs tests/coming_from
+
+# Optuna's samplers as searches: a resumed study must get the same trials.
+test-optuna: .venv/.installed-optuna
+	$(BIN)/pytest -m optuna tests/search
 
 test-browser: .venv/.installed-browser
 	$(BIN)/pytest -n 2 -m browser

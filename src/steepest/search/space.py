@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from steepest.records.contender import Setting
-from steepest.search.dials import Dial, Values, exact, parse_space, usual_dials
+from steepest.records.dial import Dial, Setting
+from steepest.search.dials import Values, exact, parse_space, usual_dials
 
 __all__ = ["Dial", "Space", "Values", "parse_space", "usual_dials"]
 

@@ -1,0 +1,144 @@
+"""Searches that come from the user: an ordered list of settings, and a generator of one's own; both are checked."""
+
+import hashlib
+import importlib
+import inspect
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from steepest.errors import BadSetting, UnknownName, kind_and_line
+from steepest.records.dial import Dial, Setting
+from steepest.search.asks import Asking, Goodness, Strategy, Told
+from steepest.search.dials import Values, exact, show
+from steepest.search.space import Space
+
+
+def settings_in_order(settings: Sequence[Mapping[str, object]], source: str = "The list of settings") -> Strategy:
+    """The search that tries these settings in this order. A dial that a setting leaves out is at its default."""
+
+    def search(space: Space, seed: int, trials: int, batch: int, *, begun: Sequence[Told] = ()) -> Asking:
+        if len(settings) < trials:
+            raise BadSetting(f"{source} has {len(settings)} settings, fewer than the {trials} trials of the search.")
+        found = [checked(space, values, source) for values in settings[:trials]]
+        for start in range(0, trials, batch):
+            yield tuple(found[start : start + batch])
+
+    return search
+
+
+def listed(file: str) -> Strategy:
+    """The search of a JSON file: a list of objects such as {"lr": 0.001, "weight_decay": 0.1}, best guess first."""
+    return settings_in_order(_read(file), source=f"The file {file}")
+
+
+def _read(file: str) -> list[Mapping[str, object]]:
+    try:
+        found: object = json.loads(Path(file).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadSetting(f"The list of settings {file} cannot be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        raise BadSetting(f"The list of settings {file} is not JSON. {FORM}") from None
+    items = cast("list[object]", found) if isinstance(found, list) else []
+    if not items or not all(isinstance(item, dict) for item in items):
+        raise BadSetting(f"The list of settings {file} is not a list of objects. {FORM}")
+    return cast("list[Mapping[str, object]]", items)
+
+
+FORM = 'Write it as [{"lr": 0.001, "weight_decay": 0.1}, …], the most promising setting first.'
+
+
+def digest(file: str) -> str:
+    """The beginning of a file's SHA-256. Raises BadSetting where it cannot be read."""
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise BadSetting(f"The file {file} cannot be read: {error.strerror}.") from None
+
+
+# ---- a generator of one's own ----------------------------------------------------------------------------------------
+
+
+def own_strategy(name: str) -> Strategy:
+    """The generator function "module:function". The module may lie in the current folder."""
+    function = _imported(name)
+
+    def search(space: Space, seed: int, trials: int, batch: int, *, begun: Sequence[Told] = ()) -> Asking:
+        asking = cast(Strategy, function)(space, seed, trials, batch, begun=begun)
+        made, scores = 0, cast("Sequence[Goodness] | None", None)
+        while made < trials:
+            try:
+                asked: object = next(asking) if scores is None else asking.send(scores)
+            except StopIteration:
+                raise BadSetting(f"The search {name} ended after {made} of {trials} trials.") from None
+            except Exception as error:
+                raise BadSetting(f"The search {name} failed: {kind_and_line(error)}.") from error
+            if not isinstance(asked, Sequence) or not 0 < len(cast("Sequence[object]", asked)) <= batch:
+                raise BadSetting(f"The search {name} must yield a list of 1 to {batch} settings at a time.")
+            settings = [checked(space, values, f"The search {name}") for values in cast("Sequence[object]", asked)]
+            settings = settings[: trials - made]
+            made += len(settings)
+            scores = yield tuple(settings)
+
+    return search
+
+
+def _imported(name: str) -> object:
+    module, _, function = name.partition(":")
+    here = str(Path.cwd())
+    added = here not in sys.path
+    if added:
+        sys.path.insert(0, here)
+    try:
+        found: object = getattr(importlib.import_module(module), function, None)
+    except Exception as error:
+        raise BadSetting(f"The search {name} cannot be imported: {kind_and_line(error)}.") from error
+    finally:
+        if added:
+            sys.path.remove(here)
+    if not inspect.isgeneratorfunction(found):
+        raise BadSetting(
+            f"The search {name} must be a generator function with the arguments space, seed, trials, batch and begun; "
+            f"{module} {'has something else of that name' if found is not None else f'has no {function}'}."
+        )
+    return found
+
+
+def own_version(name: str) -> str:
+    """Names the code of such a function, so that a search does not go on with another."""
+    source = inspect.getsourcefile(cast(type, _imported(name)))
+    return digest(source) if source else ""
+
+
+# ---- what a user gave ------------------------------------------------------------------------------------------------
+
+
+def checked(space: Space, given: object, source: str) -> Values:
+    """The setting that a user gave, if all of it fits the dials. Raises UnknownName or BadSetting."""
+    if not isinstance(given, Mapping):
+        raise BadSetting(f"{source} has the setting {given!r}. A setting maps dials to values.")
+    known = {dial.name: dial for dial in space.dials}
+    found: dict[str, Setting] = {}
+    for key, value in cast("Mapping[object, object]", given).items():
+        if str(key) not in known:
+            raise UnknownName.among("dial", str(key), known)
+        found[str(key)] = _fitting(known[str(key)], value, source)
+    return space.active(found)
+
+
+def _fitting(dial: Dial, value: object, source: str) -> Setting:
+    if dial.kind == "choice":
+        if isinstance(value, bool | float | int | str):
+            for each in dial.choices:
+                if each == value and isinstance(each, bool) == isinstance(value, bool):
+                    return each
+        allowed = f"one of {', '.join(map(show, dial.choices))}"
+    else:
+        number = exact(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+        if dial.low <= number <= dial.high or (dial.zero and number == 0) or number == dial.default:
+            return int(number) if dial.kind == "integer" else number
+        allowed = f"{'0, or ' if dial.zero else ''}a number from {dial.low:g} to {dial.high:g}"
+    raise BadSetting(f"{source} sets {dial.name} to {value!r}. It must be {allowed}.")

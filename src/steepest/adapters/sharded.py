@@ -32,6 +32,15 @@ class Shard(NamedTuple):
     """Of the whole parameter."""
     stride: tuple[int, ...]
 
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """How many rows of its first axis each process has, in order; () where it is divided otherwise."""
+        if len(self.placements) != 1 or type(self.placements[0]).__name__ != "Shard" or self.placements[0].dim != 0:
+            return ()
+        count, ranks = self.shape[0], self.mesh.size()
+        most = -(-count // ranks)  # as torch.chunk cuts
+        return tuple(max(0, min(most, count - most * rank)) for rank in range(ranks))
+
     def as_dtensor(self, part: Tensor) -> "DTensor":
         """The DTensor of which every process holds its `part`, in the same memory."""
         from torch.distributed.tensor import DTensor

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from steepest.errors import BadInput
+from steepest.optim.owners import Work, by_owners, can_be_owned, move_by_owners
 from steepest.optim.per_parameter import PerParameter
 from steepest.optim.reductions import Part, across
 from steepest.optim.rule import Rule, Scalars, Tensors, Updated, named_state, state_record
@@ -104,8 +105,7 @@ def moved_together(
     if rule.layers is None and (is_wide(rule) or (rule.is_flat and any(parts) and not rule.forms)):
         return _moved_side_by_side(rule, ws, gs, states, cs)
     if rule.layers is None:
-        with across(None):  # each sees a whole tensor
-            return [moved(*each) for each in zip(forms_of(rule, len(ws)), ws, gs, states, cs, parts, strict=True)]
+        return _moved_one_by_one(forms_of(rule, len(ws)), ws, gs, states, cs, parts)
     wrapper, inner = rule.layers
     own = len(inner.state)
     if wrapper.scope == "model":
@@ -125,6 +125,27 @@ def moved_together(
         new, *kept = _of_whole(wrapper, parts[i], after, ws[i], new, gs[i], *states[i][own:])
         results[i] = (new, (*state, *kept))
     return results
+
+
+def _moved_one_by_one(
+    forms: Sequence[type[Rule]],
+    ws: Sequence[Tensor],
+    gs: Sequence[Tensor],
+    states: Sequence[Tensors],
+    cs: Sequence[Scalars],
+    parts: Sequence[Part | None],
+) -> list[Updated]:
+    """Each sees a whole tensor: of a divided one that of its owner, or else every process gathers it."""
+    work: list[Work] = []
+    for form, w, g, state, c, part in zip(forms, ws, gs, states, cs, parts, strict=True):
+        divided = () if part is None else tuple(shape == part.shape for shape in state_shapes(form, part.shape))
+        work.append(Work(form, w, g, state, c, part, divided))
+    shared = [each for each in work if each.part is not None]
+    with across(None):
+        if not can_be_owned(shared) or not by_owners.get() or torch.compiler.is_compiling():
+            return [moved(*each[:-1]) for each in work]
+        owned = iter(move_by_owners(shared, lambda each: moved(*each[:-1])))
+        return [moved(*each[:-1]) if each.part is None else next(owned) for each in work]
 
 
 def _of_whole(wrapper: type[Wrapper], part: Part | None, function: Callable[..., Tensors], *tensors: Tensor) -> Tensors:

@@ -4,13 +4,16 @@ Rules use these instead of torch's own. Within `across`, the sums of all process
 gives what it gives on whole tensors.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch.distributed.device_mesh import DeviceMesh
 
 
 class Sums(Protocol):
@@ -31,6 +34,16 @@ class Part(Protocol):
     @property
     def shape(self) -> torch.Size:
         """Of the whole parameter."""
+        ...
+
+    @property
+    def rows(self) -> Sequence[int]:
+        """How many rows of its first axis each process has, in order; () where it is divided otherwise."""
+        ...
+
+    @property
+    def mesh(self) -> "DeviceMesh":
+        """The processes."""
         ...
 
     def whole(self, part: Tensor, /) -> Tensor:

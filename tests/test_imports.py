@@ -27,7 +27,7 @@ MAY = {
     "design": BASE | {"records", "search", "optim", "study", "tasks", "builtin", "ingest"},
     "study": BASE | {"records", "search"},
     "clusters": BASE | {"records", "study"},
-    "verdict": BASE | {"records"},
+    "verdict": BASE | {"records", "search"},
     "report": BASE | {"records", "verdict"},
     "serving": READS,
     "reader": READS,

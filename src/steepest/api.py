@@ -16,6 +16,7 @@ from steepest.builtin import task_table as task_catalogue
 from steepest.clusters.on import Place, place, refuse_objects
 from steepest.clusters.remote import RemoteExecutor
 from steepest.design.contenders import of_files
+from steepest.design.dial_choices import with_setting
 from steepest.design.extension import extended_spec
 from steepest.design.factors import OF_RULE, describe_axes
 from steepest.design.options import ExtendOptions, RunOptions, takes
@@ -86,12 +87,14 @@ class Study(StudyReader):
         chosen = verdicts[name].advised if optimizer is None else optimizer
         if chosen not in standings:
             raise UnknownName.among("optimizer", chosen, standings, "It must be a contender of this study.")
-        rate = standings[chosen].rate
+        turned = standings[chosen].turned
+        setting = turned.setting if turned else {}
+        rate = float(setting["lr"]) if setting else standings[chosen].rate
         if rate is None:
             raise BadSetting(
                 f"No learning rate can be recommended for {chosen} on {name}: no trial finished with finite values."
             )
-        contender = next(item for item in self.record.contenders if item.name == chosen)
+        contender = with_setting(next(item for item in self.record.contenders if item.name == chosen), setting)
         own = contender.rule.partition(":")[2] if contender.rule.startswith(IN_MEMORY) else ""
         pasted = rate if rate in contender.rates else float(f"{rate:.3g}")
         steps = verdicts[name].task.steps

@@ -41,6 +41,9 @@ TYPED = {
     "reuse": ("--no-reuse", None, False),
     "margin": ("--margin", "0.1", 0.1),
     "accept": ("--accept", "idle-parameters", "idle-parameters"),
+    "tune": ("--tune", "weight_decay=1e-4..1,b2", "weight_decay=1e-4..1,b2"),
+    "search": ("--search", "sobol,grid", "sobol,grid"),
+    "trials": ("--trials", "27", 27),
 }
 
 

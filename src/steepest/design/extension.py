@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from steepest.design.contenders import enter
+from steepest.design.dial_choices import SEARCH, tuned_as
 from steepest.design.factors import expand
 from steepest.design.options import ExtendOptions
 from steepest.design.study_spec import task_references
@@ -58,7 +59,7 @@ def _added(old: StudySpec, options: ExtendOptions) -> tuple[list[Contender], dic
         raise BadSetting("The study compares batch sizes: optimizers cannot be added. Start another study.")
     others = [each for each in old.contenders if each.name != old.baseline]
     found, memory = enter(items, others[0].schedule, others[0].rates or None)
-    return expand(found, _axes(others), memory), memory
+    return tuned_as(others, expand(found, _axes(others), memory), memory), memory
 
 
 def _axes(contenders: Sequence[Contender]) -> Mapping[str, list[Setting]]:
@@ -66,6 +67,8 @@ def _axes(contenders: Sequence[Contender]) -> Mapping[str, list[Setting]]:
     values: dict[str, dict[Setting, None]] = {}
     for each in contenders:
         for axis, value in each.axes.items():
+            if axis == SEARCH:
+                continue
             values.setdefault(axis, {})[value] = None
     return {axis: [*found] for axis, found in values.items()}
 

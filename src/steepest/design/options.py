@@ -175,6 +175,31 @@ class StudyOptions:
     seeds: Annotated[
         int | None, Parameter(group=EFFORT, help="Number of seeds. Each seed tunes every optimizer once. Default: 10.")
     ] = None
+    tune: Annotated[
+        Mapping[str, object] | Sequence[str] | str | None,
+        WORD,
+        Parameter(
+            group=STUDY,
+            help="What to tune besides the rate, on every seed: weight_decay,b2 in their usual ranges, or "
+            "weight_decay=1e-4..1,schedule=constant|cosine,warmup,batch-size=32|128. See docs/search.md.",
+        ),
+    ] = None
+    search: Annotated[
+        str | Sequence[str] | None,
+        WORD,
+        Parameter(
+            group=STUDY,
+            help="How to search several dials, such as sobol or gp; several names compare the searches. grid spends "
+            "all trials on the rate. Default with --tune: sobol.",
+        ),
+    ] = None
+    trials: Annotated[
+        int | None,
+        Parameter(
+            group=EFFORT,
+            help="Trials of every optimizer on every seed. Default: 13 rates; with --tune or --search, 27.",
+        ),
+    ] = None
     until_sure: Annotated[
         bool,
         Parameter(

@@ -12,6 +12,7 @@ import torch
 from steepest.builtin import task_table
 from steepest.design.baseline import add_baseline
 from steepest.design.contenders import DEFAULT, enter
+from steepest.design.dial_choices import more_trials, tuned, versions_of
 from steepest.design.factors import expand
 from steepest.design.options import StudyOptions
 from steepest.errors import BadSetting, BadTask, UnknownName
@@ -46,23 +47,26 @@ def study_spec(
     optimizers = DEFAULT if options.optimizers is None else options.optimizers
     contenders, optimizers_in_memory = enter(optimizers, options.schedule, options.rates, options.batch_sizes)
     contenders = expand(contenders, options.axes, optimizers_in_memory)
-    first, own = contenders, None
+    own = None
     if options.baseline is not None:
         own = add_baseline(options.baseline, contenders, optimizers_in_memory, options.schedule, options.rates)
         contenders = own.contenders
+    fixed = contenders[-1:] if own else []
+    contenders = [*tuned(contenders[: len(contenders) - len(fixed)], options, optimizers_in_memory), *fixed]
     names, reference = [contender.name for contender in contenders], options.reference
     if reference is not None and reference not in names:  # with axes: its first values
-        reference = next((contender.name for contender in contenders if contender.optimizer == reference), reference)
+        reference = _under(reference, contenders)
     spec = StudySpec(
         name="-".join(ref.name for ref in refs),
         command=command or "steepest.compare(…), in Python",
         tasks=tuple(_task_specs(refs, options.batch_sizes is not None)),
         contenders=tuple(contenders),
-        reference=reference or (own.name if own else _usual_reference(first)),
+        reference=reference or (own.name if own else _usual_reference(contenders)),
         baseline=own.name if own else "",
-        baseline_tuned=own.tuned if own else "",
+        baseline_tuned=_under(own.tuned, contenders) if own else "",
         accept=check_ids(_accepted(options.accept)),
-        protocol=_study_design(options),
+        protocol=_study_design(options, contenders),
+        searches=versions_of(contenders),
         race=options.race,
         memory_bytes=planner.parse_memory(options.memory),
         engine=_engine(options, parallel),
@@ -132,11 +136,11 @@ def _accepted(ids: str | Sequence[str] | None) -> list[str]:
     return [word.strip() for word in words if word.strip()]
 
 
-def _study_design(options: StudyOptions) -> StudyDesign:
+def _study_design(options: StudyOptions, contenders: Sequence[Contender]) -> StudyDesign:
     default = StudyDesign()
     rates = default.rates if options.grid is None else options.grid
     usual_seeds = MAX_SEEDS_UNTIL_SURE if options.until_sure else default.seeds
-    return StudyDesign(
+    design = StudyDesign(
         seeds=usual_seeds if options.seeds is None else options.seeds,
         first_seed=options.first_seed,
         until_sure=options.until_sure,
@@ -144,6 +148,17 @@ def _study_design(options: StudyOptions) -> StudyDesign:
         decades=default.decades,
         extra_rates=default.extra_rates if rates >= 3 else 0,
     )
+    alone = design
+    if options.rates is not None:  # they are the grid, and nothing is refined
+        alone = replace(design, rates=len(contenders[0].rates), extra_rates=0)
+    return replace(design, more_trials=more_trials(options, alone))
+
+
+def _under(name: str, contenders: Sequence[Contender]) -> str:
+    """The contender of this name; with axes, the first one of this optimizer."""
+    if any(contender.name == name for contender in contenders):
+        return name
+    return next((contender.name for contender in contenders if contender.optimizer == name), name)
 
 
 def _usual_reference(contenders: Sequence[Contender]) -> str:

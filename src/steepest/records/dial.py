@@ -81,6 +81,11 @@ def packed(values: Mapping[str, Setting]) -> str:
     return json.dumps(dict(values), sort_keys=True, separators=(",", ":"), allow_nan=False) if values else ""
 
 
+def of_shard(dials: str) -> dict[str, Setting]:
+    """Those of packed values that all lanes of a shard have in common."""
+    return {name: value for name, value in unpacked(dials).items() if name in OF_SHARD}
+
+
 def is_packed(text: str) -> bool:
     """Whether `packed` can have written it."""
     try:

@@ -23,11 +23,19 @@ class StudyDesign:
     decades: float = 4.0
     extra_rates: int = 4
     """Rates that every contender may spend after the grid: on refinement, or on the edge rule."""
+    more_trials: int = 0
+    """Trials of a replicate beyond those of the rates: of settings that turn other dials, too; of more rates where a
+    contender turns none."""
     first_seed: int = 0
     until_sure: bool = False
     """Whether seeds are added only until the verdict is settled; then `seeds` is the most there may be."""
     grown: tuple[int, ...] = ()
     """Numbers of seeds that the study had before it was extended, rising: it had a verdict after each."""
+
+    @property
+    def after_grid(self) -> int:
+        """Trials of a replicate after its grid."""
+        return self.extra_rates + self.more_trials
 
     @property
     def looks(self) -> tuple[int, ...]:

@@ -30,14 +30,14 @@ class Bundle:
 
 
 def bundles(results: Iterable[Result], traces: Mapping[str, Trace]) -> list[Bundle]:
-    """The curves of one contender on one task, one bundle per rate, in order of rate.
+    """The curves of one contender on one task at default values of its dials, one bundle per rate, in order of rate.
 
     Trials whose shard has no trace yet are left out; so are those evaluated at other steps than the first trial of
     their rate, which cannot be since the horizon belongs to the contender.
     """
     by_rate: dict[float, list[Result]] = defaultdict(list)
     for result in sorted(results, key=lambda result: (result.rate, result.seed)):
-        if result.shard in traces:
+        if result.shard in traces and not result.dials:
             by_rate[result.rate].append(result)
     return [_bundle(rate, trials, traces) for rate, trials in by_rate.items()]
 

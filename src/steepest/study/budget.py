@@ -35,7 +35,8 @@ from steepest.study.planner import (
     steps_at_equal_samples,
     steps_at_equal_seconds,
 )
-from steepest.study.protocol import trials_of
+from steepest.study.protocol import extra_rates, trials_of
+from steepest.study.settings_search import turns_dials
 from steepest.study.spec import Plan, RunPlan, StudySpec
 
 MIN_SEEDS = 5
@@ -85,6 +86,13 @@ def smaller_designs(spec: StudySpec) -> Iterator[tuple[StudyDesign, tuple[Messag
     asked = protocol = spec.protocol
     given_up: dict[str, Message] = {}
     yield protocol, ()
+    if asked.more_trials:
+        protocol = replace(protocol, more_trials=0)
+        given_up["settings"] = say(
+            "Settings beyond the rate ({n} more trials for every optimizer and seed) were given up.",
+            n=asked.more_trials,
+        )
+        yield protocol, tuple(given_up.values())
     if not spec.contenders[0].rates:  # never drop the user's own rates
         if asked.extra_rates:
             protocol = replace(protocol, extra_rates=0)
@@ -147,9 +155,13 @@ def stages(
 ) -> list[list[float]]:
     """Seconds of each shard, stage after stage: those of the grid, then those of the extra rates."""
     grid = len(contender.rates) or protocol.rates
-    extra = 0 if contender.rates else protocol.extra_rates
+    settings = protocol.more_trials if turns_dials(contender) else 0
     found: list[list[float]] = []
-    for rates, most in ((grid, run.lanes), (extra, run.extra_lanes)):
+    for rates, most in (
+        (grid, run.lanes),
+        (extra_rates(contender, protocol), run.extra_lanes),
+        (settings, run.extra_lanes),
+    ):
         if not rates:
             continue
         lanes = range(rates * protocol.seeds)

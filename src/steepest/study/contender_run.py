@@ -91,7 +91,7 @@ class ContenderRun:
 
     def end_here(self) -> None:
         """Ask for nothing more: keep what has been trained. Seeds that are added later do without it, too."""
-        self._protocol = replace(self._protocol, extra_rates=0)
+        self._protocol = replace(self._protocol, extra_rates=0, more_trials=0)
         self.planned, self.cost = len(self.results), self.cost_done
         self._row = replace(self._row, stage="done", planned=self.planned)
 
@@ -131,8 +131,9 @@ class ContenderRun:
 
     def _stand(self) -> None:
         higher = self.facts.higher_is_better
-        best = pooled_best(self.results, higher)
-        values = [row.valid_metric or 0.0 for row in self.results if row.rate == best and is_sound(row)]
+        plain = [row for row in self.results if not row.dials]
+        best = pooled_best(plain, higher)
+        values = [row.valid_metric or 0.0 for row in plain if row.rate == best and is_sound(row)]
         self._row = replace(
             self._row,
             done=len(self.results),

@@ -20,7 +20,7 @@ Key = tuple[str, str, float, int, str]
 """Of a trial: task, contender, rate, seed, and its other dials."""
 
 _OF_SPEC = ("engine", "dtype", "device", "parallel", "race", "search")
-_OF_PROTOCOL = ("rates", "decades", "extra_rates", "until_sure")
+_OF_PROTOCOL = ("rates", "decades", "extra_rates", "more_trials", "until_sure")
 _OF_TASK = ("source", "digest", "options")
 _NOT_OF_FACTS = (
     "luck",

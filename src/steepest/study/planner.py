@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import pairwise
@@ -16,6 +16,7 @@ from typing import Literal, TypeVar
 
 from steepest.errors import BadSetting, BadTask
 from steepest.records.contender import Contender
+from steepest.records.dial import BATCH, Setting, of_shard, packed, unpacked
 from steepest.records.ranking import rungs
 from steepest.records.step_times import StepTime
 from steepest.records.study_record import StudyDesign
@@ -147,6 +148,13 @@ def plan_run(
             return min(rates, trials)
         return lanes_per_shard(trials, runs, spec.workers, steps, batch_size * facts.parameters)
 
+    largest = max((int(size) for dial in contender.dials if dial.name == BATCH for size in dial.choices), default=1)
+    if largest > facts.n_train:
+        raise BadSetting(
+            f"A batch of {largest} is more than the {facts.n_train} training examples of {facts.name}; tune over "
+            f"smaller ones."
+        )
+
     return RunPlan(
         task=facts.name,
         contender=contender.name,
@@ -203,8 +211,31 @@ def cut(lanes: Sequence[T], most: int) -> list[tuple[T, ...]]:
 
 
 def shards(spec: StudySpec, task: TaskSpec, contender: Contender, run: RunPlan, lanes: Sequence[Lane]) -> list[Shard]:
-    """What a protocol asks for, as work for the executor; where rates race, whole seeds at a time, and apart from each
-    other those with different numbers of lanes."""
+    """What a protocol asks for, as work for the executor; apart from each other, lanes whose task or batches differ.
+    Where rates race, whole seeds at a time, and apart those with different numbers of lanes."""
+    parts: dict[str, list[Lane]] = {}
+    for lane in lanes:
+        parts.setdefault(packed(of_shard(lane.dials)), []).append(lane)
+    return [
+        shard
+        for dials, part in parts.items()
+        for shard in _alike(spec, task, *_changed(contender, run, unpacked(dials)), part)
+    ]
+
+
+def _changed(contender: Contender, run: RunPlan, dials: Mapping[str, Setting]) -> tuple[Contender, RunPlan]:
+    """With the dials that all lanes of a shard have in common. Another batch size sees as many examples."""
+    factors = {name: value for name, value in dials.items() if name != BATCH}
+    if factors:
+        contender = replace(contender, axes={**contender.axes, **factors})
+    if BATCH in dials:
+        size = int(dials[BATCH])
+        steps = max(1, round(run.steps * run.batch_size / size))
+        run = run.model_copy(update={"batch_size": size, "steps": steps, "evaluate_at": evaluation_steps(steps)})
+    return contender, run
+
+
+def _alike(spec: StudySpec, task: TaskSpec, contender: Contender, run: RunPlan, lanes: Sequence[Lane]) -> list[Shard]:
     most = run.lanes if lanes[0].stage == "grid" else run.extra_lanes
     count = Counter(lane.seed for lane in lanes)
     sizes = sorted(set(count.values()), reverse=True) if spec.race else [0]

@@ -19,6 +19,7 @@ from steepest.records.limits import MAX_FIRST_SEED, MAX_GROWTHS, MAX_RATES, MAX_
 from steepest.records.ranking import Edge, Score, edge, edge_of_most, end_of, pooled_best, smoothed_best
 from steepest.records.study_record import StudyDesign
 from steepest.records.trials import Lane, Stage
+from steepest.study.settings_search import settings_search, turns_dials
 
 Search = Generator[tuple[Lane, ...], Sequence[Score], Edge]
 """Yields lanes, is sent one score for each, and returns at which edge the best rate still lies: "" or "untuned"."""
@@ -56,7 +57,9 @@ def _own_search(contender: Contender, protocol: StudyDesign, higher_is_better: b
     def lanes(stage: Stage, rates: Iterable[float]) -> tuple[Lane, ...]:
         return on_every_seed(stage, [_snapped(rate, contender.centre, spacing(protocol)) for rate in rates], protocol)
 
-    return (yield from _search(contender, protocol, higher_is_better, smoothed_best, lanes))
+    scores, side = yield from _search(contender, protocol, higher_is_better, smoothed_best, lanes)
+    yield from settings_search(contender, protocol, scores, higher_is_better)
+    return side
 
 
 def grid_search(contender: Contender, protocol: StudyDesign, higher_is_better: bool) -> Search:
@@ -66,7 +69,7 @@ def grid_search(contender: Contender, protocol: StudyDesign, higher_is_better: b
     def lanes(stage: Stage, rates: Iterable[float]) -> tuple[Lane, ...]:
         return on_every_seed(stage, rates, protocol)
 
-    return (yield from _search(contender, protocol, higher_is_better, pooled_best, lanes))
+    return (yield from _search(contender, protocol, higher_is_better, pooled_best, lanes))[1]
 
 
 def _search(
@@ -75,12 +78,14 @@ def _search(
     higher_is_better: bool,
     best_of: Callable[[Sequence[Score], bool], float],
     lanes: Callable[[Stage, Iterable[float]], tuple[Lane, ...]],
-) -> Search:
-    """Rates of the user's own are tried as they are: there is nothing to refine or extend."""
+) -> Generator[tuple[Lane, ...], Sequence[Score], tuple[Sequence[Score], Edge]]:
+    """The rates at default values: returns their scores, and at which edge the best lies. Rates of the user's own are
+    tried as they are: there is nothing to refine or extend."""
     if contender.rates:
-        return edge((yield on_every_seed("grid", contender.rates, protocol)), higher_is_better)
+        given = yield on_every_seed("grid", contender.rates, protocol)
+        return given, edge(given, higher_is_better)
     scores = list((yield lanes("grid", grid(contender.centre, protocol))))
-    left = protocol.extra_rates
+    left = extra_rates(contender, protocol)
     best = best_of(scores, higher_is_better)
     while left and (side := end_of(best, {score.rate for score in scores})):
         scores += yield lanes("extend", beyond(scores, side, protocol))
@@ -88,7 +93,7 @@ def _search(
         best = best_of(scores, higher_is_better)
     if left:
         scores += yield lanes("refine", around(best, left, protocol))
-    return edge(scores, higher_is_better)
+    return scores, edge(scores, higher_is_better)
 
 
 POOLED, BY_SEED = "grid", "grid-by-seed"
@@ -101,7 +106,16 @@ SEARCHES: Mapping[str, Callable[[Contender, StudyDesign, bool], Search]] = {
 
 def trials_of(contender: Contender, protocol: StudyDesign) -> int:
     """Trials of one contender on one task: the number does not depend on results."""
-    return (len(contender.rates) or protocol.rates + protocol.extra_rates) * protocol.seeds
+    if contender.rates:
+        return (len(contender.rates) + (protocol.more_trials if turns_dials(contender) else 0)) * protocol.seeds
+    return (protocol.rates + protocol.after_grid) * protocol.seeds
+
+
+def extra_rates(contender: Contender, protocol: StudyDesign) -> int:
+    """Rates that a seed tries after its grid: all its other trials, where it turns no other dial."""
+    if contender.rates:
+        return 0
+    return protocol.extra_rates + (0 if turns_dials(contender) else protocol.more_trials)
 
 
 # ---- rates -----------------------------------------------------------------------------------------------------------
@@ -197,7 +211,13 @@ def check_protocol(protocol: StudyDesign) -> None:
         raise BadSetting(f"The grid spans {protocol.decades:g} decades; it must span more than 0 and at most 20.")
     if protocol.extra_rates < 0 or protocol.extra_rates % 2:
         raise BadSetting(f"{protocol.extra_rates} extra rates cannot be shared out: they come in pairs (0, 2, 4, …).")
-    if protocol.extra_rates and protocol.rates < 3:
+    if not 0 <= protocol.more_trials <= MAX_RATES or protocol.more_trials % 2:
+        least = protocol.rates + protocol.extra_rates
+        raise BadSetting(
+            f"{least + protocol.more_trials} trials cannot be shared out: beyond the {least} rates they come in pairs, "
+            f"such as {least + 2} or {least + 14}, up to {MAX_RATES:,} more."
+        )
+    if (protocol.extra_rates or protocol.more_trials) and protocol.rates < 3:
         raise BadSetting(
             f"A grid of {protocol.rates} has no inside to refine: take at least 3 rates, or no extra rates."
         )

@@ -25,6 +25,7 @@ from steepest.study.jobs import failure
 from steepest.study.notices import about_changes, about_few_seeds, about_lost_trials, about_reused_trials
 from steepest.study.profiling import POLL_SECONDS, profile
 from steepest.study.progress import Listener, ProgressTracker
+from steepest.study.settings_search import check_searches
 from steepest.study.silence import patience
 from steepest.study.spec import Plan, StudySpec
 from steepest.study.store import Store, read, traces
@@ -186,6 +187,7 @@ def _finish(
 def _train(store: Store, executor: Executor, tracker: ProgressTracker, settled: Settled) -> None:
     """Run all contenders to their end at once: the rows of any finished shard may lead to new shards. Then, look by
     look, add seeds for the tasks whose verdict is not sure yet."""
+    check_searches(store.spec.searches)
     contender_runs = _contender_runs(store.spec)
     dispatcher = _Dispatcher(store, executor, tracker)
     for contender_run in contender_runs:
@@ -274,7 +276,7 @@ class _Dispatcher:
         """Where a budget has to be kept: what comes after the grids, until all are done and it is seen what is left."""
         plan = store.spec.plan
         assert plan is not None
-        self.holds = store.spec.budget_seconds is not None and plan.protocol.extra_rates > 0
+        self.holds = store.spec.budget_seconds is not None and plan.protocol.after_grid > 0
         self.sent: dict[str, Shard] = {}
         """How each shard was last sent to be trained."""
         self.narrowed: dict[ContenderRun, Shard] = {}
@@ -329,9 +331,15 @@ class _Dispatcher:
             "as training took longer than forecast.",
             n=plan.protocol.extra_rates,
         )
+        if plan.protocol.more_trials:
+            says = say(
+                "All trials beyond the grid of rates ({n} for every optimizer and seed) were given up on the way, as "
+                "training took longer than forecast.",
+                n=plan.protocol.after_grid,
+            )
         for contender_run in {id(contender_run): contender_run for contender_run, _ in held}.values():
             contender_run.end_here()
-        less = {"protocol": replace(plan.protocol, extra_rates=0), "given_up": (*plan.given_up, says)}
+        less = {"protocol": replace(plan.protocol, extra_rates=0, more_trials=0), "given_up": (*plan.given_up, says)}
         self.store.save_plan(plan.model_copy(update=less))
         self.tracker.say(says)
 

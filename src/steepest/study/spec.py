@@ -25,6 +25,7 @@ from steepest.study.database import DATABASE, newer
 from steepest.study.environment import hardware, versions
 from steepest.study.places import check_places
 from steepest.study.protocol import BY_SEED, SEARCHES, check_contender, check_protocol, trials_of
+from steepest.study.settings_search import RATES_ALONE
 from steepest.study.spec_checks import check_plan
 from steepest.study.spec_file import FORMAT, SPEC, is_newer, remedy, stored_spec
 
@@ -110,6 +111,8 @@ class StudySpec(FrozenModel):
     protocol: StudyDesign = StudyDesign()
     search: str = BY_SEED
     """The law by which rates are placed. A study goes on with the one that it began with."""
+    searches: dict[str, str] = Field(default_factory=dict)
+    """How settings beyond the rate are searched → the version of that strategy, which asks the same again."""
     race: bool = False
     """Whether rates that are behind within their seed are stopped early: see `steepest.records.ranking.rungs`."""
     engine: EngineName = "auto"
@@ -161,6 +164,8 @@ class StudySpec(FrozenModel):
                 raise UnknownName.among("contender", name, names, "The baseline must be one of them.")
         if self.search not in SEARCHES:
             raise UnknownName.among("search", self.search, SEARCHES)
+        if unknown := {contender.search for contender in self.contenders} - {"", RATES_ALONE, *self.searches}:
+            raise BadSetting(f"The search {min(unknown)} has no version.")
         if self.asked_trials() > MAX_TRIALS:
             raise BadSetting(
                 f"The study has {self.asked_trials():,} trials; at most {MAX_TRIALS:,} are possible. Take fewer seeds, "
@@ -188,6 +193,11 @@ class StudySpec(FrozenModel):
         for contender in whole["contenders"]:
             if not contender["search"]:
                 del contender["search"], contender["dials"]
+        for part in (whole, whole["plan"] or {}):
+            if not part.get("protocol", {}).get("more_trials", 1):
+                del part["protocol"]["more_trials"]
+        if not self.searches:
+            del whole["searches"]
         return whole
 
     def asked_trials(self) -> int:

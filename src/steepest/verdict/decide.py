@@ -27,6 +27,7 @@ from steepest.verdict.judge.questions import asked_of
 from steepest.verdict.judge.rate_curves import stall_level, start_level
 from steepest.verdict.judge.replicates import Entrant, entrant
 from steepest.verdict.judge.standings import Evidence, examples_of, standing, targets
+from steepest.verdict.judge.turned import turned
 from steepest.verdict.results import Claim, Estimate, RatePoint, Standing, Tally, TaskVerdict, Verdict
 from steepest.verdict.stats.inference import moments, rank_intervals
 from steepest.verdict.stats.sequential import look_at
@@ -136,6 +137,10 @@ def judge(
         for place, item in enumerate(ranked, start=1)
     )
     standings = with_expectations(standings, ranked, evidence)
+    by_name = {contender.name: contender for contender in study.contenders}
+    standings = tuple(
+        replace(item, turned=turned(evidence, entrants[item.contender], by_name[item.contender])) for item in standings
+    )
     use = advised(standings, evidence.margin, task.parameters)
     own = on_baseline(
         study.baseline, study.baseline_tuned, standings, use, family.pairs, 1 - confidence, evidence.margin

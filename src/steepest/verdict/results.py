@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeGuard
 
 from steepest.messages import Message, paragraph, shown
-from steepest.records.contender import Contender
+from steepest.records.contender import Contender, Setting
 from steepest.records.question import Question
 from steepest.records.task_facts import TaskFacts
 from steepest.verdict.stats.tuning import Tunability
@@ -121,6 +121,31 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
+class Turned:
+    """What turning further dials than the rate was worth to a contender on a task."""
+
+    dials: tuple[str, ...]
+    search: str
+    trials: int
+    """Settings that each replicate tried beyond its rates."""
+    replicates: int
+    moved: int
+    """Of these, how many picked such a setting: it was better than their best rate by more than validation's noise."""
+    gain: Estimate | None
+    """How much better the picks do on the test part than the best rates at default values alone (positive means
+    better), mean over the replicates with Student's t interval."""
+    unguarded: Estimate | None
+    """The same, had every replicate picked what was best on validation, however little it was ahead."""
+    importance: Mapping[str, Estimate]
+    """Dial → share of the variance of the ranks of the other settings that it explains: the rate of all of it, each
+    other dial of what the rate leaves. Negative for less than chance."""
+    edges: Mapping[str, tuple[str, int]]
+    """Dial → the end of its range, low or high, at which most picks of other settings lie, and how many do."""
+    setting: Mapping[str, Setting]
+    """What to use: the rate as "lr" and the other dials; empty where tuning more than the rate is not shown to gain."""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """One contender on one task."""
 
@@ -195,6 +220,8 @@ class Standing:
     """Question → `quality` as its answer; None where the question cannot be answered."""
     behind_answers: Mapping[Question, Estimate | None] = field(default_factory=dict[Question, Estimate | None])
     """Question → `behind_best` as its answer, at the same level; empty for the best."""
+    turned: Turned | None = None
+    """What further dials were worth; None where the rate alone was tuned."""
     area: Estimate | None = None
     """Mean validation metric over the whole course of the run (its area over its width), over the replicates' picks."""
 

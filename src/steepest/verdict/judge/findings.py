@@ -151,9 +151,9 @@ def too_small(item: Standing) -> TooSmall | None:
 
 
 def accident(entrant: Entrant) -> Accident | None:
-    ends = Counter(trial.outcome for trial in entrant.trials)
+    ends = Counter(trial.outcome for trial in entrant.every_trial)
     others = {outcome: ends[outcome] for outcome in Outcome if outcome not in _OF_THE_RATE and ends[outcome]}
-    return Accident(entrant.contender, len(entrant.trials), others) if others else None
+    return Accident(entrant.contender, len(entrant.every_trial), others) if others else None
 
 
 def resolution(verdict: TaskVerdict, evidence: Evidence) -> Resolution | None:

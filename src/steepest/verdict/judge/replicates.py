@@ -4,7 +4,7 @@ Apart from `stats`, which knows nothing of seeds and rates, and from `decide`, w
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,9 +24,15 @@ class Replicate:
 
     seed: int
     trials: tuple[Result, ...]
-    """In order of preference, failed trials last."""
+    """Of rates at default values, in order of preference, failed trials last."""
     pick: Result | None
     """The trial that validation chose; None if the replicate failed: no trial has a validation and a test value."""
+    others: tuple[Result, ...] = ()
+    """Trials of settings that turn other dials, too, in the same order."""
+    rate_pick: Result | None = None
+    """The pick among the rates at default values."""
+    unguarded: Result | None = None
+    """What validation would have chosen among all trials, however little it is ahead."""
 
     @property
     def value(self) -> float | None:
@@ -43,7 +49,13 @@ class Entrant:
     replicates: tuple[Replicate, ...]
     """By seed; those complete so far, in a study that still runs."""
     trials: tuple[Result, ...]
-    """Every trial, by rate and seed, those of incomplete replicates included."""
+    """Every trial of a rate at default values, by rate and seed, those of incomplete replicates included."""
+    others: tuple[Result, ...] = ()
+    """Every trial of another setting."""
+
+    @property
+    def every_trial(self) -> tuple[Result, ...]:
+        return (*self.trials, *self.others)
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -89,9 +101,12 @@ def entrant(contender: str, rows: Iterable[Result], higher_is_better: bool) -> E
     """The replicates in the rows of one contender on one task.
 
     A seed is a replicate once it has every rate of the grid that any seed has. It chooses among all its rates where all
-    such seeds have equally many, as in a finished study; otherwise among the rates that all of them have.
+    such seeds have equally many, as in a finished study; otherwise among the rates that all of them have. Other
+    settings count where all such seeds have equally many.
     """
-    trials = tuple(sorted(rows, key=lambda row: (row.rate, row.seed)))
+    every = sorted(rows, key=lambda row: (row.rate, row.seed, row.dials))
+    trials = tuple(row for row in every if not row.dials)
+    others = tuple(row for row in every if row.dials)
     by_seed: dict[int, dict[float, Result]] = defaultdict(dict)
     for trial in trials:
         by_seed[trial.seed][trial.rate] = trial
@@ -100,20 +115,72 @@ def entrant(contender: str, rows: Iterable[Result], higher_is_better: bool) -> E
     rates = [set(tried) for tried in complete.values()]
     alike = len(set(map(len, rates))) == 1
     shared = rates[0].intersection(*rates[1:]) if rates else set[float]()
+    turned = Counter(trial.seed for trial in others if trial.seed in complete)
+    if len({turned[seed] for seed in complete}) > 1:
+        others = ()
+    sign = 1 if higher_is_better else -1
+    guard = validation_noise([trial for trial in trials if trial.seed in complete], sign) if others else 0.0
     replicates = tuple(
-        replicate(seed, [trial for rate, trial in tried.items() if alike or rate in shared], higher_is_better)
+        replicate(
+            seed,
+            [trial for rate, trial in tried.items() if alike or rate in shared],
+            higher_is_better,
+            [trial for trial in others if trial.seed == seed],
+            guard,
+        )
         for seed, tried in sorted(complete.items())
     )
-    return Entrant(contender, 1 if higher_is_better else -1, replicates, trials)
+    return Entrant(contender, sign, replicates, trials, others)
 
 
-def replicate(seed: int, trials: Iterable[Result], higher_is_better: bool) -> Replicate:
-    """One seed's trials in order of preference, by the same law as the protocol's, and the pick."""
+def replicate(
+    seed: int, trials: Iterable[Result], higher_is_better: bool, others: Iterable[Result] = (), guard: float = 0.0
+) -> Replicate:
+    """One seed's trials in order of preference, by the same law as the protocol's, and the pick: the best rate, or the
+    best other setting where that is better on validation by more than the guard."""
+    tried, best = _in_order(trials, higher_is_better)
+    turned, other = _in_order(others, higher_is_better)
+    ahead = -math.inf if other is None else math.inf if best is None else _lead(other, best, higher_is_better)
+    return Replicate(
+        seed, tried, other if ahead > guard else best, turned, best, unguarded=other if ahead > 0 else best
+    )
+
+
+def _in_order(trials: Iterable[Result], higher_is_better: bool) -> tuple[tuple[Result, ...], Result | None]:
+    """Failed trials last; and the best, where it can speak for a replicate."""
     tried = list(trials)
     ordered = survivors(tried, len(tried), higher_is_better)
     failed = [trial for trial in tried if not is_sound(trial)]
-    best = ordered[0] if ordered and has_test_value(ordered[0]) else None
-    return Replicate(seed, (*ordered, *failed), best)
+    return (*ordered, *failed), ordered[0] if ordered and has_test_value(ordered[0]) else None
+
+
+def _lead(one: Result, other: Result, higher_is_better: bool) -> float:
+    assert one.valid_metric is not None and other.valid_metric is not None
+    return (one.valid_metric - other.valid_metric) * (1 if higher_is_better else -1)
+
+
+RATES_FOR_NOISE = 3
+"""The best rates, between which the noise of validation is measured."""
+
+
+def validation_noise(trials: Iterable[Result], sign: int) -> float:
+    """The standard deviation of the difference of two settings that are equally good, as validation shows it in one
+    replicate: √2 times that of what is left of the validation metric of the best rates, once seeds and rates are taken
+    out (two-way analysis of variance). Where fewer than two rates have a sound trial on every seed, infinite: then
+    nothing is known, and no other setting is picked.
+    """
+    by_rate: dict[float, dict[int, float]] = defaultdict(dict)
+    seeds = set[int]()
+    for trial in trials:
+        seeds.add(trial.seed)
+        if is_sound(trial) and trial.valid_metric is not None:
+            by_rate[trial.rate][trial.seed] = sign * trial.valid_metric
+    whole = [[found[seed] for seed in sorted(seeds)] for found in by_rate.values() if found.keys() == seeds]
+    table = np.array(sorted(whole, key=math.fsum)[-RATES_FOR_NOISE:])  # [rates, seeds]
+    if len(table) < 2 or len(seeds) < 2:
+        return math.inf
+    rest = table - table.mean(axis=0) - table.mean(axis=1, keepdims=True) + table.mean()
+    return math.sqrt(2 * float((rest**2).sum()) / ((len(table) - 1) * (len(seeds) - 1)))
 
 
 def has_test_value(trial: Result) -> bool:

@@ -105,8 +105,8 @@ def standing(
         untuned=untuned(item) if advice and evidence.finished else "",
         replicates=len(values),
         failed_replicates=len(item.replicates) - len(values),
-        trials=len(item.trials),
-        failed_trials=sum(map(has_failed, item.trials)),
+        trials=len(item.every_trial),
+        failed_trials=sum(map(has_failed, item.every_trial)),
         milliseconds=time.milliseconds if time else None,
         seconds=time.milliseconds * item.trials[0].steps / 1000 if time else None,
         state_bytes_per_parameter=time.state_bytes_per_parameter if time else None,
@@ -252,7 +252,9 @@ def point(evidence: Evidence, item: Entrant, rate: float, levels: Mapping[int, f
         failed=sum(map(has_failed, trials)),
         stalled=0 if level is None else int(np.sum(item.sign * valid <= level)),
         valid=estimate(fair, evidence.coverage),
-        picked=sum(each.pick is not None and each.pick.rate == rate for each in item.replicates),
+        picked=sum(
+            each.pick is not None and each.pick.rate == rate and not each.pick.dials for each in item.replicates
+        ),
     )
 
 

@@ -233,6 +233,8 @@ def _variation(study: StudyRecord, verdicts: Sequence[TaskVerdict], confidence: 
         seeds = max((item.replicates + item.failed_replicates for v in verdicts for item in v.standings), default=0)
     own = any(contender.rates for contender in study.contenders if contender.name != study.baseline)
     alike = NOTHING if own else say(", with the same number of learning rates")
+    if study.protocol.more_trials:
+        alike = say(", with the same number of trials")
     tuned = say("Every optimizer was tuned on one seed{alike}.", alike=alike)
     if seeds > 1:
         tuned = say("Every optimizer was tuned separately on each of {seeds} seeds{alike}.", seeds=seeds, alike=alike)

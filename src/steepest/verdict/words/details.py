@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from steepest.messages import NOTHING, Message, counted, enumerated, say
+from steepest.records.dial import BATCH, SCHEDULE
 from steepest.records.outcomes import LOST, Outcome
 from steepest.verdict.judge.advice import unseen_share
 from steepest.verdict.judge.findings import Accident, AtEdge, Doubt, OnlyJust, Resolution, TooLarge, TooSmall
@@ -11,10 +12,12 @@ from steepest.verdict.results import Claim, Standing
 from steepest.verdict.words import numbers
 from steepest.verdict.words.context import Context
 from steepest.verdict.words.factor_claims import about_axes
+from steepest.verdict.words.turned_claims import about_dials
 
 
 def details(context: Context) -> Iterator[Claim]:
     yield from about_axes(context)
+    yield from about_dials(context)
     yield from (tie(context, item) for item in context.ties)
     yield from (behind(context, item) for item in context.behind)
     yield from (unsure(context, item) for item in context.unsure)
@@ -472,12 +475,26 @@ def what_it_holds_for(context: Context) -> Claim:
     longer = say("longer training")
     if context.task.steps:
         longer = say("much more than {steps:,} steps", steps=context.task.steps)
-    return Claim(
-        say(
-            "Not tested: {longer}, another batch size or learning-rate schedule, other data or another model{wider}.",
+    turned = {name for item in context.verdict.standings if item.turned for name in item.turned.dials}
+    says = say(
+        "Not tested: {longer}, another batch size or learning-rate schedule, other data or another model{wider}.",
+        longer=longer,
+        wider=wider,
+    )
+    if {SCHEDULE, BATCH} <= turned:
+        says = say("Not tested: {longer}, other data or another model{wider}.", longer=longer, wider=wider)
+    elif SCHEDULE in turned:
+        says = say(
+            "Not tested: {longer}, another batch size, other data or another model{wider}.", longer=longer, wider=wider
+        )
+    elif BATCH in turned:
+        says = say(
+            "Not tested: {longer}, another learning-rate schedule, other data or another model{wider}.",
             longer=longer,
             wider=wider,
-        ),
+        )
+    return Claim(
+        says,
         {"steps": context.task.steps, "batch_size": context.task.batch_size},
         (context.key(context.best.contender),),
         "change",

@@ -15,6 +15,7 @@ from steepest.verdict.words import numbers
 from steepest.verdict.words.baseline_claims import answer
 from steepest.verdict.words.context import Context
 from steepest.verdict.words.details import edge, failure, only_just_behind, unsure, what_it_holds_for
+from steepest.verdict.words.turned_claims import at_edges, importance, in_words, worth
 
 ROBUST_DECADES, SENSITIVE_DECADES = 1.0, 0.4
 """Decades of good rates from which many rates work, and below which the optimizer is sensitive to its rate."""
@@ -58,6 +59,10 @@ def headline(context: Context) -> Iterator[Claim]:
         yield from (
             edge(context, each) for each in context.found(AtEdge) if each.contender == context.advised.contender
         )
+        if context.advised.turned is not None:
+            yield from worth(context, context.advised, context.advised.turned)
+            yield from importance(context, context.advised, context.advised.turned)
+            yield from at_edges(context, context.advised, context.advised.turned)
         yield from rate(context)
         if not context.ties:
             yield from expected(context)
@@ -139,7 +144,9 @@ def use(context: Context) -> Iterator[Claim]:
     """What to use, what it reaches, and whether something else would do as well."""
     best = context.advised
     take: Part = best.contender
-    if best.rate is not None:
+    if best.turned is not None and best.turned.setting:
+        take = say("{best} with {setting}", best=take, setting=in_words(best.turned.setting))
+    elif best.rate is not None:
         take = say("{best} with learning rate {rate}", best=take, rate=numbers.rate(best.rate))
     figures, keys = _figures(context), context.keys(best)
     failing = [item.contender for item in (context.best, *context.ties) if fails_more(item, best)]

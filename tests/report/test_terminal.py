@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -174,3 +175,9 @@ def test_frames_are_not_drawn_more_often_than_eyes_can_follow():
         tell(progress(step % 300))
     tell.close()
     assert stream.getvalue().count("optimizer") <= 12
+
+
+def test_a_time_left_that_ends_at_a_look_says_so():
+    to_a_look = replace(progress(), until_look=True)
+    assert summary(to_a_look).endswith("24 s, about 97 s left to the next look at the verdict")
+    assert summary(progress()).endswith("24 s, about 97 s left")

@@ -41,3 +41,5 @@ class Progress:
     """News for a line of its own, such as a worker that was replaced."""
     task: str = ""
     """Whose steps are timed; before training only."""
+    until_look: bool = False
+    """Whether `seconds_left` ends at a look at the verdict, after which the study may add seeds."""

@@ -178,7 +178,12 @@ def summary(progress: Progress) -> str:
     parts.append(say("{time}", time=numbers.duration(progress.seconds)))
     left = progress.seconds_left
     if left is not None and progress.phase == "training" and left >= LEAST_SECONDS_LEFT:
-        parts.append(say("about {time} left", time=numbers.duration(left)))
+        time_left = numbers.duration(left)
+        parts.append(
+            say("about {time} left to the next look at the verdict", time=time_left)
+            if progress.until_look
+            else say("about {time} left", time=time_left)
+        )
     return tr("{phase}: {parts}", phase=phase, parts=enumerated(parts, "{clause}, {clauses}"))
 
 

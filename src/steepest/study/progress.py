@@ -29,6 +29,9 @@ class ProgressTracker:
         self._underway: dict[str, float] = {}  # shard → forecast seconds of what is done of it
         self._training_since = 0.0
         self._recalled = 0.0  # forecast seconds of what earlier sittings have done
+        self._until_look = False
+        self._known = (-1.0, -1.0)  # forecast seconds done and left, of the last estimate
+        self._estimate, self._estimated_at = 0.0, 0.0
 
     @property
     def sitting(self) -> float:
@@ -44,8 +47,12 @@ class ProgressTracker:
     def trials_done(self) -> int:
         return sum(len(contender_run.results) for contender_run in self._contender_runs)
 
-    def follow(self, contender_runs: Sequence[ContenderRun], workers: int, trials_planned: int) -> None:
-        """Training begins; what the contender runs have by now comes from earlier sittings."""
+    def follow(
+        self, contender_runs: Sequence[ContenderRun], workers: int, trials_planned: int, until_look: bool = False
+    ) -> None:
+        """Training begins; what the contender runs have by now comes from earlier sittings. until_look: more seeds may
+        follow what is planned."""
+        self._until_look = until_look
         self._contender_runs, self._workers, self.trials_planned = contender_runs, workers, trials_planned
         self._training_since = monotonic()
         self._recalled = sum(contender_run.cost_done for contender_run in contender_runs)
@@ -82,6 +89,7 @@ class ProgressTracker:
                     rows=tuple(contender_run.row() for contender_run in self._contender_runs),
                     message=message,
                     task=task,
+                    until_look=self._until_look and phase == "training",
                 )
             )
             if not self._messages:
@@ -93,10 +101,14 @@ class ProgressTracker:
             return None
         done = sum(contender_run.cost_done for contender_run in self._contender_runs) + sum(self._underway.values())
         left = max(0.0, sum(contender_run.cost for contender_run in self._contender_runs) - done)
-        here = done - self._recalled
-        elapsed = monotonic() - self._training_since
-        pace = elapsed * self._workers / here if here > 0.05 * (here + left) else 1.0
-        return max(left, self._by_trials(done)) / self._workers * pace
+        if (done, left) != self._known:
+            here = done - self._recalled
+            elapsed = monotonic() - self._training_since
+            pace = elapsed * self._workers / here if here > 0.05 * (here + left) else 1.0
+            self._known, self._estimated_at = (done, left), monotonic()
+            self._estimate = max(left, self._by_trials(done)) / self._workers * pace
+        # between two reports the work goes on; no more than half of it is taken for done before it is reported
+        return max(self._estimate - (monotonic() - self._estimated_at), 0.5 * self._estimate)
 
     def _by_trials(self, done: float) -> float:
         """Forecast seconds of the trials left if they cost half of what those before them did: a forecast that has run

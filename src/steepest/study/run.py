@@ -194,12 +194,18 @@ def _train(store: Store, executor: Executor, tracker: ProgressTracker, settled: 
         dispatcher.ask(contender_run, contender_run.begin())
     for sentence in (*store.repairs, *about_few_seeds(store.spec), *about_changes(store.spec)):
         tracker.say(sentence)
-    tracker.follow(contender_runs, executor.workers, sum(contender_run.planned for contender_run in contender_runs))
-    dispatcher.wait()
     plan = store.spec.plan
     assert plan is not None
+    looks = plan.protocol.looks
+
+    def train(until_look: bool) -> None:
+        planned = sum(contender_run.planned for contender_run in contender_runs)
+        tracker.follow(contender_runs, executor.workers, planned, until_look)
+        dispatcher.wait()
+
+    train(until_look=len(looks) > 1)
     open_ = contender_runs
-    for done, seeds in pairwise(plan.protocol.looks):
+    for done, seeds in pairwise(looks):
         so_far = _snapshot(store, contender_runs)
         sure = settled(so_far, traces(store.folder, so_far))
         open_ = [contender_run for contender_run in open_ if contender_run.plan.task not in sure]
@@ -217,8 +223,7 @@ def _train(store: Store, executor: Executor, tracker: ProgressTracker, settled: 
         first = plan.protocol.first_seed
         for contender_run in open_:
             dispatcher.ask(contender_run, contender_run.more(range(first + done, first + seeds)))
-        tracker.follow(contender_runs, executor.workers, sum(contender_run.planned for contender_run in contender_runs))
-        dispatcher.wait()
+        train(until_look=seeds < looks[-1])
     store.keep_only(dispatcher.asked)
     for says in about_reused_trials(store):
         tracker.say(says)

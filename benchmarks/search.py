@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -116,9 +117,15 @@ def function(name: str) -> Problem:
 # ---- four tables of real trials --------------------------------------------------------------------------------------
 
 
+def read_table(name: str) -> dict[str, Any]:
+    """What `benchmarks.search_tables` wrote: the dials; and each trial's values, seed, validation metric and loss, and
+    test metric."""
+    return json.loads(gzip.decompress((TABLES / f"{name}.json.gz").read_bytes()))
+
+
 def table(name: str) -> Problem:
     """A search over the ranges of a table; every setting stands for the nearest one that was trained."""
-    read = json.loads(gzip.decompress((TABLES / f"{name}.json.gz").read_bytes()))
+    read = read_table(name)
     axes = [sorted({trial[0][i] for trial in read["trials"]}) for i in range(len(read["dials"]))]
     space = Space(tuple(_dial(dial, axis) for dial, axis in zip(read["dials"], axes, strict=True)))
     points = {

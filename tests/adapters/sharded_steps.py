@@ -1,12 +1,13 @@
 """One of several processes that together take the steps of a single one, by DDP, FSDP2, ZeRO-1 or tensor parallelism.
 
-    python sharded_steps.py RANK WORLD FOLDER KIND OPTIMIZER…
+    python sharded_steps.py RANK WORLD FOLDER KIND[,KIND…] OPTIMIZER…
 
 KIND "checkpoint-2-4" loads FOLDER/OPTIMIZER after 2 steps, continues by FSDP2, and saves after 4.
 
-Rank 0 prints a JSON line for each optimizer: its name, and the largest difference of a weight from the single
-process's, relative to the largest distance that a weight moved; or the error. All is in float64. With FSDP2, rules
-that see whole tensors are taken by owners; "gathered" is the same difference to steps for which all processes gather.
+Rank 0 prints a JSON line for each kind and optimizer: their names, and the largest difference of a weight from the
+single process's, relative to the largest distance that a weight moved; or the error. All is in float64. With FSDP2,
+rules that see whole tensors are taken by owners; "gathered" is the same difference to steps for which all processes
+gather.
 """
 
 import json
@@ -14,6 +15,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache, partial
+from itertools import product
 
 os.environ["GLOO_SOCKET_IFNAME"] = "lo"
 
@@ -75,8 +77,11 @@ class Few(nn.Module):
 
 def fresh_model(kind: str) -> nn.Module:
     torch.manual_seed(0)
-    models = {"fsdp2-even": Even, "tp": Even, "zero-few": Few}
-    return models.get(kind, Uneven)().double()
+    return MODELS.get(kind, Uneven)().double()
+
+
+MODELS = {"fsdp2-even": Even, "tp": Even, "zero-few": Few}
+"""Kind → its model, if that is not `Uneven`."""
 
 
 @cache
@@ -95,8 +100,7 @@ def distribute(kind: str, model: nn.Module, world: int) -> nn.Module:
     if kind in ("ddp", "zero", "zero-few"):
         return DistributedDataParallel(model)
     if kind.startswith(("fsdp2", "checkpoint")):
-        for layer in model.children():
-            fully_shard(layer)
+        fully_shard(model.hidden)
         return fully_shard(model)
     assert kind == "tp"
     mesh = distributed.init_device_mesh("cpu", (world,))
@@ -143,22 +147,31 @@ def train(
     return start, weights(model)
 
 
+@cache
+def train_alone(model: str, name: str) -> tuple[Tensor, Tensor]:
+    """The weights of one process before and after all steps. model: a kind that has this model."""
+    return train(model, maker(name), 0, 1)
+
+
+def maker(name: str) -> Callable[..., torch.optim.Optimizer]:
+    return partial(as_torch(entry(name).rule), **settings_of(entry(name)))
+
+
 def main() -> None:
-    rank, world, folder, kind, *names = sys.argv[1:]
+    rank, world, folder, kinds, *names = sys.argv[1:]
     torch.set_num_threads(1)
-    store = distributed.FileStore(f"{folder}/store-{kind}", int(world))
+    store = distributed.FileStore(f"{folder}/store-{kinds}", int(world))
     distributed.init_process_group("gloo", store=store, rank=int(rank), world_size=int(world))
-    for name in names:
-        make = partial(as_torch(entry(name).rule), **settings_of(entry(name)))
+    for kind, name in product(kinds.split(","), names):
         checkpoint = f"{folder}/{name}" if kind.startswith("checkpoint") else ""
         try:
-            start, alone = train(kind, make, 0, 1)
-            _, together = train(kind, make, int(rank), int(world), checkpoint)
+            start, alone = train_alone(kind if kind in MODELS or checkpoint else "", name)
+            _, together = train(kind, maker(name), int(rank), int(world), checkpoint)
             moved = (alone - start).abs().max()
             row = {"difference": float((together - alone).abs().max() / moved)}
             if kind.startswith("fsdp2") and entry(name).rule.scope == "matrix":
                 owned = by_owners.set(False)
-                _, gathered = train(kind, make, int(rank), int(world))
+                _, gathered = train(kind, maker(name), int(rank), int(world))
                 by_owners.reset(owned)
                 row["gathered"] = float((together - gathered).abs().max() / moved)
         except SteepestError as error:
@@ -166,7 +179,7 @@ def main() -> None:
         except Exception as error:
             row = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
         if rank == "0":
-            print(json.dumps({"optimizer": name, **row}), flush=True)
+            print(json.dumps({"kind": kind, "optimizer": name, **row}), flush=True)
     distributed.destroy_process_group()
 
 

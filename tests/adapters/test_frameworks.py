@@ -10,7 +10,7 @@ import importlib
 import os
 import warnings
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from operator import attrgetter
 from types import ModuleType, SimpleNamespace
@@ -170,7 +170,7 @@ def _load(model: nn.Module, values: list[Any]) -> None:
 
 @pytest.fixture(scope="module")
 def frameworks() -> Iterator[dict[str, Any]]:
-    """name → text → path, in float64; skips the test where a framework is not installed."""
+    """name → text → path, in float64; skips the test where a framework is not installed. A text is run once."""
     os.environ.setdefault("KERAS_BACKEND", "torch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of their own imports
@@ -178,7 +178,7 @@ def frameworks() -> Iterator[dict[str, Any]]:
     before = keras.config.floatx(), jax.config.jax_enable_x64
     keras.config.set_floatx("float64")
     jax.config.update("jax_enable_x64", True)
-    yield {"keras": lambda text: keras_path(keras, text), "optax": lambda text: optax_path(optax, text)}
+    yield {"keras": cache(partial(keras_path, keras)), "optax": cache(partial(optax_path, optax))}
     keras.config.set_floatx(before[0])
     jax.config.update("jax_enable_x64", before[1])
 

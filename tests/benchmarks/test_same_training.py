@@ -1,5 +1,7 @@
 """Speeds can be compared only if all peers do the same training: the same start, the same batches, the same losses."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ everywhere = pytest.mark.parametrize(
 )
 
 
+@cache
 def by_hand(name: str, lanes: int = 1) -> np.ndarray:
     """The losses of the plain loop [STEPS, lanes], trial by trial."""
     loops = [Loop(WORKLOADS[name], lane, adam="for-loop", threads=1) for lane in trials(lanes)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
@@ -17,8 +16,8 @@ from steepest.adapters.frameworks import OTHERS
 from steepest.adapters.torch import build
 from steepest.adapters.torch_code import code
 from steepest.cli.main import app
-from steepest.optim.catalogue import CATALOGUE, contender, describe, settings_of
-from steepest.optim.drivers import state_shapes
+from steepest.optim.catalogue import CATALOGUE, contender, describe, entry, settings_of
+from steepest.optim.choosing import SIZES, choice_of, facts_of
 from steepest.optim.entry import Entry
 from steepest.optim.equivalents.form import Framework
 from steepest.optim.equivalents.torch_forms import torch_form
@@ -47,6 +46,10 @@ A schedule multiplies η at step t of a horizon; x = (t−1)/horizon is the comp
 steps, or over another `share`, and then follows NAME. A cooldown of `warmup-stable-decay` with `power=0.5` is the
 1 − √y of Hägele et al., 2024, where y goes from 0 to 1. Schedules that rise by themselves have no such form. `plateau`
 follows the validation loss, so a study that uses it trains its models one at a time.
+
+`--schedule own` gives each optimizer the schedule that its authors train with or ask for, which its entry above names,
+and a constant rate to the others. It is not the default, because a comparison of optimizers under different schedules
+compares both at once. `steepest extend` adds optimizers under the schedule of the study's first one.
 """
 
 
@@ -69,11 +72,11 @@ def wrappers() -> Iterable[str]:
 
 COST_HEAD = """## Memory and time
 
-For the parameters of a 784-256-10 network in float32 (203,530 numbers): state in bytes per parameter, computed from its
-shapes; and milliseconds per step of the drop-in optimizer on one core, gradient computation excluded, uncompiled and
-compiled. `python -m benchmarks.rules` measures the times.
+Numbers of state per parameter, computed from the shapes of the medium model; and the duration of a step of the drop-in
+optimizer relative to Adam's, on one core, gradient computation excluded, compiled where that is faster. The models have
+2,410, 203,530 and 1,838,592 parameters in float32. `python -m benchmarks.rules` measures the durations. `steepest
+optimizers --sort cost` has the same figures, and `--kind`, `--needs` and `--state` choose among the optimizers.
 """
-NETWORK = ((256, 784), (256,), (10, 256), (10,))
 MEASURED = FOLDER.parent / "benchmarks" / "results" / "rules.json"
 
 
@@ -83,20 +86,35 @@ def cost() -> Iterable[str]:
     yield COST_HEAD
     rows = []
     for item in CATALOGUE:
-        seen = measured["rules"].get(item.name, {})
-        times = (seen.get(name) for name in ("milliseconds", "milliseconds_compiled"))
-        rows.append((f"`{item.name}`", f"{state_bytes(item):.3g}", *("–" if t is None else f"{t:.2g}" for t in times)))
-    yield from _table(("optimizer", "state, bytes per parameter", "step, ms", "compiled, ms"), rows)
+        facts = facts_of(item)
+        costs = (f"{facts['costs'][size]:g}" if size in facts["costs"] else "–" for size in SIZES)
+        row = (
+            f"`{item.name}`",
+            facts["kind"],
+            ", ".join(facts["needs"]) or "–",
+            f"{facts['numbers_kept']:.3g}",
+            *costs,
+        )
+        rows.append(row)
+    yield from _table(("optimizer", "kind", "needs", "state", *SIZES), rows)
     yield ""
     if measured["rules"]:
         machine, version = measured["hardware"]["processor"], measured["versions"]["torch"]
         yield from (f"Measured on {measured['when']}: {machine}, torch {version}.", "")
 
 
-def state_bytes(item: Entry) -> float:
-    """Bytes of state a parameter, in float32, over the network of the table; numbers of the model count once each."""
-    shapes = [shape for each in NETWORK for shape in state_shapes(item.rule, each)]
-    return 4 * sum(math.prod(shape) for shape in shapes) / sum(math.prod(shape) for shape in NETWORK)
+def _choice(item: Entry) -> Iterable[str]:
+    """What helps to choose."""
+    own = choice_of(item)
+    yield from (f"- Needs {what}" for what in own["needs_in_words"])
+    yield f"- Keeps {own['state_formula']} numbers for a matrix [m, n]. A step takes {own['work']}"
+    yield f"- It {own['treatment']}"
+    yield f"- Its rates are about {item.centre / entry('adamw').centre:g} × AdamW's"
+    if own["own_schedule"]:
+        yield f"- Its authors' schedule: `{own['own_schedule']}`"
+    if own["tune"]:
+        yield f"- Worth tuning beside the rate: {', '.join(f'`{name}`' for name in own['tune'])}"
+    yield from (f"- Measured elsewhere: {finding}" for finding in own["findings"])
 
 
 def optimizers() -> str:
@@ -136,9 +154,9 @@ def _optimizer(item: Entry) -> Iterable[str]:
     yield f"- Worked: w = {', '.join(f'{w:.6g}' for w in worked(item))}"
     yield f"- Search: rates over four decades around {item.centre:g}; the default rate is {item.rate:g}"
     yield f"- Batch: {size}. State: {', '.join(item.rule.state) or 'none'}"
-    if item.rule.second:
-        yield "- Needs a second gradient per step: `optimizer.step(closure)`. A study trains its models one at a time"
-    yield f"- Source: {paper['authors']}, *{paper['title']}*, {paper['year']}"
+    yield from _choice(item)
+    arxiv = f", arXiv {paper['arxiv']}" if paper["arxiv"] else ""
+    yield f"- Source: {paper['authors']}, *{paper['title']}*, {paper['year']}{arxiv}"
     yield from ("", "```python", code(item, item.rate).rstrip(), "```", "")
 
 

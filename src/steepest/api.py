@@ -28,6 +28,7 @@ from steepest.errors import BadSetting, BadTask, UnknownName
 from steepest.ingest import load
 from steepest.messages import Language, Message, speaking
 from steepest.optim import catalogue as optimizer_catalogue
+from steepest.optim import choosing
 from steepest.reader import StudyReader
 from steepest.records.contender import Contender
 from steepest.records.litter import scratch
@@ -388,16 +389,22 @@ def describe(name: str) -> tuple[Literal["optimizer", "task"], dict[str, Any]]:
     if name.split("+")[0] in optimizer_catalogue.names():
         entry = optimizer_catalogue.entry(name)
         return "optimizer", optimizer_catalogue.describe(entry) | {
-            "code": frameworks.code("torch", optimizer_catalogue.contender(entry), entry.rate)
+            "choice": choosing.choice_of(entry),
+            "code": frameworks.code("torch", optimizer_catalogue.contender(entry), entry.rate),
         }
     if name in task_catalogue.names():
         return "task", task_catalogue.describe(task_catalogue.entry(name))
     raise UnknownName.among("optimizer or task", name, [*optimizer_catalogue.names(), *task_catalogue.names()])
 
 
-def optimizers() -> list[dict[str, Any]]:
-    """One row per optimizer of the catalogue."""
-    return [optimizer_catalogue.describe(entry) for entry in optimizer_catalogue.CATALOGUE]
+def optimizers(
+    kind: str | None = None, needs: str | None = None, state: float | None = None, sort: str | None = None
+) -> list[dict[str, Any]]:
+    """One row per optimizer, or those that are of a kind, need something ("none": nothing), and keep at most
+    `state` numbers per parameter. Raises UnknownName.
+    """
+    chosen = choosing.selected(optimizer_catalogue.CATALOGUE, kind, needs, state, sort)
+    return [optimizer_catalogue.describe(entry) for entry in chosen]
 
 
 def tasks() -> list[dict[str, Any]]:

@@ -58,12 +58,33 @@ def optimizer(page: Page) -> str:
             )
         ),
         _wrap(_memory(page["state"], page["scope"])),
+        tr("To choose") + "\n" + choice(page),
         _wrap(tr("Batch size: {examples} per step.", examples=examples)) if batch else "",
         tr("Other implementations") + "\n" + _departures(page["departures"]) if page["departures"] else "",
         tr("Code to paste") + "\n" + _indent(page["code"]),
         _wrap(tr("Source: {authors}, “{title}”, {year}.", **paper)),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def choice(page: Page) -> str:
+    """What an optimizer needs and costs, and what comparisons found."""
+    own, costs = page["choice"], [f"{cost:.2g}" for cost in page["costs"].values()]
+    lines = [
+        *(tr("Needs {what}.", what=what) for what in own["needs_in_words"]),
+        tr("Keeps {formula} numbers for a matrix [m, n].", formula=own["state_formula"]),
+        tr("A step takes {work}.", work=own["work"]),
+        tr("It {treatment}.", treatment=own["treatment"]),
+    ]
+    if costs:
+        each = enumerated(costs)
+        lines.append(tr("Its duration relative to Adam's on a small, a medium and a large model: {each}.", each=each))
+    if own["own_schedule"]:
+        lines.append(tr("Its authors' schedule: {schedule}.", schedule=own["own_schedule"]))
+    if own["tune"]:
+        lines.append(tr("Worth tuning beside the rate: {names}.", names=enumerated(own["tune"])))
+    lines += [*(tr("Measured elsewhere: {finding}.", finding=finding) for finding in own["findings"])]
+    return "\n".join(wrapped(f"  {line}", WIDTH, rest="    ") for line in lines)
 
 
 def _memory(state: Sequence[str], scope: str) -> str:
@@ -98,14 +119,31 @@ FRAMEWORKS = (mark("PyTorch"), mark("Keras"), mark("Optax"), mark("the authors' 
 
 
 def optimizers(rows: Sequence[Page]) -> str:
-    """The optimizers of the catalogue."""
+    """The optimizers of the catalogue, or some of them."""
+    if not rows:
+        return tr("No optimizer is like that. `steepest optimizers` lists all.")
     table = _table(
-        (tr("name"), tr("full name"), tr("description")),
-        [(row["name"], shown(row["title"]), shown(row["summary"])) for row in rows],
+        (tr("name"), tr("state"), tr("cost"), tr("needs"), tr("description")),
+        [
+            (row["name"], f"{row['numbers_kept']:.2g}", _cost(row["costs"]), ", ".join(row["needs"]), _described(row))
+            for row in rows
+        ],
         wrap_last=True,
     )
+    note = tr(
+        "State: numbers kept per parameter. Cost: duration of a step relative to Adam's, without the gradients. Both "
+        "are of a network of 203,530 parameters."
+    )
     more = tr("Details of one optimizer:")
-    return f"{table}\n\n{more} steepest show {rows[0]['name']}{_here()}"
+    return f"{table}\n\n{_wrap(note)}\n{more} steepest show {rows[0]['name']}{_here()}"
+
+
+def _cost(costs: Mapping[str, float]) -> str:
+    return f"{costs['medium']:.1f}" if "medium" in costs else "–"
+
+
+def _described(row: Page) -> str:
+    return shown(say("{title}: {summary}", title=row["title"], summary=row["summary"]))
 
 
 def _here() -> str:

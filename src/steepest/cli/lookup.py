@@ -25,8 +25,28 @@ def show(
         print(listings.optimizer(page) if kind == "optimizer" else listings.task(page))
 
 
-def optimizers(*, json: Json = False) -> None:
-    rows = steepest.api.optimizers()
+def optimizers(
+    *,
+    kind: Annotated[
+        str | None,
+        Parameter(
+            help="Only one kind: descent, signs, adaptive, adam, layers, matrices, schedule-free, own-rate or "
+            "second-gradient."
+        ),
+    ] = None,
+    needs: Annotated[
+        str | None,
+        Parameter(help="Only those that need second-gradient, evaluation, roles or rate-1; none: none of these."),
+    ] = None,
+    state: Annotated[
+        float | None, Parameter(help="Only those that keep at most this many numbers per parameter between steps.")
+    ] = None,
+    sort: Annotated[
+        str | None, Parameter(help="Order: cost, kind, name, state or year. Default: rising complexity.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    rows = steepest.api.optimizers(kind, needs, state, sort)
     print_json(rows) if json else print(listings.optimizers(rows))
 
 

@@ -14,6 +14,7 @@ from steepest.design.own_optimizer import default_rate
 from steepest.errors import BadSetting
 from steepest.ingest.own_objects import key_of, load_object
 from steepest.optim import catalogue
+from steepest.optim.choosing import OWN
 from steepest.optim.entry import Entry
 from steepest.optim.parameter_groups import KEY, check_groups, gathered, parted, text_of, value_of
 from steepest.optim.rule import Rule, check_settings, hyperparameters
@@ -57,7 +58,7 @@ def enter(
 
     Raises UnknownName or BadSetting.
     """
-    check_schedule(schedule)
+    _check_schedule(schedule)
     memory: dict[str, Any] = {}
     listed = (GROUPS.get(item, [item]) if isinstance(item, str) else [item] for item in _list(_with_pairs(optimizers)))
     items = _few([each for group in listed for each in group], "optimizers", MAX_CONTENDERS)
@@ -222,8 +223,13 @@ def schedule_of(settings: dict[str, Setting], usual: str) -> str:
     """The schedule among the settings, which is taken out of them, or else the usual one. Its numbers follow slashes:
     "schedule=warmup-cosine/share=0.1". Raises UnknownName or BadSetting."""
     found = str(settings.pop("schedule", usual)).replace("/", ":")
-    check_schedule(found)
+    _check_schedule(found)
     return found
+
+
+def _check_schedule(words: str) -> None:
+    if words != OWN:
+        check_schedule(words)
 
 
 def entered(item: Entry, settings: Mapping[str, Setting], schedule: str) -> Contender:
@@ -255,6 +261,7 @@ def _own_rule(rule: type[Rule], settings: Mapping[str, Any], schedule: str, memo
         if entry.rule is rule and not entry.settings and entry.batch_size is None:
             return entered(entry, others, schedule)
     memory[rule.__name__] = rule
+    schedule = "constant" if schedule == OWN else schedule
     centre = float(settings.get("lr", default["lr"]))
     return Contender(
         name=rule.__name__,
@@ -275,6 +282,7 @@ def _torch_optimizer(factory: Maker, schedule: str, memory: dict[str, Any]) -> C
         name = f"{stem}#{int(number or 1) + 1}"
     centre = default_rate(factory, name)
     memory[name] = factory
+    schedule = "constant" if schedule == OWN else schedule
     return Contender(name=name, rule=TORCH_IN_MEMORY + name, centre=centre, schedule=schedule)
 
 

@@ -144,7 +144,9 @@ class StudyOptions:
             help="Learning rates to try, such as 0.001,0.01. Default: a grid for each optimizer.",
         ),
     ] = None
-    schedule: Annotated[str, Parameter(group=STUDY, help="Learning-rate schedule.")] = "constant"
+    schedule: Annotated[
+        str, Parameter(group=STUDY, help="Learning-rate schedule; own: that of each optimizer's authors.")
+    ] = "constant"
     reference: Annotated[
         str | None, Parameter(group=STUDY, help="Optimizer to compare all others with, in addition to the best one.")
     ] = None

@@ -26,11 +26,11 @@ from steepest.optim.rule import (
     shift,
 )
 
-KINGMA = Paper("D. P. Kingma, J. Ba", "Adam: A Method for Stochastic Optimization", 2015)
-LOSHCHILOV = Paper("I. Loshchilov, F. Hutter", "Decoupled Weight Decay Regularization", 2019)
-REDDI = Paper("S. J. Reddi, S. Kale, S. Kumar", "On the Convergence of Adam and Beyond", 2018)
+KINGMA = Paper("D. P. Kingma, J. Ba", "Adam: A Method for Stochastic Optimization", 2015, "1412.6980")
+LOSHCHILOV = Paper("I. Loshchilov, F. Hutter", "Decoupled Weight Decay Regularization", 2019, "1711.05101")
+REDDI = Paper("S. J. Reddi, S. Kale, S. Kumar", "On the Convergence of Adam and Beyond", 2018, "1904.09237")
 DOZAT = Paper("T. Dozat", "Incorporating Nesterov Momentum into Adam", 2016)
-LIU = Paper("L. Liu et al.", "On the Variance of the Adaptive Learning Rate and Beyond", 2020)
+LIU = Paper("L. Liu et al.", "On the Variance of the Adaptive Learning Rate and Beyond", 2020, "1908.03265")
 MOMENTS = "m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g²"
 NADAM = "w ← w − η · (μ₊m/(1 − Πμ·μ₊) + (1−μ)g/(1 − Πμ)) / (√(v/(1−β₂ᵗ)) + ε), μ = β₁(1 − ½·0.96^(tψ))"
 

@@ -27,8 +27,8 @@ DUCHI = Paper(
     2011,
 )
 HINTON = Paper("T. Tieleman, G. Hinton", "Lecture 6.5: RMSProp, COURSERA: Neural Networks for Machine Learning", 2012)
-GRAVES = Paper("A. Graves", "Generating Sequences With Recurrent Neural Networks", 2013)
-ZEILER = Paper("M. D. Zeiler", "ADADELTA: An Adaptive Learning Rate Method", 2012)
+GRAVES = Paper("A. Graves", "Generating Sequences With Recurrent Neural Networks", 2013, "1308.0850")
+ZEILER = Paper("M. D. Zeiler", "ADADELTA: An Adaptive Learning Rate Method", 2012, "1212.5701")
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from steepest.optim import (
     signs,
     successors,
 )
+from steepest.optim.choosing import OWN, facts_of, own_schedule
 from steepest.optim.entry import Entry
 from steepest.optim.rule import SECOND_OBSTACLE, Rule, check_settings, describe_hyperparameters, hyperparameters
 from steepest.optim.schedules import listens
@@ -104,12 +105,14 @@ def contender(
 ) -> Contender:
     """An entry as it enters a study; `settings` are hyperparameters that differ from the entry's.
 
+    schedule: by name, or "own" for that of the optimizer's authors, which is constant if they ask for none.
     Raises UnknownName or BadSetting; the rate is not among the settings, since a study searches it.
     """
     item = entry(item) if isinstance(item, str) else item
     if "lr" in settings:
         raise BadSetting(f"{item.name}: lr cannot be set, because a study searches it. Set centre to move the search.")
     settings_of(item, settings)
+    schedule = (own_schedule(item.name) or "constant") if schedule == OWN else schedule
     return Contender(
         name=name or item.name,
         rule=item.name,
@@ -147,6 +150,7 @@ def describe(item: Entry) -> dict[str, Any]:
         "scope": item.rule.scope,
         "state": list(item.rule.state),
         "batch_size": item.batch_size,
+        **facts_of(item),
         "rate": {"default": item.rate, "centre": item.centre},
         "hyperparameters": settings,
         "departures": [

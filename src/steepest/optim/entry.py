@@ -18,6 +18,7 @@ class Paper:
     authors: str
     title: str
     year: int
+    arxiv: str = ""
 
 
 @dataclass(frozen=True)

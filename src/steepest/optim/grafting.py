@@ -12,7 +12,9 @@ from steepest.optim.layerwise import adamw
 from steepest.optim.matrix import APPLIES_TO, LR_SHARE, MatrixRule, is_early_or_due, left, right, side_averages, square
 from steepest.optim.rule import Scalars, State, add_scaled, choice, decoupled_decay, lerp, number, rate, shift
 
-ANIL = Paper("R. Anil, V. Gupta, T. Koren, K. Regan, Y. Singer", "Scalable Second Order Optimization", 2020)
+ANIL = Paper(
+    "R. Anil, V. Gupta, T. Koren, K. Regan, Y. Singer", "Scalable Second Order Optimization", 2020, "2002.09018"
+)
 
 
 @dataclass(frozen=True)

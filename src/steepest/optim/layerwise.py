@@ -32,11 +32,19 @@ from steepest.optim.rule import (
 )
 from steepest.records.contender import Setting
 
-YOU = Paper("Y. You, I. Gitman, B. Ginsburg", "Large Batch Training of Convolutional Networks", 2017)
-YOU_LAMB = Paper("Y. You et al.", "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", 2020)
-SHAZEER = Paper("N. Shazeer, M. Stern", "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", 2018)
-YUAN = Paper("H. Yuan et al.", "MARS: Unleashing the Power of Variance Reduction for Training Large Models", 2024)
-WORTSMAN = Paper("M. Wortsman et al.", "Stable and low-precision training for large-scale vision-language models", 2023)
+YOU = Paper("Y. You, I. Gitman, B. Ginsburg", "Large Batch Training of Convolutional Networks", 2017, "1708.03888")
+YOU_LAMB = Paper(
+    "Y. You et al.", "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", 2020, "1904.00962"
+)
+SHAZEER = Paper(
+    "N. Shazeer, M. Stern", "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", 2018, "1804.04235"
+)
+YUAN = Paper(
+    "H. Yuan et al.", "MARS: Unleashing the Power of Variance Reduction for Training Large Models", 2024, "2411.10438"
+)
+WORTSMAN = Paper(
+    "M. Wortsman et al.", "Stable and low-precision training for large-scale vision-language models", 2023, "2304.13013"
+)
 
 
 APPLIES_TO = "whether vectors, such as biases and parameters of norms, have a ratio and a decay too"

@@ -41,9 +41,11 @@ from steepest.optim.rule import (
 from steepest.records.contender import Setting
 
 JORDAN = Paper("K. Jordan et al.", "Muon: An optimizer for hidden layers in neural networks", 2024)
-LIU = Paper("J. Liu et al.", "Muon is Scalable for LLM Training", 2025)
-GUPTA = Paper("V. Gupta, T. Koren, Y. Singer", "Shampoo: Preconditioned Stochastic Tensor Optimization", 2018)
-VYAS = Paper("N. Vyas et al.", "SOAP: Improving and Stabilizing Shampoo using Adam", 2024)
+LIU = Paper("J. Liu et al.", "Muon is Scalable for LLM Training", 2025, "2502.16982")
+GUPTA = Paper(
+    "V. Gupta, T. Koren, Y. Singer", "Shampoo: Preconditioned Stochastic Tensor Optimization", 2018, "1802.09568"
+)
+VYAS = Paper("N. Vyas et al.", "SOAP: Improving and Stabilizing Shampoo using Adam", 2024, "2409.11321")
 MUON = (
     "m ← μm + (1−μ)g ;  w ← (1−ηλ)w − {scale} · U, U ≈ (uuᵀ)^(−1/2)u, u = (1−μ)g + μm ;  "
     "not a hidden matrix: m ← β₁m + (1−β₁)g ;  v ← β₂v + (1−β₂)g² ;  w ← (1−ρηλ)w − ρη · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε)"

@@ -28,17 +28,23 @@ from steepest.optim.rule import (
     shift,
 )
 
-D_ADAPTATION = Paper("A. Defazio, K. Mishchenko", "Learning-Rate-Free Learning by D-Adaptation", 2023)
-MISHCHENKO = Paper("K. Mishchenko, A. Defazio", "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", 2023)
+D_ADAPTATION = Paper("A. Defazio, K. Mishchenko", "Learning-Rate-Free Learning by D-Adaptation", 2023, "2301.07733")
+MISHCHENKO = Paper(
+    "K. Mishchenko, A. Defazio", "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", 2023, "2306.06101"
+)
 IVGI = Paper(
-    "M. Ivgi, O. Hinder, Y. Carmon", "DoG is SGD's Best Friend: A Parameter-Free Dynamic Step Size Schedule", 2023
+    "M. Ivgi, O. Hinder, Y. Carmon",
+    "DoG is SGD's Best Friend: A Parameter-Free Dynamic Step Size Schedule",
+    2023,
+    "2302.12022",
 )
 KHALED = Paper(
     "A. Khaled, K. Mishchenko, C. Jin",
     "DoWG Unleashed: An Efficient Universal Parameter-Free Gradient Descent Method",
     2023,
+    "2305.16284",
 )
-BAYDIN = Paper("A. G. Baydin et al.", "Online Learning Rate Adaptation with Hypergradient Descent", 2018)
+BAYDIN = Paper("A. G. Baydin et al.", "Online Learning Rate Adaptation with Hypergradient Descent", 2018, "1703.04782")
 NO_LIMIT = "can also limit the growth of d; by default it does not, and there is no limit here"
 
 

@@ -22,10 +22,19 @@ from steepest.optim.rule import (
     shift,
 )
 
-ZHUANG = Paper("J. Zhuang et al.", "AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients", 2020)
+ZHUANG = Paper(
+    "J. Zhuang et al.",
+    "AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients",
+    2020,
+    "2010.07468",
+)
 ZAHEER = Paper("M. Zaheer, S. Reddi, D. Sachan, S. Kale, S. Kumar", "Adaptive Methods for Nonconvex Optimization", 2018)
-PAGLIARDINI = Paper("M. Pagliardini, P. Ablin, D. Grangier", "The AdEMAMix Optimizer: Better, Faster, Older", 2024)
-XIE = Paper("X. Xie et al.", "Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models", 2022)
+PAGLIARDINI = Paper(
+    "M. Pagliardini, P. Ablin, D. Grangier", "The AdEMAMix Optimizer: Better, Faster, Older", 2024, "2409.03137"
+)
+XIE = Paper(
+    "X. Xie et al.", "Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models", 2022, "2208.06677"
+)
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from steepest.optim.rule import (
     shift,
 )
 
-PETHICK = Paper("T. Pethick et al.", "Training Deep Learning Models with Norm-Constrained LMOs", 2025)
-LI = Paper("Z. Li et al.", "NorMuon: Making Muon more efficient and scalable", 2025)
+PETHICK = Paper("T. Pethick et al.", "Training Deep Learning Models with Norm-Constrained LMOs", 2025, "2502.07529")
+LI = Paper("Z. Li et al.", "NorMuon: Making Muon more efficient and scalable", 2025, "2510.05491")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from steepest.optim.rule import (
     shift,
 )
 
-DEFAZIO = Paper("A. Defazio et al.", "The Road Less Scheduled", 2024)
+DEFAZIO = Paper("A. Defazio et al.", "The Road Less Scheduled", 2024, "2405.15682")
 
 
 @dataclass(frozen=True)

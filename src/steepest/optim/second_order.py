@@ -35,6 +35,7 @@ LIU = Paper(
     "H. Liu, Z. Li, D. Hall, P. Liang, T. Ma",
     "Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training",
     2024,
+    "2305.14342",
 )
 
 

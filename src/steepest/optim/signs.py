@@ -26,8 +26,9 @@ BERNSTEIN = Paper(
     "J. Bernstein, Y.-X. Wang, K. Azizzadenesheli, A. Anandkumar",
     "signSGD: Compressed Optimisation for Non-Convex Problems",
     2018,
+    "1802.04434",
 )
-CHEN = Paper("X. Chen et al.", "Symbolic Discovery of Optimization Algorithms", 2023)
+CHEN = Paper("X. Chen et al.", "Symbolic Discovery of Optimization Algorithms", 2023, "2302.06675")
 SU = Paper("J. Su", "Tiger: A Tight-fisted Optimizer", 2023)
 
 

@@ -25,9 +25,11 @@ from steepest.optim.rule import (
     shift,
 )
 
-TANIGUCHI = Paper("S. Taniguchi et al.", "ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate", 2024)
-ZIYIN = Paper("L. Ziyin, Z. T. Wang, M. Ueda", "LaProp: Separating Momentum and Adaptivity in Adam", 2020)
-EVERETT = Paper("K. Everett et al.", "Scaling Exponents Across Parameterizations and Optimizers", 2024)
+TANIGUCHI = Paper(
+    "S. Taniguchi et al.", "ADOPT: Modified Adam Can Converge with Any β₂ with the Optimal Rate", 2024, "2411.02853"
+)
+ZIYIN = Paper("L. Ziyin, Z. T. Wang, M. Ueda", "LaProp: Separating Momentum and Adaptivity in Adam", 2020, "2002.04839")
+EVERETT = Paper("K. Everett et al.", "Scaling Exponents Across Parameterizations and Optimizers", 2024, "2407.05872")
 
 
 @dataclass(frozen=True)

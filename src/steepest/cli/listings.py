@@ -69,7 +69,8 @@ def optimizer(page: Page) -> str:
 
 def choice(page: Page) -> str:
     """What an optimizer needs and costs, and what comparisons found."""
-    own, costs = page["choice"], [f"{cost:.2g}" for cost in page["costs"].values()]
+    own = page["choice"]
+    costs = [f"{cost:.2g} ({parameters:,})" for parameters, cost in own["cost_by_parameters"].items()]
     lines = [
         *(tr("Needs {what}.", what=what) for what in own["needs_in_words"]),
         tr("Keeps {formula} numbers for a matrix [m, n].", formula=own["state_formula"]),
@@ -78,7 +79,7 @@ def choice(page: Page) -> str:
     ]
     if costs:
         each = enumerated(costs)
-        lines.append(tr("Its duration relative to Adam's on a small, a medium and a large model: {each}.", each=each))
+        lines.append(tr("Its duration relative to Adam's, with the parameters of the model: {each}.", each=each))
     if own["own_schedule"]:
         lines.append(tr("Its authors' schedule: {schedule}.", schedule=own["own_schedule"]))
     if own["tune"]:

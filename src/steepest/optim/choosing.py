@@ -53,6 +53,7 @@ SIZES = {
     "large": ((512, 256), (1024, 256), (256, 1024), (256, 256), (768, 256), (256,), (1024,)) * 2,
 }
 """Models on which a step is timed, by the shapes of their parameters: 2,410, 203,530 and 1,838,592 numbers."""
+PARAMETERS = {size: sum(map(math.prod, shapes)) for size, shapes in SIZES.items()}
 COSTS = Path(__file__).with_name("costs.json")
 """Duration of a step of the drop-in optimizer relative to Adam's, by optimizer and size; `python -m benchmarks.rules`
 writes it."""
@@ -278,6 +279,7 @@ def choice_of(item: Entry) -> dict[str, object]:
     tune = [each for each in TUNE.get(name, ()) if each in hyperparameters(item.rule)]
     return {
         "needs_in_words": [term(NEEDS[each]) for each in needs_of(item)],
+        "cost_by_parameters": {PARAMETERS[size]: cost for size, cost in relative_costs(item).items()},
         "state_formula": state_formula(item),
         "work": work(item),
         "treatment": treatment(item),

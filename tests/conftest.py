@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from proofs import flaw, proof, pytest_addoption, pytest_runtest_logreport, pytest_sessionfinish  # noqa: F401
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads wait busily, and several workers share the cores
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # JAX runs each program only a few times
 os.environ["STEEPEST_REUSE"] = "0"  # no test takes trials from studies of the user, or leaves its own to them
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -149,7 +149,7 @@ def train(
 
 @cache
 def train_alone(model: str, name: str) -> tuple[Tensor, Tensor]:
-    """The weights of one process before and after all steps. model: a kind that has this model."""
+    """The weights of one process before and after all steps. model: a kind that has this model and number of steps."""
     return train(model, maker(name), 0, 1)
 
 

@@ -1,7 +1,6 @@
 """Strategies: pure, in range, in full batches, without repeats, and better than random points."""
 
 import math
-import sys
 from importlib import metadata
 
 import numpy as np
@@ -130,9 +129,10 @@ def test_what_was_tried_before_is_learned_from():
         ("list", "The search list is not complete. Write list:FILE.json."),
         ("optuna:", "Write optuna:SAMPLER, with one of tpe, gp"),
         ("optuna:tpee", "Unknown Optuna sampler 'tpee'. Did you mean tpe"),
-        ("nowhere_at_all:search", "cannot be imported: ModuleNotFoundError"),
-        ("math:sqrt", "must be a generator function"),
-        ("math:search", "math has no search"),
+        ("nowhere_at_all:search", "A generator of your own is FILE.py:FUNCTION."),
+        ("nowhere_at_all.py:search", "The file nowhere_at_all.py cannot be read: No such file"),
+        (f"{__file__}:asked", "must be a generator function"),
+        (f"{__file__}:nothing_of_that_name", "test_strategies.py does not define it"),
         ("list:missing.json", "The list of settings missing.json cannot be read: No such file"),
     ],
 )
@@ -196,29 +196,28 @@ def own(tmp_path, monkeypatch):
     (tmp_path / "settings.json").write_text('[{"lr": 0.01}, {"lr": 0.003, "weight_decay": 0}, {"lr": 0.1, "b1": 0.95}]')
     monkeypatch.chdir(tmp_path)
     yield tmp_path
-    sys.modules.pop("own_halves", None)
 
 
 def test_a_generator_of_ones_own_searches_and_its_file_is_its_version(own):
-    batches = asked("own_halves:halves", SMOOTH, lambda values: -abs(math.log10(values["lr"] / 0.003)), trials=7)
+    batches = asked("own_halves.py:halves", SMOOTH, lambda values: -abs(math.log10(values["lr"] / 0.003)), trials=7)
     assert [len(batch) for batch in batches] == [2, 2, 2, 1]
-    before = version("own_halves:halves")
+    before = version("own_halves.py:halves")
     (own / "own_halves.py").write_text(OWN + "# changed")
-    assert version("own_halves:halves") != before
+    assert version("own_halves.py:halves") != before
 
 
 @pytest.mark.parametrize(
     ("function", "sentence"),
     [
-        ("short", "The search own_halves:short ended after 1 of 20 trials."),
+        ("short", "The search own_halves.py:short ended after 1 of 20 trials."),
         ("wrong", "Unknown dial 'rate'."),
-        ("broken", "The search own_halves:broken failed: ZeroDivisionError: division by zero."),
+        ("broken", "The search own_halves.py:broken failed: ZeroDivisionError: division by zero."),
         ("nothing", "must yield a list of 1 to 4 settings at a time."),
     ],
 )
 def test_a_generator_that_breaks_the_rules_is_named(own, function, sentence):
     with pytest.raises((BadSetting, UnknownName)) as caught:
-        asked(f"own_halves:{function}", SMOOTH, lambda values: 0.0)
+        asked(f"own_halves.py:{function}", SMOOTH, lambda values: 0.0)
     assert sentence in str(caught.value)
 
 

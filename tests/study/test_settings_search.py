@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from steepest.errors import BadSetting
+from steepest.design.options import StudyOptions
+from steepest.design.study_spec import study_spec
+from steepest.errors import BadSetting, BadTask
 from steepest.records.contender import Contender
 from steepest.records.dial import Dial, unpacked
 from steepest.records.outcomes import Outcome
@@ -15,6 +17,7 @@ from steepest.records.trials import Lane
 from steepest.search.strategies import STRATEGIES
 from steepest.study.protocol import search_by_seed, trials_of
 from steepest.study.settings_search import check_searches
+from steepest.study.trust import check_trust, code_of
 
 DESIGN = StudyDesign(seeds=3, more_trials=14)
 DIALS = (Dial("b2", "log", 0.9, 0.999, complement=True, default=0.999), Dial("schedule", "choice", choices=("a", "b")))
@@ -79,3 +82,16 @@ def test_another_version_of_a_search_is_refused_in_a_sentence():
     check_searches({"sobol": "1"})
     with pytest.raises(BadSetting, match=r"began with version '0' of the search sobol, and here is version '1'"):
         check_searches({"sobol": "0"})
+
+
+def test_a_search_of_ones_own_is_code_to_trust(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("def halves(space, seed, trials, batch, *, begun=()):\n    yield [{'lr': 1e-3}]\n")
+    options = StudyOptions("sgd", search=f"{file}:halves", trials=15)
+    spec, *_ = study_spec("line", options)
+    assert [(ref.name, ref.locator) for ref in code_of(spec) if ref.source == "file"] == [("mine.py", str(file))]
+    with pytest.raises(BadTask, match=r"runs code that you have not run before: .*mine\.py"):
+        check_trust(code_of(spec), trusted=False)
+    file.write_text(file.read_text() + "# changed\n")
+    with pytest.raises(BadTask, match="has changed since the study began"):
+        check_trust(code_of(spec), trusted=True)

@@ -1,5 +1,6 @@
 """What each contender tunes besides its rate, and by which search."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from steepest.records.contender import Contender
 from steepest.records.dial import BATCH, NOT_OF_RULE, OF_SHARD, RATE, SCHEDULE, WARMUP, Dial, Setting
 from steepest.records.study_record import StudyDesign
 from steepest.search.dials import parse_space, usual_dials
+from steepest.search.own_search import absolute
 from steepest.search.strategies import strategy, version
 from steepest.study.settings_search import RATES_ALONE
 
@@ -81,11 +83,12 @@ def tuned_as(others: Sequence[Contender], contenders: Sequence[Contender], memor
 
 def compared(contender: Contender) -> Contender:
     """With its search as an axis, so that searches are compared as any other factor is."""
+    shown = re.sub(r"(?<=:)/.*/|^/.*/", "", contender.search)  # a file by its name
     return replace(
         contender,
-        name=f"{contender.name} {SEARCH}={contender.search}",
+        name=f"{contender.name} {SEARCH}={shown}",
         optimizer=contender.optimizer or contender.name,
-        axes={**contender.axes, SEARCH: contender.search},
+        axes={**contender.axes, SEARCH: shown},
     )
 
 
@@ -183,7 +186,7 @@ def searches_of(options: StudyOptions) -> list[str]:
     for name in names:
         if name != RATES_ALONE:
             strategy(name)
-    return list(dict.fromkeys(names))
+    return list(dict.fromkeys(map(absolute, names)))
 
 
 def _rule(contender: Contender, memory: Memory) -> type[Rule]:

@@ -191,8 +191,9 @@ class StudyOptions:
         WORD,
         Parameter(
             group=STUDY,
-            help="How to search several dials, such as sobol or gp; several names compare the searches. grid spends "
-            "all trials on the rate. Default with --tune: sobol.",
+            help="How to search several dials: sobol, random, gp, cmaes, ga, list:FILE.json, optuna:tpe or "
+            "mine.py:search; grid spends all trials on the rate. Several names compare the searches. Default with "
+            "--tune: sobol.",
         ),
     ] = None
     trials: Annotated[

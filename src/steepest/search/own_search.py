@@ -1,11 +1,10 @@
 """Searches that come from the user: an ordered list of settings, and a generator of one's own; both are checked."""
 
 import hashlib
-import importlib
+import importlib.util
 import inspect
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -63,7 +62,7 @@ def digest(file: str) -> str:
 
 
 def own_strategy(name: str) -> Strategy:
-    """The generator function "module:function". The module may lie in the current folder."""
+    """The generator function of "FILE.py:FUNCTION"."""
     function = _imported(name)
 
     def search(space: Space, seed: int, trials: int, batch: int, *, begun: Sequence[Told] = ()) -> Asking:
@@ -86,31 +85,40 @@ def own_strategy(name: str) -> Strategy:
     return search
 
 
+def file_of(name: str) -> Path | None:
+    """The file of code that a search of one's own runs; None for any other search."""
+    path, _, function = name.rpartition(":")
+    return Path(path) if path.endswith(".py") and function else None
+
+
+def absolute(name: str) -> str:
+    """The same search wherever it is resumed: a file that its name holds by its whole path."""
+    kind, _, rest = name.partition(":")
+    if kind == "list" and rest:
+        return f"list:{Path(rest).absolute()}"
+    path = file_of(name)
+    return name if path is None else f"{path.absolute()}:{name.rpartition(':')[2]}"
+
+
 def _imported(name: str) -> object:
-    module, _, function = name.partition(":")
-    here = str(Path.cwd())
-    added = here not in sys.path
-    if added:
-        sys.path.insert(0, here)
+    path, function = file_of(name), name.rpartition(":")[2]
+    if path is None:
+        raise BadSetting(f"The search {name} is not known. A generator of your own is FILE.py:FUNCTION.")
+    digest(str(path))  # says what is wrong with a file that cannot be read
+    spec = importlib.util.spec_from_file_location(f"steepest_search_{digest(str(path))}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
     try:
-        found: object = getattr(importlib.import_module(module), function, None)
+        spec.loader.exec_module(module)
     except Exception as error:
-        raise BadSetting(f"The search {name} cannot be imported: {kind_and_line(error)}.") from error
-    finally:
-        if added:
-            sys.path.remove(here)
+        raise BadSetting(f"The file {path} of the search cannot be run: {kind_and_line(error)}.") from error
+    found: object = getattr(module, function, None)
     if not inspect.isgeneratorfunction(found):
         raise BadSetting(
-            f"The search {name} must be a generator function with the arguments space, seed, trials, batch and begun; "
-            f"{module} {'has something else of that name' if found is not None else f'has no {function}'}."
+            f"The search {function} must be a generator function with the arguments space, seed, trials, batch and "
+            f"begun; {path.name} {'has something else of that name' if found is not None else 'does not define it'}."
         )
     return found
-
-
-def own_version(name: str) -> str:
-    """Names the code of such a function, so that a search does not go on with another."""
-    source = inspect.getsourcefile(cast(type, _imported(name)))
-    return digest(source) if source else ""
 
 
 # ---- what a user gave ------------------------------------------------------------------------------------------------

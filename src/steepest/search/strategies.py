@@ -9,18 +9,18 @@ from steepest.search.evolution import cma_es
 from steepest.search.gaussian_process import gp
 from steepest.search.genetic import ga
 from steepest.search.optuna_search import SAMPLERS, optuna_strategy, optuna_version
-from steepest.search.own_search import digest, listed, own_strategy, own_version
+from steepest.search.own_search import digest, file_of, listed, own_strategy
 from steepest.search.sampling import random, sobol
 
 STRATEGIES: Mapping[str, Strategy] = {"sobol": sobol, "random": random, "gp": gp, "cmaes": cma_es, "ga": ga}
 LIST, OPTUNA = "list", "optuna"
-"""What stands before a colon: list:settings.json, optuna:tpe. Anything else there is a module of the user's own."""
+"""What stands before a colon: list:settings.json, optuna:tpe. Anything else there is a file of the user's own."""
 VERSION = "1"
 """Changes when a strategy of ours would ask for other settings than before."""
 
 
 def strategy(name: str) -> Strategy:
-    """The strategy of this name: one of the table, "list:FILE.json", "optuna:SAMPLER" or "module:function".
+    """The strategy of this name: one of the table, "list:FILE.json", "optuna:SAMPLER" or "FILE.py:FUNCTION".
 
     Raises UnknownName or BadSetting.
     """
@@ -43,4 +43,4 @@ def version(name: str) -> str:
         return f"{VERSION}, optuna {optuna_version()}"
     if name == "cmaes":
         return f"{VERSION}, cmaes {metadata.version('cmaes')}"
-    return VERSION if name in STRATEGIES else f"{VERSION}, {digest(rest) if kind == LIST else own_version(name)}"
+    return VERSION if name in STRATEGIES else f"{VERSION}, {digest(rest if kind == LIST else str(file_of(name)))}"

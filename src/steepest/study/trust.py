@@ -14,17 +14,23 @@ from steepest.errors import BadTask
 from steepest.records.files import file_digest, write_bytes
 from steepest.records.private_cache import private_folder
 from steepest.records.task_facts import TaskRef
+from steepest.search.own_search import file_of
 from steepest.study.spec import StudySpec
 
 
 def code_of(spec: StudySpec) -> list[TaskRef]:
-    """The files of the user's own that a study runs: of its tasks, and those that define its optimizers."""
+    """The files of the user's own that a study runs: of its tasks, its optimizers and its searches."""
     found = [task.ref for task in spec.tasks]
     for each in spec.contenders:
         if file := each.own_file:
             now = file_digest(file.path)
             digest = now if now and now.startswith(file.digest) else file.digest
             found.append(TaskRef(file.path.name, "file", str(file.path), digest))
+    for name, version in spec.searches.items():
+        if path := file_of(name):
+            now, before = file_digest(path), version.rpartition(" ")[2]
+            digest = now if now and now.startswith(before) else before
+            found.append(TaskRef(path.name, "file", str(path), digest))
     return [ref for i, ref in enumerate(found) if ref not in found[:i]]
 
 

@@ -17,6 +17,7 @@ AXES = {
     "word-dropout": say("Word-dropout"),
     "label-smoothing": say("Label-smoothing"),
     "early-stopping": say("Early-stopping"),
+    "search": say("Search"),
 }
 """Their names at the head of a sentence."""
 

@@ -35,10 +35,10 @@ def worth(context: Context, item: Standing, found: Turned) -> Iterator[Claim]:
     if not found.moved:
         says = counted(
             found.trials,
-            "{who}: tune the rate alone. On no seed was the other setting ({dials}) better than the best rate by more "
-            "than the noise of validation.",
-            "{who}: tune the rate alone. On no seed was one of {n} other settings ({dials}) better than the best rate "
-            "by more than the noise of validation.",
+            "{who}: tune the rate alone. On no seed was the other setting ({dials}) clearly better on validation than "
+            "the best rate.",
+            "{who}: tune the rate alone. On no seed was one of {n} other settings ({dials}) clearly better on "
+            "validation than the best rate.",
             **parts,
         )
     elif gain.low > 0:

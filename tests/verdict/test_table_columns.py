@@ -122,6 +122,16 @@ def test_a_leader_with_too_few_runs_is_named_and_nothing_else_is_advised():
     assert failing.headline.startswith("the table: use adamw.")  # two lucky seeds of ten are no lead
 
 
+def test_no_row_is_marked_where_nothing_is_advised(tmp_path, capsys):
+    rows = [f"adamw,{seed},{0.906 + seed / 1000}" for seed in range(5)]
+    rows += [f"sgd,{seed},{0.915 + seed / 1000}" for seed in range(4)]
+    file = tmp_path / "runs.csv"
+    for given, marked in ((rows, False), (rows[:5], True)):
+        file.write_text("\n".join(["optimizer,seed,value", *given]))
+        main(["verdict", "--csv", str(file), "--metric", "accuracy"])
+        assert ("→" in capsys.readouterr().out) is marked
+
+
 def test_named_columns_reach_the_table_from_the_command_line(capsys):
     named = "--value val/acc --rate lr --seed seed --optimizer optimizer"
     main(["verdict", "--csv", str(EXAMPLE), *named.split()])

@@ -162,6 +162,8 @@ class TaskView(TaskSetting):
     target: Figure
     best: int | None
     advised: int | None
+    advises: bool
+    """Whether a row is marked as what to use: not where one with too few seeds is ahead."""
     reference: int | None
     baseline: int | None
     """The contender that is trained as its owner uses it."""

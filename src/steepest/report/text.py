@@ -123,7 +123,8 @@ def _ranking(page: _Page, task: TaskView) -> str:
 
 def is_advised(task: TaskView, standing: StandingView) -> bool:
     """Whether the row is marked: that of what to use, where the verdict advises anything."""
-    return standing["contender"] == task["advised"] and standing["status"] in ("best", "tie")
+    is_first = standing["contender"] == task["advised"] and standing["status"] in ("best", "tie")
+    return is_first and task["advises"]
 
 
 def _edges(task: TaskView) -> str:

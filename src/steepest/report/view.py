@@ -30,6 +30,7 @@ from steepest.report.schema import (
 from steepest.report.standing_view import show_standing
 from steepest.report.study_setup import protocol as protocol_of
 from steepest.report.style import COLOURS, DASHES, MARKERS, Style, styles
+from steepest.verdict.judge.advice import unjudged_leaders
 from steepest.verdict.results import Claim, Tally, TaskVerdict, Verdict
 from steepest.verdict.words import numbers
 
@@ -151,6 +152,7 @@ def _task(
         "target": significant(None if task.target is None else task.target * scale),
         "best": _index(study.contenders, verdict.best),
         "advised": _index(study.contenders, verdict.advised or verdict.best),
+        "advises": not unjudged_leaders(verdict.standings, verdict.task.higher_is_better),
         "reference": _index(study.contenders, verdict.reference),
         "baseline": _index(study.contenders, study.baseline),
         "ties": [_index(study.contenders, name) for name in verdict.ties],

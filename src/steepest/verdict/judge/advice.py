@@ -51,6 +51,20 @@ def advised(standings: Sequence[Standing], margin: float, parameters: int = 0) -
     return min(fast, key=lambda item: (item.state_bytes_per_parameter or 0.0, item.place))
 
 
+def unjudged_leaders(standings: Sequence[Standing], higher_is_better: bool) -> list[Standing]:
+    """Those with a better mean than the best of the judged, but with too few seeds to be judged; the best first. One
+    that fails clearly more often is none: its mean is that of the easy seeds."""
+    best, sign = standings[0], 1 if higher_is_better else -1
+    if best.status not in ("best", "tie") or best.quality is None:
+        return []
+    ahead = [
+        (sign * (item.quality.value - best.quality.value), item)
+        for item in standings[1:]
+        if item.status == "unsure" and item.quality is not None and not fails_more(item, best)
+    ]
+    return [item for gap, item in sorted(ahead, key=lambda pair: -pair[0]) if gap > 0]
+
+
 def may_lose(name: str, pairs: Mapping[tuple[str, str], Pair]) -> float | None:
     """By how much the contender of this name may be worse than another: the largest upper end of the intervals of
     these differences, at least 0; None where it was compared with nobody."""

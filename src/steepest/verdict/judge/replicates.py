@@ -168,7 +168,7 @@ def _lead(one: Result, other: Result, higher_is_better: bool) -> float:
 
 def guard_of(trials: Sequence[Result], sign: int) -> float:
     """By how much another setting must be ahead of a replicate's best rate, besides a lower loss. The best of many
-    settings is partly so by luck, but luck seldom helps metric and loss alike: then 0. Where the loss says what the
+    settings is partly so by chance, but chance seldom helps metric and loss alike: then 0. Where the loss says what the
     metric says, as in a regression, half the noise of validation. Measured: docs/search.md."""
     says_the_same = all(
         (sign * (one.valid_metric - other.valid_metric) > 0) == (_loss(one) < _loss(other))

@@ -6,7 +6,7 @@ A "seed" is a replicate: one seed's complete tuning.
 from collections.abc import Iterator, Sequence
 
 from steepest.messages import NOTHING, Message, Part, counted, paragraph, say
-from steepest.verdict.judge.advice import fails_more, saves_time
+from steepest.verdict.judge.advice import fails_more, saves_time, unjudged_leaders
 from steepest.verdict.judge.findings import AtEdge, Resolution
 from steepest.verdict.judge.pairs import MIN_SEEDS
 from steepest.verdict.judge.standings import beats_constant
@@ -35,7 +35,7 @@ def headline(context: Context) -> Iterator[Claim]:
     elif best.status == "unsure":
         yield too_early(context)
         yield from rate(context)
-    elif leaders := unjudged_leaders(context):
+    elif leaders := unjudged_leaders(context.verdict.standings, context.task.higher_is_better):
         yield unjudged_lead(context, leaders[0])
         if context.task.source == "a table":
             yield tuned_once(context)
@@ -104,19 +104,6 @@ def too_early(context: Context) -> Claim:
         at=at,
     )
     return Claim(says, _figures(context), context.keys(best), "weak")
-
-
-def unjudged_leaders(context: Context) -> list[Standing]:
-    """Those with a better mean than the best of the judged, but with too few seeds to be judged; the best first. One
-    that fails clearly more often is none: its mean is that of the easy seeds."""
-    best, sign = context.best, 1 if context.task.higher_is_better else -1
-    assert best.quality is not None
-    ahead = [
-        (sign * (item.quality.value - best.quality.value), item)
-        for item in context.unsure
-        if item.quality is not None and not fails_more(item, best)
-    ]
-    return [item for gap, item in sorted(ahead, key=lambda pair: -pair[0]) if gap > 0]
 
 
 def unjudged_lead(context: Context, leader: Standing) -> Claim:

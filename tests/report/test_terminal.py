@@ -4,12 +4,14 @@ import io
 import re
 import sys
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from steepest.messages import NOTHING, term
 from steepest.records.progress_record import Progress, ProgressRow
-from steepest.report.terminal import EVERY, LiveTable, PlainLines, Silent, frame, listener, summary
+from steepest.records.trials import Stage
+from steepest.report.terminal import EVERY, STAGES, LiveTable, PlainLines, Silent, frame, listener, summary
 
 ROWS = (
     ProgressRow("digits", "adam", "refine", done=97, planned=130, failed=8, best_rate=0.00316, best_valid=0.97421),
@@ -181,3 +183,7 @@ def test_a_time_left_that_ends_at_a_look_says_so():
     to_a_look = replace(progress(), until_look=True)
     assert summary(to_a_look).endswith("24 s, about 97 s left to the next look at the verdict")
     assert summary(progress()).endswith("24 s, about 97 s left")
+
+
+def test_every_stage_of_a_trial_has_a_name():
+    assert set(get_args(Stage)) <= set(STAGES)

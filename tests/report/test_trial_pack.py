@@ -9,6 +9,7 @@ import pytest
 from report.studies import default_study, default_view, looks_into
 from verdict.factory import SEVEN, synthetic_study
 
+from steepest.records.dial import Dial, packed
 from steepest.report.html import trial_lines
 from steepest.report.probe_figures import FIGURES, probe_figures
 from steepest.report.trial_pack import pack, trials
@@ -92,3 +93,20 @@ def test_lines_of_trials_hold_every_block_and_cannot_end_their_script():
         task, blocks = json.loads(line)
         found[task] |= blocks
     assert found == json.loads(json.dumps(packed))
+
+
+def test_dials_of_a_trial_are_there_with_defaults_where_it_turns_none_and_only_in_studies_that_have_any():
+    study, traces = synthetic_study(SEVEN[:2], seeds=2)
+    assert not any("dials" in block for block in trials(study, traces)[0].values())
+    dials = (
+        Dial("b2", "log", 0.9, 0.999, complement=True, default=0.999),
+        Dial("schedule", "choice", choices=("constant", "cosine"), default="constant"),
+    )
+    first = replace(study.contenders[0], dials=dials, search="sobol")
+    turned = replace(study.results[0], dials=packed({"schedule": "cosine", "b2": 0.95}), stage="search")
+    study = replace(study, contenders=(first, *study.contenders[1:]), results=(turned, *study.results[1:]))
+    (blocks,) = trials(study, traces)
+    found = [block for block in blocks.values() if block["contender"] == 0]
+    assert found[0]["dials"]["schedule"][turned.lane] == "cosine" and found[0]["dials"]["b2"][turned.lane] == 0.95
+    assert {each for block in found for each in block["dials"]["b2"]} == {0.95, 0.999}
+    assert not any("dials" in block for block in blocks.values() if block["contender"] == 1)

@@ -412,7 +412,14 @@ class PackedQuantities(TypedDict):
     valid_metric: PackedCurves
 
 
-class Block(TypedDict):
+class DialColumns(TypedDict, total=False):
+    """What the trials of a shard turn beside the rate; empty where they turn nothing else."""
+
+    dials: dict[str, list[SettingView]]
+    """Name of a dial → its value in each trial."""
+
+
+class Block(DialColumns):
     """The trials of one shard, as lists with one item per trial."""
 
     contender: int

@@ -35,6 +35,7 @@ STAGES = {
     "grid": say("grid"),
     "refine": say("refine"),
     "extend": say("extend"),
+    "search": say("search"),
     "done": say("done"),
 }
 """What a row of the table is at."""

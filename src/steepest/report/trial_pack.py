@@ -12,10 +12,12 @@ from hashlib import sha256
 
 import numpy as np
 
+from steepest.records.contender import Contender
+from steepest.records.dial import Setting, unpacked
 from steepest.records.outcomes import Result, Trace
 from steepest.records.study_record import StudyRecord
 from steepest.report.rounding import one_line, significant
-from steepest.report.schema import Block, Figure, PackedCurves
+from steepest.report.schema import Block, Figure, PackedCurves, SettingView
 
 CODES = 65_535
 """Code 0 means that there is no value: the trial had ended. 1 … 65,535 run from `low` to `high`."""
@@ -38,7 +40,7 @@ def trials(
     for row in study.results:
         if row.task in shards and row.shard in traces:
             shards[row.task][row.shard].append(row)
-    places = {contender.name: i for i, contender in enumerate(study.contenders)}
+    places = {contender.name: (i, contender) for i, contender in enumerate(study.contenders)}
     scales = {task.name: 100.0 if task.unit == "%" else 1.0 for task in tasks}
     return [
         {
@@ -55,11 +57,13 @@ def _key(shard: str) -> str:
     return sha256(shard.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _block(rows: list[Result], places: Mapping[str, int], trace: Trace, scale: float) -> Block:
+def _block(rows: list[Result], places: Mapping[str, tuple[int, Contender]], trace: Trace, scale: float) -> Block:
     rows = sorted(rows, key=lambda row: row.lane)
     lanes = [row.lane for row in rows]
-    return {
-        "contender": places.get(rows[0].contender, 0),
+    place, contender = places.get(rows[0].contender, (0, None))
+    dials = _dials(rows, contender)
+    block: Block = {
+        "contender": place,
         "batch": rows[0].batch_size,
         "steps": rows[0].steps,
         "at": [int(step) for step in trace.evaluate_at],
@@ -76,6 +80,23 @@ def _block(rows: list[Result], places: Mapping[str, int], trace: Trace, scale: f
             "valid_metric": pack(trace.valid_metric[lanes] * scale),
         },
     }
+    if dials:
+        block["dials"] = dials
+    return block
+
+
+def _dials(rows: list[Result], contender: Contender | None) -> dict[str, list[SettingView]]:
+    """Name of a dial → its value in each trial: the default where the trial does not turn it."""
+    turned = [unpacked(row.dials) for row in rows]
+    defaults = {dial.name: dial.default for dial in contender.dials} if contender else {}
+    names = sorted({*defaults, *(name for values in turned for name in values)})
+    return {one_line(name): [_shown(values.get(name, defaults.get(name))) for values in turned] for name in names}
+
+
+def _shown(value: Setting | None) -> SettingView:
+    if isinstance(value, str):
+        return one_line(value)
+    return value if value is None or isinstance(value, bool) else significant(value, 6)
 
 
 def pack(values: np.ndarray) -> PackedCurves:

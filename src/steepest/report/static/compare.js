@@ -5,9 +5,9 @@ import { view } from "./data.js";
 import { element } from "./dom.js";
 import { outcomeName, say, stageName, word } from "./language.js";
 import { lineChart, vertical } from "./line_chart.js";
-import { distinct, rateName } from "./numbers.js";
+import { dialValue, distinct, rateName } from "./numbers.js";
 import { translucent } from "./theme.js";
-import { curve } from "./trial_data.js";
+import { curve, dialNames } from "./trial_data.js";
 
 export function compareTrials(figure, task, trials, toggle) {
   const box = figure.querySelector(".compare");
@@ -35,11 +35,13 @@ function closing(trial, toggle) {
 /** [name, [value of each trial]], settings first and results after them. */
 function settingsOf(task, trials) {
   const of = (name, value) => [name, trials.map((trial) => String(value(trial, view.contenders[trial.contender]) ?? "–"))];
-  const keys = distinct(trials.flatMap((trial) => Object.keys(view.contenders[trial.contender].settings)));
+  const keys = distinct(trials.flatMap((trial) => Object.keys(view.contenders[trial.contender].settings))).filter((key) => !dials.includes(key));
+  const dials = dialNames(trials);
   return [
     of(say("Optimizer"), (_, contender) => contender.name),
     of(say("Rate"), (trial) => trial.rate),
-    of(say("Schedule"), (_, contender) => contender.schedule),
+    ...dials.map((name) => of(name, (trial) => dialValue(trial.dial(name)))),
+    ...(dials.includes("schedule") ? [] : [of(say("Schedule"), (_, contender) => contender.schedule)]),
     ...keys.map((key) => of(key, (_, contender) => contender.settings[key])),
     of(say("Batch size"), (trial) => trial.block.batch),
     of(say("Steps"), (trial) => trial.block.steps),

@@ -45,7 +45,7 @@ export function word(thing, key) {
   return typeof thing[key] === "object" ? ofPair(thing[key]) : thing[key];
 }
 
-const STAGES = { grid: () => say("grid"), refine: () => say("refine"), extend: () => say("extend") };
+const STAGES = { grid: () => say("grid"), refine: () => say("refine"), extend: () => say("extend"), search: () => say("search") };
 const OUTCOMES = {
   ok: () => meant("outcome", "ok"),
   stopped: () => meant("outcome", "stopped"),

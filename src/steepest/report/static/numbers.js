@@ -38,6 +38,11 @@ export function rateName(rate) {
   return short(rate);
 }
 
+/** The value of a dial: a number, a choice, or none. */
+export function dialValue(value) {
+  return value === null ? "–" : typeof value === "number" ? short(value) : String(value);
+}
+
 /** Marks of a logarithmic axis: powers of ten, with 2 and 5 between them where there are few. */
 export function decades(u, axis, low, high) {
   const marks = [];

@@ -5,9 +5,10 @@ import { colourOf } from "./contenders.js";
 import { view } from "./data.js";
 import { element } from "./dom.js";
 import { language, outcomeName, say, word } from "./language.js";
-import { decades, distinct, niceMarks, power, short } from "./numbers.js";
+import { decades, dialValue, distinct, niceMarks, power, short } from "./numbers.js";
 import { isPrinting } from "./printing.js";
 import { isDark, paint, translucent } from "./theme.js";
+import { dialNames } from "./trial_data.js";
 
 const FRAME_MS = 11; // milliseconds for the lines of a frame
 const READ = { willReadFrequently: true }; // so that lines are painted when they are drawn, and not all at once later
@@ -20,6 +21,7 @@ function axesOf(task, trials) {
   return [
     choiceAxis("contender", say("optimizer"), names, (trial) => trial.contender, (index) => view.contenders[index].label),
     numberAxis("rate", say("rate"), trials, (trial) => trial.rate, true),
+    ...dialNames(trials).map((name) => dialAxis(name, trials)),
     numberAxis("seed", say("seed"), trials, (trial) => trial.seed, false),
     numberAxis("train_loss", say("training loss"), trials, (trial) => trial.train_loss, true),
     numberAxis("valid", say("validation {metric}", { metric: word(task, "metric") + unit }), trials, (trial) => trial.valid, false),
@@ -31,6 +33,24 @@ function axesOf(task, trials) {
 function choiceAxis(key, title, choices, value, name) {
   const places = new Map(choices.map((choice, i) => [choice, choices.length > 1 ? i / (choices.length - 1) : 0.5]));
   return { key, title, place: (trial) => places.get(value(trial)) ?? 0, marks: choices.map((choice) => [places.get(choice), name(choice)]) };
+}
+
+/** An axis of numbers, of numbers below 1 by their distance from it where that is wide, or of choices. */
+function dialAxis(name, trials) {
+  const [key, value] = [`dial-${name}`, (trial) => trial.dial(name)];
+  const values = distinct(trials.map(value));
+  const known = values.filter((each) => each !== null);
+  if (known.some((each) => typeof each !== "number")) return choiceAxis(key, name, values, value, dialValue);
+  const [low, high] = [1 - known[known.length - 1], 1 - known[0]];
+  if (low > 0 && high > 30 * low) {
+    const axis = numberAxis(key, name, trials, (trial) => (value(trial) === null ? null : 1 - value(trial)), true);
+    const turned = (share) => (share === 0 ? 0 : 1.05 - share);
+    const marks = decades(null, 0, low, high).map((mark) => [turned(0.05 + (0.95 * Math.log(mark / low)) / Math.log(high / low)), short(1 - mark)]);
+    return { ...axis, place: (trial) => turned(axis.place(trial)), marks };
+  }
+  const axis = numberAxis(key, name, trials, (trial) => value(trial) || null, true); // 0 lies under a logarithmic scale
+  if (known.includes(0)) axis.marks.push([0, "0"]);
+  return axis;
 }
 
 /** What has no value, since the trial failed, lies at the foot. A few hopeless values do not squash the others. */
@@ -98,7 +118,7 @@ export function parallel(figure, task, place, changed) {
 
   /** Left of the axes there is room for names. */
   function frame() {
-    const width = Math.max(640, box.clientWidth);
+    const width = Math.max(axes.length > 7 ? 200 + 125 * (axes.length - 1) : 640, box.clientWidth); // room for titles
     return { width, height: 330, left: 130, right: width - 70, top: 40, bottom: 312 };
   }
 

@@ -1,6 +1,7 @@
 // Single trials: taken over as they come, their curves unpacked, and what is found in an array of them.
 
 import { data, view } from "./data.js";
+import { distinct } from "./numbers.js";
 import { redrawAll } from "./scheduler.js";
 
 const unpacked = new WeakMap(); // block → its trials
@@ -18,6 +19,11 @@ class Trial {
     [this.id, this.block, this.lane, this.contender] = [`${shard}/${lane}`, block, lane, block.contender];
     [this.rate, this.seed, this.stage, this.outcome] = [block.rate[lane], block.seed[lane], block.stage[lane], block.outcome[lane]];
     [this.ended, this.train_loss, this.valid, this.test] = [block.ended[lane], block.train_loss[lane], block.valid[lane], block.test[lane]];
+  }
+
+  /** The value of a dial beside the rate; null where there is none. */
+  dial(name) {
+    return this.block.dials?.[name]?.[this.lane] ?? null;
   }
 }
 
@@ -62,6 +68,11 @@ export function once(trials, name, find) {
   return known.get(name);
 }
 
+/** Names of all dials beside the rate; none in a study that tunes the rate alone. */
+export function dialNames(trials) {
+  return once(trials, "dials", () => distinct(trials.flatMap(({ block }) => Object.keys(block.dials ?? {}))));
+}
+
 /** The curve of a trial, one value per evaluation; NaN once it had ended. */
 export function curve(trial, quantity) {
   const packed = trial.block.curves[quantity];
@@ -84,10 +95,11 @@ function decode({ low, high, log, codes }) {
 }
 
 export function trialsTable(pairs) {
-  const head = ["task", "optimizer", "rate", "seed", "stage", "batch", "steps", "outcome", "ended at", "train loss", "validation", "test"];
+  const dials = dialNames(pairs.map(([, trial]) => trial));
+  const head = ["task", "optimizer", "rate", "seed", "stage", "batch", "steps", "outcome", "ended at", "train loss", "validation", "test", ...dials];
   const rows = pairs.map(([task, trial]) => [
     ...[task.name, view.contenders[trial.contender].name, trial.rate, trial.seed, trial.stage, trial.block.batch, trial.block.steps],
-    ...[trial.outcome, trial.ended, trial.train_loss, trial.valid, trial.test],
+    ...[trial.outcome, trial.ended, trial.train_loss, trial.valid, trial.test, ...dials.map((name) => trial.dial(name))],
   ]);
   return [head, ...rows];
 }

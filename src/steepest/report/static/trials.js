@@ -7,21 +7,22 @@ import { controls, offerOptions } from "./controls.js";
 import { view } from "./data.js";
 import { element } from "./dom.js";
 import { outcomeName, outcomeWords, say, stageName, stageWords, word } from "./language.js";
-import { counted, distinct, rateName, short } from "./numbers.js";
+import { counted, dialValue, distinct, rateName, short } from "./numbers.js";
 import { parallel } from "./parallel.js";
 import { describe } from "./saving.js";
 import { promptly, whenSized } from "./scheduler.js";
 import { isolate, selections } from "./selection.js";
-import { areTrialsHere, once, trialsOf, trialsTable } from "./trial_data.js";
+import { areTrialsHere, dialNames, once, trialsOf, trialsTable } from "./trial_data.js";
 
 const ROW_HEIGHT = 30; // pixels, as in the stylesheet
 
 /** Columns: key, head, how a cell reads, and whether it is a number. */
-function columnsOf(task) {
+function columnsOf(task, dials) {
   const unit = task.unit ? `, ${task.unit}` : "";
   return [
     { key: "contender", head: say("Optimizer"), value: (trial) => task.order.get(trial.contender), cell: (trial) => nameTag(trial.contender) },
     { key: "rate", head: say("Rate"), number: true, cell: (trial) => rateName(trial.rate) },
+    ...dials.map((name) => ({ key: `dial-${name}`, head: name, value: (trial) => trial.dial(name), cell: (trial) => dialValue(trial.dial(name)) })),
     { key: "seed", head: say("Seed"), number: true, cell: (trial) => String(trial.seed) },
     { key: "stage", head: say("Stage"), cell: (trial) => stageName(trial.stage) },
     { key: "outcome", head: say("Outcome"), cell: outcomeCell },
@@ -86,6 +87,9 @@ export function trialsFigure(figure) {
     if (!areTrialsHere()) return;
     task.order = new Map(task.standings.map((standing, i) => [standing.contender, i]));
     all = trialsOf(task);
+    const dials = dialNames(all).length;
+    if (dials) box.style.setProperty("--dials", `repeat(${dials}, minmax(5rem, 0.8fr))`);
+    box.style.setProperty("--more", `${5.8 * dials}rem`);
     const any = ["", say("all")];
     offerOptions(figure, state, "contender", [any, ...task.standings.map(({ contender }) => [contender, view.contenders[contender].label])]);
     offerOptions(figure, state, "stage", [any, ...once(all, "stages", () => distinct(all.map((trial) => trial.stage))).map((stage) => [stage, stageName(stage)])]);
@@ -129,7 +133,7 @@ export function trialsFigure(figure) {
   }
 
   function sort() {
-    const column = columnsOf(task).find(({ key }) => key === sorting.key);
+    const column = columnsOf(task, dialNames(all)).find(({ key }) => key === sorting.key);
     if (!column) return;
     const value = column.value ?? ((trial) => trial[column.key]);
     const way = sorting.down ? -1 : 1;
@@ -140,7 +144,7 @@ export function trialsFigure(figure) {
 
   function heads() {
     const row = element("div", { class: "line", role: "row" });
-    for (const column of columnsOf(task)) {
+    for (const column of columnsOf(task, dialNames(all))) {
       const sorted = column.key === sorting.key ? (sorting.down ? "descending" : "ascending") : "none";
       const button = element("button", { type: "button", "data-key": column.key }, column.head, element("i", { "aria-hidden": "true" }, { ascending: " ↑", descending: " ↓" }[sorted] ?? ""));
       row.append(element("span", { role: "columnheader", "aria-sort": sorted, class: column.number ? "n" : "" }, button));
@@ -152,7 +156,7 @@ export function trialsFigure(figure) {
     space.style.setProperty("height", `${shown.length * ROW_HEIGHT}px`);
     const first = Math.max(0, Math.floor(body.scrollTop / ROW_HEIGHT) - 6);
     const last = Math.min(shown.length, first + Math.ceil(body.clientHeight / ROW_HEIGHT) + 12);
-    const columns = columnsOf(task);
+    const columns = columnsOf(task, dialNames(all));
     const lines = [];
     for (let i = first; i < last; i++) {
       const trial = shown[i];
@@ -186,7 +190,7 @@ export function trialsFigure(figure) {
     remember(`${place}.sort`, `${sorting.key}~${sorting.down ? "down" : "up"}`, "");
     sort();
     heads();
-    head.querySelector(`[data-key=${key}]`).focus();
+    head.querySelector(`[data-key="${key}"]`).focus();
     body.scrollTop = 0;
     paintRows();
   });

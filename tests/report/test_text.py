@@ -116,3 +116,11 @@ def test_several_tasks_begin_with_what_they_say_together():
     assert str(three_tasks()["headline"]).startswith(lines.split(". ")[0])
     for name in ("digits", "housing", "line"):
         assert re.search(rf"^{name} ─+$", lines, re.MULTILINE)
+
+
+def test_long_names_that_begin_alike_stay_different():
+    shapes = tuple(Shape(f"adamw with a long list of settings and value={i}", 0.95, 1e-3, shift=3.0) for i in range(3))
+    page = text(view(*judged(*synthetic_study(shapes, seeds=5, reference=shapes[0].name)))).splitlines()
+    first = next(i for i, line in enumerate(page) if line.lstrip().startswith("#"))
+    assert [f"value={i}" in "\n".join(page[first + 1 : first + 4]) for i in range(3)] == [True] * 3
+    assert "run time" not in page[first]

@@ -1,6 +1,7 @@
 """A view as text for the terminal: the verdict in words first, then the figures, at most 100 columns wide."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
@@ -117,6 +118,8 @@ def _ranking(page: _Page, task: TaskView) -> str:
         rows.append([*cells, s["p_best"]["text"]] if page.full else cells)
     styles = {"best": GREEN, "tie": GREEN, "behind": "", "unsure": DIM, "failed": RED}
     align = "r<<r<r<" + "rr" * rated + "r" * page.full
+    if rated and not _names_differ(head, rows):  # they matter more than the time of a run, which --full has
+        head, rows, align = head[:-1], [row[:-1] for row in rows], align[:-1]
     table = _table(head, rows, align, page.paint, [styles[s["status"]] for s in task["standings"]])
     return "\n".join(filter(None, (table, _edges(task) if rated else "")))
 
@@ -197,11 +200,11 @@ def _reproduce(page: _Page) -> str:
 
 def _table(head: list[str], rows: list[list[str]], align: str, paint: Paint, styles: Sequence[str] = ()) -> str:
     """Columns as wide as their widest cell, measured in terminal cells; the names give way if that is too much."""
-    widths = [max(cell_len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    widths = _widths(head, rows)
     named = next(i for i, cell in enumerate(head) if cell == shown(OPTIMIZER))
-    excess = sum(widths) + 2 * (len(widths) - 1) - WIDTH
-    if excess > 0:
+    if (excess := _excess(widths)) > 0:
         widths[named] = max(9, widths[named] - excess)
+        rows = _told_apart(rows, named, widths[named])
 
     def line(row: list[str]) -> str:
         cells = [_cut(cell, width) for cell, width in zip(row, widths, strict=True)]
@@ -213,8 +216,38 @@ def _table(head: list[str], rows: list[list[str]], align: str, paint: Paint, sty
     return "\n".join([paint(line(head), DIM), *painted])
 
 
+def _widths(head: list[str], rows: list[list[str]]) -> list[int]:
+    return [max(cell_len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+
+
+def _names_differ(head: list[str], rows: list[list[str]]) -> bool:
+    """Whether names that differ still do once they are cut to what is left for them."""
+    widths = _widths(head, rows)
+    width, names = widths[1] - max(0, _excess(widths)), {row[1] for row in rows}
+    return len({_cut(name, max(9, width)) for name in names}) == len(names)
+
+
+def _excess(widths: Sequence[int]) -> int:
+    """By how many terminal cells columns of these widths are too wide."""
+    return sum(widths) + 2 * (len(widths) - 1) - WIDTH
+
+
 def _cut(cell: str, width: int) -> str:
     return cell if cell_len(cell) <= width else set_cell_size(cell, width - 1).rstrip() + "…"
+
+
+def _told_apart(rows: Sequence[list[str]], column: int, width: int) -> list[list[str]]:
+    """The rows with names that stay different when they are cut: where their ends differ, the middle is left out."""
+    count = Counter(_cut(row[column], width) for row in rows)
+    found: list[list[str]] = []
+    for row in rows:
+        name = row[column]
+        if count[_cut(name, width)] > 1 and cell_len(name) > width:
+            end = name[::-1]
+            tail = set_cell_size(end, width // 2).rstrip()[::-1]
+            name = set_cell_size(name, width - 1 - cell_len(tail)).rstrip() + "…" + tail.lstrip()
+        found.append([*row[:column], name, *row[column + 1 :]])
+    return found
 
 
 def fill(paragraph: str, first: str = "", rest: str = "") -> str:

@@ -63,7 +63,10 @@ def view(study: StudyRecord, verdict: Verdict, traces: Mapping[str, Trace], prob
         },
         "headline": _headline(verdict.claims, fit),
         "claims": _claims(verdict.claims, fit),
-        "contenders": [_contender(contender, look) for contender, look in zip(study.contenders, looks, strict=True)],
+        "contenders": [
+            _contender(contender, label, look)
+            for contender, label, look in zip(study.contenders, labels_of(study.contenders), looks, strict=True)
+        ],
         "palette": {"colours": [list(pair) for pair in COLOURS], "dashes": [list(dash) for dash in DASHES]},
         "tasks": [_task(i, study, task, traces, probes, fit) for i, task in enumerate(verdict.tasks)],
         "tallies": [_tally(study, tally) for tally in verdict.tallies],
@@ -71,11 +74,22 @@ def view(study: StudyRecord, verdict: Verdict, traces: Mapping[str, Trace], prob
     }
 
 
-def _contender(contender: Contender, look: Style) -> ContenderView:
+def labels_of(contenders: Sequence[Contender]) -> list[str]:
+    """Short names; where the beginnings of two are the same, with their ends in place of their middles."""
+    cut = [one_line(contender.name, LABEL) for contender in contenders]
+    found: list[str] = []
+    for label, contender in zip(cut, contenders, strict=True):
+        name = one_line(contender.name)
+        tail = LABEL // 2
+        found.append(label if cut.count(label) == 1 else f"{name[: LABEL - 1 - tail]}…{name[-tail:]}")
+    return found
+
+
+def _contender(contender: Contender, label: str, look: Style) -> ContenderView:
     parts = [f"{one_line(key)} {_plain(value)}" for key, value in contender.settings.items()]
     return {
         "name": one_line(contender.name),
-        "label": one_line(contender.name, LABEL),
+        "label": label,
         "rule": one_line(contender.rule),
         "schedule": one_line(contender.schedule),
         "batch_size": contender.batch_size,

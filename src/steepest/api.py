@@ -86,6 +86,9 @@ class Study(StudyReader):
             raise UnknownName.among("task", name, verdicts, "It must be a task of this study.")
         standings = {standing.contender: standing for standing in verdicts[name].standings}
         chosen = verdicts[name].advised if optimizer is None else optimizer
+        if chosen not in standings:  # the optimizer alone, where its searches or factors are compared: the best of them
+            own = {item.name for item in self.record.contenders if item.optimizer == chosen}
+            chosen = next((each for each in standings if each in own), chosen)
         if chosen not in standings:
             raise UnknownName.among("optimizer", chosen, standings, "It must be a contender of this study.")
         turned = standings[chosen].turned

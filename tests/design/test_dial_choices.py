@@ -68,8 +68,10 @@ def test_a_torch_optimizer_of_the_users_own_turns_its_keyword_arguments():
         ({"tune": "batch-size=0|64"}, BadSetting, "whole numbers"),
         ({"tune": "dropout"}, BadSetting, "needs a list of values"),
         ({"tune": "weight_decay", "search": "hyperband"}, UnknownName, "hyperband"),
-        ({"tune": "weight_decay", "trials": 13}, BadSetting, "Take at least 15"),
-        ({"tune": "weight_decay", "trials": 16}, BadSetting, "come in pairs"),
+        ({"tune": "weight_decay", "trials": 13}, BadSetting, "Take at least 14"),
+        ({"tune": "weight_decay", "trials": 10000}, BadSetting, "at most"),
+        ({"tune": "dropout=0|2"}, BadSetting, "dropout"),
+        ({"tune": ""}, BadSetting, "names no dial"),
         ({"trials": 27}, BadSetting, "--tune"),
         ({"search": ","}, BadSetting, "empty"),
     ],
@@ -87,3 +89,35 @@ def test_a_setting_becomes_what_is_printed():
     assert found.schedule == "warmup-cosine:share=0.05"
     assert dict(found.axes) == {"dropout": 0.1}
     assert [rounded(x) for x in (True, "a", 3, 0.9, 0.95, 123456.0)] == [True, "a", 3, 0.9, 0.95, 123000.0]
+
+
+def test_a_list_of_two_numbers_is_two_values_and_a_tuple_a_range():
+    spec = asked("adamw", tune={"batch-size": [32, 64], "dropout": (0.0, 0.2), "b2": (0.9, 0.99), "eps": [1e-8, 1e-6]})
+    kinds = {dial.name: (dial.kind, dial.choices) for dial in spec.contenders[0].dials}
+    assert kinds == {
+        "batch-size": ("choice", (32, 64)),
+        "dropout": ("choice", (0.0, 0.2)),
+        "b2": ("log", ()),
+        "eps": ("choice", (1e-8, 1e-6)),
+    }
+
+
+def test_a_list_of_settings_is_checked_before_anything_trains(tmp_path):
+    file = tmp_path / "settings.json"
+    for written, words in (
+        ('[{"lr": 0.1, "b3": 0.5}]', "b3"),
+        ('[{"lr": 0.1, "b2": 2}, {"lr": 0.1}]', "b2"),
+        ('[{"lr": 0.1}]', "has 1 settings, fewer than the 2 trials"),
+    ):
+        file.write_text(written)
+        with pytest.raises((BadSetting, UnknownName), match=words):
+            asked("adam,sgd", tune="b2", search=f"list:{file}", trials=15)
+    file.write_text('[{"lr": 0.1, "b2": 0.99}, {"lr": 1e-6}]')  # sgd has no b2, and the grid no such rate
+    spec = asked("adam,sgd", tune="b2", search=f"list:{file}", trials=15)
+    assert [len(each.dials) for each in spec.contenders] == [1, 0]
+
+
+@pytest.mark.parametrize("trials", [14, 20, 50])
+def test_any_number_of_trials_can_be_asked_for(trials):
+    spec = asked("adamw", search="grid,sobol", trials=trials)
+    assert spec.asked_trials() == 2 * 10 * trials

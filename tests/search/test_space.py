@@ -52,7 +52,7 @@ def test_dials_are_read_from_words_lists_and_mappings(text, names):
 
 
 def test_a_range_keeps_the_scale_and_choices_the_kind_of_value():
-    (b2,) = parse_space({"b2": [0.9, 0.99]}, ADAMW)
+    (b2,) = parse_space({"b2": (0.9, 0.99)}, ADAMW)
     assert (b2.kind, b2.complement, b2.low, b2.high) == ("log", True, 0.9, 0.99)
     (decay,) = parse_space("weight_decay=0..0.1", ADAMW)
     assert (decay.low, decay.high, decay.zero) == (1e-4, 0.1, True)

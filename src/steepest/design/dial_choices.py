@@ -4,16 +4,19 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from steepest.design.factors import AXES, parse
 from steepest.design.options import StudyOptions
 from steepest.errors import BadSetting, UnknownName
 from steepest.optim import catalogue
+from steepest.optim.parameter_groups import KEY
 from steepest.optim.rule import Rule, check_settings, decouples, hyperparameters
 from steepest.optim.schedules import schedule, warmed_up
 from steepest.records.contender import Contender
 from steepest.records.dial import BATCH, NOT_OF_RULE, OF_SHARD, RATE, SCHEDULE, WARMUP, Dial, Setting
 from steepest.records.study_record import StudyDesign
 from steepest.search.dials import parse_space, usual_dials
-from steepest.search.own_search import absolute
+from steepest.search.own_search import absolute, check_list
+from steepest.search.space import Space
 from steepest.search.strategies import strategy, version
 from steepest.study.settings_search import RATES_ALONE
 
@@ -48,6 +51,8 @@ def tuned(contenders: Sequence[Contender], options: StudyOptions, memory: Memory
     if not searches:
         return list(contenders)
     asked = _by_name(USUAL if options.tune is None else options.tune)
+    if not any(asked):
+        raise BadSetting("--tune names no dial. Write, for example, --tune weight_decay,b2.")
     every = {each.name: known_dials(each, memory) for each in contenders}
     for name in asked if options.tune is not None else ():
         if not any(_known_as(name, known) for known in every.values()):
@@ -62,6 +67,17 @@ def tuned(contenders: Sequence[Contender], options: StudyOptions, memory: Memory
             one = replace(each, search=search, dials=() if search == RATES_ALONE else dials)
             found.append(compared(one) if len(searches) > 1 else one)
     return found
+
+
+def check_lists(contenders: Iterable[Contender], trials: int) -> None:
+    """Raise UnknownName or BadSetting where a list of settings cannot serve its contenders, before anything trains."""
+    spaces: dict[str, list[Space]] = {}
+    for each in contenders:
+        if each.search.startswith("list:"):
+            rate = Dial(RATE, "log", 1e-30, 1e30, default=each.centre)
+            spaces.setdefault(each.search.removeprefix("list:"), []).append(Space((rate, *each.dials)))
+    for file, found in spaces.items():
+        check_list(file, found, trials)
 
 
 def tuned_as(others: Sequence[Contender], contenders: Sequence[Contender], memory: Memory) -> list[Contender]:
@@ -94,17 +110,15 @@ def compared(contender: Contender) -> Contender:
 
 def known_dials(contender: Contender, memory: Memory) -> dict[str, Dial]:
     """All that can be tuned for a contender, by name; not what it has for comparison."""
+    given = {name: value for name, value in contender.settings.items() if name != KEY}
     if contender.is_torch_optimizer:
-        found = usual_dials({name: x for name, x in contender.settings.items() if name != "groups"})
+        found = usual_dials(given, schedule=contender.schedule)
     else:
         rule = _rule(contender, memory)
-        own = (
-            hyperparameters(rule)
-            if contender.is_custom_rule
-            else catalogue.settings_of(catalogue.entry(contender.rule))
-        )
-        values = {name: contender.settings.get(name, value) for name, value in own.items() if name != RATE}
-        found = usual_dials(values, decoupled=decouples(rule), schedule=contender.schedule)
+        defaults = {} if contender.is_custom_rule else catalogue.settings_of(catalogue.entry(contender.rule))
+        own = {**hyperparameters(rule), **defaults, **given}
+        del own[RATE]
+        found = usual_dials(own, decoupled=decouples(rule), schedule=contender.schedule)
     return {name: dial for name, dial in {**found, **OF_TASK}.items() if name not in contender.axes}
 
 
@@ -114,6 +128,8 @@ def check_dials(contender: Contender, dials: Iterable[Dial], memory: Memory) -> 
     for name in OF_SHARD:
         if name in by_name and by_name[name].kind != "choice":
             raise BadSetting(f"The dial {name} needs a list of values, such as {name}={_example(name)}.")
+        if name in by_name and name in AXES:
+            parse({name: [*by_name[name].choices]})  # says what a value may be
     for words in by_name[SCHEDULE].choices if SCHEDULE in by_name else (contender.schedule,):
         schedule(str(words))
         if WARMUP in by_name:
@@ -138,11 +154,11 @@ def more_trials(options: StudyOptions, design: StudyDesign) -> int:
                 "search with --search."
             )
         return 0
-    total = max(DEFAULT_TRIALS, least + 2) if options.trials is None else options.trials
+    total = max(DEFAULT_TRIALS, least + 1) if options.trials is None else options.trials
     if total <= least:
         raise BadSetting(
             f"{total} trials leave none for other settings: {least} are the rates at default values, which come first. "
-            f"Take at least {least + 2}."
+            f"Take at least {least + 1}."
         )
     return total - least
 

@@ -12,7 +12,7 @@ import torch
 from steepest.builtin import task_table
 from steepest.design.baseline import add_baseline
 from steepest.design.contenders import DEFAULT, enter
-from steepest.design.dial_choices import more_trials, tuned, versions_of
+from steepest.design.dial_choices import check_lists, more_trials, tuned, versions_of
 from steepest.design.factors import expand
 from steepest.design.options import StudyOptions
 from steepest.errors import BadSetting, BadTask, UnknownName
@@ -151,7 +151,9 @@ def _study_design(options: StudyOptions, contenders: Sequence[Contender]) -> Stu
     alone = design
     if options.rates is not None:  # they are the grid, and nothing is refined
         alone = replace(design, rates=len(contenders[0].rates), extra_rates=0)
-    return replace(design, more_trials=more_trials(options, alone))
+    design = replace(design, more_trials=more_trials(options, alone))
+    check_lists(contenders, design.more_trials)
+    return design
 
 
 def _under(name: str, contenders: Sequence[Contender]) -> str:

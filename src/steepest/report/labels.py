@@ -38,6 +38,8 @@ STATUS: Mapping[Status, tuple[Message, Message]] = {
 def status(task: TaskView, standing: StandingView) -> str:
     """The word for a contender's status, with a mark at what its owner uses now."""
     word = shown(STATUS[standing["status"]][0])
+    if standing["status"] == "best" and not task["advises"]:  # one with too few seeds is ahead
+        word = tr("best judged")
     return word if standing["contender"] != task["baseline"] else f"{word}, {tr('yours')}"
 
 

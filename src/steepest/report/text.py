@@ -107,7 +107,7 @@ def _ranking(page: _Page, task: TaskView) -> str:
         cells = [
             (ADVISED if is_advised(task, s) else "") + str(s["place"]),
             page.view["contenders"][s["contender"]]["label"],
-            shown(labels.STATUS[s["status"]][0]) + ("" if s["contender"] != task["baseline"] else ", " + tr("yours")),
+            labels.status(task, s),
             quality["text"] if quality else "–",
             quality["interval"] if quality else "",
             behind["text"] if behind else "–",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from steepest.errors import BadSetting, UnknownName
-from steepest.records.dial import RATE, SCHEDULE, WARMUP, Dial, Setting
+from steepest.records.dial import OF_SHARD, RATE, SCHEDULE, WARMUP, Dial, Setting
 
 Values = Mapping[str, Setting]
 """Dial → value. The learning rate is the dial "lr"; a conditional dial that does not apply is absent."""
@@ -85,8 +85,8 @@ EXAMPLE = "weight_decay=1e-4..1 or schedule=constant|cosine"
 
 def parse_space(text: Words, known: Mapping[str, Dial]) -> tuple[Dial, ...]:
     """The dials that a user names, in the given order: "weight_decay,b2", {"b2": (0.9, 0.999)} or
-    "weight_decay=1e-4..1,schedule=constant|cosine". A dial without values has its usual range; two numbers are a range,
-    all else are choices.
+    "weight_decay=1e-4..1,schedule=constant|cosine". A dial without values has its usual range; a tuple of two
+    numbers is a range, a list holds values.
 
     Raises UnknownName or BadSetting.
     """
@@ -139,10 +139,11 @@ def _dial(usual: Dial, given: object) -> Dial:
         return _chosen(usual, [part.strip() for part in given.split("|")])
     if not isinstance(given, Sequence):
         raise BadSetting(f"The dial {usual.name} has {given!r}. Give a range (LOW, HIGH), or a list of values.")
-    items = list(given)
-    if len(items) == 2 and all(isinstance(end, int | float) and not isinstance(end, bool) for end in items):
-        return _ranged(usual, float(items[0]), float(items[1]))
-    return _chosen(usual, items)
+    if isinstance(given, tuple) and len(given) == 2 and usual.name not in OF_SHARD:
+        low, high = given
+        if all(isinstance(end, int | float) and not isinstance(end, bool) for end in given):
+            return _ranged(usual, float(low), float(high))
+    return _chosen(usual, list(given))
 
 
 def _end(dial: Dial, words: str) -> float:

@@ -10,23 +10,46 @@ from pathlib import Path
 from typing import cast
 
 from steepest.errors import BadSetting, UnknownName, kind_and_line
-from steepest.records.dial import Dial, Setting
+from steepest.records.dial import RATE, Dial, Setting
 from steepest.search.asks import Asking, Goodness, Strategy, Told
 from steepest.search.dials import Values, exact, show
 from steepest.search.space import Space
 
 
 def settings_in_order(settings: Sequence[Mapping[str, object]], source: str = "The list of settings") -> Strategy:
-    """The search that tries these settings in this order. A dial that a setting leaves out is at its default."""
+    """The search that tries these settings in this order. A dial that a setting leaves out is at its default; one that
+    the optimizer does not turn is left out, since one list may serve several optimizers."""
 
     def search(space: Space, seed: int, trials: int, batch: int, *, begun: Sequence[Told] = ()) -> Asking:
-        if len(settings) < trials:
-            raise BadSetting(f"{source} has {len(settings)} settings, fewer than the {trials} trials of the search.")
-        found = [checked(space, values, source) for values in settings[:trials]]
+        found = in_order(space, settings, trials, source)
         for start in range(0, trials, batch):
             yield tuple(found[start : start + batch])
 
     return search
+
+
+def in_order(space: Space, settings: Sequence[Mapping[str, object]], trials: int, source: str) -> list[Values]:
+    """The first settings of a list, as this space has them. Raises UnknownName or BadSetting."""
+    if len(settings) < trials:
+        raise BadSetting(f"{source} has {len(settings)} settings, fewer than the {trials} trials of the search.")
+    known = {dial.name for dial in space.dials}
+    return [
+        checked(space, {name: value for name, value in each.items() if name in known}, source)
+        for each in settings[:trials]
+    ]
+
+
+def check_list(file: str, spaces: Sequence[Space], trials: int) -> None:
+    """Raise UnknownName or BadSetting where a list cannot serve the optimizers with these spaces, before anything
+    trains: a dial that none of them turns, a value out of its range, too few settings."""
+    settings, source = _read(file), f"The file {file}"
+    known = {dial.name for space in spaces for dial in space.dials}
+    for each in settings:
+        for name in each:
+            if name not in known:
+                raise UnknownName.among("dial", name, sorted(known), f"{source} sets it.")
+    for space in spaces:
+        in_order(space, settings, trials, source)
 
 
 def listed(file: str) -> Strategy:
@@ -132,7 +155,9 @@ def checked(space: Space, given: object, source: str) -> Values:
     found: dict[str, Setting] = {}
     for key, value in cast("Mapping[object, object]", given).items():
         if str(key) not in known:
-            raise UnknownName.among("dial", str(key), known)
+            raise UnknownName.among(
+                "dial", str(key), known, f"{source} sets it, and this optimizer does not turn it: see space.dials."
+            )
         found[str(key)] = _fitting(known[str(key)], value, source)
     return space.active(found)
 
@@ -146,6 +171,8 @@ def _fitting(dial: Dial, value: object, source: str) -> Setting:
         allowed = f"one of {', '.join(map(show, dial.choices))}"
     else:
         number = exact(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+        if dial.name == RATE and 0 < number < math.inf:  # a list may know of rates beyond those of the grid
+            return number
         if dial.low <= number <= dial.high or (dial.zero and number == 0) or number == dial.default:
             return int(number) if dial.kind == "integer" else number
         allowed = f"{'0, or ' if dial.zero else ''}a number from {dial.low:g} to {dial.high:g}"

@@ -74,8 +74,9 @@ def plan_within(
             return plan
     assert plan is not None and spec.budget_seconds is not None
     least = plan.protocol
+    seeds = "1 seed" if least.seeds == 1 else f"{least.seeds} seeds"
     raise BudgetTooSmall(
-        f"The budget is {duration(spec.budget_seconds)}; even {least.seeds} seeds of "
+        f"The budget is {duration(spec.budget_seconds)}; even {seeds} of "
         f"{trials_of(spec.contenders[0], least) // least.seeds} rates need about {duration(spent + plan.seconds)}. "
         "Give more time, or drop a task or an optimizer."
     )

@@ -87,7 +87,7 @@ def _search(
     scores = list((yield lanes("grid", grid(contender.centre, protocol))))
     left = extra_rates(contender, protocol)
     best = best_of(scores, higher_is_better)
-    while left and (side := end_of(best, {score.rate for score in scores})):
+    while left > 1 and (side := end_of(best, {score.rate for score in scores})):
         scores += yield lanes("extend", beyond(scores, side, protocol))
         left -= 2
         best = best_of(scores, higher_is_better)
@@ -141,8 +141,9 @@ def beyond(scores: Iterable[Score], side: Edge, protocol: StudyDesign) -> tuple[
 
 def around(best: float, count: int, protocol: StudyDesign) -> tuple[float, ...]:
     """`count` rates that fill the gaps to both neighbours of `best` evenly: 4 at ±1/6 and ±1/3 decade, 2 at ±1/4."""
-    step = spacing(protocol) / (count / 2 + 1)
-    return tuple(_at(best, sign * k * step) for k in range(1, count // 2 + 1) for sign in (-1, +1))
+    pairs = -(-count // 2)
+    step = spacing(protocol) / (pairs + 1)
+    return tuple(_at(best, sign * k * step) for k in range(1, pairs + 1) for sign in (-1, +1))[:count]
 
 
 def spacing(protocol: StudyDesign) -> float:
@@ -211,11 +212,10 @@ def check_protocol(protocol: StudyDesign) -> None:
         raise BadSetting(f"The grid spans {protocol.decades:g} decades; it must span more than 0 and at most 20.")
     if protocol.extra_rates < 0 or protocol.extra_rates % 2:
         raise BadSetting(f"{protocol.extra_rates} extra rates cannot be shared out: they come in pairs (0, 2, 4, …).")
-    if not 0 <= protocol.more_trials <= MAX_RATES or protocol.more_trials % 2:
-        least = protocol.rates + protocol.extra_rates
+    if not 0 <= protocol.more_trials <= MAX_RATES:
         raise BadSetting(
-            f"{least + protocol.more_trials} trials cannot be shared out: beyond the {least} rates they come in pairs, "
-            f"such as {least + 2} or {least + 14}, up to {MAX_RATES:,} more."
+            f"The study asks for {protocol.more_trials:,} trials beyond the rates of every optimizer on every seed; at "
+            f"most {MAX_RATES:,} are possible."
         )
     if (protocol.extra_rates or protocol.more_trials) and protocol.rates < 3:
         raise BadSetting(

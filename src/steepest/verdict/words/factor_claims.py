@@ -46,6 +46,8 @@ def _clause(context: Context, effect: AxisEffect, change: Change) -> Message:
     gain = change.gain
     if gain is None:
         return say("too few seeds to judge {value}", value=change.value)
+    if gain.low == gain.high == 0:
+        return say("{value} and {first} came to the same results", value=change.value, first=effect.first)
     if gain.low > 0:
         return say(
             "{value} is better than {first} by {size}", value=change.value, first=effect.first, size=context.size(gain)

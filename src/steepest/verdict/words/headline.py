@@ -15,7 +15,7 @@ from steepest.verdict.words import numbers
 from steepest.verdict.words.baseline_claims import answer
 from steepest.verdict.words.context import Context
 from steepest.verdict.words.details import edge, failure, only_just_behind, unsure, what_it_holds_for
-from steepest.verdict.words.turned_claims import at_edges, importance, in_words, worth
+from steepest.verdict.words.turned_claims import at_edges, in_words, worth
 
 ROBUST_DECADES, SENSITIVE_DECADES = 1.0, 0.4
 """Decades of good rates from which many rates work, and below which the optimizer is sensitive to its rate."""
@@ -61,7 +61,6 @@ def headline(context: Context) -> Iterator[Claim]:
         )
         if context.advised.turned is not None:
             yield from worth(context, context.advised, context.advised.turned)
-            yield from importance(context, context.advised, context.advised.turned)
             yield from at_edges(context, context.advised, context.advised.turned)
         yield from rate(context)
         if not context.ties:

@@ -10,12 +10,14 @@ from steepest.verdict.words.context import Context
 
 
 def about_dials(context: Context) -> Iterator[Claim]:
-    """For the advised one in the headline; for all others below."""
+    """What the headline does not say: of the advised one, which dials matter; of all others, everything."""
     for item in context.verdict.standings:
-        if item.turned is not None and item is not context.advised:
+        if item.turned is None:
+            continue
+        if item is not context.advised:
             yield from worth(context, item, item.turned)
-            yield from importance(context, item, item.turned)
             yield from at_edges(context, item, item.turned)
+        yield from importance(context, item, item.turned)
 
 
 def worth(context: Context, item: Standing, found: Turned) -> Iterator[Claim]:

@@ -24,7 +24,7 @@ from steepest.datasets import sources
 from steepest.engine.fleet_support import ERROR_MEANINGS, unsupported_reason
 from steepest.locale.translations import catalogue as translations
 from steepest.messages import Message, speaking
-from steepest.optim import catalogue
+from steepest.optim import catalogue, choosing
 from steepest.records.progress_record import Progress, ProgressRow
 from steepest.report import captions, terminal
 from steepest.report.export import latex
@@ -46,7 +46,7 @@ def english_in(text):
 
 
 def page_of(entry):
-    return in_chinese(listings.optimizer, catalogue.describe(entry) | {"code": ""})
+    return in_chinese(listings.optimizer, catalogue.describe(entry) | {"code": "", "choice": choosing.choice_of(entry)})
 
 
 def in_chinese(shown, *arguments):

@@ -129,7 +129,9 @@ def test_no_row_is_marked_where_nothing_is_advised(tmp_path, capsys):
     for given, marked in ((rows, False), (rows[:5], True)):
         file.write_text("\n".join(["optimizer,seed,value", *given]))
         main(["verdict", "--csv", str(file), "--metric", "accuracy"])
-        assert ("→" in capsys.readouterr().out) is marked
+        shown = capsys.readouterr().out
+        assert ("→" in shown) is marked
+        assert "−" not in shown, "one that is ahead is behind nobody"
 
 
 def test_named_columns_reach_the_table_from_the_command_line(capsys):

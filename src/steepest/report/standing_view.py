@@ -17,7 +17,7 @@ def show_standing(s: Standing, scale: float, decimals: int) -> StandingFigures:
         "status": s.status,
         "quality": _estimate(s.quality, scale, decimals),
         "deviation": significant(None if s.deviation is None else s.deviation * scale),
-        "behind_best": _estimate(s.behind_best, scale, decimals, sign=True),
+        "behind_best": None if is_ahead(s) else _estimate(s.behind_best, scale, decimals, sign=True),
         "p_best": {"value": significant(s.p_best), "text": p_value(s.p_best)},
         "behind_reference": _estimate(s.behind_reference, scale, decimals, sign=True),
         "p_reference": {"value": significant(s.p_reference), "text": p_value(s.p_reference)},
@@ -51,6 +51,12 @@ def show_standing(s: Standing, scale: float, decimals: int) -> StandingFigures:
         "values": {str(seed): significant(_scaled(value, scale), 6) for seed, value in s.values.items()},
         "best_of": {str(k): significant(_scaled(value, scale)) for k, value in s.best_of.items()},
     }
+
+
+def is_ahead(standing: Standing) -> bool:
+    """Whether it is behind nobody: its mean is better than that of the best of the judged, but of too few seeds."""
+    gap = standing.behind_best
+    return standing.status == "unsure" and gap is not None and gap.value < 0
 
 
 def _point(point: RatePoint, scale: float, decimals: int) -> PointView:

@@ -63,9 +63,7 @@ def tuned(contenders: Sequence[Contender], options: StudyOptions, memory: Memory
         own = [words for name, words in asked.items() if _known_as(name, known)]
         dials = parse_space(_together(own), known) if own else ()
         check_dials(each, dials, memory)
-        for search in searches:
-            one = replace(each, search=search, dials=() if search == RATES_ALONE else dials)
-            found.append(compared(one) if len(searches) > 1 else one)
+        found += _with_searches(each, dials, searches)
     return found
 
 
@@ -91,10 +89,14 @@ def tuned_as(others: Sequence[Contender], contenders: Sequence[Contender], memor
         known = known_dials(each, memory)
         own = tuple(replace(dial, default=known[name].default) for name, dial in ranges.items() if name in known)
         check_dials(each, own, memory)
-        for search in searches:
-            one = replace(each, search=search, dials=() if search == RATES_ALONE else own)
-            found.append(compared(one) if len(searches) > 1 else one)
+        found += _with_searches(each, own, searches)
     return found
+
+
+def _with_searches(contender: Contender, dials: tuple[Dial, ...], searches: Sequence[str]) -> list[Contender]:
+    """One for each search; where there are several, they are compared."""
+    found = [replace(contender, search=name, dials=() if name == RATES_ALONE else dials) for name in searches]
+    return [*map(compared, found)] if len(searches) > 1 else found
 
 
 def compared(contender: Contender) -> Contender:

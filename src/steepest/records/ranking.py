@@ -86,7 +86,7 @@ def survivors(trials: Iterable[T], count: int, higher_is_better: bool) -> list[T
     """The best `count` of a replicate's trials, the best first; fewer where fewer are sound."""
 
     def rank(trial: T) -> tuple[float, float, float, int, str]:
-        return _good(trial, higher_is_better), -_loss(trial), -trial.rate, -trial.seed, trial.dials
+        return good_metric(trial, higher_is_better), -_loss(trial), -trial.rate, -trial.seed, trial.dials
 
     return sorted(filter(is_sound, trials), key=rank, reverse=True)[:count]
 
@@ -114,7 +114,7 @@ def pooled_best(trials: Iterable[RankedTrial], higher_is_better: bool) -> float:
     """
     trials = list(trials)
     sound = [trial for trial in trials if is_sound(trial)]
-    worst = min((_good(trial, higher_is_better) for trial in sound), default=0.0)
+    worst = min((good_metric(trial, higher_is_better) for trial in sound), default=0.0)
     of_seed = worst_of_seed(trials, higher_is_better)
     by_rate: dict[float, list[RankedTrial]] = defaultdict(list)
     for trial in trials:
@@ -125,7 +125,7 @@ def pooled_best(trials: Iterable[RankedTrial], higher_is_better: bool) -> float:
         sound = [trial for trial in by_rate[rate] if is_sound(trial)]
         others = [trial for trial in by_rate[rate] if not is_sound(trial)]
         counted = [of_seed.get(trial.seed, worst) if is_stopped(trial) else worst for trial in others]
-        metric = _mean([_good(trial, higher_is_better) for trial in sound] + counted)
+        metric = _mean([good_metric(trial, higher_is_better) for trial in sound] + counted)
         loss = _mean([_loss(trial) for trial in sound]) if sound else math.inf
         return metric, -len(others), -loss, -rate
 
@@ -148,10 +148,10 @@ def smoothed_best(trials: Iterable[RankedTrial], higher_is_better: bool) -> floa
     Ties go to the better metric, then to the lower loss, then to the smaller rate, which is the best where all failed.
     """
     ordered = sorted(trials, key=lambda trial: trial.rate)
-    sound = [_good(trial, higher_is_better) for trial in ordered if is_sound(trial)]
+    sound = [good_metric(trial, higher_is_better) for trial in ordered if is_sound(trial)]
     if not sound:
         return ordered[0].rate
-    values = [_good(trial, higher_is_better) if is_sound(trial) else min(sound) for trial in ordered]
+    values = [good_metric(trial, higher_is_better) if is_sound(trial) else min(sound) for trial in ordered]
     middle = sorted(values)[len(values) // 2]
     hopeless = middle - (max(values) - middle)
 
@@ -171,7 +171,7 @@ def worst_of_seed(trials: Iterable[RankedTrial], higher_is_better: bool) -> dict
     found: dict[int, float] = {}
     for trial in trials if any(map(is_stopped, trials)) else ():
         if is_sound(trial):
-            found[trial.seed] = min(found.get(trial.seed, math.inf), _good(trial, higher_is_better))
+            found[trial.seed] = min(found.get(trial.seed, math.inf), good_metric(trial, higher_is_better))
     return found
 
 
@@ -243,7 +243,8 @@ def trial_steps(lanes: float, rungs: Sequence[Rung], step: int) -> float:
 # ---- numbers ---------------------------------------------------------------------------------------------------------
 
 
-def _good(trial: RankedTrial, higher_is_better: bool) -> float:
+def good_metric(trial: RankedTrial, higher_is_better: bool) -> float:
+    """The validation metric of a sound trial, its sign turned where lower is better."""
     assert trial.valid_metric is not None
     return trial.valid_metric if higher_is_better else -trial.valid_metric
 

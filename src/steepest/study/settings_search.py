@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from steepest.errors import BadSetting
 from steepest.records.contender import Contender
 from steepest.records.dial import RATE, Dial, Setting, packed
-from steepest.records.ranking import Score, is_sound
+from steepest.records.ranking import Score, good_metric, is_sound
 from steepest.records.study_record import StudyDesign
 from steepest.records.trials import Lane
 from steepest.search.dials import Values
@@ -78,6 +78,4 @@ def lane_of(values: Values, seed: int) -> Lane:
 
 def goodness(score: Score, higher_is_better: bool) -> float | None:
     """Larger is better; None for a trial without a quality."""
-    if not is_sound(score) or score.valid_metric is None:
-        return None
-    return score.valid_metric if higher_is_better else -score.valid_metric
+    return good_metric(score, higher_is_better) if is_sound(score) else None
